@@ -1,0 +1,123 @@
+// Package deployable is the composition root's foundation: what every deployable has, started and stopped in one order.
+package deployable
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+
+	"github.com/ism-chat/ism/libs/authn"
+	"github.com/ism-chat/ism/libs/bus"
+	"github.com/ism-chat/ism/libs/config"
+	"github.com/ism-chat/ism/libs/httpapi"
+	"github.com/ism-chat/ism/libs/lifecycle"
+	"github.com/ism-chat/ism/libs/telemetry"
+)
+
+// Config is what every deployable is configured with. Embed it.
+type Config struct {
+	telemetry.Config
+	Lifecycle lifecycle.Config `envconfig:"LIFECYCLE"`
+	HTTP      httpapi.Config   `envconfig:"HTTP"`
+	OIDC      authn.Config     `envconfig:"OIDC"`
+	Kafka     bus.Config       `envconfig:"KAFKA"`
+}
+
+// Service is one of the suite's services, as a deployable runs it.
+type Service interface {
+	// Routes adds the service's public API.
+	Routes(api fiber.Router)
+	// InternalRoutes adds what other services call.
+	InternalRoutes(internal fiber.Router)
+	// Run runs what the service does besides answering requests until ctx is done, then drains it.
+	Run(ctx context.Context) error
+	// Checks are what must work for the service to be ready.
+	Checks() []httpapi.Check
+}
+
+// Host holds what every deployable has.
+type Host struct {
+	Telemetry *telemetry.Telemetry
+	Verifier  *authn.Verifier
+	Bus       *bus.Bus
+
+	name  string
+	cfg   Config
+	group *lifecycle.Group
+}
+
+// Exit codes of a deployable.
+const (
+	exitFailure       = 1
+	exitConfiguration = 2
+)
+
+// Main runs a deployable until it is told to stop by SIGINT or SIGTERM, and gives its exit code: 0, 1 for a failure and
+// 2 for a faulty configuration.
+func Main(run func(ctx context.Context) error) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	err := run(ctx)
+	var faults config.Faults
+	switch {
+	case err == nil:
+		return 0
+	case errors.As(err, &faults):
+		fmt.Fprintln(os.Stderr, err)
+		return exitConfiguration
+	default:
+		fmt.Fprintln(os.Stderr, "stopped:", err)
+		return exitFailure
+	}
+}
+
+// New starts what every deployable has.
+func New(ctx context.Context, name string, cfg Config) (*Host, error) {
+	tel, err := telemetry.New(ctx, cfg.Config, name)
+	if err != nil {
+		return nil, fmt.Errorf("start telemetry: %w", err)
+	}
+	verifier, err := authn.New(cfg.OIDC, tel)
+	if err != nil {
+		return nil, fmt.Errorf("prepare token verification: %w", err)
+	}
+	return &Host{
+		Telemetry: tel,
+		Verifier:  verifier,
+		Bus:       bus.New(cfg.Kafka, tel),
+		name:      name,
+		cfg:       cfg,
+		group:     lifecycle.New(cfg.Lifecycle, tel.Log),
+	}, nil
+}
+
+// Run runs the services, and whatever parts they need beneath them, until ctx is done.
+func (h *Host) Run(ctx context.Context, services []Service, beneath ...lifecycle.Part) error {
+	for _, part := range beneath {
+		h.group.Add(part)
+	}
+	checks := []httpapi.Check{{Name: "oidc", Check: h.Verifier.Ready}, {Name: "kafka", Check: h.Bus.Ready}}
+	for _, service := range services {
+		checks = append(checks, service.Checks()...)
+	}
+	deps := httpapi.Deps{Service: h.name, Telemetry: h.Telemetry, Checks: checks, Draining: h.group.Draining()}
+	public, internal := httpapi.New(h.cfg.HTTP, deps), httpapi.NewInternal(h.cfg.HTTP, deps)
+	h.group.Add(lifecycle.Part{Name: "internal listener", Run: internal.Run})
+	h.group.Add(lifecycle.Part{Name: "token verification", Run: h.Verifier.Run})
+	for i, service := range services {
+		service.Routes(public.App)
+		service.InternalRoutes(internal.App)
+		h.group.Add(lifecycle.Part{Name: fmt.Sprintf("service %d", i), Run: service.Run})
+	}
+	h.group.Add(lifecycle.Part{Name: "public listener", Run: public.Run})
+	err := h.group.Run(ctx)
+	flush, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	return errors.Join(err, h.Telemetry.Shutdown(flush))
+}

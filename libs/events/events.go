@@ -1,0 +1,180 @@
+// Package events is the contract between the services: every event that travels over Kafka, its Go type, its schema
+// (asyncapi.yaml) and its golden fixture (testdata/golden). It is the only thing that services share about each other.
+//
+// An event is a CloudEvent 1.0 in the Kafka protocol binding's binary mode: the attributes are record headers with the
+// prefix "ce_", the value is the JSON of the data alone, and the record's key is the partition key, a room's or a user's id.
+// See https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/kafka-protocol-binding.md.
+//
+// # Versions
+//
+// The type ends in the major version ("ism.room.created.v1"); the attribute dataschema carries major and minor
+// ("urn:ism:events:room.created:1.0"). A minor version only adds optional fields, so a reader takes any minor version of a
+// major version it knows and passes over fields it does not. A new major version is a new type.
+//
+// # What a reader does with what it cannot use
+//
+// A type that the reader has never heard of is [ErrUnknownType]: pass over it, it is meant for others. Everything else that
+// does not decode is [ErrMalformed]: it belongs in the dead letters, with the reason.
+package events
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"reflect"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// Topics of the suite. Partition counts and retention stand in the bus package's table.
+const (
+	TopicRooms         = "ism.rooms"         // the log of every room, keyed by room id
+	TopicUsers         = "ism.users"         // what happens to users, keyed by user id
+	TopicNotifications = "ism.notifications" // custom notifications, keyed by user id
+	TopicMedia         = "ism.media"         // what happens to media objects, keyed by object id
+	TopicDeliveries    = "ism.deliveries"    // realtime's own: events by user partition
+	TopicDeadLetters   = "ism.dead-letters"  // records that a consumer could not handle, with the reason
+)
+
+var (
+	// ErrUnknownType is the error for an event type that this build has never heard of, another's event: to be passed over.
+	ErrUnknownType = errors.New("unknown event type")
+	// ErrMalformed is the error for a record that is no event, or no valid event of its type: for the dead letters.
+	ErrMalformed = errors.New("malformed event")
+)
+
+// Data is the body of an event: one of the types of this package, as a value.
+type Data interface {
+	// EventName is the event's name without prefix and version, for example "room.created".
+	EventName() string
+	// PartitionKey is the Kafka key: events with the same key keep their order.
+	PartitionKey() string
+	// Topic is the one topic that this type of event is written to.
+	Topic() string
+	// validate reports what a reader must be able to rely on and is not there.
+	validate() error
+}
+
+// Event is one CloudEvent.
+type Event struct {
+	ID     uuid.UUID // unique for each occurrence; a record written twice keeps it
+	Source string    // the service that produced it, for example "/ism/rooms"
+	Time   time.Time // when it happened, UTC, microseconds
+	Data   Data
+}
+
+const (
+	headerSpecVersion = "ce_specversion"
+	headerID          = "ce_id"
+	headerSource      = "ce_source"
+	headerType        = "ce_type"
+	headerTime        = "ce_time"
+	headerSubject     = "ce_subject"
+	headerSchema      = "ce_dataschema"
+	headerContentType = "content-type"
+
+	specVersion  = "1.0"
+	typePrefix   = "ism."
+	schemaPrefix = "urn:ism:events:"
+	minorVersion = 0
+)
+
+// catalogue has one zero value of every event type; major versions stand beside the type's name.
+var catalogue = map[string]reflect.Type{
+	"room.created.v1":   reflect.TypeFor[RoomCreated](),
+	"room.read.v1":      reflect.TypeFor[RoomRead](),
+	"message.posted.v1": reflect.TypeFor[MessagePosted](),
+	"delivery.v1":       reflect.TypeFor[Delivery](),
+}
+
+// New makes the event of data that happened at the given time, with a new id.
+func New(source string, at time.Time, data Data) Event {
+	return Event{ID: uuid.Must(uuid.NewV7()), Source: source, Time: at.UTC().Truncate(time.Microsecond), Data: data}
+}
+
+// Encode gives the record of an event: its headers and its value. It fails with [ErrMalformed] where the data lacks what
+// every reader relies on, so that a faulty event is found by its producer.
+func Encode(event Event) (headers map[string]string, value []byte, err error) {
+	if err := event.Data.validate(); err != nil {
+		return nil, nil, fmt.Errorf("%w: %s: %w", ErrMalformed, event.Data.EventName(), err)
+	}
+	value, err = json.Marshal(event.Data)
+	if err != nil {
+		return nil, nil, fmt.Errorf("encode %s: %w", event.Data.EventName(), err)
+	}
+	name := event.Data.EventName()
+	return map[string]string{
+		headerSpecVersion: specVersion,
+		headerID:          event.ID.String(),
+		headerSource:      event.Source,
+		headerType:        typePrefix + name + ".v1",
+		headerTime:        event.Time.UTC().Format(time.RFC3339Nano),
+		headerSubject:     event.Data.PartitionKey(),
+		headerSchema:      schemaPrefix + name + ":1." + strconv.Itoa(minorVersion),
+		headerContentType: "application/json",
+	}, value, nil
+}
+
+// Decode reads an event from a record. Unknown headers, unknown fields and newer minor versions are tolerated.
+// Errors: [ErrUnknownType], [ErrMalformed].
+func Decode(headers map[string]string, value []byte) (Event, error) {
+	fail := func(format string, args ...any) (Event, error) {
+		return Event{}, fmt.Errorf("%w: "+format, append([]any{ErrMalformed}, args...)...)
+	}
+	if v := headers[headerSpecVersion]; v != specVersion {
+		return fail("specversion %q is not %q", v, specVersion)
+	}
+	name, ours := strings.CutPrefix(headers[headerType], typePrefix)
+	if !ours {
+		return Event{}, fmt.Errorf("%w: %q", ErrUnknownType, headers[headerType])
+	}
+	dataType, known := catalogue[name]
+	if !known {
+		if base, _, versioned := cutMajor(name); versioned && knownBase(base) {
+			return fail("type %q has a major version that this build does not read", headers[headerType])
+		}
+		return Event{}, fmt.Errorf("%w: %q", ErrUnknownType, headers[headerType])
+	}
+	id, err := uuid.Parse(headers[headerID])
+	if err != nil {
+		return fail("id %q is no UUID", headers[headerID])
+	}
+	at, err := time.Parse(time.RFC3339Nano, headers[headerTime])
+	if err != nil {
+		return fail("time %q is no RFC 3339 time", headers[headerTime])
+	}
+	target := reflect.New(dataType)
+	if err := json.Unmarshal(value, target.Interface()); err != nil {
+		return fail("data of %s: %v", name, err)
+	}
+	data, ok := target.Elem().Interface().(Data)
+	if !ok {
+		return fail("%s has no data type", name)
+	}
+	if err := data.validate(); err != nil {
+		return fail("data of %s: %v", name, err)
+	}
+	return Event{ID: id, Source: headers[headerSource], Time: at.UTC(), Data: data}, nil
+}
+
+// cutMajor splits "room.created.v2" into "room.created" and 2.
+func cutMajor(name string) (base string, major int, ok bool) {
+	i := strings.LastIndex(name, ".v")
+	if i < 0 {
+		return "", 0, false
+	}
+	major, err := strconv.Atoi(name[i+2:])
+	return name[:i], major, err == nil
+}
+
+func knownBase(base string) bool {
+	for name := range catalogue {
+		if b, _, ok := cutMajor(name); ok && b == base {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,120 @@
+package events
+
+import (
+	"encoding/json"
+	"time"
+	"unicode/utf8"
+
+	"github.com/google/uuid"
+)
+
+// RoomType is the kind of a room: of exactly two users, or of a group.
+type RoomType string
+
+// The room types of the wire.
+const (
+	Single RoomType = "Single"
+	Group  RoomType = "Group"
+)
+
+// Valid reports whether t is a room type of the wire.
+func (t RoomType) Valid() bool { return t == Single || t == Group }
+
+// Room is a room as one of its members sees it, in the shape of the ISM wire.
+type Room struct {
+	ID                uuid.UUID `json:"id"`
+	Type              RoomType  `json:"roomType"`
+	ImageURL          *string   `json:"roomImageUrl"`
+	Name              *string   `json:"roomName"`
+	CreatedAt         time.Time `json:"createdAt"`
+	LatestMessage     time.Time `json:"latestMessage"`
+	Unread            bool      `json:"unread"`
+	LatestMessageText *Preview  `json:"latestMessagePreviewText"`
+}
+
+// For is the room as the given member sees it: a Single room carries the other member's name and picture.
+func (r Room) For(user uuid.UUID, members []Member) Room {
+	if r.Type != Single {
+		return r
+	}
+	for _, m := range members {
+		if m.ID != user {
+			name := m.DisplayName
+			r.Name, r.ImageURL = &name, m.ProfilePicture
+			return r
+		}
+	}
+	return r
+}
+
+// MembershipStatus says how a user stands to a room.
+type MembershipStatus string
+
+// The membership statuses of the wire.
+const (
+	Joined  MembershipStatus = "Joined"
+	Left    MembershipStatus = "Left"
+	Invited MembershipStatus = "Invited"
+)
+
+// Member is a user in a room, in the shape of the ISM wire.
+type Member struct {
+	ID             uuid.UUID        `json:"id"`
+	DisplayName    string           `json:"displayName"`
+	ProfilePicture *string          `json:"profilePicture"`
+	JoinedAt       time.Time        `json:"joinedAt"`
+	LastReadAt     *time.Time       `json:"lastMessageReadAt"`
+	Status         MembershipStatus `json:"membershipStatus"`
+}
+
+// MessageType is the kind of a message's body.
+type MessageType string
+
+// The message types of the wire that this version writes.
+const (
+	Text MessageType = "Text"
+)
+
+// Message is a message in the shape of the ISM wire. Its CreatedAt has microseconds, the same everywhere.
+type Message struct {
+	RoomID    uuid.UUID       `json:"chatRoomId"`
+	ID        uuid.UUID       `json:"messageId"`
+	SenderID  uuid.UUID       `json:"senderId"`
+	Body      json.RawMessage `json:"msgBody"`
+	Type      MessageType     `json:"msgType"`
+	CreatedAt time.Time       `json:"createdAt"`
+}
+
+// TextBody is the body of a [Text] message: 1 to 4,000 characters.
+type TextBody struct {
+	Text string `json:"text"`
+}
+
+// Preview is the line that a room list shows of the latest message. It is tagged by Type; its other fields are snake_case
+// on the wire, unlike everything else.
+type Preview struct {
+	Type           string `json:"type"`
+	SenderUsername string `json:"sender_username,omitempty"`
+	Text           string `json:"text,omitempty"`
+}
+
+// Preview lengths, in characters: text longer than previewLimit is cut to previewCut and "...".
+const (
+	previewLimit = 50
+	previewCut   = 40
+)
+
+// TextPreview is the preview of a [Text] message.
+func TextPreview(senderUsername, text string) Preview {
+	return Preview{Type: "Text", SenderUsername: senderUsername, Text: cut(text)}
+}
+
+// NewRoomPreview is the preview of a room that has no message yet.
+func NewRoomPreview() Preview { return Preview{Type: "New"} }
+
+func cut(text string) string {
+	if utf8.RuneCountInString(text) <= previewLimit {
+		return text
+	}
+	return string([]rune(text)[:previewCut]) + "..."
+}

@@ -1,0 +1,3 @@
+module github.com/ism-chat/ism/services/notifications
+
+go 1.26.0
