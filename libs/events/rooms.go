@@ -11,15 +11,15 @@ import (
 //
 // Readers that deliver must not use an older audience than the newest one that they have seen in the room's log.
 type Audience struct {
-	// Members are the ids of the users who may see the event.
-	Members []uuid.UUID `json:"audience"`
+	// Users are the ids of those who may see the event.
+	Users []uuid.UUID `json:"audience"`
 	// Version counts the changes of the room's membership; it is 1 when the room is created.
 	Version int64 `json:"membershipVersion"`
 }
 
 func (a Audience) validate() error {
 	switch {
-	case len(a.Members) == 0:
+	case len(a.Users) == 0:
 		return errors.New("audience is empty")
 	case a.Version < 1:
 		return errors.New("membershipVersion is below 1")
