@@ -1,0 +1,283 @@
+package events_test
+
+import (
+	"encoding/json"
+	"errors"
+	"flag"
+	"maps"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/ism-chat/ism/libs/events"
+	"github.com/ism-chat/ism/libs/events/eventstest"
+)
+
+var update = flag.Bool("update", false, "write the golden records anew")
+
+var (
+	room  = uuid.MustParse("0192d3a0-0000-7000-8000-000000000001")
+	alice = uuid.MustParse("0192d3a0-0000-7000-8000-00000000000a")
+	bob   = uuid.MustParse("0192d3a0-0000-7000-8000-00000000000b")
+	at    = time.Date(2026, 11, 23, 12, 30, 45, 123456000, time.UTC)
+)
+
+// samples has one event of every type, the same as the golden records.
+func samples() map[string]events.Event {
+	picture, group := "https://example.com/bob.png", "Lunch"
+	read := at.Add(time.Second)
+	preview := events.NewRoomPreview()
+	audience := events.Audience{Users: []uuid.UUID{alice, bob}, Version: 1}
+	event := func(n byte, source string, data events.Data) events.Event {
+		return events.Event{ID: uuid.UUID{0: 1, 15: n}, Source: source, Time: at, Data: data}
+	}
+	return map[string]events.Event{
+		"room.created.v1": event(1, "/ism/rooms", events.RoomCreated{
+			RoomID: room, CreatedBy: alice,
+			Room: events.Room{
+				ID: room, Type: events.Group, Name: &group, CreatedAt: at, LatestMessage: at, Unread: true,
+				LatestMessageText: &preview,
+			},
+			Members: []events.Member{
+				{ID: alice, DisplayName: "alice", JoinedAt: at, LastReadAt: &read, Status: events.Joined},
+				{ID: bob, DisplayName: "bob", ProfilePicture: &picture, JoinedAt: at, Status: events.Joined},
+			},
+			Audience: audience,
+		}),
+		"room.read.v1": event(2, "/ism/rooms", events.RoomRead{RoomID: room, UserID: bob, ReadAt: at, Audience: audience}),
+		"message.posted.v1": event(3, "/ism/messages", events.MessagePosted{
+			RoomID: room,
+			Message: events.Message{
+				RoomID: room, ID: uuid.UUID{0: 2}, SenderID: alice, Body: json.RawMessage(`{"text":"Soup?"}`),
+				Type: events.Text, CreatedAt: at,
+			},
+			Preview:  events.TextPreview("alice", "Soup?"),
+			Audience: audience,
+		}),
+		"delivery.v1": event(4, "/ism/realtime", events.Delivery{
+			Partition: 3, EventID: uuid.UUID{0: 1, 15: 3}, Origin: events.Origin{Topic: events.TopicRooms, Partition: 7, Offset: 42},
+			Streams: []events.StreamEvent{{To: []uuid.UUID{alice, bob}, Data: json.RawMessage(`{"type":"ChatMessage"}`)}},
+		}),
+	}
+}
+
+func TestGoldenRecordsAreWhatIsEncodedAndDecoded(t *testing.T) {
+	if *update {
+		writeGolden(t)
+	}
+	golden := eventstest.Golden(t)
+	if got, want := slices.Sorted(maps.Keys(golden)), slices.Sorted(maps.Keys(samples())); !slices.Equal(got, want) {
+		t.Fatalf("golden records %v, samples %v", got, want)
+	}
+	for name, event := range samples() {
+		t.Run(name, func(t *testing.T) {
+			headers, value, err := events.Encode(event)
+			if err != nil {
+				t.Fatalf("encode: %v", err)
+			}
+			want := golden[name]
+			if !maps.Equal(headers, want.Headers) {
+				t.Errorf("headers %v, golden %v", headers, want.Headers)
+			}
+			if got, want := compact(t, value), compact(t, want.Value); got != want {
+				t.Errorf("value\n%s\ngolden\n%s", got, want)
+			}
+			if event.Data.PartitionKey() != want.Key {
+				t.Errorf("key %q, golden %q", event.Data.PartitionKey(), want.Key)
+			}
+			decoded, err := events.Decode(want.Headers, want.Value)
+			if err != nil {
+				t.Fatalf("decode golden record: %v", err)
+			}
+			decoded = normalize(t, decoded)
+			if !reflect.DeepEqual(decoded, normalize(t, event)) {
+				t.Errorf("decoded\n%+v\nwant\n%+v", decoded, event)
+			}
+		})
+	}
+}
+
+// normalize lays raw JSON out alike on both sides of a comparison.
+func normalize(t *testing.T, event events.Event) events.Event {
+	t.Helper()
+	switch data := event.Data.(type) {
+	case events.MessagePosted:
+		data.Message.Body = json.RawMessage(compact(t, data.Message.Body))
+		event.Data = data
+	case events.Delivery:
+		data.Streams[0].Data = json.RawMessage(compact(t, data.Streams[0].Data))
+		event.Data = data
+	}
+	return event
+}
+
+func writeGolden(t *testing.T) {
+	t.Helper()
+	for name, event := range samples() {
+		headers, value, err := events.Encode(event)
+		if err != nil {
+			t.Fatal(err)
+		}
+		raw, err := json.MarshalIndent(eventstest.Record{Key: event.Data.PartitionKey(), Headers: headers, Value: value}, "", "  ")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join("testdata", "golden", name+".json"), append(raw, '\n'), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestSchemaDocumentDescribesEveryType(t *testing.T) {
+	var types []string
+	for name, event := range samples() {
+		types = append(types, "ism."+name)
+		headers, value, err := events.Encode(event)
+		if err != nil {
+			t.Fatalf("encode %s: %v", name, err)
+		}
+		eventstest.Conforms(t, headers, value)
+	}
+	slices.Sort(types)
+	if described := slices.Sorted(slices.Values(eventstest.Types(t))); !slices.Equal(described, types) {
+		t.Errorf("described %v, in code %v", described, types)
+	}
+}
+
+func TestDecodeToleratesWhatIsNewer(t *testing.T) {
+	golden := eventstest.Golden(t)["message.posted.v1"]
+	headers := maps.Clone(golden.Headers)
+	headers["ce_dataschema"] = "urn:ism:events:message.posted:1.7"
+	headers["ce_newattribute"] = "x"
+	value := []byte(strings.Replace(string(golden.Value), "{", `{"reactions":[{"emoji":"🥣"}],`, 1))
+	event, err := events.Decode(headers, value)
+	if err != nil {
+		t.Fatalf("decode a newer minor version: %v", err)
+	}
+	if event.Data.(events.MessagePosted).Message.SenderID != alice {
+		t.Error("known fields were lost")
+	}
+}
+
+func TestDecodeTellsForeignFromMalformed(t *testing.T) {
+	golden := eventstest.Golden(t)["message.posted.v1"]
+	with := func(header, text string) map[string]string {
+		headers := maps.Clone(golden.Headers)
+		headers[header] = text
+		return headers
+	}
+	cases := map[string]struct {
+		headers map[string]string
+		value   string
+		want    error
+	}{
+		"another's type":        {with("ce_type", "com.example.order"), `{}`, events.ErrUnknownType},
+		"a type of tomorrow":    {with("ce_type", "ism.message.reacted.v1"), `{}`, events.ErrUnknownType},
+		"an unread major":       {with("ce_type", "ism.message.posted.v2"), string(golden.Value), events.ErrMalformed},
+		"no CloudEvent":         {nil, string(golden.Value), events.ErrMalformed},
+		"specversion 2.0":       {with("ce_specversion", "2.0"), string(golden.Value), events.ErrMalformed},
+		"id that is no UUID":    {with("ce_id", "7"), string(golden.Value), events.ErrMalformed},
+		"time that is none":     {with("ce_time", "yesterday"), string(golden.Value), events.ErrMalformed},
+		"value that is no JSON": {golden.Headers, `{"roomId":`, events.ErrMalformed},
+		"wrong type of a field": {golden.Headers, `{"roomId":7}`, events.ErrMalformed},
+		"nothing in it":         {golden.Headers, `{}`, events.ErrMalformed},
+		"no audience":           {golden.Headers, strings.Replace(string(golden.Value), `"audience"`, `"public"`, 1), events.ErrMalformed},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			if _, err := events.Decode(c.headers, []byte(c.value)); !errors.Is(err, c.want) {
+				t.Errorf("error %v, want %v", err, c.want)
+			}
+		})
+	}
+}
+
+func TestEncodeRefusesWhatReadersCouldNotUse(t *testing.T) {
+	for name, event := range samples() {
+		event.Data = reflect.Zero(reflect.TypeOf(event.Data)).Interface().(events.Data)
+		if _, _, err := events.Encode(event); !errors.Is(err, events.ErrMalformed) {
+			t.Errorf("%s: an empty event gave %v", name, err)
+		}
+	}
+}
+
+func TestSingleRoomCarriesTheOther(t *testing.T) {
+	picture := "p"
+	members := []events.Member{{ID: alice, DisplayName: "alice"}, {ID: bob, DisplayName: "bob", ProfilePicture: &picture}}
+	seen := events.Room{Type: events.Single}.For(alice, members)
+	if seen.Name == nil || *seen.Name != "bob" || seen.ImageURL == nil || *seen.ImageURL != "p" {
+		t.Errorf("alice sees %+v", seen)
+	}
+	name := "Lunch"
+	if group := (events.Room{Type: events.Group, Name: &name}).For(alice, members); *group.Name != "Lunch" {
+		t.Errorf("a group's name became %q", *group.Name)
+	}
+}
+
+func TestPreviewIsCut(t *testing.T) {
+	fifty := strings.Repeat("ä", 50)
+	if got := events.TextPreview("a", fifty).Text; got != fifty {
+		t.Errorf("50 characters became %q", got)
+	}
+	if got, want := events.TextPreview("a", fifty+"b").Text, strings.Repeat("ä", 40)+"..."; got != want {
+		t.Errorf("51 characters became %q", got)
+	}
+}
+
+func TestUserPartitionSpreadsAndStays(t *testing.T) {
+	counts := make([]int, 12)
+	for range 12_000 {
+		user := uuid.New()
+		p := events.UserPartition(user, 12)
+		if p != events.UserPartition(user, 12) {
+			t.Fatal("the same user moved")
+		}
+		counts[p]++
+	}
+	for p, n := range counts {
+		if n < 800 || n > 1200 {
+			t.Errorf("partition %d holds %d of 12,000 users", p, n)
+		}
+	}
+	if got := events.UserPartition(alice, 12); got != 7 {
+		t.Errorf("alice is in partition %d: streams that resume would look in another one", got)
+	}
+}
+
+func FuzzDecode(f *testing.F) {
+	for name := range samples() {
+		f.Add("ism."+name, []byte(`{}`))
+	}
+	f.Add("ism.message.posted.v1", []byte(`{"roomId":null,"audience":[null]}`))
+	f.Fuzz(func(t *testing.T, eventType string, value []byte) {
+		headers := map[string]string{
+			"ce_specversion": "1.0", "ce_type": eventType, "ce_id": room.String(), "ce_time": "2026-01-01T00:00:00Z",
+		}
+		event, err := events.Decode(headers, value)
+		if err != nil {
+			return
+		}
+		if _, _, err := events.Encode(event); err != nil {
+			t.Fatalf("decoded, but does not encode: %v", err)
+		}
+	})
+}
+
+func compact(t *testing.T, raw []byte) string {
+	t.Helper()
+	var value any
+	if err := json.Unmarshal(raw, &value); err != nil {
+		t.Fatal(err)
+	}
+	out, err := json.Marshal(value)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(out)
+}
