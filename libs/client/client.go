@@ -1,0 +1,259 @@
+// Package client is a Go client of ISM's HTTP API and event stream, for backends, tests and load generators.
+package client
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/ism-chat/ism/libs/events"
+)
+
+// TokenSource gives the access token of the user that a client acts for.
+type TokenSource func(ctx context.Context) (string, error)
+
+// Token is the source of one fixed token.
+func Token(token string) TokenSource {
+	return func(context.Context) (string, error) { return token, nil }
+}
+
+// Client speaks to an ISM as one user. It is safe for concurrent use.
+type Client struct {
+	base  string
+	http  *http.Client
+	token TokenSource
+}
+
+// New makes a client of the ISM at the base URL, for example http://localhost:5403. The HTTP client must have no Timeout of
+// its own, which would end streams: deadlines are the contexts'.
+func New(base string, httpClient *http.Client, token TokenSource) *Client {
+	return &Client{base: strings.TrimRight(base, "/"), http: httpClient, token: token}
+}
+
+// Problem is an RFC 9457 answer.
+type Problem struct {
+	Status     int    `json:"status"`
+	Code       string `json:"code"`
+	Title      string `json:"title"`
+	Detail     string `json:"detail"`
+	TraceID    string `json:"traceId"`
+	RetryAfter string `json:"-"`
+}
+
+func (p *Problem) Error() string {
+	return fmt.Sprintf("%d %s: %s (trace %s)", p.Status, p.Code, p.Detail, p.TraceID)
+}
+
+// HasCode reports whether the error is a [Problem] with the code.
+func HasCode(err error, code string) bool {
+	var problem *Problem
+	return errors.As(err, &problem) && problem.Code == code
+}
+
+// NewRoom is what a room is created from.
+type NewRoom struct {
+	Type    events.RoomType `json:"roomType"`
+	Name    string          `json:"roomName,omitempty"`
+	Invited []uuid.UUID     `json:"invitedUsers"`
+}
+
+// RoomDetails is a room with its members.
+type RoomDetails struct {
+	events.Room
+	Users []events.Member `json:"users"`
+}
+
+// CreateRoom creates a room; the caller must be among the invited.
+func (c *Client) CreateRoom(ctx context.Context, room NewRoom) (events.Room, error) {
+	var created events.Room
+	_, err := c.call(ctx, http.MethodPost, "/api/rooms/create-room", room, &created)
+	return created, err
+}
+
+// Rooms lists the caller's rooms, the one with the newest message first.
+func (c *Client) Rooms(ctx context.Context) ([]events.Room, error) {
+	var rooms []events.Room
+	_, err := c.call(ctx, http.MethodGet, "/api/rooms", nil, &rooms)
+	return rooms, err
+}
+
+// Room gives a room as the caller sees it.
+func (c *Client) Room(ctx context.Context, id uuid.UUID) (events.Room, error) {
+	var room events.Room
+	_, err := c.call(ctx, http.MethodGet, "/api/rooms/"+id.String(), nil, &room)
+	return room, err
+}
+
+// RoomDetails gives a room with its members.
+func (c *Client) RoomDetails(ctx context.Context, id uuid.UUID) (RoomDetails, error) {
+	var room RoomDetails
+	_, err := c.call(ctx, http.MethodGet, "/api/rooms/"+id.String()+"/detailed", nil, &room)
+	return room, err
+}
+
+// Members lists a room's members, those who left too.
+func (c *Client) Members(ctx context.Context, id uuid.UUID) ([]events.Member, error) {
+	var members []events.Member
+	_, err := c.call(ctx, http.MethodGet, "/api/rooms/"+id.String()+"/users", nil, &members)
+	return members, err
+}
+
+// MarkRead marks all that is in a room as read.
+func (c *Client) MarkRead(ctx context.Context, id uuid.UUID) error {
+	_, err := c.call(ctx, http.MethodPost, "/api/rooms/"+id.String()+"/mark-read", nil, nil)
+	return err
+}
+
+// SendText sends a text message.
+func (c *Client) SendText(ctx context.Context, room uuid.UUID, text string) (events.Message, error) {
+	body := struct {
+		RoomID uuid.UUID          `json:"chatRoomId"`
+		Type   events.MessageType `json:"msgType"`
+		Body   events.TextBody    `json:"msgBody"`
+	}{room, events.Text, events.TextBody{Text: text}}
+	var sent events.Message
+	_, err := c.call(ctx, http.MethodPost, "/api/send-msg", body, &sent)
+	return sent, err
+}
+
+// Page is a part of a room's timeline, newest first. Next is the cursor of the page behind it, "" at the beginning of time.
+type Page struct {
+	Messages []events.Message
+	Next     string
+}
+
+// Timeline gives the page at the cursor, "" for the newest.
+func (c *Client) Timeline(ctx context.Context, room uuid.UUID, cursor string) (Page, error) {
+	path := "/api/rooms/" + room.String() + "/timeline"
+	if cursor != "" {
+		path += "?cursor=" + url.QueryEscape(cursor)
+	}
+	var page Page
+	header, err := c.call(ctx, http.MethodGet, path, nil, &page.Messages)
+	if err != nil {
+		return Page{}, err
+	}
+	page.Next = header.Get("X-Next-Cursor")
+	return page, nil
+}
+
+// History gives a room's whole timeline, oldest first.
+func (c *Client) History(ctx context.Context, room uuid.UUID) ([]events.Message, error) {
+	var newestFirst []events.Message
+	for cursor := ""; ; {
+		page, err := c.Timeline(ctx, room, cursor)
+		if err != nil {
+			return nil, err
+		}
+		newestFirst = append(newestFirst, page.Messages...)
+		if cursor = page.Next; cursor == "" {
+			break
+		}
+	}
+	oldestFirst := make([]events.Message, 0, len(newestFirst))
+	for i := len(newestFirst) - 1; i >= 0; i-- {
+		oldestFirst = append(oldestFirst, newestFirst[i])
+	}
+	return oldestFirst, nil
+}
+
+// maxAnswer bounds what is read of an answer, bytes.
+const maxAnswer = 16 << 20
+
+func (c *Client) call(ctx context.Context, method, path string, in, out any) (http.Header, error) {
+	request, err := c.request(ctx, method, path, in)
+	if err != nil {
+		return nil, err
+	}
+	response, err := c.http.Do(request)
+	if err != nil {
+		return nil, fmt.Errorf("%s %s: %w", method, path, err)
+	}
+	defer response.Body.Close() //nolint:errcheck // nothing is lost with it
+	body, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
+	if err != nil {
+		return nil, fmt.Errorf("%s %s: read answer: %w", method, path, err)
+	}
+	if response.StatusCode/100 != 2 {
+		return nil, problemOf(response, body)
+	}
+	if out != nil {
+		if err := json.Unmarshal(body, out); err != nil {
+			return nil, fmt.Errorf("%s %s: decode answer: %w", method, path, err)
+		}
+	}
+	return response.Header, nil
+}
+
+func (c *Client) request(ctx context.Context, method, path string, in any) (*http.Request, error) {
+	token, err := c.token(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("get token: %w", err)
+	}
+	var body io.Reader
+	if in != nil {
+		raw, err := json.Marshal(in)
+		if err != nil {
+			return nil, fmt.Errorf("encode request: %w", err)
+		}
+		body = bytes.NewReader(raw)
+	}
+	request, err := http.NewRequestWithContext(ctx, method, c.base+path, body)
+	if err != nil {
+		return nil, fmt.Errorf("make request: %w", err)
+	}
+	request.Header.Set("Authorization", "Bearer "+token)
+	if in != nil {
+		request.Header.Set("Content-Type", "application/json")
+	}
+	return request, nil
+}
+
+func problemOf(response *http.Response, body []byte) error {
+	problem := &Problem{Status: response.StatusCode, RetryAfter: response.Header.Get("Retry-After")}
+	if err := json.Unmarshal(body, problem); err != nil {
+		problem.Detail = strings.TrimSpace(string(body[:min(len(body), 200)]))
+	}
+	problem.Status = response.StatusCode
+	return problem
+}
+
+// PasswordToken gets a token from an OIDC issuer by the password grant (RFC 6749, section 4.3), which development realms
+// allow, and the time at which it expires.
+func PasswordToken(ctx context.Context, httpClient *http.Client, issuer, clientID, user, password string) (string, time.Time, error) {
+	form := url.Values{
+		"grant_type": {"password"}, "client_id": {clientID}, "username": {user}, "password": {password}, "scope": {"openid"},
+	}
+	endpoint := strings.TrimRight(issuer, "/") + "/protocol/openid-connect/token"
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, endpoint, strings.NewReader(form.Encode()))
+	if err != nil {
+		return "", time.Time{}, fmt.Errorf("make token request: %w", err)
+	}
+	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	response, err := httpClient.Do(request)
+	if err != nil {
+		return "", time.Time{}, fmt.Errorf("request token: %w", err)
+	}
+	defer response.Body.Close() //nolint:errcheck // nothing is lost with it
+	var answer struct {
+		Token     string `json:"access_token"`
+		ExpiresIn int    `json:"expires_in"` // seconds
+		Error     string `json:"error_description"`
+	}
+	if err := json.NewDecoder(io.LimitReader(response.Body, maxAnswer)).Decode(&answer); err != nil {
+		return "", time.Time{}, fmt.Errorf("decode token answer (status %d): %w", response.StatusCode, err)
+	}
+	if response.StatusCode != http.StatusOK || answer.Token == "" {
+		return "", time.Time{}, fmt.Errorf("no token for %s: status %d: %s", user, response.StatusCode, answer.Error)
+	}
+	return answer.Token, time.Now().Add(time.Duration(answer.ExpiresIn) * time.Second), nil
+}

@@ -1,0 +1,13 @@
+// Command media runs the media service.
+package main
+
+import (
+	"os"
+
+	"github.com/ism-chat/ism/libs/deployable"
+	"github.com/ism-chat/ism/services/media/process"
+)
+
+func main() {
+	os.Exit(deployable.Main(process.Run))
+}

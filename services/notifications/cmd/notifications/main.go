@@ -1,0 +1,13 @@
+// Command notifications runs the notifications service.
+package main
+
+import (
+	"os"
+
+	"github.com/ism-chat/ism/libs/deployable"
+	"github.com/ism-chat/ism/services/notifications/process"
+)
+
+func main() {
+	os.Exit(deployable.Main(process.Run))
+}

@@ -1,0 +1,51 @@
+// Package notifications is the service of inboxes, custom notifications, signed webhooks and the hand-off to push.
+//
+// In this version it is a deployable that has configuration, health and telemetry and no API: whatever is asked of it
+// answers 404, so that nothing seems to work that does not.
+package notifications
+
+import (
+	"context"
+
+	"github.com/gofiber/fiber/v2"
+
+	"github.com/ism-chat/ism/libs/deployable"
+	"github.com/ism-chat/ism/libs/httpapi"
+	"github.com/ism-chat/ism/libs/telemetry"
+)
+
+// Config is the service's own configuration: there is none yet.
+type Config struct{}
+
+// Deps is what the service is handed.
+type Deps struct {
+	Telemetry *telemetry.Telemetry
+}
+
+// Service is the notifications service.
+type Service struct {
+	deps Deps
+}
+
+var _ deployable.Service = (*Service)(nil)
+
+// New makes the service.
+func New(_ Config, deps Deps) (*Service, error) {
+	return &Service{deps: deps}, nil
+}
+
+// Routes adds the public API: none yet.
+func (s *Service) Routes(fiber.Router) {}
+
+// InternalRoutes adds what other services call: nothing yet.
+func (s *Service) InternalRoutes(fiber.Router) {}
+
+// Checks are what must work for the service to be ready: nothing of its own yet.
+func (s *Service) Checks() []httpapi.Check { return nil }
+
+// Run waits until ctx is done.
+func (s *Service) Run(ctx context.Context) error {
+	s.deps.Telemetry.Log.InfoContext(ctx, "notifications has no API in this version")
+	<-ctx.Done()
+	return nil
+}
