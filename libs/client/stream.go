@@ -26,6 +26,7 @@ type Stream struct {
 	body   io.ReadCloser
 	lines  *bufio.Reader
 	cancel context.CancelFunc
+	idLine string // the newest id line, which counts from the end of its event on
 	lastID string
 	retry  time.Duration
 }
@@ -58,7 +59,7 @@ func (c *Client) Stream(ctx context.Context, lastEventID string) (*Stream, error
 		cancel()
 		return nil, problemOf(response, body)
 	}
-	stream := &Stream{body: response.Body, lines: bufio.NewReaderSize(response.Body, 4<<10), cancel: cancel, lastID: lastEventID}
+	stream := &Stream{body: response.Body, lines: bufio.NewReaderSize(response.Body, 4<<10), cancel: cancel, idLine: lastEventID, lastID: lastEventID}
 	if _, err := stream.lines.Peek(1); err != nil {
 		stream.Close()
 		return nil, fmt.Errorf("open stream: %w", err)
@@ -87,6 +88,7 @@ func (s *Stream) Next() (StreamEvent, error) {
 			return StreamEvent{}, err
 		}
 		if line == "" {
+			s.lastID = s.idLine
 			if data.Len() == 0 {
 				continue
 			}
@@ -110,7 +112,7 @@ func (s *Stream) Next() (StreamEvent, error) {
 			data.WriteString(value)
 		case "id":
 			if !strings.ContainsRune(value, 0) {
-				s.lastID = value
+				s.idLine = value
 			}
 		case "retry":
 			if ms, err := strconv.Atoi(value); err == nil {
