@@ -1,3 +1,7 @@
 module github.com/ism-chat/ism/test
 
 go 1.26.0
+
+require github.com/ism-chat/ism/libs v0.0.0
+
+replace github.com/ism-chat/ism/libs => ../libs

@@ -52,10 +52,10 @@ type Host struct {
 	group *lifecycle.Group
 }
 
-// Exit codes of a deployable.
+// Exit codes of a deployable: ExitUsage for a command line or configuration that cannot be used.
 const (
 	exitFailure       = 1
-	exitConfiguration = 2
+	ExitUsage   = 2
 )
 
 // Main runs a deployable until it is told to stop by SIGINT or SIGTERM, and gives its exit code: 0, 1 for a failure and
@@ -70,7 +70,7 @@ func Main(run func(ctx context.Context) error) int {
 		return 0
 	case errors.As(err, &faults):
 		fmt.Fprintln(os.Stderr, err)
-		return exitConfiguration
+		return ExitUsage
 	default:
 		fmt.Fprintln(os.Stderr, "stopped:", err)
 		return exitFailure

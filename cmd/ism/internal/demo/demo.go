@@ -1,0 +1,271 @@
+// Package demo plays the main job against a running messenger: two users side by side, who meet in a room, chat live, lose
+// and resume a stream and read back what was said. It ends with what it measured.
+package demo
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/ism-chat/ism/libs/client"
+	"github.com/ism-chat/ism/libs/events"
+)
+
+type options struct {
+	url      string
+	issuer   string
+	clientID string
+	left     string
+	right    string
+	messages int
+	rate     int
+}
+
+// patience is how long the demo waits for any one thing.
+const patience = 10 * time.Second
+
+// Run plays the demo and prints it.
+func Run(ctx context.Context, args []string, out io.Writer) error {
+	opts, err := parse(args, out)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		return nil
+	case err != nil:
+		return err
+	}
+	d := &demo{options: opts, http: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}}, screen: newScreen(out, opts.left, opts.right)}
+	defer d.http.CloseIdleConnections()
+	return d.play(ctx)
+}
+
+func parse(args []string, out io.Writer) (options, error) {
+	var o options
+	flags := flag.NewFlagSet("ism demo", flag.ContinueOnError)
+	flags.SetOutput(out)
+	flags.StringVar(&o.url, "url", "http://localhost:5403", "base URL of the messenger")
+	flags.StringVar(&o.issuer, "issuer", "", "OIDC issuer that gives tokens by the password grant (default: the messenger's own, URL/realms/ism)")
+	flags.StringVar(&o.clientID, "client", "ism-web", "OIDC client id")
+	flags.StringVar(&o.left, "left", "alice", "user on the left; the password is the name")
+	flags.StringVar(&o.right, "right", "bob", "user on the right; the password is the name")
+	flags.IntVar(&o.messages, "messages", 300, "messages that are measured")
+	flags.IntVar(&o.rate, "rate", 100, "measured messages a second")
+	if err := flags.Parse(args); err != nil {
+		return options{}, err //nolint:wrapcheck // it has been printed as it is
+	}
+	if o.messages < 1 || o.rate < 1 {
+		return options{}, errors.New("-messages and -rate must be above 0")
+	}
+	if o.issuer == "" {
+		o.issuer = strings.TrimRight(o.url, "/") + "/realms/ism"
+	}
+	return o, nil
+}
+
+type demo struct {
+	options
+	http   *http.Client
+	screen *screen
+}
+
+// user is one side of the demo, with its open stream.
+type user struct {
+	name   string
+	side   side
+	id     uuid.UUID
+	client *client.Client
+	stream *client.Stream
+}
+
+func (d *demo) play(ctx context.Context) error {
+	left, err := d.signIn(ctx, d.left, leftSide)
+	if err != nil {
+		return err
+	}
+	right, err := d.signIn(ctx, d.right, rightSide)
+	if err != nil {
+		return err
+	}
+	room, err := d.meet(ctx, left, right)
+	if err != nil {
+		return err
+	}
+	for _, u := range []*user{left, right} {
+		if u.stream, err = u.client.Stream(ctx, ""); err != nil {
+			return fmt.Errorf("open the stream of %s: %w", u.name, err)
+		}
+		d.screen.say(u.side, "(stream open)")
+	}
+	defer func() { left.stream.Close(); right.stream.Close() }()
+
+	lines := []string{"Lunch?", "Yes! Soup or salad? 🥗", "Soup 🥣", "At noon, then."}
+	var live []events.Message
+	for i, line := range lines {
+		from, to := left, right
+		if i%2 == 1 {
+			from, to = right, left
+		}
+		message, err := d.sayLive(ctx, from, to, room, line)
+		if err != nil {
+			return err
+		}
+		live = append(live, message)
+	}
+	missed, err := d.loseAndResume(ctx, left, right, room)
+	if err != nil {
+		return err
+	}
+	if err := d.readBack(ctx, right, room, append(live, missed...)); err != nil {
+		return err
+	}
+	return d.measure(ctx, left, right, room)
+}
+
+func (d *demo) signIn(ctx context.Context, name string, on side) (*user, error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	token, _, err := client.PasswordToken(ctx, d.http, d.issuer, d.clientID, name, name)
+	if err != nil {
+		return nil, fmt.Errorf("sign %s in at %s: %w", name, d.issuer, err)
+	}
+	id, err := client.Subject(token)
+	if err != nil {
+		return nil, fmt.Errorf("read the token of %s: %w", name, err)
+	}
+	u := &user{name: name, side: on, id: id, client: client.New(d.url, d.http, client.Token(token))}
+	rooms, err := u.client.Rooms(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("list the rooms of %s: %w", name, err)
+	}
+	d.screen.say(on, fmt.Sprintf("(signed in, %d rooms)", len(rooms)))
+	return u, nil
+}
+
+// meet gives the Single room of the two, which an earlier demo may have left.
+func (d *demo) meet(ctx context.Context, left, right *user) (uuid.UUID, error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	room, err := left.client.CreateRoom(ctx, client.NewRoom{Type: events.Single, Invited: []uuid.UUID{left.id, right.id}})
+	if err == nil {
+		d.screen.say(left.side, "(room created)")
+		return room.ID, nil
+	}
+	if !client.HasCode(err, "room-exists") {
+		return uuid.Nil, fmt.Errorf("create a room: %w", err)
+	}
+	rooms, err := left.client.Rooms(ctx)
+	if err != nil {
+		return uuid.Nil, fmt.Errorf("look for the room: %w", err)
+	}
+	for _, r := range rooms {
+		if r.Type != events.Single {
+			continue
+		}
+		members, err := left.client.Members(ctx, r.ID)
+		if err != nil {
+			return uuid.Nil, fmt.Errorf("look for the room: %w", err)
+		}
+		for _, m := range members {
+			if m.ID == right.id {
+				d.screen.say(left.side, "(room found)")
+				return r.ID, nil
+			}
+		}
+	}
+	return uuid.Nil, errors.New("the room of the two exists, but is not in the list of rooms")
+}
+
+// sayLive sends a line and waits until it stands on both streams.
+func (d *demo) sayLive(ctx context.Context, from, to *user, room uuid.UUID, line string) (events.Message, error) {
+	d.screen.say(from.side, line)
+	start := time.Now()
+	sent, err := d.send(ctx, from, room, line)
+	if err != nil {
+		return events.Message{}, err
+	}
+	at, err := awaitMessage(to.stream, sent.ID)
+	if err != nil {
+		return events.Message{}, fmt.Errorf("wait for the message on the stream of %s: %w", to.name, err)
+	}
+	d.screen.say(to.side, fmt.Sprintf("« %s »  %s", line, milliseconds(at.Sub(start))))
+	if _, err := awaitMessage(from.stream, sent.ID); err != nil {
+		return events.Message{}, fmt.Errorf("wait for the message on the stream of %s: %w", from.name, err)
+	}
+	return sent, nil
+}
+
+func (d *demo) send(ctx context.Context, from *user, room uuid.UUID, line string) (events.Message, error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	sent, err := from.client.SendText(ctx, room, line)
+	if err != nil {
+		return events.Message{}, fmt.Errorf("send as %s: %w", from.name, err)
+	}
+	return sent, nil
+}
+
+// loseAndResume cuts the right user's stream, lets the left one write, and resumes it.
+func (d *demo) loseAndResume(ctx context.Context, left, right *user, room uuid.UUID) ([]events.Message, error) {
+	last := right.stream.LastEventID()
+	right.stream.Close()
+	d.screen.say(right.side, "(stream lost behind "+last+")")
+	var missed []events.Message
+	for _, line := range []string{"Are you there?", "I'll be at the door."} {
+		d.screen.say(left.side, line)
+		sent, err := d.send(ctx, left, room, line)
+		if err != nil {
+			return nil, err
+		}
+		missed = append(missed, sent)
+	}
+	stream, err := right.client.Stream(ctx, last)
+	if err != nil {
+		return nil, fmt.Errorf("resume the stream of %s: %w", right.name, err)
+	}
+	right.stream = stream
+	d.screen.say(right.side, "(stream resumed)")
+	for _, m := range missed {
+		event, err := nextMessage(right.stream)
+		if err != nil {
+			return nil, fmt.Errorf("wait for what was missed: %w", err)
+		}
+		if event.ID != m.ID {
+			return nil, fmt.Errorf("resumed with message %s, expected %s", event.ID, m.ID)
+		}
+		d.screen.say(right.side, "« "+textOf(event)+" »  missed, not lost")
+	}
+	return missed, nil
+}
+
+// readBack compares the newest part of the history with what was seen live.
+func (d *demo) readBack(ctx context.Context, reader *user, room uuid.UUID, live []events.Message) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	page, err := reader.client.Timeline(ctx, room, "")
+	if err != nil {
+		return fmt.Errorf("read the history: %w", err)
+	}
+	if len(page.Messages) < len(live) {
+		return fmt.Errorf("the history has %d messages of %d", len(page.Messages), len(live))
+	}
+	d.screen.line(fmt.Sprintf("The history, as %s scrolls back to it:", reader.name))
+	for i, want := range live {
+		got := page.Messages[len(live)-1-i]
+		if got.ID != want.ID {
+			return fmt.Errorf("the history has message %s where %s was seen live", got.ID, want.ID)
+		}
+		who := d.left
+		if got.SenderID == reader.id {
+			who = reader.name
+		}
+		d.screen.line(fmt.Sprintf("  %s  %-8s %s", got.CreatedAt.Format("15:04:05.000"), who, textOf(got)))
+	}
+	d.screen.line("The history is what both saw live, in the same order.")
+	return nil
+}

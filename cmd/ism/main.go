@@ -1,0 +1,44 @@
+// Command ism is the whole messenger in one process, and a demonstration of it.
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/ism-chat/ism/cmd/ism/internal/demo"
+	"github.com/ism-chat/ism/cmd/ism/internal/oneprocess"
+	"github.com/ism-chat/ism/libs/deployable"
+)
+
+const usage = `ism is an instant messenger for SaaS backends, all of it in one process.
+
+usage:
+  ism          run the messenger; it is configured by ISM_* variables (docs/configuration.md)
+  ism demo     two users chat through a running messenger (ism demo -h lists its flags)
+  ism help     print this
+`
+
+func main() {
+	os.Exit(dispatch(os.Args[1:], os.Stdout, os.Stderr))
+}
+
+func dispatch(args []string, stdout, stderr io.Writer) int {
+	command := ""
+	if len(args) > 0 {
+		command = args[0]
+	}
+	switch command {
+	case "":
+		return deployable.Main(func(ctx context.Context) error { return oneprocess.Run(ctx, stdout) })
+	case "demo":
+		return deployable.Main(func(ctx context.Context) error { return demo.Run(ctx, args[1:], stdout) })
+	case "help", "-h", "--help":
+		_, _ = fmt.Fprint(stdout, usage)
+		return 0
+	default:
+		_, _ = fmt.Fprintf(stderr, "ism: there is no command %q\n\n%s", command, usage)
+		return deployable.ExitUsage
+	}
+}

@@ -1,0 +1,181 @@
+// Package deployment starts the messenger as its users run it, so that one suite of tests can be played against each way:
+// all of it in one process, and five services on the real engines behind the gateway.
+package deployment
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/ism-chat/ism/libs/client"
+)
+
+// Deployment is a running messenger.
+type Deployment struct {
+	Name    string
+	BaseURL string
+	Issuer  string // where tokens come from, by the password grant
+
+	processes map[string]*process
+	http      *http.Client
+
+	mu     sync.Mutex
+	tokens map[string]string
+}
+
+// clientID is the public OIDC client of browsers, which both identity providers have.
+const clientID = "ism-web"
+
+// startPatience is how long a deployment may take to become ready.
+const startPatience = 90 * time.Second
+
+func newDeployment(name, baseURL, issuer string) *Deployment {
+	return &Deployment{
+		Name: name, BaseURL: baseURL, Issuer: issuer,
+		processes: map[string]*process{},
+		http: &http.Client{Transport: &http.Transport{
+			MaxIdleConnsPerHost: 128,
+			TLSNextProto:        map[string]func(string, *tls.Conn) http.RoundTripper{},
+		}},
+		tokens: map[string]string{},
+	}
+}
+
+// Start starts what is described by build, waits until it is ready and stops it at the end of the test.
+func start(t testing.TB, d *Deployment) *Deployment {
+	t.Helper()
+	t.Cleanup(func() { d.http.CloseIdleConnections() })
+	for _, p := range d.processes {
+		p.start(t)
+		t.Cleanup(func() { p.stop(t) })
+	}
+	for _, p := range d.processes {
+		p.awaitReady(t, d.http)
+	}
+	return d
+}
+
+// Services are the names of the processes that Kill takes.
+func (d *Deployment) Services() []string {
+	var names []string
+	for name, p := range d.processes {
+		if !p.infrastructure {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// Kill ends a process as a crash would, by SIGKILL.
+func (d *Deployment) Kill(t testing.TB, service string) {
+	t.Helper()
+	d.processes[service].kill(t)
+}
+
+// Restart starts a process that was killed and waits until it is ready.
+func (d *Deployment) Restart(t testing.TB, service string) {
+	t.Helper()
+	d.processes[service].start(t)
+	d.processes[service].awaitReady(t, d.http)
+}
+
+// Stop ends a process as an operator would, by SIGTERM, and gives how long it took and its exit code.
+func (d *Deployment) Stop(t testing.TB, service string) (time.Duration, int) {
+	t.Helper()
+	begun := time.Now()
+	code := d.processes[service].terminate(t)
+	return time.Since(begun), code
+}
+
+// Log is what a process has logged so far.
+func (d *Deployment) Log(t testing.TB, service string) string {
+	t.Helper()
+	raw, err := os.ReadFile(d.processes[service].logFile)
+	if err != nil {
+		t.Fatalf("read the log of %s: %v", service, err)
+	}
+	return string(raw)
+}
+
+// User is somebody who is signed in.
+type User struct {
+	*client.Client
+	ID   uuid.UUID
+	Name string
+}
+
+// SignIn signs a user in and lets the messenger meet them, as every client does by listing its rooms.
+func (d *Deployment) SignIn(t testing.TB, name string) *User {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 15*time.Second)
+	defer cancel()
+	token := d.Token(t, name)
+	id, err := client.Subject(token)
+	if err != nil {
+		t.Fatalf("sign %s in: %v", name, err)
+	}
+	user := &User{Client: client.New(d.BaseURL, d.http, client.Token(token)), ID: id, Name: name}
+	if _, err := user.Rooms(ctx); err != nil {
+		t.Fatalf("list the rooms of %s: %v", name, err)
+	}
+	return user
+}
+
+// Token is an access token of the user.
+func (d *Deployment) Token(t testing.TB, name string) string {
+	t.Helper()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if token, ok := d.tokens[name]; ok {
+		return token
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 15*time.Second)
+	defer cancel()
+	token, _, err := client.PasswordToken(ctx, d.http, d.Issuer, clientID, name, name)
+	if err != nil {
+		t.Fatalf("sign %s in: %v", name, err)
+	}
+	d.tokens[name] = token
+	return token
+}
+
+// HTTP is for requests that no client would make.
+func (d *Deployment) HTTP() *http.Client { return d.http }
+
+// binary is the path of a program of the suite: built by make, or else now.
+func binary(t testing.TB, name string) string {
+	t.Helper()
+	if dir := os.Getenv("ISM_TEST_BIN_DIR"); dir != "" {
+		path := filepath.Join(dir, name)
+		if _, err := os.Stat(path); err != nil {
+			t.Fatalf("find program %s: %v", name, err)
+		}
+		return path
+	}
+	return build(t, name)
+}
+
+func root(t testing.TB) string {
+	t.Helper()
+	dir, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for ; dir != "/"; dir = filepath.Dir(dir) {
+		if _, err := os.Stat(filepath.Join(dir, "go.work")); err == nil {
+			return dir
+		}
+	}
+	t.Fatal("the root of the workspace is not above the test")
+	return ""
+}
+
+func baseURL(address string) string { return fmt.Sprintf("http://%s", address) }

@@ -1,0 +1,159 @@
+package deployment
+
+import (
+	"context"
+	"encoding/json"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/ism-chat/ism/libs/client"
+	"github.com/ism-chat/ism/libs/events"
+)
+
+// Listener reads a user's stream as a good client does: it reconnects for ever, behind the last event that it has seen.
+type Listener struct {
+	user   *User
+	cancel context.CancelFunc
+	done   chan struct{}
+
+	mu     sync.Mutex
+	events []client.StreamEvent
+	opened int
+	news   chan struct{} // holds a token while there may be something that a waiter has not seen
+}
+
+// Listen opens the user's stream, waits until it is open and reads it until Close or the end of the test.
+func (u *User) Listen(t testing.TB) *Listener {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	l := &Listener{user: u, cancel: cancel, done: make(chan struct{}), news: make(chan struct{}, 1)}
+	opened := make(chan struct{})
+	go l.run(ctx, opened)
+	t.Cleanup(l.Close)
+	select {
+	case <-opened:
+	case <-time.After(20 * time.Second):
+		t.Fatalf("the stream of %s did not open", u.Name)
+	}
+	return l
+}
+
+// Close ends the stream and waits for its reader.
+func (l *Listener) Close() {
+	l.cancel()
+	<-l.done
+}
+
+func (l *Listener) run(ctx context.Context, opened chan<- struct{}) {
+	defer close(l.done)
+	lastID := ""
+	retry := time.NewTimer(0)
+	defer retry.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-retry.C:
+		}
+		if stream, err := l.user.Stream(ctx, lastID); err == nil {
+			if l.opened++; l.opened == 1 {
+				close(opened)
+			}
+			for {
+				event, err := stream.Next()
+				if err != nil {
+					break
+				}
+				l.mu.Lock()
+				l.events = append(l.events, event)
+				l.mu.Unlock()
+				select {
+				case l.news <- struct{}{}:
+				default:
+				}
+			}
+			lastID = stream.LastEventID()
+			stream.Close()
+		}
+		retry.Reset(100 * time.Millisecond)
+	}
+}
+
+// Events are all events read so far.
+func (l *Listener) Events() []client.StreamEvent {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return append([]client.StreamEvent(nil), l.events...)
+}
+
+// Await waits until the events read so far satisfy the condition.
+func (l *Listener) Await(t testing.TB, patience time.Duration, what string, condition func([]client.StreamEvent) bool) []client.StreamEvent {
+	t.Helper()
+	deadline := time.NewTimer(patience)
+	defer deadline.Stop()
+	for {
+		seen := l.Events()
+		if condition(seen) {
+			return seen
+		}
+		select {
+		case <-l.news:
+		case <-deadline.C:
+			t.Fatalf("%s waits in vain for %s; seen: %s", l.user.Name, what, summary(seen))
+		}
+	}
+}
+
+// AwaitType waits for the first event of a type.
+func (l *Listener) AwaitType(t testing.TB, eventType string) client.StreamEvent {
+	t.Helper()
+	seen := l.Await(t, 10*time.Second, "a "+eventType, func(all []client.StreamEvent) bool { return index(all, eventType) >= 0 })
+	return seen[index(seen, eventType)]
+}
+
+// AwaitMessages waits for a number of chat messages of a room and gives all that were seen.
+func (l *Listener) AwaitMessages(t testing.TB, room uuid.UUID, n int) []events.ChatMessage {
+	t.Helper()
+	seen := l.Await(t, 30*time.Second, "chat messages", func(all []client.StreamEvent) bool { return len(Messages(t, all, room)) >= n })
+	return Messages(t, seen, room)
+}
+
+// Messages are the chat messages of a room among the events.
+func Messages(t testing.TB, all []client.StreamEvent, room uuid.UUID) []events.ChatMessage {
+	t.Helper()
+	var messages []events.ChatMessage
+	for _, event := range all {
+		if event.Type != "ChatMessage" {
+			continue
+		}
+		var chat events.ChatMessage
+		if err := json.Unmarshal(event.Data, &chat); err != nil {
+			t.Fatalf("decode a chat message: %v", err)
+		}
+		if chat.Message.RoomID == room {
+			messages = append(messages, chat)
+		}
+	}
+	return messages
+}
+
+func index(all []client.StreamEvent, eventType string) int {
+	for i, event := range all {
+		if event.Type == eventType {
+			return i
+		}
+	}
+	return -1
+}
+
+func summary(all []client.StreamEvent) string {
+	counts := map[string]int{}
+	for _, event := range all {
+		counts[event.Type]++
+	}
+	raw, _ := json.Marshal(counts)
+	return string(raw)
+}

@@ -1,0 +1,24 @@
+package deployment
+
+import (
+	"path/filepath"
+	"testing"
+)
+
+// OneProcess starts the messenger in one process on a fresh data directory.
+func OneProcess(t testing.TB) *Deployment {
+	t.Helper()
+	address, internal := freeAddress(t), freeAddress(t)
+	base := baseURL(address)
+	d := newDeployment("one process", base, base+"/realms/ism")
+	dir := t.TempDir()
+	d.processes["ism"] = &process{
+		name: "ism", path: binary(t, "ism"), readyURL: base + "/ready", logFile: filepath.Join(dir, "ism.log"),
+		env: environment(map[string]string{
+			"ISM_DATA_DIR":              filepath.Join(dir, "data"),
+			"ISM_HTTP_ADDRESS":          address,
+			"ISM_HTTP_INTERNAL_ADDRESS": internal,
+		}),
+	}
+	return start(t, d)
+}
