@@ -1,0 +1,56 @@
+package deployment
+
+import (
+	"maps"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/uuid"
+
+	"github.com/ism-chat/ism/libs/enginetest"
+)
+
+// FiveProcesses starts the five services, each a process of its own, on Postgres, Cassandra, Kafka and Keycloak, behind
+// nginx with the configuration of the compose stack.
+func FiveProcesses(t testing.TB) *Deployment {
+	t.Helper()
+	postgres := enginetest.PostgresDatabase(t)
+	cassandra := strings.Join(enginetest.CassandraHosts(t), ",")
+	brokers := strings.Join(enginetest.KafkaBrokers(t), ",")
+	issuer := enginetest.Keycloak(t)
+
+	dir := t.TempDir()
+	gateway := freeAddress(t)
+	d := newDeployment("five processes", baseURL(gateway), issuer)
+	addresses := map[string]string{}
+	internal := map[string]string{}
+	for _, name := range []string{"rooms", "messages", "realtime", "notifications", "media"} {
+		addresses[name], internal[name] = freeAddress(t), freeAddress(t)
+	}
+	own := map[string]map[string]string{
+		"rooms": {"ISM_ROOMS_POSTGRES_URL": postgres},
+		"messages": {
+			"ISM_MESSAGES_ROOMS_URL":          baseURL(internal["rooms"]),
+			"ISM_MESSAGES_CASSANDRA_HOSTS":    cassandra,
+			"ISM_MESSAGES_CASSANDRA_KEYSPACE": "ism_" + strings.ReplaceAll(uuid.NewString(), "-", "")[:12],
+			"ISM_MESSAGES_CASSANDRA_USERNAME": "cassandra",
+			"ISM_MESSAGES_CASSANDRA_PASSWORD": "cassandra",
+		},
+	}
+	for name, address := range addresses {
+		variables := map[string]string{
+			"ISM_HTTP_ADDRESS":          address,
+			"ISM_HTTP_INTERNAL_ADDRESS": internal[name],
+			"ISM_OIDC_ISSUER":           issuer,
+			"ISM_KAFKA_BROKERS":         brokers,
+		}
+		maps.Copy(variables, own[name])
+		d.processes[name] = &process{
+			name: name, path: binary(t, name), env: environment(variables),
+			readyURL: baseURL(address) + "/ready", logFile: filepath.Join(dir, name+".log"),
+		}
+	}
+	d.processes["gateway"] = gatewayProcess(t, dir, gateway, addresses)
+	return start(t, d)
+}

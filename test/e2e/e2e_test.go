@@ -1,0 +1,41 @@
+// Package e2e plays the main job through the front door, against each way in which the messenger is run.
+package e2e
+
+import (
+	"testing"
+
+	"github.com/ism-chat/ism/test/deployment"
+)
+
+func TestOneProcess(t *testing.T) {
+	t.Parallel()
+	suite(t, deployment.OneProcess(t))
+}
+
+func TestFiveProcesses(t *testing.T) {
+	t.Parallel()
+	suite(t, deployment.FiveProcesses(t))
+}
+
+// suite is all that a messenger must do, however it is run.
+func suite(t *testing.T, d *deployment.Deployment) {
+	for _, c := range []struct {
+		name string
+		test func(t *testing.T, d *deployment.Deployment)
+	}{
+		{"it greets", greets},
+		{"two users chat", twoUsersChat},
+		{"a group chats", groupChats},
+		{"a stream resumes where it broke", streamResumes},
+		{"a stream that cannot resume says so", streamResyncs},
+		{"live order is history order", liveOrderIsHistoryOrder},
+		{"the timeline is paged without gap or repeat", timelineIsPaged},
+		{"outsiders see nothing", outsidersSeeNothing},
+		{"only valid tokens are let in", onlyValidTokens},
+		{"bad input is refused and writes nothing", badInputIsRefused},
+		{"answers carry a trace id", answersCarryTraceID},
+	} {
+		t.Run(c.name, func(t *testing.T) { c.test(t, d) })
+	}
+	t.Run("nothing was logged at error level", func(t *testing.T) { nothingLoggedAtError(t, d) })
+}
