@@ -1,0 +1,65 @@
+package authn_test
+
+import (
+	"bytes"
+	"crypto/rand"
+	"crypto/rsa"
+	"log/slog"
+	"sync"
+	"testing"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/goleak"
+
+	"github.com/ism-chat/ism/libs/authn/authntest"
+	"github.com/ism-chat/ism/libs/telemetry"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// journal keeps what is logged.
+type journal struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (j *journal) Write(p []byte) (int, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.text.Write(p)
+}
+
+func (j *journal) String() string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.text.String()
+}
+
+func logged() (*telemetry.Telemetry, *journal) {
+	j := &journal{}
+	return &telemetry.Telemetry{
+		Log:     slog.New(slog.NewTextHandler(j, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Metrics: prometheus.NewRegistry(),
+	}, j
+}
+
+func silent() *telemetry.Telemetry {
+	return &telemetry.Telemetry{Log: slog.New(slog.DiscardHandler), Metrics: prometheus.NewRegistry()}
+}
+
+func rsaKey(tb testing.TB) *rsa.PrivateKey {
+	tb.Helper()
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return key
+}
+
+// rsaIssuer is an issuer that signs with RS256, as Keycloak does unless told otherwise; the key's id is key-rsa.
+func rsaIssuer(tb testing.TB) (*authntest.Issuer, *rsa.PrivateKey) {
+	tb.Helper()
+	issuer, key := authntest.New(tb), rsaKey(tb)
+	issuer.AddKey("key-rsa", key)
+	return issuer, key
+}

@@ -1,0 +1,79 @@
+package authn
+
+import (
+	"errors"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/ism-chat/ism/libs/httpapi"
+	"github.com/ism-chat/ism/libs/telemetry"
+)
+
+type callerKey struct{}
+
+// Require is the middleware that lets only requests with a valid bearer token through (RFC 6750 section 2.1; a token in
+// the query or in a form is not looked at). All others get the same 401, whatever was wrong, or 503 while no keys have
+// been fetched.
+func (v *Verifier) Require() fiber.Handler {
+	return func(c *fiber.Ctx) error {
+		ctx := c.UserContext()
+		token, err := bearer(c)
+		if err != nil {
+			v.tokens.WithLabelValues("missing").Inc()
+			v.log.DebugContext(ctx, "request without a bearer token", "reason", err.Error())
+			return unauthorized(c)
+		}
+		principal, err := v.Verify(ctx, token)
+		switch {
+		case errors.Is(err, ErrNoKeys):
+			v.tokens.WithLabelValues("unjudged").Inc()
+			problem := httpapi.NewProblem(http.StatusServiceUnavailable, "issuer-unavailable", "Issuer unavailable", "tokens cannot be verified yet")
+			problem.RetryAfter = time.Second
+			return problem.Because(err)
+		case err != nil:
+			v.tokens.WithLabelValues("refused").Inc()
+			v.log.InfoContext(ctx, "token refused", "reason", clip(err.Error()))
+			return unauthorized(c)
+		}
+		v.tokens.WithLabelValues("accepted").Inc()
+		user := principal.UserID.String()
+		trace.SpanFromContext(ctx).SetAttributes(attribute.String("enduser.id", user))
+		c.SetUserContext(telemetry.With(ctx, slog.String("user_id", user)))
+		c.Locals(callerKey{}, principal)
+		return c.Next()
+	}
+}
+
+// bearer gives the token of the request's only Authorization header.
+func bearer(c *fiber.Ctx) (string, error) {
+	headers := c.Request().Header.PeekAll(fiber.HeaderAuthorization)
+	if len(headers) != 1 {
+		return "", errors.New("not exactly one Authorization header")
+	}
+	scheme, token, _ := strings.Cut(string(headers[0]), " ")
+	token = strings.Trim(token, " ")
+	if !strings.EqualFold(scheme, "Bearer") || token == "" {
+		return "", errors.New("no bearer token in the Authorization header")
+	}
+	return token, nil
+}
+
+func unauthorized(c *fiber.Ctx) error {
+	c.Set(fiber.HeaderWWWAuthenticate, "Bearer")
+	return httpapi.NewProblem(http.StatusUnauthorized, "unauthorized", "Unauthorized", "a valid bearer token is required")
+}
+
+// Caller is the principal of a request that has passed Require. It panics where Require is missing: a wiring fault.
+func Caller(c *fiber.Ctx) Principal {
+	principal, ok := c.Locals(callerKey{}).(Principal)
+	if !ok {
+		panic("authn: the route is not behind Require")
+	}
+	return principal
+}
