@@ -76,7 +76,7 @@ func (c Config) Validate() []config.Fault {
 func checkURL(value string) error {
 	u, err := url.Parse(value)
 	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
-		return fmt.Errorf("%q is no issuer URL; allowed: http or https with a host, without user, query and fragment", value)
+		return errors.New("is no issuer URL; allowed: http or https with a host, without user, query and fragment")
 	}
 	return nil
 }

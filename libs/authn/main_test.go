@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/goleak"
@@ -62,4 +63,22 @@ func rsaIssuer(tb testing.TB) (*authntest.Issuer, *rsa.PrivateKey) {
 	issuer, key := authntest.New(tb), rsaKey(tb)
 	issuer.AddKey("key-rsa", key)
 	return issuer, key
+}
+
+// await polls until there is what is asked for, for ten seconds at most.
+func await[T any](t *testing.T, poll func() (T, bool)) T {
+	t.Helper()
+	deadline := time.After(10 * time.Second)
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for {
+		if value, ok := poll(); ok {
+			return value
+		}
+		select {
+		case <-tick.C:
+		case <-deadline:
+			t.Fatal("it did not come in ten seconds")
+		}
+	}
 }
