@@ -54,7 +54,7 @@ type Host struct {
 
 // Exit codes of a deployable: ExitUsage for a command line or configuration that cannot be used.
 const (
-	exitFailure       = 1
+	exitFailure = 1
 	ExitUsage   = 2
 )
 
