@@ -81,7 +81,7 @@ func (b *Bus) NewProducer(cfg ProducerConfig) (*Producer, error) { panic("skelet
 func (p *Producer) Produce(ctx context.Context, record Record) (Receipt, error) { panic("skeleton") }
 
 // ProduceAll writes records in the order given, without waiting in between, and waits for all. Receipts stand in the same
-// order. After an error some may have been written.
+// order. After an error some may have been written. A record that has a traceparent header already keeps it.
 func (p *Producer) ProduceAll(ctx context.Context, records []Record) ([]Receipt, error) {
 	panic("skeleton")
 }
@@ -129,6 +129,9 @@ type ReaderConfig struct {
 	MaxBatch int
 	// CaughtUp is called once, when all that was in the topic at the start has been handled.
 	CaughtUp func()
+	// Begin, if set, is called once for each partition, before its first record and before CaughtUp, with the offset at which
+	// reading begins: the log's end where nothing has been written since. All records from there on are handed over.
+	Begin func(partition int32, offset int64)
 }
 
 // Reader reads every partition of a topic by assignment, without a group: each reader gets every record.
