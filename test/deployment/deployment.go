@@ -23,6 +23,7 @@ type Deployment struct {
 	Name    string
 	BaseURL string
 	Issuer  string // where tokens come from, by the password grant
+	Spans   *Collector
 
 	processes map[string]*process
 	http      *http.Client
@@ -37,9 +38,10 @@ const clientID = "ism-web"
 // startPatience is how long a deployment may take to become ready.
 const startPatience = 90 * time.Second
 
-func newDeployment(name, baseURL, issuer string) *Deployment {
+func newDeployment(t testing.TB, name, baseURL, issuer string) *Deployment {
+	t.Helper()
 	return &Deployment{
-		Name: name, BaseURL: baseURL, Issuer: issuer,
+		Name: name, BaseURL: baseURL, Issuer: issuer, Spans: startCollector(t),
 		processes: map[string]*process{},
 		http: &http.Client{Transport: &http.Transport{
 			MaxIdleConnsPerHost: 128,

@@ -22,7 +22,7 @@ func FiveProcesses(t testing.TB) *Deployment {
 
 	dir := t.TempDir()
 	gateway := freeAddress(t)
-	d := newDeployment("five processes", baseURL(gateway), issuer)
+	d := newDeployment(t, "five processes", baseURL(gateway), issuer)
 	addresses := map[string]string{}
 	internal := map[string]string{}
 	for _, name := range []string{"rooms", "messages", "realtime", "notifications", "media"} {
@@ -44,6 +44,7 @@ func FiveProcesses(t testing.TB) *Deployment {
 			"ISM_HTTP_INTERNAL_ADDRESS": internal[name],
 			"ISM_OIDC_ISSUER":           issuer,
 			"ISM_KAFKA_BROKERS":         brokers,
+			"ISM_OTLP_ENDPOINT":         d.Spans.Endpoint,
 		}
 		maps.Copy(variables, own[name])
 		d.processes[name] = &process{

@@ -10,7 +10,7 @@ func OneProcess(t testing.TB) *Deployment {
 	t.Helper()
 	address, internal := freeAddress(t), freeAddress(t)
 	base := baseURL(address)
-	d := newDeployment("one process", base, base+"/realms/ism")
+	d := newDeployment(t, "one process", base, base+"/realms/ism")
 	dir := t.TempDir()
 	d.processes["ism"] = &process{
 		name: "ism", path: binary(t, "ism"), readyURL: base + "/ready", logFile: filepath.Join(dir, "ism.log"),
@@ -18,6 +18,7 @@ func OneProcess(t testing.TB) *Deployment {
 			"ISM_DATA_DIR":              filepath.Join(dir, "data"),
 			"ISM_HTTP_ADDRESS":          address,
 			"ISM_HTTP_INTERNAL_ADDRESS": internal,
+			"ISM_OTLP_ENDPOINT":         d.Spans.Endpoint,
 		}),
 	}
 	return start(t, d)

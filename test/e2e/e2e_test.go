@@ -34,6 +34,7 @@ func suite(t *testing.T, d *deployment.Deployment) {
 		{"only valid tokens are let in", onlyValidTokens},
 		{"bad input is refused and writes nothing", badInputIsRefused},
 		{"answers carry a trace id", answersCarryTraceID},
+		{"a request is one trace up to the stream", requestIsOneTrace},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.test(t, d) })
 	}
