@@ -123,10 +123,7 @@ func New(cfg Config, tel *telemetry.Telemetry) (*Verifier, error) {
 	if cfg.RefreshInterval == 0 {
 		cfg.RefreshInterval = defaultRefresh
 	}
-	metrics, err := newMetrics(tel.Metrics)
-	if err != nil {
-		return nil, fmt.Errorf("register the metrics of token verification: %w", err)
-	}
+	metrics := newMetrics(tel.Metrics)
 	source := newIssuer(cfg.Issuer, cfg.Address, tel.Log)
 	keys := newKeySet(source.keys, cfg.RefreshInterval, tel.Log, metrics.fetches)
 	lookup, err := keyfunc.New(keyfunc.Options{Storage: keys})

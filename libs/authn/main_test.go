@@ -9,7 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/goleak"
 
 	"github.com/ism-chat/ism/libs/authn/authntest"
@@ -38,15 +37,10 @@ func (j *journal) String() string {
 
 func logged() (*telemetry.Telemetry, *journal) {
 	j := &journal{}
-	return &telemetry.Telemetry{
-		Log:     slog.New(slog.NewTextHandler(j, &slog.HandlerOptions{Level: slog.LevelDebug})),
-		Metrics: prometheus.NewRegistry(),
-	}, j
+	return telemetry.Discard(slog.New(slog.NewTextHandler(j, &slog.HandlerOptions{Level: slog.LevelDebug}))), j
 }
 
-func silent() *telemetry.Telemetry {
-	return &telemetry.Telemetry{Log: slog.New(slog.DiscardHandler), Metrics: prometheus.NewRegistry()}
-}
+func silent() *telemetry.Telemetry { return telemetry.Discard(nil) }
 
 func rsaKey(tb testing.TB) *rsa.PrivateKey {
 	tb.Helper()

@@ -13,7 +13,6 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/golang-jwt/jwt/v5"
-	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/goleak"
 
 	"github.com/ism-chat/ism/cmd/ism/internal/devidp"
@@ -62,8 +61,7 @@ func serve(t *testing.T, dir string, settings devidp.Settings) string {
 
 func verifier(t *testing.T, issuer string) *authn.Verifier {
 	t.Helper()
-	tel := &telemetry.Telemetry{Log: slog.New(slog.DiscardHandler), Metrics: prometheus.NewRegistry()}
-	return authntest.Start(t, authn.Config{Issuer: issuer, Audience: []string{"account"}, Algorithms: []string{"RS256"}}, tel)
+	return authntest.Start(t, authn.Config{Issuer: issuer, Audience: []string{"account"}, Algorithms: []string{"RS256"}}, telemetry.Discard(nil))
 }
 
 type answer struct {
