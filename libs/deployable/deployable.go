@@ -77,12 +77,17 @@ func Main(run func(ctx context.Context) error) int {
 	}
 }
 
-// New starts what every deployable has.
+// New makes what every deployable has.
 func New(ctx context.Context, name string, cfg Config) (*Host, error) {
 	tel, err := telemetry.New(ctx, cfg.Config, name)
 	if err != nil {
 		return nil, fmt.Errorf("start telemetry: %w", err)
 	}
+	return With(tel, name, cfg)
+}
+
+// With is [New] with telemetry that has been started before, by a deployable that needs it earlier. The host shuts it down.
+func With(tel *telemetry.Telemetry, name string, cfg Config) (*Host, error) {
 	verifier, err := authn.New(cfg.OIDC, tel)
 	if err != nil {
 		return nil, fmt.Errorf("prepare token verification: %w", err)
@@ -110,10 +115,10 @@ func (h *Host) Run(ctx context.Context, services []Service, beneath ...lifecycle
 	public, internal := httpapi.New(h.cfg.HTTP, deps), httpapi.NewInternal(h.cfg.HTTP, deps)
 	h.group.Add(lifecycle.Part{Name: "internal listener", Run: internal.Run})
 	h.group.Add(lifecycle.Part{Name: "token verification", Run: h.Verifier.Run})
-	for i, service := range services {
+	for _, service := range services {
 		service.Routes(public.App)
 		service.InternalRoutes(internal.App)
-		h.group.Add(lifecycle.Part{Name: fmt.Sprintf("service %d", i), Run: service.Run})
+		h.group.Add(lifecycle.Part{Name: fmt.Sprintf("%T", service), Run: service.Run})
 	}
 	h.group.Add(lifecycle.Part{Name: "public listener", Run: public.Run})
 	err := h.group.Run(ctx)

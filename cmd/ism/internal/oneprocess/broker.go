@@ -39,9 +39,12 @@ func (b *broker) Addresses() []string { return b.cluster.ListenAddrs() }
 // Run closes the broker when ctx is done.
 func (b *broker) Run(ctx context.Context) error {
 	<-ctx.Done()
-	b.cluster.Close()
+	b.Close()
 	return nil
 }
+
+// Close writes what is left to disk and ends the broker.
+func (b *broker) Close() { b.cluster.Close() }
 
 // brokerLog carries the broker's own log lines into ours.
 type brokerLog struct{ log *slog.Logger }

@@ -1,0 +1,62 @@
+package oneprocess
+
+import (
+	"net"
+	"os"
+	"path/filepath"
+
+	"github.com/ism-chat/ism/cmd/ism/internal/devidp"
+	"github.com/ism-chat/ism/libs/config"
+	"github.com/ism-chat/ism/libs/deployable"
+	"github.com/ism-chat/ism/services/media"
+	"github.com/ism-chat/ism/services/messages"
+	"github.com/ism-chat/ism/services/notifications"
+	"github.com/ism-chat/ism/services/realtime"
+	"github.com/ism-chat/ism/services/rooms"
+)
+
+// Config is all that the one process is configured with.
+type Config struct {
+	deployable.Config
+	DataDir       string          `envconfig:"DATA_DIR" default:".ism" desc:"directory of all that is kept: the log, the stores, the keys of the development identity provider"`
+	DevIDP        devidp.Settings `envconfig:"DEV_IDP"`
+	Rooms         rooms.Config
+	Messages      messages.Config
+	Realtime      realtime.Config
+	Notifications notifications.Config
+	Media         media.Config
+}
+
+// load reads the configuration and settles what depends on whether an issuer is configured.
+func load() (cfg Config, development bool, err error) {
+	if err := config.Load(&cfg); err != nil {
+		return Config{}, false, err
+	}
+	var faults config.Faults
+	if _, set := os.LookupEnv("ISM_KAFKA_BROKERS"); set {
+		faults = append(faults, config.Fault{Variable: "ISM_KAFKA_BROKERS", Problem: "is not allowed here: the one process has a broker of its own"})
+	}
+	if cfg.DataDir, err = filepath.Abs(cfg.DataDir); err != nil {
+		faults = append(faults, config.Fault{Variable: "ISM_DATA_DIR", Problem: "is no usable path"})
+	}
+	if cfg.OIDC.Issuer == "" {
+		development = true
+		if _, set := os.LookupEnv("ISM_HTTP_ADDRESS"); !set {
+			cfg.HTTP.Address = loopbackAddress(cfg.HTTP.Address)
+		}
+		faults = append(faults, devidp.Validate(cfg.HTTP.Address, cfg.OIDC.Issuer)...)
+	}
+	if len(faults) > 0 {
+		return Config{}, false, faults
+	}
+	return cfg, development, nil
+}
+
+// loopbackAddress is the address on loopback only.
+func loopbackAddress(address string) string {
+	_, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return address
+	}
+	return net.JoinHostPort("127.0.0.1", port)
+}

@@ -1,0 +1,166 @@
+// Package oneprocess is the composition root of the whole messenger in one process. The services are the same as anywhere;
+// they are handed a broker in the process, SQLite stores and, where no issuer is configured, an identity provider for
+// development.
+package oneprocess
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"path/filepath"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/google/uuid"
+
+	"github.com/ism-chat/ism/cmd/ism/internal/devidp"
+	"github.com/ism-chat/ism/libs/deployable"
+	"github.com/ism-chat/ism/libs/httpapi"
+	"github.com/ism-chat/ism/libs/lifecycle"
+	"github.com/ism-chat/ism/libs/telemetry"
+	"github.com/ism-chat/ism/services/media"
+	"github.com/ism-chat/ism/services/messages"
+	"github.com/ism-chat/ism/services/messages/membership"
+	messagessqlite "github.com/ism-chat/ism/services/messages/store/sqlite"
+	"github.com/ism-chat/ism/services/notifications"
+	"github.com/ism-chat/ism/services/realtime"
+	"github.com/ism-chat/ism/services/rooms"
+	roomssqlite "github.com/ism-chat/ism/services/rooms/store/sqlite"
+)
+
+// Run runs the messenger until ctx is done. Once it is up it prints to out what to type.
+func Run(ctx context.Context, out io.Writer) error {
+	cfg, development, err := load()
+	if err != nil {
+		return err
+	}
+	release, err := lockDir(cfg.DataDir)
+	if err != nil {
+		return err
+	}
+	defer release() //nolint:errcheck // the end of the process releases it as well
+	return run(ctx, cfg, development, out)
+}
+
+func run(ctx context.Context, cfg Config, development bool, out io.Writer) error {
+	url := "http://" + reachable(cfg.HTTP.Address)
+	if development {
+		cfg.OIDC.Issuer = url + devidp.Path
+	}
+	tel, err := telemetry.New(ctx, cfg.Config.Config, "ism")
+	if err != nil {
+		return fmt.Errorf("start telemetry: %w", err)
+	}
+	broker, err := startBroker(filepath.Join(cfg.DataDir, "log"), tel.Log)
+	if err != nil {
+		return err
+	}
+	cfg.Kafka.Brokers = broker.Addresses()
+	host, err := deployable.With(tel, "ism", cfg.Config)
+	if err != nil {
+		broker.Close()
+		return err
+	}
+	services, err := compose(cfg, host)
+	if err == nil && development {
+		services, err = withIdentityProvider(cfg, host, services)
+	}
+	if err != nil {
+		broker.Close()
+		return err
+	}
+	notice := banner{url: url, dataDir: cfg.DataDir, development: development, userID: devidp.UserID}
+	return host.Run(ctx, services,
+		lifecycle.Part{Name: "broker", Run: broker.Run},
+		lifecycle.Part{Name: "banner", Run: func(ctx context.Context) error { return notice.printOnceUp(ctx, out) }})
+}
+
+// withIdentityProvider adds the development identity provider to what is served.
+func withIdentityProvider(cfg Config, host *deployable.Host, services []deployable.Service) ([]deployable.Service, error) {
+	provider, err := devidp.New(devidp.Config{
+		Settings: cfg.DevIDP, Dir: filepath.Join(cfg.DataDir, "identity"), Issuer: cfg.OIDC.Issuer, Log: host.Telemetry.Log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return append(services, identity{provider}), nil
+}
+
+// identity is the development identity provider as a service of the process.
+type identity struct{ *devidp.Provider }
+
+var _ deployable.Service = identity{}
+
+// InternalRoutes implements [deployable.Service]: there are none.
+func (identity) InternalRoutes(fiber.Router) {}
+
+// Checks implements [deployable.Service]: there are none.
+func (identity) Checks() []httpapi.Check { return nil }
+
+// Run implements [deployable.Service]: it only answers requests.
+func (identity) Run(ctx context.Context) error {
+	<-ctx.Done()
+	return nil
+}
+
+// compose makes the services and hands each what it needs.
+func compose(cfg Config, host *deployable.Host) ([]deployable.Service, error) {
+	roomsService, err := rooms.New(cfg.Rooms, rooms.Deps{
+		Store: roomssqlite.New(filepath.Join(cfg.DataDir, "rooms.db")),
+		Bus:   host.Bus, Verifier: host.Verifier, Telemetry: host.Telemetry,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("make rooms: %w", err)
+	}
+	messagesService, err := messages.New(cfg.Messages, messages.Deps{
+		Store: messagessqlite.New(filepath.Join(cfg.DataDir, "messages.db")),
+		Rooms: roomsDirectly{roomsService},
+		Bus:   host.Bus, Verifier: host.Verifier, Telemetry: host.Telemetry,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("make messages: %w", err)
+	}
+	realtimeService, err := realtime.New(cfg.Realtime, realtime.Deps{Bus: host.Bus, Verifier: host.Verifier, Telemetry: host.Telemetry})
+	if err != nil {
+		return nil, fmt.Errorf("make realtime: %w", err)
+	}
+	notificationsService, err := notifications.New(cfg.Notifications, notifications.Deps{Telemetry: host.Telemetry})
+	if err != nil {
+		return nil, fmt.Errorf("make notifications: %w", err)
+	}
+	mediaService, err := media.New(cfg.Media, media.Deps{Telemetry: host.Telemetry})
+	if err != nil {
+		return nil, fmt.Errorf("make media: %w", err)
+	}
+	return []deployable.Service{roomsService, messagesService, realtimeService, notificationsService, mediaService}, nil
+}
+
+// roomsDirectly answers messages' one question to rooms within the process.
+type roomsDirectly struct {
+	rooms *rooms.Service
+}
+
+// Membership implements [membership.Rooms].
+func (r roomsDirectly) Membership(ctx context.Context, room uuid.UUID) (membership.Membership, error) {
+	version, members, err := r.rooms.Membership(ctx, room)
+	switch {
+	case errors.Is(err, rooms.ErrRoomNotFound):
+		return membership.Membership{}, membership.ErrRoomNotFound
+	case err != nil:
+		return membership.Membership{}, err
+	}
+	return membership.Membership{RoomID: room, Version: version, Members: members}, nil
+}
+
+// reachable is the address as a client on this machine types it.
+func reachable(address string) string {
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return address
+	}
+	if ip := net.ParseIP(host); host == "" || ip != nil && (ip.IsUnspecified() || ip.Equal(net.IPv4(127, 0, 0, 1))) {
+		host = "localhost"
+	}
+	return net.JoinHostPort(host, port)
+}
