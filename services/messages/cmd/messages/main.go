@@ -1,0 +1,13 @@
+// Command messages runs the messages service.
+package main
+
+import (
+	"os"
+
+	"github.com/ism-chat/ism/libs/deployable"
+	"github.com/ism-chat/ism/services/messages/process"
+)
+
+func main() {
+	os.Exit(deployable.Main(process.Run))
+}

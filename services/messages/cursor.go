@@ -1,0 +1,39 @@
+package messages
+
+import (
+	"encoding/base64"
+	"encoding/binary"
+
+	"github.com/ism-chat/ism/services/messages/store"
+)
+
+// A cursor is the place of the last message of a page: a version byte, the epoch in 4 bytes and the offset in 8, big-endian,
+// in URL-safe base64. To clients it is opaque.
+const (
+	cursorVersion = 1
+	cursorLength  = 1 + 4 + 8 // bytes
+)
+
+var cursorEncoding = base64.RawURLEncoding.Strict()
+
+func encodeCursor(place store.Place) string {
+	raw := append(make([]byte, 0, cursorLength), cursorVersion)
+	raw = binary.BigEndian.AppendUint32(raw, uint32(place.Epoch))  //nolint:gosec // decodeCursor turns it back
+	raw = binary.BigEndian.AppendUint64(raw, uint64(place.Offset)) //nolint:gosec // decodeCursor turns it back
+	return cursorEncoding.EncodeToString(raw)
+}
+
+func decodeCursor(text string) (store.Place, bool) {
+	if len(text) != cursorEncoding.EncodedLen(cursorLength) {
+		return store.Place{}, false
+	}
+	raw, err := cursorEncoding.DecodeString(text)
+	if err != nil || len(raw) != cursorLength || raw[0] != cursorVersion {
+		return store.Place{}, false
+	}
+	place := store.Place{
+		Epoch:  int32(binary.BigEndian.Uint32(raw[1:5])),  //nolint:gosec // a negative one is refused below
+		Offset: int64(binary.BigEndian.Uint64(raw[5:13])), //nolint:gosec // a negative one is refused below
+	}
+	return place, place.Epoch >= 0 && place.Offset >= 0
+}

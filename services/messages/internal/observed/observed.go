@@ -1,0 +1,68 @@
+// Package observed puts a store's operations into traces and metrics.
+package observed
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/ism-chat/ism/libs/telemetry"
+	"github.com/ism-chat/ism/services/messages/store"
+)
+
+// New gives the store with a span and the golden signals of each operation.
+func New(s store.Store, tel *telemetry.Telemetry) store.Store {
+	return &observed{
+		store:   s,
+		tracer:  tel.Tracer.Tracer("github.com/ism-chat/ism/services/messages/store"),
+		metrics: tel.Store("messages"),
+	}
+}
+
+type observed struct {
+	store   store.Store
+	tracer  trace.Tracer
+	metrics *telemetry.StoreMetrics
+}
+
+// observe begins an operation. The function that it returns ends it.
+func (o *observed) observe(ctx context.Context, operation string, attributes ...attribute.KeyValue) (context.Context, func(err *error)) {
+	ctx, span := o.tracer.Start(ctx, "store "+operation, trace.WithAttributes(attributes...))
+	end := o.metrics.Observe(operation)
+	return ctx, func(err *error) {
+		end(err)
+		if *err != nil {
+			span.SetStatus(codes.Error, (*err).Error())
+		}
+		span.End()
+	}
+}
+
+func (o *observed) Run(ctx context.Context) error { return o.store.Run(ctx) }
+
+func (o *observed) Append(ctx context.Context, entries []store.Entry) (err error) {
+	ctx, end := o.observe(ctx, "append", attribute.Int("ism.messages", len(entries)))
+	defer end(&err)
+	return o.store.Append(ctx, entries)
+}
+
+func (o *observed) Page(ctx context.Context, room uuid.UUID, within store.Range, limit int) (entries []store.Entry, err error) {
+	ctx, end := o.observe(ctx, "page", attribute.String("ism.room_id", room.String()), attribute.Int("ism.limit", limit))
+	defer end(&err)
+	return o.store.Page(ctx, room, within, limit)
+}
+
+func (o *observed) Locate(ctx context.Context, room uuid.UUID, at time.Time) (within store.Range, err error) {
+	ctx, end := o.observe(ctx, "locate", attribute.String("ism.room_id", room.String()))
+	defer end(&err)
+	return o.store.Locate(ctx, room, at)
+}
+
+func (o *observed) Ping(ctx context.Context) (err error) {
+	defer o.metrics.Observe("ping")(&err)
+	return o.store.Ping(ctx)
+}

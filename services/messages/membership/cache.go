@@ -1,0 +1,192 @@
+package membership
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+	lru "github.com/hashicorp/golang-lru/v2"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/ism-chat/ism/libs/config"
+	"github.com/ism-chat/ism/libs/telemetry"
+)
+
+const (
+	fetchTimeout = 1500 * time.Millisecond // of one flight, its repeats included
+	maxFetches   = 3                       // of one flight
+)
+
+// Config says what a [Cache] keeps.
+type Config struct {
+	CacheRooms int           `envconfig:"CACHE_ROOMS" default:"10000" desc:"rooms whose members are kept in memory"`
+	CacheTTL   time.Duration `envconfig:"CACHE_TTL" default:"30s" desc:"how long a room's members are kept at most; a change is noticed at once by following the log"`
+}
+
+// Validate implements [config.Validator].
+func (c Config) Validate() []config.Fault {
+	var faults []config.Fault
+	if c.CacheRooms < 1 {
+		faults = append(faults, config.Fault{Variable: "CACHE_ROOMS", Problem: "must be above 0"})
+	}
+	if c.CacheTTL <= 0 {
+		faults = append(faults, config.Fault{Variable: "CACHE_TTL", Problem: "must be above 0"})
+	}
+	return faults
+}
+
+// Cache answers who is in a room from memory where it can.
+//
+// Requests for the same room share one question to rooms, a flight. An answer is only kept if it is not older than the
+// newest version that passed in the log while the flight was under way; else the flight asks again. Nothing is kept
+// before the log is followed.
+type Cache struct {
+	rooms   Rooms
+	ttl     time.Duration
+	lookups *prometheus.CounterVec
+	work    sync.WaitGroup // the flights under way
+
+	mu        sync.Mutex
+	following bool
+	kept      *lru.Cache[uuid.UUID, kept]
+	flights   map[uuid.UUID]*flight
+	started   uint64 // flights so far
+}
+
+type kept struct {
+	membership Membership
+	until      time.Time
+}
+
+// flight is one question to rooms. Its result may be read once done is closed.
+type flight struct {
+	number  uint64
+	newest  int64 // version seen in the log since the flight began
+	done    chan struct{}
+	members Membership
+	err     error
+}
+
+// NewCache makes a cache before rooms.
+func NewCache(cfg Config, rooms Rooms, tel *telemetry.Telemetry) (*Cache, error) {
+	entries, err := lru.New[uuid.UUID, kept](cfg.CacheRooms)
+	if err != nil {
+		return nil, fmt.Errorf("make membership cache of %d rooms: %w", cfg.CacheRooms, err)
+	}
+	lookups := telemetry.Register(tel.Metrics, prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "ism_messages_membership_lookups_total",
+		Help: "Questions for a room's members by where the answer came from: cache, rooms, or error.",
+	}, []string{"answer"}))
+	return &Cache{
+		rooms: rooms, ttl: cfg.CacheTTL, lookups: lookups,
+		kept: entries, flights: map[uuid.UUID]*flight{},
+	}, nil
+}
+
+// Of gives the membership of a room that the user has joined. [ErrRoomNotFound] stands for a room that does not exist and
+// for one that the user is not in; [ErrUnavailable] for rooms not answering.
+//
+// A refusal is never taken from memory, nor from a question that was asked before this call: who has just joined is in.
+func (c *Cache) Of(ctx context.Context, room, user uuid.UUID) (Membership, error) {
+	known, ok, arrived := c.recall(room)
+	if ok {
+		if _, joined := known.Joined(user); joined {
+			c.lookups.WithLabelValues("cache").Inc()
+			return known, nil
+		}
+	}
+	for {
+		members, number, err := c.ask(ctx, room)
+		_, joined := members.Joined(user)
+		switch {
+		case err != nil && !errors.Is(err, ErrRoomNotFound):
+			c.lookups.WithLabelValues("error").Inc()
+			return Membership{}, fmt.Errorf("%w: %w", ErrUnavailable, err)
+		case err == nil && joined:
+			c.lookups.WithLabelValues("rooms").Inc()
+			return members, nil
+		case number > arrived:
+			c.lookups.WithLabelValues("rooms").Inc()
+			return Membership{}, ErrRoomNotFound
+		}
+	}
+}
+
+// recall gives what is kept of a room, and the number of the last flight that has begun.
+func (c *Cache) recall(room uuid.UUID) (Membership, bool, uint64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	entry, ok := c.kept.Get(room)
+	if ok && !time.Now().Before(entry.until) {
+		c.kept.Remove(room)
+		ok = false
+	}
+	return entry.membership, ok, c.started
+}
+
+// ask joins the room's flight, or begins one.
+func (c *Cache) ask(ctx context.Context, room uuid.UUID) (Membership, uint64, error) {
+	c.mu.Lock()
+	f, underway := c.flights[room]
+	if !underway {
+		c.started++
+		f = &flight{number: c.started, done: make(chan struct{})}
+		c.flights[room] = f
+		// The flight outlives the request that began it, since others wait for it, too. It keeps that request's trace.
+		c.work.Go(func() { c.fly(context.WithoutCancel(ctx), room, f) })
+	}
+	c.mu.Unlock()
+	select {
+	case <-f.done:
+		return f.members, f.number, f.err
+	case <-ctx.Done():
+		return Membership{}, f.number, ctx.Err()
+	}
+}
+
+func (c *Cache) fly(ctx context.Context, room uuid.UUID, f *flight) {
+	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
+	defer cancel()
+	defer close(f.done)
+	for fetch := 1; ; fetch++ {
+		f.members, f.err = c.rooms.Membership(ctx, room)
+		if c.land(room, f, fetch == maxFetches) {
+			return
+		}
+	}
+}
+
+// land ends the flight, unless what it brought is older than what has passed in the log and it may ask once more.
+func (c *Cache) land(room uuid.UUID, f *flight, last bool) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	current := f.err == nil && f.members.Version >= f.newest
+	if f.err == nil && !current && !last {
+		return false
+	}
+	delete(c.flights, room)
+	switch {
+	case current:
+		c.keep(f.members)
+	case errors.Is(f.err, ErrRoomNotFound):
+		c.kept.Remove(room)
+	}
+	return true
+}
+
+// keep needs mu.
+func (c *Cache) keep(m Membership) {
+	if !c.following {
+		return
+	}
+	if old, ok := c.kept.Peek(m.RoomID); ok && old.membership.Version > m.Version {
+		return
+	}
+	c.kept.Add(m.RoomID, kept{membership: m, until: time.Now().Add(c.ttl)})
+}
+
+// Wait waits for the flights under way. Call it when no more requests come.
+func (c *Cache) Wait() { c.work.Wait() }

@@ -1,0 +1,131 @@
+package membership
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/propagation"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/ism-chat/ism/libs/config"
+	"github.com/ism-chat/ism/libs/telemetry"
+)
+
+// ClientConfig says where rooms is.
+type ClientConfig struct {
+	URL     string        `envconfig:"URL" default:"http://rooms:9403" desc:"internal listener of rooms, which is asked for a room's members"`
+	Timeout time.Duration `envconfig:"TIMEOUT" default:"1s" desc:"deadline of one question to rooms"`
+}
+
+// Validate implements [config.Validator].
+func (c ClientConfig) Validate() []config.Fault {
+	var faults []config.Fault
+	if at, err := url.Parse(c.URL); err != nil || at.Host == "" || (at.Scheme != "http" && at.Scheme != "https") {
+		faults = append(faults, config.Fault{Variable: "URL", Problem: "must be an http or https URL, for example http://rooms:9403"})
+	}
+	if c.Timeout <= 0 {
+		faults = append(faults, config.Fault{Variable: "TIMEOUT", Problem: "must be above 0"})
+	}
+	return faults
+}
+
+const (
+	maxConnections = 64       // to rooms
+	maxAnswer      = 16 << 20 // bytes
+)
+
+// Client asks rooms over HTTP.
+type Client struct {
+	base       string
+	timeout    time.Duration
+	http       *http.Client
+	tracer     trace.Tracer
+	propagator propagation.TextMapPropagator
+}
+
+var _ Rooms = (*Client)(nil)
+
+// NewClient makes a client. It connects when it is asked. Close it.
+func NewClient(cfg ClientConfig, tel *telemetry.Telemetry) *Client {
+	return &Client{
+		base:    strings.TrimRight(cfg.URL, "/"),
+		timeout: cfg.Timeout,
+		http: &http.Client{Transport: &http.Transport{
+			MaxConnsPerHost:     maxConnections,
+			MaxIdleConnsPerHost: maxConnections,
+			IdleConnTimeout:     30 * time.Second,
+		}},
+		tracer:     tel.Tracer.Tracer("github.com/ism-chat/ism/services/messages/membership"),
+		propagator: tel.Propagator,
+	}
+}
+
+// Close closes idle connections.
+func (c *Client) Close() { c.http.CloseIdleConnections() }
+
+// Membership implements [Rooms].
+func (c *Client) Membership(ctx context.Context, room uuid.UUID) (Membership, error) {
+	ctx, cancel := context.WithTimeout(ctx, c.timeout)
+	defer cancel()
+	ctx, span := c.tracer.Start(ctx, "GET /internal/rooms/{room_id}/members", trace.WithSpanKind(trace.SpanKindClient),
+		trace.WithAttributes(attribute.String("ism.room_id", room.String())))
+	defer span.End()
+	members, err := c.get(ctx, room, span)
+	if err != nil {
+		span.SetStatus(codes.Error, err.Error())
+	}
+	return members, err
+}
+
+func (c *Client) get(ctx context.Context, room uuid.UUID, span trace.Span) (Membership, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, c.base+"/internal/rooms/"+room.String()+"/members", nil)
+	if err != nil {
+		return Membership{}, fmt.Errorf("make question to rooms: %w", err)
+	}
+	c.propagator.Inject(ctx, propagation.HeaderCarrier(request.Header))
+	response, err := c.http.Do(request)
+	if err != nil {
+		return Membership{}, fmt.Errorf("ask rooms: %w", err)
+	}
+	defer response.Body.Close() //nolint:errcheck // nothing is lost with it
+	span.SetAttributes(attribute.Int("http.response.status_code", response.StatusCode))
+	body, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
+	if err != nil {
+		return Membership{}, fmt.Errorf("read answer of rooms: %w", err)
+	}
+	switch response.StatusCode {
+	case http.StatusOK:
+	case http.StatusNotFound:
+		return Membership{}, c.notFound(body)
+	default:
+		return Membership{}, fmt.Errorf("rooms answered with status %d", response.StatusCode)
+	}
+	var members Membership
+	if err := json.Unmarshal(body, &members); err != nil {
+		return Membership{}, fmt.Errorf("decode answer of rooms: %w", err)
+	}
+	if members.RoomID != room || members.Version < 1 {
+		return Membership{}, fmt.Errorf("rooms answered for room %s, version %d", members.RoomID, members.Version)
+	}
+	return members, nil
+}
+
+// notFound tells a room that does not exist from a listener that is not rooms'.
+func (c *Client) notFound(body []byte) error {
+	var problem struct {
+		Code string `json:"code"`
+	}
+	if err := json.Unmarshal(body, &problem); err != nil || problem.Code != "room-not-found" {
+		return fmt.Errorf("%s has no endpoint for a room's members", c.base)
+	}
+	return ErrRoomNotFound
+}

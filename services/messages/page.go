@@ -1,0 +1,123 @@
+package messages
+
+import (
+	"context"
+	"net/url"
+	"strconv"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/google/uuid"
+
+	"github.com/ism-chat/ism/libs/authn"
+	"github.com/ism-chat/ism/libs/events"
+	"github.com/ism-chat/ism/services/messages/store"
+)
+
+const (
+	defaultLimit = 25
+	maxLimit     = 100
+
+	headerNextCursor = "X-Next-Cursor"
+)
+
+// pageQuery is what GET /api/rooms/{room_id}/timeline asks for.
+type pageQuery struct {
+	before store.Place // by cursor; else the end
+	byTime bool
+	at     time.Time // by timestamp
+	limit  int
+}
+
+func parsePageQuery(args func(name string) (value string, given bool)) (pageQuery, error) {
+	query := pageQuery{before: store.End, limit: defaultLimit}
+	cursor, hasCursor := args("cursor")
+	timestamp, hasTimestamp := args("timestamp")
+	if hasCursor && hasTimestamp {
+		return pageQuery{}, invalidRequest("cursor and timestamp exclude each other")
+	}
+	if hasCursor {
+		place, ok := decodeCursor(cursor)
+		if !ok {
+			return pageQuery{}, invalidCursor()
+		}
+		query.before = place
+	}
+	if hasTimestamp {
+		at, ok := parseTimestamp(timestamp)
+		if !ok {
+			return pageQuery{}, invalidTimestamp()
+		}
+		query.at, query.byTime = at, true
+	}
+	if text, given := args("limit"); given {
+		limit, err := strconv.Atoi(text)
+		if err != nil || limit < 1 || limit > maxLimit {
+			return pageQuery{}, invalidRequest("limit must be a number from 1 to 100")
+		}
+		query.limit = limit
+	}
+	return query, nil
+}
+
+// parseTimestamp reads an RFC 3339 time. What is finer than a microsecond is rounded up, since messages before it, and so
+// those created within that microsecond, are asked for.
+func parseTimestamp(text string) (time.Time, bool) {
+	at, err := time.Parse(time.RFC3339Nano, text)
+	if err != nil {
+		return time.Time{}, false
+	}
+	at = at.UTC()
+	if whole := at.Truncate(time.Microsecond); !whole.Equal(at) {
+		at = whole.Add(time.Microsecond)
+	}
+	return at, true
+}
+
+// page handles GET /api/rooms/{room_id}/timeline.
+func (s *Service) page(c *fiber.Ctx) error {
+	room, ok := parseID(c.Params("room_id"))
+	if !ok {
+		return invalidID()
+	}
+	given := c.Context().QueryArgs()
+	query, err := parsePageQuery(func(name string) (string, bool) {
+		return string(given.Peek(name)), given.Has(name)
+	})
+	if err != nil {
+		return err
+	}
+	ctx := c.UserContext()
+	if _, err := s.members.Of(ctx, room, authn.Caller(c).UserID); err != nil {
+		return answer(err)
+	}
+	entries, err := s.read(ctx, room, query)
+	if err != nil {
+		return answer(err)
+	}
+	more := len(entries) > query.limit
+	if more {
+		entries = entries[:query.limit]
+		cursor := encodeCursor(entries[len(entries)-1].Place)
+		next := url.Values{"cursor": {cursor}, "limit": {strconv.Itoa(query.limit)}}
+		c.Set(headerNextCursor, cursor)
+		c.Set(fiber.HeaderLink, "</api/rooms/"+room.String()+"/timeline?"+next.Encode()+`>; rel="next"`)
+	}
+	messages := make([]events.Message, len(entries))
+	for i, entry := range entries {
+		messages[i] = entry.Message
+	}
+	return c.JSON(messages)
+}
+
+// read gives one message more than the limit where there are more.
+func (s *Service) read(ctx context.Context, room uuid.UUID, query pageQuery) ([]store.Entry, error) {
+	within := store.Range{Before: query.before}
+	if query.byTime {
+		var err error
+		if within, err = s.deps.Store.Locate(ctx, room, query.at); err != nil {
+			return nil, err
+		}
+	}
+	return s.deps.Store.Page(ctx, room, within, query.limit+1)
+}

@@ -1,0 +1,174 @@
+package messages
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/google/uuid"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/ism-chat/ism/libs/authn"
+	"github.com/ism-chat/ism/libs/bus"
+	"github.com/ism-chat/ism/libs/events"
+	"github.com/ism-chat/ism/libs/httpapi"
+	"github.com/ism-chat/ism/services/messages/membership"
+)
+
+const (
+	source        = "/ism/messages"
+	maxTextLength = 4000 // characters
+)
+
+// wireTypes are the message types of the ISM wire; those but Text are not taken yet.
+var wireTypes = []string{"Text", "Media", "Reply", "RoomChange"}
+
+// sendRequest is the body of POST /api/send-msg. Pointers tell what is missing from what is empty.
+type sendRequest struct {
+	RoomID *string `json:"chatRoomId"`
+	Type   *string `json:"msgType"`
+	Body   *struct {
+		Text *string `json:"text"`
+	} `json:"msgBody"`
+}
+
+// text gives the room and the text of a request that is a valid [events.Text] message.
+func (r sendRequest) text() (room uuid.UUID, body events.TextBody, err error) {
+	switch {
+	case r.RoomID == nil:
+		return room, body, invalidRequest("chatRoomId is missing")
+	case r.Type == nil:
+		return room, body, invalidRequest("msgType is missing")
+	}
+	room, ok := parseID(*r.RoomID)
+	switch {
+	case !ok:
+		return room, body, invalidRequest("chatRoomId must be a UUID")
+	case !slices.Contains(wireTypes, *r.Type):
+		return room, body, invalidRequest("msgType is unknown; Text is supported")
+	case *r.Type != string(events.Text):
+		return room, body, unsupportedType("messages of type " + *r.Type + " are not supported; Text is")
+	case r.Body == nil:
+		return room, body, invalidRequest("msgBody is missing")
+	case r.Body.Text == nil:
+		return room, body, invalidRequest("msgBody.text is missing")
+	}
+	text := *r.Body.Text
+	switch {
+	case utf8.RuneCountInString(text) > maxTextLength:
+		return room, body, invalidRequest(fmt.Sprintf("msgBody.text is longer than %d characters", maxTextLength))
+	case strings.TrimSpace(text) == "":
+		return room, body, invalidRequest("msgBody.text is empty or white space")
+	case strings.ContainsRune(text, 0):
+		return room, body, invalidRequest("msgBody.text contains a NUL character")
+	}
+	return room, events.TextBody{Text: text}, nil
+}
+
+// parseID takes a UUID in its usual form only, 8-4-4-4-12 hexadecimal digits.
+func parseID(text string) (uuid.UUID, bool) {
+	if len(text) != 36 {
+		return uuid.Nil, false
+	}
+	id, err := uuid.Parse(text)
+	return id, err == nil
+}
+
+// send handles POST /api/send-msg.
+func (s *Service) send(c *fiber.Ctx) error {
+	var request sendRequest
+	if err := httpapi.Decode(c, &request); err != nil {
+		return err
+	}
+	room, body, err := request.text()
+	if err != nil {
+		return err
+	}
+	ctx, sender := c.UserContext(), authn.Caller(c).UserID
+	members, err := s.members.Of(ctx, room, sender)
+	if err != nil {
+		return answer(err)
+	}
+	posted, err := s.compose(members, sender, body)
+	if err != nil {
+		return err
+	}
+	if err := s.post(ctx, posted); err != nil {
+		return answer(err)
+	}
+	return c.JSON(posted.Message)
+}
+
+// compose makes the event of a text message that the sender, who has joined, sends now.
+func (s *Service) compose(members membership.Membership, sender uuid.UUID, body events.TextBody) (events.MessagePosted, error) {
+	raw, err := json.Marshal(body)
+	if err != nil {
+		return events.MessagePosted{}, fmt.Errorf("encode message body: %w", err)
+	}
+	id, err := uuid.NewV7()
+	if err != nil {
+		return events.MessagePosted{}, fmt.Errorf("make message id: %w", err)
+	}
+	member, _ := members.Joined(sender)
+	return events.MessagePosted{
+		RoomID: members.RoomID,
+		Message: events.Message{
+			RoomID: members.RoomID, ID: id, SenderID: sender, Body: raw, Type: events.Text, CreatedAt: s.clock.now(),
+		},
+		Preview:  events.TextPreview(member.DisplayName, body.Text),
+		Audience: members.Audience(),
+	}, nil
+}
+
+// post appends the message to the log, then writes it through to the timeline. Once the log has it, it is sent: what the
+// store does not take now, the consumer group writes later.
+func (s *Service) post(ctx context.Context, posted events.MessagePosted) error {
+	message := posted.Message
+	settle := s.timeline.Begin(message.ID)
+	defer settle()
+	receipt, err := s.produce(ctx, posted)
+	if err != nil {
+		return err
+	}
+	trace.SpanFromContext(ctx).SetAttributes(
+		attribute.String("ism.room_id", message.RoomID.String()),
+		attribute.String("ism.message_id", message.ID.String()),
+		attribute.Int64("ism.offset", receipt.Offset),
+	)
+	// The log has the message, so it is written even where the request's own deadline has passed.
+	writing, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.cfg.WriteThroughTimeout)
+	defer cancel()
+	if err := s.timeline.WriteThrough(writing, message, receipt.Offset); err != nil {
+		s.deps.Telemetry.Log.WarnContext(ctx, "message left to the consumer group",
+			slog.String("message_id", message.ID.String()), slog.Any("error", err))
+	}
+	return nil
+}
+
+func (s *Service) produce(ctx context.Context, posted events.MessagePosted) (bus.Receipt, error) {
+	producer := s.producer.Load()
+	if producer == nil {
+		return bus.Receipt{}, fmt.Errorf("%w: the service is starting", bus.ErrUnavailable)
+	}
+	headers, value, err := events.Encode(events.New(source, posted.Message.CreatedAt, posted))
+	if err != nil {
+		return bus.Receipt{}, fmt.Errorf("encode message: %w", err)
+	}
+	// A little more time than the producer has, which itself gives up and knows better whether the record was written.
+	ctx, cancel := context.WithTimeout(ctx, s.cfg.LogTimeout+100*time.Millisecond)
+	defer cancel()
+	receipt, err := producer.Produce(ctx, bus.Record{
+		Topic: posted.Topic(), Key: posted.PartitionKey(), Value: value, Headers: headers, Partition: bus.PartitionAny,
+	})
+	if err != nil {
+		return bus.Receipt{}, fmt.Errorf("append message to the log: %w", err)
+	}
+	return receipt, nil
+}

@@ -1,0 +1,197 @@
+package cassandra
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/gocql/gocql"
+	"github.com/google/uuid"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/ism-chat/ism/libs/events"
+	"github.com/ism-chat/ism/services/messages/store"
+)
+
+// maxWave is how many parts of a timeline are read at once. The first wave is one part, which is nearly always enough; each
+// further wave is twice the one before.
+const maxWave = 8
+
+const (
+	selectPage = `
+SELECT epoch, log_offset, message_id, sender_id, type, body, created_at FROM messages
+WHERE room_id = ? AND bucket = ? AND epoch = ? AND log_offset >= ? AND log_offset < ?
+LIMIT ?`
+	// Filtering is within one partition, and passes over little: what the clocks were apart.
+	selectPageCreatedBefore = `
+SELECT epoch, log_offset, message_id, sender_id, type, body, created_at FROM messages
+WHERE room_id = ? AND bucket = ? AND epoch = ? AND log_offset >= ? AND log_offset < ? AND created_at < ?
+LIMIT ? ALLOW FILTERING`
+)
+
+// Page implements [store.Store].
+func (s *Store) Page(ctx context.Context, room uuid.UUID, within store.Range, limit int) ([]store.Entry, error) {
+	session, ctx, cancel, err := s.connected(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer cancel()
+	parts := walkParts(ctx, session, room, within)
+	defer parts.close()
+	var entries []store.Entry
+	for width := 1; len(entries) < limit; width = min(2*width, maxWave) {
+		wave := parts.next(width)
+		if len(wave) == 0 {
+			break
+		}
+		found := make([][]store.Entry, len(wave))
+		group, ctx := errgroup.WithContext(ctx)
+		for i, part := range wave {
+			group.Go(func() (err error) {
+				found[i], err = part.read(ctx, session, room, within.CreatedBefore, limit)
+				return err
+			})
+		}
+		if err := group.Wait(); err != nil {
+			return nil, unavailable("read timeline", err)
+		}
+		entries = append(entries, slices.Concat(found...)...)
+	}
+	if err := parts.close(); err != nil {
+		return nil, unavailable("read where the timeline is", err)
+	}
+	return entries[:min(len(entries), limit)], nil
+}
+
+// read gives the newest messages of a part, merged by place from its buckets.
+func (p part) read(ctx context.Context, session *gocql.Session, room uuid.UUID, createdBefore time.Time, limit int) ([]store.Entry, error) {
+	var merged []store.Entry
+	for _, bucket := range p.buckets {
+		statement, args := selectPage, []any{gocql.UUID(room), bucket, p.epoch, p.from, p.before, limit}
+		if !createdBefore.IsZero() {
+			statement = selectPageCreatedBefore
+			args = []any{gocql.UUID(room), bucket, p.epoch, p.from, p.before, createdBefore.UnixMicro(), limit}
+		}
+		rows := read(ctx, session, statement, args...)
+		for {
+			entry, ok := scanEntry(rows, room)
+			if !ok {
+				break
+			}
+			merged = append(merged, entry)
+		}
+		if err := rows.Close(); err != nil {
+			return nil, err
+		}
+	}
+	if len(p.buckets) > 1 {
+		slices.SortFunc(merged, func(a, b store.Entry) int { return b.Place.Compare(a.Place) })
+	}
+	return merged[:min(len(merged), limit)], nil
+}
+
+func scanEntry(rows *gocql.Iter, room uuid.UUID) (store.Entry, bool) {
+	var (
+		entry             = store.Entry{Message: events.Message{RoomID: room}}
+		message, sender   gocql.UUID
+		messageType, body string
+		createdMicros     int64
+	)
+	if !rows.Scan(&entry.Place.Epoch, &entry.Place.Offset, &message, &sender, &messageType, &body, &createdMicros) {
+		return store.Entry{}, false
+	}
+	entry.Message.ID, entry.Message.SenderID = uuid.UUID(message), uuid.UUID(sender)
+	entry.Message.Type, entry.Message.Body = events.MessageType(messageType), []byte(body)
+	entry.Message.CreatedAt = time.UnixMicro(createdMicros).UTC()
+	return entry, true
+}
+
+// read begins a query that may be repeated, also before the first try has answered.
+func read(ctx context.Context, session *gocql.Session, statement string, args ...any) *gocql.Iter {
+	return session.Query(statement, args...).WithContext(ctx).Idempotent(true).
+		SetSpeculativeExecutionPolicy(&gocql.SimpleSpeculativeExecution{NumAttempts: 1, TimeoutDelay: speculateAfter}).
+		Iter()
+}
+
+const (
+	selectPlaceAt = `
+SELECT epoch, log_offset FROM message_times
+WHERE room_id = ? AND bucket = ? AND created_at = ?
+LIMIT 1`
+	selectBuckets = `SELECT bucket FROM room_buckets WHERE room_id = ? AND bucket <= ?`
+	selectTimes   = `
+SELECT epoch, log_offset FROM message_times
+WHERE room_id = ? AND bucket = ? AND created_at < ?
+LIMIT ?`
+)
+
+// Locate implements [store.Store].
+func (s *Store) Locate(ctx context.Context, room uuid.UUID, at time.Time) (store.Range, error) {
+	session, ctx, cancel, err := s.connected(ctx)
+	if err != nil {
+		return store.Range{}, err
+	}
+	defer cancel()
+	var exact store.Place
+	err = session.Query(selectPlaceAt, gocql.UUID(room), bucketOf(at.UnixMicro()), at.UnixMicro()).
+		WithContext(ctx).Idempotent(true).Scan(&exact.Epoch, &exact.Offset)
+	switch {
+	case err == nil:
+		return store.Range{Before: exact}, nil
+	case !errors.Is(err, gocql.ErrNotFound):
+		return store.Range{}, unavailable("find message by time", err)
+	}
+	before, err := placeBefore(ctx, session, room, at)
+	if err != nil {
+		return store.Range{}, unavailable("find messages before a time", err)
+	}
+	return store.Range{Before: before, CreatedBefore: at}, nil
+}
+
+// placeBefore is the place behind the highest among the newest messages created before a time.
+func placeBefore(ctx context.Context, session *gocql.Session, room uuid.UUID, at time.Time) (store.Place, error) {
+	buckets := read(ctx, session, selectBuckets, gocql.UUID(room), bucketOf(at.UnixMicro()))
+	defer buckets.Close() //nolint:errcheck // closed below where its error counts
+	var (
+		before store.Place
+		seen   int
+	)
+	for width := 1; seen < store.LocateWindow; width = min(2*width, maxWave) {
+		var wave []int
+		for bucket := 0; len(wave) < width && buckets.Scan(&bucket); {
+			wave = append(wave, bucket)
+		}
+		if len(wave) == 0 {
+			break
+		}
+		found := make([][]store.Place, len(wave))
+		group, ctx := errgroup.WithContext(ctx)
+		for i, bucket := range wave {
+			group.Go(func() (err error) {
+				found[i], err = placesBefore(ctx, session, room, bucket, at)
+				return err
+			})
+		}
+		if err := group.Wait(); err != nil {
+			return store.Place{}, err
+		}
+		newest := slices.Concat(found...)
+		for _, place := range newest[:min(len(newest), store.LocateWindow-seen)] {
+			if place.Next().Compare(before) > 0 {
+				before = place.Next()
+			}
+		}
+		seen += len(newest)
+	}
+	return before, buckets.Close()
+}
+
+func placesBefore(ctx context.Context, session *gocql.Session, room uuid.UUID, bucket int, at time.Time) ([]store.Place, error) {
+	rows := read(ctx, session, selectTimes, gocql.UUID(room), bucket, at.UnixMicro(), store.LocateWindow)
+	var places []store.Place
+	for place := (store.Place{}); rows.Scan(&place.Epoch, &place.Offset); {
+		places = append(places, place)
+	}
+	return places, rows.Close()
+}

@@ -1,0 +1,143 @@
+package cassandra
+
+import (
+	"context"
+
+	"github.com/gocql/gocql"
+	"github.com/google/uuid"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/ism-chat/ism/services/messages/store"
+)
+
+const (
+	// A batch is one write of one partition. Its limits keep it well below what a node takes in one write, half a commit
+	// log segment.
+	maxBatchMessages = 64
+	maxBatchBytes    = 128 << 10
+	parallelBatches  = 16
+)
+
+// listing is a row of room_places.
+type listing struct {
+	room   uuid.UUID
+	epoch  int32
+	span   int64
+	bucket int
+}
+
+// partition is the key of a partition of messages and message_times.
+type partition struct {
+	room   uuid.UUID
+	bucket int
+}
+
+const (
+	insertMessage = `
+INSERT INTO messages (room_id, bucket, epoch, log_offset, message_id, sender_id, type, body, created_at)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) USING TIMESTAMP ?`
+	insertTime = `
+INSERT INTO message_times (room_id, bucket, created_at, epoch, log_offset)
+VALUES (?, ?, ?, ?, ?) USING TIMESTAMP ?`
+	insertPlaces = `INSERT INTO room_places (room_id, epoch, span, bucket) VALUES (?, ?, ?, ?)`
+	insertBucket = `INSERT INTO room_buckets (room_id, bucket) VALUES (?, ?)`
+)
+
+// Append implements [store.Store]. Partitions are listed before anything is written to them, so that a reader who sees a
+// message through one list sees it through all.
+func (s *Store) Append(ctx context.Context, entries []store.Entry) error {
+	session, ctx, cancel, err := s.connected(ctx)
+	if err != nil {
+		return err
+	}
+	defer cancel()
+	if err := s.list(ctx, session, entries); err != nil {
+		return unavailable("list buckets", err)
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(parallelBatches)
+	for _, batch := range batches(entries) {
+		group.Go(func() error { return write(ctx, session, batch) })
+	}
+	if err := group.Wait(); err != nil {
+		return unavailable("write messages", err)
+	}
+	return nil
+}
+
+// list writes the rows that say where the messages are, but for those that are known to be there.
+func (s *Store) list(ctx context.Context, session *gocql.Session, entries []store.Entry) error {
+	missing := map[listing]struct{}{}
+	for _, entry := range entries {
+		row := listing{
+			room: entry.Message.RoomID, epoch: entry.Place.Epoch, span: entry.Place.Offset >> spanBits,
+			bucket: bucketOf(entry.Message.CreatedAt.UnixMicro()),
+		}
+		if _, known := s.listed.Get(row); !known {
+			missing[row] = struct{}{}
+		}
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(parallelBatches)
+	for row := range missing {
+		group.Go(func() error {
+			batch := session.NewBatch(gocql.UnloggedBatch).WithContext(ctx)
+			room := gocql.UUID(row.room)
+			batch.Entries = []gocql.BatchEntry{
+				{Stmt: insertPlaces, Args: []any{room, row.epoch, row.span, row.bucket}, Idempotent: true},
+				{Stmt: insertBucket, Args: []any{room, row.bucket}, Idempotent: true},
+			}
+			if err := session.ExecuteBatch(batch); err != nil {
+				return err
+			}
+			s.listed.Add(row, struct{}{})
+			return nil
+		})
+	}
+	return group.Wait()
+}
+
+// batches groups entries by partition, and cuts the groups to what one batch takes.
+func batches(entries []store.Entry) [][]store.Entry {
+	var (
+		done [][]store.Entry
+		open = map[partition][]store.Entry{}
+		size = map[partition]int{}
+	)
+	for _, entry := range entries {
+		key := partition{room: entry.Message.RoomID, bucket: bucketOf(entry.Message.CreatedAt.UnixMicro())}
+		if len(open[key]) == maxBatchMessages || len(open[key]) > 0 && size[key]+len(entry.Message.Body) > maxBatchBytes {
+			done = append(done, open[key])
+			open[key], size[key] = nil, 0
+		}
+		open[key] = append(open[key], entry)
+		size[key] += len(entry.Message.Body)
+	}
+	for _, rest := range open {
+		done = append(done, rest)
+	}
+	return done
+}
+
+// write writes messages of one partition, all or none of them.
+func write(ctx context.Context, session *gocql.Session, entries []store.Entry) error {
+	batch := session.NewBatch(gocql.UnloggedBatch).WithContext(ctx)
+	batch.Entries = make([]gocql.BatchEntry, 0, 2*len(entries))
+	for _, entry := range entries {
+		var (
+			m        = entry.Message
+			room     = gocql.UUID(m.RoomID)
+			micros   = m.CreatedAt.UnixMicro()
+			bucket   = bucketOf(micros)
+			byPlace  = []any{room, bucket, entry.Place.Epoch, entry.Place.Offset, gocql.UUID(m.ID), gocql.UUID(m.SenderID), string(m.Type), string(m.Body), micros, micros}
+			byTime   = []any{room, bucket, micros, entry.Place.Epoch, entry.Place.Offset, micros}
+			messages = gocql.BatchEntry{Stmt: insertMessage, Args: byPlace, Idempotent: true}
+			times    = gocql.BatchEntry{Stmt: insertTime, Args: byTime, Idempotent: true}
+		)
+		batch.Entries = append(batch.Entries, messages, times)
+	}
+	return session.ExecuteBatch(batch)
+}

@@ -1,0 +1,245 @@
+// Package sqlite keeps timelines in one SQLite file, for a single process.
+//
+// One goroutine writes. It takes what has queued up while it was busy into one transaction, so that many small appends
+// share one sync to disk. Readers have connections of their own, which write-ahead logging lets read meanwhile.
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"sync/atomic"
+	"time"
+
+	"github.com/google/uuid"
+	_ "modernc.org/sqlite" // the driver "sqlite"
+
+	"github.com/ism-chat/ism/libs/events"
+	"github.com/ism-chat/ism/services/messages/store"
+)
+
+const (
+	queueLength  = 1024
+	maxBatch     = 512 // messages in one transaction
+	readers      = 4
+	busyTimeout  = 2 * time.Second
+	firstBackoff = 100 * time.Millisecond
+	maxBackoff   = 5 * time.Second
+)
+
+// Store is a [store.Store] in one SQLite file.
+type Store struct {
+	path  string
+	log   *slog.Logger
+	queue chan appending
+	open  atomic.Pointer[connections]
+}
+
+var _ store.Store = (*Store)(nil)
+
+type connections struct {
+	write *sql.DB // one connection, of the writing goroutine
+	read  *sql.DB
+}
+
+func (c *connections) close() error { return errors.Join(c.write.Close(), c.read.Close()) }
+
+// appending is one call of Append, or of Ping with no entries, on its way to the writing goroutine.
+type appending struct {
+	ctx     context.Context
+	entries []store.Entry
+	done    chan<- error // has room for the one result
+}
+
+// New makes the store in the file at path, which Run creates where it is missing. It opens nothing.
+func New(path string, log *slog.Logger) *Store {
+	return &Store{path: path, log: log, queue: make(chan appending, queueLength)}
+}
+
+// Run implements [store.Store].
+func (s *Store) Run(ctx context.Context) error {
+	for delay := firstBackoff; ; delay = min(2*delay, maxBackoff) {
+		opened, err := connect(ctx, s.path)
+		if err == nil {
+			return s.serve(ctx, opened)
+		}
+		if ctx.Err() != nil {
+			return nil
+		}
+		s.log.WarnContext(ctx, "message store does not open; it is tried again",
+			slog.String("path", s.path), slog.Duration("in", delay), slog.Any("error", err))
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(delay):
+		}
+	}
+}
+
+func (s *Store) serve(ctx context.Context, opened *connections) error {
+	s.open.Store(opened)
+	s.writeQueued(ctx, opened.write)
+	s.open.Store(nil)
+	for {
+		select {
+		case late := <-s.queue:
+			late.done <- store.ErrUnavailable
+		default:
+			if err := opened.close(); err != nil {
+				return fmt.Errorf("close message store: %w", err)
+			}
+			return nil
+		}
+	}
+}
+
+// pragmas of every connection. Full synchronization, because the consumer group that heals timelines commits what is
+// written here: a commit that a power cut could take back would be lost for good.
+func dataSource(path string) string {
+	query := url.Values{"_pragma": {
+		"journal_mode(wal)", "synchronous(full)", "foreign_keys(on)",
+		fmt.Sprintf("busy_timeout(%d)", busyTimeout.Milliseconds()),
+	}, "_txlock": {"immediate"}}
+	return (&url.URL{Scheme: "file", Opaque: path, RawQuery: query.Encode()}).String()
+}
+
+func connect(ctx context.Context, path string) (*connections, error) {
+	write, err := sql.Open("sqlite", dataSource(path))
+	if err != nil {
+		return nil, fmt.Errorf("open message store: %w", err)
+	}
+	write.SetMaxOpenConns(1)
+	if err := migrate(ctx, write); err != nil {
+		return nil, errors.Join(err, write.Close())
+	}
+	read, err := sql.Open("sqlite", dataSource(path))
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("open message store to read: %w", err), write.Close())
+	}
+	read.SetMaxOpenConns(readers)
+	read.SetMaxIdleConns(readers)
+	return &connections{write: write, read: read}, nil
+}
+
+// Ping implements [store.Store]: it goes through the writing goroutine, as an append does.
+func (s *Store) Ping(ctx context.Context) error { return s.Append(ctx, nil) }
+
+// Append implements [store.Store].
+func (s *Store) Append(ctx context.Context, entries []store.Entry) error {
+	if s.open.Load() == nil {
+		return store.ErrUnavailable
+	}
+	done := make(chan error, 1)
+	select {
+	case s.queue <- appending{ctx: ctx, entries: entries, done: done}:
+	case <-ctx.Done():
+		return unavailable("queue messages", ctx.Err())
+	}
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return unavailable("write messages", ctx.Err())
+	}
+}
+
+const selectPage = `
+SELECT epoch, log_offset, message_id, sender_id, type, body, created_at
+FROM messages
+WHERE room_id = ? AND (epoch, log_offset) < (?, ?)
+ORDER BY epoch DESC, log_offset DESC
+LIMIT ?`
+
+const selectPageCreatedBefore = `
+SELECT epoch, log_offset, message_id, sender_id, type, body, created_at
+FROM messages
+WHERE room_id = ? AND (epoch, log_offset) < (?, ?) AND created_at < ?
+ORDER BY epoch DESC, log_offset DESC
+LIMIT ?`
+
+// Page implements [store.Store].
+func (s *Store) Page(ctx context.Context, room uuid.UUID, within store.Range, limit int) ([]store.Entry, error) {
+	opened := s.open.Load()
+	if opened == nil {
+		return nil, store.ErrUnavailable
+	}
+	query, args := selectPage, []any{room[:], within.Before.Epoch, within.Before.Offset, limit}
+	if !within.CreatedBefore.IsZero() {
+		query = selectPageCreatedBefore
+		args = []any{room[:], within.Before.Epoch, within.Before.Offset, within.CreatedBefore.UnixMicro(), limit}
+	}
+	rows, err := opened.read.QueryContext(ctx, query, args...)
+	if err != nil {
+		return nil, unavailable("read timeline", err)
+	}
+	defer rows.Close() //nolint:errcheck // rows.Err says what went wrong
+	entries := make([]store.Entry, 0, limit)
+	for rows.Next() {
+		var (
+			entry         = store.Entry{Message: events.Message{RoomID: room}}
+			body          []byte
+			createdMicros int64
+		)
+		err := rows.Scan(&entry.Place.Epoch, &entry.Place.Offset, &entry.Message.ID, &entry.Message.SenderID,
+			&entry.Message.Type, &body, &createdMicros)
+		if err != nil {
+			return nil, unavailable("read message", err)
+		}
+		entry.Message.Body = body
+		entry.Message.CreatedAt = time.UnixMicro(createdMicros).UTC()
+		entries = append(entries, entry)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, unavailable("read timeline", err)
+	}
+	return entries, nil
+}
+
+const selectPlaceAt = `
+SELECT epoch, log_offset FROM messages
+WHERE room_id = ? AND created_at = ?
+ORDER BY epoch DESC, log_offset DESC
+LIMIT 1`
+
+const selectPlaceBefore = `
+SELECT epoch, log_offset FROM (
+	SELECT epoch, log_offset FROM messages
+	WHERE room_id = ? AND created_at < ?
+	ORDER BY created_at DESC, epoch DESC, log_offset DESC
+	LIMIT ?
+)
+ORDER BY epoch DESC, log_offset DESC
+LIMIT 1`
+
+// Locate implements [store.Store].
+func (s *Store) Locate(ctx context.Context, room uuid.UUID, at time.Time) (store.Range, error) {
+	opened := s.open.Load()
+	if opened == nil {
+		return store.Range{}, store.ErrUnavailable
+	}
+	var place store.Place
+	err := opened.read.QueryRowContext(ctx, selectPlaceAt, room[:], at.UnixMicro()).Scan(&place.Epoch, &place.Offset)
+	switch {
+	case err == nil:
+		return store.Range{Before: place}, nil
+	case !errors.Is(err, sql.ErrNoRows):
+		return store.Range{}, unavailable("find message by time", err)
+	}
+	err = opened.read.QueryRowContext(ctx, selectPlaceBefore, room[:], at.UnixMicro(), store.LocateWindow).
+		Scan(&place.Epoch, &place.Offset)
+	switch {
+	case err == nil:
+		return store.Range{Before: place.Next(), CreatedBefore: at}, nil
+	case errors.Is(err, sql.ErrNoRows):
+		return store.Range{CreatedBefore: at}, nil
+	default:
+		return store.Range{}, unavailable("find messages before a time", err)
+	}
+}
+
+func unavailable(doing string, err error) error {
+	return fmt.Errorf("%w: %s: %w", store.ErrUnavailable, doing, err)
+}
