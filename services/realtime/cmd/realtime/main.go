@@ -1,0 +1,13 @@
+// Command realtime runs the realtime service.
+package main
+
+import (
+	"os"
+
+	"github.com/ism-chat/ism/libs/deployable"
+	"github.com/ism-chat/ism/services/realtime/process"
+)
+
+func main() {
+	os.Exit(deployable.Main(process.Run))
+}

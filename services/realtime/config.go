@@ -1,0 +1,58 @@
+package realtime
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/ism-chat/ism/libs/config"
+)
+
+// Config is the service's own configuration.
+type Config struct {
+	RingWindow        time.Duration `envconfig:"RING_WINDOW" default:"5m" desc:"how long ago a stream may have broken to be resumed exactly"`
+	RingRecords       int           `envconfig:"RING_RECORDS" default:"50000" desc:"most deliveries kept for that, of each partition"`
+	RingBytes         int           `envconfig:"RING_BYTES" default:"16777216" desc:"most memory used for that, of each partition, bytes"`
+	KeepAlive         time.Duration `envconfig:"KEEP_ALIVE" default:"5s" desc:"how often a stream gets a comment, by which gone clients are noticed"`
+	WriteTimeout      time.Duration `envconfig:"WRITE_TIMEOUT" default:"10s" desc:"how long a client may take to accept what is written to it"`
+	QueueEvents       int           `envconfig:"QUEUE_EVENTS" default:"1024" desc:"most events that wait for a slow client before its stream is ended"`
+	QueueBytes        int           `envconfig:"QUEUE_BYTES" default:"1048576" desc:"most bytes that wait for a slow client before its stream is ended"`
+	MaxStreams        int           `envconfig:"MAX_STREAMS" default:"10000" desc:"most open streams of this process; above, 503"`
+	MaxStreamsPerUser int           `envconfig:"MAX_STREAMS_PER_USER" default:"20" desc:"most open streams of one user in this process; above, 429"`
+	AudienceRooms     int           `envconfig:"AUDIENCE_ROOMS" default:"100000" desc:"rooms whose newest membership the fan-out remembers"`
+}
+
+// Validate is part of loading the configuration.
+func (c Config) Validate() []config.Fault {
+	var faults []config.Fault
+	for _, d := range []struct {
+		variable string
+		value    time.Duration
+		least    time.Duration
+		most     time.Duration
+	}{
+		{"RING_WINDOW", c.RingWindow, time.Second, 50 * time.Minute}, // the topic keeps an hour
+		{"KEEP_ALIVE", c.KeepAlive, 100 * time.Millisecond, 5 * time.Minute},
+		{"WRITE_TIMEOUT", c.WriteTimeout, 100 * time.Millisecond, 5 * time.Minute},
+	} {
+		if d.value < d.least || d.value > d.most {
+			faults = append(faults, config.Fault{Variable: d.variable, Problem: fmt.Sprintf("%s is out of range; allowed: %s to %s", d.value, d.least, d.most)})
+		}
+	}
+	for _, n := range []struct {
+		variable string
+		value    int
+	}{
+		{"RING_RECORDS", c.RingRecords},
+		{"RING_BYTES", c.RingBytes},
+		{"QUEUE_EVENTS", c.QueueEvents},
+		{"QUEUE_BYTES", c.QueueBytes},
+		{"MAX_STREAMS", c.MaxStreams},
+		{"MAX_STREAMS_PER_USER", c.MaxStreamsPerUser},
+		{"AUDIENCE_ROOMS", c.AudienceRooms},
+	} {
+		if n.value < 1 {
+			faults = append(faults, config.Fault{Variable: n.variable, Problem: fmt.Sprintf("%d is out of range; allowed: 1 or more", n.value)})
+		}
+	}
+	return faults
+}

@@ -1,0 +1,123 @@
+package edge
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/propagation"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/ism-chat/ism/libs/bus"
+	"github.com/ism-chat/ism/libs/events"
+	"github.com/ism-chat/ism/services/realtime/internal/ring"
+	"github.com/ism-chat/ism/services/realtime/internal/sse"
+)
+
+// Ingest takes records of one partition, in order. It is a reader's Handler. It never fails: a record that cannot be used is
+// logged and passed over, for every edge reads it and none can mend it.
+func (e *Edge) Ingest(ctx context.Context, records []bus.Record) error {
+	for _, record := range records {
+		p := e.partition(record.Partition)
+		if p == nil {
+			e.log.ErrorContext(ctx, "a delivery is in a partition that did not exist when this edge started; restart realtime",
+				"partition", record.Partition, "offset", record.Offset)
+			e.metrics.deliveries.WithLabelValues("unknown partition").Inc()
+			continue
+		}
+		entry, source, err := prepare(record)
+		switch {
+		case errors.Is(err, events.ErrUnknownType):
+			e.skip(p, record, "unknown type")
+		case err != nil:
+			e.skip(p, record, "malformed")
+			e.log.ErrorContext(ctx, "a delivery cannot be read", "partition", record.Partition, "offset", record.Offset, "error", err)
+		default:
+			e.deliver(ctx, p, record, entry, source)
+		}
+	}
+	return nil
+}
+
+func (e *Edge) skip(p *partition, record bus.Record, outcome string) {
+	e.metrics.deliveries.WithLabelValues(outcome).Inc()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.begin(e.limits, record.Offset)
+	p.ring.Skip(record.Offset)
+}
+
+func (e *Edge) deliver(ctx context.Context, p *partition, record bus.Record, entry ring.Entry, source ring.Source) {
+	begun := time.Now()
+	p.mu.Lock()
+	p.begin(e.limits, record.Offset)
+	if !p.ring.Add(begun, entry, source) {
+		p.mu.Unlock()
+		e.metrics.deliveries.WithLabelValues("repeat").Inc()
+		return
+	}
+	var taken, refused int
+	for _, frame := range entry.Frames {
+		for _, user := range frame.To {
+			t, r := p.offer(user, frame.Frame)
+			taken, refused = taken+t, refused+r
+		}
+	}
+	p.mu.Unlock()
+	e.metrics.deliveries.WithLabelValues("kept").Inc()
+	if taken+refused > 0 {
+		e.trace(ctx, record, begun, taken, refused)
+	}
+}
+
+// trace tells in the trace of the request that caused the delivery that it has reached this node.
+func (e *Edge) trace(ctx context.Context, record bus.Record, begun time.Time, taken, refused int) {
+	ctx = e.propagator.Extract(ctx, propagation.MapCarrier(record.Headers))
+	_, span := e.tracer.Start(ctx, "deliver", trace.WithTimestamp(begun), trace.WithSpanKind(trace.SpanKindConsumer),
+		trace.WithAttributes(
+			attribute.String("messaging.system", "kafka"),
+			attribute.String("messaging.destination.name", record.Topic),
+			attribute.Int("messaging.destination.partition.id", int(record.Partition)),
+			attribute.Int64("messaging.kafka.offset", record.Offset),
+			attribute.Int("ism.streams", taken),
+			attribute.Int("ism.streams.cut", refused),
+		))
+	span.End()
+}
+
+// begin makes the ring where the reader has not said where it begins.
+func (p *partition) begin(limits ring.Limits, offset int64) {
+	if p.ring == nil {
+		p.ring = ring.New(limits, offset)
+	}
+}
+
+// prepare turns a record into what is kept and handed out. Errors: those of [events.Decode].
+func prepare(record bus.Record) (ring.Entry, ring.Source, error) {
+	event, err := events.Decode(record.Headers, record.Value)
+	if err != nil {
+		return ring.Entry{}, ring.Source{}, fmt.Errorf("decode: %w", err)
+	}
+	delivery, ok := event.Data.(events.Delivery)
+	if !ok {
+		return ring.Entry{}, ring.Source{}, fmt.Errorf("%w: %s is not for edges", events.ErrUnknownType, event.Data.EventName())
+	}
+	entry := ring.Entry{Offset: record.Offset, Time: record.Time, Frames: make([]ring.Addressed, 0, len(delivery.Streams))}
+	id := sse.ID{Partition: record.Partition, Offset: record.Offset}
+	for _, stream := range delivery.Streams {
+		text, err := sse.Event(id, stream.Data)
+		if err != nil {
+			return ring.Entry{}, ring.Source{}, fmt.Errorf("%w: %w", events.ErrMalformed, err)
+		}
+		slices.SortFunc(stream.To, ring.CompareUsers)
+		entry.Frames = append(entry.Frames, ring.Addressed{
+			Frame: ring.Frame{Offset: record.Offset, Text: text, At: event.Time},
+			To:    slices.Compact(stream.To),
+		})
+	}
+	origin := delivery.Origin
+	return entry, ring.Source{EventID: delivery.EventID, Topic: origin.Topic, Partition: origin.Partition, Offset: origin.Offset}, nil
+}

@@ -1,0 +1,45 @@
+package edge
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/ism-chat/ism/libs/telemetry"
+)
+
+type metrics struct {
+	deliveries  *prometheus.CounterVec
+	replays     prometheus.Counter
+	replayed    prometheus.Counter
+	resyncs     *prometheus.CounterVec
+	ringRecords prometheus.Gauge
+	ringBytes   prometheus.Gauge
+}
+
+func newMetrics(registry *prometheus.Registry) metrics {
+	return metrics{
+		deliveries: telemetry.Register(registry, prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "ism_realtime_deliveries_read_total",
+			Help: "Delivery records read by the edge, by what became of them.",
+		}, []string{"outcome"})),
+		replays: telemetry.Register(registry, prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "ism_realtime_replays_total",
+			Help: "Streams that resumed behind their last event id.",
+		})),
+		replayed: telemetry.Register(registry, prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "ism_realtime_replayed_events_total",
+			Help: "Events that resumed streams had missed.",
+		})),
+		resyncs: telemetry.Register(registry, prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "ism_realtime_resyncs_total",
+			Help: "Streams that could not resume and were told to reload, by reason.",
+		}, []string{"reason"})),
+		ringRecords: telemetry.Register(registry, prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "ism_realtime_ring_records",
+			Help: "Deliveries kept for resuming streams.",
+		})),
+		ringBytes: telemetry.Register(registry, prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "ism_realtime_ring_bytes",
+			Help: "Memory of the deliveries kept for resuming streams, about.",
+		})),
+	}
+}
