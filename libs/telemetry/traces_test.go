@@ -1,0 +1,236 @@
+package telemetry
+
+import (
+	"context"
+	"errors"
+	"net"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/testutil"
+	"go.opentelemetry.io/otel/propagation"
+	"go.opentelemetry.io/otel/trace"
+	collector "go.opentelemetry.io/proto/otlp/collector/trace/v1"
+	"google.golang.org/grpc"
+
+	"github.com/ism-chat/ism/libs/config"
+)
+
+// fakeCollector keeps the spans that it is sent.
+type fakeCollector struct {
+	collector.UnimplementedTraceServiceServer
+
+	mu     sync.Mutex
+	spans  []string
+	labels map[string]string
+	hang   bool // answers nothing until the caller gives up
+}
+
+func (f *fakeCollector) Export(ctx context.Context, request *collector.ExportTraceServiceRequest) (*collector.ExportTraceServiceResponse, error) {
+	if f.hang {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.labels = map[string]string{}
+	for _, resource := range request.GetResourceSpans() {
+		for _, attribute := range resource.GetResource().GetAttributes() {
+			f.labels[attribute.GetKey()] = attribute.GetValue().GetStringValue()
+		}
+		for _, scope := range resource.GetScopeSpans() {
+			for _, span := range scope.GetSpans() {
+				f.spans = append(f.spans, span.GetName())
+			}
+		}
+	}
+	return &collector.ExportTraceServiceResponse{}, nil
+}
+
+func (f *fakeCollector) serve(t *testing.T) (endpoint string) {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := grpc.NewServer()
+	collector.RegisterTraceServiceServer(server, f)
+	var served sync.WaitGroup
+	served.Go(func() { _ = server.Serve(listener) })
+	t.Cleanup(func() { server.Stop(); served.Wait() })
+	return "http://" + listener.Addr().String()
+}
+
+func start(t *testing.T, cfg Config) (*Telemetry, *journal) {
+	t.Helper()
+	j := &journal{}
+	cfg.LogFormat = formatJSON
+	tel, err := newTelemetry(t.Context(), cfg, "rooms", j)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tel, j
+}
+
+func TestTracesReachTheCollector(t *testing.T) {
+	f := &fakeCollector{}
+	tel, j := start(t, Config{OTLPEndpoint: f.serve(t), TraceRatio: 1})
+	_, span := tel.Tracer.Tracer("test").Start(t.Context(), "create-room")
+	span.End()
+	for range 2 { // a second time does nothing
+		if err := tel.Shutdown(t.Context()); err != nil {
+			t.Error(err)
+		}
+	}
+	if len(f.spans) != 1 || f.spans[0] != "create-room" {
+		t.Errorf("spans %q", f.spans)
+	}
+	if f.labels["service.name"] != "rooms" || f.labels["service.version"] == "" || f.labels["service.instance.id"] == "" {
+		t.Errorf("resource %v", f.labels)
+	}
+	if got := testutil.ToFloat64(tel.traces.export.spans.WithLabelValues("sent")); got != 1 {
+		t.Errorf("%v spans counted", got)
+	}
+	if j.String() != "" {
+		t.Errorf("logged %s", j.String())
+	}
+}
+
+func closedAddress(t *testing.T) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	return "http://" + listener.Addr().String()
+}
+
+func TestCollectorThatIsDownCostsOnlyTraces(t *testing.T) {
+	hanging := &fakeCollector{hang: true}
+	for name, endpoint := range map[string]string{"refused": closedAddress(t), "hanging": hanging.serve(t)} {
+		t.Run(name, func(t *testing.T) {
+			tel, j := start(t, Config{OTLPEndpoint: endpoint, TraceRatio: 1})
+			begun := time.Now()
+			for range 2 * spanQueue {
+				_, span := tel.Tracer.Tracer("test").Start(t.Context(), "span")
+				span.End()
+			}
+			if took := time.Since(begun); took > 5*time.Second {
+				t.Errorf("spans waited for the collector: %s", took)
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+			defer cancel()
+			err := tel.Shutdown(ctx)
+			if !errors.Is(err, context.DeadlineExceeded) || !strings.HasPrefix(err.Error(), "send the last traces: ") {
+				t.Errorf("shutdown: %v", err)
+			}
+			if took := time.Since(begun); took > 10*time.Second {
+				t.Errorf("shut down after %s", took)
+			}
+			records := j.records(t)
+			if len(records) != 1 || records[0]["level"] != "WARN" || records[0]["endpoint"] != endpoint {
+				t.Errorf("logged %s", j.String())
+			}
+			if got := testutil.ToFloat64(tel.traces.export.spans.WithLabelValues("lost")); got == 0 {
+				t.Error("no lost spans counted")
+			}
+		})
+	}
+}
+
+func TestOutageIsLoggedAtItsBeginningAndEnd(t *testing.T) {
+	tel, j := start(t, Config{})
+	broken := &switchable{err: errors.New("collector is down")}
+	e := newExport(broken, "http://collector:4317", tel)
+	for range 3 {
+		if err := e.ExportSpans(t.Context(), nil); err != nil {
+			t.Error(err)
+		}
+	}
+	broken.err = nil
+	for range 3 {
+		if err := e.ExportSpans(t.Context(), nil); err != nil {
+			t.Error(err)
+		}
+	}
+	var levels []any
+	for _, record := range j.records(t) {
+		levels = append(levels, record["level"])
+	}
+	if len(levels) != 2 || levels[0] != "WARN" || levels[1] != "INFO" {
+		t.Errorf("logged %s", j.String())
+	}
+}
+
+func TestRatioHoldsForRootsOnly(t *testing.T) {
+	f := &fakeCollector{}
+	tel, _ := start(t, Config{OTLPEndpoint: f.serve(t), TraceRatio: 0})
+	tracer := tel.Tracer.Tracer("test")
+	_, root := tracer.Start(t.Context(), "root")
+	root.End()
+	carrier := propagation.MapCarrier{"traceparent": "00-" + traceID + "-" + spanID + "-01"}
+	_, child := tracer.Start(tel.Propagator.Extract(t.Context(), carrier), "child")
+	child.End()
+	if root.SpanContext().IsSampled() || !child.SpanContext().IsSampled() || child.SpanContext().TraceID().String() != traceID {
+		t.Errorf("root %v, child %v", root.SpanContext(), child.SpanContext())
+	}
+	if err := tel.Shutdown(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if len(f.spans) != 1 || f.spans[0] != "child" {
+		t.Errorf("spans %q", f.spans)
+	}
+}
+
+func TestWithoutEndpointSpansHaveIDsAndPassOnTheUpstreamsDecision(t *testing.T) {
+	tel, _ := start(t, Config{TraceRatio: 1})
+	tracer := tel.Tracer.Tracer("test")
+	_, root := tracer.Start(t.Context(), "root")
+	if !root.SpanContext().IsValid() || root.SpanContext().IsSampled() || root.IsRecording() {
+		t.Errorf("root %v", root.SpanContext())
+	}
+	sampled := inSpan(t, t.Context())
+	parent := trace.SpanContextFromContext(sampled).WithTraceFlags(trace.FlagsSampled).WithRemote(true)
+	ctx, child := tracer.Start(trace.ContextWithRemoteSpanContext(t.Context(), parent), "child")
+	carrier := propagation.MapCarrier{}
+	tel.Propagator.Inject(ctx, carrier)
+	if want := "00-" + traceID + "-" + child.SpanContext().SpanID().String() + "-01"; carrier["traceparent"] != want {
+		t.Errorf("carried %v, want %s", carrier, want)
+	}
+	if err := tel.Shutdown(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestConfigFaults(t *testing.T) {
+	for variable, values := range map[string][]string{
+		"ISM_LOG_FORMAT":    {"xml", "JSON"},
+		"ISM_LOG_LEVEL":     {"loud"},
+		"ISM_TRACE_RATIO":   {"-0.1", "1.1", "NaN", "half"},
+		"ISM_OTLP_ENDPOINT": {"jaeger:4317", "grpc://jaeger:4317", "http://", "http://user:password@jaeger:4317", "http://jaeger:4317/v1/traces", "http://jaeger:4317?x=y", "http://[::1"},
+	} {
+		for _, value := range values {
+			var cfg Config
+			err := config.LoadFrom(&cfg, []string{variable + "=" + value})
+			var faults config.Faults
+			if !errors.As(err, &faults) || len(faults) != 1 || faults[0].Variable != variable {
+				t.Errorf("%s=%s: %v", variable, value, err)
+			}
+			if err != nil && strings.Contains(err.Error(), "password") {
+				t.Errorf("the password is in %v", err)
+			}
+		}
+	}
+	for _, endpoint := range []string{"", "http://jaeger:4317", "https://collector.example.com", "http://127.0.0.1:4317/"} {
+		var cfg Config
+		if err := config.LoadFrom(&cfg, []string{"ISM_OTLP_ENDPOINT=" + endpoint}); err != nil {
+			t.Error(err)
+		}
+	}
+	if _, err := New(t.Context(), Config{LogFormat: "xml"}, "rooms"); err == nil {
+		t.Error("New takes a faulty configuration")
+	}
+}
