@@ -192,6 +192,10 @@ func TestLoadRefusesFaultyStructs(t *testing.T) {
 			A int `envconfig:"X"`
 			B int `envconfig:"x"`
 		}{},
+		"file of a secret": &struct {
+			Key  config.Secret `envconfig:"KEY"`
+			File string        `envconfig:"KEY_FILE"`
+		}{},
 	} {
 		err := config.LoadFrom(cfg, nil)
 		var faults config.Faults

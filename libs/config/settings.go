@@ -41,6 +41,9 @@ func settingsOf(cfg any) ([]setting, error) {
 			return nil, fmt.Errorf("configuration %T: two fields read %s", cfg, s.variable)
 		}
 		seen[s.variable] = true
+		if s.secret {
+			seen[s.variable+fileSuffix] = true
+		}
 		if !parsable(s.value.Type()) {
 			return nil, fmt.Errorf("configuration %T: %s has the type %s, which cannot be read", cfg, s.variable, s.value.Type())
 		}
