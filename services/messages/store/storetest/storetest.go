@@ -1,0 +1,210 @@
+// Package storetest is the conformance suite of message stores: each backend runs it against its real engine.
+package storetest
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/ism-chat/ism/libs/events"
+	"github.com/ism-chat/ism/services/messages/store"
+)
+
+// patience is how long anything may take before a test gives up.
+const patience = 60 * time.Second
+
+// Start runs a store until the test ends, and waits until it takes writes.
+func Start(t testing.TB, s store.Store) store.Store {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- s.Run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-ended; err != nil {
+			t.Errorf("run the store: %v", err)
+		}
+	})
+	AwaitPing(t, s)
+	return s
+}
+
+// AwaitPing waits until a store takes writes.
+func AwaitPing(t testing.TB, s store.Store) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	poll := time.NewTicker(5 * time.Millisecond)
+	defer poll.Stop()
+	for {
+		err := s.Ping(ctx)
+		if err == nil {
+			return
+		}
+		select {
+		case <-poll.C:
+		case <-ctx.Done():
+			t.Fatalf("the store takes no writes: %v", err)
+		}
+	}
+}
+
+// Run runs the suite. newStore gives a store that has not been run; stores of one test may share what they keep.
+func Run(t *testing.T, newStore func(t *testing.T) store.Store) {
+	t.Run("before it runs it is unavailable", func(t *testing.T) { testBeforeRun(t, newStore(t)) })
+	s := Start(t, newStore(t))
+	for _, test := range []struct {
+		name string
+		run  func(*testing.T, store.Store)
+	}{
+		{"a room without messages is empty", testEmptyRoom},
+		{"a message comes back as it was written", testRoundTrip},
+		{"writing again changes nothing", testIdempotence},
+		{"pages end where they should", testPageEdges},
+		{"a newer epoch stands behind an older one", testEpochs},
+		{"order is place, whatever the clocks say", testSkewedClocks},
+		{"any messages give the pages of the model", testModel},
+		{"a walk has no gap and no repeat while messages arrive", testWalk},
+		{"a time with messages of its own ends before them", testLocateExactly},
+		{"a time between messages ends behind the ones before", testLocateBetween},
+		{"rooms do not mix", testRoomsApart},
+		{"a large batch is written whole", testLargeBatch},
+		{"a hundred write and read at once", testParallel},
+		{"a context that is done ends the operation", testContext},
+	} {
+		t.Run(test.name, func(t *testing.T) { test.run(t, s) })
+	}
+}
+
+// start is when the tests' messages begin: the last second of a ten-day bucket counted from 1970, so that a few messages
+// reach the next one.
+var start = time.Unix(20_000*24*3600-1, 0).UTC()
+
+// message makes the entry of a room at a place.
+func message(room uuid.UUID, place store.Place, createdAt time.Time, text string) store.Entry {
+	body, err := json.Marshal(events.TextBody{Text: text})
+	if err != nil {
+		panic(err)
+	}
+	return store.Entry{Place: place, Message: events.Message{
+		RoomID: room, ID: uuid.Must(uuid.NewV7()), SenderID: uuid.Must(uuid.NewV7()),
+		Body: body, Type: events.Text, CreatedAt: createdAt.UTC().Truncate(time.Microsecond),
+	}}
+}
+
+// line makes n messages a millisecond and some offsets apart, the oldest first.
+func line(room uuid.UUID, n int) []store.Entry {
+	entries := make([]store.Entry, n)
+	for i := range entries {
+		place := store.Place{Offset: int64(i * 3)}
+		entries[i] = message(room, place, start.Add(time.Duration(i)*time.Millisecond), fmt.Sprintf("message %d", i))
+	}
+	return entries
+}
+
+func newRoom() uuid.UUID { return uuid.Must(uuid.NewV7()) }
+
+func appendAll(t *testing.T, s store.Store, entries ...store.Entry) {
+	t.Helper()
+	if err := s.Append(t.Context(), entries); err != nil {
+		t.Fatalf("append %d messages: %v", len(entries), err)
+	}
+}
+
+func page(t *testing.T, s store.Store, room uuid.UUID, within store.Range, limit int) []store.Entry {
+	t.Helper()
+	entries, err := s.Page(t.Context(), room, within, limit)
+	if err != nil {
+		t.Fatalf("page: %v", err)
+	}
+	return entries
+}
+
+func locate(t *testing.T, s store.Store, room uuid.UUID, at time.Time) store.Range {
+	t.Helper()
+	within, err := s.Locate(t.Context(), room, at)
+	if err != nil {
+		t.Fatalf("locate %s: %v", at, err)
+	}
+	return within
+}
+
+// whole reads a timeline page by page.
+func whole(t *testing.T, s store.Store, room uuid.UUID, limit int) []store.Entry {
+	t.Helper()
+	var all []store.Entry
+	for before := store.End; ; {
+		entries := page(t, s, room, store.Range{Before: before}, limit)
+		all = append(all, entries...)
+		if len(entries) < limit {
+			return all
+		}
+		before = entries[len(entries)-1].Place
+	}
+}
+
+// newestFirst gives the entries as a timeline has them.
+func newestFirst(entries []store.Entry) []store.Entry {
+	sorted := slices.Clone(entries)
+	slices.SortFunc(sorted, func(a, b store.Entry) int { return b.Place.Compare(a.Place) })
+	return sorted
+}
+
+func same(t *testing.T, what string, got, want []store.Entry) {
+	t.Helper()
+	if len(got) != len(want) {
+		t.Fatalf("%s: %d messages, want %d\n got %s\nwant %s", what, len(got), len(want), places(got), places(want))
+	}
+	for i := range got {
+		g, w := got[i].Message, want[i].Message
+		switch {
+		case got[i].Place != want[i].Place:
+			t.Fatalf("%s: message %d is at %v, want %v", what, i, got[i].Place, want[i].Place)
+		case g.RoomID != w.RoomID || g.ID != w.ID || g.SenderID != w.SenderID || g.Type != w.Type ||
+			string(g.Body) != string(w.Body) || !g.CreatedAt.Equal(w.CreatedAt):
+			t.Fatalf("%s: message %d is\n%+v, want\n%+v", what, i, g, w)
+		}
+	}
+}
+
+func places(entries []store.Entry) string {
+	const most = 40
+	text := ""
+	for _, entry := range entries[:min(len(entries), most)] {
+		text += fmt.Sprintf("(%d,%d) ", entry.Place.Epoch, entry.Place.Offset)
+	}
+	return text
+}
+
+func testBeforeRun(t *testing.T, s store.Store) {
+	if err := s.Append(t.Context(), line(newRoom(), 1)); !errors.Is(err, store.ErrUnavailable) {
+		t.Errorf("append gives %v, want ErrUnavailable", err)
+	}
+	if _, err := s.Page(t.Context(), newRoom(), store.Range{Before: store.End}, 1); !errors.Is(err, store.ErrUnavailable) {
+		t.Errorf("page gives %v, want ErrUnavailable", err)
+	}
+	if _, err := s.Locate(t.Context(), newRoom(), start); !errors.Is(err, store.ErrUnavailable) {
+		t.Errorf("locate gives %v, want ErrUnavailable", err)
+	}
+	if err := s.Ping(t.Context()); !errors.Is(err, store.ErrUnavailable) {
+		t.Errorf("ping gives %v, want ErrUnavailable", err)
+	}
+}
+
+func testContext(t *testing.T, s store.Store) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := s.Page(ctx, newRoom(), store.Range{Before: store.End}, 1); err == nil {
+		t.Error("page answers after its context is done")
+	}
+	if _, err := s.Locate(ctx, newRoom(), start); err == nil {
+		t.Error("locate answers after its context is done")
+	}
+	AwaitPing(t, s)
+}
