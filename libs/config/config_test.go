@@ -193,8 +193,8 @@ func TestLoadRefusesFaultyStructs(t *testing.T) {
 			B int `envconfig:"x"`
 		}{},
 		"file of a secret": &struct {
-			Key  config.Secret `envconfig:"KEY"`
 			File string        `envconfig:"KEY_FILE"`
+			Key  config.Secret `envconfig:"KEY"`
 		}{},
 	} {
 		err := config.LoadFrom(cfg, nil)

@@ -27,6 +27,14 @@ type setting struct {
 	value    reflect.Value
 }
 
+// variables are all that the leaf is read from.
+func (s setting) variables() []string {
+	if s.secret {
+		return []string{s.variable, s.variable + fileSuffix}
+	}
+	return []string{s.variable}
+}
+
 // settingsOf finds the leaves of the struct that cfg points to. Its error is a fault in the program.
 func settingsOf(cfg any) ([]setting, error) {
 	pointer := reflect.ValueOf(cfg)
@@ -37,12 +45,11 @@ func settingsOf(cfg any) ([]setting, error) {
 	walk(pointer.Elem(), prefix, func(found setting) { settings = append(settings, found) }, nil)
 	seen := make(map[string]bool, len(settings))
 	for _, s := range settings {
-		if seen[s.variable] {
-			return nil, fmt.Errorf("configuration %T: two fields read %s", cfg, s.variable)
-		}
-		seen[s.variable] = true
-		if s.secret {
-			seen[s.variable+fileSuffix] = true
+		for _, variable := range s.variables() {
+			if seen[variable] {
+				return nil, fmt.Errorf("configuration %T: two fields read %s", cfg, variable)
+			}
+			seen[variable] = true
 		}
 		if !parsable(s.value.Type()) {
 			return nil, fmt.Errorf("configuration %T: %s has the type %s, which cannot be read", cfg, s.variable, s.value.Type())

@@ -13,9 +13,8 @@ const harness = prefix + "_TEST_"
 func unknown(env map[string]string, settings []setting) Faults {
 	known := make(map[string]bool, len(settings))
 	for _, s := range settings {
-		known[s.variable] = true
-		if s.secret {
-			known[s.variable+fileSuffix] = true
+		for _, variable := range s.variables() {
+			known[variable] = true
 		}
 	}
 	var faults Faults
