@@ -1,0 +1,82 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+)
+
+// asCommand is set where the test binary is to be the command.
+const asCommand = "TEST_RUN_AS_COMMAND"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asCommand) != "" {
+		main()
+		return
+	}
+	os.Exit(m.Run())
+}
+
+// run runs the command with the given variables and gives its exit code and what it wrote.
+func run(t *testing.T, variables []string, args ...string) (code int, stdout, stderr string) {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(self, args...)
+	cmd.Env = []string{asCommand + "=1"}
+	for _, variable := range os.Environ() {
+		if !strings.HasPrefix(variable, "ISM_") {
+			cmd.Env = append(cmd.Env, variable)
+		}
+	}
+	cmd.Env = append(cmd.Env, variables...)
+	var out, errs bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	timer := time.AfterFunc(20*time.Second, func() { _ = cmd.Process.Kill() })
+	defer timer.Stop()
+	_ = cmd.Wait()
+	return cmd.ProcessState.ExitCode(), out.String(), errs.String()
+}
+
+func TestFaultyConfigurationEndsWithEveryFault(t *testing.T) {
+	code, _, stderr := run(t, []string{
+		"ISM_LOG_LEVEL=loud", "ISM_HTTP_READ_TIMEOUT=soon", "ISM_HTTP_ADRESS=:80", "ISM_KAFKA_BROKERS=kafka:9092",
+	})
+	if code != 2 {
+		t.Errorf("exit code %d", code)
+	}
+	for _, want := range []string{"ISM_LOG_LEVEL", "ISM_HTTP_READ_TIMEOUT", "ISM_HTTP_ADRESS", "ISM_HTTP_ADDRESS"} {
+		if !strings.Contains(stderr, want) {
+			t.Errorf("the fault of %s is not told:\n%s", want, stderr)
+		}
+	}
+}
+
+func TestBrokerOfOthersIsRefused(t *testing.T) {
+	if code, _, stderr := run(t, []string{"ISM_KAFKA_BROKERS=kafka:9092"}); code != 2 || !strings.Contains(stderr, "ISM_KAFKA_BROKERS") {
+		t.Errorf("exit code %d:\n%s", code, stderr)
+	}
+}
+
+func TestDevelopmentIdentityProviderStaysOnLoopback(t *testing.T) {
+	if code, _, stderr := run(t, []string{"ISM_HTTP_ADDRESS=0.0.0.0:5403", "ISM_DATA_DIR=" + t.TempDir()}); code != 2 || !strings.Contains(stderr, "ISM_OIDC_ISSUER") {
+		t.Errorf("exit code %d:\n%s", code, stderr)
+	}
+}
+
+func TestUnknownCommand(t *testing.T) {
+	if code, _, stderr := run(t, nil, "dance"); code != 2 || !strings.Contains(stderr, "usage") {
+		t.Errorf("exit code %d:\n%s", code, stderr)
+	}
+	if code, stdout, _ := run(t, nil, "help"); code != 0 || !strings.Contains(stdout, "ism demo") {
+		t.Errorf("exit code %d:\n%s", code, stdout)
+	}
+}
