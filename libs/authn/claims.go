@@ -1,6 +1,7 @@
 package authn
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -15,9 +16,9 @@ import (
 )
 
 const (
-	maxName    = 255                                                           // characters
-	maxPicture = 2048                                                          // bytes
-	maxDate    = float64(time.Hour/time.Second) * 24 * 366 * (9999 - 1970 + 1) // beyond it time.Time has no RFC 3339 form
+	maxName    = 255          // characters
+	maxPicture = 2048         // bytes
+	maxDate    = 253402300799 // seconds; the end of the year 9999, beyond which there is no RFC 3339
 )
 
 // claims are the claims of an access token that matter here (RFC 7519 section 4.1, RFC 9068 section 2.2, OpenID Connect
@@ -116,15 +117,13 @@ func (c *claims) principal() (Principal, error) {
 	if err != nil || len(c.subject) != 36 || user == uuid.Nil {
 		return Principal{}, errors.New("sub is no UUID")
 	}
-	p := Principal{UserID: user, Username: c.username, Picture: picture(c.picture), ClientID: c.azp, ExpiresAt: c.expires.Time}
-	if p.Username == "" {
-		p.Username = c.name
-	}
-	p.Username = printable(p.Username)
-	if p.ClientID == "" {
-		p.ClientID = c.clientID
-	}
-	return p, nil
+	return Principal{
+		UserID:    user,
+		Username:  cmp.Or(printable(c.username), printable(c.name)),
+		Picture:   picture(c.picture),
+		ClientID:  cmp.Or(c.azp, c.clientID),
+		ExpiresAt: c.expires.Time,
+	}, nil
 }
 
 // printable drops control characters, which a store may not take, and cuts at maxName characters.

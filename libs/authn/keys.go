@@ -24,7 +24,7 @@ const (
 	maxWaiting   = 256             // requests; more are refused at once
 )
 
-var errUnknownKey = errors.New("the issuer has no such key id")
+var errUnknownKey = errors.New("the issuer has no key with this id")
 
 // keySet holds the issuer's keys. One goroutine, run, fetches them; requests never do. It is the storage of
 // [keyfunc.Keyfunc]. The storage that jwkset offers for HTTP is not used, because its refresh has no owner to wait for it,
@@ -173,11 +173,11 @@ func (k *keySet) KeyRead(ctx context.Context, id string) (jwkset.JWK, error) {
 	if err == nil {
 		return key, nil
 	}
-	if !k.await(ctx) {
-		return jwkset.JWK{}, errUnknownKey
+	if k.await(ctx) {
+		key, err = k.MemoryJWKSet.KeyRead(ctx, id)
 	}
-	if key, err = k.MemoryJWKSet.KeyRead(ctx, id); err != nil {
-		return jwkset.JWK{}, errUnknownKey
+	if err != nil {
+		return jwkset.JWK{}, fmt.Errorf("%w: %q", errUnknownKey, clip(id))
 	}
 	return key, nil
 }

@@ -38,7 +38,7 @@ func (v *Verifier) Require() fiber.Handler {
 			return problem.Because(err)
 		case err != nil:
 			v.tokens.WithLabelValues("refused").Inc()
-			v.log.InfoContext(ctx, "token refused", "reason", clip(err.Error()))
+			v.log.InfoContext(ctx, "token refused", "reason", reason(err))
 			return unauthorized(c)
 		}
 		v.tokens.WithLabelValues("accepted").Inc()
@@ -49,6 +49,9 @@ func (v *Verifier) Require() fiber.Handler {
 		return c.Next()
 	}
 }
+
+// reason puts the libraries' nested errors on one line of the log.
+func reason(err error) string { return clip(strings.ReplaceAll(err.Error(), "\n", ": ")) }
 
 // bearer gives the token of the request's only Authorization header.
 func bearer(c *fiber.Ctx) (string, error) {
