@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/google/uuid"
@@ -70,11 +71,15 @@ func (f *Fanout) Handle(ctx context.Context, records []bus.Record) error {
 	}
 	var deliveries []bus.Record
 	for i, record := range records {
-		made, err := f.traced(ctx, record, decoded[i])
+		made, err := f.deliveries(record, decoded[i])
 		if err != nil {
 			return err
 		}
-		deliveries = append(deliveries, made...)
+		if len(made) > 0 {
+			span := f.trace(ctx, record, decoded[i], made)
+			defer span.End() // once the deliveries have been written
+			deliveries = append(deliveries, made...)
+		}
 	}
 	if len(deliveries) > 0 {
 		if _, err := f.producer.ProduceAll(ctx, deliveries); err != nil {
@@ -86,31 +91,21 @@ func (f *Fanout) Handle(ctx context.Context, records []bus.Record) error {
 	return nil
 }
 
-// traced makes the deliveries of one record within a span of the record's trace, which they carry on.
-func (f *Fanout) traced(ctx context.Context, record bus.Record, event events.Event) ([]bus.Record, error) {
-	streams, err := f.streams(event)
-	if err != nil || len(streams) == 0 {
-		return nil, err
-	}
+// trace starts a span in the record's trace, which the deliveries carry on.
+func (f *Fanout) trace(ctx context.Context, record bus.Record, event events.Event, deliveries []bus.Record) trace.Span {
 	ctx = f.propagator.Extract(ctx, propagation.MapCarrier(record.Headers))
-	ctx, span := f.tracer.Start(ctx, "fan out "+event.Data.EventName(), trace.WithSpanKind(trace.SpanKindConsumer))
-	defer span.End()
-	records, err := f.deliveries(record, event, streams)
-	if err != nil {
-		return nil, err
-	}
-	for i := range records {
-		f.propagator.Inject(ctx, propagation.MapCarrier(records[i].Headers))
-	}
-	span.SetAttributes(
+	ctx, span := f.tracer.Start(ctx, "fan out "+event.Data.EventName(), trace.WithSpanKind(trace.SpanKindConsumer), trace.WithAttributes(
 		attribute.String("messaging.system", "kafka"),
 		attribute.String("messaging.consumer.group.name", Group),
 		attribute.String("messaging.destination.name", record.Topic),
 		attribute.Int("messaging.destination.partition.id", int(record.Partition)),
 		attribute.Int64("messaging.kafka.offset", record.Offset),
-		attribute.Int("ism.deliveries", len(records)),
-	)
-	return records, nil
+		attribute.Int("ism.deliveries", len(deliveries)),
+	))
+	for i := range deliveries {
+		f.propagator.Inject(ctx, propagation.MapCarrier(deliveries[i].Headers))
+	}
+	return span
 }
 
 // streams gives the server-sent events of an event, each with its recipients.
@@ -154,8 +149,12 @@ func one(payload any, to []uuid.UUID) ([]events.StreamEvent, error) {
 	return []events.StreamEvent{{To: to, Data: data}}, nil
 }
 
-// deliveries divides the recipients among the partitions, in the order of the partitions.
-func (f *Fanout) deliveries(record bus.Record, event events.Event, streams []events.StreamEvent) ([]bus.Record, error) {
+// deliveries gives the records of an event, in the order of their partitions: the recipients divided among them.
+func (f *Fanout) deliveries(record bus.Record, event events.Event) ([]bus.Record, error) {
+	streams, err := f.streams(event)
+	if err != nil {
+		return nil, err
+	}
 	byPartition := map[int32][]events.StreamEvent{}
 	for _, stream := range streams {
 		to := map[int32][]uuid.UUID{}
@@ -168,28 +167,33 @@ func (f *Fanout) deliveries(record bus.Record, event events.Event, streams []eve
 		}
 	}
 	var records []bus.Record
-	for number := range f.partitions {
-		if len(byPartition[number]) == 0 {
-			continue
-		}
-		delivery := events.Delivery{
-			Partition: number,
-			EventID:   event.ID,
-			Origin:    events.Origin{Topic: record.Topic, Partition: record.Partition, Offset: record.Offset},
-			Streams:   byPartition[number],
-		}
-		headers, value, err := events.Encode(events.Event{
-			ID:     uuid.NewSHA1(event.ID, []byte(delivery.PartitionKey())), // the same when it is written twice
-			Source: source,
-			Time:   event.Time,
-			Data:   delivery,
-		})
+	for _, number := range slices.Sorted(maps.Keys(byPartition)) {
+		made, err := delivery(record, event, number, byPartition[number])
 		if err != nil {
-			return nil, fmt.Errorf("%w: %w", bus.ErrRejected, err)
+			return nil, err
 		}
-		records = append(records, bus.Record{
-			Topic: events.TopicDeliveries, Key: delivery.PartitionKey(), Value: value, Headers: headers, Partition: number,
-		})
+		records = append(records, made)
 	}
-	return slices.Clip(records), nil
+	return records, nil
+}
+
+func delivery(record bus.Record, event events.Event, partition int32, streams []events.StreamEvent) (bus.Record, error) {
+	data := events.Delivery{
+		Partition: partition,
+		EventID:   event.ID,
+		Origin:    events.Origin{Topic: record.Topic, Partition: record.Partition, Offset: record.Offset},
+		Streams:   streams,
+	}
+	headers, value, err := events.Encode(events.Event{
+		ID:     uuid.NewSHA1(event.ID, []byte(data.PartitionKey())), // the same when it is written twice
+		Source: source,
+		Time:   event.Time,
+		Data:   data,
+	})
+	if err != nil {
+		return bus.Record{}, fmt.Errorf("%w: %w", bus.ErrRejected, err)
+	}
+	return bus.Record{
+		Topic: events.TopicDeliveries, Key: data.PartitionKey(), Value: value, Headers: headers, Partition: partition,
+	}, nil
 }
