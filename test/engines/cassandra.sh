@@ -1,0 +1,60 @@
+# Apache Cassandra 5.0, one node, user cassandra / cassandra. Its CQL is ScyllaDB's.
+# shellcheck shell=bash disable=SC2154
+number=29042
+
+# The port opens before the default user is there, which the log tells.
+answers() { port $number && { [ ! -f "$state/cassandra.pid" ] || grep -q "Created default superuser" "$state/cassandra.log"; }; }
+
+address() { echo "export ISM_TEST_CASSANDRA_HOSTS=127.0.0.1:$number"; }
+
+run_docker() {
+  container cassandra -p 127.0.0.1:$number:9042 -e MAX_HEAP_SIZE=1G -e HEAP_NEWSIZE=200M \
+    -e JVM_EXTRA_OPTS='-Dcassandra.skip_wait_for_gossip_to_settle=0 -Dcassandra.superuser_setup_delay_ms=0' \
+    --entrypoint bash cassandra:5.0 -c \
+    'sed -i "s/AllowAllAuthenticator/PasswordAuthenticator/" /etc/cassandra/cassandra.yaml 2>/dev/null; exec docker-entrypoint.sh cassandra -f' ||
+    return 1
+}
+
+run_native() {
+  local libs java dir=$state/cassandra package flags=()
+  libs=$(jars cassandra-5.0.6 org.apache.cassandra:cassandra-all:5.0.6)
+  java=$(java17)
+  rm -rf "$dir"
+  mkdir -p "$dir/conf"
+  cat >"$dir/conf/cassandra.yaml" <<Y
+cluster_name: ism-test
+num_tokens: 1
+partitioner: org.apache.cassandra.dht.Murmur3Partitioner
+commitlog_sync: batch
+commitlog_directory: $dir/commitlog
+data_file_directories: [$dir/data]
+saved_caches_directory: $dir/saved_caches
+hints_directory: $dir/hints
+cdc_raw_directory: $dir/cdc_raw
+endpoint_snitch: SimpleSnitch
+seed_provider: [{class_name: org.apache.cassandra.locator.SimpleSeedProvider, parameters: [{seeds: "127.0.0.1:29000"}]}]
+listen_address: 127.0.0.1
+storage_port: 29000
+rpc_address: 127.0.0.1
+native_transport_port: $number
+authenticator: PasswordAuthenticator
+authorizer: AllowAllAuthorizer
+Y
+  cat >"$dir/conf/logback.xml" <<'X'
+<configuration>
+  <appender name="OUT" class="ch.qos.logback.core.ConsoleAppender"><encoder><pattern>%-5level %date{ISO8601} %logger{20} %msg%n</pattern></encoder></appender>
+  <root level="WARN"><appender-ref ref="OUT"/></root>
+  <logger name="org.apache.cassandra.auth.CassandraRoleManager" level="INFO"/>
+</configuration>
+X
+  for package in java.base/{java.lang.module,jdk.internal.loader,jdk.internal.ref,jdk.internal.reflect,jdk.internal.math,jdk.internal.module,jdk.internal.util.jar,sun.nio.ch,java.io,java.util.concurrent,java.util,java.util.concurrent.atomic,java.nio,java.lang,java.math,java.lang.reflect,java.net} jdk.management/com.sun.management.internal; do
+    flags+=(--add-opens "$package=ALL-UNNAMED")
+  done
+  for package in java.base/{jdk.internal.misc,jdk.internal.ref,sun.nio.ch} java.management.rmi/com.sun.jmx.remote.internal.rmi java.rmi/sun.rmi.{registry,server} java.sql/java.sql; do
+    flags+=(--add-exports "$package=ALL-UNNAMED")
+  done
+  detach cassandra "$java" -Xms1g -Xmx1g -Xss1m -XX:+UseSerialGC -javaagent:"$(find "$libs" -name 'jamm-*.jar')" -Djdk.attach.allowAttachSelf=true "${flags[@]}" \
+    -Dcassandra.skip_wait_for_gossip_to_settle=0 -Dcassandra.ring_delay_ms=100 -Dcassandra.superuser_setup_delay_ms=0 \
+    -Dcassandra.storagedir="$dir" -Dcassandra.logdir="$dir" -Dlogback.configurationFile=logback.xml -Dcassandra-foreground=yes \
+    -cp "$dir/conf:$libs/*" org.apache.cassandra.service.CassandraDaemon
+}

@@ -1,0 +1,27 @@
+# PostgreSQL, as the role postgres, trusting loopback.
+# shellcheck shell=bash disable=SC2154
+number=25432
+
+answers() { port $number; }
+
+address() { echo "export ISM_TEST_POSTGRES_URL='postgres://postgres:postgres@127.0.0.1:$number/postgres?sslmode=disable'"; }
+
+run_docker() {
+  container postgres -p 127.0.0.1:$number:5432 -e POSTGRES_PASSWORD=postgres postgres:17 -c max_connections=300
+}
+
+run_native() {
+  local bin data=$state/postgres as=()
+  bin=$(postgres_binaries)
+  rm -rf "$data"
+  mkdir -p "$data"
+  if [ "$(id -u)" = 0 ]; then # it refuses to run as root
+    data=$(mktemp -d /tmp/ism-test-postgres.XXXXXX)
+    rm -rf "$state/postgres"
+    chown postgres "$data"
+    as=(runuser -u postgres --)
+  fi
+  "${as[@]}" "$bin/initdb" -D "$data/pg" -U postgres -A trust -E UTF8 --locale=C.UTF-8 >"$state/postgres.log"
+  detach postgres "${as[@]}" "$bin/postgres" -D "$data/pg" -p $number -c listen_addresses=127.0.0.1 \
+    -c unix_socket_directories="$data" -c max_connections=300
+}
