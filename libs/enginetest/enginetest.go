@@ -1,0 +1,89 @@
+// Package enginetest gives tests the real engines: Postgres, Cassandra, Kafka and Keycloak, wherever `make test` has started
+// them. Without an engine a test is skipped, unless ISM_TEST_REQUIRE_ENGINES=1, as in CI: then it fails.
+package enginetest
+
+import (
+	"context"
+	"net/url"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+)
+
+// Environment variables that say where the engines are; test/engines/up prints them.
+const (
+	postgresVariable  = "ISM_TEST_POSTGRES_URL"
+	cassandraVariable = "ISM_TEST_CASSANDRA_HOSTS"
+	kafkaVariable     = "ISM_TEST_KAFKA_BROKERS"
+	keycloakVariable  = "ISM_TEST_KEYCLOAK_URL"
+	requireVariable   = "ISM_TEST_REQUIRE_ENGINES"
+)
+
+func address(t testing.TB, engine, variable string) string {
+	t.Helper()
+	if value := os.Getenv(variable); value != "" {
+		return value
+	}
+	if os.Getenv(requireVariable) == "1" {
+		t.Fatalf("%s is required and not there: %s is not set", engine, variable)
+	}
+	t.Skipf("NOT PROVED without %s: set %s, or run make test", engine, variable)
+	return ""
+}
+
+// Postgres is the URL of a server, as a superuser.
+func Postgres(t testing.TB) string {
+	t.Helper()
+	return address(t, "Postgres", postgresVariable)
+}
+
+// PostgresDatabase is the URL of a new, empty database, which is dropped at the end of the test.
+func PostgresDatabase(t testing.TB) string {
+	t.Helper()
+	server := Postgres(t)
+	name := "ism_test_" + strings.ReplaceAll(uuid.NewString(), "-", "")
+	execute(t, server, "CREATE DATABASE "+name)
+	t.Cleanup(func() { execute(t, server, "DROP DATABASE "+name+" WITH (FORCE)") })
+	database, err := url.Parse(server)
+	if err != nil {
+		t.Fatalf("parse %s: it is no URL", postgresVariable)
+	}
+	database.Path = "/" + name
+	return database.String()
+}
+
+func execute(t testing.TB, server, statement string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), 30*time.Second)
+	defer cancel()
+	connection, err := pgx.Connect(ctx, server)
+	if err != nil {
+		t.Fatalf("connect to Postgres: %v", err)
+	}
+	defer connection.Close(ctx) //nolint:errcheck // what matters has been executed
+	if _, err := connection.Exec(ctx, statement); err != nil {
+		t.Fatalf("%s: %v", statement, err)
+	}
+}
+
+// CassandraHosts are contact points, host:port, of a cluster with the user cassandra, password cassandra.
+func CassandraHosts(t testing.TB) []string {
+	t.Helper()
+	return strings.Split(address(t, "Cassandra", cassandraVariable), ",")
+}
+
+// KafkaBrokers are bootstrap brokers, host:port.
+func KafkaBrokers(t testing.TB) []string {
+	t.Helper()
+	return strings.Split(address(t, "Kafka", kafkaVariable), ",")
+}
+
+// Keycloak is the URL of the realm ism of deploy/compose/keycloak.
+func Keycloak(t testing.TB) string {
+	t.Helper()
+	return address(t, "Keycloak", keycloakVariable)
+}
