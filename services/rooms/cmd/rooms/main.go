@@ -1,0 +1,13 @@
+// Command rooms runs the rooms service.
+package main
+
+import (
+	"os"
+
+	"github.com/ism-chat/ism/libs/deployable"
+	"github.com/ism-chat/ism/services/rooms/process"
+)
+
+func main() {
+	os.Exit(deployable.Main(process.Run))
+}

@@ -1,0 +1,120 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/ism-chat/ism/libs/events"
+	"github.com/ism-chat/ism/services/rooms/store"
+)
+
+// selectRooms gives rooms as the user $1 sees them: a Single room has the other user's name and picture.
+const selectRooms = `
+SELECT r.id, r.type,
+       CASE r.type WHEN 'Single' THEN other.display_name ELSE r.name END,
+       CASE r.type WHEN 'Single' THEN other.picture ELSE r.image_url END,
+       r.created_at, r.latest_message, m.last_read_at IS NULL OR r.latest_message > m.last_read_at, r.preview
+FROM members m
+JOIN rooms r ON r.id = m.room_id
+LEFT JOIN users other ON other.id = CASE $1 WHEN r.pair_low THEN r.pair_high ELSE r.pair_low END
+WHERE m.user_id = $1 AND m.status = 'Joined'`
+
+const (
+	selectRoomList = selectRooms + ` ORDER BY r.latest_message DESC, r.id DESC`
+	selectRoom     = selectRooms + ` AND m.room_id = $2`
+)
+
+// Rooms implements [store.Store].
+func (s *Store) Rooms(ctx context.Context, user uuid.UUID) (rooms []events.Room, err error) {
+	err = s.reading(ctx, "list_rooms", func(ctx context.Context, pool *pgxpool.Pool) error {
+		rows, err := pool.Query(ctx, selectRoomList, user)
+		if err != nil {
+			return err
+		}
+		rooms, err = pgx.CollectRows(rows, scanRoom)
+		return err
+	})
+	return rooms, err
+}
+
+// Room implements [store.Store].
+func (s *Store) Room(ctx context.Context, room, user uuid.UUID) (found events.Room, err error) {
+	err = s.reading(ctx, "get_room", func(ctx context.Context, pool *pgxpool.Pool) error {
+		rows, err := pool.Query(ctx, selectRoom, user, room)
+		if err != nil {
+			return err
+		}
+		found, err = pgx.CollectExactlyOneRow(rows, scanRoom)
+		return orNotFound(err)
+	})
+	return found, err
+}
+
+func scanRoom(row pgx.CollectableRow) (events.Room, error) {
+	var room events.Room
+	err := row.Scan(&room.ID, &room.Type, &room.Name, &room.ImageURL, &room.CreatedAt, &room.LatestMessage, &room.Unread,
+		&room.LatestMessageText)
+	room.CreatedAt, room.LatestMessage = room.CreatedAt.UTC(), room.LatestMessage.UTC()
+	return room, err
+}
+
+const selectVersion = `SELECT membership_version FROM rooms WHERE id = $1`
+
+const selectMembers = `
+SELECT u.id, u.display_name, u.picture, m.joined_at, m.last_read_at, m.status
+FROM members m
+JOIN users u ON u.id = m.user_id
+WHERE m.room_id = $1
+ORDER BY m.joined_at, m.position`
+
+// Membership implements [store.Store]. Version and members are of one snapshot.
+func (s *Store) Membership(ctx context.Context, room uuid.UUID) (membership store.Membership, err error) {
+	snapshot := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
+	err = s.reading(ctx, "get_membership", func(ctx context.Context, pool *pgxpool.Pool) error {
+		return pgx.BeginTxFunc(ctx, pool, snapshot, func(tx pgx.Tx) error {
+			if err := tx.QueryRow(ctx, selectVersion, room).Scan(&membership.Version); err != nil {
+				return orNotFound(err)
+			}
+			rows, err := tx.Query(ctx, selectMembers, room)
+			if err != nil {
+				return err
+			}
+			membership.Members, err = pgx.CollectRows(rows, scanMember)
+			return err
+		})
+	})
+	return membership, err
+}
+
+func scanMember(row pgx.CollectableRow) (events.Member, error) {
+	var member events.Member
+	err := row.Scan(&member.ID, &member.DisplayName, &member.ProfilePicture, &member.JoinedAt, &member.LastReadAt, &member.Status)
+	member.JoinedAt = member.JoinedAt.UTC()
+	if member.LastReadAt != nil {
+		read := member.LastReadAt.UTC()
+		member.LastReadAt = &read
+	}
+	return member, err
+}
+
+const selectSingleRoom = `SELECT id FROM rooms WHERE type = 'Single' AND pair_low = $1 AND pair_high = $2`
+
+// SingleRoom implements [store.Store].
+func (s *Store) SingleRoom(ctx context.Context, a, b uuid.UUID) (room uuid.UUID, err error) {
+	low, high := store.Pair(a, b)
+	err = s.reading(ctx, "find_single_room", func(ctx context.Context, pool *pgxpool.Pool) error {
+		return orNotFound(pool.QueryRow(ctx, selectSingleRoom, low, high).Scan(&room))
+	})
+	return room, err
+}
+
+func orNotFound(err error) error {
+	if errors.Is(err, pgx.ErrNoRows) {
+		return store.ErrRoomNotFound
+	}
+	return err
+}

@@ -1,0 +1,151 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/ism-chat/ism/libs/events"
+	"github.com/ism-chat/ism/services/rooms/store"
+)
+
+// selectRooms gives rooms as the user ?1 sees them: a Single room has the other user's name and picture.
+const selectRooms = `
+SELECT r.id, r.type,
+       CASE r.type WHEN 'Single' THEN other.display_name ELSE r.name END,
+       CASE r.type WHEN 'Single' THEN other.picture ELSE r.image_url END,
+       r.created_at, r.latest_message, m.last_read_at IS NULL OR r.latest_message > m.last_read_at, r.preview
+FROM members m
+JOIN rooms r ON r.id = m.room_id
+LEFT JOIN users other ON other.id = CASE ?1 WHEN r.pair_low THEN r.pair_high ELSE r.pair_low END
+WHERE m.user_id = ?1 AND m.status = 'Joined'`
+
+const (
+	selectRoomList = selectRooms + ` ORDER BY r.latest_message DESC, r.id DESC`
+	selectRoom     = selectRooms + ` AND m.room_id = ?2`
+)
+
+// Rooms implements [store.Store].
+func (s *Store) Rooms(ctx context.Context, user uuid.UUID) ([]events.Room, error) {
+	rooms := []events.Room{}
+	err := s.reading(ctx, "list_rooms", func(db *sql.DB) error {
+		rows, err := db.QueryContext(ctx, selectRoomList, user[:])
+		if err != nil {
+			return err
+		}
+		defer rows.Close() //nolint:errcheck // rows.Err says what went wrong
+		for rows.Next() {
+			room, err := scanRoom(rows.Scan)
+			if err != nil {
+				return err
+			}
+			rooms = append(rooms, room)
+		}
+		return rows.Err()
+	})
+	return rooms, err
+}
+
+// Room implements [store.Store].
+func (s *Store) Room(ctx context.Context, room, user uuid.UUID) (found events.Room, err error) {
+	err = s.reading(ctx, "get_room", func(db *sql.DB) error {
+		found, err = scanRoom(db.QueryRowContext(ctx, selectRoom, user[:], room[:]).Scan)
+		return orNotFound(err)
+	})
+	return found, err
+}
+
+func scanRoom(scan func(targets ...any) error) (events.Room, error) {
+	var (
+		room            events.Room
+		created, latest int64
+		preview         []byte
+	)
+	err := scan(&room.ID, &room.Type, &room.Name, &room.ImageURL, &created, &latest, &room.Unread, &preview)
+	if err != nil {
+		return events.Room{}, err
+	}
+	room.CreatedAt, room.LatestMessage = fromMicros(created), fromMicros(latest)
+	if err := json.Unmarshal(preview, &room.LatestMessageText); err != nil {
+		return events.Room{}, fmt.Errorf("decode preview of room %s: %w", room.ID, err)
+	}
+	return room, nil
+}
+
+const selectVersion = `SELECT membership_version FROM rooms WHERE id = ?`
+
+const selectMembers = `
+SELECT u.id, u.display_name, u.picture, m.joined_at, m.last_read_at, m.status
+FROM members m
+JOIN users u ON u.id = m.user_id
+WHERE m.room_id = ?
+ORDER BY m.joined_at, m.position`
+
+// Membership implements [store.Store].
+func (s *Store) Membership(ctx context.Context, room uuid.UUID) (membership store.Membership, err error) {
+	err = s.reading(ctx, "get_membership", func(db *sql.DB) error {
+		tx, err := db.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+		if err != nil {
+			return err
+		}
+		defer tx.Rollback() //nolint:errcheck // it has only read
+		membership, err = selectMembership(ctx, tx, room)
+		return err
+	})
+	return membership, err
+}
+
+func selectMembership(ctx context.Context, tx *sql.Tx, room uuid.UUID) (store.Membership, error) {
+	var membership store.Membership
+	if err := tx.QueryRowContext(ctx, selectVersion, room[:]).Scan(&membership.Version); err != nil {
+		return store.Membership{}, orNotFound(err)
+	}
+	rows, err := tx.QueryContext(ctx, selectMembers, room[:])
+	if err != nil {
+		return store.Membership{}, err
+	}
+	defer rows.Close() //nolint:errcheck // rows.Err says what went wrong
+	for rows.Next() {
+		var (
+			member events.Member
+			joined int64
+			read   sql.NullInt64
+		)
+		err := rows.Scan(&member.ID, &member.DisplayName, &member.ProfilePicture, &joined, &read, &member.Status)
+		if err != nil {
+			return store.Membership{}, err
+		}
+		member.JoinedAt = fromMicros(joined)
+		if read.Valid {
+			at := fromMicros(read.Int64)
+			member.LastReadAt = &at
+		}
+		membership.Members = append(membership.Members, member)
+	}
+	return membership, rows.Err()
+}
+
+const selectSingleRoom = `SELECT id FROM rooms WHERE type = 'Single' AND pair_low = ? AND pair_high = ?`
+
+// SingleRoom implements [store.Store].
+func (s *Store) SingleRoom(ctx context.Context, a, b uuid.UUID) (room uuid.UUID, err error) {
+	low, high := store.Pair(a, b)
+	err = s.reading(ctx, "find_single_room", func(db *sql.DB) error {
+		return orNotFound(db.QueryRowContext(ctx, selectSingleRoom, low[:], high[:]).Scan(&room))
+	})
+	return room, err
+}
+
+func orNotFound(err error) error {
+	if errors.Is(err, sql.ErrNoRows) {
+		return store.ErrRoomNotFound
+	}
+	return err
+}
+
+func fromMicros(micros int64) time.Time { return time.UnixMicro(micros).UTC() }

@@ -1,0 +1,192 @@
+// Package storetest holds every backend of the rooms store to what package store says.
+package storetest
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/ism-chat/ism/libs/events"
+	"github.com/ism-chat/ism/services/rooms/store"
+)
+
+// Run runs the suite. Open gives an empty store that is running, see [Start].
+func Run(t *testing.T, open func(t *testing.T) store.Store) {
+	for _, c := range []struct {
+		name string
+		test func(t *testing.T, s store.Store)
+	}{
+		{"users are added and changed", usersAreAddedAndChanged},
+		{"a group is created", groupIsCreated},
+		{"a Single room is each other's", singleRoomIsEachOthers},
+		{"a pair has one Single room", pairHasOneSingleRoom},
+		{"unknown users are named", unknownUsersAreNamed},
+		{"what is too large for the log is refused", tooLargeIsRefused},
+		{"rooms are listed by their latest message", roomsAreListed},
+		{"outsiders find nothing", outsidersFindNothing},
+		{"messages are taken in order of place", messagesAreTaken},
+		{"messages of many rooms are taken at once", messagesOfManyRoomsAreTaken},
+		{"read marks only move on", readMarksMoveOn},
+		{"a refused change leaves nothing in the outbox", refusedLeavesNothing},
+		{"the outbox has every event in order", outboxHasEveryEvent},
+		{"the lead is one's at a time", leadIsOnes},
+		{"the leader is woken", leaderIsWoken},
+		{"100 at once create one Single room", parallelSingleRooms},
+		{"100 at once add one user", parallelUsers},
+		{"100 at once mark and apply", parallelMarksAndMessages},
+		{"100 at once fill the outbox", parallelOutbox},
+	} {
+		t.Run(c.name, func(t *testing.T) { c.test(t, open(t)) })
+	}
+}
+
+// Start runs a store until the test ends, and waits until it answers.
+func Start(t testing.TB, s store.Store) store.Store {
+	t.Helper()
+	ctx, stop := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- s.Run(ctx) }()
+	t.Cleanup(func() {
+		stop()
+		if err := <-ended; err != nil {
+			t.Errorf("run the store: %v", err)
+		}
+	})
+	deadline := time.After(20 * time.Second)
+	poll := time.NewTicker(5 * time.Millisecond)
+	defer poll.Stop()
+	for {
+		err := s.Ping(ctx)
+		if err == nil {
+			return s
+		}
+		if !errors.Is(err, store.ErrUnavailable) {
+			t.Fatalf("ping: %v", err)
+		}
+		select {
+		case <-poll.C:
+		case <-deadline:
+			t.Fatalf("the store does not answer: %v", err)
+		}
+	}
+}
+
+// start is when the tests' rooms are created.
+func start() time.Time { return time.Date(2026, 11, 23, 12, 30, 45, 123456000, time.UTC) }
+
+func after(d time.Duration) time.Time { return start().Add(d) }
+
+// addUsers adds users with the given names.
+func addUsers(t testing.TB, s store.Store, names ...string) []uuid.UUID {
+	t.Helper()
+	ids := make([]uuid.UUID, len(names))
+	for i, name := range names {
+		ids[i] = uuid.New()
+		picture := "https://example.com/" + name + ".png"
+		if err := s.PutUser(t.Context(), store.User{ID: ids[i], DisplayName: name, Picture: &picture}); err != nil {
+			t.Fatalf("add %s: %v", name, err)
+		}
+	}
+	return ids
+}
+
+func newRoom(kind events.RoomType, name string, at time.Time, users ...uuid.UUID) store.NewRoom {
+	room := store.NewRoom{ID: uuid.Must(uuid.NewV7()), Type: kind, Creator: users[0], Users: users, At: at}
+	if name != "" {
+		room.Name = &name
+	}
+	return room
+}
+
+// create creates a room and gives it as the creator, the first user, sees it.
+func create(t testing.TB, s store.Store, room store.NewRoom) events.Room {
+	t.Helper()
+	created, _, err := s.CreateRoom(t.Context(), room)
+	if err != nil {
+		t.Fatalf("create a room: %v", err)
+	}
+	return created
+}
+
+func get(t testing.TB, s store.Store, room, user uuid.UUID) events.Room {
+	t.Helper()
+	found, err := s.Room(t.Context(), room, user)
+	if err != nil {
+		t.Fatalf("get a room: %v", err)
+	}
+	return found
+}
+
+func members(t testing.TB, s store.Store, room uuid.UUID) map[uuid.UUID]events.Member {
+	t.Helper()
+	membership, err := s.Membership(t.Context(), room)
+	if err != nil {
+		t.Fatalf("get a membership: %v", err)
+	}
+	byID := map[uuid.UUID]events.Member{}
+	for _, member := range membership.Members {
+		byID[member.ID] = member
+	}
+	return byID
+}
+
+func posted(room, sender uuid.UUID, text string, at time.Time, offset int64) store.Posted {
+	return store.Posted{
+		RoomID: room, SenderID: sender, At: at, Preview: events.TextPreview("sender", text), Place: store.Place{Offset: offset},
+	}
+}
+
+func apply(t testing.TB, s store.Store, messages ...store.Posted) {
+	t.Helper()
+	if err := s.ApplyMessages(t.Context(), messages); err != nil {
+		t.Fatalf("apply messages: %v", err)
+	}
+}
+
+func markRead(t testing.TB, s store.Store, room, user uuid.UUID, at time.Time) int64 {
+	t.Helper()
+	row, err := s.MarkRead(t.Context(), room, user, at)
+	if err != nil {
+		t.Fatalf("mark as read: %v", err)
+	}
+	return row
+}
+
+// lead gets the lead, for the rest of the test.
+func lead(t testing.TB, s store.Store) store.Lead {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	leader, err := s.Lead(ctx)
+	if err != nil {
+		t.Fatalf("get the lead: %v", err)
+	}
+	t.Cleanup(leader.Release)
+	return leader
+}
+
+// drain takes all that is in the outbox.
+func drain(t testing.TB, leader store.Lead) []store.Outgoing {
+	t.Helper()
+	var all []store.Outgoing
+	for {
+		batch, err := leader.Oldest(t.Context(), 7)
+		if err != nil {
+			t.Fatalf("read the outbox: %v", err)
+		}
+		if len(batch) == 0 {
+			return all
+		}
+		rows := make([]int64, len(batch))
+		for i, outgoing := range batch {
+			rows[i] = outgoing.Row
+		}
+		if err := leader.Delete(t.Context(), rows); err != nil {
+			t.Fatalf("delete from the outbox: %v", err)
+		}
+		all = append(all, batch...)
+	}
+}
