@@ -20,4 +20,6 @@ func IsAnswer(err error) bool {
 }
 
 // NewMetrics makes the golden signals of a room store, whichever its backend.
-func NewMetrics(tel *telemetry.Telemetry) *telemetry.StoreMetrics { return tel.Store("rooms", answers()...) }
+func NewMetrics(tel *telemetry.Telemetry) *telemetry.StoreMetrics {
+	return tel.Store("rooms", answers()...)
+}

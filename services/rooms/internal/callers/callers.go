@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"time"
 
-	lru "github.com/hashicorp/golang-lru/v2"
 	"github.com/google/uuid"
+	lru "github.com/hashicorp/golang-lru/v2"
 
 	"github.com/ism-chat/ism/libs/authn"
 	"github.com/ism-chat/ism/services/rooms/store"

@@ -141,7 +141,7 @@ func (l *lead) Delete(ctx context.Context, rows []int64) (err error) {
 
 func (l *lead) Wait(ctx context.Context, atMost time.Duration) error {
 	if l.added {
-		return nil
+		return ctx.Err()
 	}
 	waiting, cancel := context.WithTimeout(ctx, atMost)
 	defer cancel()

@@ -22,7 +22,7 @@ SELECT r.id, r.type,
        r.created_at, r.latest_message, m.last_read_at IS NULL OR r.latest_message > m.last_read_at, r.preview
 FROM members m
 JOIN rooms r ON r.id = m.room_id
-LEFT JOIN users other ON other.id = CASE ?1 WHEN r.pair_low THEN r.pair_high ELSE r.pair_low END
+LEFT JOIN users other ON other.id = CASE r.pair_low WHEN ?1 THEN r.pair_high ELSE r.pair_low END
 WHERE m.user_id = ?1 AND m.status = 'Joined'`
 
 const (

@@ -1,0 +1,32 @@
+package postgres
+
+import (
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/ism-chat/ism/libs/config"
+	"github.com/ism-chat/ism/libs/enginetest"
+	"github.com/ism-chat/ism/libs/telemetry"
+	"github.com/ism-chat/ism/services/rooms/store"
+	"github.com/ism-chat/ism/services/rooms/store/storetest"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// newStore makes a store on the database at url, not running.
+func newStore(t *testing.T, url string) *Store {
+	t.Helper()
+	s, err := New(Config{URL: config.Secret(url), PoolSize: 10, StatementTimeout: 5 * time.Second, Migrate: true}, telemetry.Discard(nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func TestConformance(t *testing.T) {
+	storetest.Run(t, func(t *testing.T) store.Store {
+		return storetest.Start(t, newStore(t, enginetest.PostgresDatabase(t)))
+	})
+}
