@@ -1,0 +1,203 @@
+package realtime_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"go.opentelemetry.io/otel/propagation"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/sdk/trace/tracetest"
+
+	"github.com/ism-chat/ism/libs/bus"
+	"github.com/ism-chat/ism/libs/client"
+	"github.com/ism-chat/ism/libs/events"
+	"github.com/ism-chat/ism/libs/telemetry"
+	"github.com/ism-chat/ism/services/realtime"
+)
+
+func TestEventsReachTheirRecipients(t *testing.T) {
+	onBothBrokers(t, func(t *testing.T, w *world) {
+		n := w.start(t)
+		r := newRoom("alice", "bob")
+		outsider := newRoom("mallory")
+		atAlice, atBob, atMallory := w.open(t, n, r.members[0], ""), w.open(t, n, r.members[1], ""), w.open(t, n, outsider.members[0], "")
+		w.create(t, r, events.Single)
+		for stream, other := range map[*client.Stream]string{atAlice: "bob", atBob: "alice"} {
+			var event events.NewRoom
+			if err := json.Unmarshal(next(t, stream).Data, &event); err != nil || event.Type != "NewRoom" || event.Room.Name == nil || *event.Room.Name != other {
+				t.Errorf("got %+v, %v; want a room named %s", event, err, other)
+			}
+		}
+		w.post(t, r, "Soup?", "Yes\nplease")
+		expect(t, atAlice, "Soup?", "Yes\nplease")
+		expect(t, atBob, "Soup?", "Yes\nplease")
+		w.post(t, outsider, "alone")
+		expect(t, atMallory, "alone")
+	})
+}
+
+func TestNobodyGetsInWithoutAToken(t *testing.T) {
+	w := newWorld(t, embedded(t))
+	n := w.start(t)
+	token := w.issuer.Token(t, uuid.New(), "alice")
+	for name, c := range map[string]struct {
+		path   string
+		header map[string]string
+	}{
+		"none":                {"/api/sse", nil},
+		"in the query":        {"/api/sse?access_token=" + token + "&token=" + token, nil},
+		"not a bearer token":  {"/api/sse", map[string]string{"Authorization": "Basic " + token}},
+		"tampered":            {"/api/sse", map[string]string{"Authorization": "Bearer " + token[:len(token)-4] + "AAAA"}},
+		"with a last id only": {"/api/sse", map[string]string{"Last-Event-ID": "0-0"}},
+	} {
+		response, body := w.get(t, n.base+c.path, c.header)
+		if response.StatusCode != http.StatusUnauthorized || response.Header.Get("WWW-Authenticate") != "Bearer" || !strings.Contains(body, `"unauthorized"`) {
+			t.Errorf("%s: %d %s", name, response.StatusCode, body)
+		}
+	}
+	if response, _ := w.get(t, n.base+"/api/sse", map[string]string{"Authorization": "Bearer " + token}); response.StatusCode != http.StatusOK {
+		t.Errorf("with a token: %d", response.StatusCode)
+	}
+}
+
+func TestStreamEndsWhenItsTokenExpires(t *testing.T) {
+	w := newWorld(t, embedded(t))
+	n := w.start(t)
+	user := newRoom("alice").members[0]
+	claims := w.issuer.Claims(user.ID, "alice")
+	expires := time.Now().Add(2 * time.Second).Truncate(time.Second)
+	claims["exp"] = expires.Unix()
+	stream := w.openWith(t, n, w.issuer.Sign(t, claims), "")
+	end(t, stream)
+	if late := time.Since(expires); late < 0 || late > time.Second {
+		t.Errorf("it ended %v after its token", late)
+	}
+}
+
+func TestRequestsWaitForANodeThatStarts(t *testing.T) {
+	w := newWorld(t, embedded(t))
+	away := *w
+	away.brokers = []string{freeAddress(t)}
+	n := away.launch(t, config(), telemetry.Discard(nil))
+	await(t, "the server", func() bool {
+		response, err := w.http.Get(n.base + "/health")
+		if err != nil {
+			return false
+		}
+		_ = response.Body.Close()
+		return true
+	})
+	if response, body := w.get(t, n.base+"/ready", nil); response.StatusCode != http.StatusServiceUnavailable || !strings.Contains(body, "deliveries") {
+		t.Errorf("ready: %d %s", response.StatusCode, body)
+	}
+	begun := time.Now()
+	response, body := w.get(t, n.base+"/api/sse", map[string]string{"Authorization": "Bearer " + w.issuer.Token(t, uuid.New(), "alice")})
+	if response.StatusCode != http.StatusServiceUnavailable || !strings.Contains(body, `"kafka-unavailable"`) || response.Header.Get("Retry-After") != "1" {
+		t.Errorf("%d %s", response.StatusCode, body)
+	}
+	if took := time.Since(begun); took < 4*time.Second || took > 8*time.Second {
+		t.Errorf("it was refused after %v", took)
+	}
+}
+
+func TestOneTraceFromTheLogToTheStreams(t *testing.T) {
+	w := newWorld(t, embedded(t))
+	spans := tracetest.NewInMemoryExporter()
+	tel := telemetry.Discard(nil)
+	tel.Tracer = sdktrace.NewTracerProvider(sdktrace.WithSyncer(spans))
+	tel.Propagator = propagation.TraceContext{}
+	n := w.startWith(t, config(), tel)
+	r := newRoom("alice", "bob", "carol")
+	stream := w.open(t, n, r.members[0], "")
+	w.open(t, n, r.members[0], "")
+	const trace = "4bf92f3577b34da6a3ce929d0e0e4736"
+	headers, value, err := events.Encode(events.New("/ism/test", now(), events.MessagePosted{
+		RoomID: r.id, Preview: events.TextPreview("alice", "traced"), Audience: r.audience(),
+		Message: events.Message{
+			RoomID: r.id, ID: uuid.New(), SenderID: r.members[0].ID, Body: json.RawMessage(`{"text":"traced"}`), Type: events.Text, CreatedAt: now(),
+		},
+	}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	headers["traceparent"] = "00-" + trace + "-00f067aa0ba902b7-01"
+	record := bus.Record{Topic: events.TopicRooms, Key: r.id.String(), Headers: headers, Value: value, Partition: bus.PartitionAny}
+	if _, err := w.producer.ProduceAll(t.Context(), []bus.Record{record}); err != nil {
+		t.Fatal(err)
+	}
+	expect(t, stream, "traced")
+	named := func(name string) []tracetest.SpanStub {
+		var found []tracetest.SpanStub
+		for _, span := range spans.GetSpans() {
+			if span.Name == name && span.SpanContext.TraceID().String() == trace {
+				found = append(found, span)
+			}
+		}
+		return found
+	}
+	await(t, "the spans", func() bool { return len(named("fan out message.posted")) == 1 && len(named("deliver")) == 1 })
+	fan, deliver := named("fan out message.posted")[0], named("deliver")[0]
+	if fan.Parent.SpanID().String() != "00f067aa0ba902b7" || deliver.Parent.SpanID() != fan.SpanContext.SpanID() {
+		t.Errorf("the spans are not below each other: %v, %v", fan.Parent, deliver.Parent)
+	}
+	for _, attribute := range deliver.Attributes {
+		if attribute.Key == "ism.streams" && attribute.Value.AsInt64() != 2 {
+			t.Errorf("%d streams", attribute.Value.AsInt64())
+		}
+	}
+}
+
+func TestMetricsTellWhatHappens(t *testing.T) {
+	w := newWorld(t, embedded(t))
+	tel := telemetry.Discard(nil)
+	n := w.startWith(t, config(), tel)
+	r := newRoom("alice")
+	stream := w.open(t, n, r.members[0], "")
+	w.open(t, n, r.members[0], "nonsense")
+	w.post(t, r, "1", "2")
+	ids := expect(t, stream, "1", "2")
+	w.open(t, n, r.members[0], ids[0])
+	await(t, "the metrics", func() bool {
+		families, err := tel.Metrics.Gather()
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := map[string]float64{}
+		for _, family := range families {
+			for _, metric := range family.GetMetric() {
+				name := family.GetName()
+				for _, label := range metric.GetLabel() {
+					name += " " + label.GetValue()
+				}
+				got[name] = metric.GetCounter().GetValue() + metric.GetGauge().GetValue() + float64(metric.GetHistogram().GetSampleCount())
+			}
+		}
+		return got["ism_realtime_streams_open"] == 3 &&
+			got["ism_realtime_resyncs_total malformed"] == 1 &&
+			got["ism_realtime_replays_total"] == 1 &&
+			got["ism_realtime_replayed_events_total"] == 1 &&
+			got["ism_realtime_fanout_records_in_total"] == 2 &&
+			got["ism_realtime_fanout_records_out_total"] == 2 &&
+			got["ism_realtime_deliveries_read_total kept"] == 2 &&
+			got["ism_realtime_delivery_delay_seconds"] == 4 &&
+			got["ism_realtime_events_written_total"] == 5
+	})
+}
+
+func TestConfigurationFaultsAreNamed(t *testing.T) {
+	if faults := config().Validate(); len(faults) != 0 {
+		t.Errorf("a proper configuration: %v", faults)
+	}
+	var all bytes.Buffer
+	for _, fault := range (realtime.Config{RingWindow: 2 * time.Hour}).Validate() {
+		all.WriteString(fault.Variable + " ")
+	}
+	if got, want := all.String(), "RING_WINDOW KEEP_ALIVE WRITE_TIMEOUT RING_RECORDS RING_BYTES QUEUE_EVENTS QUEUE_BYTES MAX_STREAMS MAX_STREAMS_PER_USER AUDIENCE_ROOMS "; got != want {
+		t.Errorf("faults %s", got)
+	}
+}

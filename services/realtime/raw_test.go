@@ -1,0 +1,62 @@
+package realtime_test
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"iter"
+	"net"
+	"strings"
+	"testing"
+
+	"github.com/ism-chat/ism/libs/events"
+)
+
+// raw is a stream of which a test reads the text itself, or does not.
+type raw struct{ conn net.Conn }
+
+func rawStream(t *testing.T, ctx context.Context, w *world, n *node, user events.Member, header map[string]string) raw {
+	t.Helper()
+	address, path, found := strings.Cut(strings.TrimPrefix(n.base, "http://"), "/")
+	if !found {
+		path = "api/sse"
+	}
+	var dialer net.Dialer
+	conn, err := dialer.DialContext(ctx, "tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	if deadline, ok := ctx.Deadline(); ok {
+		_ = conn.SetDeadline(deadline)
+	}
+	request := fmt.Sprintf("GET /%s HTTP/1.1\r\nHost: test\r\nAuthorization: Bearer %s\r\n", path, w.issuer.Token(t, user.ID, user.DisplayName))
+	for name, value := range header {
+		request += name + ": " + value + "\r\n"
+	}
+	if _, err := conn.Write([]byte(request + "\r\n")); err != nil {
+		t.Fatal(err)
+	}
+	return raw{conn}
+}
+
+// lines are the lines of the stream, without those of the answer's header, and closes the connection.
+func (r raw) lines(t *testing.T) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		defer r.conn.Close() //nolint:errcheck // read enough
+		lines := bufio.NewScanner(r.conn)
+		lines.Buffer(nil, 1<<20)
+		if !lines.Scan() || lines.Text() != "HTTP/1.1 200 OK" {
+			t.Errorf("the answer is %q, %v", lines.Text(), lines.Err())
+			return
+		}
+		for lines.Scan() && lines.Text() != "" {
+			continue
+		}
+		for lines.Scan() {
+			if !yield(lines.Text()) {
+				return
+			}
+		}
+	}
+}
