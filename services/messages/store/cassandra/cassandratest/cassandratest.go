@@ -2,7 +2,6 @@
 package cassandratest
 
 import (
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -10,6 +9,7 @@ import (
 	"github.com/gocql/gocql"
 	"github.com/google/uuid"
 
+	"github.com/ism-chat/ism/libs/enginetest"
 	"github.com/ism-chat/ism/services/messages/store/cassandra"
 )
 
@@ -22,7 +22,7 @@ const (
 func Config(tb testing.TB) cassandra.Config {
 	tb.Helper()
 	cfg := cassandra.Config{
-		Hosts:             strings.Split(os.Getenv("ISM_TEST_CASSANDRA_HOSTS"), ","),
+		Hosts:             enginetest.CassandraHosts(tb),
 		Keyspace:          "test_" + strings.ReplaceAll(uuid.NewString(), "-", ""),
 		Username:          user,
 		Password:          user,

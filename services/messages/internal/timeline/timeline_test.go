@@ -1,0 +1,247 @@
+package timeline_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+	"go.uber.org/goleak"
+
+	"github.com/ism-chat/ism/libs/bus"
+	"github.com/ism-chat/ism/libs/events"
+	"github.com/ism-chat/ism/libs/events/eventstest"
+	"github.com/ism-chat/ism/libs/telemetry"
+	"github.com/ism-chat/ism/services/messages/internal/timeline"
+	"github.com/ism-chat/ism/services/messages/store"
+	"github.com/ism-chat/ism/services/messages/store/sqlite"
+	"github.com/ism-chat/ism/services/messages/store/storetest"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+var room = uuid.MustParse("0192d3a0-0000-7000-8000-000000000001")
+
+// counting counts the messages that reach a real store, and may keep them from it.
+type counting struct {
+	store.Store
+	mu       sync.Mutex
+	appended int
+	fault    error
+}
+
+func (c *counting) Append(ctx context.Context, entries []store.Entry) error {
+	c.mu.Lock()
+	fault := c.fault
+	c.appended += len(entries)
+	c.mu.Unlock()
+	if fault != nil {
+		return fault
+	}
+	return c.Store.Append(ctx, entries)
+}
+
+func (c *counting) fail(err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.fault = err
+}
+
+func (c *counting) taken() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	n := c.appended
+	c.appended = 0
+	return n
+}
+
+func newTimeline(t *testing.T, epoch int32) (*timeline.Timeline, *counting, *telemetry.Telemetry) {
+	t.Helper()
+	s := &counting{Store: sqlite.New(filepath.Join(t.TempDir(), "messages.db"), slog.New(slog.DiscardHandler))}
+	storetest.Start(t, s)
+	s.taken()
+	tel := telemetry.Discard(nil)
+	lines, err := timeline.New(s, epoch, tel)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return lines, s, tel
+}
+
+func posted(i int) events.MessagePosted {
+	body, _ := json.Marshal(events.TextBody{Text: fmt.Sprintf("message %d", i)})
+	at := time.Date(2026, 11, 23, 12, 0, 0, i*1000, time.UTC)
+	return events.MessagePosted{
+		RoomID: room,
+		Message: events.Message{
+			RoomID: room, ID: uuid.Must(uuid.NewV7()), SenderID: uuid.New(), Body: body, Type: events.Text, CreatedAt: at,
+		},
+		Audience: events.Audience{Users: []uuid.UUID{uuid.New()}, Version: 1},
+	}
+}
+
+func record(t *testing.T, data events.Data, offset int64) bus.Record {
+	t.Helper()
+	headers, value, err := events.Encode(events.New("/ism/test", time.Now(), data))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return bus.Record{Topic: data.Topic(), Key: data.PartitionKey(), Partition: 3, Offset: offset, Headers: headers, Value: value}
+}
+
+func stored(t *testing.T, s store.Store) []store.Entry {
+	t.Helper()
+	entries, err := s.Page(t.Context(), room, store.Range{Before: store.End}, 1000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return entries
+}
+
+func TestWhatTheLogHasIsWritten(t *testing.T) {
+	lines, s, tel := newTimeline(t, 5)
+	var records []bus.Record
+	for i := range 10 {
+		records = append(records, record(t, posted(i), int64(100+2*i)))
+	}
+	read := events.RoomRead{RoomID: room, UserID: room, ReadAt: time.Now(), Audience: events.Audience{Users: []uuid.UUID{room}, Version: 1}}
+	records = append(records, record(t, read, 200))
+	records = append(records, bus.Record{Offset: 201, Headers: map[string]string{"ce_specversion": "1.0", "ce_type": "someone.elses.v1"}})
+	for range 3 { // a replay changes nothing
+		if err := lines.Apply(t.Context(), records); err != nil {
+			t.Fatal(err)
+		}
+	}
+	entries := stored(t, s)
+	if len(entries) != 10 {
+		t.Fatalf("the timeline has %d messages, want 10", len(entries))
+	}
+	for i, entry := range entries {
+		if want := (store.Place{Epoch: 5, Offset: int64(118 - 2*i)}); entry.Place != want {
+			t.Errorf("message %d is at %v, want %v", i, entry.Place, want)
+		}
+	}
+	if n := testutil.CollectAndCount(tel.Metrics, "ism_messages_applied_total"); n == 0 {
+		t.Error("nothing is counted")
+	}
+}
+
+func TestGoldenRecordsAreRead(t *testing.T) {
+	lines, s, _ := newTimeline(t, 0)
+	golden := eventstest.Golden(t)
+	offset := int64(0)
+	for name, r := range golden {
+		offset++
+		if err := lines.Apply(t.Context(), []bus.Record{{Key: r.Key, Headers: r.Headers, Value: r.Value, Offset: offset}}); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if entries := stored(t, s); len(entries) != 1 {
+		t.Errorf("the timeline has %d messages, want the golden one", len(entries))
+	}
+}
+
+func TestWhatCannotBeReadIsRejected(t *testing.T) {
+	lines, s, _ := newTimeline(t, 0)
+	broken := record(t, posted(1), 1)
+	broken.Value = []byte(`{"roomId":`)
+	for name, records := range map[string][]bus.Record{
+		"alone": {broken}, "among others": {record(t, posted(0), 0), broken},
+	} {
+		if err := lines.Apply(t.Context(), records); !errors.Is(err, bus.ErrRejected) {
+			t.Errorf("%s: the error is %v, want ErrRejected", name, err)
+		}
+	}
+	if entries := stored(t, s); len(entries) != 0 {
+		t.Errorf("the timeline has %d messages", len(entries))
+	}
+}
+
+func TestWhatASendHasWrittenIsNotWrittenAgain(t *testing.T) {
+	lines, s, _ := newTimeline(t, 0)
+	one, two := posted(1), posted(2)
+	settle := lines.Begin(one.Message.ID)
+	if err := lines.WriteThrough(t.Context(), one.Message, 7); err != nil {
+		t.Fatal(err)
+	}
+	settle()
+	s.taken()
+	if err := lines.Apply(t.Context(), []bus.Record{record(t, one, 7), record(t, two, 8)}); err != nil {
+		t.Fatal(err)
+	}
+	if n := s.taken(); n != 1 {
+		t.Errorf("%d messages were written, want 1", n)
+	}
+	// The same message at another place is another record of the log.
+	if err := lines.Apply(t.Context(), []bus.Record{record(t, one, 9)}); err != nil {
+		t.Fatal(err)
+	}
+	if entries := stored(t, s); len(entries) != 3 {
+		t.Errorf("the timeline has %d messages, want 3", len(entries))
+	}
+}
+
+func TestWhatASendCouldNotWriteIsWrittenByTheConsumer(t *testing.T) {
+	lines, s, _ := newTimeline(t, 0)
+	one := posted(1)
+	settle := lines.Begin(one.Message.ID)
+	s.fail(store.ErrUnavailable)
+	if err := lines.WriteThrough(t.Context(), one.Message, 7); !errors.Is(err, store.ErrUnavailable) {
+		t.Fatalf("the error is %v", err)
+	}
+	settle()
+	if err := lines.Apply(t.Context(), []bus.Record{record(t, one, 7)}); !errors.Is(err, store.ErrUnavailable) || errors.Is(err, bus.ErrRejected) {
+		t.Fatalf("while the store is down the error is %v", err)
+	}
+	s.fail(nil)
+	if err := lines.Apply(t.Context(), []bus.Record{record(t, one, 7)}); err != nil {
+		t.Fatal(err)
+	}
+	if entries := stored(t, s); len(entries) != 1 {
+		t.Errorf("the timeline has %d messages, want 1", len(entries))
+	}
+}
+
+// The consumer group may see a message before its send has written it: it waits for the send.
+func TestTheConsumerWaitsForASendUnderWay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &counting{Store: nothing{}}
+		lines, err := timeline.New(s, 0, telemetry.Discard(nil))
+		if err != nil {
+			t.Fatal(err)
+		}
+		one := posted(1)
+		settle := lines.Begin(one.Message.ID)
+		applied := make(chan error, 1)
+		go func() { applied <- lines.Apply(t.Context(), []bus.Record{record(t, one, 7)}) }()
+		synctest.Wait()
+		select {
+		case err := <-applied:
+			t.Fatalf("the consumer did not wait: %v", err)
+		default:
+		}
+		if err := lines.WriteThrough(t.Context(), one.Message, 7); err != nil {
+			t.Fatal(err)
+		}
+		settle()
+		if err := <-applied; err != nil {
+			t.Fatal(err)
+		}
+		if n := s.taken(); n != 1 {
+			t.Errorf("%d messages were written, want 1", n)
+		}
+	})
+}
+
+// nothing is where no engine is meant: only how often it is written to.
+type nothing struct{ store.Store }
+
+func (nothing) Append(context.Context, []store.Entry) error { return nil }

@@ -1,0 +1,334 @@
+package membership_test
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/uuid"
+	"go.uber.org/goleak"
+
+	"github.com/ism-chat/ism/libs/bus"
+	"github.com/ism-chat/ism/libs/events"
+	"github.com/ism-chat/ism/libs/telemetry"
+	"github.com/ism-chat/ism/services/messages/membership"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+var (
+	room  = uuid.MustParse("0192d3a0-0000-7000-8000-000000000001")
+	alice = uuid.MustParse("0192d3a0-0000-7000-8000-00000000000a")
+	bob   = uuid.MustParse("0192d3a0-0000-7000-8000-00000000000b")
+)
+
+// rooms answers as the test says, and counts.
+type rooms struct {
+	asked  atomic.Int32
+	answer func(call int32) (membership.Membership, error)
+}
+
+func (r *rooms) Membership(context.Context, uuid.UUID) (membership.Membership, error) {
+	return r.answer(r.asked.Add(1))
+}
+
+func members(version int64, joined ...uuid.UUID) membership.Membership {
+	m := membership.Membership{RoomID: room, Version: version}
+	for _, id := range joined {
+		m.Members = append(m.Members, events.Member{ID: id, DisplayName: "someone", Status: events.Joined})
+	}
+	return m
+}
+
+func always(m membership.Membership) *rooms {
+	return &rooms{answer: func(int32) (membership.Membership, error) { return m, nil }}
+}
+
+func newCache(t *testing.T, r membership.Rooms, size int) *membership.Cache {
+	t.Helper()
+	cache, err := membership.NewCache(membership.Config{CacheRooms: size, CacheTTL: 30 * time.Second}, r, telemetry.Discard(nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(cache.Wait)
+	return cache
+}
+
+func mustBeIn(t *testing.T, cache *membership.Cache, user uuid.UUID) membership.Membership {
+	t.Helper()
+	m, err := cache.Of(t.Context(), room, user)
+	if err != nil {
+		t.Fatalf("the user is refused: %v", err)
+	}
+	return m
+}
+
+// follow hands the cache an event, as the log does.
+func follow(t *testing.T, cache *membership.Cache, data events.Data) {
+	t.Helper()
+	headers, value, err := events.Encode(events.New("/ism/test", time.Now(), data))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cache.Follow(t.Context(), []bus.Record{{Topic: data.Topic(), Key: data.PartitionKey(), Headers: headers, Value: value}}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func read(version int64) events.RoomRead {
+	return events.RoomRead{RoomID: room, UserID: alice, ReadAt: time.Now(), Audience: events.Audience{Users: []uuid.UUID{alice}, Version: version}}
+}
+
+func TestAnswersAreKeptOnceTheLogIsFollowed(t *testing.T) {
+	r := always(members(1, alice))
+	cache := newCache(t, r, 10)
+	mustBeIn(t, cache, alice)
+	mustBeIn(t, cache, alice)
+	if n := r.asked.Load(); n != 2 {
+		t.Errorf("before the log is followed rooms was asked %d times, want 2", n)
+	}
+	cache.CaughtUp()
+	for range 5 {
+		mustBeIn(t, cache, alice)
+	}
+	if n := r.asked.Load(); n != 3 {
+		t.Errorf("rooms was asked %d times, want 3", n)
+	}
+}
+
+func TestAnswersAreKeptForTheirTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := always(members(1, alice))
+		cache := newCache(t, r, 10)
+		cache.CaughtUp()
+		mustBeIn(t, cache, alice)
+		time.Sleep(30*time.Second - 1)
+		mustBeIn(t, cache, alice)
+		if n := r.asked.Load(); n != 1 {
+			t.Errorf("rooms was asked %d times within the time, want 1", n)
+		}
+		time.Sleep(1)
+		mustBeIn(t, cache, alice)
+		if n := r.asked.Load(); n != 2 {
+			t.Errorf("rooms was asked %d times after it, want 2", n)
+		}
+	})
+}
+
+func TestNoMoreRoomsAreKeptThanConfigured(t *testing.T) {
+	r := &rooms{}
+	r.answer = func(int32) (membership.Membership, error) { return members(1, alice), nil }
+	cache := newCache(t, r, 1)
+	cache.CaughtUp()
+	mustBeIn(t, cache, alice)
+	other := uuid.New()
+	follow(t, cache, events.RoomCreated{
+		RoomID: other, CreatedBy: alice, Room: events.Room{ID: other, Type: events.Group},
+		Members: members(1, alice).Members, Audience: events.Audience{Users: []uuid.UUID{alice}, Version: 1},
+	})
+	mustBeIn(t, cache, alice)
+	if n := r.asked.Load(); n != 2 {
+		t.Errorf("rooms was asked %d times, want 2", n)
+	}
+}
+
+func TestANewerVersionInTheLogDropsAnAnswer(t *testing.T) {
+	version := atomic.Int64{}
+	version.Store(3)
+	r := &rooms{}
+	r.answer = func(int32) (membership.Membership, error) { return members(version.Load(), alice), nil }
+	cache := newCache(t, r, 10)
+	cache.CaughtUp()
+	mustBeIn(t, cache, alice)
+	follow(t, cache, read(2))
+	follow(t, cache, read(3))
+	if got := mustBeIn(t, cache, alice); got.Version != 3 || r.asked.Load() != 1 {
+		t.Errorf("versions that are not newer made rooms be asked %d times, want 1", r.asked.Load())
+	}
+	version.Store(4)
+	follow(t, cache, read(4))
+	if got := mustBeIn(t, cache, alice); got.Version != 4 {
+		t.Errorf("after version 4 passed the answer has version %d", got.Version)
+	}
+}
+
+func TestARoomIsKnownFromItsCreation(t *testing.T) {
+	r := &rooms{answer: func(int32) (membership.Membership, error) {
+		return membership.Membership{}, errors.New("not to be asked")
+	}}
+	cache := newCache(t, r, 10)
+	cache.CaughtUp()
+	follow(t, cache, events.RoomCreated{
+		RoomID: room, CreatedBy: alice, Room: events.Room{ID: room, Type: events.Group},
+		Members: members(1, alice, bob).Members, Audience: events.Audience{Users: []uuid.UUID{alice, bob}, Version: 1},
+	})
+	if got := mustBeIn(t, cache, bob); got.Version != 1 || len(got.Members) != 2 {
+		t.Errorf("the room is known as %+v", got)
+	}
+}
+
+// An answer that was fetched before a newer version passed by must not be kept after it: the flight asks again.
+func TestAnAnswerOlderThanTheLogIsFetchedAgain(t *testing.T) {
+	var cache *membership.Cache
+	r := &rooms{}
+	r.answer = func(call int32) (membership.Membership, error) {
+		if call == 1 {
+			follow(t, cache, read(2)) // passes while version 1 is on its way
+			return members(1, alice), nil
+		}
+		return members(2, alice, bob), nil
+	}
+	cache = newCache(t, r, 10)
+	cache.CaughtUp()
+	if got := mustBeIn(t, cache, alice); got.Version != 2 {
+		t.Errorf("the answer has version %d, want 2", got.Version)
+	}
+	mustBeIn(t, cache, bob)
+	if n := r.asked.Load(); n != 2 {
+		t.Errorf("rooms was asked %d times, want 2", n)
+	}
+}
+
+func TestAnAnswerThatStaysBehindTheLogIsNotKept(t *testing.T) {
+	var cache *membership.Cache
+	r := &rooms{}
+	r.answer = func(int32) (membership.Membership, error) {
+		follow(t, cache, read(9))
+		return members(1, alice), nil
+	}
+	cache = newCache(t, r, 10)
+	cache.CaughtUp()
+	mustBeIn(t, cache, alice)
+	asked := r.asked.Load()
+	mustBeIn(t, cache, alice)
+	if r.asked.Load() == asked {
+		t.Error("an answer older than the log was kept")
+	}
+	if asked > 5 {
+		t.Errorf("rooms was asked %d times for one request", asked)
+	}
+}
+
+func TestARefusalIsNeverTakenFromMemory(t *testing.T) {
+	r := &rooms{}
+	r.answer = func(call int32) (membership.Membership, error) {
+		if call == 1 {
+			return members(1, alice), nil
+		}
+		return members(2, alice, bob), nil // bob has joined, which the log has not shown yet
+	}
+	cache := newCache(t, r, 10)
+	cache.CaughtUp()
+	mustBeIn(t, cache, alice)
+	mustBeIn(t, cache, bob)
+}
+
+// A refusal that was on its way before the request came says nothing about the request.
+func TestARefusalFromBeforeTheRequestIsAskedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		answered := make(chan struct{})
+		r := &rooms{}
+		r.answer = func(call int32) (membership.Membership, error) {
+			if call == 1 {
+				<-answered
+				return members(1, alice), nil
+			}
+			return members(2, alice, bob), nil
+		}
+		cache := newCache(t, r, 10)
+		cache.CaughtUp()
+		var both sync.WaitGroup
+		both.Go(func() { mustBeIn(t, cache, alice) })
+		synctest.Wait()
+		both.Go(func() { mustBeIn(t, cache, bob) })
+		synctest.Wait()
+		close(answered)
+		both.Wait()
+	})
+}
+
+func TestForeignAndUnknownRoomsAreTheSame(t *testing.T) {
+	left := members(2, alice)
+	left.Members = append(left.Members,
+		events.Member{ID: bob, Status: events.Left},
+		events.Member{ID: room, Status: events.Invited})
+	for name, r := range map[string]*rooms{
+		"foreign": always(left),
+		"unknown": {answer: func(int32) (membership.Membership, error) { return membership.Membership{}, membership.ErrRoomNotFound }},
+	} {
+		cache := newCache(t, r, 10)
+		cache.CaughtUp()
+		for _, user := range []uuid.UUID{bob, room, uuid.New()} {
+			if _, err := cache.Of(t.Context(), room, user); !errors.Is(err, membership.ErrRoomNotFound) {
+				t.Errorf("%s: the error is %v, want ErrRoomNotFound", name, err)
+			}
+		}
+	}
+	if got := left.Audience(); len(got.Users) != 1 || got.Users[0] != alice || got.Version != 2 {
+		t.Errorf("the audience is %+v, want alice as of version 2", got)
+	}
+}
+
+func TestRoomsNotAnsweringIsAnOutage(t *testing.T) {
+	r := &rooms{answer: func(int32) (membership.Membership, error) {
+		return membership.Membership{}, errors.New("connection refused")
+	}}
+	cache := newCache(t, r, 10)
+	cache.CaughtUp()
+	if _, err := cache.Of(t.Context(), room, alice); !errors.Is(err, membership.ErrUnavailable) {
+		t.Errorf("the error is %v, want ErrUnavailable", err)
+	}
+}
+
+func TestManyRequestsShareOneQuestion(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		answered := make(chan struct{})
+		r := &rooms{}
+		r.answer = func(int32) (membership.Membership, error) {
+			<-answered
+			return members(1, alice), nil
+		}
+		cache := newCache(t, r, 10)
+		var all sync.WaitGroup
+		for range 100 {
+			all.Go(func() { mustBeIn(t, cache, alice) })
+		}
+		synctest.Wait()
+		close(answered)
+		all.Wait()
+		if n := r.asked.Load(); n != 1 {
+			t.Errorf("rooms was asked %d times, want once", n)
+		}
+	})
+}
+
+// The request that began a flight may be given up; those who wait with it get their answer all the same.
+func TestAGivenUpRequestDoesNotFailTheOthers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		answered := make(chan struct{})
+		r := &rooms{}
+		r.answer = func(int32) (membership.Membership, error) {
+			<-answered
+			return members(1, alice), nil
+		}
+		cache := newCache(t, r, 10)
+		given, cancel := context.WithCancel(t.Context())
+		var both sync.WaitGroup
+		both.Go(func() {
+			if _, err := cache.Of(given, room, alice); !errors.Is(err, context.Canceled) {
+				t.Errorf("the request that was given up ends with %v", err)
+			}
+		})
+		synctest.Wait()
+		both.Go(func() { mustBeIn(t, cache, alice) })
+		synctest.Wait()
+		cancel()
+		synctest.Wait()
+		close(answered)
+		both.Wait()
+	})
+}

@@ -1,0 +1,107 @@
+package membership_test
+
+import (
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/ism-chat/ism/libs/telemetry"
+	"github.com/ism-chat/ism/services/messages/membership"
+)
+
+func newClient(t *testing.T, timeout time.Duration, serve http.HandlerFunc) *membership.Client {
+	t.Helper()
+	server := httptest.NewServer(serve)
+	t.Cleanup(server.Close)
+	client := membership.NewClient(membership.ClientConfig{URL: server.URL + "/", Timeout: timeout}, telemetry.Discard(nil))
+	t.Cleanup(client.Close)
+	return client
+}
+
+func TestClientAsksRooms(t *testing.T) {
+	var path, parent string
+	client := newClient(t, time.Minute, func(w http.ResponseWriter, r *http.Request) {
+		path, parent = r.URL.Path, r.Header.Get("Traceparent")
+		_, _ = w.Write([]byte(`{"roomId":"` + room.String() + `","version":7,"members":[{"id":"` + alice.String() +
+			`","displayName":"alice","membershipStatus":"Joined"}],"more":"to come"}`))
+	})
+	span := trace.NewSpanContext(trace.SpanContextConfig{TraceID: trace.TraceID{1}, SpanID: trace.SpanID{2}, TraceFlags: trace.FlagsSampled})
+	got, err := client.Membership(trace.ContextWithSpanContext(t.Context(), span), room)
+	if err != nil {
+		t.Fatal(err)
+	}
+	member, joined := got.Joined(alice)
+	if got.RoomID != room || got.Version != 7 || !joined || member.DisplayName != "alice" {
+		t.Errorf("the answer is %+v", got)
+	}
+	if want := "/internal/rooms/" + room.String() + "/members"; path != want {
+		t.Errorf("rooms was asked at %s, want %s", path, want)
+	}
+	if !strings.Contains(parent, span.TraceID().String()) {
+		t.Errorf("the trace is not handed on: traceparent is %q", parent)
+	}
+}
+
+func TestClientTellsAMissingRoomFromAMissingEndpoint(t *testing.T) {
+	for body, missing := range map[string]bool{
+		`{"code":"room-not-found"}`: true,
+		`{"code":"not-found"}`:      false,
+		`404 page not found`:        false,
+	} {
+		client := newClient(t, time.Minute, func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(http.StatusNotFound)
+			_, _ = w.Write([]byte(body))
+		})
+		_, err := client.Membership(t.Context(), room)
+		if err == nil || errors.Is(err, membership.ErrRoomNotFound) != missing {
+			t.Errorf("404 with %s gives %v", body, err)
+		}
+	}
+}
+
+func TestClientRefusesWrongAnswers(t *testing.T) {
+	for name, answer := range map[string]func(http.ResponseWriter){
+		"status":       func(w http.ResponseWriter) { w.WriteHeader(http.StatusServiceUnavailable) },
+		"no JSON":      func(w http.ResponseWriter) { _, _ = w.Write([]byte("hello")) },
+		"another room": func(w http.ResponseWriter) { _, _ = w.Write([]byte(`{"roomId":"` + alice.String() + `","version":1}`)) },
+		"no version":   func(w http.ResponseWriter) { _, _ = w.Write([]byte(`{"roomId":"` + room.String() + `"}`)) },
+	} {
+		client := newClient(t, time.Minute, func(w http.ResponseWriter, _ *http.Request) { answer(w) })
+		if got, err := client.Membership(t.Context(), room); err == nil || errors.Is(err, membership.ErrRoomNotFound) {
+			t.Errorf("%s: the answer is %+v, %v", name, got, err)
+		}
+	}
+}
+
+func TestClientWaitsNoLongerThanItsTimeout(t *testing.T) {
+	done := make(chan struct{})
+	client := newClient(t, 20*time.Millisecond, func(_ http.ResponseWriter, r *http.Request) {
+		select {
+		case <-done:
+		case <-r.Context().Done():
+		}
+	})
+	defer close(done)
+	begin := time.Now()
+	if _, err := client.Membership(t.Context(), room); err == nil {
+		t.Error("there is an answer")
+	}
+	if took := time.Since(begin); took > 5*time.Second {
+		t.Errorf("it took %s", took)
+	}
+}
+
+func TestClientConfigIsChecked(t *testing.T) {
+	for url, valid := range map[string]bool{
+		"http://rooms:9403": true, "https://rooms.internal": true, "rooms:9403": false, "": false, "ftp://rooms": false, "http://": false,
+	} {
+		if faults := (membership.ClientConfig{URL: url, Timeout: time.Second}).Validate(); (len(faults) == 0) != valid {
+			t.Errorf("%q: the faults are %v", url, faults)
+		}
+	}
+}
