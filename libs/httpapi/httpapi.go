@@ -1,12 +1,16 @@
-// Package httpapi builds the HTTP servers of every deployable, so that all of them answer alike.
+// Package httpapi builds the HTTP servers of every deployable, so that all of them answer alike: problems by RFC 9457, strict
+// JSON, one access log, one trace and the four golden signals for each route, limits on everything that a client sends, and
+// the same answers to GET /, /health and /ready.
 package httpapi
 
 import (
 	"context"
+	"fmt"
+	"net"
+	"net/url"
 	"time"
 
-	"github.com/gofiber/fiber/v2"
-
+	"github.com/ism-chat/ism/libs/config"
 	"github.com/ism-chat/ism/libs/telemetry"
 )
 
@@ -17,9 +21,41 @@ type Config struct {
 	BodyLimit       int           `envconfig:"BODY_LIMIT" default:"262144" desc:"largest request body, bytes"`
 	HeaderLimit     int           `envconfig:"HEADER_LIMIT" default:"16384" desc:"largest request header, bytes"`
 	ReadTimeout     time.Duration `envconfig:"READ_TIMEOUT" default:"10s" desc:"how long a request may take to arrive"`
+	WriteTimeout    time.Duration `envconfig:"WRITE_TIMEOUT" default:"30s" desc:"how long an answer may take to be accepted; streams have their own"`
 	HandlerTimeout  time.Duration `envconfig:"HANDLER_TIMEOUT" default:"10s" desc:"deadline of the work for one request"`
 	IdleTimeout     time.Duration `envconfig:"IDLE_TIMEOUT" default:"75s" desc:"how long an idle connection is kept"`
 	CORSOrigins     []string      `envconfig:"CORS_ORIGINS" desc:"origins that browsers may call from, comma-separated; wildcards are not allowed"`
+}
+
+// Validate says what is wrong beyond the types.
+func (c Config) Validate() []config.Fault {
+	var faults []config.Fault
+	fault := func(variable, format string, args ...any) {
+		faults = append(faults, config.Fault{Variable: variable, Problem: fmt.Sprintf(format, args...)})
+	}
+	for variable, address := range map[string]string{"ADDRESS": c.Address, "INTERNAL_ADDRESS": c.InternalAddress} {
+		if _, _, err := net.SplitHostPort(address); err != nil {
+			fault(variable, "%q is not host:port", address)
+		}
+	}
+	for variable, size := range map[string]int{"BODY_LIMIT": c.BodyLimit, "HEADER_LIMIT": c.HeaderLimit} {
+		if size < 1024 {
+			fault(variable, "%d is too small; allowed: 1024 bytes or more", size)
+		}
+	}
+	for variable, timeout := range map[string]time.Duration{
+		"READ_TIMEOUT": c.ReadTimeout, "WRITE_TIMEOUT": c.WriteTimeout, "HANDLER_TIMEOUT": c.HandlerTimeout, "IDLE_TIMEOUT": c.IdleTimeout,
+	} {
+		if timeout <= 0 {
+			fault(variable, "%s is not more than 0", timeout)
+		}
+	}
+	for _, origin := range c.CORSOrigins {
+		if u, err := url.Parse(origin); err != nil || u.Scheme == "" || u.Host == "" || u.Scheme+"://"+u.Host != origin {
+			fault("CORS_ORIGINS", "%q is no origin; allowed: scheme and host, for example https://app.example.com", origin)
+		}
+	}
+	return faults
 }
 
 // Check is one thing that must work for a deployable to be ready.
@@ -35,43 +71,3 @@ type Deps struct {
 	Checks    []Check         // for GET /ready
 	Draining  <-chan struct{} // closed when the deployable begins to stop; /ready is 503 from then on
 }
-
-// Server is one listener with its routes.
-type Server struct {
-	App *fiber.App
-}
-
-// New makes the public server, with GET /, /health and /ready.
-func New(cfg Config, deps Deps) *Server { panic("skeleton") }
-
-// NewInternal makes the internal server, with /health, /ready, /metrics and /debug/pprof/.
-func NewInternal(cfg Config, deps Deps) *Server { panic("skeleton") }
-
-// Run listens until ctx is done, then finishes the requests under way. It is a lifecycle part.
-func (s *Server) Run(ctx context.Context) error { panic("skeleton") }
-
-// Problem is an error with an answer: RFC 9457 problem+json. It is an error, so handlers return it.
-type Problem struct {
-	Status int
-	Code   string // stable, kebab-case, for example "room-not-found"
-	Title  string // the same for every occurrence of the code
-	Detail string // about this occurrence; never internals
-	// RetryAfter, if not zero, becomes the header Retry-After, in whole seconds.
-	RetryAfter time.Duration
-	// Cause goes to the log, never to the client.
-	Cause error
-}
-
-func (p *Problem) Error() string { panic("skeleton") }
-func (p *Problem) Unwrap() error { return p.Cause }
-
-// NewProblem makes a problem.
-func NewProblem(status int, code, title, detail string) *Problem {
-	return &Problem{Status: status, Code: code, Title: title, Detail: detail}
-}
-
-// Because returns a copy of the problem with the cause.
-func (p *Problem) Because(cause error) *Problem { c := *p; c.Cause = cause; return &c }
-
-// Decode reads the request's JSON body into target, strictly.
-func Decode(c *fiber.Ctx, target any) error { panic("skeleton") }
