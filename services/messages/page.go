@@ -11,6 +11,7 @@ import (
 
 	"github.com/ism-chat/ism/libs/authn"
 	"github.com/ism-chat/ism/libs/events"
+	"github.com/ism-chat/ism/libs/httpapi"
 	"github.com/ism-chat/ism/services/messages/store"
 )
 
@@ -34,7 +35,7 @@ func parsePageQuery(args func(name string) (value string, given bool)) (pageQuer
 	cursor, hasCursor := args("cursor")
 	timestamp, hasTimestamp := args("timestamp")
 	if hasCursor && hasTimestamp {
-		return pageQuery{}, invalidRequest("cursor and timestamp exclude each other")
+		return pageQuery{}, httpapi.InvalidRequest("cursor and timestamp exclude each other")
 	}
 	if hasCursor {
 		place, ok := decodeCursor(cursor)
@@ -53,7 +54,7 @@ func parsePageQuery(args func(name string) (value string, given bool)) (pageQuer
 	if text, given := args("limit"); given {
 		limit, err := strconv.Atoi(text)
 		if err != nil || limit < 1 || limit > maxLimit {
-			return pageQuery{}, invalidRequest("limit must be a number from 1 to 100")
+			return pageQuery{}, httpapi.InvalidRequest("limit must be a number from 1 to 100")
 		}
 		query.limit = limit
 	}
@@ -76,9 +77,9 @@ func parseTimestamp(text string) (time.Time, bool) {
 
 // page handles GET /api/rooms/{room_id}/timeline.
 func (s *Service) page(c *fiber.Ctx) error {
-	room, ok := parseID(c.Params("room_id"))
-	if !ok {
-		return invalidID()
+	room, err := httpapi.UUIDParam(c, "room_id")
+	if err != nil {
+		return err
 	}
 	given := c.Context().QueryArgs()
 	query, err := parsePageQuery(func(name string) (string, bool) {

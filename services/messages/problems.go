@@ -14,10 +14,6 @@ import (
 // retryAfter is when a client may try again what an outage kept from being done.
 const retryAfter = time.Second
 
-func invalidRequest(detail string) error {
-	return httpapi.NewProblem(http.StatusUnprocessableEntity, "invalid-request", "Invalid request", detail)
-}
-
 func unsupportedType(detail string) error {
 	return httpapi.NewProblem(http.StatusUnprocessableEntity, "unsupported-message-type", "Unsupported message type", detail)
 }
@@ -30,10 +26,6 @@ func invalidCursor() error {
 func invalidTimestamp() error {
 	return httpapi.NewProblem(http.StatusBadRequest, "invalid-timestamp", "Invalid timestamp",
 		"timestamp must be an RFC 3339 time, for example 2026-11-23T12:30:45.123456Z")
-}
-
-func invalidID() error {
-	return httpapi.NewProblem(http.StatusBadRequest, "invalid-id", "Invalid id", "the room's id must be a UUID")
 }
 
 func roomNotFound() error {

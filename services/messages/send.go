@@ -43,31 +43,31 @@ type sendRequest struct {
 func (r sendRequest) text() (room uuid.UUID, body events.TextBody, err error) {
 	switch {
 	case r.RoomID == nil:
-		return room, body, invalidRequest("chatRoomId is missing")
+		return room, body, httpapi.InvalidRequest("chatRoomId is missing")
 	case r.Type == nil:
-		return room, body, invalidRequest("msgType is missing")
+		return room, body, httpapi.InvalidRequest("msgType is missing")
 	}
 	room, ok := parseID(*r.RoomID)
 	switch {
 	case !ok:
-		return room, body, invalidRequest("chatRoomId must be a UUID")
+		return room, body, httpapi.InvalidRequest("chatRoomId must be a UUID")
 	case !slices.Contains(wireTypes, *r.Type):
-		return room, body, invalidRequest("msgType is unknown; Text is supported")
+		return room, body, httpapi.InvalidRequest("msgType is unknown; Text is supported")
 	case *r.Type != string(events.Text):
 		return room, body, unsupportedType("messages of type " + *r.Type + " are not supported; Text is")
 	case r.Body == nil:
-		return room, body, invalidRequest("msgBody is missing")
+		return room, body, httpapi.InvalidRequest("msgBody is missing")
 	case r.Body.Text == nil:
-		return room, body, invalidRequest("msgBody.text is missing")
+		return room, body, httpapi.InvalidRequest("msgBody.text is missing")
 	}
 	text := *r.Body.Text
 	switch {
 	case utf8.RuneCountInString(text) > maxTextLength:
-		return room, body, invalidRequest(fmt.Sprintf("msgBody.text is longer than %d characters", maxTextLength))
+		return room, body, httpapi.InvalidRequest(fmt.Sprintf("msgBody.text is longer than %d characters", maxTextLength))
 	case strings.TrimSpace(text) == "":
-		return room, body, invalidRequest("msgBody.text is empty or white space")
+		return room, body, httpapi.InvalidRequest("msgBody.text is empty or white space")
 	case strings.ContainsRune(text, 0):
-		return room, body, invalidRequest("msgBody.text contains a NUL character")
+		return room, body, httpapi.InvalidRequest("msgBody.text contains a NUL character")
 	}
 	return room, events.TextBody{Text: text}, nil
 }
