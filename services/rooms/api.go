@@ -62,7 +62,7 @@ func (s *Service) create(c *fiber.Ctx) error {
 }
 
 func (s *Service) search(c *fiber.Ctx) error {
-	other, err := parseID(c.Query("withUser"), "withUser")
+	other, err := queryID(c, "withUser")
 	if err != nil {
 		return err
 	}

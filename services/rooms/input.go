@@ -1,7 +1,6 @@
 package rooms
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -34,31 +33,33 @@ func (s *Service) readNewRoom(c *fiber.Ctx) (store.NewRoom, error) {
 	if err := httpapi.Decode(c, &body); err != nil {
 		return store.NewRoom{}, err
 	}
-	caller := authn.Caller(c).UserID
-	users, err := distinctIDs(body.Invited)
+	return body.room(authn.Caller(c).UserID, s.cfg.MaxMembers, s.now())
+}
+
+// room checks what was asked for. The error is the problem invalid-request.
+func (b newRoomBody) room(creator uuid.UUID, maxMembers int, at time.Time) (store.NewRoom, error) {
+	users, err := distinctIDs(b.Invited)
 	if err != nil {
 		return store.NewRoom{}, err
 	}
-	room := store.NewRoom{
-		ID: uuid.Must(uuid.NewV7()), Type: events.RoomType(body.Type), Creator: caller, Users: users, At: s.now(),
+	if !slices.Contains(users, creator) {
+		return store.NewRoom{}, httpapi.InvalidRequest("invitedUsers must contain the caller")
 	}
-	if !slices.Contains(users, caller) {
-		return store.NewRoom{}, invalid("invitedUsers must contain the caller")
-	}
+	room := store.NewRoom{ID: uuid.Must(uuid.NewV7()), Type: events.RoomType(b.Type), Creator: creator, Users: users, At: at}
 	switch room.Type {
 	case events.Single:
 		if len(users) != 2 {
-			return store.NewRoom{}, invalid("a Single room has exactly two different users")
+			return store.NewRoom{}, httpapi.InvalidRequest("a Single room has exactly two different users")
 		}
 	case events.Group:
-		if len(users) < fewestMembers || len(users) > s.cfg.MaxMembers {
-			return store.NewRoom{}, invalid(fmt.Sprintf("a Group has %d to %d different users", fewestMembers, s.cfg.MaxMembers))
+		if len(users) < fewestMembers || len(users) > maxMembers {
+			return store.NewRoom{}, httpapi.InvalidRequest(fmt.Sprintf("a Group has %d to %d different users", fewestMembers, maxMembers))
 		}
-		if room.Name, err = roomName(body.Name); err != nil {
+		if room.Name, err = roomName(b.Name); err != nil {
 			return store.NewRoom{}, err
 		}
 	default:
-		return store.NewRoom{}, invalid("roomType must be Single or Group")
+		return store.NewRoom{}, httpapi.InvalidRequest("roomType must be Single or Group")
 	}
 	return room, nil
 }
@@ -69,7 +70,7 @@ func distinctIDs(texts []string) ([]uuid.UUID, error) {
 	for i, text := range texts {
 		id, ok := strictUUID(text)
 		if !ok {
-			return nil, invalid(fmt.Sprintf("invitedUsers[%d] is no UUID", i))
+			return nil, httpapi.InvalidRequest(fmt.Sprintf("invitedUsers[%d] is no UUID", i))
 		}
 		if !seen[id] {
 			seen[id] = true
@@ -79,25 +80,23 @@ func distinctIDs(texts []string) ([]uuid.UUID, error) {
 	return ids, nil
 }
 
-// roomName checks a Group's name, which may be missing. The name is copied as it is.
+// roomName checks a Group's name, which may be missing.
 func roomName(name *string) (*string, error) {
-	switch {
-	case name == nil:
+	if name == nil {
 		return nil, nil
-	case strings.ContainsRune(*name, 0):
-		return nil, invalid("roomName contains a NUL character")
-	case strings.TrimSpace(*name) == "" || utf8.RuneCountInString(*name) > maxName:
-		return nil, invalid(fmt.Sprintf("roomName must have 1 to %d characters, and not only white space", maxName))
+	}
+	if strings.TrimSpace(*name) == "" || utf8.RuneCountInString(*name) > maxName {
+		return nil, httpapi.InvalidRequest(fmt.Sprintf("roomName must have 1 to %d characters, and not only white space", maxName))
 	}
 	return name, nil
 }
 
-func roomID(c *fiber.Ctx) (uuid.UUID, error) { return parseID(c.Params("room_id"), "the room id") }
+func roomID(c *fiber.Ctx) (uuid.UUID, error) { return httpapi.UUIDParam(c, "room_id") }
 
-func parseID(text, what string) (uuid.UUID, error) {
-	id, ok := strictUUID(text)
+func queryID(c *fiber.Ctx, name string) (uuid.UUID, error) {
+	id, ok := strictUUID(c.Query(name))
 	if !ok {
-		return uuid.Nil, httpapi.NewProblem(http.StatusBadRequest, "invalid-id", "Invalid id", what+" is no UUID")
+		return uuid.Nil, httpapi.NewProblem(http.StatusBadRequest, "invalid-id", "Invalid id", "the query's "+name+" is no UUID")
 	}
 	return id, nil
 }
@@ -113,10 +112,6 @@ func strictUUID(text string) (uuid.UUID, bool) {
 	return id, err == nil
 }
 
-func invalid(detail string) error {
-	return httpapi.NewProblem(http.StatusUnprocessableEntity, "invalid-request", "Invalid request", detail)
-}
-
 // problemOf gives the answer to an error of the store.
 func problemOf(err error) error {
 	var exists store.RoomExistsError
@@ -127,14 +122,29 @@ func problemOf(err error) error {
 	case errors.As(err, &exists):
 		return httpapi.NewProblem(http.StatusConflict, "room-exists", "Room exists", "the two users have the Single room "+exists.RoomID.String())
 	case errors.As(err, &unknown):
-		return httpapi.NewProblem(http.StatusUnprocessableEntity, "unknown-user", "Unknown user", unknown.Error())
+		return httpapi.NewProblem(http.StatusUnprocessableEntity, "unknown-user", "Unknown user", namedUnknown(unknown.IDs))
 	case errors.Is(err, store.ErrTooLarge):
-		return invalid("the room has too many users")
-	case errors.Is(err, store.ErrUnavailable), errors.Is(err, context.DeadlineExceeded):
+		return httpapi.InvalidRequest("the room has too many users")
+	case errors.Is(err, store.ErrUnavailable):
 		problem := httpapi.NewProblem(http.StatusServiceUnavailable, "store-unavailable", "Store unavailable", "the rooms cannot be reached now")
 		problem.RetryAfter = time.Second
 		return problem.Because(err)
 	default:
 		return err
 	}
+}
+
+// maxNamed is how many unknown users an answer names.
+const maxNamed = 10
+
+func namedUnknown(ids []uuid.UUID) string {
+	named := make([]string, 0, maxNamed)
+	for _, id := range ids[:min(len(ids), maxNamed)] {
+		named = append(named, id.String())
+	}
+	detail := "never seen here: " + strings.Join(named, ", ")
+	if more := len(ids) - maxNamed; more > 0 {
+		detail += fmt.Sprintf(" and %d more", more)
+	}
+	return detail
 }

@@ -39,6 +39,8 @@ const (
 	poll         = time.Second
 	firstBackoff = 50 * time.Millisecond
 	maxBackoff   = time.Second
+	// othersLead is how long this process waits for the lead until the rows that it could not relay are another's concern.
+	othersLead = 5 * time.Second
 )
 
 // Relay brings rows to the log while it leads.
@@ -46,7 +48,7 @@ type Relay struct {
 	outbox  Outbox
 	tel     *telemetry.Telemetry
 	waiting waiting
-	oldest  atomic.Int64 // microseconds since 1970 of the oldest row that is being relayed, 0 if there is none
+	oldest  atomic.Int64 // microseconds since 1970 of the oldest row that this process has read and not relayed, 0: none
 	relayed prometheus.Counter
 	failed  prometheus.Counter
 	leading prometheus.Gauge
@@ -103,14 +105,15 @@ func (r *Relay) Run(ctx context.Context, log Log) {
 
 // turn leads once, until something fails. It reports whether anything had worked by then.
 func (r *Relay) turn(ctx context.Context, log Log) (worked bool, err error) {
+	another := time.AfterFunc(othersLead, func() { r.oldest.Store(0) })
 	lead, err := r.outbox.Lead(ctx)
+	another.Stop()
 	if err != nil {
 		return false, fmt.Errorf("get the lead: %w", err)
 	}
 	defer lead.Release()
 	r.leading.Inc()
 	defer r.leading.Dec()
-	defer r.oldest.Store(0)
 	for {
 		rows, err := r.round(ctx, log, lead)
 		if err != nil {
@@ -136,6 +139,7 @@ func (r *Relay) round(ctx context.Context, log Log, lead store.Lead) (int, error
 		return 0, fmt.Errorf("read the oldest rows: %w", err)
 	}
 	if len(batch) == 0 {
+		r.oldest.Store(0)
 		return 0, nil
 	}
 	r.oldest.Store(batch[0].At.UnixMicro())

@@ -1,0 +1,99 @@
+package callers
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/ism-chat/ism/libs/authn"
+	"github.com/ism-chat/ism/services/rooms/store"
+)
+
+// users keeps what is written, unless it is down.
+type users struct {
+	down    bool
+	written []store.User
+}
+
+func (u *users) PutUser(_ context.Context, user store.User) error {
+	if u.down {
+		return store.ErrUnavailable
+	}
+	u.written = append(u.written, user)
+	return nil
+}
+
+func TestCallersAreWrittenWhenSomethingIsNew(t *testing.T) {
+	kept, now := &users{}, time.Now()
+	callers, err := New(kept, func() time.Time { return now })
+	if err != nil {
+		t.Fatal(err)
+	}
+	alice := authn.Principal{UserID: uuid.New(), Username: "alice"}
+	named, pictured := alice, alice
+	named.Username = "Alice"
+	pictured.Username, pictured.Picture = "Alice", "https://example.com/a.png"
+	for i, step := range []struct {
+		caller  authn.Principal
+		later   time.Duration
+		written int
+	}{
+		{alice, 0, 1},
+		{alice, time.Minute, 1},
+		{named, 0, 2},
+		{named, 0, 2},
+		{pictured, 0, 3},
+		{pictured, recheck - time.Second, 3},
+		{pictured, time.Second, 4},
+		{pictured, 0, 4},
+	} {
+		now = now.Add(step.later)
+		if err := callers.Seen(t.Context(), step.caller); err != nil {
+			t.Fatal(err)
+		}
+		if len(kept.written) != step.written {
+			t.Fatalf("after step %d %d were written, want %d", i, len(kept.written), step.written)
+		}
+	}
+	last := kept.written[3]
+	if last.ID != alice.UserID || last.DisplayName != "Alice" || last.Picture == nil || *last.Picture != pictured.Picture {
+		t.Errorf("written is %+v", last)
+	}
+	if kept.written[0].Picture != nil {
+		t.Error("without a picture one was written")
+	}
+}
+
+func TestACallerWithoutANameIsNamedByItsID(t *testing.T) {
+	kept := &users{}
+	callers, err := New(kept, time.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	id := uuid.MustParse("0192d3a0-0000-7000-8000-00000000000a")
+	if err := callers.Seen(t.Context(), authn.Principal{UserID: id}); err != nil {
+		t.Fatal(err)
+	}
+	if got := kept.written[0].DisplayName; got != "0192d3a0" {
+		t.Errorf("it is named %q", got)
+	}
+}
+
+func TestACallerThatCouldNotBeWrittenIsTriedAgain(t *testing.T) {
+	kept := &users{down: true}
+	callers, err := New(kept, time.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	bob := authn.Principal{UserID: uuid.New(), Username: "bob"}
+	if err := callers.Seen(t.Context(), bob); !errors.Is(err, store.ErrUnavailable) {
+		t.Errorf("error %v", err)
+	}
+	kept.down = false
+	if err := callers.Seen(t.Context(), bob); err != nil || len(kept.written) != 1 {
+		t.Errorf("%d were written, %v", len(kept.written), err)
+	}
+}

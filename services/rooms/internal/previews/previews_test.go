@@ -1,0 +1,89 @@
+package previews
+
+import (
+	"context"
+	"errors"
+	"reflect"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/ism-chat/ism/libs/bus"
+	"github.com/ism-chat/ism/libs/events"
+	"github.com/ism-chat/ism/libs/events/eventstest"
+	"github.com/ism-chat/ism/services/rooms/store"
+)
+
+// rooms keeps what is applied.
+type rooms struct {
+	applied []store.Posted
+	err     error
+}
+
+func (r *rooms) ApplyMessages(_ context.Context, messages []store.Posted) error {
+	r.applied = append(r.applied, messages...)
+	return r.err
+}
+
+func golden(t *testing.T, name string, offset int64) bus.Record {
+	t.Helper()
+	record, ok := eventstest.Golden(t)[name]
+	if !ok {
+		t.Fatalf("there is no golden record %s", name)
+	}
+	return bus.Record{Topic: events.TopicRooms, Key: record.Key, Headers: record.Headers, Value: record.Value, Offset: offset}
+}
+
+func TestMessagesOfTheContractAreTaken(t *testing.T) {
+	kept := &rooms{}
+	err := Handler(kept, 3)(t.Context(), []bus.Record{
+		golden(t, "room.created.v1", 40), golden(t, "message.posted.v1", 41), golden(t, "room.read.v1", 42),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []store.Posted{{
+		RoomID:   uuid.MustParse("0192d3a0-0000-7000-8000-000000000001"),
+		SenderID: uuid.MustParse("0192d3a0-0000-7000-8000-00000000000a"),
+		At:       time.Date(2026, 11, 23, 12, 30, 45, 123456000, time.UTC),
+		Preview:  events.Preview{Type: "Text", SenderUsername: "alice", Text: "Soup?"},
+		Place:    store.Place{Epoch: 3, Offset: 41},
+	}}
+	if !reflect.DeepEqual(kept.applied, want) {
+		t.Errorf("applied %+v, want %+v", kept.applied, want)
+	}
+}
+
+func TestWhatOthersTellIsPassedOver(t *testing.T) {
+	kept, record := &rooms{}, golden(t, "message.posted.v1", 1)
+	record.Headers["ce_type"] = "ism.room.painted.v1"
+	if err := Handler(kept, 0)(t.Context(), []bus.Record{record}); err != nil || len(kept.applied) != 0 {
+		t.Errorf("applied %+v, %v", kept.applied, err)
+	}
+}
+
+func TestWhatIsNoEventIsRejected(t *testing.T) {
+	for name, spoil := range map[string]func(*bus.Record){
+		"no JSON":             func(r *bus.Record) { r.Value = []byte(`{`) },
+		"no headers":          func(r *bus.Record) { r.Headers = nil },
+		"a new major version": func(r *bus.Record) { r.Headers["ce_type"] = "ism.message.posted.v2" },
+	} {
+		t.Run(name, func(t *testing.T) {
+			kept, record := &rooms{}, golden(t, "message.posted.v1", 1)
+			spoil(&record)
+			err := Handler(kept, 0)(t.Context(), []bus.Record{golden(t, "message.posted.v1", 0), record})
+			if !errors.Is(err, bus.ErrRejected) || len(kept.applied) != 0 {
+				t.Errorf("applied %+v, %v", kept.applied, err)
+			}
+		})
+	}
+}
+
+func TestAStoreThatIsAwayRejectsNothing(t *testing.T) {
+	kept := &rooms{err: store.ErrUnavailable}
+	err := Handler(kept, 0)(t.Context(), []bus.Record{golden(t, "message.posted.v1", 1)})
+	if !errors.Is(err, store.ErrUnavailable) || errors.Is(err, bus.ErrRejected) {
+		t.Errorf("error %v", err)
+	}
+}
