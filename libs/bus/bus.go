@@ -1,10 +1,25 @@
 // Package bus is the suite's way to Kafka: a producer, a consumer group and a reader, all over confluent-kafka-go.
+//
+// # What holds
+//
+//   - A record is acknowledged by all in-sync replicas, once, in the order in which one producer was given it (acks=all,
+//     idempotence).
+//   - A consumer group handles the records of a partition in their order, one batch at a time, and commits only what has been
+//     handled. After a crash what was not committed is handled again.
+//   - A record that cannot be handled goes to the dead letters with the reason, and the partition goes on. While the fault is
+//     not the record's, because what the handler depends on is down, the partition waits instead.
+//   - A request's trace goes with its records.
+//   - Every queue is bounded. What does not fit is refused (producer) or not fetched yet (consumer).
 package bus
 
 import (
-	"context"
 	"errors"
+	"fmt"
+	"strings"
+	"sync"
 	"time"
+
+	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
 
 	"github.com/ism-chat/ism/libs/config"
 	"github.com/ism-chat/ism/libs/telemetry"
@@ -49,96 +64,84 @@ var (
 	ErrRejected = errors.New("record rejected")
 )
 
+// Validate says what is wrong beyond the types.
+func (c Config) Validate() []config.Fault {
+	var faults []config.Fault
+	fault := func(variable, format string, args ...any) {
+		faults = append(faults, config.Fault{Variable: variable, Problem: fmt.Sprintf(format, args...)})
+	}
+	if len(c.Brokers) == 0 {
+		fault("BROKERS", "is empty; allowed: host:port, comma-separated")
+	}
+	sasl := strings.HasPrefix(c.SecurityProtocol, "sasl_")
+	switch c.SecurityProtocol {
+	case "plaintext", "ssl", "sasl_plaintext", "sasl_ssl":
+	default:
+		fault("SECURITY_PROTOCOL", "%q is unknown; allowed: plaintext, ssl, sasl_plaintext, sasl_ssl", c.SecurityProtocol)
+	}
+	if sasl && (c.SASLUsername == "" || c.SASLPassword == "") {
+		fault("SASL_USERNAME", "and ISM_KAFKA_SASL_PASSWORD are needed for %s", c.SecurityProtocol)
+	}
+	switch c.SASLMechanism {
+	case "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512":
+	default:
+		if sasl || c.SASLMechanism != "" {
+			fault("SASL_MECHANISM", "%q is unknown; allowed: PLAIN, SCRAM-SHA-256, SCRAM-SHA-512", c.SASLMechanism)
+		}
+	}
+	if c.Replication < 1 {
+		fault("REPLICATION", "%d is below 1", c.Replication)
+	}
+	return faults
+}
+
 // Bus makes producers, consumers and readers with one configuration.
-type Bus struct{}
+type Bus struct {
+	cfg Config
+	tel *telemetry.Telemetry
+
+	mu    sync.Mutex
+	admin *kafka.AdminClient // nil until it is needed
+}
 
 // New makes a bus. It reaches for nothing.
-func New(cfg Config, tel *telemetry.Telemetry) *Bus { panic("skeleton") }
+func New(cfg Config, tel *telemetry.Telemetry) *Bus { return &Bus{cfg: cfg, tel: tel} }
 
-// Ready asks the brokers for their metadata.
-func (b *Bus) Ready(ctx context.Context) error { panic("skeleton") }
-
-// EnsureTopics creates the topics that are missing, with the table's partition counts and retention, and logs those that
-// differ. It retries until ctx is done.
-func (b *Bus) EnsureTopics(ctx context.Context, topics ...string) error { panic("skeleton") }
-
-// Partitions is the number of partitions that the topic has at the brokers.
-func (b *Bus) Partitions(ctx context.Context, topic string) (int32, error) { panic("skeleton") }
-
-// ProducerConfig says how a producer behaves.
-type ProducerConfig struct {
-	// DeliveryTimeout is how long a record may take to be acknowledged.
-	DeliveryTimeout time.Duration
+// Close ends the bus's own connection. Producers, consumers and readers have theirs.
+func (b *Bus) Close() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.admin != nil {
+		b.admin.Close()
+		b.admin = nil
+	}
 }
 
-// Producer writes records, acks=all and idempotent.
-type Producer struct{}
-
-// NewProducer makes a producer. Close it.
-func (b *Bus) NewProducer(cfg ProducerConfig) (*Producer, error) { panic("skeleton") }
-
-// Produce writes one record, with the trace context of ctx in its headers, and waits for its acknowledgement.
-func (p *Producer) Produce(ctx context.Context, record Record) (Receipt, error) { panic("skeleton") }
-
-// ProduceAll writes records in the order given, without waiting in between, and waits for all. Receipts stand in the same
-// order. After an error some may have been written. A record that has a traceparent header already keeps it.
-func (p *Producer) ProduceAll(ctx context.Context, records []Record) ([]Receipt, error) {
-	panic("skeleton")
+// clientConfig is what every client is configured with, and what is given on top.
+func (b *Bus) clientConfig(own kafka.ConfigMap) *kafka.ConfigMap {
+	all := kafka.ConfigMap{
+		"bootstrap.servers":        strings.Join(b.cfg.Brokers, ","),
+		"client.id":                b.cfg.ClientID,
+		"security.protocol":        b.cfg.SecurityProtocol,
+		"socket.keepalive.enable":  true,
+		"reconnect.backoff.ms":     50,
+		"reconnect.backoff.max.ms": 1000,
+		// A topic that has just been made is found soon.
+		"topic.metadata.refresh.fast.interval.ms": 100,
+	}
+	if b.cfg.SecurityProtocol == "" {
+		all["security.protocol"] = "plaintext"
+	}
+	if b.cfg.SASLMechanism != "" {
+		all["sasl.mechanisms"] = b.cfg.SASLMechanism
+		all["sasl.username"] = b.cfg.SASLUsername
+		all["sasl.password"] = b.cfg.SASLPassword.Reveal()
+	}
+	if b.cfg.CAFile != "" {
+		all["ssl.ca.location"] = b.cfg.CAFile
+	}
+	for key, value := range own {
+		all[key] = value
+	}
+	return &all
 }
-
-// Close waits for what is under way, at most until ctx is done.
-func (p *Producer) Close(ctx context.Context) error { panic("skeleton") }
-
-// Handler handles records of one partition, in order. Where it fails on several records they are handed to it again one by one.
-type Handler func(ctx context.Context, records []Record) error
-
-// Each makes a Handler of a function for one record, each in a span that continues the record's trace.
-func (b *Bus) Each(handle func(ctx context.Context, record Record) error) Handler { panic("skeleton") }
-
-// ConsumerConfig says what a consumer group reads and how.
-type ConsumerConfig struct {
-	Group    string
-	Topics   []string
-	Handler  Handler
-	MaxBatch int // most records handed over at once; 1 if zero
-	// Attempts is how often a record is tried before it goes to the dead letters; 5 if zero.
-	Attempts int
-	// Probe reports whether what the handler depends on works. While it fails, a failing record is retried for ever: the
-	// fault is not the record's. Nil: always works.
-	Probe func(ctx context.Context) error
-	// Assigned, if set, is called before the first record of a newly assigned partition.
-	Assigned func(ctx context.Context, topic string, partition int32) error
-}
-
-// Consumer reads topics as a member of a consumer group.
-type Consumer struct{}
-
-// NewConsumer makes a consumer. Run it.
-func (b *Bus) NewConsumer(cfg ConsumerConfig) (*Consumer, error) { panic("skeleton") }
-
-// Run consumes until ctx is done, then finishes what is under way, commits it and leaves the group.
-func (c *Consumer) Run(ctx context.Context) error { panic("skeleton") }
-
-// ReaderConfig says what a reader reads.
-type ReaderConfig struct {
-	Topic string
-	// Since is the time of the oldest records to read; zero: only what is written from now on.
-	Since time.Time
-	// Handler is called for the records of each partition in order, of several partitions at once. Its error is logged.
-	Handler  Handler
-	MaxBatch int
-	// CaughtUp is called once, when all that was in the topic at the start has been handled.
-	CaughtUp func()
-	// Begin, if set, is called once for each partition, before its first record and before CaughtUp, with the offset at which
-	// reading begins: the log's end where nothing has been written since. All records from there on are handed over.
-	Begin func(partition int32, offset int64)
-}
-
-// Reader reads every partition of a topic by assignment, without a group: each reader gets every record.
-type Reader struct{}
-
-// NewReader makes a reader. Run it.
-func (b *Bus) NewReader(cfg ReaderConfig) (*Reader, error) { panic("skeleton") }
-
-// Run reads until ctx is done.
-func (r *Reader) Run(ctx context.Context) error { panic("skeleton") }

@@ -122,6 +122,7 @@ func (h *Host) Run(ctx context.Context, services []Service, beneath ...lifecycle
 	}
 	h.group.Add(lifecycle.Part{Name: "public listener", Run: public.Run})
 	err := h.group.Run(ctx)
+	h.Bus.Close()
 	flush, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
 	return errors.Join(err, h.Telemetry.Shutdown(flush))

@@ -1,0 +1,296 @@
+package bus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/ism-chat/ism/libs/events"
+	"github.com/ism-chat/ism/libs/telemetry"
+)
+
+// Handler handles records of one partition, in order. Where it fails on several records they are handed to it again one by one.
+type Handler func(ctx context.Context, records []Record) error
+
+// ConsumerConfig says what a consumer group reads and how.
+type ConsumerConfig struct {
+	Group    string
+	Topics   []string
+	Handler  Handler
+	MaxBatch int // most records handed over at once; 1 if zero
+	// Attempts is how often a record is tried before it goes to the dead letters; 5 if zero.
+	Attempts int
+	// Probe reports whether what the handler depends on works. While it fails, a failing record is retried for ever: the
+	// fault is not the record's. Nil: always works.
+	Probe func(ctx context.Context) error
+	// Assigned, if set, is called before the first record of a newly assigned partition, again until it succeeds.
+	Assigned func(ctx context.Context, topic string, partition int32) error
+}
+
+const (
+	pollStep        = 100 * time.Millisecond
+	drainTimeout    = 8 * time.Second
+	defaultAttempts = 5
+	lagInterval     = 5 * time.Second
+)
+
+// Consumer reads topics as a member of a consumer group.
+type Consumer struct {
+	bus     *Bus
+	cfg     ConsumerConfig
+	metrics consumerMetrics
+	workers map[place]*worker // of the assigned partitions; only Run's goroutine touches it
+	kafka   *kafka.Consumer
+	letters *Producer
+	work    context.Context // of the handlers: it outlives Run's for the time of draining
+}
+
+// place is a partition of a topic.
+type place struct {
+	topic     string
+	partition int32
+}
+
+func (p place) kafka() kafka.TopicPartition {
+	return kafka.TopicPartition{Topic: &p.topic, Partition: p.partition}
+}
+
+type consumerMetrics struct {
+	lag         *prometheus.GaugeVec
+	retries     prometheus.Counter
+	deadLetters prometheus.Counter
+	handled     map[string]*telemetry.Operation // by topic
+}
+
+// NewConsumer makes a consumer. Run it, once.
+func (b *Bus) NewConsumer(cfg ConsumerConfig) (*Consumer, error) {
+	if cfg.Group == "" || len(cfg.Topics) == 0 || cfg.Handler == nil {
+		return nil, errors.New("make consumer: a group, topics and a handler are needed")
+	}
+	cfg.MaxBatch = max(cfg.MaxBatch, 1)
+	if cfg.Attempts <= 0 {
+		cfg.Attempts = defaultAttempts
+	}
+	if cfg.Probe == nil {
+		cfg.Probe = func(context.Context) error { return nil }
+	}
+	counter := func(name, help string) prometheus.Counter {
+		return telemetry.Register(b.tel.Metrics, prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, []string{"group"})).
+			WithLabelValues(cfg.Group)
+	}
+	metrics := consumerMetrics{
+		lag: telemetry.Register(b.tel.Metrics, prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "ism_consumer_lag_records", Help: "Records of an assigned partition that have not been handled.",
+		}, []string{"group", "topic", "partition"})),
+		retries:     counter("ism_consumer_retries_total", "Attempts to handle a record that failed."),
+		deadLetters: counter("ism_consumer_dead_letters_total", "Records that went to the dead letters."),
+		handled:     map[string]*telemetry.Operation{},
+	}
+	for _, topic := range cfg.Topics {
+		metrics.handled[topic] = b.tel.Consumed(topic, cfg.Group)
+	}
+	return &Consumer{bus: b, cfg: cfg, metrics: metrics, workers: map[place]*worker{}}, nil
+}
+
+// Run consumes until ctx is done, then finishes what is under way, commits it and leaves the group.
+func (c *Consumer) Run(ctx context.Context) (err error) {
+	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	c.work = work
+	if err := c.bus.EnsureTopics(ctx, events.TopicDeadLetters); err != nil {
+		if ctx.Err() != nil {
+			return nil
+		}
+		return err
+	}
+	if c.letters, err = c.bus.NewProducer(ProducerConfig{}); err != nil {
+		return err
+	}
+	defer func() {
+		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
+		defer cancel()
+		err = errors.Join(err, c.letters.Close(closing))
+	}()
+	log := c.bus.startClientLog("consumer " + c.cfg.Group)
+	defer log.close()
+	if c.kafka, err = kafka.NewConsumer(c.bus.clientConfig(c.settings(log))); err != nil {
+		return fmt.Errorf("make consumer of group %s: %w", c.cfg.Group, err)
+	}
+	if err := c.kafka.SubscribeTopics(c.cfg.Topics, c.rebalance); err != nil {
+		return errors.Join(fmt.Errorf("subscribe group %s: %w", c.cfg.Group, err), c.kafka.Close())
+	}
+	err = c.poll(ctx)
+	c.stop(c.assigned())
+	c.commit()
+	if closeErr := c.kafka.Close(); closeErr != nil {
+		err = errors.Join(err, fmt.Errorf("leave group %s: %w", c.cfg.Group, closeErr))
+	}
+	return err
+}
+
+func (c *Consumer) settings(log *clientLog) kafka.ConfigMap {
+	return kafka.ConfigMap{
+		"group.id":                      c.cfg.Group,
+		"auto.offset.reset":             "earliest",
+		"partition.assignment.strategy": "cooperative-sticky",
+		// What has been handled is stored, and what is stored is committed.
+		"enable.auto.offset.store": false,
+		"enable.auto.commit":       true,
+		"auto.commit.interval.ms":  500,
+		"session.timeout.ms":       6000,
+		"heartbeat.interval.ms":    1000,
+		// Latency: what is there is fetched at once, and fetching goes on soon after a queue was full.
+		"fetch.wait.max.ms":          100,
+		"fetch.queue.backoff.ms":     10,
+		"queued.max.messages.kbytes": 16 << 10,
+		"go.logs.channel.enable":     true,
+		"go.logs.channel":            log.lines,
+	}
+}
+
+// poll hands records to the workers of their partitions until ctx is done.
+func (c *Consumer) poll(ctx context.Context) error {
+	measured := time.Now()
+	for ctx.Err() == nil {
+		switch event := c.kafka.Poll(int(pollStep.Milliseconds())).(type) {
+		case *kafka.Message:
+			c.dispatch(event)
+		case kafka.Error:
+			if event.IsFatal() {
+				return fmt.Errorf("consume as %s: %w", c.cfg.Group, event)
+			}
+			c.bus.tel.Log.WarnContext(ctx, "consuming is disturbed", "group", c.cfg.Group, "error", event.Error())
+		}
+		c.resume()
+		if time.Since(measured) > lagInterval {
+			measured = time.Now()
+			c.measureLag()
+		}
+	}
+	return nil
+}
+
+func (c *Consumer) dispatch(message *kafka.Message) {
+	if err := message.TopicPartition.Error; err != nil {
+		c.bus.tel.Log.Warn("consuming is disturbed", "group", c.cfg.Group, "error", err.Error())
+		return
+	}
+	record := recordOf(message)
+	at := place{record.Topic, record.Partition}
+	w, ok := c.workers[at]
+	if !ok { // revoked since it was fetched
+		return
+	}
+	if w.offer(record) {
+		return
+	}
+	if err := c.kafka.Pause([]kafka.TopicPartition{at.kafka()}); err != nil {
+		c.bus.tel.Log.Warn("a partition cannot be paused", "topic", at.topic, "partition", at.partition, "error", err.Error())
+	}
+}
+
+// resume lets partitions be fetched again whose workers have caught up.
+func (c *Consumer) resume() {
+	for at, w := range c.workers {
+		if !w.drained() {
+			continue
+		}
+		if err := c.kafka.Resume([]kafka.TopicPartition{at.kafka()}); err != nil {
+			c.bus.tel.Log.Warn("a partition cannot be resumed", "topic", at.topic, "partition", at.partition, "error", err.Error())
+		}
+	}
+}
+
+// rebalance is called by Poll and Close, in Run's goroutine.
+func (c *Consumer) rebalance(_ *kafka.Consumer, event kafka.Event) error {
+	switch change := event.(type) {
+	case kafka.AssignedPartitions:
+		for _, partition := range change.Partitions {
+			at := place{*partition.Topic, partition.Partition}
+			if _, running := c.workers[at]; !running {
+				c.workers[at] = c.startWorker(at)
+			}
+		}
+		c.bus.tel.Log.Info("partitions assigned", "group", c.cfg.Group, "partitions", len(change.Partitions))
+	case kafka.RevokedPartitions:
+		var revoked []place
+		for _, partition := range change.Partitions {
+			revoked = append(revoked, place{*partition.Topic, partition.Partition})
+		}
+		lost := c.kafka.AssignmentLost()
+		c.stop(revoked)
+		if !lost {
+			c.commit()
+		}
+		c.bus.tel.Log.Info("partitions revoked", "group", c.cfg.Group, "partitions", len(revoked), "lost", lost)
+	}
+	return nil
+}
+
+func (c *Consumer) assigned() []place {
+	all := make([]place, 0, len(c.workers))
+	for at := range c.workers {
+		all = append(all, at)
+	}
+	return all
+}
+
+// stop lets the workers finish the batch that they are at and waits for them. Those that take too long are cancelled.
+func (c *Consumer) stop(at []place) {
+	var stopping []*worker
+	for _, p := range at {
+		if w, ok := c.workers[p]; ok {
+			delete(c.workers, p)
+			c.metrics.lag.DeleteLabelValues(c.cfg.Group, p.topic, partitionLabel(p.partition))
+			w.stop()
+			stopping = append(stopping, w)
+		}
+	}
+	timer := time.NewTimer(drainTimeout)
+	defer timer.Stop()
+	for _, w := range stopping {
+		select {
+		case <-w.done:
+		case <-timer.C:
+			for _, late := range stopping {
+				late.cancel()
+			}
+			<-w.done
+		}
+	}
+}
+
+// commit commits what has been handled, synchronously.
+func (c *Consumer) commit() {
+	_, err := c.kafka.Commit()
+	var refused kafka.Error
+	if err != nil && !(errors.As(err, &refused) && refused.Code() == kafka.ErrNoOffset) {
+		c.bus.tel.Log.Warn("offsets cannot be committed; their records will be handled again", "group", c.cfg.Group, "error", err.Error())
+	}
+}
+
+func (c *Consumer) measureLag() {
+	for at, w := range c.workers {
+		_, high, err := c.kafka.GetWatermarkOffsets(at.topic, at.partition)
+		next := w.next.Load()
+		if err != nil || high < 0 || next < 0 {
+			continue
+		}
+		c.metrics.lag.WithLabelValues(c.cfg.Group, at.topic, partitionLabel(at.partition)).Set(float64(max(0, high-next)))
+	}
+}
+
+func recordOf(message *kafka.Message) Record {
+	headers := make(map[string]string, len(message.Headers))
+	for _, header := range message.Headers {
+		headers[header.Key] = string(header.Value)
+	}
+	return Record{
+		Topic: *message.TopicPartition.Topic, Key: string(message.Key), Value: message.Value, Headers: headers,
+		Partition: message.TopicPartition.Partition, Offset: int64(message.TopicPartition.Offset), Time: message.Timestamp,
+	}
+}

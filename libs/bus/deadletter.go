@@ -1,0 +1,50 @@
+package bus
+
+import (
+	"maps"
+	"strconv"
+	"time"
+
+	"github.com/ism-chat/ism/libs/events"
+)
+
+// Headers that a dead letter has beside those of its record.
+const (
+	headerReason    = "ism_reason"    // why it could not be handled
+	headerTopic     = "ism_topic"     // where it stood
+	headerPartition = "ism_partition" //
+	headerOffset    = "ism_offset"    //
+	headerGroup     = "ism_group"     // the consumer group that could not handle it
+	headerAttempts  = "ism_attempts"  // how often it was tried
+	headerFailedAt  = "ism_failed_at" // RFC 3339
+)
+
+// maxReason bounds the reason in a dead letter, bytes.
+const maxReason = 2000
+
+// bury writes a record to the dead letters, again until it is there. It reports false if the worker has to stop before that.
+func (w *worker) bury(record Record, reason error, attempts int) bool {
+	headers := maps.Clone(record.Headers)
+	if headers == nil {
+		headers = map[string]string{}
+	}
+	text := reason.Error()
+	headers[headerReason] = text[:min(len(text), maxReason)]
+	headers[headerTopic] = record.Topic
+	headers[headerPartition] = strconv.Itoa(int(record.Partition))
+	headers[headerOffset] = strconv.FormatInt(record.Offset, 10)
+	headers[headerGroup] = w.consumer.cfg.Group
+	headers[headerAttempts] = strconv.Itoa(attempts)
+	headers[headerFailedAt] = time.Now().UTC().Format(time.RFC3339Nano)
+	letter := Record{Topic: events.TopicDeadLetters, Key: record.Key, Value: record.Value, Headers: headers, Partition: PartitionAny}
+	written := w.retry("write a dead letter", func() error {
+		_, err := w.consumer.letters.Produce(w.ctx, letter)
+		return err
+	})
+	if written {
+		w.consumer.metrics.deadLetters.Inc()
+		w.consumer.bus.tel.Log.ErrorContext(w.ctx, "a record went to the dead letters", "group", w.consumer.cfg.Group,
+			"topic", record.Topic, "partition", record.Partition, "offset", record.Offset, "attempts", attempts, "reason", headers[headerReason])
+	}
+	return written
+}

@@ -1,0 +1,253 @@
+package bus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
+
+	"github.com/ism-chat/ism/libs/telemetry"
+)
+
+const (
+	defaultDeliveryTimeout = 10 * time.Second
+	maxQueuedRecords       = 100_000
+	maxQueuedKilobytes     = 64 << 10
+	flushStep              = 100 * time.Millisecond
+)
+
+// ProducerConfig says how a producer behaves.
+type ProducerConfig struct {
+	// DeliveryTimeout is how long a record may take to be acknowledged; 10 s if zero.
+	DeliveryTimeout time.Duration
+	// Gapless makes all records fail that stand behind one that has failed, so that whoever writes a sequence again, from
+	// its beginning, leaves no gap in it.
+	Gapless bool
+}
+
+// Producer writes records, acks=all and idempotent, in the order in which it is given them. It is safe for concurrent use.
+type Producer struct {
+	bus *Bus
+	cfg ProducerConfig
+
+	mu      sync.RWMutex
+	client  *client // replaced when it has failed for good
+	closed  bool
+	ending  sync.WaitGroup // clients that were replaced and are being closed
+	topicMu sync.Mutex
+	topics  map[string]*telemetry.Operation
+}
+
+// client is one life of the underlying producer.
+type client struct {
+	kafka *kafka.Producer
+	log   *clientLog
+	done  chan struct{} // closed once its events have all been read
+}
+
+// NewProducer makes a producer. Close it.
+func (b *Bus) NewProducer(cfg ProducerConfig) (*Producer, error) {
+	if cfg.DeliveryTimeout <= 0 {
+		cfg.DeliveryTimeout = defaultDeliveryTimeout
+	}
+	p := &Producer{bus: b, cfg: cfg, topics: map[string]*telemetry.Operation{}}
+	started, err := p.start()
+	if err != nil {
+		return nil, err
+	}
+	p.client = started
+	return p, nil
+}
+
+func (p *Producer) start() (*client, error) {
+	log := p.bus.startClientLog("producer")
+	producer, err := kafka.NewProducer(p.bus.clientConfig(kafka.ConfigMap{
+		"acks":                         "all",
+		"enable.idempotence":           true,
+		"enable.gapless.guarantee":     p.cfg.Gapless,
+		"message.timeout.ms":           int(p.cfg.DeliveryTimeout.Milliseconds()),
+		"linger.ms":                    0,
+		"compression.type":             "lz4",
+		"partitioner":                  "murmur2_random",
+		"queue.buffering.max.messages": maxQueuedRecords,
+		"queue.buffering.max.kbytes":   maxQueuedKilobytes,
+		"go.produce.channel.size":      1,
+		"go.events.channel.size":       64,
+		"go.delivery.report.fields":    "none",
+		"go.logs.channel.enable":       true,
+		"go.logs.channel":              log.lines,
+	}))
+	if err != nil {
+		log.close()
+		return nil, fmt.Errorf("make producer: %w", err)
+	}
+	c := &client{kafka: producer, log: log, done: make(chan struct{})}
+	go p.watch(c)
+	return c, nil
+}
+
+// watch reads a client's events until it is closed. Delivery reports have channels of their own.
+func (p *Producer) watch(c *client) {
+	defer close(c.done)
+	for event := range c.kafka.Events() {
+		if err, ok := event.(kafka.Error); ok && err.IsFatal() {
+			p.replace(c, err)
+		}
+	}
+}
+
+// replace puts a new client in the place of one that has failed for good. What the old one has not delivered fails.
+func (p *Producer) replace(failed *client, cause error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.client != failed || p.closed {
+		return
+	}
+	p.bus.tel.Log.Warn("a Kafka producer has failed and is replaced", "error", cause.Error())
+	fresh, err := p.start()
+	if err != nil {
+		// It was made with the same settings before. The failed one refuses what it is given, and this is tried again then.
+		p.bus.tel.Log.Error("a Kafka producer cannot be replaced", "error", err.Error())
+		return
+	}
+	p.client = fresh
+	p.ending.Go(failed.close)
+}
+
+func (c *client) close() {
+	_ = c.kafka.Purge(kafka.PurgeQueue | kafka.PurgeInFlight)
+	c.kafka.Flush(int(flushStep.Milliseconds()))
+	c.kafka.Close()
+	<-c.done
+	c.log.close()
+}
+
+// Produce writes one record, with the trace context of ctx in its headers, and waits for its acknowledgement. The error is
+// [ErrUnavailable] where that has not come in time or the queue is full.
+func (p *Producer) Produce(ctx context.Context, record Record) (Receipt, error) {
+	receipts, err := p.ProduceAll(ctx, []Record{record})
+	if err != nil {
+		return Receipt{}, err
+	}
+	return receipts[0], nil
+}
+
+// ProduceAll writes records in the order given, without waiting in between, and waits for all. Receipts stand in the same
+// order. After an error some may have been written. A record that has a traceparent header already keeps its trace. Errors:
+// [ErrUnavailable]; [ErrRejected] for a record that is too large.
+func (p *Producer) ProduceAll(ctx context.Context, records []Record) (receipts []Receipt, err error) {
+	ctx, cancel := context.WithTimeout(ctx, p.cfg.DeliveryTimeout)
+	defer cancel()
+	reports := make(chan kafka.Event, len(records)) // room for all: the client must never wait for us
+	ends := make([]func(error), 0, len(records))
+	defer func() {
+		for _, end := range ends {
+			end(err)
+		}
+	}()
+	for i, record := range records {
+		headers, end := p.bus.traceSend(ctx, record)
+		observed := p.topic(record.Topic).Begin()
+		ends = append(ends, func(err error) { end(err); observed(telemetry.Outcome(err)) })
+		if err := p.enqueue(record, headers, i, reports); err != nil {
+			return nil, err
+		}
+	}
+	receipts = make([]Receipt, len(records))
+	for range records {
+		select {
+		case event := <-reports:
+			message, ok := event.(*kafka.Message)
+			if !ok {
+				return nil, fmt.Errorf("%w: unexpected report %v", ErrUnavailable, event)
+			}
+			if err := message.TopicPartition.Error; err != nil {
+				return nil, produceError(err)
+			}
+			index, _ := message.Opaque.(int)
+			receipts[index] = Receipt{Partition: message.TopicPartition.Partition, Offset: int64(message.TopicPartition.Offset)}
+		case <-ctx.Done():
+			return nil, fmt.Errorf("%w: no acknowledgement: %w", ErrUnavailable, ctx.Err())
+		}
+	}
+	return receipts, nil
+}
+
+func (p *Producer) enqueue(record Record, headers map[string]string, index int, reports chan kafka.Event) error {
+	topic := record.Topic
+	message := &kafka.Message{
+		TopicPartition: kafka.TopicPartition{Topic: &topic, Partition: record.Partition},
+		Key:            []byte(record.Key),
+		Value:          record.Value,
+		Headers:        make([]kafka.Header, 0, len(headers)),
+		Opaque:         index,
+	}
+	for name, value := range headers {
+		message.Headers = append(message.Headers, kafka.Header{Key: name, Value: []byte(value)})
+	}
+	p.mu.RLock()
+	if p.closed {
+		p.mu.RUnlock()
+		return fmt.Errorf("%w: the producer is closed", ErrUnavailable)
+	}
+	current := p.client
+	err := current.kafka.Produce(message, reports)
+	p.mu.RUnlock()
+	if err == nil {
+		return nil
+	}
+	if isFatal(err) {
+		p.replace(current, err)
+	}
+	return produceError(err)
+}
+
+// isFatal also knows the errors of a client that failed for good before.
+func isFatal(err error) bool {
+	var refused kafka.Error
+	return errors.As(err, &refused) && (refused.IsFatal() || refused.Code() == kafka.ErrFatal)
+}
+
+func produceError(err error) error {
+	var refused kafka.Error
+	if errors.As(err, &refused) && (refused.Code() == kafka.ErrMsgSizeTooLarge || refused.Code() == kafka.ErrInvalidMsgSize) {
+		return fmt.Errorf("%w: the record is too large: %w", ErrRejected, err)
+	}
+	return fmt.Errorf("%w: %w", ErrUnavailable, err)
+}
+
+func (p *Producer) topic(name string) *telemetry.Operation {
+	p.topicMu.Lock()
+	defer p.topicMu.Unlock()
+	operation, ok := p.topics[name]
+	if !ok {
+		operation = p.bus.tel.Produced(name)
+		p.topics[name] = operation
+	}
+	return operation
+}
+
+// Close waits for what is under way, at most until ctx is done. What has not been delivered by then fails.
+func (p *Producer) Close(ctx context.Context) error {
+	p.mu.Lock()
+	if p.closed {
+		p.mu.Unlock()
+		return nil
+	}
+	p.closed = true
+	last := p.client
+	p.mu.Unlock()
+	left := last.kafka.Len()
+	for left > 0 && ctx.Err() == nil {
+		left = last.kafka.Flush(int(flushStep.Milliseconds()))
+	}
+	last.close()
+	p.ending.Wait()
+	if left > 0 {
+		return fmt.Errorf("close producer: %d records were not delivered: %w", left, ctx.Err())
+	}
+	return nil
+}

@@ -1,0 +1,220 @@
+package bus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
+
+	"github.com/ism-chat/ism/libs/events"
+)
+
+// topic says how a topic is made.
+type topic struct {
+	partitions int
+	retention  time.Duration
+}
+
+// topics is the one table of the suite's topics. Their partition counts must not change once they hold records: keys and
+// users would move.
+func topics() map[string]topic {
+	const day = 24 * time.Hour
+	return map[string]topic{
+		events.TopicRooms:         {partitions: 12, retention: 7 * day},
+		events.TopicUsers:         {partitions: 6, retention: 7 * day},
+		events.TopicNotifications: {partitions: 6, retention: 7 * day},
+		events.TopicMedia:         {partitions: 6, retention: 7 * day},
+		events.TopicDeliveries:    {partitions: 12, retention: time.Hour},
+		events.TopicDeadLetters:   {partitions: 1, retention: 30 * day},
+	}
+}
+
+const (
+	metadataTimeout = 3 * time.Second
+	adminTimeout    = 10 * time.Second
+	retryDelay      = 500 * time.Millisecond
+
+	retentionConfig = "retention.ms"
+)
+
+// Ready asks the brokers for their metadata.
+func (b *Bus) Ready(ctx context.Context) error {
+	_, err := b.metadata(ctx, nil)
+	return err
+}
+
+// Partitions is the number of partitions that the topic has at the brokers.
+func (b *Bus) Partitions(ctx context.Context, name string) (int32, error) {
+	metadata, err := b.metadata(ctx, &name)
+	if err != nil {
+		return 0, err
+	}
+	found := metadata.Topics[name]
+	if found.Error.Code() != kafka.ErrNoError || len(found.Partitions) == 0 {
+		return 0, fmt.Errorf("count the partitions of %s: %w", name, found.Error)
+	}
+	return int32(len(found.Partitions)), nil //nolint:gosec // Kafka counts them in an int32
+}
+
+// EnsureTopics creates the topics that are missing, with the table's partition counts and retention, and logs those that
+// differ. A topic that the table does not have is an error. It retries until ctx is done.
+func (b *Bus) EnsureTopics(ctx context.Context, names ...string) error {
+	wanted := make(map[string]topic, len(names))
+	for _, name := range names {
+		spec, ok := topics()[name]
+		if !ok {
+			return fmt.Errorf("ensure topics: %s is not in the table of topics", name)
+		}
+		wanted[name] = spec
+	}
+	warned := false
+	for {
+		err := b.ensure(ctx, wanted)
+		if err == nil {
+			return nil
+		}
+		if ctx.Err() != nil {
+			return fmt.Errorf("ensure topics: %w", ctx.Err())
+		}
+		if !warned {
+			warned = true
+			b.tel.Log.WarnContext(ctx, "topics cannot be ensured yet; trying again", "error", err.Error())
+		}
+		select {
+		case <-time.After(retryDelay):
+		case <-ctx.Done():
+		}
+	}
+}
+
+func (b *Bus) ensure(ctx context.Context, wanted map[string]topic) error {
+	metadata, err := b.metadata(ctx, nil)
+	if err != nil {
+		return err
+	}
+	var missing []kafka.TopicSpecification
+	var present []string
+	for name, spec := range wanted {
+		found, ok := metadata.Topics[name]
+		if !ok || found.Error.Code() == kafka.ErrUnknownTopicOrPart {
+			missing = append(missing, b.specification(name, spec))
+			continue
+		}
+		present = append(present, name)
+		if len(found.Partitions) != spec.partitions {
+			b.tel.Log.WarnContext(ctx, "a topic has another number of partitions than the suite makes it with",
+				"topic", name, "partitions", len(found.Partitions), "expected", spec.partitions)
+		}
+	}
+	if len(missing) > 0 {
+		if err := b.create(ctx, missing); err != nil {
+			return err
+		}
+	}
+	b.reportRetention(ctx, wanted, present)
+	return nil
+}
+
+func (b *Bus) specification(name string, spec topic) kafka.TopicSpecification {
+	inSync := max(1, b.cfg.Replication-1)
+	return kafka.TopicSpecification{
+		Topic: name, NumPartitions: spec.partitions, ReplicationFactor: max(1, b.cfg.Replication),
+		Config: map[string]string{
+			retentionConfig:       strconv.FormatInt(spec.retention.Milliseconds(), 10),
+			"min.insync.replicas": strconv.Itoa(inSync),
+		},
+	}
+}
+
+func (b *Bus) create(ctx context.Context, missing []kafka.TopicSpecification) error {
+	admin, err := b.adminClient()
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, adminTimeout)
+	defer cancel()
+	results, err := admin.CreateTopics(ctx, missing, kafka.SetAdminOperationTimeout(adminTimeout/2))
+	if err != nil {
+		return fmt.Errorf("create topics: %w", err)
+	}
+	var errs []error
+	for _, result := range results {
+		switch result.Error.Code() {
+		case kafka.ErrNoError:
+			b.tel.Log.InfoContext(ctx, "topic created", "topic", result.Topic)
+		case kafka.ErrTopicAlreadyExists: // another process was faster
+		default:
+			errs = append(errs, fmt.Errorf("create topic %s: %w", result.Topic, result.Error))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// reportRetention logs topics whose retention is not the table's. Brokers that do not tell are asked no more.
+func (b *Bus) reportRetention(ctx context.Context, wanted map[string]topic, present []string) {
+	if len(present) == 0 {
+		return
+	}
+	admin, err := b.adminClient()
+	if err != nil {
+		return
+	}
+	resources := make([]kafka.ConfigResource, 0, len(present))
+	for _, name := range present {
+		resources = append(resources, kafka.ConfigResource{Type: kafka.ResourceTopic, Name: name})
+	}
+	ctx, cancel := context.WithTimeout(ctx, adminTimeout)
+	defer cancel()
+	results, err := admin.DescribeConfigs(ctx, resources)
+	if err != nil {
+		b.tel.Log.InfoContext(ctx, "the retention of topics cannot be read", "error", err.Error())
+		return
+	}
+	for _, result := range results {
+		entry, told := result.Config[retentionConfig]
+		expected := strconv.FormatInt(wanted[result.Name].retention.Milliseconds(), 10)
+		if told && entry.Value != expected {
+			b.tel.Log.WarnContext(ctx, "a topic has another retention than the suite makes it with",
+				"topic", result.Name, "retention_ms", entry.Value, "expected_ms", expected)
+		}
+	}
+}
+
+// metadata asks the brokers for a topic or, with nil, for all. It is bounded by the deadline of ctx, as far as a call into
+// the C library can be.
+func (b *Bus) metadata(ctx context.Context, name *string) (*kafka.Metadata, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrUnavailable, err)
+	}
+	admin, err := b.adminClient()
+	if err != nil {
+		return nil, err
+	}
+	timeout := metadataTimeout
+	if deadline, ok := ctx.Deadline(); ok {
+		timeout = min(timeout, max(time.Until(deadline), time.Millisecond))
+	}
+	metadata, err := admin.GetMetadata(name, name == nil, int(timeout.Milliseconds()))
+	if err != nil {
+		return nil, fmt.Errorf("%w: read metadata: %w", ErrUnavailable, err)
+	}
+	return metadata, nil
+}
+
+func (b *Bus) adminClient() (*kafka.AdminClient, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.admin != nil {
+		return b.admin, nil
+	}
+	// What goes wrong is told by the calls' errors; the client's own lines would go to standard error.
+	admin, err := kafka.NewAdminClient(b.clientConfig(kafka.ConfigMap{"log_level": 0}))
+	if err != nil {
+		return nil, fmt.Errorf("make admin client: %w", err)
+	}
+	b.admin = admin
+	return admin, nil
+}

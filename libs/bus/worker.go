@@ -1,0 +1,236 @@
+package bus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"runtime/debug"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
+
+	"github.com/ism-chat/ism/libs/telemetry"
+)
+
+const (
+	queueBatches = 4 // batches that wait for a worker before its partition is paused
+	minQueue     = 64
+	firstBackoff = 100 * time.Millisecond
+	maxBackoff   = 5 * time.Second
+)
+
+// worker handles the records of one assigned partition, one batch after the other.
+type worker struct {
+	consumer *Consumer
+	at       place
+	ctx      context.Context // of its handler
+	cancel   context.CancelFunc
+	stopping chan struct{}
+	done     chan struct{}
+	next     atomic.Int64 // offset behind the last record that was handled, -1 before the first
+
+	mu     sync.Mutex
+	queue  []Record
+	full   bool          // the partition is paused, or about to be
+	filled chan struct{} // holds a token while there may be records in the queue
+	limit  int
+}
+
+func (c *Consumer) startWorker(at place) *worker {
+	ctx, cancel := context.WithCancel(c.work)
+	w := &worker{
+		consumer: c, at: at, ctx: ctx, cancel: cancel,
+		stopping: make(chan struct{}), done: make(chan struct{}), filled: make(chan struct{}, 1),
+		limit: max(queueBatches*c.cfg.MaxBatch, minQueue),
+	}
+	w.next.Store(-1)
+	go w.run()
+	return w
+}
+
+// offer queues a record. It reports false when the queue has become full with it: then no more should come. What was already
+// on its way when the partition was paused is queued as well; the client bounds it.
+func (w *worker) offer(record Record) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.queue = append(w.queue, record)
+	select {
+	case w.filled <- struct{}{}:
+	default:
+	}
+	if len(w.queue) >= w.limit && !w.full {
+		w.full = true
+		return false
+	}
+	return true
+}
+
+// drained reports, once, that a queue that was full is half empty.
+func (w *worker) drained() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !w.full || len(w.queue) > w.limit/2 {
+		return false
+	}
+	w.full = false
+	return true
+}
+
+// take gives the next batch, or nil if there is none yet.
+func (w *worker) take() []Record {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	n := min(len(w.queue), w.consumer.cfg.MaxBatch)
+	if n == 0 {
+		return nil
+	}
+	batch := append([]Record(nil), w.queue[:n]...)
+	w.queue = w.queue[n:]
+	if len(w.queue) == 0 {
+		w.queue = nil // its memory with it
+	}
+	return batch
+}
+
+// stop asks the worker to end after the batch that it is at.
+func (w *worker) stop() { close(w.stopping) }
+
+func (w *worker) stopped() bool {
+	select {
+	case <-w.stopping:
+		return true
+	default:
+		return w.ctx.Err() != nil
+	}
+}
+
+func (w *worker) run() {
+	defer close(w.done)
+	defer w.cancel()
+	if w.consumer.cfg.Assigned != nil {
+		if !w.retry("prepare the partition", func() error { return w.consumer.cfg.Assigned(w.ctx, w.at.topic, w.at.partition) }) {
+			return
+		}
+	}
+	for {
+		batch := w.take()
+		if batch == nil {
+			select {
+			case <-w.filled:
+				continue
+			case <-w.stopping:
+				return
+			case <-w.ctx.Done():
+				return
+			}
+		}
+		if !w.handle(batch) || w.stopped() {
+			return
+		}
+	}
+}
+
+// handle handles a batch, whatever it takes, and stores its offsets. It reports false if the worker has to stop before that.
+func (w *worker) handle(batch []Record) bool {
+	if w.try(batch) == nil {
+		w.handled(batch[len(batch)-1])
+		return true
+	}
+	for _, record := range batch {
+		if !w.handleOne(record) {
+			return false
+		}
+		w.handled(record)
+	}
+	return true
+}
+
+// try calls the handler, once.
+func (w *worker) try(records []Record) (err error) {
+	observed := w.consumer.metrics.handled[w.at.topic].Begin()
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+		}
+		observed(telemetry.Outcome(err))
+	}()
+	return w.consumer.cfg.Handler(w.ctx, records)
+}
+
+// handled stores the offset behind a record, to be committed.
+func (w *worker) handled(record Record) {
+	w.next.Store(record.Offset + 1)
+	behind := w.at.kafka()
+	behind.Offset = kafka.Offset(record.Offset + 1)
+	if _, err := w.consumer.kafka.StoreOffsets([]kafka.TopicPartition{behind}); err != nil {
+		// The partition has been revoked meanwhile: its next owner handles the record again.
+		w.consumer.bus.tel.Log.Info("an offset cannot be stored", "topic", w.at.topic, "partition", w.at.partition, "error", err.Error())
+	}
+}
+
+// handleOne handles one record: by the handler or, if the fault is the record's own, by the dead letters. It reports false if
+// the worker has to stop before either.
+func (w *worker) handleOne(record Record) bool {
+	log := w.consumer.bus.tel.Log.With("group", w.consumer.cfg.Group, "topic", record.Topic, "partition", record.Partition, "offset", record.Offset)
+	for attempt := 1; ; attempt++ {
+		err := w.try([]Record{record})
+		if err == nil {
+			return true
+		}
+		if w.stopped() {
+			return false
+		}
+		w.consumer.metrics.retries.Inc()
+		switch {
+		case errors.Is(err, ErrRejected):
+			return w.bury(record, err, attempt)
+		case attempt >= w.consumer.cfg.Attempts && w.consumer.cfg.Probe(w.ctx) == nil:
+			return w.bury(record, err, attempt)
+		case attempt == w.consumer.cfg.Attempts:
+			log.ErrorContext(w.ctx, "a record cannot be handled because what that needs is down; its partition waits", "error", err.Error())
+		case attempt == 1:
+			log.WarnContext(w.ctx, "a record cannot be handled; trying again", "error", err.Error())
+		}
+		if !w.pause(attempt) {
+			return false
+		}
+	}
+}
+
+// retry calls do until it succeeds. It reports false if the worker has to stop before that.
+func (w *worker) retry(what string, do func() error) bool {
+	for attempt := 1; ; attempt++ {
+		err := do()
+		if err == nil {
+			return true
+		}
+		if attempt == 1 || attempt%defaultAttempts == 0 {
+			w.consumer.bus.tel.Log.ErrorContext(w.ctx, "cannot "+what+"; trying again", "group", w.consumer.cfg.Group,
+				"topic", w.at.topic, "partition", w.at.partition, "error", err.Error())
+		}
+		if !w.pause(attempt) {
+			return false
+		}
+	}
+}
+
+// pause waits longer with each attempt, jittered. It reports false if the worker has to stop.
+func (w *worker) pause(attempt int) bool {
+	backoff := min(firstBackoff<<min(attempt-1, 10), maxBackoff)
+	timer := time.NewTimer(backoff/2 + rand.N(backoff/2)) //nolint:gosec // spreading load takes no secrets
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-w.stopping:
+		return false
+	case <-w.ctx.Done():
+		return false
+	}
+}
+
+func partitionLabel(partition int32) string { return strconv.Itoa(int(partition)) }
