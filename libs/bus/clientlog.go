@@ -27,7 +27,11 @@ func (b *Bus) startClientLog(client string) *clientLog {
 		for {
 			select {
 			case line := <-l.lines:
-				b.tel.Log.LogAttrs(context.Background(), levelOf(line.Level), "kafka client: "+line.Message,
+				level := levelOf(line.Level)
+				if line.Tag == "CONFWARN" { // about settings that we have chosen
+					level = slog.LevelDebug
+				}
+				b.tel.Log.LogAttrs(context.Background(), level, "kafka client: "+line.Message,
 					slog.String("client", client), slog.String("tag", line.Tag))
 			case <-l.stop:
 				return

@@ -23,8 +23,8 @@ const (
 type ProducerConfig struct {
 	// DeliveryTimeout is how long a record may take to be acknowledged; 10 s if zero.
 	DeliveryTimeout time.Duration
-	// Gapless makes all records fail that stand behind one that has failed, so that whoever writes a sequence again, from
-	// its beginning, leaves no gap in it.
+	// Gapless is for sequences that are written again from their beginning when they fail: of the records of a call that
+	// fails, none is in the log without all that stand before it, and none comes later.
 	Gapless bool
 }
 
@@ -64,10 +64,9 @@ func (b *Bus) NewProducer(cfg ProducerConfig) (*Producer, error) {
 
 func (p *Producer) start() (*client, error) {
 	log := p.bus.startClientLog("producer")
-	producer, err := kafka.NewProducer(p.bus.clientConfig(kafka.ConfigMap{
+	settings := kafka.ConfigMap{
 		"acks":                         "all",
 		"enable.idempotence":           true,
-		"enable.gapless.guarantee":     p.cfg.Gapless,
 		"message.timeout.ms":           int(p.cfg.DeliveryTimeout.Milliseconds()),
 		"linger.ms":                    0,
 		"compression.type":             "lz4",
@@ -79,7 +78,14 @@ func (p *Producer) start() (*client, error) {
 		"go.delivery.report.fields":    "none",
 		"go.logs.channel.enable":       true,
 		"go.logs.channel":              log.lines,
-	}))
+	}
+	if p.cfg.Gapless {
+		// The client must not give up one record and go on with the next: it never does by time, as the guarantee does not
+		// cover that, and the call that gives up replaces the client.
+		settings["enable.gapless.guarantee"] = true
+		settings["message.timeout.ms"] = 0
+	}
+	producer, err := kafka.NewProducer(p.bus.clientConfig(settings))
 	if err != nil {
 		log.close()
 		return nil, fmt.Errorf("make producer: %w", err)
@@ -141,6 +147,9 @@ func (p *Producer) Produce(ctx context.Context, record Record) (Receipt, error) 
 func (p *Producer) ProduceAll(ctx context.Context, records []Record) (receipts []Receipt, err error) {
 	ctx, cancel := context.WithTimeout(ctx, p.cfg.DeliveryTimeout)
 	defer cancel()
+	p.mu.RLock()
+	used := p.client
+	p.mu.RUnlock()
 	reports := make(chan kafka.Event, len(records)) // room for all: the client must never wait for us
 	ends := make([]func(error), 0, len(records))
 	defer func() {
@@ -152,7 +161,7 @@ func (p *Producer) ProduceAll(ctx context.Context, records []Record) (receipts [
 		headers, end := p.bus.traceSend(ctx, record)
 		observed := p.topic(record.Topic).Begin()
 		ends = append(ends, func(err error) { end(err); observed(telemetry.Outcome(err)) })
-		if err := p.enqueue(record, headers, i, reports); err != nil {
+		if err := p.enqueue(used, record, headers, i, reports); err != nil {
 			return nil, err
 		}
 	}
@@ -170,13 +179,17 @@ func (p *Producer) ProduceAll(ctx context.Context, records []Record) (receipts [
 			index, _ := message.Opaque.(int)
 			receipts[index] = Receipt{Partition: message.TopicPartition.Partition, Offset: int64(message.TopicPartition.Offset)}
 		case <-ctx.Done():
-			return nil, fmt.Errorf("%w: no acknowledgement: %w", ErrUnavailable, ctx.Err())
+			err := fmt.Errorf("%w: no acknowledgement: %w", ErrUnavailable, ctx.Err())
+			if p.cfg.Gapless {
+				p.replace(used, err)
+			}
+			return nil, err
 		}
 	}
 	return receipts, nil
 }
 
-func (p *Producer) enqueue(record Record, headers map[string]string, index int, reports chan kafka.Event) error {
+func (p *Producer) enqueue(used *client, record Record, headers map[string]string, index int, reports chan kafka.Event) error {
 	topic := record.Topic
 	message := &kafka.Message{
 		TopicPartition: kafka.TopicPartition{Topic: &topic, Partition: record.Partition},
@@ -189,18 +202,17 @@ func (p *Producer) enqueue(record Record, headers map[string]string, index int, 
 		message.Headers = append(message.Headers, kafka.Header{Key: name, Value: []byte(value)})
 	}
 	p.mu.RLock()
-	if p.closed {
+	if p.closed || p.client != used {
 		p.mu.RUnlock()
 		return fmt.Errorf("%w: the producer is closed", ErrUnavailable)
 	}
-	current := p.client
-	err := current.kafka.Produce(message, reports)
+	err := used.kafka.Produce(message, reports)
 	p.mu.RUnlock()
 	if err == nil {
 		return nil
 	}
-	if isFatal(err) {
-		p.replace(current, err)
+	if isFatal(err) || p.cfg.Gapless {
+		p.replace(used, err)
 	}
 	return produceError(err)
 }

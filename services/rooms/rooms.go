@@ -116,7 +116,7 @@ func (s *Service) work(ctx context.Context) error {
 		}
 		return fmt.Errorf("ensure topics: %w", err)
 	}
-	producer, err := s.deps.Bus.NewProducer(bus.ProducerConfig{DeliveryTimeout: deliveryTimeout})
+	producer, err := s.deps.Bus.NewProducer(bus.ProducerConfig{DeliveryTimeout: deliveryTimeout, Gapless: true})
 	if err != nil {
 		return fmt.Errorf("make the relay's producer: %w", err)
 	}

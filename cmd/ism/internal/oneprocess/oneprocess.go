@@ -107,14 +107,14 @@ func (identity) Run(ctx context.Context) error {
 // compose makes the services and hands each what it needs.
 func compose(cfg Config, host *deployable.Host) ([]deployable.Service, error) {
 	roomsService, err := rooms.New(cfg.Rooms, rooms.Deps{
-		Store: roomssqlite.New(filepath.Join(cfg.DataDir, "rooms.db")),
+		Store: roomssqlite.New(roomssqlite.Config{Path: filepath.Join(cfg.DataDir, "rooms.db")}, host.Telemetry),
 		Bus:   host.Bus, Verifier: host.Verifier, Telemetry: host.Telemetry,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("make rooms: %w", err)
 	}
 	messagesService, err := messages.New(cfg.Messages, messages.Deps{
-		Store: messagessqlite.New(filepath.Join(cfg.DataDir, "messages.db")),
+		Store: messagessqlite.New(filepath.Join(cfg.DataDir, "messages.db"), host.Telemetry.Log),
 		Rooms: roomsDirectly{roomsService},
 		Bus:   host.Bus, Verifier: host.Verifier, Telemetry: host.Telemetry,
 	})
