@@ -38,5 +38,5 @@ func requestIsOneTrace(t *testing.T, d *deployment.Deployment) {
 		t.Fatalf("status %d", response.StatusCode)
 	}
 	listener.AwaitMessages(t, room, 1)
-	d.Spans.Await(t, trace, "POST /api/send-msg", "send ism.rooms", "process ism.rooms", "send ism.deliveries", "deliver")
+	d.Spans.Await(t, trace, "POST /api/send-msg", "send ism.rooms", "fan out message.posted", "send ism.deliveries", "deliver")
 }
