@@ -19,13 +19,13 @@ func gatewayProcess(t testing.TB, dir, address string, upstreams map[string]stri
 			t.Fatal("nginx is not installed: run make test")
 		}
 	}
-	variables := map[string]string{"GATEWAY_LISTEN": address}
+	source := filepath.Join(root(t), "deploy", "compose", "gateway")
+	variables := map[string]string{"GATEWAY_LISTEN": address, "GATEWAY_SERVICES": filepath.Join(source, "services")}
 	for name, upstream := range upstreams {
 		variables[strings.ToUpper(name)+"_UPSTREAM"] = upstream
 	}
-	source := filepath.Join(root(t), "deploy", "compose", "gateway")
 	conf := filepath.Join(dir, "gateway")
-	for _, sub := range []string{"conf.d", "services", "tmp"} {
+	for _, sub := range []string{"conf.d", "tmp"} {
 		if err := os.MkdirAll(filepath.Join(conf, sub), 0o755); err != nil { //nolint:gosec // nginx's worker reads it as another user
 			t.Fatal(err)
 		}
