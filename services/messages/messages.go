@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/gofiber/fiber/v2"
+	"golang.org/x/time/rate"
 
 	"github.com/ism-chat/ism/libs/authn"
 	"github.com/ism-chat/ism/libs/bus"
@@ -75,6 +76,7 @@ type Service struct {
 	members  *membership.Cache
 	timeline *timeline.Timeline
 	producer atomic.Pointer[bus.Producer] // nil until Run
+	leftOver rate.Sometimes               // logs what a store outage leaves to the consumer group
 }
 
 var _ deployable.Service = (*Service)(nil)
@@ -90,7 +92,9 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Service{cfg: cfg, deps: deps, members: members, timeline: lines}, nil
+	return &Service{
+		cfg: cfg, deps: deps, members: members, timeline: lines, leftOver: rate.Sometimes{Interval: time.Second},
+	}, nil
 }
 
 // Routes implements [deployable.Service].
@@ -104,7 +108,7 @@ func (s *Service) InternalRoutes(fiber.Router) {}
 
 // Checks implements [deployable.Service].
 func (s *Service) Checks() []httpapi.Check {
-	return []httpapi.Check{{Name: "messages store", Check: s.deps.Store.Ping}}
+	return []httpapi.Check{{Name: "messages-store", Check: s.deps.Store.Ping}}
 }
 
 // Run implements [deployable.Service]. The store outlives everything that writes to it.
@@ -140,7 +144,7 @@ func (s *Service) follow(ctx context.Context) error {
 	}
 	consumer, err := s.deps.Bus.NewConsumer(bus.ConsumerConfig{
 		Group: group, Topics: []string{events.TopicRooms},
-		Handler: s.timeline.Apply, MaxBatch: maxBatch, Probe: s.deps.Store.Ping,
+		Handler: s.timeline.Apply, MaxBatch: maxBatch, Probe: s.timeline.Probe,
 	})
 	if err != nil {
 		return fmt.Errorf("make consumer: %w", err)

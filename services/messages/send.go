@@ -146,8 +146,10 @@ func (s *Service) post(ctx context.Context, posted events.MessagePosted) error {
 	writing, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.cfg.WriteThroughTimeout)
 	defer cancel()
 	if err := s.timeline.WriteThrough(writing, message, receipt.Offset); err != nil {
-		s.deps.Telemetry.Log.WarnContext(ctx, "message left to the consumer group",
-			slog.String("message_id", message.ID.String()), slog.Any("error", err))
+		s.leftOver.Do(func() {
+			s.deps.Telemetry.Log.WarnContext(ctx, "messages are left to the consumer group",
+				slog.String("message_id", message.ID.String()), slog.Any("error", err))
+		})
 	}
 	return nil
 }

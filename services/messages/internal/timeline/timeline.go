@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/google/uuid"
 	lru "github.com/hashicorp/golang-lru/v2"
@@ -21,8 +22,15 @@ import (
 	"github.com/ism-chat/ism/services/messages/store"
 )
 
-// remembered is how many messages that sends have written are remembered until the consumer group comes to them.
-const remembered = 16_384
+const (
+	// remembered is how many messages that sends have written are remembered until the consumer group comes to them.
+	remembered = 16_384
+	// applyTimeout is the deadline of one write of the consumer group. A store that hangs is an outage like any other.
+	applyTimeout = 3 * time.Second
+	// outageMemory is how long a partition counts as kept up by the store after its last failure. It is longer than the
+	// time between two tries.
+	outageMemory = 30 * time.Second
+)
 
 // Timeline writes to a store what the log has.
 type Timeline struct {
@@ -32,6 +40,7 @@ type Timeline struct {
 	mu      sync.Mutex
 	sending map[uuid.UUID]chan struct{}        // by message id; closed when the send is settled
 	written *lru.Cache[uuid.UUID, store.Place] // by message id
+	failing map[int32]time.Time                // when the store last failed, by partition that it holds up
 
 	through, applied *prometheus.CounterVec
 }
@@ -51,7 +60,7 @@ func New(s store.Store, epoch int32, tel *telemetry.Telemetry) (*Timeline, error
 		Help: "Messages that the consumer group came to, by result: written by it, or known to be written by a send of this process.",
 	}, []string{"result"}))
 	return &Timeline{
-		store: s, epoch: epoch, sending: map[uuid.UUID]chan struct{}{}, written: written,
+		store: s, epoch: epoch, sending: map[uuid.UUID]chan struct{}{}, written: written, failing: map[int32]time.Time{},
 		through: through, applied: applied,
 	}, nil
 }
@@ -108,14 +117,48 @@ func (t *Timeline) Apply(ctx context.Context, records []bus.Record) error {
 		}
 		entries = append(entries, entry)
 	}
-	if len(entries) > 0 {
-		if err := t.store.Append(ctx, entries); err != nil {
-			return fmt.Errorf("apply %d messages to timelines: %w", len(entries), err)
-		}
+	if err := t.write(ctx, entries, records[0].Partition); err != nil {
+		return err
 	}
 	t.applied.WithLabelValues("written").Add(float64(len(entries)))
 	t.applied.WithLabelValues("known").Add(float64(known))
 	return nil
+}
+
+func (t *Timeline) write(ctx context.Context, entries []store.Entry, partition int32) error {
+	if len(entries) == 0 {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, applyTimeout)
+	defer cancel()
+	err := t.store.Append(ctx, entries)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if err != nil {
+		t.failing[partition] = time.Now()
+		return fmt.Errorf("apply %d messages to timelines: %w", len(entries), err)
+	}
+	delete(t.failing, partition)
+	return nil
+}
+
+// Probe reports whether the store takes writes. While it does not, no record is given up; nor is one that failed a moment
+// ago because of the store, though the store may be back by now: it has to be tried again first.
+func (t *Timeline) Probe(ctx context.Context) error {
+	t.mu.Lock()
+	for partition, since := range t.failing {
+		if time.Since(since) > outageMemory {
+			delete(t.failing, partition) // another instance has it by now
+		}
+	}
+	failing := len(t.failing)
+	t.mu.Unlock()
+	if failing > 0 {
+		return fmt.Errorf("%w: it holds up %d partitions", store.ErrUnavailable, failing)
+	}
+	ctx, cancel := context.WithTimeout(ctx, applyTimeout)
+	defer cancel()
+	return t.store.Ping(ctx)
 }
 
 // isWritten reports whether a send of this process has written the entry, after waiting for one that is under way.

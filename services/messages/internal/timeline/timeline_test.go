@@ -210,6 +210,37 @@ func TestWhatASendCouldNotWriteIsWrittenByTheConsumer(t *testing.T) {
 	}
 }
 
+// A record that failed because of the store is not given up because the store is back the moment after: it is tried again.
+func TestTheProbeRemembersAnOutageUntilItsRecordIsWritten(t *testing.T) {
+	lines, s, _ := newTimeline(t, 0)
+	one := record(t, posted(1), 7)
+	if err := lines.Probe(t.Context()); err != nil {
+		t.Fatalf("in good health the probe gives %v", err)
+	}
+	s.fail(store.ErrUnavailable)
+	if err := lines.Apply(t.Context(), []bus.Record{one}); err == nil {
+		t.Fatal("there is no error")
+	}
+	s.fail(nil)
+	if err := lines.Probe(t.Context()); !errors.Is(err, store.ErrUnavailable) {
+		t.Errorf("before the record is written the probe gives %v", err)
+	}
+	elsewhere := record(t, posted(2), 8)
+	elsewhere.Partition++
+	if err := lines.Apply(t.Context(), []bus.Record{elsewhere}); err != nil {
+		t.Fatal(err)
+	}
+	if err := lines.Probe(t.Context()); !errors.Is(err, store.ErrUnavailable) {
+		t.Errorf("after another partition's record is written the probe gives %v", err)
+	}
+	if err := lines.Apply(t.Context(), []bus.Record{one}); err != nil {
+		t.Fatal(err)
+	}
+	if err := lines.Probe(t.Context()); err != nil {
+		t.Errorf("after the record is written the probe gives %v", err)
+	}
+}
+
 // The consumer group may see a message before its send has written it: it waits for the send.
 func TestTheConsumerWaitsForASendUnderWay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -1,0 +1,221 @@
+package messages_test
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/ism-chat/ism/libs/bus"
+	"github.com/ism-chat/ism/libs/events"
+	"github.com/ism-chat/ism/libs/events/eventstest"
+)
+
+const group = "ism.messages.timeline"
+
+var errBehind = errors.New("it is behind")
+
+func TestSendAndReadBack(t *testing.T) {
+	w := newWorld(t, newBroker(t).ListenAddrs(), newSQLite(t))
+	room, user := w.newRoom()
+	before := time.Now().Truncate(time.Microsecond)
+	sent := w.send(user, room, "Soup? 🤗 <b>")
+	if sent.status != http.StatusOK || !strings.HasPrefix(sent.header.Get("Content-Type"), "application/json") {
+		t.Fatalf("send: %s", sent)
+	}
+	m := message(t, sent.body)
+	if m.RoomID != room || m.SenderID != user || m.Type != events.Text || m.ID.Version() != 7 {
+		t.Errorf("the message is %s", sent.body)
+	}
+	var body events.TextBody
+	if err := json.Unmarshal(m.Body, &body); err != nil || body.Text != "Soup? 🤗 <b>" {
+		t.Errorf("its text is %q (%v)", body.Text, err)
+	}
+	if m.CreatedAt.Before(before) || m.CreatedAt.After(time.Now()) || m.CreatedAt.Nanosecond()%1000 != 0 || m.CreatedAt.Location() != time.UTC {
+		t.Errorf("it was created at %s", m.CreatedAt)
+	}
+	_, got := w.page(user, room, "")
+	if want := "[" + string(sent.body) + "]"; string(got.body) != want {
+		t.Errorf("the timeline is\n%s, want\n%s", got.body, want)
+	}
+	if got.header.Get("X-Next-Cursor") != "" || got.header.Get("Link") != "" {
+		t.Errorf("the last page names a next one: %v", got.header)
+	}
+}
+
+func TestTheLogHasTheEvent(t *testing.T) {
+	w := newWorld(t, newBroker(t).ListenAddrs(), newSQLite(t))
+	room, user := w.newRoom()
+	m := w.mustSend(user, room, strings.Repeat("long ", 20))
+	for _, record := range records(t, w.brokers) {
+		if record.Key != room.String() {
+			continue
+		}
+		eventstest.Conforms(t, record.Headers, record.Value)
+		event, err := events.Decode(record.Headers, record.Value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		posted, ok := event.Data.(events.MessagePosted)
+		if !ok || event.Source != "/ism/messages" || !event.Time.Equal(m.CreatedAt) {
+			t.Fatalf("the event is %+v", event)
+		}
+		if posted.Message.ID != m.ID || string(posted.Message.Body) != string(m.Body) || !posted.Message.CreatedAt.Equal(m.CreatedAt) {
+			t.Errorf("its message is %+v, want %+v", posted.Message, m)
+		}
+		if want := (events.Preview{Type: "Text", SenderUsername: "alice", Text: strings.Repeat("long ", 8) + "..."}); posted.Preview != want {
+			t.Errorf("its preview is %+v, want %+v", posted.Preview, want)
+		}
+		if len(posted.Users) != 2 || !slices.Contains(posted.Users, user) || posted.Version != 1 {
+			t.Errorf("its audience is %+v, want the two who have joined", posted.Audience)
+		}
+		return
+	}
+	t.Error("the log has no record of the room")
+}
+
+func TestWalkByCursor(t *testing.T) {
+	w := newWorld(t, newBroker(t).ListenAddrs(), newSQLite(t))
+	room, user := w.newRoom()
+	var sent []events.Message
+	for i := range 60 {
+		sent = append(sent, w.mustSend(user, room, fmt.Sprintf("message %d", i)))
+	}
+	slices.Reverse(sent)
+	for _, limit := range []int{0, 1, 7, 20, 59, 60, 61, 100} {
+		var walked []events.Message
+		query, size := "", limit
+		if size == 0 {
+			size = 25
+		} else {
+			query = fmt.Sprintf("?limit=%d", limit)
+		}
+		for {
+			page, got := w.page(user, room, query)
+			walked = append(walked, page...)
+			link := got.header.Get("Link")
+			if more := len(walked) < len(sent); more != (link != "") || more && len(page) != size {
+				t.Fatalf("after %d messages a page of %d has %d and the link %q", len(walked), size, len(page), link)
+			}
+			if link == "" {
+				break
+			}
+			target, rel, _ := strings.Cut(strings.TrimPrefix(link, "<"), ">; ")
+			next, err := url.Parse(target)
+			if err != nil || rel != `rel="next"` || next.Query().Get("cursor") != got.header.Get("X-Next-Cursor") {
+				t.Fatalf("the link is %q", link)
+			}
+			query = "?" + next.RawQuery
+		}
+		sameMessages(t, walked, sent)
+	}
+}
+
+func TestWalkByTimestamp(t *testing.T) {
+	w := newWorld(t, newBroker(t).ListenAddrs(), newSQLite(t))
+	room, user := w.newRoom()
+	var sent []events.Message
+	for i := range 60 {
+		sent = append(sent, w.mustSend(user, room, fmt.Sprintf("message %d", i)))
+	}
+	slices.Reverse(sent)
+	at := time.Now().Add(time.Hour)
+	var walked []events.Message
+	for {
+		page, got := w.page(user, room, "?timestamp="+url.QueryEscape(at.Format(time.RFC3339Nano)))
+		if got.status != http.StatusOK {
+			t.Fatalf("page: %s", got)
+		}
+		if walked = append(walked, page...); len(page) < 25 {
+			break
+		}
+		at = page[len(page)-1].CreatedAt
+	}
+	sameMessages(t, walked, sent)
+	// Between two messages, and in the middle of a microsecond.
+	finer := sent[10].CreatedAt.Add(500 * time.Nanosecond).Format(time.RFC3339Nano)
+	page, _ := w.page(user, room, "?limit=5&timestamp="+url.QueryEscape(finer))
+	sameMessages(t, page, sent[10:15])
+}
+
+func sameMessages(t *testing.T, got, want []events.Message) {
+	t.Helper()
+	if len(got) != len(want) {
+		t.Fatalf("there are %d messages, want %d", len(got), len(want))
+	}
+	for i := range got {
+		if got[i].ID != want[i].ID || string(got[i].Body) != string(want[i].Body) || !got[i].CreatedAt.Equal(want[i].CreatedAt) {
+			t.Fatalf("message %d is %+v, want %+v", i, got[i], want[i])
+		}
+	}
+}
+
+// Many at once: nothing is lost or there twice, no two have the same time, and the timeline has the order of the log.
+func TestManySendAtOnce(t *testing.T) {
+	const senders, each = 20, 25
+	w := newWorld(t, newBroker(t).ListenAddrs(), newSQLite(t))
+	room, user := w.newRoom()
+	var (
+		all  sync.WaitGroup
+		mu   sync.Mutex
+		sent = map[uuid.UUID]time.Time{}
+	)
+	for s := range senders {
+		all.Go(func() {
+			for i := range each {
+				got := w.send(user, room, fmt.Sprintf("%d of %d", i, s))
+				if got.status != http.StatusOK {
+					t.Errorf("send: %s", got)
+					return
+				}
+				m := message(t, got.body)
+				mu.Lock()
+				sent[m.ID] = m.CreatedAt
+				mu.Unlock()
+			}
+		})
+	}
+	all.Wait()
+	timeline := w.timeline(user, room)
+	if len(timeline) != senders*each || len(sent) != senders*each {
+		t.Fatalf("%d messages were acknowledged and %d are in the timeline, want %d", len(sent), len(timeline), senders*each)
+	}
+	times := map[time.Time]bool{}
+	for _, m := range timeline {
+		if at, ok := sent[m.ID]; !ok || !at.Equal(m.CreatedAt) || times[at] {
+			t.Fatalf("message %s of %s was acknowledged with %s", m.ID, m.CreatedAt, at)
+		}
+		times[m.CreatedAt] = true
+	}
+	slices.Reverse(timeline)
+	sameMessages(t, inLog(t, w, room), timeline)
+}
+
+// inLog gives a room's messages as the log has them, the oldest first.
+func inLog(t *testing.T, w *world, room uuid.UUID) []events.Message {
+	t.Helper()
+	var found []events.Message
+	all := records(t, w.brokers)
+	slices.SortFunc(all, func(a, b bus.Record) int { return int(a.Offset - b.Offset) })
+	for _, r := range all {
+		if r.Key != room.String() {
+			continue
+		}
+		event, err := events.Decode(r.Headers, r.Value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if posted, ok := event.Data.(events.MessagePosted); ok {
+			found = append(found, posted.Message)
+		}
+	}
+	return found
+}

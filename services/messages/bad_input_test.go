@@ -1,0 +1,232 @@
+package messages_test
+
+import (
+	"bytes"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/google/uuid"
+)
+
+func TestBadSendsAreRefusedAndLeaveNoTrace(t *testing.T) {
+	w := newWorld(t, newBroker(t).ListenAddrs(), newSQLite(t))
+	room, user := w.newRoom()
+	foreign, _ := w.newRoom()
+	text := func(text string) string {
+		return fmt.Sprintf(`{"chatRoomId":%q,"msgType":"Text","msgBody":{"text":"%s"}}`, room, text)
+	}
+	in := func(room string) string {
+		return fmt.Sprintf(`{"chatRoomId":%q,"msgType":"Text","msgBody":{"text":"hello"}}`, room)
+	}
+	kind := func(kind, body string) string {
+		return fmt.Sprintf(`{"chatRoomId":%q,"msgType":%q,"msgBody":%s}`, room, kind, body)
+	}
+	client := kafkaClient(t, w.brokers)
+	w.caughtUp(client)
+	w.store.written()
+	before := length(t, client)
+	for _, test := range []struct {
+		name, body string
+		status     int
+		code       string
+		detail     string // is in the answer
+	}{
+		{"4,001 characters", text(strings.Repeat("a", 4001)), 422, "invalid-request", "4000"},
+		{"4,001 characters of four bytes", text(strings.Repeat("🤗", 4001)), 422, "invalid-request", "4000"},
+		{"empty text", text(""), 422, "invalid-request", "text"},
+		{"blank text", text(` \t\n\r`), 422, "invalid-request", "text"},
+		{"blank text of other scripts", text("\u3000\u00a0\u2003\u2029"), 422, "invalid-request", "text"},
+		{"NUL", text(`a\u0000b`), 422, "invalid-request", "NUL"},
+		{"NUL in an unknown field", strings.Replace(in(room.String()), "{", `{"x":"\u0000",`, 1), 422, "invalid-request", "NUL"},
+		{"raw NUL", text("a\x00b"), 400, "malformed-json", ""},
+		{"invalid UTF-8", text("a\xff\xfeb"), 400, "malformed-json", "UTF-8"},
+		{"a half surrogate in UTF-8", text("\xed\xa0\x80"), 400, "malformed-json", "UTF-8"},
+		{"no JSON", "hello", 400, "malformed-json", ""},
+		{"empty body", "", 400, "malformed-json", ""},
+		{"half a body", in(room.String())[:40], 400, "malformed-json", ""},
+		{"two bodies", in(room.String()) + in(room.String()), 400, "malformed-json", ""},
+		{"an array", "[]", 400, "malformed-json", ""},
+		{"a string", `"hello"`, 400, "malformed-json", ""},
+		{"null", "null", 422, "invalid-request", "chatRoomId"},
+		{"an empty object", "{}", 422, "invalid-request", "chatRoomId"},
+		{"the same key twice", strings.Replace(in(room.String()), "{", `{"msgType":"Text",`, 1), 400, "malformed-json", "twice"},
+		{"the same key twice inside", kind("Text", `{"text":"a","text":"b"}`), 400, "malformed-json", "twice"},
+		{"the same key twice in another case", kind("Text", `{"text":"a","TEXT":"b"}`), 400, "malformed-json", "twice"},
+		{"nested deep", strings.Repeat(`{"a":`, 10_000), 400, "malformed-json", ""},
+		{"a number for the text", kind("Text", `{"text":7}`), 400, "malformed-json", "text"},
+		{"an array for the body", kind("Text", `[]`), 400, "malformed-json", "msgBody"},
+		{"a string for the body", kind("Text", `"hello"`), 400, "malformed-json", "msgBody"},
+		{"null for the body", kind("Text", `null`), 422, "invalid-request", "msgBody"},
+		{"null for the text", kind("Text", `{"text":null}`), 422, "invalid-request", "text"},
+		{"no text", kind("Text", `{}`), 422, "invalid-request", "text"},
+		{"a number for the room", `{"chatRoomId":1,"msgType":"Text","msgBody":{"text":"a"}}`, 400, "malformed-json", "chatRoomId"},
+		{"a number for the type", fmt.Sprintf(`{"chatRoomId":%q,"msgType":1,"msgBody":{"text":"a"}}`, room), 400, "malformed-json", "msgType"},
+		{"no room", `{"msgType":"Text","msgBody":{"text":"a"}}`, 422, "invalid-request", "chatRoomId"},
+		{"no type", fmt.Sprintf(`{"chatRoomId":%q,"msgBody":{"text":"a"}}`, room), 422, "invalid-request", "msgType"},
+		{"no body", fmt.Sprintf(`{"chatRoomId":%q,"msgType":"Text"}`, room), 422, "invalid-request", "msgBody"},
+		{"media", kind("Media", `{"mediaUrl":"https://x/y.png","mediaType":"image"}`), 422, "unsupported-message-type", "Text"},
+		{"a reply", kind("Reply", `{"replyMsgId":"x","replyText":"y"}`), 422, "unsupported-message-type", "Text"},
+		{"what only the server writes", kind("RoomChange", `{"type":"UserJoined"}`), 422, "unsupported-message-type", "Text"},
+		{"an unknown type", kind("Carrier pigeon", `{"text":"a"}`), 422, "invalid-request", "Text"},
+		{"the type in another case", kind("text", `{"text":"a"}`), 422, "invalid-request", "msgType"},
+		{"no UUID for the room", in("the kitchen"), 422, "invalid-request", "chatRoomId"},
+		{"a UUID without hyphens", in(strings.ReplaceAll(room.String(), "-", "")), 422, "invalid-request", "chatRoomId"},
+		{"a UUID in braces", in("{" + room.String() + "}"), 422, "invalid-request", "chatRoomId"},
+		{"an unknown room", in(uuid.NewString()), 404, "room-not-found", ""},
+		{"a foreign room", in(foreign.String()), 404, "room-not-found", ""},
+		{"the nil room", in(uuid.Nil.String()), 404, "room-not-found", ""},
+		{"over the limit", text(strings.Repeat("a", 70_000)), 413, "body-too-large", ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			got := w.do(user, http.MethodPost, "/api/send-msg", strings.NewReader(test.body))
+			if got.status != test.status || got.code() != test.code || !strings.Contains(string(got.body), test.detail) {
+				t.Errorf("the answer is %s, want %d %s with %q", got, test.status, test.code, test.detail)
+			}
+			if kind := got.header.Get("Content-Type"); kind != "application/problem+json" {
+				t.Errorf("its content type is %q", kind)
+			}
+		})
+	}
+	t.Run("without a body type", func(t *testing.T) {
+		for _, kind := range []string{"text/plain", "application/xml", "multipart/form-data", "application/jsonp", ""} {
+			got := w.do(user, http.MethodPost, "/api/send-msg", strings.NewReader(in(room.String())), "Content-Type", kind)
+			if got.status != http.StatusUnsupportedMediaType || got.code() != "unsupported-media-type" {
+				t.Errorf("%q: %s", kind, got)
+			}
+		}
+	})
+	t.Run("without a token", func(t *testing.T) {
+		got := w.do(uuid.Nil, http.MethodPost, "/api/send-msg", strings.NewReader(in(room.String())))
+		if got.status != http.StatusUnauthorized || got.code() != "unauthorized" || got.header.Get("WWW-Authenticate") != "Bearer" {
+			t.Errorf("%s", got)
+		}
+	})
+	t.Run("by another method", func(t *testing.T) {
+		for _, method := range []string{http.MethodGet, http.MethodPut, http.MethodDelete, http.MethodPatch} {
+			got := w.do(user, method, "/api/send-msg", strings.NewReader(in(room.String())))
+			if got.status != http.StatusMethodNotAllowed || got.code() != "method-not-allowed" || got.header.Get("Allow") != http.MethodPost {
+				t.Errorf("%s: %s, Allow: %s", method, got, got.header.Get("Allow"))
+			}
+		}
+	})
+	if after := length(t, client); after != before {
+		t.Errorf("the log has grown by %d records", after-before)
+	}
+	if n := w.store.written(); n != 0 {
+		t.Errorf("%d messages were written to timelines", n)
+	}
+	if lines := w.log.taken(); len(lines) > 0 {
+		t.Errorf("logged as errors: %q", lines)
+	}
+}
+
+func TestWhatIsJustAllowedIsTaken(t *testing.T) {
+	w := newWorld(t, newBroker(t).ListenAddrs(), newSQLite(t))
+	room, user := w.newRoom()
+	for _, text := range []string{
+		"a", " a ", strings.Repeat("a", 4000), strings.Repeat("\u3042", 4000), strings.Repeat("🤗", 4000),
+		"\u200b", "\u0001", `\u0000 spelled out`, "line\nline", "\u202eright to left", "🏳️‍🌈",
+	} {
+		m := w.mustSend(user, room, text)
+		page, _ := w.page(user, room, "?limit=1")
+		if len(page) != 1 || page[0].ID != m.ID || string(page[0].Body) != string(m.Body) {
+			t.Errorf("%.20q does not come back: %+v", text, page)
+		}
+	}
+	// Unknown fields belong to newer clients.
+	body := fmt.Sprintf(`{"chatRoomId":%q,"msgType":"Text","msgBody":{"text":"a","mood":{"a":[1,2]}},"clientMsgId":"x"}`, strings.ToUpper(room.String()))
+	if got := w.do(user, http.MethodPost, "/api/send-msg", strings.NewReader(body), "Content-Type", "application/json; charset=utf-8"); got.status != http.StatusOK {
+		t.Errorf("with unknown fields: %s", got)
+	}
+	// Half a surrogate pair, escaped, is what it is in any JSON decoder: the replacement character.
+	body = fmt.Sprintf(`{"chatRoomId":%q,"msgType":"Text","msgBody":{"text":"\ud800"}}`, room)
+	if got := w.do(user, http.MethodPost, "/api/send-msg", strings.NewReader(body)); got.status != http.StatusOK || !bytes.Contains(got.body, []byte("\ufffd")) {
+		t.Errorf("with half a surrogate pair: %s", got)
+	}
+}
+
+func TestBadPagesAreRefused(t *testing.T) {
+	w := newWorld(t, newBroker(t).ListenAddrs(), newSQLite(t))
+	room, user := w.newRoom()
+	foreign, _ := w.newRoom()
+	w.mustSend(user, room, "hello")
+	in := func(room uuid.UUID) string { return "/api/rooms/" + room.String() + "/timeline" }
+	for _, test := range []struct {
+		name, path string
+		status     int
+		code       string
+	}{
+		{"an unknown room", in(uuid.New()), 404, "room-not-found"},
+		{"a foreign room", in(foreign), 404, "room-not-found"},
+		{"no UUID", "/api/rooms/kitchen/timeline", 400, "invalid-id"},
+		{"a UUID without hyphens", "/api/rooms/" + strings.ReplaceAll(room.String(), "-", "") + "/timeline", 400, "invalid-id"},
+		{"a UUID with a NUL", "/api/rooms/" + room.String()[:35] + "%00/timeline", 400, "invalid-id"},
+		{"a foreign cursor", in(room) + "?cursor=next", 400, "invalid-cursor"},
+		{"an empty cursor", in(room) + "?cursor=", 400, "invalid-cursor"},
+		{"a cursor with a NUL", in(room) + "?cursor=AQAAAAAAAAAAAAAAA%00", 400, "invalid-cursor"},
+		{"no time", in(room) + "?timestamp=yesterday", 400, "invalid-timestamp"},
+		{"an empty time", in(room) + "?timestamp=", 400, "invalid-timestamp"},
+		{"a time without a zone", in(room) + "?timestamp=2026-11-23T12:30:45", 400, "invalid-timestamp"},
+		{"a time with an unescaped plus", in(room) + "?timestamp=2026-11-23T12:30:45+00:00", 400, "invalid-timestamp"},
+		{"no message", in(room) + "?limit=0", 422, "invalid-request"},
+		{"too many messages", in(room) + "?limit=101", 422, "invalid-request"},
+		{"less than none", in(room) + "?limit=-1", 422, "invalid-request"},
+		{"some messages", in(room) + "?limit=some", 422, "invalid-request"},
+		{"a huge limit", in(room) + "?limit=99999999999999999999", 422, "invalid-request"},
+		{"cursor and time", in(room) + "?cursor=AQAAAAAAAAAAAAAAAA&timestamp=2026-11-23T12:30:45Z", 422, "invalid-request"},
+		{"invalid UTF-8", in(room) + "?timestamp=%ff%fe", 400, "invalid-timestamp"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			got := w.do(user, http.MethodGet, test.path, nil)
+			if got.status != test.status || got.code() != test.code {
+				t.Errorf("the answer is %s, want %d %s", got, test.status, test.code)
+			}
+		})
+	}
+	// What is out of any message's reach is still a place and a time.
+	for _, query := range []string{"?cursor=AQAAAAAAAAAAAAAAAA", "?timestamp=0001-01-01T00:00:00Z", "?timestamp=0000-01-01T00:00:00Z", "?timestamp=1970-01-01T00:00:00Z"} {
+		if page, got := w.page(user, room, query); got.status != http.StatusOK || len(page) != 0 {
+			t.Errorf("%s: %s", query, got)
+		}
+	}
+	for _, query := range []string{"?timestamp=9999-12-31T23:59:59Z", "?timestamp=" + url.QueryEscape("9999-12-31T23:59:59+00:00"), "?other=1"} {
+		if page, got := w.page(user, room, query); got.status != http.StatusOK || len(page) != 1 {
+			t.Errorf("%s: %s", query, got)
+		}
+	}
+	if got := w.do(user, http.MethodPost, in(room), strings.NewReader("{}")); got.status != http.StatusMethodNotAllowed || !strings.Contains(got.header.Get("Allow"), "GET") {
+		t.Errorf("POST: %s, Allow: %s", got, got.header.Get("Allow"))
+	}
+	if got := w.do(uuid.Nil, http.MethodGet, in(room), nil); got.status != http.StatusUnauthorized {
+		t.Errorf("without a token: %s", got)
+	}
+	if lines := w.log.taken(); len(lines) > 0 {
+		t.Errorf("logged as errors: %q", lines)
+	}
+}
+
+// A foreign room and an unknown one must not be told apart, by nothing in the answer.
+func TestForeignAndUnknownRoomsAnswerTheSame(t *testing.T) {
+	w := newWorld(t, newBroker(t).ListenAddrs(), newSQLite(t))
+	foreign, _ := w.newRoom()
+	user := uuid.New()
+	for _, ask := range []func(room uuid.UUID) answer{
+		func(room uuid.UUID) answer { return w.send(user, room, "hello") },
+		func(room uuid.UUID) answer {
+			return w.do(user, http.MethodGet, "/api/rooms/"+room.String()+"/timeline", nil)
+		},
+	} {
+		inForeign, inUnknown := ask(foreign), ask(uuid.New())
+		for _, got := range []answer{inForeign, inUnknown} {
+			if got.status != http.StatusNotFound || got.code() != "room-not-found" {
+				t.Errorf("the answer is %s", got)
+			}
+		}
+		if len(inForeign.header) != len(inUnknown.header) {
+			t.Errorf("the headers differ: %v and %v", inForeign.header, inUnknown.header)
+		}
+	}
+}

@@ -1,0 +1,334 @@
+package messages_test
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/ism-chat/ism/libs/bus"
+	"github.com/ism-chat/ism/libs/events"
+	"github.com/ism-chat/ism/libs/telemetry"
+	"github.com/ism-chat/ism/services/messages/membership"
+	"github.com/ism-chat/ism/services/messages/store/sqlite"
+)
+
+// holds waits until a room's timeline is what was sent, the newest first.
+func (w *world) holds(t *testing.T, user, room uuid.UUID, sent []events.Message) {
+	t.Helper()
+	w.eventually("the timeline has what was sent", func() error {
+		_, got := w.page(user, room, "?limit=1")
+		if got.status != http.StatusOK {
+			return fmt.Errorf("page: %s", got)
+		}
+		if n := len(w.timeline(user, room)); n < len(sent) {
+			return fmt.Errorf("it has %d messages of %d", n, len(sent))
+		}
+		return nil
+	})
+	sameMessages(t, w.timeline(user, room), sent)
+}
+
+func TestASendSucceedsWhileTheStoreIsDown(t *testing.T) {
+	for name, hanging := range map[string]bool{"refusing": false, "hanging": true} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, newBroker(t).ListenAddrs(), newSQLite(t))
+			room, user := w.newRoom()
+			sent := []events.Message{w.mustSend(user, room, "before")}
+			w.store.set(true, hanging)
+			for i := range 3 {
+				begin := time.Now()
+				sent = append(sent, w.mustSend(user, room, fmt.Sprintf("meanwhile %d", i)))
+				if took := time.Since(begin); took > 2*time.Second {
+					t.Errorf("the send took %s", took)
+				}
+			}
+			w.eventually("readiness says so", func() error {
+				got := w.do(user, http.MethodGet, "/ready", nil)
+				if got.status != http.StatusServiceUnavailable || !strings.Contains(string(got.body), `"messages-store":"unavailable"`) {
+					return fmt.Errorf("GET /ready: %s", got)
+				}
+				return nil
+			})
+			if !hanging {
+				_, got := w.page(user, room, "")
+				if got.status != http.StatusServiceUnavailable || got.code() != "store-unavailable" || got.header.Get("Retry-After") != "1" {
+					t.Errorf("the timeline is %s", got)
+				}
+			}
+			w.store.set(false, false)
+			sent = append(sent, w.mustSend(user, room, "after"))
+			slices.Reverse(sent)
+			w.holds(t, user, room, sent)
+			client := kafkaClient(t, w.brokers)
+			w.caughtUp(client)
+			sameMessages(t, w.timeline(user, room), sent)
+		})
+	}
+}
+
+// A database that another process keeps locked is an outage, too: the record must wait, not die.
+func TestASendSucceedsWhileTheDatabaseIsLocked(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "messages.db")
+	w := newWorld(t, newBroker(t).ListenAddrs(), sqlite.New(path, slog.New(slog.DiscardHandler)))
+	room, user := w.newRoom()
+	unlock := lock(t, path)
+	sent := w.mustSend(user, room, "meanwhile")
+	if page, _ := w.page(user, room, ""); len(page) != 0 {
+		t.Fatal("the database was not locked")
+	}
+	unlock()
+	w.holds(t, user, room, []events.Message{sent})
+}
+
+// The process may die between the log's acknowledgement and the write: what it leaves is a record and nothing else.
+func TestARecordThatNobodyWroteThroughIsWritten(t *testing.T) {
+	w := newWorld(t, newBroker(t).ListenAddrs(), newSQLite(t))
+	room, user := w.newRoom()
+	first := w.mustSend(user, room, "first")
+	orphan := events.Message{
+		RoomID: room, ID: uuid.Must(uuid.NewV7()), SenderID: user, Body: []byte(`{"text":"orphan"}`), Type: events.Text,
+		CreatedAt: time.Now().UTC().Truncate(time.Microsecond),
+	}
+	produce(t, w.brokers, events.MessagePosted{
+		RoomID: room, Message: orphan, Audience: events.Audience{Users: []uuid.UUID{user}, Version: 1},
+	})
+	last := w.mustSend(user, room, "last")
+	w.holds(t, user, room, []events.Message{last, orphan, first})
+}
+
+// A service that dies with the store down, and comes back, knows nothing of what it had acknowledged: the log does.
+func TestARestartedServiceWritesWhatWasAcknowledged(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "messages.db")
+	discard := slog.New(slog.DiscardHandler)
+	w := newWorld(t, newBroker(t).ListenAddrs(), sqlite.New(path, discard))
+	room, user := w.newRoom()
+	w.store.set(true, false)
+	var sent []events.Message
+	for i := range 10 {
+		sent = append(sent, w.mustSend(user, room, fmt.Sprintf("meanwhile %d", i)))
+	}
+	w.stop()
+	w.store = &faulty{Store: sqlite.New(path, discard)}
+	w.start()
+	slices.Reverse(sent)
+	w.holds(t, user, room, sent)
+}
+
+func TestReplayingTheWholeLogChangesNothing(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "messages.db")
+	discard := slog.New(slog.DiscardHandler)
+	w := newWorld(t, newBroker(t).ListenAddrs(), sqlite.New(path, discard))
+	rooms, users := make([]uuid.UUID, 5), make([]uuid.UUID, 5)
+	var before [][]events.Message
+	for i := range rooms {
+		rooms[i], users[i] = w.newRoom()
+		for n := range 30 {
+			w.mustSend(users[i], rooms[i], fmt.Sprintf("message %d", n))
+		}
+		before = append(before, w.timeline(users[i], rooms[i]))
+	}
+	client := kafkaClient(t, w.brokers)
+	w.caughtUp(client)
+	w.stop()
+	forget := kmsg.NewPtrDeleteGroupsRequest()
+	forget.Groups = []string{group}
+	if _, err := forget.RequestWith(t.Context(), client); err != nil {
+		t.Fatal(err)
+	}
+	w.store = &faulty{Store: sqlite.New(path, discard)}
+	w.start()
+	w.caughtUp(client)
+	if n := w.store.written(); n < 150 {
+		t.Errorf("%d messages were written again: the log was not replayed", n)
+	}
+	for i := range rooms {
+		sameMessages(t, w.timeline(users[i], rooms[i]), before[i])
+	}
+}
+
+func TestTheHealthyPathWritesOnce(t *testing.T) {
+	const senders, each = 10, 20
+	w := newWorld(t, newBroker(t).ListenAddrs(), newSQLite(t))
+	room, user := w.newRoom()
+	client := kafkaClient(t, w.brokers)
+	w.caughtUp(client)
+	w.store.written()
+	var all sync.WaitGroup
+	for range senders {
+		all.Go(func() {
+			for range each {
+				w.send(user, room, "hello")
+			}
+		})
+	}
+	all.Wait()
+	w.caughtUp(client)
+	if n := w.store.written(); n != senders*each {
+		t.Errorf("%d messages were written, want each of %d once", n, senders*each)
+	}
+	if known := counter(t, w.tel, "ism_messages_applied_total", "known"); known < senders*each {
+		t.Errorf("the consumer group knew %v messages, want %d", known, senders*each)
+	}
+}
+
+func TestKafkaDownIsSaidWithinASecond(t *testing.T) {
+	broker := newBroker(t)
+	w := newWorld(t, broker.ListenAddrs(), newSQLite(t))
+	room, user := w.newRoom()
+	first := w.mustSend(user, room, "first")
+	w.caughtUp(kafkaClient(t, w.brokers))
+	w.store.written()
+	broker.Close()
+	for range 3 {
+		begin := time.Now()
+		got := w.send(user, room, "lost")
+		if took := time.Since(begin); took > time.Second {
+			t.Errorf("the answer took %s", took)
+		}
+		if got.status != http.StatusServiceUnavailable || got.code() != "kafka-unavailable" || got.header.Get("Retry-After") != "1" {
+			t.Errorf("the answer is %s, Retry-After: %s", got, got.header.Get("Retry-After"))
+		}
+	}
+	sameMessages(t, w.timeline(user, room), []events.Message{first})
+	if n := w.store.written(); n != 0 {
+		t.Errorf("%d messages were written", n)
+	}
+}
+
+func TestRoomsDownIsSaid(t *testing.T) {
+	w := newWorld(t, newBroker(t).ListenAddrs(), newSQLite(t))
+	room, user := w.newRoom()
+	known, member := w.newRoom()
+	w.mustSend(member, known, "so that the members are kept")
+	client := kafkaClient(t, w.brokers)
+	before := length(t, client)
+	w.rooms.setDown(true)
+	got := w.send(user, room, "hello")
+	if got.status != http.StatusServiceUnavailable || got.code() != "rooms-unavailable" || got.header.Get("Retry-After") != "1" {
+		t.Errorf("the answer is %s", got)
+	}
+	if _, got := w.page(user, room, ""); got.status != http.StatusServiceUnavailable || got.code() != "rooms-unavailable" {
+		t.Errorf("the timeline is %s", got)
+	}
+	if after := length(t, client); after != before {
+		t.Error("the log has grown")
+	}
+	w.mustSend(member, known, "rooms is not needed for this")
+	w.rooms.setDown(false)
+	w.mustSend(user, room, "hello")
+}
+
+// Who has just joined may send at once, though the members are kept; and a version in the log ends what is kept.
+func TestMembershipChangesCount(t *testing.T) {
+	w := newWorld(t, newBroker(t).ListenAddrs(), newSQLite(t))
+	room, user := w.newRoom()
+	w.mustSend(user, room, "hello")
+	carol := uuid.New()
+	if got := w.send(carol, room, "let me in"); got.status != http.StatusNotFound {
+		t.Fatalf("an outsider's send: %s", got)
+	}
+	w.rooms.put(membership.Membership{RoomID: room, Version: 2, Members: []events.Member{
+		{ID: user, DisplayName: "alice", Status: events.Left},
+		{ID: carol, DisplayName: "carol", Status: events.Joined},
+	}})
+	m := w.mustSend(carol, room, "here I am") // its record carries version 2
+	w.eventually("who has left is refused", func() error {
+		if got := w.send(user, room, "am I still in?"); got.status != http.StatusNotFound {
+			return fmt.Errorf("the answer is %s", got)
+		}
+		return nil
+	})
+	for _, record := range records(t, w.brokers) {
+		event, err := events.Decode(record.Headers, record.Value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if posted, ok := event.Data.(events.MessagePosted); ok && posted.Message.ID == m.ID {
+			if posted.Version != 2 || !slices.Equal(posted.Users, []uuid.UUID{carol}) || posted.Preview.SenderUsername != "carol" {
+				t.Errorf("the event is %+v", posted)
+			}
+		}
+	}
+}
+
+// produce appends an event to the log as a service does.
+func produce(t *testing.T, brokers []string, data events.Data) {
+	t.Helper()
+	kafka := bus.New(bus.Config{Brokers: brokers, ClientID: "test", SecurityProtocol: "plaintext", Replication: 1}, telemetry.Discard(nil))
+	producer, err := kafka.NewProducer(bus.ProducerConfig{DeliveryTimeout: patience})
+	if err != nil {
+		t.Fatal(err)
+	}
+	headers, value, err := events.Encode(events.New("/ism/test", time.Now(), data))
+	if err != nil {
+		t.Fatal(err)
+	}
+	record := bus.Record{Topic: data.Topic(), Key: data.PartitionKey(), Headers: headers, Value: value, Partition: bus.PartitionAny}
+	if _, err := producer.Produce(t.Context(), record); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	if err := producer.Close(ctx); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// counter reads a counter by the value of its one label.
+func counter(t *testing.T, tel *telemetry.Telemetry, name, label string) float64 {
+	t.Helper()
+	families, err := prometheus.Gatherers{tel.Metrics}.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, family := range families {
+		if family.GetName() != name {
+			continue
+		}
+		for _, metric := range family.GetMetric() {
+			if len(metric.GetLabel()) == 1 && metric.GetLabel()[0].GetValue() == label {
+				return metric.GetCounter().GetValue()
+			}
+		}
+	}
+	return 0
+}
+
+// lock keeps a SQLite database locked for writing, as another process would.
+func lock(t *testing.T, path string) (unlock func()) {
+	t.Helper()
+	db, err := sql.Open("sqlite", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	connection, err := db.Conn(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := connection.ExecContext(t.Context(), "BEGIN IMMEDIATE"); err != nil {
+		t.Fatal(err)
+	}
+	return func() {
+		if _, err := connection.ExecContext(context.Background(), "ROLLBACK"); err != nil {
+			t.Error(err)
+		}
+		if err := connection.Close(); err != nil {
+			t.Error(err)
+		}
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}

@@ -1,0 +1,414 @@
+package messages_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"go.uber.org/goleak"
+
+	"github.com/ism-chat/ism/libs/authn"
+	"github.com/ism-chat/ism/libs/authn/authntest"
+	"github.com/ism-chat/ism/libs/bus"
+	"github.com/ism-chat/ism/libs/events"
+	"github.com/ism-chat/ism/libs/httpapi"
+	"github.com/ism-chat/ism/libs/telemetry"
+	"github.com/ism-chat/ism/services/messages"
+	"github.com/ism-chat/ism/services/messages/membership"
+	"github.com/ism-chat/ism/services/messages/store"
+	"github.com/ism-chat/ism/services/messages/store/sqlite"
+)
+
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m,
+		// fasthttp's clock, and what sleeps ten seconds before it notices that its server has stopped
+		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.updateServerDate.func1"),
+		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.(*workerPool).Start.func2"))
+}
+
+// patience is how long anything may take before a test gives up.
+const patience = 30 * time.Second
+
+// world is a messages service with real tokens, a broker and a store, behind its real listener.
+type world struct {
+	tb      testing.TB
+	brokers []string
+	store   *faulty
+	rooms   *rooms
+	log     *recorder
+	tel     *telemetry.Telemetry
+	issuer  *authntest.Issuer
+	tokens  *authn.Verifier
+	base    string
+	http    *http.Client
+	stop    func() // ends the service and waits for it; may be called again
+}
+
+// newBroker starts the broker that the one process ships, in memory.
+func newBroker(tb testing.TB) *kfake.Cluster {
+	tb.Helper()
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(1))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(cluster.Close)
+	return cluster
+}
+
+func newSQLite(tb testing.TB) store.Store {
+	tb.Helper()
+	return sqlite.New(filepath.Join(tb.TempDir(), "messages.db"), slog.New(slog.DiscardHandler))
+}
+
+// newWorld starts a service and waits until it is ready.
+func newWorld(tb testing.TB, brokers []string, s store.Store) *world {
+	tb.Helper()
+	w := &world{tb: tb, brokers: brokers, store: &faulty{Store: s}, rooms: newRooms(), log: &recorder{}}
+	w.tel = telemetry.Discard(slog.New(w.log))
+	w.issuer = authntest.New(tb)
+	w.tokens = w.issuer.Verifier(tb, w.tel)
+	w.start()
+	w.awaitReady()
+	return w
+}
+
+// start starts the service, again after stop with a new store that keeps its data where the old one did.
+func (w *world) start() {
+	w.tb.Helper()
+	tel := telemetry.Discard(slog.New(w.log))
+	w.tel = tel
+	kafka := bus.New(bus.Config{Brokers: w.brokers, ClientID: "messages-test", SecurityProtocol: "plaintext", Replication: 1}, tel)
+	service, err := messages.New(messages.Config{
+		LogTimeout: 800 * time.Millisecond, WriteThroughTimeout: 500 * time.Millisecond,
+		Members: membership.Config{CacheRooms: 100, CacheTTL: 30 * time.Second},
+	}, messages.Deps{Store: w.store, Rooms: w.rooms, Bus: kafka, Verifier: w.tokens, Telemetry: tel})
+	if err != nil {
+		w.tb.Fatal(err)
+	}
+	draining := make(chan struct{})
+	checks := append(service.Checks(), httpapi.Check{Name: "kafka", Check: kafka.Ready})
+	server := httpapi.New(httpapi.Config{
+		Address: "127.0.0.1:0", BodyLimit: 64 << 10, HeaderLimit: 16 << 10, ReadTimeout: patience, HandlerTimeout: 10 * time.Second, IdleTimeout: patience,
+	}, httpapi.Deps{Service: "messages", Telemetry: tel, Checks: checks, Draining: draining})
+	service.Routes(server.App)
+
+	ctx, cancel := context.WithCancel(context.Background())
+	listenCtx, stopListening := context.WithCancel(context.Background())
+	ran, served := make(chan error, 1), make(chan error, 1)
+	go func() { ran <- service.Run(ctx) }()
+	go func() { served <- server.Run(listenCtx) }()
+	w.http = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 100}}
+	client := w.http
+	w.stop = sync.OnceFunc(func() {
+		client.CloseIdleConnections()
+		stopListening()
+		if err := <-served; err != nil {
+			w.tb.Errorf("serve: %v", err)
+		}
+		cancel()
+		if err := <-ran; err != nil {
+			w.tb.Errorf("run the service: %v", err)
+		}
+	})
+	w.tb.Cleanup(w.stop)
+	select {
+	case <-server.Listening():
+		w.base = "http://" + server.Address()
+	case err := <-served:
+		w.tb.Fatalf("serve: %v", err)
+	}
+}
+
+// awaitReady waits until a message can be sent and the store takes writes.
+func (w *world) awaitReady() {
+	w.tb.Helper()
+	room, user := w.newRoom()
+	w.eventually("the service is ready", func() error {
+		if answer := w.do(user, http.MethodGet, "/ready", nil); answer.status != http.StatusOK {
+			return fmt.Errorf("GET /ready: %s", answer)
+		}
+		if answer := w.send(user, room, "ready?"); answer.status != http.StatusOK {
+			return fmt.Errorf("send: %s", answer)
+		}
+		return nil
+	})
+}
+
+// eventually waits until a condition holds.
+func (w *world) eventually(what string, condition func() error) {
+	w.tb.Helper()
+	deadline := time.NewTimer(patience)
+	defer deadline.Stop()
+	poll := time.NewTicker(5 * time.Millisecond)
+	defer poll.Stop()
+	for {
+		err := condition()
+		if err == nil {
+			return
+		}
+		select {
+		case <-poll.C:
+		case <-deadline.C:
+			w.tb.Fatalf("not within %s: %s: %v", patience, what, err)
+		}
+	}
+}
+
+// newRoom makes a room of a new user and another.
+func (w *world) newRoom() (room, user uuid.UUID) {
+	room, user = uuid.Must(uuid.NewV7()), uuid.New()
+	w.rooms.put(membership.Membership{RoomID: room, Version: 1, Members: []events.Member{
+		{ID: user, DisplayName: "alice", Status: events.Joined},
+		{ID: uuid.New(), DisplayName: "bob", Status: events.Joined},
+		{ID: uuid.New(), DisplayName: "gone", Status: events.Left},
+	}})
+	return room, user
+}
+
+// answer is an HTTP answer, read whole.
+type answer struct {
+	status int
+	header http.Header
+	body   []byte
+}
+
+func (a answer) String() string { return fmt.Sprintf("%d %s", a.status, a.body) }
+
+// code is the answer's problem code.
+func (a answer) code() string {
+	var problem struct {
+		Code string `json:"code"`
+	}
+	_ = json.Unmarshal(a.body, &problem)
+	return problem.Code
+}
+
+// do asks as the user, or without a token as uuid.Nil.
+func (w *world) do(user uuid.UUID, method, path string, body io.Reader, headers ...string) answer {
+	w.tb.Helper()
+	request, err := http.NewRequestWithContext(context.Background(), method, w.base+path, body)
+	if err != nil {
+		w.tb.Fatal(err)
+	}
+	if user != uuid.Nil {
+		request.Header.Set("Authorization", "Bearer "+w.issuer.Token(w.tb, user, "token-name"))
+	}
+	if body != nil {
+		request.Header.Set("Content-Type", "application/json")
+	}
+	for i := 0; i+1 < len(headers); i += 2 {
+		request.Header.Set(headers[i], headers[i+1])
+	}
+	response, err := w.http.Do(request)
+	if err != nil {
+		return answer{body: []byte(err.Error())}
+	}
+	defer response.Body.Close() //nolint:errcheck // nothing is lost with it
+	raw, err := io.ReadAll(response.Body)
+	if err != nil {
+		return answer{body: []byte(err.Error())}
+	}
+	return answer{status: response.StatusCode, header: response.Header, body: raw}
+}
+
+func (w *world) send(user, room uuid.UUID, text string) answer {
+	w.tb.Helper()
+	body, err := json.Marshal(map[string]any{"chatRoomId": room, "msgType": "Text", "msgBody": events.TextBody{Text: text}})
+	if err != nil {
+		w.tb.Fatal(err)
+	}
+	return w.do(user, http.MethodPost, "/api/send-msg", bytes.NewReader(body))
+}
+
+func (w *world) mustSend(user, room uuid.UUID, text string) events.Message {
+	w.tb.Helper()
+	sent := w.send(user, room, text)
+	if sent.status != http.StatusOK {
+		w.tb.Fatalf("send: %s", sent)
+	}
+	return message(w.tb, sent.body)
+}
+
+func message(tb testing.TB, raw []byte) events.Message {
+	tb.Helper()
+	var m events.Message
+	if err := json.Unmarshal(raw, &m); err != nil {
+		tb.Fatalf("decode message %s: %v", raw, err)
+	}
+	return m
+}
+
+// page asks for a page of a timeline with a raw query.
+func (w *world) page(user, room uuid.UUID, query string) ([]events.Message, answer) {
+	w.tb.Helper()
+	got := w.do(user, http.MethodGet, "/api/rooms/"+room.String()+"/timeline"+query, nil)
+	if got.status != http.StatusOK {
+		return nil, got
+	}
+	var page []events.Message
+	if err := json.Unmarshal(got.body, &page); err != nil || page == nil {
+		w.tb.Fatalf("decode page %s: %v", got.body, err)
+	}
+	return page, got
+}
+
+// timeline reads a whole timeline, newest first.
+func (w *world) timeline(user, room uuid.UUID) []events.Message {
+	w.tb.Helper()
+	var all []events.Message
+	for query := "?limit=100"; ; {
+		page, got := w.page(user, room, query)
+		if got.status != http.StatusOK {
+			w.tb.Fatalf("page: %s", got)
+		}
+		all = append(all, page...)
+		next := got.header.Get("X-Next-Cursor")
+		if next == "" {
+			return all
+		}
+		query = "?limit=100&cursor=" + next
+	}
+}
+
+// rooms stands in for the rooms service: another service, not an engine.
+type rooms struct {
+	mu    sync.Mutex
+	known map[uuid.UUID]membership.Membership
+	down  bool
+}
+
+func newRooms() *rooms { return &rooms{known: map[uuid.UUID]membership.Membership{}} }
+
+func (r *rooms) put(m membership.Membership) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.known[m.RoomID] = m
+}
+
+func (r *rooms) setDown(down bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.down = down
+}
+
+func (r *rooms) Membership(_ context.Context, room uuid.UUID) (membership.Membership, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.down {
+		return membership.Membership{}, errors.New("connection refused")
+	}
+	m, ok := r.known[room]
+	if !ok {
+		return membership.Membership{}, membership.ErrRoomNotFound
+	}
+	return m, nil
+}
+
+// faulty is a real store with an outage that can be switched on, and a count of what was written.
+type faulty struct {
+	store.Store
+	mu       sync.Mutex
+	outage   bool
+	hanging  bool // an outage that shows by nothing being answered
+	appended int
+}
+
+func (f *faulty) set(outage, hanging bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.outage, f.hanging = outage, hanging
+}
+
+// written is how many messages have been written since it was last asked.
+func (f *faulty) written() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	n := f.appended
+	f.appended = 0
+	return n
+}
+
+func (f *faulty) fault(ctx context.Context) error {
+	f.mu.Lock()
+	outage, hanging := f.outage, f.hanging
+	f.mu.Unlock()
+	switch {
+	case hanging:
+		<-ctx.Done()
+		return fmt.Errorf("%w: %w", store.ErrUnavailable, ctx.Err())
+	case outage:
+		return store.ErrUnavailable
+	default:
+		return nil
+	}
+}
+
+func (f *faulty) Append(ctx context.Context, entries []store.Entry) error {
+	if err := f.fault(ctx); err != nil {
+		return err
+	}
+	if err := f.Store.Append(ctx, entries); err != nil {
+		return err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.appended += len(entries)
+	return nil
+}
+
+func (f *faulty) Page(ctx context.Context, room uuid.UUID, within store.Range, limit int) ([]store.Entry, error) {
+	if err := f.fault(ctx); err != nil {
+		return nil, err
+	}
+	return f.Store.Page(ctx, room, within, limit)
+}
+
+func (f *faulty) Ping(ctx context.Context) error {
+	if err := f.fault(ctx); err != nil {
+		return err
+	}
+	return f.Store.Ping(ctx)
+}
+
+// recorder keeps what is logged at error level.
+type recorder struct {
+	mu     sync.Mutex
+	errors []string
+}
+
+func (r *recorder) Enabled(context.Context, slog.Level) bool { return true }
+
+func (r *recorder) Handle(_ context.Context, record slog.Record) error {
+	if record.Level < slog.LevelError {
+		return nil
+	}
+	line := record.Message
+	record.Attrs(func(a slog.Attr) bool { line += " " + a.String(); return true })
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.errors = append(r.errors, line)
+	return nil
+}
+
+func (r *recorder) WithAttrs([]slog.Attr) slog.Handler { return r }
+func (r *recorder) WithGroup(string) slog.Handler      { return r }
+
+// taken gives what has been logged at error level since it was last asked.
+func (r *recorder) taken() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	lines := r.errors
+	r.errors = nil
+	return lines
+}
