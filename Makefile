@@ -1,0 +1,54 @@
+# What one does here. Every target does its own set-up.
+SHELL := bash
+MODULES := $(shell sed -n 's|^\t\./||p' go.work)
+SERVICES := rooms messages realtime notifications media
+TOOLS := $(CURDIR)/.cache/bin
+LINTER := $(TOOLS)/golangci-lint-v2.5.0
+export CGO_ENABLED := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help run demo build test race lint bench generate format clean $(SERVICES)
+
+help: ## list the targets
+	@sed -nE 's/^([a-z]+): .*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
+
+run: ## run the whole messenger in one process, on http://localhost:5403
+	go build -o bin/ism ./cmd/ism
+	ISM_LOG_FORMAT=$${ISM_LOG_FORMAT:-text} ISM_LOG_LEVEL=$${ISM_LOG_LEVEL:-warn} bin/ism
+
+demo: ## let two users chat in the terminal; starts the messenger if none runs
+	go build -o bin/ism ./cmd/ism
+	test/demo
+
+build: ## build every program to bin/
+	go build -o bin/ ./cmd/ism $(SERVICES:%=./services/%/cmd/%)
+
+test: ## run every test, on the real engines, which it fetches and starts
+	test/run
+
+race: ## run the tests of libraries and services with the race detector; engines as in test
+	test/run -race libs $(SERVICES:%=services/%)
+
+lint: $(LINTER) ## check boundaries, that each module builds alone, vet, linters and known vulnerabilities
+	test/boundaries
+	@for module in $(MODULES); do echo "== $$module"; (cd $$module && GOWORK=off go vet ./... && $(LINTER) run ./...) || exit 1; done
+	test/vulnerabilities $(MODULES)
+
+$(LINTER):
+	mkdir -p $(TOOLS)
+	GOBIN=$(TOOLS) GOWORK=off go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.5.0
+	mv $(TOOLS)/golangci-lint $@
+
+format: $(LINTER) ## format the code
+	@for module in $(MODULES); do (cd $$module && $(LINTER) fmt ./...) || exit 1; done
+
+bench: build ## measure both deployments side by side, on the real engines
+	test/run -bench
+
+generate: ## write what is generated: docs/configuration.md, the golden events
+	go test ./cmd/ism/internal/reference -update
+	go test ./libs/events -update
+
+clean: ## stop the engines and remove what was built; .ism, the data of make run, stays
+	-test/engines/down
+	rm -rf bin .cache
