@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
@@ -116,7 +115,7 @@ func (s *Service) openStream(c *fiber.Ctx) error {
 	}
 	return s.streams.Serve(c, stream.Request{
 		User:        caller.UserID,
-		LastEventID: strings.Clone(lastEventID), // the server uses its memory again
+		LastEventID: lastEventID,
 		ExpiresAt:   caller.ExpiresAt,
 	})
 }
@@ -177,7 +176,7 @@ func (s *Service) readDeliveries(ctx context.Context) error {
 }
 
 func (s *Service) fanOut(ctx context.Context, partitions int32) (err error) {
-	producer, err := s.deps.Bus.NewProducer(bus.ProducerConfig{DeliveryTimeout: deliveryTimeout})
+	producer, err := s.deps.Bus.NewProducer(bus.ProducerConfig{DeliveryTimeout: deliveryTimeout, Gapless: true})
 	if err != nil {
 		return fmt.Errorf("make the producer of deliveries: %w", err)
 	}

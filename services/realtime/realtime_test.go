@@ -94,7 +94,8 @@ func config() realtime.Config {
 	return realtime.Config{
 		RingWindow: 5 * time.Minute, RingRecords: 10_000, RingBytes: 16 << 20,
 		KeepAlive: 200 * time.Millisecond, WriteTimeout: 5 * time.Second, QueueEvents: 1000, QueueBytes: 1 << 20,
-		MaxStreams: 100, MaxStreamsPerUser: 10, AudienceRooms: 1000,
+		MaxStreams: 1000, MaxStreamsPerUser: 1000, // gone clients are noticed late
+		AudienceRooms: 1000,
 	}
 }
 
@@ -247,12 +248,16 @@ func (w *world) open(t *testing.T, n *node, user events.Member, lastEventID stri
 
 func (w *world) openWith(t *testing.T, n *node, token, lastEventID string) *client.Stream {
 	t.Helper()
-	stream, err := client.New(n.base, w.http, client.Token(token)).Stream(t.Context(), lastEventID)
+	stream, err := w.dial(t.Context(), n, token, lastEventID)
 	if err != nil {
-		t.Fatalf("open a stream: %v", err)
+		t.Fatal(err)
 	}
 	t.Cleanup(stream.Close)
 	return stream
+}
+
+func (w *world) dial(ctx context.Context, n *node, token, lastEventID string) (*client.Stream, error) {
+	return client.New(n.base, w.http, client.Token(token)).Stream(ctx, lastEventID)
 }
 
 func next(t *testing.T, stream *client.Stream) client.StreamEvent {
@@ -266,31 +271,46 @@ func next(t *testing.T, stream *client.Stream) client.StreamEvent {
 	return event
 }
 
-func text(t *testing.T, event client.StreamEvent) string {
-	t.Helper()
+func textOf(event client.StreamEvent) (string, error) {
 	var chat events.ChatMessage
 	var body events.TextBody
 	if err := json.Unmarshal(event.Data, &chat); err != nil || chat.Type != "ChatMessage" {
-		t.Fatalf("got %s, %v", event.Data, err)
+		return "", fmt.Errorf("%s is no message: %w", event.Data, err)
 	}
 	if err := json.Unmarshal(chat.Message.Body, &body); err != nil {
-		t.Fatal(err)
+		return "", err
 	}
-	return body.Text
+	return body.Text, nil
 }
 
 // expect reads messages with the given texts, and gives the events' ids.
 func expect(t *testing.T, stream *client.Stream, texts ...string) []string {
 	t.Helper()
-	var ids []string
+	ids, err := read(stream, texts...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ids
+}
+
+func read(stream *client.Stream, texts ...string) (ids []string, err error) {
+	timer := time.AfterFunc(patience, stream.Close)
+	defer timer.Stop()
 	for _, want := range texts {
-		event := next(t, stream)
-		if got := text(t, event); got != want {
-			t.Fatalf("got message %q, want %q", got, want)
+		event, err := stream.Next()
+		if err != nil {
+			return nil, fmt.Errorf("wait for message %.40q: %w", want, err)
+		}
+		got, err := textOf(event)
+		if err != nil {
+			return nil, err
+		}
+		if got != want {
+			return nil, fmt.Errorf("got message %.40q, want %.40q", got, want)
 		}
 		ids = append(ids, event.ID)
 	}
-	return ids
+	return ids, nil
 }
 
 // end reads the stream to its end, of which it expects no more events.
