@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -105,6 +106,24 @@ func (d *Deployment) Log(t testing.TB, service string) string {
 		t.Fatalf("read the log of %s: %v", service, err)
 	}
 	return string(raw)
+}
+
+// AwaitLog waits until a process has logged a text and gives all that it has logged.
+func (d *Deployment) AwaitLog(t testing.TB, service, text string) string {
+	t.Helper()
+	poll := time.NewTicker(50 * time.Millisecond)
+	defer poll.Stop()
+	deadline := time.After(20 * time.Second)
+	for {
+		if log := d.Log(t, service); strings.Contains(log, text) {
+			return log
+		}
+		select {
+		case <-poll.C:
+		case <-deadline:
+			t.Fatalf("%s did not log %q", service, text)
+		}
+	}
 }
 
 // User is somebody who is signed in.

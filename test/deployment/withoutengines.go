@@ -1,0 +1,30 @@
+package deployment
+
+import (
+	"path/filepath"
+	"testing"
+)
+
+// WithoutEngines starts one service whose engines do not answer, and gives its base URL. It does not wait for it.
+func WithoutEngines(t testing.TB, service string) string {
+	t.Helper()
+	address, nobody := freeAddress(t), freeAddress(t)
+	dir := t.TempDir()
+	variables := map[string]string{
+		"ISM_HTTP_ADDRESS":          address,
+		"ISM_HTTP_INTERNAL_ADDRESS": freeAddress(t),
+		"ISM_OIDC_ISSUER":           baseURL(nobody) + "/realms/ism",
+		"ISM_KAFKA_BROKERS":         nobody,
+	}
+	switch service {
+	case "rooms":
+		variables["ISM_ROOMS_POSTGRES_URL"] = "postgres://nobody@" + nobody + "/nothing"
+	case "messages":
+		variables["ISM_MESSAGES_CASSANDRA_HOSTS"] = nobody
+		variables["ISM_MESSAGES_ROOMS_URL"] = baseURL(nobody)
+	}
+	p := &process{name: service, path: binary(t, service), env: environment(variables), logFile: filepath.Join(dir, service+".log")}
+	p.start(t)
+	t.Cleanup(func() { p.stop(t) })
+	return baseURL(address)
+}
