@@ -83,6 +83,13 @@ func newWorld(tb testing.TB, brokers []string, s store.Store) *world {
 	return w
 }
 
+// with gives the same world for another test, which a fuzz target is.
+func (w *world) with(tb testing.TB) *world {
+	other := *w
+	other.tb = tb
+	return &other
+}
+
 // start starts the service, again after stop with a new store that keeps its data where the old one did.
 func (w *world) start() {
 	w.tb.Helper()
