@@ -21,7 +21,7 @@ demo: ## let two users chat in the terminal; starts the messenger if none runs
 	test/demo
 
 build: ## build every program to bin/
-	go build -o bin/ ./cmd/ism $(SERVICES:%=./services/%/cmd/%)
+	go build -o bin/ ./cmd/ism $(foreach service,$(SERVICES),./services/$(service)/cmd/$(service))
 
 test: ## run every test, on the real engines, which it fetches and starts
 	test/run

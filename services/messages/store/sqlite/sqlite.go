@@ -96,14 +96,14 @@ func (s *Store) serve(ctx context.Context, opened *connections) error {
 	}
 }
 
-// pragmas of every connection. Full synchronization, because the consumer group that heals timelines commits what is
+// dataSource gives the pragmas of every connection. Full synchronization, because the consumer group that heals timelines commits what is
 // written here: a commit that a power cut could take back would be lost for good.
 func dataSource(path string) string {
 	query := url.Values{"_pragma": {
 		"journal_mode(wal)", "synchronous(full)", "foreign_keys(on)",
 		fmt.Sprintf("busy_timeout(%d)", busyTimeout.Milliseconds()),
 	}, "_txlock": {"immediate"}}
-	return (&url.URL{Scheme: "file", Opaque: path, RawQuery: query.Encode()}).String()
+	return (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath(), RawQuery: query.Encode()}).String()
 }
 
 func connect(ctx context.Context, path string) (*connections, error) {
