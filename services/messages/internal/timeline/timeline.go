@@ -32,10 +32,14 @@ const (
 	outageMemory = 30 * time.Second
 )
 
+// Trace begins the span of handling a record, in the record's trace; see [bus.Bus.Trace].
+type Trace func(ctx context.Context, record bus.Record) (traced context.Context, end func(error))
+
 // Timeline writes to a store what the log has.
 type Timeline struct {
 	store store.Store
 	epoch int32
+	trace Trace
 
 	mu      sync.Mutex
 	sending map[uuid.UUID]chan struct{}        // by message id; closed when the send is settled
@@ -46,7 +50,7 @@ type Timeline struct {
 }
 
 // New makes a timeline whose log is in the given epoch.
-func New(s store.Store, epoch int32, tel *telemetry.Telemetry) (*Timeline, error) {
+func New(s store.Store, epoch int32, trace Trace, tel *telemetry.Telemetry) (*Timeline, error) {
 	written, err := lru.New[uuid.UUID, store.Place](remembered)
 	if err != nil {
 		return nil, fmt.Errorf("make memory of written messages: %w", err)
@@ -60,7 +64,7 @@ func New(s store.Store, epoch int32, tel *telemetry.Telemetry) (*Timeline, error
 		Help: "Messages that the consumer group came to, by result: written by it, or known to be written by a send of this process.",
 	}, []string{"result"}))
 	return &Timeline{
-		store: s, epoch: epoch, sending: map[uuid.UUID]chan struct{}{}, written: written, failing: map[int32]time.Time{},
+		store: s, epoch: epoch, trace: trace, sending: map[uuid.UUID]chan struct{}{}, written: written, failing: map[int32]time.Time{},
 		through: through, applied: applied,
 	}, nil
 }
@@ -94,10 +98,9 @@ func (t *Timeline) WriteThrough(ctx context.Context, message events.Message, off
 	return nil
 }
 
-// Apply writes the messages among records of the rooms' log. It is a [bus.Handler].
+// Apply writes the messages among records of one partition of the rooms' log. It is a [bus.Handler].
 func (t *Timeline) Apply(ctx context.Context, records []bus.Record) error {
-	entries := make([]store.Entry, 0, len(records))
-	known := 0
+	missing := make([]applying, 0, len(records))
 	for _, record := range records {
 		event, err := events.Decode(record.Headers, record.Value)
 		switch {
@@ -112,33 +115,48 @@ func (t *Timeline) Apply(ctx context.Context, records []bus.Record) error {
 		}
 		entry := store.Entry{Place: store.Place{Epoch: t.epoch, Offset: record.Offset}, Message: posted.Message}
 		if t.isWritten(ctx, entry) {
-			known++
+			t.applied.WithLabelValues("known").Inc()
 			continue
 		}
-		entries = append(entries, entry)
+		missing = append(missing, applying{record: record, entry: entry})
 	}
-	if err := t.write(ctx, entries, records[0].Partition); err != nil {
-		return err
-	}
-	t.applied.WithLabelValues("written").Add(float64(len(entries)))
-	t.applied.WithLabelValues("known").Add(float64(known))
-	return nil
-}
-
-func (t *Timeline) write(ctx context.Context, entries []store.Entry, partition int32) error {
-	if len(entries) == 0 {
+	if len(missing) == 0 {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, applyTimeout)
+	return t.write(ctx, missing)
+}
+
+// applying is a record and the entry that is made of it.
+type applying struct {
+	record bus.Record
+	entry  store.Entry
+}
+
+// write writes entries that the store may lack, each also shown in the trace of its send.
+func (t *Timeline) write(ctx context.Context, missing []applying) error {
+	writing, cancel := context.WithTimeout(ctx, applyTimeout)
 	defer cancel()
-	err := t.store.Append(ctx, entries)
+	entries, ends := make([]store.Entry, len(missing)), make([]func(error), len(missing))
+	for i, m := range missing {
+		var traced context.Context
+		entries[i] = m.entry
+		traced, ends[i] = t.trace(writing, m.record)
+		if len(missing) == 1 {
+			writing = traced
+		}
+	}
+	err := t.store.Append(writing, entries)
+	for _, end := range ends {
+		end(err)
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if err != nil {
-		t.failing[partition] = time.Now()
+		t.failing[missing[0].record.Partition] = time.Now()
 		return fmt.Errorf("apply %d messages to timelines: %w", len(entries), err)
 	}
-	delete(t.failing, partition)
+	delete(t.failing, missing[0].record.Partition)
+	t.applied.WithLabelValues("written").Add(float64(len(entries)))
 	return nil
 }
 

@@ -63,13 +63,17 @@ func (c *counting) taken() int {
 	return n
 }
 
+func untraced(ctx context.Context, _ bus.Record) (context.Context, func(error)) {
+	return ctx, func(error) {}
+}
+
 func newTimeline(t *testing.T, epoch int32) (*timeline.Timeline, *counting, *telemetry.Telemetry) {
 	t.Helper()
 	s := &counting{Store: sqlite.New(filepath.Join(t.TempDir(), "messages.db"), slog.New(slog.DiscardHandler))}
 	storetest.Start(t, s)
 	s.taken()
 	tel := telemetry.Discard(nil)
-	lines, err := timeline.New(s, epoch, tel)
+	lines, err := timeline.New(s, epoch, untraced, tel)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -245,7 +249,7 @@ func TestTheProbeRemembersAnOutageUntilItsRecordIsWritten(t *testing.T) {
 func TestTheConsumerWaitsForASendUnderWay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &counting{Store: nothing{}}
-		lines, err := timeline.New(s, 0, telemetry.Discard(nil))
+		lines, err := timeline.New(s, 0, untraced, telemetry.Discard(nil))
 		if err != nil {
 			t.Fatal(err)
 		}

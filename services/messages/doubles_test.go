@@ -1,0 +1,146 @@
+package messages_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+
+	"github.com/google/uuid"
+
+	"github.com/ism-chat/ism/services/messages/membership"
+	"github.com/ism-chat/ism/services/messages/store"
+)
+
+// rooms stands in for the rooms service: another service, not an engine.
+type rooms struct {
+	mu    sync.Mutex
+	known map[uuid.UUID]membership.Membership
+	down  bool
+}
+
+func newRooms() *rooms { return &rooms{known: map[uuid.UUID]membership.Membership{}} }
+
+func (r *rooms) put(m membership.Membership) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.known[m.RoomID] = m
+}
+
+func (r *rooms) setDown(down bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.down = down
+}
+
+func (r *rooms) Membership(_ context.Context, room uuid.UUID) (membership.Membership, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.down {
+		return membership.Membership{}, errors.New("connection refused")
+	}
+	m, ok := r.known[room]
+	if !ok {
+		return membership.Membership{}, membership.ErrRoomNotFound
+	}
+	return m, nil
+}
+
+// faulty is a real store with an outage that can be switched on, and a count of what was written.
+type faulty struct {
+	store.Store
+	mu       sync.Mutex
+	outage   bool
+	hanging  bool // an outage that shows by nothing being answered
+	appended int
+}
+
+func (f *faulty) set(outage, hanging bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.outage, f.hanging = outage, hanging
+}
+
+// written is how many messages have been written since it was last asked.
+func (f *faulty) written() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	n := f.appended
+	f.appended = 0
+	return n
+}
+
+func (f *faulty) fault(ctx context.Context) error {
+	f.mu.Lock()
+	outage, hanging := f.outage, f.hanging
+	f.mu.Unlock()
+	switch {
+	case hanging:
+		<-ctx.Done()
+		return fmt.Errorf("%w: %w", store.ErrUnavailable, ctx.Err())
+	case outage:
+		return store.ErrUnavailable
+	default:
+		return nil
+	}
+}
+
+func (f *faulty) Append(ctx context.Context, entries []store.Entry) error {
+	if err := f.fault(ctx); err != nil {
+		return err
+	}
+	if err := f.Store.Append(ctx, entries); err != nil {
+		return err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.appended += len(entries)
+	return nil
+}
+
+func (f *faulty) Page(ctx context.Context, room uuid.UUID, within store.Range, limit int) ([]store.Entry, error) {
+	if err := f.fault(ctx); err != nil {
+		return nil, err
+	}
+	return f.Store.Page(ctx, room, within, limit)
+}
+
+func (f *faulty) Ping(ctx context.Context) error {
+	if err := f.fault(ctx); err != nil {
+		return err
+	}
+	return f.Store.Ping(ctx)
+}
+
+// recorder keeps what is logged at error level.
+type recorder struct {
+	mu     sync.Mutex
+	errors []string
+}
+
+func (r *recorder) Enabled(context.Context, slog.Level) bool { return true }
+
+func (r *recorder) Handle(_ context.Context, record slog.Record) error {
+	if record.Level < slog.LevelError {
+		return nil
+	}
+	line := record.Message
+	record.Attrs(func(a slog.Attr) bool { line += " " + a.String(); return true })
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.errors = append(r.errors, line)
+	return nil
+}
+
+func (r *recorder) WithAttrs([]slog.Attr) slog.Handler { return r }
+func (r *recorder) WithGroup(string) slog.Handler      { return r }
+
+// taken gives what has been logged at error level since it was last asked.
+func (r *recorder) taken() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	lines := r.errors
+	r.errors = nil
+	return lines
+}
