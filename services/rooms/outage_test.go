@@ -1,0 +1,52 @@
+package rooms_test
+
+import (
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/ism-chat/ism/libs/events"
+)
+
+// TestWhileKafkaIsDownChangesAreAnsweredAndFollowLater starts without a broker.
+func TestWhileKafkaIsDownChangesAreAnsweredAndFollowLater(t *testing.T) {
+	port := freePort(t)
+	startBroker := brokerLater(t, port)
+	d := prepare(t, onSQLite, port)
+	d.run(t)
+	d.awaitStore(t)
+	alice, bob := d.seenUser(t, "alice"), d.seenUser(t, "bob")
+	began := time.Now()
+	room := d.create(t, alice, newRoom("Single", "", alice, bob))
+	marked := d.post(t, bob, "/api/rooms/"+room.ID.String()+"/mark-read", "")
+	if waited := time.Since(began); marked.status != http.StatusOK || waited < 2*time.Second || waited > 4*time.Second {
+		t.Errorf("two changes took %s, the second's answer is %d", waited, marked.status)
+	}
+	began = time.Now()
+	if seen := d.list(t, bob); len(seen) != 1 || seen[0].Unread || time.Since(began) > time.Second {
+		t.Errorf("after %s bob lists %+v", time.Since(began), seen)
+	}
+	startBroker()
+	await(t, "an empty outbox", func() bool {
+		pending, err := d.store.Pending(t.Context(), 2)
+		return err == nil && !pending
+	})
+	records := d.readLog(t)
+	if len(records) != 2 {
+		t.Fatalf("the log has %d records", len(records))
+	}
+	for i, record := range records {
+		event, err := events.Decode(record.Headers, record.Value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want := []string{"room.created", "room.read"}[i]; event.Data.EventName() != want || record.Key != room.ID.String() {
+			t.Errorf("record %d is %s of %s", i, event.Data.EventName(), record.Key)
+		}
+	}
+	began = time.Now()
+	d.post(t, alice, "/api/rooms/"+room.ID.String()+"/mark-read", "")
+	if waited := time.Since(began); waited > 900*time.Millisecond {
+		t.Errorf("with Kafka back a change takes %s", waited)
+	}
+}
