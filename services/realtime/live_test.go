@@ -42,7 +42,7 @@ func TestEventsReachTheirRecipients(t *testing.T) {
 }
 
 func TestNobodyGetsInWithoutAToken(t *testing.T) {
-	w := newWorld(t, embedded(t))
+	w := newEmbeddedWorld(t)
 	n := w.start(t)
 	token := w.issuer.Token(t, uuid.New(), "alice")
 	for name, c := range map[string]struct {
@@ -66,7 +66,7 @@ func TestNobodyGetsInWithoutAToken(t *testing.T) {
 }
 
 func TestStreamEndsWhenItsTokenExpires(t *testing.T) {
-	w := newWorld(t, embedded(t))
+	w := newEmbeddedWorld(t)
 	n := w.start(t)
 	user := newRoom("alice").members[0]
 	claims := w.issuer.Claims(user.ID, "alice")
@@ -80,7 +80,7 @@ func TestStreamEndsWhenItsTokenExpires(t *testing.T) {
 }
 
 func TestRequestsWaitForANodeThatStarts(t *testing.T) {
-	w := newWorld(t, embedded(t))
+	w := newEmbeddedWorld(t)
 	away := *w
 	away.brokers = []string{freeAddress(t)}
 	n := away.launch(t, config(), telemetry.Discard(nil))
@@ -106,7 +106,7 @@ func TestRequestsWaitForANodeThatStarts(t *testing.T) {
 }
 
 func TestOneTraceFromTheLogToTheStreams(t *testing.T) {
-	w := newWorld(t, embedded(t))
+	w := newEmbeddedWorld(t)
 	spans := tracetest.NewInMemoryExporter()
 	tel := telemetry.Discard(nil)
 	tel.Tracer = sdktrace.NewTracerProvider(sdktrace.WithSyncer(spans))
@@ -158,7 +158,7 @@ func TestOneTraceFromTheLogToTheStreams(t *testing.T) {
 }
 
 func TestMetricsTellWhatHappens(t *testing.T) {
-	w := newWorld(t, embedded(t))
+	w := newEmbeddedWorld(t)
 	tel := telemetry.Discard(nil)
 	n := w.startWith(t, config(), tel)
 	r := newRoom("alice")

@@ -9,9 +9,11 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
+	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
 	"github.com/google/uuid"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"go.uber.org/goleak"
@@ -24,6 +26,7 @@ import (
 	"github.com/ism-chat/ism/libs/httpapi"
 	"github.com/ism-chat/ism/libs/telemetry"
 	"github.com/ism-chat/ism/services/realtime"
+	"github.com/ism-chat/ism/services/realtime/internal/fanout"
 )
 
 func TestMain(m *testing.M) {
@@ -40,6 +43,8 @@ const patience = 30 * time.Second
 // world is a broker, an issuer of tokens, and whoever writes to the rooms' log.
 type world struct {
 	brokers  []string
+	embedded bool
+	nodes    int // that run
 	issuer   *authntest.Issuer
 	bus      *bus.Bus
 	producer *bus.Producer
@@ -48,18 +53,20 @@ type world struct {
 
 // onBothBrokers runs a test on the broker of the one-process deployment and on Kafka.
 func onBothBrokers(t *testing.T, test func(t *testing.T, w *world)) {
-	t.Run("embedded", func(t *testing.T) { test(t, newWorld(t, embedded(t))) })
+	t.Run("embedded", func(t *testing.T) { test(t, newEmbeddedWorld(t)) })
 	t.Run("kafka", func(t *testing.T) { test(t, newWorld(t, enginetest.KafkaBrokers(t))) })
 }
 
-func embedded(t *testing.T) []string {
+func newEmbeddedWorld(t *testing.T) *world {
 	t.Helper()
 	cluster, err := kfake.NewCluster(kfake.NumBrokers(1))
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(cluster.Close)
-	return cluster.ListenAddrs()
+	w := newWorld(t, cluster.ListenAddrs())
+	w.embedded = true
+	return w
 }
 
 func newWorld(t *testing.T, brokers []string) *world {
@@ -103,7 +110,6 @@ func config() realtime.Config {
 type node struct {
 	base string
 	stop func()
-	done chan struct{} // closed when the service has stopped
 }
 
 // launch starts a node and does not wait.
@@ -121,20 +127,21 @@ func (w *world) launch(t *testing.T, cfg realtime.Config, tel *telemetry.Telemet
 	}
 	server := httpapi.New(httpCfg, httpapi.Deps{Service: "realtime", Telemetry: tel, Checks: service.Checks(), Draining: make(chan struct{})})
 	service.Routes(server.App)
-	run := func(name string, part func(context.Context) error) (stop func(), done chan struct{}) {
+	run := func(name string, part func(context.Context) error) (stop func()) {
 		ctx, cancel := context.WithCancel(context.Background())
-		done = make(chan struct{})
+		done := make(chan struct{})
 		go func() {
 			defer close(done)
 			if err := part(ctx); err != nil {
 				t.Errorf("%s: %v", name, err)
 			}
 		}()
-		return func() { cancel(); <-done }, done
+		return func() { cancel(); <-done }
 	}
-	stopService, done := run("service", service.Run)
-	stopServer, _ := run("server", server.Run)
-	n := &node{base: "http://" + address, done: done, stop: func() { stopServer(); stopService() }}
+	stopService := run("service", service.Run)
+	stopServer := run("server", server.Run)
+	w.nodes++
+	n := &node{base: "http://" + address, stop: sync.OnceFunc(func() { stopServer(); stopService(); w.nodes-- })}
 	t.Cleanup(n.stop)
 	return n
 }
@@ -153,7 +160,37 @@ func (w *world) startWith(t *testing.T, cfg realtime.Config, tel *telemetry.Tele
 		_ = response.Body.Close()
 		return response.StatusCode == http.StatusOK
 	})
+	if w.embedded && w.nodes > 1 {
+		w.awaitBalance(t)
+	}
 	return n
+}
+
+// awaitBalance waits until the fan-outs have divided the log among them. The embedded broker, which has one process as its
+// client where it is used, waits for a minute for a member that leaves before that.
+func (w *world) awaitBalance(t *testing.T) {
+	t.Helper()
+	admin, err := kafka.NewAdminClient(&kafka.ConfigMap{"bootstrap.servers": strings.Join(w.brokers, ",")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer admin.Close()
+	await(t, "the fan-outs to be balanced", func() bool {
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
+		defer cancel()
+		described, err := admin.DescribeConsumerGroups(ctx, []string{fanout.Group})
+		if err != nil {
+			t.Fatal(err)
+		}
+		group := described.ConsumerGroupDescriptions[0]
+		busy := 0
+		for _, member := range group.Members {
+			if len(member.Assignment.TopicPartitions) > 0 {
+				busy++
+			}
+		}
+		return group.State == kafka.ConsumerGroupStateStable && busy == w.nodes
+	})
 }
 
 func freeAddress(t *testing.T) string {

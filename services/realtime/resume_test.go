@@ -248,7 +248,7 @@ func TestResyncWhereAStreamCannotResume(t *testing.T) {
 }
 
 func TestLastEventIDInTheQuery(t *testing.T) {
-	w := newWorld(t, embedded(t))
+	w := newEmbeddedWorld(t)
 	n := w.start(t)
 	r := newRoom("alice")
 	stream := w.open(t, n, r.members[0], "")
@@ -306,7 +306,7 @@ func TestDrainEndsStreamsWhichResumeElsewhere(t *testing.T) {
 }
 
 func TestSlowClientIsCutAndOthersGoOn(t *testing.T) {
-	w := newWorld(t, embedded(t))
+	w := newEmbeddedWorld(t)
 	cfg := config()
 	cfg.QueueEvents, cfg.KeepAlive = 20, time.Minute
 	n := w.startWith(t, cfg, telemetry.Discard(nil))
