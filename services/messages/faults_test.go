@@ -207,6 +207,45 @@ func TestKafkaDownIsSaidWithinASecond(t *testing.T) {
 	}
 }
 
+// A broker that hangs leaves open whether it has the message. The client is told in time, and what the log has in the end is
+// what the timeline has.
+func TestKafkaHangingIsSaidWithinASecond(t *testing.T) {
+	broker := newBroker(t)
+	w := newWorld(t, broker.ListenAddrs(), newSQLite(t))
+	room, user := w.newRoom()
+	first := w.mustSend(user, room, "first")
+	resume := make(chan struct{})
+	broker.ControlKey(int16(kmsg.Produce), func(kmsg.Request) (kmsg.Response, error, bool) {
+		<-resume
+		return nil, nil, false
+	})
+	begin := time.Now()
+	got := w.send(user, room, "perhaps")
+	if took := time.Since(begin); took > time.Second {
+		t.Errorf("the answer took %s", took)
+	}
+	if got.status != http.StatusServiceUnavailable || got.code() != "kafka-unavailable" {
+		t.Errorf("the answer is %s", got)
+	}
+	close(resume)
+	var last events.Message
+	w.eventually("messages are taken in again", func() error {
+		got := w.send(user, room, "last")
+		if got.status != http.StatusOK {
+			return fmt.Errorf("send: %s", got)
+		}
+		last = message(t, got.body)
+		return nil
+	})
+	w.caughtUp(kafkaClient(t, w.brokers))
+	inLog := inLog(t, w, room)
+	slices.Reverse(inLog)
+	if len(inLog) < 2 || inLog[0].ID != last.ID || inLog[len(inLog)-1].ID != first.ID {
+		t.Errorf("the log has %+v", inLog)
+	}
+	w.holds(t, user, room, inLog)
+}
+
 func TestRoomsDownIsSaid(t *testing.T) {
 	w := newWorld(t, newBroker(t).ListenAddrs(), newSQLite(t))
 	room, user := w.newRoom()

@@ -2,6 +2,7 @@ package cassandra
 
 import (
 	"context"
+	"time"
 
 	"github.com/gocql/gocql"
 	"github.com/google/uuid"
@@ -16,6 +17,9 @@ const (
 	maxBatchMessages = 64
 	maxBatchBytes    = 128 << 10
 	parallelBatches  = 16
+	// maxAhead is how far a write time may be ahead: ScyllaDB refuses more than three days. Only a clock that is far off
+	// makes a createdAt of that kind.
+	maxAhead = 24 * time.Hour
 )
 
 // listing is a row of room_places.
@@ -126,14 +130,16 @@ func batches(entries []store.Entry) [][]store.Entry {
 func write(ctx context.Context, session *gocql.Session, entries []store.Entry) error {
 	batch := session.NewBatch(gocql.UnloggedBatch).WithContext(ctx)
 	batch.Entries = make([]gocql.BatchEntry, 0, 2*len(entries))
+	latest := time.Now().Add(maxAhead).UnixMicro()
 	for _, entry := range entries {
 		var (
 			m        = entry.Message
 			room     = gocql.UUID(m.RoomID)
 			micros   = m.CreatedAt.UnixMicro()
 			bucket   = bucketOf(micros)
-			byPlace  = []any{room, bucket, entry.Place.Epoch, entry.Place.Offset, gocql.UUID(m.ID), gocql.UUID(m.SenderID), string(m.Type), string(m.Body), micros, micros}
-			byTime   = []any{room, bucket, micros, entry.Place.Epoch, entry.Place.Offset, micros}
+			written  = min(micros, latest)
+			byPlace  = []any{room, bucket, entry.Place.Epoch, entry.Place.Offset, gocql.UUID(m.ID), gocql.UUID(m.SenderID), string(m.Type), string(m.Body), micros, written}
+			byTime   = []any{room, bucket, micros, entry.Place.Epoch, entry.Place.Offset, written}
 			messages = gocql.BatchEntry{Stmt: insertMessage, Args: byPlace, Idempotent: true}
 			times    = gocql.BatchEntry{Stmt: insertTime, Args: byTime, Idempotent: true}
 		)
