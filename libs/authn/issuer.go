@@ -34,7 +34,7 @@ func newIssuer(name, address string, log *slog.Logger) *issuer {
 	if address == "" {
 		address = name
 	}
-	var transport http.RoundTripper = http.DefaultTransport
+	transport := http.DefaultTransport
 	if t, ok := transport.(*http.Transport); ok {
 		transport = t.Clone()
 	}

@@ -76,7 +76,7 @@ func (k *keySet) run(ctx context.Context) {
 			if k.generation.Load() > 0 {
 				retry = max(retry, fetchGap)
 			}
-			pause = retry/2 + rand.N(retry/2+1)
+			pause = retry/2 + rand.N(retry/2+1) //nolint:gosec // spreading load takes no secrets
 			if k.generation.Load() > 0 {
 				pause = max(pause, fetchGap)
 			}

@@ -179,7 +179,7 @@ func (c *Client) call(ctx context.Context, method, path string, in, out any) (ht
 	if err != nil {
 		return nil, fmt.Errorf("%s %s: %w", method, path, err)
 	}
-	defer response.Body.Close() //nolint:errcheck // nothing is lost with it
+	defer response.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
 	if err != nil {
 		return nil, fmt.Errorf("%s %s: read answer: %w", method, path, err)
@@ -263,7 +263,7 @@ func PasswordToken(ctx context.Context, httpClient *http.Client, issuer, clientI
 	if err != nil {
 		return "", time.Time{}, fmt.Errorf("request token: %w", err)
 	}
-	defer response.Body.Close() //nolint:errcheck // nothing is lost with it
+	defer response.Body.Close()
 	var answer struct {
 		Token     string `json:"access_token"`
 		ExpiresIn int    `json:"expires_in"` // seconds

@@ -146,7 +146,7 @@ func TestSecretFromFile(t *testing.T) {
 		return path
 	}
 	for content, want := range map[string]string{
-		"s3cret": "s3cret", "s3cret\n": "s3cret", "s3cret\n\n": "s3cret\n", "s3cret\r\n": "s3cret", " s3cret ": " s3cret ",
+		"s3cret": "s3cret", "s3cret\n": "s3cret", "s3cret\n\n": "s3cret\n", "s3cret\r\n": "s3cret", " s3cret ": " s3cret ", //nolint:gocritic // white space is part of a secret
 	} {
 		var cfg sample
 		if err := config.LoadFrom(&cfg, []string{"ISM_ROOMS_DATABASE_FILE=" + write(content)}); err != nil {

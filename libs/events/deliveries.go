@@ -57,7 +57,7 @@ func (d Delivery) validate() error {
 func UserPartition(user uuid.UUID, partitions int32) int32 {
 	h := fnv.New32a()
 	_, _ = h.Write(user[:])
-	return int32(h.Sum32() % uint32(partitions)) //nolint:gosec // both are far below 2^31
+	return int32(h.Sum32() % uint32(partitions))
 }
 
 // ChatMessage is the server-sent event of a message, in the shape of the ISM wire.

@@ -133,7 +133,7 @@ func Decode(headers map[string]string, value []byte) (Event, error) {
 	}
 	dataType, known := catalogue[name]
 	if !known {
-		if base, _, versioned := cutMajor(name); versioned && knownBase(base) {
+		if base, versioned := cutMajor(name); versioned && knownBase(base) {
 			return fail("type %q has a major version that this build does not read", headers[headerType])
 		}
 		return Event{}, fmt.Errorf("%w: %q", ErrUnknownType, headers[headerType])
@@ -160,19 +160,19 @@ func Decode(headers map[string]string, value []byte) (Event, error) {
 	return Event{ID: id, Source: headers[headerSource], Time: at.UTC(), Data: data}, nil
 }
 
-// cutMajor splits "room.created.v2" into "room.created" and 2.
-func cutMajor(name string) (base string, major int, ok bool) {
+// cutMajor gives the name without its major version: of "room.created.v2", "room.created".
+func cutMajor(name string) (base string, ok bool) {
 	i := strings.LastIndex(name, ".v")
 	if i < 0 {
-		return "", 0, false
+		return "", false
 	}
-	major, err := strconv.Atoi(name[i+2:])
-	return name[:i], major, err == nil
+	_, err := strconv.Atoi(name[i+2:])
+	return name[:i], err == nil
 }
 
 func knownBase(base string) bool {
 	for name := range catalogue {
-		if b, _, ok := cutMajor(name); ok && b == base {
+		if b, ok := cutMajor(name); ok && b == base {
 			return true
 		}
 	}

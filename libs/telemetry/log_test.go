@@ -22,7 +22,7 @@ const (
 	spanID  = "00f067aa0ba902b7"
 )
 
-func inSpan(t *testing.T, ctx context.Context) context.Context {
+func inSpan(ctx context.Context, t *testing.T) context.Context {
 	t.Helper()
 	trID, err := trace.TraceIDFromHex(traceID)
 	if err != nil {
@@ -75,7 +75,7 @@ func TestHandlerKeepsTheRulesOfSlog(t *testing.T) {
 }
 
 func TestRecordsCarryTraceAndContext(t *testing.T) {
-	ctx := inSpan(t, With(t.Context(), slog.String("request_id", "r1"), slog.String("user_id", "u1")))
+	ctx := inSpan(With(t.Context(), slog.String("request_id", "r1"), slog.String("user_id", "u1")), t)
 	for name, c := range map[string]struct {
 		log  func(*slog.Logger) *slog.Logger
 		want map[string]any

@@ -36,7 +36,7 @@ func (p *process) start(t testing.TB) {
 	if err != nil {
 		t.Fatalf("open the log of %s: %v", p.name, err)
 	}
-	defer log.Close() //nolint:errcheck // the program has its own descriptor
+	defer log.Close()
 	cmd := exec.Command(p.path, p.args...)
 	cmd.Env, cmd.Stdout, cmd.Stderr = p.env, log, log
 	if err := cmd.Start(); err != nil {
@@ -167,7 +167,7 @@ func freeAddress(t testing.TB) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer listener.Close() //nolint:errcheck // nothing was written
+	defer listener.Close()
 	return listener.Addr().String()
 }
 

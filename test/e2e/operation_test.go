@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"fmt"
 	"net/http"
 	"os/exec"
 	"strings"
@@ -97,7 +96,7 @@ func TestMissingEnginesAreNamed(t *testing.T) {
 				Checks map[string]string `json:"checks"`
 			}
 			response := eventually(t, base+"/ready")
-			defer response.Body.Close() //nolint:errcheck // it has been read
+			defer response.Body.Close()
 			if err := json.NewDecoder(response.Body).Decode(&ready); err != nil {
 				t.Fatal(err)
 			}
@@ -126,10 +125,9 @@ func eventually(t *testing.T, url string) *http.Response {
 	defer poll.Stop()
 	httpClient := &http.Client{Timeout: 5 * time.Second}
 	defer httpClient.CloseIdleConnections()
-	err := fmt.Errorf("not asked")
 	for {
-		var response *http.Response
-		if response, err = httpClient.Get(url); err == nil {
+		response, err := httpClient.Get(url)
+		if err == nil {
 			return response
 		}
 		select {

@@ -85,7 +85,7 @@ func get(t *testing.T, d *deployment.Deployment, user, path string) (status int,
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer response.Body.Close() //nolint:errcheck // it has been read
+	defer response.Body.Close()
 	body, err = io.ReadAll(response.Body)
 	if err != nil {
 		t.Fatal(err)

@@ -29,7 +29,7 @@ const (
 	// BackendClient is the confidential client that may use the client credentials grant.
 	BackendClient = "ism-backend"
 
-	defaultSecret    = "ism-backend-secret"
+	defaultSecret    = "ism-backend-secret" //nolint:gosec // known to everybody, as its package says
 	defaultTokenLife = time.Hour
 )
 

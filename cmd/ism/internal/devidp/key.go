@@ -82,7 +82,7 @@ func createKey(dir, path string) error {
 	if err != nil {
 		return err
 	}
-	defer os.Remove(file.Name())
+	defer os.Remove(file.Name()) //nolint:errcheck // it is a second name of the key by then, or nothing of worth
 	err = errors.Join(pem.Encode(file, &pem.Block{Type: keyBlock, Bytes: der}), file.Sync(), file.Close())
 	if err != nil {
 		return err

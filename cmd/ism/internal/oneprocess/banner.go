@@ -31,17 +31,25 @@ func (b banner) printOnceUp(ctx context.Context, out io.Writer) error {
 			return nil
 		case <-poll.C:
 		}
-		response, err := ask.Get(b.url + "/ready")
-		if err != nil {
-			continue
-		}
-		_ = response.Body.Close()
-		if response.StatusCode == http.StatusOK {
+		if b.ready(ctx, ask) {
 			b.print(out)
 			<-ctx.Done()
 			return nil
 		}
 	}
+}
+
+func (b banner) ready(ctx context.Context, ask *http.Client) bool {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, b.url+"/ready", nil)
+	if err != nil {
+		return false
+	}
+	response, err := ask.Do(request)
+	if err != nil {
+		return false
+	}
+	_ = response.Body.Close()
+	return response.StatusCode == http.StatusOK
 }
 
 func (b banner) print(out io.Writer) {
