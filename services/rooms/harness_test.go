@@ -102,7 +102,7 @@ func freePort(t *testing.T) int {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer listener.Close() //nolint:errcheck // it has given its port
+	defer listener.Close() // it has given its port
 	return listener.Addr().(*net.TCPAddr).Port
 }
 
@@ -292,7 +292,7 @@ func (d *deployment) call(t *testing.T, listener string, u user, r request) answ
 	if err != nil {
 		t.Fatalf("%s %s: %v", r.method, r.path, err)
 	}
-	defer response.Body.Close() //nolint:errcheck // it has been read
+	defer response.Body.Close() // it has been read
 	body, err := io.ReadAll(response.Body)
 	if err != nil {
 		t.Fatal(err)

@@ -12,7 +12,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/golang-jwt/jwt/v5"
 	"github.com/google/uuid"
 
 	"github.com/ism-chat/ism/libs/bus"
@@ -162,7 +161,7 @@ func usersFollowTheirTokens(t *testing.T, d *deployment) {
 	for _, claim := range []string{"preferred_username", "name"} {
 		delete(nameless, claim)
 	}
-	alice.token = d.issuer.Sign(t, jwt.MapClaims(nameless))
+	alice.token = d.issuer.Sign(t, nameless)
 	d.get(t, alice, "/api/rooms", nil)
 	if got, picture := name(); got != alice.id.String()[:8] || picture != nil {
 		t.Errorf("without a name alice is %q with %v", got, picture)
@@ -201,7 +200,7 @@ func messagesChangeLists(t *testing.T, d *deployment) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer producer.Close(context.Background()) //nolint:errcheck // what matters has been acknowledged
+	defer producer.Close(context.Background()) // what matters has been acknowledged
 	text := strings.Repeat("soup ", 20)
 	at := time.Now().UTC().Truncate(time.Microsecond)
 	headers, value, err := events.Encode(events.New("/ism/messages", at, events.MessagePosted{

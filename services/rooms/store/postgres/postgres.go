@@ -86,10 +86,9 @@ func (s *Store) Run(ctx context.Context) error {
 			s.serve(ctx, pool)
 			return nil
 		}
-		if ctx.Err() != nil {
-			return nil
+		if ctx.Err() == nil {
+			s.tel.Log.WarnContext(ctx, "the room store is not there yet; trying again", "error", err.Error())
 		}
-		s.tel.Log.WarnContext(ctx, "the room store is not there yet; trying again", "error", err.Error())
 		select {
 		case <-ctx.Done():
 			return nil
@@ -124,7 +123,6 @@ func (s *Store) connect(ctx context.Context) (*pgxpool.Pool, error) {
 	cfg.ConnConfig.Tracer = otelpgx.NewTracer(
 		otelpgx.WithTracerProvider(s.tel.Tracer),
 		otelpgx.WithMeterProvider(noop.NewMeterProvider()),
-		otelpgx.WithTrimSQLInSpanName(),
 	)
 	cfg.MaxConns = s.cfg.PoolSize
 	pool, err := pgxpool.NewWithConfig(ctx, cfg)
@@ -185,7 +183,7 @@ func judged(operation string, err error) error {
 		return err
 	}
 	var failed *pgconn.PgError
-	if errors.As(err, &failed) {
+	if errors.As(err, &failed) && len(failed.Code) == 5 {
 		switch failed.Code[:2] { // the class, see Postgres's appendix A
 		case "21", "22", "23", "42": // cardinality, data, integrity, syntax or access rule
 			return fmt.Errorf("%s: %w", operation, err)

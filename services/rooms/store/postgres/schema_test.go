@@ -183,7 +183,7 @@ func TestASlowStatementIsUnavailable(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer tx.Rollback() //nolint:errcheck // it only holds a lock
+	defer tx.Rollback() // it only holds a lock
 	if _, err := tx.ExecContext(t.Context(), "LOCK TABLE users"); err != nil {
 		t.Fatal(err)
 	}
@@ -203,7 +203,7 @@ func TestTheRoomListUsesIndexes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer conn.Close(context.Background()) //nolint:errcheck // nothing is lost with it
+	defer conn.Close(context.Background()) // nothing is lost with it
 	_, err = conn.Exec(t.Context(), `
 		INSERT INTO users SELECT gen_random_uuid(), 'user ' || n FROM generate_series(1, 2000) AS n;
 		INSERT INTO rooms (id, type, created_by, created_at, latest_message, preview)
@@ -255,7 +255,7 @@ func TestAReadMarkWaitsForAChangeOfTheMembership(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer tx.Rollback() //nolint:errcheck // after the commit it has nothing to do
+	defer tx.Rollback() // after the commit it has nothing to do
 	_, err = tx.ExecContext(t.Context(), "UPDATE rooms SET membership_version = 2 WHERE id = $1", room.ID)
 	if err != nil {
 		t.Fatal(err)

@@ -83,7 +83,7 @@ func (l lead) Oldest(ctx context.Context, limit int) ([]store.Outgoing, error) {
 		if err != nil {
 			return err
 		}
-		defer rows.Close() //nolint:errcheck // rows.Err says what went wrong
+		defer rows.Close() // rows.Err says what went wrong
 		for rows.Next() {
 			var (
 				outgoing store.Outgoing

@@ -38,7 +38,7 @@ func (s *Store) Rooms(ctx context.Context, user uuid.UUID) ([]events.Room, error
 		if err != nil {
 			return err
 		}
-		defer rows.Close() //nolint:errcheck // rows.Err says what went wrong
+		defer rows.Close() // rows.Err says what went wrong
 		for rows.Next() {
 			room, err := scanRoom(rows.Scan)
 			if err != nil {
@@ -109,7 +109,7 @@ func selectMembership(ctx context.Context, tx *sql.Tx, room uuid.UUID) (store.Me
 	if err != nil {
 		return store.Membership{}, err
 	}
-	defer rows.Close() //nolint:errcheck // rows.Err says what went wrong
+	defer rows.Close() // rows.Err says what went wrong
 	for rows.Next() {
 		var (
 			member events.Member

@@ -77,10 +77,9 @@ func (s *Store) Run(ctx context.Context) error {
 		if err == nil {
 			return s.serve(ctx, opened)
 		}
-		if ctx.Err() != nil {
-			return nil
+		if ctx.Err() == nil {
+			s.tel.Log.WarnContext(ctx, "the room store cannot be opened; trying again", "path", s.path, "error", err.Error())
 		}
-		s.tel.Log.WarnContext(ctx, "the room store cannot be opened; trying again", "path", s.path, "error", err.Error())
 		select {
 		case <-ctx.Done():
 			return nil

@@ -85,7 +85,7 @@ func TestConnectionsAreDurable(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer opened.close() //nolint:errcheck // it has been looked at
+	defer opened.close() // it has been looked at
 	for name, db := range map[string]*sql.DB{"writer": opened.write, "reader": opened.read} {
 		for pragma, want := range map[string]string{"journal_mode": "wal", "synchronous": "2", "foreign_keys": "1", "busy_timeout": "2000"} {
 			var got string
@@ -104,13 +104,13 @@ func TestTheRoomListUsesIndexes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer opened.close() //nolint:errcheck // it has been looked at
+	defer opened.close() // it has been looked at
 	user := uuid.New()
 	rows, err := opened.read.QueryContext(t.Context(), "EXPLAIN QUERY PLAN "+selectRoomList, user[:])
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer rows.Close() //nolint:errcheck // rows.Err says what went wrong
+	defer rows.Close() // rows.Err says what went wrong
 	for rows.Next() {
 		var id, parent, unused int
 		var step string

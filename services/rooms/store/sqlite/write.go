@@ -143,7 +143,7 @@ func selectAudience(ctx context.Context, tx *sql.Tx, room uuid.UUID) (events.Aud
 	if err != nil {
 		return events.Audience{}, err
 	}
-	defer rows.Close() //nolint:errcheck // rows.Err says what went wrong
+	defer rows.Close() // rows.Err says what went wrong
 	for rows.Next() {
 		var user uuid.UUID
 		if err := rows.Scan(&user); err != nil {
