@@ -18,8 +18,8 @@ var cursorEncoding = base64.RawURLEncoding.Strict()
 
 func encodeCursor(place store.Place) string {
 	raw := append(make([]byte, 0, cursorLength), cursorVersion)
-	raw = binary.BigEndian.AppendUint32(raw, uint32(place.Epoch))  //nolint:gosec // decodeCursor turns it back
-	raw = binary.BigEndian.AppendUint64(raw, uint64(place.Offset)) //nolint:gosec // decodeCursor turns it back
+	raw = binary.BigEndian.AppendUint32(raw, uint32(place.Epoch))
+	raw = binary.BigEndian.AppendUint64(raw, uint64(place.Offset))
 	return cursorEncoding.EncodeToString(raw)
 }
 
@@ -32,8 +32,8 @@ func decodeCursor(text string) (store.Place, bool) {
 		return store.Place{}, false
 	}
 	place := store.Place{
-		Epoch:  int32(binary.BigEndian.Uint32(raw[1:5])),  //nolint:gosec // a negative one is refused below
-		Offset: int64(binary.BigEndian.Uint64(raw[5:13])), //nolint:gosec // a negative one is refused below
+		Epoch:  int32(binary.BigEndian.Uint32(raw[1:5])),
+		Offset: int64(binary.BigEndian.Uint64(raw[5:13])),
 	}
 	return place, place.Epoch >= 0 && place.Offset >= 0
 }

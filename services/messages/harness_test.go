@@ -220,7 +220,7 @@ func (w *world) do(user uuid.UUID, method, path string, body io.Reader, headers 
 	if err != nil {
 		return answer{body: []byte(err.Error())}
 	}
-	defer response.Body.Close() //nolint:errcheck // nothing is lost with it
+	defer response.Body.Close()
 	raw, err := io.ReadAll(response.Body)
 	if err != nil {
 		return answer{body: []byte(err.Error())}

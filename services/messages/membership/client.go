@@ -96,7 +96,7 @@ func (c *Client) get(ctx context.Context, room uuid.UUID, span trace.Span) (Memb
 	if err != nil {
 		return Membership{}, fmt.Errorf("ask rooms: %w", err)
 	}
-	defer response.Body.Close() //nolint:errcheck // nothing is lost with it
+	defer response.Body.Close()
 	span.SetAttributes(attribute.Int("http.response.status_code", response.StatusCode))
 	body, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
 	if err != nil {

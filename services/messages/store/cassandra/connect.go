@@ -34,7 +34,7 @@ func (s *Store) Run(ctx context.Context) error {
 			return nil
 		}
 		if ctx.Err() != nil {
-			return nil
+			return nil //nolint:nilerr // the store was told to end
 		}
 		s.log.WarnContext(ctx, "message store does not connect; it is tried again",
 			slog.Any("hosts", s.cfg.Hosts), slog.Duration("in", delay), slog.Any("error", err))

@@ -38,7 +38,7 @@ func (s *Store) Page(ctx context.Context, room uuid.UUID, within store.Range, li
 	}
 	defer cancel()
 	parts := walkParts(ctx, session, room, within)
-	defer parts.close()
+	defer parts.close() //nolint:errcheck // closed below where its error counts
 	var entries []store.Entry
 	for width := 1; len(entries) < limit; width = min(2*width, maxWave) {
 		wave := parts.next(width)

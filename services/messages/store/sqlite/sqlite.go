@@ -67,7 +67,7 @@ func (s *Store) Run(ctx context.Context) error {
 			return s.serve(ctx, opened)
 		}
 		if ctx.Err() != nil {
-			return nil
+			return nil //nolint:nilerr // the store was told to end
 		}
 		s.log.WarnContext(ctx, "message store does not open; it is tried again",
 			slog.String("path", s.path), slog.Duration("in", delay), slog.Any("error", err))
@@ -175,7 +175,7 @@ func (s *Store) Page(ctx context.Context, room uuid.UUID, within store.Range, li
 	if err != nil {
 		return nil, unavailable("read timeline", err)
 	}
-	defer rows.Close() //nolint:errcheck // rows.Err says what went wrong
+	defer rows.Close()
 	entries := make([]store.Entry, 0, limit)
 	for rows.Next() {
 		var (

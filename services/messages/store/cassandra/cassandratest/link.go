@@ -67,7 +67,7 @@ func (l *Link) serve() {
 }
 
 func (l *Link) carry(client net.Conn) {
-	defer client.Close() //nolint:errcheck // it may be cut already
+	defer client.Close()
 	if !l.hold(client) {
 		return
 	}
@@ -76,7 +76,7 @@ func (l *Link) carry(client net.Conn) {
 	if err != nil {
 		return
 	}
-	defer engine.Close() //nolint:errcheck // it may be cut already
+	defer engine.Close()
 	if !l.hold(engine) {
 		return
 	}
