@@ -2,12 +2,12 @@ package realtime_test
 
 import (
 	"bufio"
-	"context"
 	"fmt"
 	"iter"
 	"net"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/ism-chat/ism/libs/events"
 )
@@ -15,21 +15,18 @@ import (
 // raw is a stream of which a test reads the text itself, or does not.
 type raw struct{ conn net.Conn }
 
-func rawStream(t *testing.T, ctx context.Context, w *world, n *node, user events.Member, header map[string]string) raw {
+func rawStream(t *testing.T, w *world, n *node, user events.Member, header map[string]string) raw {
 	t.Helper()
 	address, path, found := strings.Cut(strings.TrimPrefix(n.base, "http://"), "/")
 	if !found {
 		path = "api/sse"
 	}
-	var dialer net.Dialer
-	conn, err := dialer.DialContext(ctx, "tcp", address)
+	conn, err := net.Dial("tcp", address)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = conn.Close() })
-	if deadline, ok := ctx.Deadline(); ok {
-		_ = conn.SetDeadline(deadline)
-	}
+	_ = conn.SetDeadline(time.Now().Add(2 * patience))
 	request := fmt.Sprintf("GET /%s HTTP/1.1\r\nHost: test\r\nAuthorization: Bearer %s\r\n", path, w.issuer.Token(t, user.ID, user.DisplayName))
 	for name, value := range header {
 		request += name + ": " + value + "\r\n"
@@ -43,7 +40,7 @@ func rawStream(t *testing.T, ctx context.Context, w *world, n *node, user events
 // lines are the lines of the stream, without those of the answer's header, and closes the connection.
 func (r raw) lines(t *testing.T) iter.Seq[string] {
 	return func(yield func(string) bool) {
-		defer r.conn.Close() //nolint:errcheck // read enough
+		defer r.conn.Close()
 		lines := bufio.NewScanner(r.conn)
 		lines.Buffer(nil, 1<<20)
 		if !lines.Scan() || lines.Text() != "HTTP/1.1 200 OK" {

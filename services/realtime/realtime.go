@@ -154,7 +154,7 @@ func (s *Service) run(ctx context.Context) (err error) {
 		group.Go(func() error { return s.readDeliveries(parts) })
 		return s.fanOut(parts, partitions)
 	})
-	return group.Wait() //nolint:wrapcheck // each part has said what it was doing
+	return group.Wait()
 }
 
 func (s *Service) readDeliveries(ctx context.Context) error {
@@ -187,7 +187,7 @@ func (s *Service) fanOut(ctx context.Context, partitions int32) (err error) {
 	}()
 	handler, err := fanout.New(producer, partitions, s.cfg.AudienceRooms, s.deps.Telemetry)
 	if err != nil {
-		return err //nolint:wrapcheck // it says what it was doing
+		return err
 	}
 	consumer, err := s.deps.Bus.NewConsumer(bus.ConsumerConfig{
 		Group:    fanout.Group,

@@ -52,9 +52,7 @@ func TestStreamResumesFromItsOpening(t *testing.T) {
 // openingID is the id with which a stream opens.
 func openingID(t *testing.T, w *world, n *node, user events.Member) string {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
-	raw := rawStream(t, ctx, w, n, user, nil)
+	raw := rawStream(t, w, n, user, nil)
 	for line := range raw.lines(t) {
 		if id, found := strings.CutPrefix(line, "id: "); found {
 			return id
@@ -255,15 +253,13 @@ func TestLastEventIDInTheQuery(t *testing.T) {
 	w.post(t, r, "0", "1", "2")
 	ids := expect(t, stream, "0", "1", "2")
 	first := func(query, header string) string {
-		ctx, cancel := context.WithTimeout(t.Context(), patience)
-		defer cancel()
 		headers := map[string]string{}
 		if header != "" {
 			headers["Last-Event-ID"] = header
 		}
 		at := *n
 		at.base += "/api/sse?last_event_id=" + url.QueryEscape(query)
-		raw := rawStream(t, ctx, w, &at, r.members[0], headers)
+		raw := rawStream(t, w, &at, r.members[0], headers)
 		for line := range raw.lines(t) {
 			if data, found := strings.CutPrefix(line, "data: "); found {
 				return data
@@ -312,7 +308,7 @@ func TestSlowClientIsCutAndOthersGoOn(t *testing.T) {
 	n := w.startWith(t, cfg, telemetry.Discard(nil))
 	r := newRoom("alice", "bob")
 	quick := w.open(t, n, r.members[0], "")
-	slow := rawStream(t, t.Context(), w, n, r.members[1], nil)
+	slow := rawStream(t, w, n, r.members[1], nil)
 	const messages = 1500
 	var want []string
 	padding := strings.Repeat("x", 12_000)

@@ -216,7 +216,7 @@ func (e *Edge) Position(user uuid.UUID) sse.ID {
 }
 
 func (e *Edge) home(user uuid.UUID) *partition {
-	return e.partitions[events.UserPartition(user, int32(len(e.partitions)))] //nolint:gosec // it was an int32
+	return e.partitions[events.UserPartition(user, int32(len(e.partitions)))]
 }
 
 func (e *Edge) partition(number int32) *partition {
@@ -246,7 +246,7 @@ func (p *partition) attachBehind(user uuid.UUID, sub Subscriber, id sse.ID) (Att
 	defer p.mu.Unlock()
 	backlog, err := p.ring.Replay(user, id.Offset)
 	if err != nil {
-		return Attachment{}, err //nolint:wrapcheck // the ring's errors as they are
+		return Attachment{}, err
 	}
 	p.streams[user] = append(p.streams[user], sub)
 	return Attachment{ID: id, Opening: sse.AppendEnd(sse.AppendPosition(nil, id)), Backlog: backlog}, nil

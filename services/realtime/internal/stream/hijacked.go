@@ -119,7 +119,7 @@ func underlying(hijacked net.Conn) conn {
 }
 
 func (h *Hijacked) carry(conn conn, header []byte, request Request, taken *place) {
-	defer conn.Close() //nolint:errcheck // the stream is over
+	defer func() { _ = conn.Close() }() // the stream is over
 	s := &stream{
 		cfg: h.cfg, source: h.source, metrics: h.metrics, request: request, conn: conn, queue: newQueue(h.cfg, conn),
 	}

@@ -55,7 +55,7 @@ func (s *stream) run(ctx context.Context, header []byte, retry func() time.Durat
 func (s *stream) serve(ctx context.Context, header []byte, retry func() time.Duration) error {
 	attachment, err := s.source.Attach(ctx, s.request.User, s.request.LastEventID, s.queue)
 	if err != nil {
-		return err //nolint:wrapcheck // ctx is done
+		return err
 	}
 	defer s.source.Detach(s.request.User, s.queue)
 	expiry := time.NewTimer(time.Until(s.request.ExpiresAt))
@@ -146,5 +146,5 @@ func (s *stream) writeChunk(chunk net.Buffers) error {
 	}
 	written, err := chunk.WriteTo(s.conn)
 	s.metrics.bytes.Add(float64(written))
-	return err //nolint:wrapcheck // it only tells slow from gone
+	return err
 }
