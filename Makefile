@@ -31,7 +31,7 @@ race: ## run the tests of libraries and services with the race detector; engines
 
 lint: $(LINTER) ## check boundaries, that each module builds alone, vet, linters and known vulnerabilities
 	test/boundaries
-	@for module in $(MODULES); do echo "== $$module"; (cd $$module && GOWORK=off go vet ./... && $(LINTER) run ./...) || exit 1; done
+	@for module in $(MODULES); do echo "== $$module"; (cd $$module && GOWORK=off go vet ./... && $(LINTER) run --allow-parallel-runners ./...) || exit 1; done
 	test/vulnerabilities $(MODULES)
 
 $(LINTER):

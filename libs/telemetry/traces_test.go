@@ -192,7 +192,7 @@ func TestWithoutEndpointSpansHaveIDsAndPassOnTheUpstreamsDecision(t *testing.T) 
 	if !root.SpanContext().IsValid() || root.SpanContext().IsSampled() || root.IsRecording() {
 		t.Errorf("root %v", root.SpanContext())
 	}
-	sampled := inSpan(t, t.Context())
+	sampled := inSpan(t.Context(), t)
 	parent := trace.SpanContextFromContext(sampled).WithTraceFlags(trace.FlagsSampled).WithRemote(true)
 	ctx, child := tracer.Start(trace.ContextWithRemoteSpanContext(t.Context(), parent), "child")
 	carrier := propagation.MapCarrier{}
