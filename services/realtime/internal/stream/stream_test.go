@@ -33,7 +33,8 @@ type feed struct {
 	position int64
 	backlog  []ring.Frame
 	subs     map[edge.Subscriber]bool
-	stuck    bool // Attach waits for its context
+	stuck    bool   // Attach waits for its context
+	arriving string // data of an event that comes just before the position is read
 }
 
 func newFeed() *feed { return &feed{position: 41, subs: map[edge.Subscriber]bool{}} }
@@ -57,6 +58,13 @@ func (f *feed) Detach(_ uuid.UUID, sub edge.Subscriber) {
 }
 
 func (f *feed) Position(uuid.UUID) sse.ID {
+	f.mu.Lock()
+	data := f.arriving
+	f.arriving = ""
+	f.mu.Unlock()
+	if data != "" {
+		f.send(data)
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return sse.ID{Partition: 7, Offset: f.position}
@@ -194,6 +202,24 @@ func TestStreamCarriesEventsAndComments(t *testing.T) {
 		time.Sleep(5 * time.Second)
 		if got := p.got(); got != ":\n\n" {
 			t.Errorf("next keep-alive %q", got)
+		}
+		drain(t, h, time.Second)
+	})
+}
+
+// A client that was told of a place before it has the event there would never get it.
+func TestPlaceIsNotToldBeforeItsEvent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		source := newFeed()
+		h := NewHijacked(config(), source, telemetry.Discard(nil))
+		p := open(t, h, Request{}, true)
+		p.got()
+		source.mu.Lock()
+		source.arriving = "just now"
+		source.mu.Unlock()
+		time.Sleep(5 * time.Second)
+		if got := p.got(); got != "id: 7-42\ndata: just now\n\n:\n\n" {
+			t.Errorf("got %q", got)
 		}
 		drain(t, h, time.Second)
 	})
