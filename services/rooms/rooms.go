@@ -110,11 +110,11 @@ func (s *Service) Run(ctx context.Context) error {
 
 // work is what needs the store beneath it.
 func (s *Service) work(ctx context.Context) error {
-	if err := s.deps.Bus.EnsureTopics(ctx, events.TopicRooms); err != nil && ctx.Err() == nil {
+	if err := s.deps.Bus.EnsureTopics(ctx, events.TopicRooms); err != nil {
+		if ctx.Err() != nil {
+			return nil //nolint:nilerr // it was told to end before there were topics
+		}
 		return fmt.Errorf("ensure topics: %w", err)
-	}
-	if ctx.Err() != nil {
-		return nil
 	}
 	producer, err := s.deps.Bus.NewProducer(bus.ProducerConfig{DeliveryTimeout: deliveryTimeout, Gapless: true})
 	if err != nil {
