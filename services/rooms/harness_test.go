@@ -88,11 +88,12 @@ type deployment struct {
 	public   string // URL of the listener
 	internal string
 	http     *http.Client
-	service  *rooms.Service
-	issuer   *authntest.Issuer
-	store    store.Store
-	bus      *bus.Bus
-	log      *journal
+	described
+	service *rooms.Service
+	issuer  *authntest.Issuer
+	store   store.Store
+	bus     *bus.Bus
+	log     *journal
 }
 
 // freePort is a port that nobody listens at.
@@ -139,7 +140,7 @@ func deploy(t *testing.T, open func(t *testing.T, tel *telemetry.Telemetry) stor
 // prepare makes the service, on a broker at the port, and runs nothing.
 func prepare(t *testing.T, open func(t *testing.T, tel *telemetry.Telemetry) store.Store, port int) *deployment {
 	t.Helper()
-	d := &deployment{issuer: authntest.New(t), log: &journal{}}
+	d := &deployment{issuer: authntest.New(t), log: &journal{}, described: newDescribed(t)}
 	tel := telemetry.Discard(slog.New(slog.NewTextHandler(d.log, nil)))
 	d.store = open(t, tel)
 	d.bus = bus.New(bus.Config{
@@ -272,7 +273,7 @@ type request struct {
 	header                          map[string]string
 }
 
-// call makes a request, with the user's token if there is one.
+// call makes a request, with the user's token if there is one. The answer must be as described.
 func (d *deployment) call(t *testing.T, listener string, u user, r request) answer {
 	t.Helper()
 	asked, err := http.NewRequestWithContext(t.Context(), r.method, listener+r.path, strings.NewReader(r.body))
@@ -297,7 +298,9 @@ func (d *deployment) call(t *testing.T, listener string, u user, r request) answ
 	if err != nil {
 		t.Fatal(err)
 	}
-	return answer{status: response.StatusCode, header: response.Header, body: body}
+	got := answer{status: response.StatusCode, header: response.Header, body: body}
+	d.described.check(t, asked, got)
+	return got
 }
 
 // get expects 200, and decodes the answer unless target is nil.
