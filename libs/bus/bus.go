@@ -126,6 +126,8 @@ func (b *Bus) clientConfig(own kafka.ConfigMap) *kafka.ConfigMap {
 		"socket.keepalive.enable":  true,
 		"reconnect.backoff.ms":     50,
 		"reconnect.backoff.max.ms": 1000,
+		// Asking for a topic must not make it, with the broker's number of partitions instead of the table's.
+		"allow.auto.create.topics": false,
 		// A topic that has just been made is found soon.
 		"topic.metadata.refresh.fast.interval.ms": 100,
 	}

@@ -47,6 +47,7 @@ type Consumer struct {
 	kafka   *kafka.Consumer
 	letters *Producer
 	work    context.Context // of the handlers: it outlives Run's for the time of draining
+	drain   time.Duration   // how long a batch may take to end when its worker stops
 }
 
 // place is a partition of a topic.
@@ -93,7 +94,7 @@ func (b *Bus) NewConsumer(cfg ConsumerConfig) (*Consumer, error) {
 	for _, topic := range cfg.Topics {
 		metrics.handled[topic] = b.tel.Consumed(topic, cfg.Group)
 	}
-	return &Consumer{bus: b, cfg: cfg, metrics: metrics, workers: map[place]*worker{}}, nil
+	return &Consumer{bus: b, cfg: cfg, metrics: metrics, workers: map[place]*worker{}, drain: drainTimeout}, nil
 }
 
 // Run consumes until ctx is done, then finishes what is under way, commits it and leaves the group.
@@ -107,7 +108,7 @@ func (c *Consumer) Run(ctx context.Context) (err error) {
 		}
 		return err
 	}
-	if c.letters, err = c.bus.NewProducer(ProducerConfig{}); err != nil {
+	if c.letters, err = c.bus.NewProducer(ProducerConfig{maxBytes: maxLetter}); err != nil {
 		return err
 	}
 	defer func() {
@@ -164,6 +165,8 @@ func (c *Consumer) poll(ctx context.Context) error {
 				return fmt.Errorf("consume as %s: %w", c.cfg.Group, event)
 			}
 			c.bus.tel.Log.WarnContext(ctx, "consuming is disturbed", "group", c.cfg.Group, "error", event.Error())
+		case kafka.OffsetsCommitted:
+			c.committed(event.Error)
 		}
 		c.resume()
 		if time.Since(measured) > lagInterval {
@@ -199,9 +202,13 @@ func (c *Consumer) resume() {
 		if !w.drained() {
 			continue
 		}
-		if err := c.kafka.Resume([]kafka.TopicPartition{at.kafka()}); err != nil {
-			c.bus.tel.Log.Warn("a partition cannot be resumed", "topic", at.topic, "partition", at.partition, "error", err.Error())
-		}
+		c.unpause(at)
+	}
+}
+
+func (c *Consumer) unpause(at place) {
+	if err := c.kafka.Resume([]kafka.TopicPartition{at.kafka()}); err != nil {
+		c.bus.tel.Log.Warn("a partition cannot be resumed", "topic", at.topic, "partition", at.partition, "error", err.Error())
 	}
 }
 
@@ -246,11 +253,14 @@ func (c *Consumer) stop(at []place) {
 		if w, ok := c.workers[p]; ok {
 			delete(c.workers, p)
 			c.metrics.lag.DeleteLabelValues(c.cfg.Group, p.topic, partitionLabel(p.partition))
+			if w.paused() { // the partition may come back, to a worker with an empty queue
+				c.unpause(p)
+			}
 			w.stop()
 			stopping = append(stopping, w)
 		}
 	}
-	timer := time.NewTimer(drainTimeout)
+	timer := time.NewTimer(c.drain)
 	defer timer.Stop()
 	for _, w := range stopping {
 		select {
@@ -267,6 +277,11 @@ func (c *Consumer) stop(at []place) {
 // commit commits what has been handled, synchronously.
 func (c *Consumer) commit() {
 	_, err := c.kafka.Commit()
+	c.committed(err)
+}
+
+// committed reports a commit that has failed.
+func (c *Consumer) committed(err error) {
 	var refused kafka.Error
 	if err != nil && !(errors.As(err, &refused) && refused.Code() == kafka.ErrNoOffset) {
 		c.bus.tel.Log.Warn("offsets cannot be committed; their records will be handled again", "group", c.cfg.Group, "error", err.Error())

@@ -1,8 +1,10 @@
 package bus
 
 import (
+	"errors"
 	"maps"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/ism-chat/ism/libs/events"
@@ -17,10 +19,14 @@ const (
 	headerGroup     = "ism_group"     // the consumer group that could not handle it
 	headerAttempts  = "ism_attempts"  // how often it was tried
 	headerFailedAt  = "ism_failed_at" // RFC 3339
+	headerOmitted   = "ism_omitted"   // bytes of a value that was too large to go with it
 )
 
-// maxReason bounds the reason in a dead letter, bytes.
-const maxReason = 2000
+const (
+	maxReason = 2000 // bytes of the reason in a dead letter
+	// maxLetter is more than a record may have, so that one with these headers fits, and less than brokers take (1,048,588).
+	maxLetter = 1_040_000
+)
 
 // bury writes a record to the dead letters, again until it is there. It reports false if the worker has to stop before that.
 func (w *worker) bury(record Record, reason error, attempts int) bool {
@@ -29,7 +35,7 @@ func (w *worker) bury(record Record, reason error, attempts int) bool {
 		headers = map[string]string{}
 	}
 	text := reason.Error()
-	headers[headerReason] = text[:min(len(text), maxReason)]
+	headers[headerReason] = strings.ToValidUTF8(text[:min(len(text), maxReason)], "")
 	headers[headerTopic] = record.Topic
 	headers[headerPartition] = strconv.Itoa(int(record.Partition))
 	headers[headerOffset] = strconv.FormatInt(record.Offset, 10)
@@ -39,6 +45,11 @@ func (w *worker) bury(record Record, reason error, attempts int) bool {
 	letter := Record{Topic: events.TopicDeadLetters, Key: record.Key, Value: record.Value, Headers: headers, Partition: PartitionAny}
 	written := w.retry("write a dead letter", func() error {
 		_, err := w.consumer.letters.Produce(w.ctx, letter)
+		if errors.Is(err, ErrRejected) && letter.Value != nil {
+			headers[headerOmitted] = strconv.Itoa(len(letter.Value))
+			letter.Value = nil
+			_, err = w.consumer.letters.Produce(w.ctx, letter)
+		}
 		return err
 	})
 	if written {

@@ -24,8 +24,11 @@ type ProducerConfig struct {
 	// DeliveryTimeout is how long a record may take to be acknowledged; 10 s if zero.
 	DeliveryTimeout time.Duration
 	// Gapless is for sequences that are written again from their beginning when they fail: of the records of a call that
-	// fails, none is in the log without all that stand before it, and none comes later.
+	// fails, none is in the log without all that stand before it, and none is sent later. Only what a stalled broker had
+	// received already may still come, as repetitions, beside what is written then.
 	Gapless bool
+
+	maxBytes int // of a record, with its key and headers; the client's default (1,000,000) if zero
 }
 
 // Producer writes records, acks=all and idempotent, in the order in which it is given them. It is safe for concurrent use.
@@ -33,12 +36,13 @@ type Producer struct {
 	bus *Bus
 	cfg ProducerConfig
 
-	mu      sync.RWMutex
-	client  *client // replaced when it has failed for good
-	closed  bool
-	ending  sync.WaitGroup // clients that were replaced and are being closed
-	topicMu sync.Mutex
-	topics  map[string]*telemetry.Operation
+	mu        sync.RWMutex
+	client    *client       // replaced when it has failed for good
+	replacing chan struct{} // while the client is being replaced: closed when that is done
+	closed    bool
+	ending    sync.WaitGroup // replacements and clients that were replaced and are being closed
+	topicMu   sync.Mutex
+	topics    map[string]*telemetry.Operation
 }
 
 // client is one life of the underlying producer.
@@ -85,6 +89,9 @@ func (p *Producer) start() (*client, error) {
 		settings["enable.gapless.guarantee"] = true
 		settings["message.timeout.ms"] = 0
 	}
+	if p.cfg.maxBytes > 0 {
+		settings["message.max.bytes"] = p.cfg.maxBytes
+	}
 	producer, err := kafka.NewProducer(p.bus.clientConfig(settings))
 	if err != nil {
 		log.close()
@@ -105,26 +112,61 @@ func (p *Producer) watch(c *client) {
 	}
 }
 
-// replace puts a new client in the place of one that has failed for good. What the old one has not delivered fails.
+// replace puts a new client in the place of one that has failed for good. What the old one has not delivered fails, before
+// the new one is used. It does not wait.
 func (p *Producer) replace(failed *client, cause error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.client != failed || p.closed {
+	if p.client != failed || p.replacing != nil || p.closed {
 		return
 	}
 	p.bus.tel.Log.Warn("a Kafka producer has failed and is replaced", "error", cause.Error())
-	fresh, err := p.start()
-	if err != nil {
-		// It was made with the same settings before. The failed one refuses what it is given, and this is tried again then.
-		p.bus.tel.Log.Error("a Kafka producer cannot be replaced", "error", err.Error())
-		return
-	}
-	p.client = fresh
-	p.ending.Go(failed.close)
+	replaced := make(chan struct{})
+	p.replacing = replaced
+	p.ending.Go(func() {
+		failed.purge()
+		fresh, err := p.start()
+		p.mu.Lock()
+		p.replacing = nil
+		if err == nil {
+			p.client = fresh
+		}
+		p.mu.Unlock()
+		close(replaced)
+		if err != nil {
+			// It was made with the same settings before. The failed one refuses what it is given, and this is tried again then.
+			p.bus.tel.Log.Error("a Kafka producer cannot be replaced", "error", err.Error())
+			return
+		}
+		failed.close()
+	})
 }
 
+// current is the client to use. It waits while that is being replaced.
+func (p *Producer) current(ctx context.Context) (*client, error) {
+	for {
+		p.mu.RLock()
+		used, replacing, closed := p.client, p.replacing, p.closed
+		p.mu.RUnlock()
+		if closed {
+			return nil, fmt.Errorf("%w: the producer is closed", ErrUnavailable)
+		}
+		if replacing == nil {
+			return used, nil
+		}
+		select {
+		case <-replacing:
+		case <-ctx.Done():
+			return nil, fmt.Errorf("%w: the producer is being replaced: %w", ErrUnavailable, ctx.Err())
+		}
+	}
+}
+
+// purge fails all that has not been delivered, and returns when none of it will be sent any more.
+func (c *client) purge() { _ = c.kafka.Purge(kafka.PurgeQueue | kafka.PurgeInFlight) }
+
 func (c *client) close() {
-	_ = c.kafka.Purge(kafka.PurgeQueue | kafka.PurgeInFlight)
+	c.purge()
 	c.kafka.Flush(int(flushStep.Milliseconds()))
 	c.kafka.Close()
 	<-c.done
@@ -147,9 +189,10 @@ func (p *Producer) Produce(ctx context.Context, record Record) (Receipt, error) 
 func (p *Producer) ProduceAll(ctx context.Context, records []Record) (receipts []Receipt, err error) {
 	ctx, cancel := context.WithTimeout(ctx, p.cfg.DeliveryTimeout)
 	defer cancel()
-	p.mu.RLock()
-	used := p.client
-	p.mu.RUnlock()
+	used, err := p.current(ctx)
+	if err != nil {
+		return nil, err
+	}
 	reports := make(chan kafka.Event, len(records)) // room for all: the client must never wait for us
 	ends := make([]func(error), 0, len(records))
 	defer func() {
@@ -174,6 +217,9 @@ func (p *Producer) ProduceAll(ctx context.Context, records []Record) (receipts [
 				return nil, fmt.Errorf("%w: unexpected report %v", ErrUnavailable, event)
 			}
 			if err := message.TopicPartition.Error; err != nil {
+				if p.cfg.Gapless { // what is under way behind it must not be written
+					p.replace(used, err)
+				}
 				return nil, produceError(err)
 			}
 			index, _ := message.Opaque.(int)
@@ -193,25 +239,27 @@ func (p *Producer) enqueue(used *client, record Record, headers map[string]strin
 	topic := record.Topic
 	message := &kafka.Message{
 		TopicPartition: kafka.TopicPartition{Topic: &topic, Partition: record.Partition},
-		Key:            []byte(record.Key),
 		Value:          record.Value,
 		Headers:        make([]kafka.Header, 0, len(headers)),
 		Opaque:         index,
+	}
+	if record.Key != "" { // without a key any partition will do; an empty one is always the same partition's
+		message.Key = []byte(record.Key)
 	}
 	for name, value := range headers {
 		message.Headers = append(message.Headers, kafka.Header{Key: name, Value: []byte(value)})
 	}
 	p.mu.RLock()
-	if p.closed || p.client != used {
+	if p.closed || p.client != used || p.replacing != nil {
 		p.mu.RUnlock()
-		return fmt.Errorf("%w: the producer is closed", ErrUnavailable)
+		return fmt.Errorf("%w: the producer has failed or is closed", ErrUnavailable)
 	}
 	err := used.kafka.Produce(message, reports)
 	p.mu.RUnlock()
 	if err == nil {
 		return nil
 	}
-	if isFatal(err) || p.cfg.Gapless {
+	if isFatal(err) || p.cfg.Gapless && index > 0 { // then what stands before it may still be under way
 		p.replace(used, err)
 	}
 	return produceError(err)
@@ -250,14 +298,14 @@ func (p *Producer) Close(ctx context.Context) error {
 		return nil
 	}
 	p.closed = true
-	last := p.client
 	p.mu.Unlock()
+	p.ending.Wait()
+	last := p.client
 	left := last.kafka.Len()
 	for left > 0 && ctx.Err() == nil {
 		left = last.kafka.Flush(int(flushStep.Milliseconds()))
 	}
 	last.close()
-	p.ending.Wait()
 	if left > 0 {
 		return fmt.Errorf("close producer: %d records were not delivered: %w", left, ctx.Err())
 	}

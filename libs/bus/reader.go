@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
@@ -37,6 +38,7 @@ type Reader struct {
 	cfg     ReaderConfig
 	handled *telemetry.Operation
 	kafka   *kafka.Consumer
+	begin   map[int32]int64 // by partition, where reading begins
 	missing map[int32]int64 // by partition, the offset that it must reach to have caught up
 }
 
@@ -46,7 +48,7 @@ func (b *Bus) NewReader(cfg ReaderConfig) (*Reader, error) {
 		return nil, errors.New("make reader: a topic and a handler are needed")
 	}
 	cfg.MaxBatch = max(cfg.MaxBatch, 1)
-	return &Reader{bus: b, cfg: cfg, handled: b.tel.Consumed(cfg.Topic, "(reader)"), missing: map[int32]int64{}}, nil
+	return &Reader{bus: b, cfg: cfg, handled: b.tel.Consumed(cfg.Topic, "(reader)"), begin: map[int32]int64{}, missing: map[int32]int64{}}, nil
 }
 
 // Run reads until ctx is done.
@@ -87,8 +89,9 @@ func (r *Reader) assign(ctx context.Context) error {
 	for warned := false; ; {
 		begin, err := r.offsets(ctx)
 		if err == nil {
-			if r.cfg.Begin != nil {
-				for _, partition := range begin {
+			for _, partition := range begin {
+				r.begin[partition.Partition] = int64(partition.Offset)
+				if r.cfg.Begin != nil {
 					r.cfg.Begin(partition.Partition, int64(partition.Offset))
 				}
 			}
@@ -151,7 +154,9 @@ func (r *Reader) offsets(ctx context.Context) ([]kafka.TopicPartition, error) {
 }
 
 func (r *Reader) poll(ctx context.Context) error {
-	r.caughtUp(-1, 0)
+	for partition, next := range r.begin {
+		r.caughtUp(partition, next)
+	}
 	for ctx.Err() == nil {
 		var batch []Record
 		for event := r.kafka.Poll(int(pollStep.Milliseconds())); event != nil; event = r.kafka.Poll(0) {
@@ -166,7 +171,7 @@ func (r *Reader) poll(ctx context.Context) error {
 			case kafka.PartitionEOF:
 				r.handle(ctx, batch)
 				batch = nil
-				r.caughtUp(event.Partition, int64(event.Offset))
+				r.caughtUp(event.Partition, math.MaxInt64) // all that was there is read, even if the log has become shorter
 			case kafka.Error:
 				if event.IsFatal() {
 					return fmt.Errorf("read %s: %w", r.cfg.Topic, event)
@@ -187,7 +192,7 @@ func (r *Reader) handle(ctx context.Context, batch []Record) {
 		return
 	}
 	observed := r.handled.Begin()
-	err := r.cfg.Handler(ctx, batch)
+	err := guard(func() error { return r.cfg.Handler(ctx, batch) })
 	observed(telemetry.Outcome(err))
 	last := batch[len(batch)-1]
 	if err != nil {
@@ -205,11 +210,6 @@ func (r *Reader) caughtUp(partition int32, next int64) {
 	}
 	if end, ok := r.missing[partition]; ok && next >= end {
 		delete(r.missing, partition)
-	}
-	for number, end := range r.missing {
-		if end == 0 { // it has never held anything
-			delete(r.missing, number)
-		}
 	}
 	if len(r.missing) > 0 {
 		return

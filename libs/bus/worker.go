@@ -21,6 +21,7 @@ const (
 	minQueue     = 64
 	firstBackoff = 100 * time.Millisecond
 	maxBackoff   = 5 * time.Second
+	probeTimeout = 3 * time.Second
 )
 
 // worker handles the records of one assigned partition, one batch after the other.
@@ -31,7 +32,7 @@ type worker struct {
 	cancel   context.CancelFunc
 	stopping chan struct{}
 	done     chan struct{}
-	next     atomic.Int64 // offset behind the last record that was handled, -1 before the first
+	next     atomic.Int64 // offset of the next record to be handled, -1 before the first has come
 
 	mu     sync.Mutex
 	queue  []Record
@@ -58,6 +59,7 @@ func (w *worker) offer(record Record) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.queue = append(w.queue, record)
+	w.next.CompareAndSwap(-1, record.Offset)
 	select {
 	case w.filled <- struct{}{}:
 	default:
@@ -78,6 +80,13 @@ func (w *worker) drained() bool {
 	}
 	w.full = false
 	return true
+}
+
+// paused reports whether the partition has been paused and not resumed.
+func (w *worker) paused() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.full
 }
 
 // take gives the next batch, or nil if there is none yet.
@@ -112,7 +121,8 @@ func (w *worker) run() {
 	defer close(w.done)
 	defer w.cancel()
 	if w.consumer.cfg.Assigned != nil {
-		if !w.retry("prepare the partition", func() error { return w.consumer.cfg.Assigned(w.ctx, w.at.topic, w.at.partition) }) {
+		assigned := func() error { return w.consumer.cfg.Assigned(w.ctx, w.at.topic, w.at.partition) }
+		if !w.retry("prepare the partition", func() error { return guard(assigned) }) {
 			return
 		}
 	}
@@ -136,7 +146,7 @@ func (w *worker) run() {
 
 // handle handles a batch, whatever it takes, and stores its offsets. It reports false if the worker has to stop before that.
 func (w *worker) handle(batch []Record) bool {
-	if w.try(batch) == nil {
+	if len(batch) > 1 && w.try(batch) == nil {
 		w.handled(batch[len(batch)-1])
 		return true
 	}
@@ -150,15 +160,28 @@ func (w *worker) handle(batch []Record) bool {
 }
 
 // try calls the handler, once.
-func (w *worker) try(records []Record) (err error) {
+func (w *worker) try(records []Record) error {
 	observed := w.consumer.metrics.handled[w.at.topic].Begin()
+	err := guard(func() error { return w.consumer.cfg.Handler(w.ctx, records) })
+	observed(telemetry.Outcome(err))
+	return err
+}
+
+// probe asks whether what the handler depends on works.
+func (w *worker) probe() error {
+	ctx, cancel := context.WithTimeout(w.ctx, probeTimeout)
+	defer cancel()
+	return guard(func() error { return w.consumer.cfg.Probe(ctx) })
+}
+
+// guard makes an error of a panic.
+func guard(do func() error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
 		}
-		observed(telemetry.Outcome(err))
 	}()
-	return w.consumer.cfg.Handler(w.ctx, records)
+	return do()
 }
 
 // handled stores the offset behind a record, to be committed.
@@ -176,6 +199,8 @@ func (w *worker) handled(record Record) {
 // the worker has to stop before either.
 func (w *worker) handleOne(record Record) bool {
 	log := w.consumer.bus.tel.Log.With("group", w.consumer.cfg.Group, "topic", record.Topic, "partition", record.Partition, "offset", record.Offset)
+	own := 0 // attempts in a row that failed while all that the handler depends on worked: those were the record's own fault
+	waiting := false
 	for attempt := 1; ; attempt++ {
 		err := w.try([]Record{record})
 		if err == nil {
@@ -185,15 +210,23 @@ func (w *worker) handleOne(record Record) bool {
 			return false
 		}
 		w.consumer.metrics.retries.Inc()
-		switch {
-		case errors.Is(err, ErrRejected):
+		if errors.Is(err, ErrRejected) {
 			return w.bury(record, err, attempt)
-		case attempt >= w.consumer.cfg.Attempts && w.consumer.cfg.Probe(w.ctx) == nil:
-			return w.bury(record, err, attempt)
-		case attempt == w.consumer.cfg.Attempts:
-			log.ErrorContext(w.ctx, "a record cannot be handled because what that needs is down; its partition waits", "error", err.Error())
-		case attempt == 1:
+		}
+		if attempt == 1 {
 			log.WarnContext(w.ctx, "a record cannot be handled; trying again", "error", err.Error())
+		}
+		own++
+		if down := w.probe(); down != nil {
+			own = 0
+			if !waiting {
+				waiting = true
+				log.ErrorContext(w.ctx, "a record cannot be handled because what that needs is down; its partition waits",
+					"error", err.Error(), "down", down.Error())
+			}
+		}
+		if own >= w.consumer.cfg.Attempts {
+			return w.bury(record, err, attempt)
 		}
 		if !w.pause(attempt) {
 			return false

@@ -1,0 +1,320 @@
+package bus
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
+	"github.com/google/uuid"
+	"github.com/twmb/franz-go/pkg/kfake"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/sdk/trace/tracetest"
+	"go.uber.org/goleak"
+
+	"github.com/ism-chat/ism/libs/enginetest"
+	"github.com/ism-chat/ism/libs/telemetry"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// patience bounds every wait for a broker.
+const patience = 20 * time.Second
+
+// world is a broker and a bus that uses it.
+type world struct {
+	*Bus
+	t     *testing.T
+	spans *tracetest.SpanRecorder
+	log   *journal
+}
+
+// onBothBrokers runs a test on the broker of the one-process deployment and on Kafka.
+func onBothBrokers(t *testing.T, test func(t *testing.T, w *world)) {
+	t.Run("embedded", func(t *testing.T) {
+		t.Parallel()
+		test(t, newWorld(t, startBroker(t).addresses()))
+	})
+	t.Run("kafka", func(t *testing.T) {
+		t.Parallel()
+		test(t, newWorld(t, enginetest.KafkaBrokers(t)))
+	})
+}
+
+func newWorld(t *testing.T, brokers []string) *world {
+	t.Helper()
+	w := &world{t: t, spans: tracetest.NewSpanRecorder(), log: &journal{}}
+	tel := telemetry.Discard(slog.New(slog.NewTextHandler(w.log, nil)))
+	provider := sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(w.spans))
+	t.Cleanup(func() { _ = provider.Shutdown(context.Background()) })
+	tel.Tracer = provider
+	w.Bus = New(Config{Brokers: brokers, ClientID: "ism-test", Replication: 1}, tel)
+	t.Cleanup(w.Close)
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Log(w.log.String())
+		}
+	})
+	return w
+}
+
+// journal is a log that tests can read.
+type journal struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (j *journal) Write(p []byte) (int, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.buf.Write(p)
+}
+
+func (j *journal) String() string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.buf.String()
+}
+
+// broker is an embedded broker that can be ended and started again, on the same port with the same data.
+type broker struct {
+	t       *testing.T
+	dir     string
+	cluster *kfake.Cluster
+	port    int
+}
+
+func startBroker(t *testing.T, more ...kfake.Opt) *broker {
+	t.Helper()
+	b := &broker{t: t, dir: t.TempDir()}
+	b.start(more...)
+	t.Cleanup(b.stop)
+	return b
+}
+
+func (b *broker) start(more ...kfake.Opt) {
+	b.t.Helper()
+	options := append([]kfake.Opt{kfake.NumBrokers(1), kfake.DataDir(b.dir), kfake.SyncWrites()}, more...)
+	if b.port != 0 {
+		options = append(options, kfake.Ports(b.port))
+	}
+	cluster, err := kfake.NewCluster(options...)
+	if err != nil {
+		b.t.Fatalf("start the embedded broker: %v", err)
+	}
+	b.cluster = cluster
+	_, port, err := net.SplitHostPort(cluster.ListenAddrs()[0])
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	b.port, _ = strconv.Atoi(port)
+}
+
+func (b *broker) stop() {
+	if b.cluster != nil {
+		b.cluster.Close()
+		b.cluster = nil
+	}
+}
+
+func (b *broker) addresses() []string { return []string{"127.0.0.1:" + strconv.Itoa(b.port)} }
+
+// topic makes a topic that no other test has.
+func (w *world) topic(partitions int) string {
+	w.t.Helper()
+	ctx := within(w.t, patience)
+	name := "ism.test." + uuid.NewString()
+	if err := w.create(ctx, []kafka.TopicSpecification{{Topic: name, NumPartitions: partitions, ReplicationFactor: 1}}); err != nil {
+		w.t.Fatal(err)
+	}
+	eventually(w.t, "the topic is known", func() bool {
+		count, err := w.Partitions(ctx, name)
+		return err == nil && int(count) == partitions
+	})
+	return name
+}
+
+func (w *world) producer(cfg ProducerConfig) *Producer {
+	w.t.Helper()
+	p, err := w.NewProducer(cfg)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		_ = p.Close(ctx)
+	})
+	return p
+}
+
+// write writes records with the values from to to-1, each with the key that keyOf gives.
+func (w *world) write(p *Producer, topic string, from, to int, keyOf func(int) string) []Receipt {
+	w.t.Helper()
+	var records []Record
+	for i := from; i < to; i++ {
+		records = append(records, Record{Topic: topic, Key: keyOf(i), Value: []byte(strconv.Itoa(i)), Partition: PartitionAny})
+	}
+	receipts, err := p.ProduceAll(within(w.t, patience), records)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return receipts
+}
+
+// read gives all records that a topic holds, by partition.
+func (w *world) read(topic string) map[int32][]Record {
+	w.t.Helper()
+	ctx, cancel := context.WithCancel(within(w.t, patience))
+	defer cancel()
+	got := map[int32][]Record{}
+	caughtUp := false
+	reader, err := w.NewReader(ReaderConfig{
+		Topic: topic, Since: time.UnixMilli(1), MaxBatch: 1000,
+		Handler: func(_ context.Context, records []Record) error {
+			got[records[0].Partition] = append(got[records[0].Partition], records...)
+			return nil
+		},
+		CaughtUp: func() { caughtUp = true; cancel() },
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	if err := reader.Run(ctx); err != nil {
+		w.t.Fatal(err)
+	}
+	if !caughtUp {
+		w.t.Fatalf("%s has not been read within %s", topic, patience)
+	}
+	return got
+}
+
+// running is a consumer or a reader that runs.
+type running struct {
+	t      *testing.T
+	cancel context.CancelFunc
+	done   chan struct{}
+	err    error
+}
+
+func run(t *testing.T, r interface{ Run(ctx context.Context) error }) *running {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	started := &running{t: t, cancel: cancel, done: make(chan struct{})}
+	go func() {
+		defer close(started.done)
+		started.err = r.Run(ctx)
+	}()
+	t.Cleanup(func() {
+		cancel()
+		<-started.done
+	})
+	return started
+}
+
+// stop ends it and waits.
+func (r *running) stop() {
+	r.t.Helper()
+	r.cancel()
+	receive(r.t, "the end of Run", r.done)
+	if r.err != nil {
+		r.t.Fatal(r.err)
+	}
+}
+
+func (w *world) consumer(cfg ConsumerConfig) *Consumer {
+	w.t.Helper()
+	c, err := w.NewConsumer(cfg)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return c
+}
+
+// ledger notes what has been handled.
+type ledger struct {
+	mu   sync.Mutex
+	list []Record
+}
+
+func (l *ledger) add(records ...Record) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.list = append(l.list, records...)
+}
+
+func (l *ledger) records() []Record {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return append([]Record(nil), l.list...)
+}
+
+// values are the values of what has been handled, in that order.
+func (l *ledger) values() []int {
+	var values []int
+	for _, record := range l.records() {
+		values = append(values, valueOf(record))
+	}
+	return values
+}
+
+// distinct is the number of different records.
+func (l *ledger) distinct() int {
+	seen := map[string]bool{}
+	for _, record := range l.records() {
+		seen[fmt.Sprint(record.Topic, record.Partition, record.Offset)] = true
+	}
+	return len(seen)
+}
+
+func valueOf(record Record) int {
+	value, err := strconv.Atoi(string(record.Value))
+	if err != nil {
+		panic(err)
+	}
+	return value
+}
+
+// within gives a context that ends with the test or after the time.
+func within(t *testing.T, limit time.Duration) context.Context {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+func receive[T any](t *testing.T, what string, from <-chan T) T {
+	t.Helper()
+	select {
+	case value := <-from:
+		return value
+	case <-time.After(patience):
+		t.Fatalf("waited %s for %s", patience, what)
+		panic("unreachable")
+	}
+}
+
+func eventually(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	limit := time.After(patience)
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for !holds() {
+		select {
+		case <-tick.C:
+		case <-limit:
+			t.Fatalf("waited %s in vain: %s", patience, what)
+		}
+	}
+}
+
+func oneKey(int) string { return "key" }
+
+func (w *world) group() string { return "ism.test." + strings.ReplaceAll(uuid.NewString(), "-", "") }
