@@ -46,7 +46,7 @@ func TestWhileKafkaIsDownChangesAreAnsweredAndFollowLater(t *testing.T) {
 	}
 	began = time.Now()
 	d.post(t, alice, "/api/rooms/"+room.ID.String()+"/mark-read", "")
-	if waited := time.Since(began); waited > 900*time.Millisecond {
+	if waited := time.Since(began); waited >= time.Second {
 		t.Errorf("with Kafka back a change takes %s", waited)
 	}
 }

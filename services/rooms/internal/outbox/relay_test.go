@@ -142,7 +142,7 @@ func TestAwaitEndsWhenTheRowIsInTheLog(t *testing.T) {
 		ids, rows := rooms(t, s, 1)
 		began := time.Now()
 		r.Await(t.Context(), rows[0])
-		if waited := time.Since(began); waited > patience/2 {
+		if waited := time.Since(began); waited >= patience {
 			t.Errorf("it took %s", waited)
 		}
 		if keys := log.keys(); keys[len(keys)-1] != ids[0] {
@@ -161,7 +161,7 @@ func TestAwaitOfAnotherRelaysRow(t *testing.T) {
 	ids, rows := rooms(t, s, 1)
 	began := time.Now()
 	follower.Await(t.Context(), rows[0])
-	if waited := time.Since(began); waited > patience/2 {
+	if waited := time.Since(began); waited >= patience {
 		t.Errorf("it took %s", waited)
 	}
 	if !slices.Equal(log.keys(), ids) {
@@ -176,7 +176,7 @@ func TestAwaitGivesUpWhileTheLogIsDown(t *testing.T) {
 	ids, rows := rooms(t, s, 3)
 	began := time.Now()
 	r.Await(t.Context(), rows[2])
-	if waited := time.Since(began); waited < patience || waited > 2*patience {
+	if waited := time.Since(began); waited < patience || waited > 5*patience {
 		t.Errorf("it waited for %s", waited)
 	}
 	if len(log.keys()) != 0 {
@@ -189,8 +189,11 @@ func TestAwaitGivesUpWhileTheLogIsDown(t *testing.T) {
 func TestRowsOfALaterStartAreRelayed(t *testing.T) {
 	s, log := onSQLite(t), &journal{}
 	first := run(t, New(s, telemetry.Discard(nil)), log)
-	ids, _ := rooms(t, s, 1)
-	await(t, "the first row", func() bool { return len(log.keys()) == 1 })
+	ids, rows := rooms(t, s, 1)
+	await(t, "the first row", func() bool {
+		pending, err := s.Pending(t.Context(), rows[0])
+		return err == nil && !pending
+	})
 	first()
 	between, _ := rooms(t, s, 2)
 	run(t, New(s, telemetry.Discard(nil)), log)
