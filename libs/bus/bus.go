@@ -35,6 +35,7 @@ type Config struct {
 	SASLPassword     config.Secret `envconfig:"SASL_PASSWORD" desc:"password for SASL"`
 	CAFile           string        `envconfig:"CA_FILE" desc:"certificate authority of the brokers, PEM; empty: the system's"`
 	Replication      int           `envconfig:"REPLICATION" default:"1" desc:"replication factor of the topics that this deployable creates"`
+	Partitions       int           `envconfig:"PARTITIONS" default:"0" desc:"partitions of the topics that this deployable creates, dead letters apart; 0: the suite's own counts; all deployables must agree"`
 }
 
 // PartitionAny lets the key choose the partition (murmur2, as Kafka's own clients do).
@@ -88,6 +89,9 @@ func (c Config) Validate() []config.Fault {
 		if sasl || c.SASLMechanism != "" {
 			fault("SASL_MECHANISM", "%q is unknown; allowed: PLAIN, SCRAM-SHA-256, SCRAM-SHA-512", c.SASLMechanism)
 		}
+	}
+	if c.Partitions < 0 {
+		fault("PARTITIONS", "%d is below 0", c.Partitions)
 	}
 	if c.Replication < 1 {
 		fault("REPLICATION", "%d is below 1", c.Replication)

@@ -18,9 +18,20 @@ type topic struct {
 	retention  time.Duration
 }
 
-// topics is the one table of the suite's topics. Their partition counts must not change once they hold records: keys and
-// users would move.
-func topics() map[string]topic {
+// topics is the one table of the suite's topics, unless the configuration gives another partition count to all of them but the
+// dead letters. The counts must not change once the topics hold records: keys and users would move.
+func (b *Bus) topics() map[string]topic {
+	table := table()
+	for name, spec := range table {
+		if b.cfg.Partitions > 0 && name != events.TopicDeadLetters {
+			spec.partitions = b.cfg.Partitions
+			table[name] = spec
+		}
+	}
+	return table
+}
+
+func table() map[string]topic {
 	const day = 24 * time.Hour
 	return map[string]topic{
 		events.TopicRooms:         {partitions: 12, retention: 7 * day},
@@ -64,7 +75,7 @@ func (b *Bus) Partitions(ctx context.Context, name string) (int32, error) {
 func (b *Bus) EnsureTopics(ctx context.Context, names ...string) error {
 	wanted := make(map[string]topic, len(names))
 	for _, name := range names {
-		spec, ok := topics()[name]
+		spec, ok := b.topics()[name]
 		if !ok {
 			return fmt.Errorf("ensure topics: %s is not in the table of topics", name)
 		}

@@ -57,6 +57,9 @@ func run(ctx context.Context, cfg Config, development bool, out io.Writer) error
 		return err
 	}
 	cfg.Kafka.Brokers = broker.Addresses()
+	if cfg.Kafka.Partitions == 0 {
+		cfg.Kafka.Partitions = partitions
+	}
 	host, err := deployable.With(tel, "ism", cfg.Config)
 	if err != nil {
 		broker.Close()
@@ -103,6 +106,10 @@ func (identity) Run(ctx context.Context) error {
 	<-ctx.Done()
 	return nil
 }
+
+// partitions of each topic. A record that is synced to disk costs as much in each partition that it touches, and one broker gains
+// nothing by more of them than it has cores to read them.
+const partitions = 2
 
 // compose makes the services and hands each what it needs.
 func compose(cfg Config, host *deployable.Host) ([]deployable.Service, error) {
