@@ -48,6 +48,7 @@ type Consumer struct {
 	letters *Producer
 	work    context.Context // of the handlers: it outlives Run's for the time of draining
 	drain   time.Duration   // how long a batch may take to end when its worker stops
+	started func(*worker)   // if set, is told of each worker
 }
 
 // place is a partition of a topic.
@@ -126,7 +127,8 @@ func (c *Consumer) Run(ctx context.Context) (err error) {
 	}
 	err = c.poll(ctx)
 	c.stop(c.assigned())
-	c.commit()
+	// Leaving commits what has been handled. It is bounded by the session timeout, which a commit of our own would not be
+	// while the brokers are away.
 	if closeErr := c.kafka.Close(); closeErr != nil {
 		err = errors.Join(err, fmt.Errorf("leave group %s: %w", c.cfg.Group, closeErr))
 	}
@@ -229,10 +231,7 @@ func (c *Consumer) rebalance(_ *kafka.Consumer, event kafka.Event) error {
 			revoked = append(revoked, place{*partition.Topic, partition.Partition})
 		}
 		lost := c.kafka.AssignmentLost()
-		c.stop(revoked)
-		if !lost {
-			c.commit()
-		}
+		c.stop(revoked) // what has been handled by then is committed by the client, before it gives the partitions up
 		c.bus.tel.Log.Info("partitions revoked", "group", c.cfg.Group, "partitions", len(revoked), "lost", lost)
 	}
 	return nil
@@ -272,12 +271,6 @@ func (c *Consumer) stop(at []place) {
 			<-w.done
 		}
 	}
-}
-
-// commit commits what has been handled, synchronously.
-func (c *Consumer) commit() {
-	_, err := c.kafka.Commit()
-	c.committed(err)
 }
 
 // committed reports a commit that has failed.
