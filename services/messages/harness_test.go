@@ -49,9 +49,10 @@ type world struct {
 	tel     *telemetry.Telemetry
 	issuer  *authntest.Issuer
 	tokens  *authn.Verifier
-	base    string
-	http    *http.Client
-	stop    func() // ends the service and waits for it; may be called again
+	described
+	base string
+	http *http.Client
+	stop func() // ends the service and waits for it; may be called again
 }
 
 // newBroker starts the broker that the one process ships, in memory.
@@ -73,7 +74,7 @@ func newSQLite(tb testing.TB) store.Store {
 // newWorld starts a service and waits until it is ready.
 func newWorld(tb testing.TB, brokers []string, s store.Store) *world {
 	tb.Helper()
-	w := &world{tb: tb, brokers: brokers, store: &faulty{Store: s}, rooms: newRooms(), log: &recorder{}}
+	w := &world{tb: tb, brokers: brokers, store: &faulty{Store: s}, rooms: newRooms(), log: &recorder{}, described: newDescribed(tb)}
 	w.tel = telemetry.Discard(slog.New(w.log))
 	w.issuer = authntest.New(tb)
 	w.tokens = w.issuer.Verifier(tb, w.tel)
@@ -200,7 +201,7 @@ func (a answer) code() string {
 	return problem.Code
 }
 
-// do asks as the user, or without a token as uuid.Nil.
+// do asks as the user, or without a token as uuid.Nil. The answer must be as described.
 func (w *world) do(user uuid.UUID, method, path string, body io.Reader, headers ...string) answer {
 	w.tb.Helper()
 	request, err := http.NewRequestWithContext(context.Background(), method, w.base+path, body)
@@ -225,7 +226,9 @@ func (w *world) do(user uuid.UUID, method, path string, body io.Reader, headers 
 	if err != nil {
 		return answer{body: []byte(err.Error())}
 	}
-	return answer{status: response.StatusCode, header: response.Header, body: raw}
+	got := answer{status: response.StatusCode, header: response.Header, body: raw}
+	w.described.check(w.tb, request, got)
+	return got
 }
 
 func (w *world) send(user, room uuid.UUID, text string) answer {
