@@ -24,6 +24,7 @@ import (
 	"github.com/ism-chat/ism/libs/config"
 	"github.com/ism-chat/ism/libs/enginetest"
 	"github.com/ism-chat/ism/libs/httpapi"
+	"github.com/ism-chat/ism/libs/httpapi/openapitest"
 	"github.com/ism-chat/ism/libs/telemetry"
 	"github.com/ism-chat/ism/services/rooms"
 	"github.com/ism-chat/ism/services/rooms/store"
@@ -85,15 +86,15 @@ func onSQLite(t *testing.T, tel *telemetry.Telemetry) store.Store {
 
 // deployment is the service with all that it needs, behind its two listeners.
 type deployment struct {
-	public   string // URL of the listener
-	internal string
-	http     *http.Client
-	described
-	service *rooms.Service
-	issuer  *authntest.Issuer
-	store   store.Store
-	bus     *bus.Bus
-	log     *journal
+	public      string // URL of the listener
+	internal    string
+	http        *http.Client
+	description *openapitest.Description
+	service     *rooms.Service
+	issuer      *authntest.Issuer
+	store       store.Store
+	bus         *bus.Bus
+	log         *journal
 }
 
 // freePort is a port that nobody listens at.
@@ -140,7 +141,7 @@ func deploy(t *testing.T, open func(t *testing.T, tel *telemetry.Telemetry) stor
 // prepare makes the service, on a broker at the port, and runs nothing.
 func prepare(t *testing.T, open func(t *testing.T, tel *telemetry.Telemetry) store.Store, port int) *deployment {
 	t.Helper()
-	d := &deployment{issuer: authntest.New(t), log: &journal{}, described: newDescribed(t)}
+	d := &deployment{issuer: authntest.New(t), log: &journal{}, description: openapitest.Load(t, descriptionPath)}
 	tel := telemetry.Discard(slog.New(slog.NewTextHandler(d.log, nil)))
 	d.store = open(t, tel)
 	d.bus = bus.New(bus.Config{
@@ -299,7 +300,7 @@ func (d *deployment) call(t *testing.T, listener string, u user, r request) answ
 		t.Fatal(err)
 	}
 	got := answer{status: response.StatusCode, header: response.Header, body: body}
-	d.described.check(t, asked, got)
+	d.description.Answer(t, asked, got.status, got.header, got.body)
 	return got
 }
 

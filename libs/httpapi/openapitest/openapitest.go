@@ -1,0 +1,93 @@
+// Package openapitest holds a service to its description, an OpenAPI 3 document: its routes and its answers.
+package openapitest
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"net/http"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/getkin/kin-openapi/openapi3filter"
+	"github.com/getkin/kin-openapi/routers"
+	"github.com/getkin/kin-openapi/routers/legacy"
+	"github.com/gofiber/fiber/v2"
+)
+
+// Description is a service's OpenAPI document.
+type Description struct {
+	document *openapi3.T
+	router   routers.Router
+}
+
+// Load reads and validates the document at path.
+func Load(tb testing.TB, path string) *Description {
+	tb.Helper()
+	document, err := openapi3.NewLoader().LoadFromFile(path)
+	if err != nil {
+		tb.Fatalf("load %s: %v", path, err)
+	}
+	if err := document.Validate(context.Background()); err != nil {
+		tb.Fatalf("%s is no valid description: %v", path, err)
+	}
+	router, err := legacy.NewRouter(document)
+	if err != nil {
+		tb.Fatalf("route by %s: %v", path, err)
+	}
+	return &Description{document: document, router: router}
+}
+
+// Check fails the test where the app's routes are not those of the document at path.
+func Check(tb testing.TB, app *fiber.App, path string) {
+	tb.Helper()
+	Load(tb, path).Routes(tb, app)
+}
+
+var parameter = regexp.MustCompile(`:([a-z_]+)`)
+
+// Routes fails the test where a route of the app is not described, or a described one is not there. HEAD comes with GET.
+func (d *Description) Routes(tb testing.TB, app *fiber.App) {
+	tb.Helper()
+	var mounted, described []string
+	for _, route := range app.GetRoutes(true) {
+		if route.Method != http.MethodHead {
+			mounted = append(mounted, route.Method+" "+parameter.ReplaceAllString(route.Path, "{$1}"))
+		}
+	}
+	for path, item := range d.document.Paths.Map() {
+		for method := range item.Operations() {
+			described = append(described, method+" "+path)
+		}
+	}
+	slices.Sort(mounted)
+	slices.Sort(described)
+	if !slices.Equal(mounted, described) {
+		tb.Errorf("mounted are\n%s\ndescribed are\n%s", strings.Join(mounted, "\n"), strings.Join(described, "\n"))
+	}
+}
+
+// Answer fails the test where an answer to a request is not as described: its status, content type and schema. An answer to what
+// is no described route is not looked at.
+func (d *Description) Answer(tb testing.TB, asked *http.Request, status int, header http.Header, body []byte) {
+	tb.Helper()
+	asked = asked.Clone(context.Background())
+	asked.URL.Scheme, asked.URL.Host, asked.Body = "", "", nil
+	route, parameters, err := d.router.FindRoute(asked)
+	if err != nil {
+		return
+	}
+	input := &openapi3filter.ResponseValidationInput{
+		RequestValidationInput: &openapi3filter.RequestValidationInput{Request: asked, PathParams: parameters, Route: route},
+		Status:                 status,
+		Header:                 header,
+		Body:                   io.NopCloser(bytes.NewReader(body)),
+		Options:                &openapi3filter.Options{IncludeResponseStatus: true},
+	}
+	if err := openapi3filter.ValidateResponse(context.Background(), input); err != nil {
+		tb.Errorf("the answer to %s %s is not as described: %v", asked.Method, asked.URL, err)
+	}
+}
