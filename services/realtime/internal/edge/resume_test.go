@@ -67,7 +67,8 @@ func TestResumingClientsMissNothingAndSeeNothingTwice(t *testing.T) {
 func resumeUntil(t *testing.T, e *Edge, user uuid.UUID, events int, attached chan struct{}) []int64 {
 	var got []int64
 	lastEventID := ""
-	for len(got) < events {
+	deadline := time.Now().Add(20 * time.Second)
+	for len(got) < events && time.Now().Before(deadline) {
 		sub := newClient()
 		attachment, err := e.Attach(t.Context(), user, lastEventID, sub)
 		if err != nil {
