@@ -19,6 +19,7 @@ import (
 	"github.com/ism-chat/ism/libs/enginetest"
 	"github.com/ism-chat/ism/libs/events"
 	"github.com/ism-chat/ism/libs/httpapi"
+	"github.com/ism-chat/ism/libs/httpapi/openapitest"
 	"github.com/ism-chat/ism/libs/telemetry"
 	"github.com/ism-chat/ism/services/realtime"
 	"github.com/ism-chat/ism/services/realtime/internal/fanout"
@@ -40,6 +41,7 @@ type world struct {
 	brokers  []string
 	embedded bool
 	nodes    int // that run
+	api      *openapitest.Description
 	issuer   *authntest.Issuer
 	bus      *bus.Bus
 	producer *bus.Producer
@@ -66,7 +68,7 @@ func newEmbeddedWorld(t *testing.T) *world {
 
 func newWorld(t *testing.T, brokers []string) *world {
 	t.Helper()
-	w := &world{brokers: brokers, issuer: authntest.New(t), http: &http.Client{Transport: &http.Transport{}}}
+	w := &world{brokers: brokers, issuer: authntest.New(t), api: openapitest.Load(t, description), http: &http.Client{Transport: &http.Transport{}}}
 	t.Cleanup(w.http.CloseIdleConnections)
 	w.bus = bus.New(busConfig(brokers), telemetry.Discard(nil))
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
@@ -236,5 +238,6 @@ func (w *world) get(t *testing.T, address string, header map[string]string) (*ht
 	if err != nil {
 		t.Fatal(err)
 	}
+	w.api.Answer(t, request, response.StatusCode, response.Header, body)
 	return response, string(body)
 }

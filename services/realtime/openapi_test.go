@@ -1,0 +1,92 @@
+package realtime_test
+
+import (
+	"context"
+	"encoding/json"
+	"testing"
+
+	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/gofiber/fiber/v2"
+	"github.com/google/uuid"
+
+	"github.com/ism-chat/ism/libs/authn/authntest"
+	"github.com/ism-chat/ism/libs/bus"
+	"github.com/ism-chat/ism/libs/events"
+	"github.com/ism-chat/ism/libs/events/eventstest"
+	"github.com/ism-chat/ism/libs/httpapi/openapitest"
+	"github.com/ism-chat/ism/libs/telemetry"
+	"github.com/ism-chat/ism/services/realtime"
+	"github.com/ism-chat/ism/services/realtime/internal/fanout"
+)
+
+const description = "api/openapi.yaml"
+
+func TestDescriptionAndRoutesAgree(t *testing.T) {
+	tel := telemetry.Discard(nil)
+	service, err := realtime.New(config(), realtime.Deps{
+		Telemetry: tel, Verifier: authntest.New(t).Verifier(t, tel), Bus: bus.New(busConfig(nil), tel),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	app := fiber.New()
+	service.Routes(app)
+	openapitest.Check(t, app, description)
+}
+
+// deliveries are the stream events of what a fan-out writes.
+type deliveries struct{ data []json.RawMessage }
+
+func (d *deliveries) ProduceAll(_ context.Context, records []bus.Record) ([]bus.Receipt, error) {
+	for _, record := range records {
+		event, err := events.Decode(record.Headers, record.Value)
+		if err != nil {
+			return nil, err
+		}
+		if delivery, ok := event.Data.(events.Delivery); ok {
+			for _, stream := range delivery.Streams {
+				d.data = append(d.data, stream.Data)
+			}
+		}
+	}
+	return make([]bus.Receipt, len(records)), nil
+}
+
+func TestEventsAreAsDescribed(t *testing.T) {
+	document, err := openapi3.NewLoader().LoadFromFile(description)
+	if err != nil {
+		t.Fatal(err)
+	}
+	written := &deliveries{}
+	fan, err := fanout.New(written, 12, 10, telemetry.Discard(nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, golden := range eventstest.Golden(t) {
+		record := bus.Record{Topic: events.TopicRooms, Key: golden.Key, Headers: golden.Headers, Value: golden.Value}
+		if err := fan.Handle(t.Context(), []bus.Record{record}); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+	}
+	resync, err := json.Marshal(events.Resync{Type: "Resync", Reason: "expired", CreatedAt: now()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	types := map[string]bool{}
+	for _, data := range append(written.data, resync) {
+		var value map[string]any
+		if err := json.Unmarshal(data, &value); err != nil {
+			t.Fatal(err)
+		}
+		if err := document.Components.Schemas["StreamEvent"].Value.VisitJSON(value); err != nil {
+			t.Errorf("%s is not as described: %v", data, err)
+		}
+		types[value["type"].(string)] = true
+	}
+	if len(types) != 3 {
+		t.Errorf("types %v", types)
+	}
+	if err := document.Components.Schemas["StreamEvent"].Value.VisitJSON(map[string]any{"type": "ChatMessage", "id": uuid.NewString()}); err == nil {
+		t.Error("the description takes anything")
+	}
+}
