@@ -22,6 +22,7 @@ import (
 	"github.com/ism-chat/ism/libs/bus"
 	"github.com/ism-chat/ism/libs/events"
 	"github.com/ism-chat/ism/libs/httpapi"
+	"github.com/ism-chat/ism/libs/httpapi/openapitest"
 	"github.com/ism-chat/ism/libs/telemetry"
 	"github.com/ism-chat/ism/services/messages"
 	"github.com/ism-chat/ism/services/messages/membership"
@@ -41,18 +42,18 @@ const patience = 30 * time.Second
 
 // world is a messages service with real tokens, a broker and a store, behind its real listener.
 type world struct {
-	tb      testing.TB
-	brokers []string
-	store   *faulty
-	rooms   *rooms
-	log     *recorder
-	tel     *telemetry.Telemetry
-	issuer  *authntest.Issuer
-	tokens  *authn.Verifier
-	described
-	base string
-	http *http.Client
-	stop func() // ends the service and waits for it; may be called again
+	tb          testing.TB
+	brokers     []string
+	store       *faulty
+	rooms       *rooms
+	log         *recorder
+	tel         *telemetry.Telemetry
+	issuer      *authntest.Issuer
+	tokens      *authn.Verifier
+	description *openapitest.Description
+	base        string
+	http        *http.Client
+	stop        func() // ends the service and waits for it; may be called again
 }
 
 // newBroker starts the broker that the one process ships, in memory.
@@ -74,7 +75,7 @@ func newSQLite(tb testing.TB) store.Store {
 // newWorld starts a service and waits until it is ready.
 func newWorld(tb testing.TB, brokers []string, s store.Store) *world {
 	tb.Helper()
-	w := &world{tb: tb, brokers: brokers, store: &faulty{Store: s}, rooms: newRooms(), log: &recorder{}, described: newDescribed(tb)}
+	w := &world{tb: tb, brokers: brokers, store: &faulty{Store: s}, rooms: newRooms(), log: &recorder{}, description: openapitest.Load(tb, descriptionPath)}
 	w.tel = telemetry.Discard(slog.New(w.log))
 	w.issuer = authntest.New(tb)
 	w.tokens = w.issuer.Verifier(tb, w.tel)
@@ -227,7 +228,7 @@ func (w *world) do(user uuid.UUID, method, path string, body io.Reader, headers 
 		return answer{body: []byte(err.Error())}
 	}
 	got := answer{status: response.StatusCode, header: response.Header, body: raw}
-	w.described.check(w.tb, request, got)
+	w.description.Answer(w.tb, request, got.status, got.header, got.body)
 	return got
 }
 
