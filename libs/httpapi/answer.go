@@ -38,6 +38,9 @@ func (a *answers) fail(c *fiber.Ctx, err error) error {
 	if problem.RetryAfter > 0 {
 		c.Set(fiber.HeaderRetryAfter, strconv.Itoa(int((problem.RetryAfter+time.Second-1)/time.Second)))
 	}
+	if problem.Status == http.StatusRequestEntityTooLarge {
+		linger(c)
+	}
 	c.Status(problem.Status)
 	if err := c.JSON(problem.body(c.Path(), traceID, time.Now())); err != nil {
 		return err //nolint:wrapcheck // fiber's last resort handles it

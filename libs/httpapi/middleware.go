@@ -9,11 +9,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/gofiber/contrib/otelfiber/v2"
 	"github.com/gofiber/fiber/v2"
 	"github.com/gofiber/fiber/v2/middleware/cors"
 	"github.com/google/uuid"
-	"go.opentelemetry.io/otel/metric/noop"
 
 	"github.com/ism-chat/ism/libs/telemetry"
 )
@@ -35,14 +33,7 @@ func use(app *fiber.App, listener string, cfg Config, deps Deps, answer *answers
 			MaxAge:        int((10 * time.Minute).Seconds()),
 		}))
 	}
-	app.Use(otelfiber.Middleware(
-		otelfiber.WithTracerProvider(deps.Telemetry.Tracer),
-		otelfiber.WithPropagators(deps.Telemetry.Propagator),
-		otelfiber.WithMeterProvider(noop.NewMeterProvider()),
-		otelfiber.WithCollectClientIP(false),
-		otelfiber.WithSpanNameFormatter(func(c *fiber.Ctx) string { return c.Method() + " " + routeOf(c) }),
-		otelfiber.WithNext(func(c *fiber.Ctx) bool { return isProbe(c.Path()) }),
-	))
+	app.Use(traceRequests(deps))
 	app.Use(observe(listener, cfg.HandlerTimeout, deps, answer))
 }
 

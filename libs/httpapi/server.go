@@ -56,14 +56,13 @@ func newServer(address, listener string, cfg Config, deps Deps) *Server {
 		CaseSensitive:         true,
 		// Values read from a request outlive it, in caches and in what is stored: fasthttp's own memory would change
 		// under them.
-		Immutable:         true,
-		BodyLimit:         cfg.BodyLimit,
-		ReadBufferSize:    cfg.HeaderLimit,
-		ReadTimeout:       cfg.ReadTimeout,
-		WriteTimeout:      writeTimeout,
-		IdleTimeout:       cfg.IdleTimeout,
-		ErrorHandler:      answer.fail,
-		ReduceMemoryUsage: false,
+		Immutable:      true,
+		BodyLimit:      cfg.BodyLimit,
+		ReadBufferSize: cfg.HeaderLimit,
+		ReadTimeout:    cfg.ReadTimeout,
+		WriteTimeout:   writeTimeout,
+		IdleTimeout:    cfg.IdleTimeout,
+		ErrorHandler:   answer.fail,
 	})
 	use(app, listener, cfg, deps, answer)
 	readiness := newReadiness(deps)
@@ -83,10 +82,11 @@ func (s *Server) Address() string { return s.listener.Addr().String() }
 // their owner's to end.
 func (s *Server) Run(ctx context.Context) error {
 	var listen net.ListenConfig
-	listener, err := listen.Listen(ctx, "tcp", s.address)
+	plain, err := listen.Listen(ctx, "tcp", s.address)
 	if err != nil {
 		return fmt.Errorf("listen on %s: %w", s.address, err)
 	}
+	listener := lingering{plain}
 	s.listener = listener
 	close(s.listening)
 	served := make(chan error, 1)
