@@ -204,7 +204,9 @@ type running struct {
 	err    error
 }
 
-func run(t *testing.T, r interface{ Run(ctx context.Context) error }) *running {
+func run(t *testing.T, r interface {
+	Run(ctx context.Context) error
+}) *running {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	started := &running{t: t, cancel: cancel, done: make(chan struct{})}

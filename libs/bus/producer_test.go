@@ -92,7 +92,10 @@ func TestProduceFailsSoonWithoutBroker(t *testing.T) {
 			w := newWorld(t, broker.addresses())
 			topic := w.topic(1)
 			producer := w.producer(ProducerConfig{DeliveryTimeout: timeout, Gapless: gapless})
-			w.write(producer, topic, 0, 1, oneKey)
+			eventually(t, "the producer has started", func() bool {
+				_, err := producer.Produce(t.Context(), Record{Topic: topic, Key: "key", Value: []byte("1"), Partition: PartitionAny})
+				return err == nil
+			})
 			broker.stop()
 			for range 3 {
 				begun := time.Now()
@@ -136,7 +139,7 @@ func TestGaplessOverOutages(t *testing.T) {
 	broker := startBroker(t)
 	w := newWorld(t, broker.addresses())
 	topic := w.topic(1)
-	producer := w.producer(ProducerConfig{DeliveryTimeout: 300 * time.Millisecond, Gapless: true})
+	producer := w.producer(ProducerConfig{DeliveryTimeout: 800 * time.Millisecond, Gapless: true})
 	at := make(chan int)
 	written := make(chan error, 1)
 	go func() {
@@ -162,12 +165,12 @@ func TestGaplessOverOutages(t *testing.T) {
 		written <- nil
 	}()
 	for batch := range at {
-		if batch%100 != 50 {
+		if batch%150 != 75 {
 			continue
 		}
 		// The writer goes on meanwhile, so that the outage meets records under way; and for longer than a call has.
 		broker.stop()
-		outage := time.After(700 * time.Millisecond)
+		outage := time.After(1200 * time.Millisecond)
 		for waiting := true; waiting; {
 			select {
 			case <-at:
@@ -223,4 +226,3 @@ func TestLogSurvivesTheBroker(t *testing.T) {
 		t.Errorf("%d records, %d different", total, len(seen))
 	}
 }
-

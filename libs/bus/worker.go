@@ -49,6 +49,9 @@ func (c *Consumer) startWorker(at place) *worker {
 		limit: max(queueBatches*c.cfg.MaxBatch, minQueue),
 	}
 	w.next.Store(-1)
+	if c.started != nil {
+		c.started(w)
+	}
 	go w.run()
 	return w
 }
