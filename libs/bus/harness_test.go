@@ -206,7 +206,8 @@ type running struct {
 
 func run(t *testing.T, r interface {
 	Run(ctx context.Context) error
-}) *running {
+},
+) *running {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	started := &running{t: t, cancel: cancel, done: make(chan struct{})}

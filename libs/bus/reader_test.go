@@ -1,0 +1,144 @@
+package bus
+
+import (
+	"context"
+	"strconv"
+	"testing"
+	"time"
+
+	"go.opentelemetry.io/otel/trace"
+)
+
+// reading notes what a reader has told.
+type reading struct {
+	ledger
+	begun    chan [2]int64 // partition and offset
+	caughtUp chan struct{}
+}
+
+func (w *world) reader(topic string, since time.Time) *reading {
+	w.t.Helper()
+	r := &reading{begun: make(chan [2]int64, 64), caughtUp: make(chan struct{})}
+	reader, err := w.NewReader(ReaderConfig{
+		Topic: topic, Since: since, MaxBatch: 10,
+		Handler:  func(_ context.Context, records []Record) error { r.add(records...); return nil },
+		Begin:    func(partition int32, offset int64) { r.begun <- [2]int64{int64(partition), offset} },
+		CaughtUp: func() { close(r.caughtUp) },
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	run(w.t, reader)
+	return r
+}
+
+func TestReaderOfAnEmptyTopicHasCaughtUp(t *testing.T) {
+	onBothBrokers(t, func(t *testing.T, w *world) {
+		topic := w.topic(3)
+		r := w.reader(topic, time.Now().Add(-time.Hour))
+		receive(t, "catching up", r.caughtUp)
+		begun := map[int64]int64{}
+		for range 3 {
+			at := receive(t, "a beginning", r.begun)
+			begun[at[0]] = at[1]
+		}
+		if len(begun) != 3 || begun[0] != 0 {
+			t.Errorf("begins at %v", begun)
+		}
+		w.write(w.producer(ProducerConfig{}), topic, 0, 5, oneKey)
+		eventually(t, "what is written then is read", func() bool { return len(r.values()) == 5 })
+	})
+}
+
+func TestReaderBeginsWhereItIsTold(t *testing.T) {
+	onBothBrokers(t, func(t *testing.T, w *world) {
+		topic := w.topic(2)
+		producer := w.producer(ProducerConfig{})
+		w.write(producer, topic, 0, 20, oneKey)
+		tick := time.NewTimer(50 * time.Millisecond) // the brokers' timestamps have milliseconds
+		<-tick.C
+		middle := time.Now()
+		w.write(producer, topic, 20, 30, oneKey)
+
+		since := w.reader(topic, middle)
+		receive(t, "catching up", since.caughtUp)
+		if got := since.values(); len(got) != 10 || got[0] != 20 || got[9] != 29 {
+			t.Errorf("since the middle: %v", got)
+		}
+		now := w.reader(topic, time.Time{})
+		receive(t, "catching up", now.caughtUp)
+		w.write(producer, topic, 30, 33, oneKey)
+		eventually(t, "only what is new is read", func() bool { return len(now.values()) == 3 })
+		if got := now.values(); got[0] != 30 {
+			t.Errorf("from now on: %v", got)
+		}
+		eventually(t, "the other reader goes on", func() bool { return len(since.values()) == 13 })
+	})
+}
+
+func TestReaderOutlivesItsBroker(t *testing.T) {
+	broker := startBroker(t)
+	w := newWorld(t, broker.addresses())
+	topic := w.topic(2)
+	w.write(w.producer(ProducerConfig{}), topic, 0, 10, func(i int) string { return strconv.Itoa(i) })
+	r := w.reader(topic, time.UnixMilli(1))
+	receive(t, "catching up", r.caughtUp)
+	broker.stop()
+	broker.start()
+	w.write(w.producer(ProducerConfig{}), topic, 10, 20, func(i int) string { return strconv.Itoa(i) })
+	eventually(t, "all is read, once", func() bool { return r.distinct() == 20 })
+	if got := len(r.values()); got != 20 {
+		t.Errorf("%d records were handed over for 20", got)
+	}
+}
+
+// A service that is told to stop while Kafka is away has to stop all the same.
+func TestStoppingDoesNotNeedTheBroker(t *testing.T) {
+	broker := startBroker(t)
+	w := newWorld(t, broker.addresses())
+	topic := w.topic(2)
+	var handled ledger
+	consumer := run(t, w.consumer(ConsumerConfig{
+		Group: w.group(), Topics: []string{topic},
+		Handler: func(_ context.Context, records []Record) error { handled.add(records...); return nil },
+	}))
+	r := w.reader(topic, time.Time{})
+	receive(t, "catching up", r.caughtUp)
+	w.write(w.producer(ProducerConfig{}), topic, 0, 10, oneKey)
+	eventually(t, "all is handled", func() bool { return handled.distinct() == 10 })
+	broker.stop()
+	consumer.cancel()
+	receive(t, "the consumer's end", consumer.done)
+}
+
+func TestTraceGoesWithTheRecord(t *testing.T) {
+	onBothBrokers(t, func(t *testing.T, w *world) {
+		topic := w.topic(1)
+		ctx, root := w.tel.Tracer.Tracer("test").Start(within(t, patience), "request")
+		if _, err := w.producer(ProducerConfig{}).Produce(ctx, Record{Topic: topic, Key: "k", Value: []byte("1"), Partition: PartitionAny}); err != nil {
+			t.Fatal(err)
+		}
+		root.End()
+		traced := make(chan trace.SpanContext, 1)
+		run(t, w.consumer(ConsumerConfig{
+			Group: w.group(), Topics: []string{topic},
+			Handler: w.Each(func(ctx context.Context, _ Record) error {
+				traced <- trace.SpanContextFromContext(ctx)
+				return nil
+			}),
+		}))
+		want := root.SpanContext().TraceID()
+		if got := receive(t, "the record", traced); got.TraceID() != want {
+			t.Errorf("handled in trace %s, sent in %s", got.TraceID(), want)
+		}
+		eventually(t, "its spans have ended", func() bool {
+			names := map[string]bool{}
+			for _, span := range w.spans.Ended() {
+				if span.SpanContext().TraceID() == want {
+					names[span.Name()] = true
+				}
+			}
+			return names["send "+topic] && names["process "+topic]
+		})
+	})
+}
