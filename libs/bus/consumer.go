@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
@@ -33,6 +34,8 @@ type ConsumerConfig struct {
 
 const (
 	pollStep        = 100 * time.Millisecond
+	pausedStep      = 5 * time.Millisecond // while a partition is paused, so that it is soon resumed
+	leaveTimeout    = 7 * time.Second      // more than the session timeout, which bounds leaving in most cases
 	drainTimeout    = 8 * time.Second
 	defaultAttempts = 5
 	lagInterval     = 5 * time.Second
@@ -49,6 +52,7 @@ type Consumer struct {
 	work    context.Context // of the handlers: it outlives Run's for the time of draining
 	drain   time.Duration   // how long a batch may take to end when its worker stops
 	started func(*worker)   // if set, is told of each worker
+	leaving sync.WaitGroup  // a client that is being closed
 }
 
 // place is a partition of a topic.
@@ -118,21 +122,37 @@ func (c *Consumer) Run(ctx context.Context) (err error) {
 		err = errors.Join(err, c.letters.Close(closing))
 	}()
 	log := c.bus.startClientLog("consumer " + c.cfg.Group)
-	defer log.close()
 	if c.kafka, err = kafka.NewConsumer(c.bus.clientConfig(c.settings(log))); err != nil {
+		log.close()
 		return fmt.Errorf("make consumer of group %s: %w", c.cfg.Group, err)
 	}
 	if err := c.kafka.SubscribeTopics(c.cfg.Topics, c.rebalance); err != nil {
-		return errors.Join(fmt.Errorf("subscribe group %s: %w", c.cfg.Group, err), c.kafka.Close())
+		return errors.Join(fmt.Errorf("subscribe group %s: %w", c.cfg.Group, err), c.leave(log))
 	}
 	err = c.poll(ctx)
 	c.stop(c.assigned())
-	// Leaving commits what has been handled. It is bounded by the session timeout, which a commit of our own would not be
-	// while the brokers are away.
-	if closeErr := c.kafka.Close(); closeErr != nil {
-		err = errors.Join(err, fmt.Errorf("leave group %s: %w", c.cfg.Group, closeErr))
+	return errors.Join(err, c.leave(log))
+}
+
+// leave commits what has been handled and leaves the group. While the brokers are away that takes the session timeout or, with
+// a commit under way, for ever (https://github.com/confluentinc/librdkafka/issues/3740). Then the client is left behind: it ends
+// when the brokers are back, or with the process, and the group notices by the session timeout.
+func (c *Consumer) leave(log *clientLog) error {
+	left := make(chan error, 1)
+	c.leaving.Go(func() {
+		err := c.kafka.Close()
+		log.close()
+		left <- err
+	})
+	select {
+	case err := <-left:
+		if err != nil {
+			return fmt.Errorf("leave group %s: %w", c.cfg.Group, err)
+		}
+	case <-time.After(leaveTimeout):
+		c.bus.tel.Log.Warn("a consumer cannot tell its group that it leaves; what it could not commit will be handled again", "group", c.cfg.Group)
 	}
-	return err
+	return nil
 }
 
 func (c *Consumer) settings(log *clientLog) kafka.ConfigMap {
@@ -158,8 +178,9 @@ func (c *Consumer) settings(log *clientLog) kafka.ConfigMap {
 // poll hands records to the workers of their partitions until ctx is done.
 func (c *Consumer) poll(ctx context.Context) error {
 	measured := time.Now()
+	step := pollStep
 	for ctx.Err() == nil {
-		switch event := c.kafka.Poll(int(pollStep.Milliseconds())).(type) {
+		switch event := c.kafka.Poll(int(step.Milliseconds())).(type) {
 		case *kafka.Message:
 			c.dispatch(event)
 		case kafka.Error:
@@ -170,7 +191,10 @@ func (c *Consumer) poll(ctx context.Context) error {
 		case kafka.OffsetsCommitted:
 			c.committed(event.Error)
 		}
-		c.resume()
+		step = pollStep
+		if c.resume() > 0 {
+			step = pausedStep
+		}
 		if time.Since(measured) > lagInterval {
 			measured = time.Now()
 			c.measureLag()
@@ -198,14 +222,17 @@ func (c *Consumer) dispatch(message *kafka.Message) {
 	}
 }
 
-// resume lets partitions be fetched again whose workers have caught up.
-func (c *Consumer) resume() {
+// resume lets partitions be fetched again whose workers have caught up, and counts those that stay paused.
+func (c *Consumer) resume() (paused int) {
 	for at, w := range c.workers {
-		if !w.drained() {
-			continue
+		switch {
+		case w.drained():
+			c.unpause(at)
+		case w.paused():
+			paused++
 		}
-		c.unpause(at)
 	}
+	return paused
 }
 
 func (c *Consumer) unpause(at place) {

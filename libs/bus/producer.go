@@ -187,6 +187,9 @@ func (p *Producer) Produce(ctx context.Context, record Record) (Receipt, error) 
 // order. After an error some may have been written. A record that has a traceparent header already keeps its trace. Errors:
 // [ErrUnavailable]; [ErrRejected] for a record that is too large.
 func (p *Producer) ProduceAll(ctx context.Context, records []Record) (receipts []Receipt, err error) {
+	if err := ctx.Err(); err != nil { // nothing is written for a caller that has gone
+		return nil, fmt.Errorf("%w: %w", ErrUnavailable, err)
+	}
 	ctx, cancel := context.WithTimeout(ctx, p.cfg.DeliveryTimeout)
 	defer cancel()
 	used, err := p.current(ctx)
