@@ -4,10 +4,10 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"io"
 	"mime"
 	"net/http"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/gofiber/fiber/v2"
@@ -19,15 +19,20 @@ const maxDepth = 32
 
 // Decode reads the request's JSON body into target, strictly: unknown fields are passed over; wrong types, a key that an
 // object has twice (in any case of letters, as encoding/json does not tell them apart), trailing data, invalid UTF-8 and deep
-// nesting are refused. The error is a [Problem]: unsupported-media-type, malformed-json or, for a NUL in a string,
-// invalid-request.
+// nesting are refused. Half a surrogate pair in an escape becomes U+FFFD, as encoding/json has it. The error is a [Problem]:
+// unsupported-media-type, malformed-json or, for a NUL in a string, invalid-request.
 func Decode(c *fiber.Ctx, target any) error {
 	mediaType, parameters, err := mime.ParseMediaType(c.Get(fiber.HeaderContentType))
 	charset := parameters["charset"]
 	if err != nil || mediaType != fiber.MIMEApplicationJSON || charset != "" && !strings.EqualFold(charset, "utf-8") {
 		return problemOfStatus(http.StatusUnsupportedMediaType)
 	}
-	return decode(c.Body(), target)
+	if encoding := c.Get(fiber.HeaderContentEncoding); encoding != "" && !strings.EqualFold(encoding, "identity") {
+		c.Set(fiber.HeaderAcceptEncoding, "identity") // RFC 9110, section 15.5.16
+		return NewProblem(http.StatusUnsupportedMediaType, "unsupported-media-type", "Unsupported media type", "the body must not be compressed")
+	}
+	// Not fiber's Body: it would expand what is compressed, past every limit.
+	return decode(c.Request().Body(), target)
 }
 
 func decode(raw []byte, target any) error {
@@ -37,95 +42,151 @@ func decode(raw []byte, target any) error {
 	if !utf8.Valid(raw) {
 		return malformed("the body is not UTF-8")
 	}
-	if err := scan(raw); err != nil {
-		return err
-	}
 	if err := json.Unmarshal(raw, target); err != nil {
-		var wrong *json.UnmarshalTypeError
-		if errors.As(err, &wrong) {
-			return malformed("field %q must not be a JSON %s", wrong.Field, wrong.Value)
+		return undecodable(err)
+	}
+	return inspect(raw)
+}
+
+// undecodable is the answer to what encoding/json refuses. What it says of it may hold what the client sent, of any length.
+func undecodable(err error) error {
+	var (
+		syntax *json.SyntaxError
+		wrong  *json.UnmarshalTypeError
+		target *json.InvalidUnmarshalError
+	)
+	switch {
+	case errors.As(err, &target):
+		return err
+	case errors.As(err, &syntax):
+		return malformed("the body is no JSON, at byte %d", syntax.Offset)
+	case errors.As(err, &wrong):
+		kind, _, _ := strings.Cut(wrong.Value, " ") // a number comes with its digits
+		if wrong.Field == "" {
+			return malformed("the body cannot be a JSON %s", kind)
 		}
+		return malformed("the field %q cannot be this JSON %s, at byte %d", clip(wrong.Field), kind, wrong.Offset)
+	default:
 		return malformed("a value has the wrong form").Because(err)
 	}
-	return nil
 }
 
-// object is what scan remembers of an object that it is in; of an array it is nil.
-type object struct {
-	keys  map[string]bool
-	atKey bool
+// key is a key of one of the objects of a text.
+type key struct {
+	object int
+	folded string
 }
 
-// scan refuses what encoding/json lets through.
-func scan(raw []byte) error {
-	decoder := json.NewDecoder(bytes.NewReader(raw))
-	decoder.UseNumber()
-	var open []*object
-	for {
-		token, err := decoder.Token()
-		switch {
-		case errors.Is(err, io.EOF) && len(open) == 0:
-			return nil
-		case err != nil:
-			return malformed("the body is no JSON, at byte %d", decoder.InputOffset())
-		}
-		if len(open) > 0 {
-			if err := inObject(open[len(open)-1], token); err != nil {
-				return err
+// inspect refuses what encoding/json has let through. The text is valid JSON, so one pass over its tokens does, without
+// a grammar.
+func inspect(raw []byte) error {
+	var (
+		open    [maxDepth]int // of each object around, its number; 0 for an array
+		depth   int
+		objects int
+		atKey   bool
+		seen    = map[key]struct{}{}
+	)
+	for at := 0; at < len(raw); at++ {
+		switch raw[at] {
+		case '{', '[':
+			if depth == maxDepth {
+				return malformed("the body is nested deeper than %d levels, at byte %d", maxDepth, at)
 			}
-		}
-		if text, ok := token.(string); ok && strings.ContainsRune(text, 0) {
-			return InvalidRequest("a string contains the character NUL")
-		}
-		switch token {
-		case json.Delim('{'):
-			open = append(open, &object{keys: map[string]bool{}, atKey: true})
-		case json.Delim('['):
-			open = append(open, nil)
-		case json.Delim('}'), json.Delim(']'):
-			open = open[:len(open)-1]
-		}
-		if len(open) > maxDepth {
-			return malformed("the body is nested deeper than %d levels", maxDepth)
-		}
-		if len(open) == 0 {
-			return atEnd(decoder)
+			atKey = raw[at] == '{'
+			open[depth] = 0
+			if atKey {
+				objects++
+				open[depth] = objects
+			}
+			depth++
+		case '}', ']':
+			depth--
+		case ',':
+			atKey = open[depth-1] != 0
+		case '"':
+			text := quoted(raw[at:])
+			if text.hasNUL {
+				return InvalidRequest("a string contains the character NUL")
+			}
+			if atKey {
+				name := text.value()
+				k := key{object: open[depth-1], folded: fold(name)}
+				if _, twice := seen[k]; twice {
+					return malformed("the key %q is there twice, at byte %d", clip(name), at)
+				}
+				seen[k] = struct{}{}
+				atKey = false
+			}
+			at += len(text.literal) - 1
 		}
 	}
-}
-
-// inObject follows whether a token of an object is a key, and refuses a key that is there already.
-func inObject(in *object, token json.Token) error {
-	if in == nil || token == json.Delim('}') {
-		return nil
-	}
-	if key, ok := token.(string); ok && in.atKey {
-		folded := strings.ToLower(key)
-		if in.keys[folded] {
-			return malformed("the key %q is there twice", clip(key))
-		}
-		in.keys[folded] = true
-		in.atKey = false
-		return nil
-	}
-	in.atKey = true
 	return nil
 }
 
-func atEnd(decoder *json.Decoder) error {
-	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
-		return malformed("there is something behind the JSON value, at byte %d", decoder.InputOffset())
+// literal is a JSON string with its quotes.
+type literal struct {
+	literal         []byte
+	escaped, hasNUL bool
+}
+
+// quoted is the string that a text begins with.
+func quoted(text []byte) literal {
+	l := literal{}
+	for at := 1; at < len(text); at++ {
+		switch text[at] {
+		case '"':
+			l.literal = text[:at+1]
+			return l
+		case '\\':
+			l.escaped = true
+			l.hasNUL = l.hasNUL || bytes.HasPrefix(text[at:], []byte(`\u0000`))
+			at++
+		}
 	}
-	return nil
+	l.literal = text
+	return l
+}
+
+func (l literal) value() string {
+	if !l.escaped {
+		return string(l.literal[1 : len(l.literal)-1])
+	}
+	var value string
+	_ = json.Unmarshal(l.literal, &value) // it is valid, as all of the text is
+	return value
+}
+
+// fold makes keys equal that are one to encoding/json.
+func fold(name string) string {
+	return strings.Map(func(r rune) rune {
+		if r >= 'a' && r <= 'z' {
+			return r - 'a' + 'A'
+		}
+		if r < utf8.RuneSelf {
+			return r
+		}
+		for {
+			next := unicode.SimpleFold(r)
+			if next <= r {
+				return next
+			}
+			r = next
+		}
+	}, name)
 }
 
 // clip shortens what a client sent to what an answer may repeat.
 func clip(text string) string {
 	const most = 40
-	if utf8.RuneCountInString(text) <= most {
-		return text
+	count := 0
+	for at := range text {
+		if count == most {
+			return text[:at] + "…"
+		}
+		count++
 	}
-	return string([]rune(text)[:most]) + "…"
+	return text
 }
 
 // UUIDParam reads a path parameter that is an id. The error is the problem invalid-id.
