@@ -5,13 +5,13 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"strconv"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
-	"github.com/valyala/fasthttp"
 	"go.opentelemetry.io/otel/trace"
 )
 
@@ -22,34 +22,45 @@ type answers struct {
 	log *slog.Logger
 }
 
-// fail answers a request with the problem of its error. It is fiber's error handler, so requests come here too that no
-// middleware has seen, because they could not be read.
-func (a *answers) fail(c *fiber.Ctx, err error) error {
+// fail answers a request with the problem of its error, and gives it. What is our fault goes to the log with its cause.
+func (a *answers) fail(c *fiber.Ctx, err error) *Problem {
 	problem := problemOf(err)
-	ctx := c.UserContext()
-	traceID := traceIDOf(ctx)
-	if problem.Status >= http.StatusInternalServerError {
-		level := slog.LevelError
-		if problem.Status == http.StatusServiceUnavailable {
-			level = slog.LevelWarn // something that we depend on, which has its own alarm
-		}
-		a.log.Log(ctx, level, "request failed", "code", problem.Code, "error", err, "answer_trace_id", traceID)
-	}
+	traceID := c.GetRespHeader(headerTraceID)
+	a.report(c.UserContext(), problem, err, traceID)
 	if problem.RetryAfter > 0 {
 		c.Set(fiber.HeaderRetryAfter, strconv.Itoa(int((problem.RetryAfter+time.Second-1)/time.Second)))
 	}
-	if problem.Status == http.StatusRequestEntityTooLarge {
-		linger(c)
-	}
 	c.Status(problem.Status)
-	if err := c.JSON(problem.body(c.Path(), traceID, time.Now())); err != nil {
-		return err //nolint:wrapcheck // fiber's last resort handles it
-	}
+	_ = c.JSON(problem.body(c.Path(), traceID, time.Now())) // strings, a number and a time: it can be encoded
 	c.Set(fiber.HeaderContentType, mimeProblem)
-	return nil
+	return problem
 }
 
-// traceIDOf is the id of the request's trace or, where the request never got so far, one that only the log has.
+func (a *answers) report(ctx context.Context, problem *Problem, err error, traceID string) {
+	if problem.Status < http.StatusInternalServerError {
+		return
+	}
+	level := slog.LevelError
+	if problem.Status == http.StatusServiceUnavailable {
+		level = slog.LevelWarn // something that we depend on, which has its own alarm
+	}
+	attrs := []slog.Attr{slog.String("code", problem.Code), slog.Any("error", err), slog.String("answer_trace_id", traceID)}
+	var panicked *panicError
+	if errors.As(err, &panicked) {
+		attrs = append(attrs, slog.String("stack", string(panicked.stack)))
+	}
+	a.log.LogAttrs(ctx, level, "request failed", attrs...)
+}
+
+// panicError is what a handler panicked with.
+type panicError struct {
+	value any
+	stack []byte
+}
+
+func (p *panicError) Error() string { return fmt.Sprintf("panic: %v", p.value) }
+
+// traceIDOf is the id of the request's trace or, where the request has none, one that only the log has.
 func traceIDOf(ctx context.Context) string {
 	if span := trace.SpanContextFromContext(ctx); span.HasTraceID() {
 		return span.TraceID().String()
@@ -61,24 +72,20 @@ func traceIDOf(ctx context.Context) string {
 
 // problemOf finds the answer to an error.
 func problemOf(err error) *Problem {
-	var problem *Problem
-	if errors.As(err, &problem) {
-		return problem
-	}
-	var refusal *fiber.Error
-	if errors.As(err, &refusal) {
-		return problemOfStatus(refusal.Code)
-	}
-	var tooSmall *fasthttp.ErrSmallBuffer
+	var (
+		problem *Problem
+		refusal *fiber.Error
+	)
 	switch {
-	case errors.As(err, &tooSmall):
-		return problemOfStatus(http.StatusRequestHeaderFieldsTooLarge)
-	case errors.Is(err, fasthttp.ErrBodyTooLarge):
-		return problemOfStatus(http.StatusRequestEntityTooLarge)
+	case errors.As(err, &problem):
+		return problem
+	case errors.As(err, &refusal):
+		return problemOfStatus(refusal.Code)
 	case errors.Is(err, context.DeadlineExceeded):
 		return timedOut().Because(err)
+	default:
+		return internalError().Because(err)
 	}
-	return internalError().Because(err)
 }
 
 // problemOfStatus is the problem of what the framework refuses by itself.

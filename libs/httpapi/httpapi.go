@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/ism-chat/ism/libs/config"
@@ -51,7 +52,7 @@ func (c Config) Validate() []config.Fault {
 		}
 	}
 	for _, origin := range c.CORSOrigins {
-		if u, err := url.Parse(origin); err != nil || u.Scheme == "" || u.Host == "" || u.Scheme+"://"+u.Host != origin {
+		if u, err := url.Parse(origin); err != nil || u.Scheme == "" || u.Host == "" || u.Scheme+"://"+u.Host != origin || strings.Contains(origin, "*") {
 			fault("CORS_ORIGINS", "%q is no origin; allowed: scheme and host, for example https://app.example.com", origin)
 		}
 	}

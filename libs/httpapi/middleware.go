@@ -2,10 +2,11 @@ package httpapi
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"log/slog"
 	"net/http"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"time"
 
@@ -20,74 +21,151 @@ const (
 	headerRequestID = "X-Request-Id"
 	headerTraceID   = "X-Trace-Id"
 	noRoute         = "(none)"
+	otherMethod     = "(other)"
 )
 
-// use adds what every request passes through, outermost first.
-func use(app *fiber.App, listener string, cfg Config, deps Deps, answer *answers) {
-	if len(cfg.CORSOrigins) > 0 && listener == "public" {
-		app.Use(cors.New(cors.Config{
-			AllowOrigins:  strings.Join(cfg.CORSOrigins, ","),
-			AllowMethods:  "GET,POST,PUT,PATCH,DELETE,HEAD",
-			AllowHeaders:  "Authorization,Content-Type,Idempotency-Key,Last-Event-ID,X-Request-Id,Traceparent,Tracestate",
-			ExposeHeaders: "Link,X-Next-Cursor,Retry-After,X-Request-Id,X-Trace-Id",
-			MaxAge:        int((10 * time.Minute).Seconds()),
-		}))
-	}
-	app.Use(traceRequests(deps))
-	app.Use(observe(listener, cfg.HandlerTimeout, deps, answer))
+// observer is what every request passes through first: it gives the request its id, span and deadline, answers errors and
+// panics, and tells the log and the metrics about it.
+type observer struct {
+	answers
+
+	routes  *telemetry.RouteMetrics
+	tracing tracing
+	timeout time.Duration
 }
 
-// observe gives the request its id and deadline, answers errors and panics, and tells the log and the metrics about it.
-func observe(listener string, timeout time.Duration, deps Deps, answer *answers) fiber.Handler {
-	routes, log := deps.Telemetry.Routes(listener), deps.Telemetry.Log
-	return func(c *fiber.Ctx) error {
-		begun := time.Now()
-		done := routes.Begin()
-		id := requestID(c.Get(headerRequestID))
-		ctx, cancel := context.WithTimeout(telemetry.With(c.UserContext(), slog.String("request_id", id)), timeout)
-		defer cancel()
-		c.SetUserContext(ctx)
-		c.Set(headerRequestID, id)
-		c.Set(headerTraceID, traceIDOf(ctx))
-		c.Set(fiber.HeaderXContentTypeOptions, "nosniff")
-
-		if err := next(c); err != nil {
-			if err := answer.fail(c, err); err != nil {
-				return err
-			}
-		}
-		status, route := c.Response().StatusCode(), routeOf(c)
-		done(c.Method(), route, status)
-		level := slog.LevelInfo
-		if isProbe(c.Path()) {
-			level = slog.LevelDebug
-		}
-		// The context as the handler left it says who called. The query is not logged: it may hold what is nobody's business.
-		log.LogAttrs(c.UserContext(), level, "request",
-			slog.String("method", c.Method()), slog.String("route", route), slog.Int("status", status),
-			slog.Float64("ms", float64(time.Since(begun).Microseconds())/1000), slog.Int("bytes", len(c.Response().Body())))
-		return nil
+func newObserver(listener string, timeout time.Duration, tel *telemetry.Telemetry) *observer {
+	return &observer{
+		answers: answers{log: tel.Log},
+		routes:  tel.Routes(listener),
+		tracing: newTracing(listener, tel),
+		timeout: timeout,
 	}
+}
+
+func (o *observer) handle(c *fiber.Ctx) error {
+	begun := time.Now()
+	measured := o.routes.Begin()
+	probe := isProbe(c.Path())
+	id := requestID(c.Get(headerRequestID))
+	ctx, cancel := context.WithTimeout(telemetry.With(c.UserContext(), slog.String("request_id", id)), o.timeout)
+	defer cancel()
+	ctx, span := o.tracing.begin(ctx, c, id, probe)
+	defer span.End()
+	c.SetUserContext(ctx)
+	mark(c, id)
+
+	var problem *Problem
+	err := next(c)
+	if err != nil {
+		problem = o.fail(c, err)
+	}
+	route := routeOf(c)
+	measured(c.Method(), route, c.Response().StatusCode())
+	o.tracing.end(span, c, route, problem, err)
+	level := slog.LevelInfo
+	if probe {
+		level = slog.LevelDebug
+	}
+	o.access(c, level, route, begun, problem)
+	return nil
+}
+
+// unreadable answers a request that could not be read. It is the app's error handler.
+func (o *observer) unreadable(c *fiber.Ctx, err error) error {
+	if errors.Is(err, fiber.ErrBadGateway) {
+		c.Status(http.StatusBadRequest)
+		return nil // fiber's word for a connection that broke: there is nobody to answer
+	}
+	linger(c.Context().Conn())
+	o.refuse(c, err)
+	return nil
+}
+
+// refuse answers a request that no middleware sees.
+func (o *observer) refuse(c *fiber.Ctx, err error) {
+	begun := time.Now()
+	measured := o.routes.Begin()
+	id := requestID(c.Get(headerRequestID))
+	c.SetUserContext(telemetry.With(c.UserContext(), slog.String("request_id", id)))
+	mark(c, id)
+	problem := o.fail(c, err)
+	measured(methodOf(c), noRoute, problem.Status)
+	level := slog.LevelInfo
+	if problem.Status == http.StatusRequestTimeout {
+		level = slog.LevelDebug // also a connection that was opened in case it would be needed
+	}
+	o.access(c, level, noRoute, begun, problem)
+}
+
+// mark sets the headers that every answer has.
+func mark(c *fiber.Ctx, id string) {
+	c.Set(headerRequestID, id)
+	c.Set(headerTraceID, traceIDOf(c.UserContext()))
+	c.Set(fiber.HeaderXContentTypeOptions, "nosniff")
+}
+
+// access writes the access log. The context as the handler left it says who called. The query is not logged: it may hold
+// what is nobody's business.
+func (o *observer) access(c *fiber.Ctx, level slog.Level, route string, begun time.Time, problem *Problem) {
+	ctx := c.UserContext()
+	bytes := 0
+	if !c.Response().IsBodyStream() {
+		bytes = len(c.Response().Body())
+	}
+	attrs := []slog.Attr{
+		slog.String("method", methodOf(c)), slog.String("route", route), slog.Int("status", c.Response().StatusCode()),
+		slog.Float64("ms", float64(time.Since(begun).Microseconds())/1000), slog.Int("bytes", bytes),
+	}
+	if problem != nil {
+		attrs = append(attrs, slog.String("code", problem.Code))
+		if problem.Status < http.StatusInternalServerError && problem.Cause != nil && o.log.Enabled(ctx, slog.LevelDebug) {
+			attrs = append(attrs, slog.Any("cause", problem.Cause))
+		}
+	}
+	o.log.LogAttrs(ctx, level, "request", attrs...)
 }
 
 // next runs the handlers behind. A panic becomes an error with the stack for the log.
 func next(c *fiber.Ctx) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			err = internalError().Because(fmt.Errorf("panic: %v\n%s", p, debug.Stack()))
+			err = internalError().Because(&panicError{value: p, stack: debug.Stack()})
 		}
 	}()
 	return c.Next() //nolint:wrapcheck // the handlers' errors as they are
 }
 
+// allowOrigins lets browsers call from the configured origins. The origins are compared here: fiber's own list takes
+// wildcards.
+func allowOrigins(origins []string) fiber.Handler {
+	allowed := make([]string, len(origins))
+	for i, origin := range origins {
+		allowed[i] = strings.ToLower(origin)
+	}
+	return cors.New(cors.Config{
+		AllowOriginsFunc: func(origin string) bool { return slices.Contains(allowed, origin) },
+		AllowMethods:     "GET,POST,PUT,PATCH,DELETE,HEAD",
+		AllowHeaders:     "Authorization,Content-Type,Idempotency-Key,Last-Event-ID,X-Request-Id,Traceparent,Tracestate",
+		ExposeHeaders:    "Link,X-Next-Cursor,Retry-After,X-Request-Id,X-Trace-Id,Traceparent",
+		MaxAge:           int((10 * time.Minute).Seconds()),
+	})
+}
+
 // routeOf is the pattern of the route that answered, without what a client chose.
 func routeOf(c *fiber.Ctx) string {
-	status := c.Response().StatusCode()
-	route := c.Route().Path
-	if (status == http.StatusNotFound || status == http.StatusMethodNotAllowed) && route == "/" {
-		return noRoute
+	if route := c.Route().Path; route != "/" || c.Path() == "/" {
+		return route
 	}
-	return route
+	return noRoute // only what is mounted at the root for every path has seen it
+}
+
+// methodOf is the request's method if it is one of HTTP's, so that clients cannot make up values of labels.
+func methodOf(c *fiber.Ctx) string {
+	if method := c.Method(); slices.Contains(fiber.DefaultMethods, method) {
+		return method
+	}
+	return otherMethod
 }
 
 func isProbe(path string) bool { return path == "/health" || path == "/ready" || path == "/metrics" }

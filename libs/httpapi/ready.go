@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net/http"
 	"sync"
@@ -16,9 +17,17 @@ const (
 	freshness = 500 * time.Millisecond
 )
 
+// The words of GET /ready.
+const (
+	wordReady       = "ready"
+	wordNotReady    = "not-ready"
+	wordOK          = "ok"
+	wordUnavailable = "unavailable"
+)
+
 // readiness answers whether the deployable can do its work.
 type readiness struct {
-	checks   []Check
+	checks   []*singleCheck
 	draining <-chan struct{}
 	log      *slog.Logger
 
@@ -29,7 +38,11 @@ type readiness struct {
 }
 
 func newReadiness(deps Deps) *readiness {
-	return &readiness{checks: deps.Checks, draining: deps.Draining, log: deps.Telemetry.Log, results: map[string]string{}}
+	r := &readiness{draining: deps.Draining, log: deps.Telemetry.Log, results: map[string]string{}}
+	for _, check := range deps.Checks {
+		r.checks = append(r.checks, &singleCheck{Check: check, running: make(chan struct{}, 1)})
+	}
+	return r
 }
 
 type readyAnswer struct {
@@ -40,35 +53,36 @@ type readyAnswer struct {
 func (r *readiness) answer(c *fiber.Ctx) error {
 	select {
 	case <-r.draining:
-		return c.Status(http.StatusServiceUnavailable).JSON(readyAnswer{Status: "not-ready", Checks: map[string]string{"draining": "unavailable"}})
+		return c.Status(http.StatusServiceUnavailable).JSON(readyAnswer{Status: wordNotReady, Checks: map[string]string{"draining": wordUnavailable}})
 	default:
 	}
 	ready, results := r.check(c.UserContext())
 	if !ready {
-		return c.Status(http.StatusServiceUnavailable).JSON(readyAnswer{Status: "not-ready", Checks: results})
+		return c.Status(http.StatusServiceUnavailable).JSON(readyAnswer{Status: wordNotReady, Checks: results})
 	}
-	return c.JSON(readyAnswer{Status: "ready", Checks: results})
+	return c.JSON(readyAnswer{Status: wordReady, Checks: results})
 }
 
 func (r *readiness) check(ctx context.Context) (ready bool, results map[string]string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if time.Since(r.checked) < freshness {
+	if !r.checked.IsZero() && time.Since(r.checked) < freshness {
 		return r.ready, r.results
 	}
-	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
+	// The result is for all who ask, so it is not cut short by the deadline of the one that happens to be first.
+	limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), checkTimeout)
 	defer cancel()
 	errs := make([]error, len(r.checks))
 	var checking sync.WaitGroup
 	for i, check := range r.checks {
-		checking.Go(func() { errs[i] = check.Check(ctx) })
+		checking.Go(func() { errs[i] = check.run(limited) })
 	}
 	checking.Wait()
 	results, ready = make(map[string]string, len(r.checks)), true
 	for i, check := range r.checks {
-		result := "ok"
+		result := wordOK
 		if errs[i] != nil {
-			result, ready = "unavailable", false
+			result, ready = wordUnavailable, false
 		}
 		if r.results[check.Name] != result {
 			r.log.InfoContext(ctx, "readiness changed", "check", check.Name, "result", result, "error", errs[i])
@@ -77,4 +91,34 @@ func (r *readiness) check(ctx context.Context) (ready bool, results map[string]s
 	}
 	r.checked, r.results, r.ready = time.Now(), results, ready
 	return ready, results
+}
+
+// singleCheck is a check that runs once at a time.
+type singleCheck struct {
+	Check
+
+	running chan struct{}
+}
+
+var errStillChecking = errors.New("an earlier check has not returned")
+
+// run runs the check, and does not wait for one that goes on after its deadline: it must not take the other checks'
+// results with it.
+func (s *singleCheck) run(ctx context.Context) error {
+	select {
+	case s.running <- struct{}{}:
+	default:
+		return errStillChecking
+	}
+	result := make(chan error, 1)
+	go func() {
+		defer func() { <-s.running }()
+		result <- s.Check.Check(ctx)
+	}()
+	select {
+	case err := <-result:
+		return err
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
 }

@@ -4,50 +4,65 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
-	"net/http"
+	"slices"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/gofiber/fiber/v2/middleware/adaptor"
 	"github.com/gofiber/fiber/v2/middleware/pprof"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"github.com/valyala/fasthttp"
 )
 
 const greeting = "Hello, world! I'm your new ISM. 🤗"
 
-// stopPatience is how long requests under way may take when the server stops; more than any handler's deadline is not needed.
-const stopPatience = 15 * time.Second
+// The listeners' names in metrics.
+const (
+	public   = "public"
+	internal = "internal"
+)
+
+// When the server stops, a request that has not wholly arrived has arrivalPatience to do so, and one that is worked on
+// has its handler's deadline and stopMargin.
+const (
+	arrivalPatience = time.Second
+	stopMargin      = 5 * time.Second
+)
 
 // Server is one listener with its routes.
 type Server struct {
 	App *fiber.App
 
-	address   string
-	listening chan struct{} // closed once listener is set
-	listener  net.Listener
+	address      string
+	stopPatience time.Duration
+	log          *slog.Logger
+	listening    chan struct{} // closed once listener is set
+	listener     *listener
+	connections  *connections
 }
 
 // New makes the public server, with GET /, /health and /ready.
 func New(cfg Config, deps Deps) *Server {
-	s := newServer(cfg.Address, "public", cfg, deps)
+	s := newServer(cfg.Address, public, cfg, deps)
 	s.App.Get("/", func(c *fiber.Ctx) error { return c.SendString(greeting) })
 	return s
 }
 
 // NewInternal makes the internal server, with /health, /ready, /metrics and /debug/pprof/.
 func NewInternal(cfg Config, deps Deps) *Server {
-	s := newServer(cfg.InternalAddress, "internal", cfg, deps)
+	s := newServer(cfg.InternalAddress, internal, cfg, deps)
 	metrics := promhttp.HandlerFor(deps.Telemetry.Metrics, promhttp.HandlerOpts{})
 	s.App.Get("/metrics", adaptor.HTTPHandler(metrics))
-	s.App.Use(pprof.New())
+	s.App.Use("/debug/pprof", pprof.New())
 	return s
 }
 
 func newServer(address, listener string, cfg Config, deps Deps) *Server {
-	answer := &answers{log: deps.Telemetry.Log}
+	observer := newObserver(listener, cfg.HandlerTimeout, deps.Telemetry)
 	writeTimeout := cfg.WriteTimeout
-	if listener == "internal" {
+	if listener == internal {
 		writeTimeout = 0 // a profile takes as long as it is asked to
 	}
 	app := fiber.New(fiber.Config{
@@ -60,15 +75,44 @@ func newServer(address, listener string, cfg Config, deps Deps) *Server {
 		BodyLimit:      cfg.BodyLimit,
 		ReadBufferSize: cfg.HeaderLimit,
 		ReadTimeout:    cfg.ReadTimeout,
-		WriteTimeout:   writeTimeout,
-		IdleTimeout:    cfg.IdleTimeout,
-		ErrorHandler:   answer.fail,
+		// Only answers: fasthttp takes all deadlines off a connection that is hijacked (1.51, Server.serveConn).
+		WriteTimeout: writeTimeout,
+		IdleTimeout:  cfg.IdleTimeout,
+		ErrorHandler: observer.unreadable,
+		// Forms are read by the handlers that want one, not from whoever sends one.
+		DisablePreParseMultipartForm: true,
+		// Without trusted proxies, which there are none of, fiber takes no X-Forwarded header for the truth.
+		EnableTrustedProxyCheck: true,
 	})
-	use(app, listener, cfg, deps, answer)
+	connections := &connections{open: map[net.Conn]struct{}{}}
+	app.Server().ConnState = connections.follow
+	app.Server().CloseOnShutdown = true
+	app.Server().Handler = knownMethods(app, observer)
+	app.Use(observer.handle)
+	if len(cfg.CORSOrigins) > 0 && listener == public {
+		app.Use(allowOrigins(cfg.CORSOrigins))
+	}
 	readiness := newReadiness(deps)
 	app.Get("/health", func(c *fiber.Ctx) error { return c.SendString("Healthy") })
 	app.Get("/ready", readiness.answer)
-	return &Server{App: app, address: address, listening: make(chan struct{})}
+	return &Server{
+		App: app, address: address, stopPatience: cfg.HandlerTimeout + stopMargin, log: deps.Telemetry.Log,
+		listening: make(chan struct{}), connections: connections,
+	}
+}
+
+// knownMethods refuses methods that HTTP does not have, which fiber answers before any middleware, and not with a problem.
+func knownMethods(app *fiber.App, observer *observer) fasthttp.RequestHandler {
+	serve := app.Server().Handler
+	return func(ctx *fasthttp.RequestCtx) {
+		if slices.Contains(fiber.DefaultMethods, string(ctx.Method())) {
+			serve(ctx)
+			return
+		}
+		c := app.AcquireCtx(ctx)
+		defer app.ReleaseCtx(c)
+		observer.refuse(c, fiber.ErrBadRequest)
+	}
 }
 
 // Listening is closed once the server listens.
@@ -78,32 +122,65 @@ func (s *Server) Listening() <-chan struct{} { return s.listening }
 // configured.
 func (s *Server) Address() string { return s.listener.Addr().String() }
 
-// Run listens until ctx is done, then finishes the requests under way. It is a lifecycle part. Hijacked connections are
-// their owner's to end.
+// Run listens until ctx is done, then finishes the requests under way; call it once. It is a lifecycle part. Hijacked
+// connections are their owner's to end.
 func (s *Server) Run(ctx context.Context) error {
 	var listen net.ListenConfig
-	plain, err := listen.Listen(ctx, "tcp", s.address)
+	on, err := listen.Listen(ctx, "tcp", s.address)
 	if err != nil {
+		if ctx.Err() != nil {
+			return nil //nolint:nilerr // it was told to end before it began
+		}
 		return fmt.Errorf("listen on %s: %w", s.address, err)
 	}
-	listener := lingering{plain}
-	s.listener = listener
+	s.listener = newListener(on.(acceptor), s.log) //nolint:forcetypeassert // a listener of TCP is one
 	close(s.listening)
 	served := make(chan error, 1)
-	go func() { served <- s.App.Listener(listener) }()
+	go func() { served <- s.App.Listener(s.listener) }()
 	select {
 	case err := <-served:
-		return fmt.Errorf("serve on %s: %w", s.address, err)
+		return errors.Join(fmt.Errorf("serve on %s: the listener has ended", s.address), err, s.stop(ctx))
 	case <-ctx.Done():
 	}
-	patience, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopPatience)
+	_ = s.listener.Close() // ends Serve, also one that is only about to begin
+	return errors.Join(<-served, s.stop(ctx))
+}
+
+// stop finishes what is under way.
+func (s *Server) stop(ctx context.Context) error {
+	patience, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.stopPatience)
 	defer cancel()
-	err = s.App.ShutdownWithContext(patience)
-	if errors.Is(err, context.DeadlineExceeded) {
-		return fmt.Errorf("stop serving on %s: requests were still under way after %s", s.address, stopPatience)
-	}
-	if err := errors.Join(err, <-served); err != nil && !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, net.ErrClosed) {
+	stopped := make(chan error, 1)
+	go func() { stopped <- s.App.ShutdownWithContext(patience) }()
+	err := s.await(stopped)
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		s.connections.cut()
+		return fmt.Errorf("stop serving on %s: requests were still under way after %s", s.address, s.stopPatience)
+	case err != nil:
 		return fmt.Errorf("stop serving on %s: %w", s.address, err)
+	default:
+		return nil
 	}
-	return nil
+}
+
+// await waits for fasthttp, which waits for connections that have sent nothing or half a request for as long as for one
+// that is answered, and then for the connections to be closed.
+func (s *Server) await(stopped <-chan error) error {
+	arrival := time.Now().Add(arrivalPatience)
+	tick := time.NewTicker(arrivalPatience / 20)
+	defer tick.Stop()
+	for ended := false; ; {
+		if open := s.connections.hurry(arrival); ended && open == 0 {
+			return nil
+		}
+		select {
+		case err := <-stopped:
+			if err != nil {
+				return err
+			}
+			ended, stopped = true, nil
+		case <-tick.C:
+		}
+	}
 }

@@ -1,46 +1,87 @@
 package httpapi
 
 import (
+	"context"
 	"net/http"
 
 	"github.com/gofiber/fiber/v2"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/propagation"
-	oteltrace "go.opentelemetry.io/otel/trace"
+	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
+	"go.opentelemetry.io/otel/trace"
+	"go.opentelemetry.io/otel/trace/noop"
+
+	"github.com/ism-chat/ism/libs/telemetry"
 )
 
-// traceRequests puts each request into a span that continues the caller's trace, with the attributes of OpenTelemetry's conventions for
-// HTTP servers. It is not fiber's own middleware because that records the query, in which a client may have put a token.
-func traceRequests(deps Deps) fiber.Handler {
-	tracer := deps.Telemetry.Tracer.Tracer("github.com/ism-chat/ism/libs/httpapi")
-	return func(c *fiber.Ctx) error {
-		if isProbe(c.Path()) {
-			return c.Next() //nolint:wrapcheck // the handlers' errors as they are
-		}
-		ctx := deps.Telemetry.Propagator.Extract(c.UserContext(), requestHeaders{c})
-		ctx, span := tracer.Start(ctx, c.Method(), oteltrace.WithSpanKind(oteltrace.SpanKindServer), oteltrace.WithAttributes(
-			attribute.String("http.request.method", c.Method()),
-			attribute.String("url.path", c.Path()),
-		))
-		defer span.End()
-		c.SetUserContext(ctx)
-		err := c.Next()
-		route, status := routeOf(c), c.Response().StatusCode()
+// tracing makes a span of each request, by OpenTelemetry's conventions for HTTP servers. It is ours because fiber's
+// otelfiber puts the query, which may hold a token, and the user of Basic authentication into the span, and reads
+// streamed answers whole to know their size.
+type tracing struct {
+	tracer trace.Tracer
+	// parent finds the caller's trace. Of the public, only the trace is taken: baggage goes on into the headers of every
+	// record that follows from a request, and is not for strangers to fill.
+	parent propagation.TextMapPropagator
+}
+
+func newTracing(listener string, tel *telemetry.Telemetry) tracing {
+	t := tracing{tracer: tel.Tracer.Tracer("github.com/ism-chat/ism/libs/httpapi"), parent: tel.Propagator}
+	if listener == public {
+		t.parent = propagation.TraceContext{}
+	}
+	return t
+}
+
+// begin starts the span of a request, and tells the client its trace, also where the answer is a stream. Probes have
+// none: they are many and say nothing.
+func (t tracing) begin(ctx context.Context, c *fiber.Ctx, requestID string, probe bool) (context.Context, trace.Span) {
+	if probe {
+		return ctx, noop.Span{}
+	}
+	ctx, span := t.tracer.Start(t.parent.Extract(ctx, headers{c}), c.Method(), trace.WithSpanKind(trace.SpanKindServer))
+	if span.IsRecording() {
+		span.SetAttributes(
+			semconv.HTTPRequestMethodKey.String(c.Method()), semconv.URLPath(c.Path()), attribute.String("request.id", requestID),
+		)
+	}
+	propagation.TraceContext{}.Inject(ctx, headers{c})
+	return ctx, span
+}
+
+// end says how the request ended. What is the client's fault is no error of the server's span.
+func (t tracing) end(span trace.Span, c *fiber.Ctx, route string, problem *Problem, err error) {
+	if !span.IsRecording() {
+		return
+	}
+	status := c.Response().StatusCode()
+	span.SetAttributes(semconv.HTTPResponseStatusCode(status))
+	if route != noRoute {
 		span.SetName(c.Method() + " " + route)
-		span.SetAttributes(attribute.String("http.route", route), attribute.Int("http.response.status_code", status))
-		if status >= http.StatusInternalServerError {
-			span.SetStatus(codes.Error, http.StatusText(status))
+		span.SetAttributes(semconv.HTTPRoute(route))
+	}
+	if problem != nil {
+		span.SetAttributes(semconv.ErrorTypeKey.String(problem.Code))
+	}
+	if status >= http.StatusInternalServerError {
+		span.SetStatus(codes.Error, "")
+		if err != nil {
+			span.RecordError(err)
 		}
-		return err //nolint:wrapcheck // the handlers' errors as they are
 	}
 }
 
-// requestHeaders lets a propagator read the headers of a request.
-type requestHeaders struct{ c *fiber.Ctx }
+// headers are a request's headers to read, and its answer's to write.
+type headers struct{ c *fiber.Ctx }
 
-var _ propagation.TextMapCarrier = requestHeaders{}
+func (h headers) Get(name string) string { return h.c.Get(name) }
 
-func (h requestHeaders) Get(key string) string { return h.c.Get(key) }
-func (h requestHeaders) Set(string, string)    {} // nothing is injected into a request that has been received
-func (h requestHeaders) Keys() []string        { return nil }
+func (h headers) Set(name, value string) { h.c.Set(name, value) }
+
+func (h headers) Keys() []string {
+	var names []string
+	for name := range h.c.GetReqHeaders() {
+		names = append(names, name)
+	}
+	return names
+}

@@ -1,0 +1,145 @@
+package httpapi
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/valyala/fasthttp"
+)
+
+// lingerTime is how long a connection is kept after an answer to a request that was not read to its end.
+const lingerTime = 5 * time.Second
+
+// conn is a connection of the server.
+type conn struct {
+	*net.TCPConn
+
+	unread atomic.Bool // something of the last request may not have been read
+}
+
+// linger makes the server take in what the client still sends when it closes the connection: closing at once would reset
+// it, which throws the answer away before the client has read it (RFC 9112, section 9.6).
+func linger(of net.Conn) {
+	if c, ok := of.(*conn); ok {
+		c.unread.Store(true)
+	}
+}
+
+// Close closes the connection, as told by linger.
+func (c *conn) Close() error {
+	if c.unread.Swap(false) && c.CloseWrite() == nil && c.SetReadDeadline(time.Now().Add(lingerTime)) == nil {
+		_, _ = io.Copy(io.Discard, readOnly{c.TCPConn})
+	}
+	return c.TCPConn.Close() //nolint:wrapcheck // it is the connection
+}
+
+// readOnly keeps io.Copy from methods that do not read into its buffer.
+type readOnly struct{ io.Reader }
+
+// acceptor is a listener of TCP.
+type acceptor interface {
+	net.Listener
+	AcceptTCP() (*net.TCPConn, error)
+}
+
+// listener accepts connections. It may be closed more than once, and outlives a shortage of file descriptors, at which
+// fasthttp would stop serving.
+type listener struct {
+	acceptor
+
+	log     *slog.Logger
+	closing func() error
+	closed  chan struct{}
+}
+
+func newListener(on acceptor, log *slog.Logger) *listener {
+	l := &listener{acceptor: on, log: log, closed: make(chan struct{})}
+	l.closing = sync.OnceValue(func() error {
+		close(l.closed)
+		return on.Close()
+	})
+	return l
+}
+
+func (l *listener) Close() error { return l.closing() }
+
+func (l *listener) Accept() (net.Conn, error) {
+	const least, most = 5 * time.Millisecond, time.Second
+	for delay := least; ; delay = min(2*delay, most) {
+		accepted, err := l.AcceptTCP()
+		if err == nil {
+			return &conn{TCPConn: accepted}, nil
+		}
+		if !exhausted(err) {
+			return nil, err //nolint:wrapcheck // fasthttp tells a closed listener by its error
+		}
+		l.log.WarnContext(context.Background(), "connections cannot be accepted", "error", err, "again_after", delay.String())
+		select {
+		case <-l.closed:
+			return nil, net.ErrClosed
+		case <-time.After(delay):
+		}
+	}
+}
+
+// exhausted tells whether a connection could not be accepted for want of something that comes back.
+func exhausted(err error) bool {
+	for _, shortage := range []error{syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM} {
+		if errors.Is(err, shortage) {
+			return true
+		}
+	}
+	return false
+}
+
+// connections are those that the server holds, until they are closed or hijacked.
+type connections struct {
+	mu   sync.Mutex
+	open map[net.Conn]struct{}
+}
+
+// follow is fasthttp's hook.
+func (k *connections) follow(c net.Conn, state fasthttp.ConnState) {
+	switch state {
+	case fasthttp.StateNew:
+		k.mu.Lock()
+		defer k.mu.Unlock()
+		k.open[c] = struct{}{}
+	case fasthttp.StateHijacked, fasthttp.StateClosed:
+		k.mu.Lock()
+		defer k.mu.Unlock()
+		delete(k.open, c)
+	case fasthttp.StateActive, fasthttp.StateIdle:
+	}
+}
+
+// hurry gives what is still to be read until then, and says how many connections there are. Handlers do not notice: they
+// begin when their request has been read.
+func (k *connections) hurry(until time.Time) int {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for c := range k.open {
+		_ = c.SetReadDeadline(until)
+	}
+	return len(k.open)
+}
+
+// cut ends the connections that remain, for their clients. They are closed by who serves them: fasthttp panics where it
+// cannot set a deadline because the connection has been closed (1.51, Server.serveConn).
+func (k *connections) cut() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for c := range k.open {
+		if c, ok := c.(*conn); ok {
+			_ = c.CloseRead()
+			_ = c.CloseWrite()
+		}
+	}
+}
