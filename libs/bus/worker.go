@@ -17,8 +17,11 @@ import (
 )
 
 const (
-	queueBatches = 4 // batches that wait for a worker before its partition is paused
-	minQueue     = 64
+	// What waits for a worker before its partition is paused: batches, at least so many records, but no more than so many bytes.
+	queueBatches  = 4
+	minQueue      = 64
+	maxQueueBytes = 4 << 20
+
 	firstBackoff = 100 * time.Millisecond
 	maxBackoff   = 5 * time.Second
 	probeTimeout = 3 * time.Second
@@ -36,6 +39,7 @@ type worker struct {
 
 	mu     sync.Mutex
 	queue  []Record
+	bytes  int           // of the values in queue
 	full   bool          // the partition is paused, or about to be
 	filled chan struct{} // holds a token while there may be records in the queue
 	limit  int
@@ -62,12 +66,13 @@ func (w *worker) offer(record Record) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.queue = append(w.queue, record)
+	w.bytes += len(record.Value)
 	w.next.CompareAndSwap(-1, record.Offset)
 	select {
 	case w.filled <- struct{}{}:
 	default:
 	}
-	if len(w.queue) >= w.limit && !w.full {
+	if !w.full && (len(w.queue) >= w.limit || w.bytes >= maxQueueBytes) {
 		w.full = true
 		return false
 	}
@@ -78,7 +83,7 @@ func (w *worker) offer(record Record) bool {
 func (w *worker) drained() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if !w.full || len(w.queue) > w.limit/2 {
+	if !w.full || len(w.queue) > w.limit/2 || w.bytes > maxQueueBytes/2 {
 		return false
 	}
 	w.full = false
@@ -102,6 +107,9 @@ func (w *worker) take() []Record {
 	}
 	batch := append([]Record(nil), w.queue[:n]...)
 	w.queue = w.queue[n:]
+	for _, record := range batch {
+		w.bytes -= len(record.Value)
+	}
 	if len(w.queue) == 0 {
 		w.queue = nil // its memory with it
 	}
