@@ -1,18 +1,19 @@
-# Apache Cassandra 5.0, one node, user cassandra / cassandra. Its CQL is ScyllaDB's.
+# Apache Cassandra 5.0, one node. It knows the user cassandra / cassandra; in Docker the image's configuration lets anybody in.
+# Its CQL is ScyllaDB's.
 # shellcheck shell=bash disable=SC2154
-number=29042
+number=$((ports + 9042)) storage=$((ports + 9000))
 
-# The port opens before the default user is there, which the log tells.
-answers() { port $number && { [ ! -f "$state/cassandra.pid" ] || grep -q "Created default superuser" "$state/cassandra.log"; }; }
+# OPTIONS is answered with SUPPORTED before the default user is there, which the log tells.
+answers() {
+  says $number '\x04\0\0\0\x05\0\0\0\0' 8400000006 &&
+    { [ ! -f "$state/cassandra.pid" ] || grep -q "Created default superuser" "$state/cassandra.log"; }
+}
 
 address() { echo "export ISM_TEST_CASSANDRA_HOSTS=127.0.0.1:$number"; }
 
 run_docker() {
   container cassandra -p 127.0.0.1:$number:9042 -e MAX_HEAP_SIZE=1G -e HEAP_NEWSIZE=200M \
-    -e JVM_EXTRA_OPTS='-Dcassandra.skip_wait_for_gossip_to_settle=0 -Dcassandra.superuser_setup_delay_ms=0' \
-    --entrypoint bash cassandra:5.0 -c \
-    'sed -i "s/AllowAllAuthenticator/PasswordAuthenticator/" /etc/cassandra/cassandra.yaml 2>/dev/null; exec docker-entrypoint.sh cassandra -f' ||
-    return 1
+    -e JVM_EXTRA_OPTS='-Dcassandra.skip_wait_for_gossip_to_settle=0 -Dcassandra.ring_delay_ms=100' cassandra:5.0
 }
 
 run_native() {
@@ -32,9 +33,9 @@ saved_caches_directory: $dir/saved_caches
 hints_directory: $dir/hints
 cdc_raw_directory: $dir/cdc_raw
 endpoint_snitch: SimpleSnitch
-seed_provider: [{class_name: org.apache.cassandra.locator.SimpleSeedProvider, parameters: [{seeds: "127.0.0.1:29000"}]}]
+seed_provider: [{class_name: org.apache.cassandra.locator.SimpleSeedProvider, parameters: [{seeds: "127.0.0.1:$storage"}]}]
 listen_address: 127.0.0.1
-storage_port: 29000
+storage_port: $storage
 rpc_address: 127.0.0.1
 native_transport_port: $number
 authenticator: PasswordAuthenticator

@@ -1,8 +1,9 @@
 # Apache Kafka 4.1 in KRaft mode, one node.
 # shellcheck shell=bash disable=SC2154
-number=29092 controller=29093
+number=$((ports + 9092)) controller=$((ports + 9093))
 
-answers() { port $number; }
+# ApiVersions, version 0, as request 7; the answer bears that number behind its own length.
+answers() { says $number '\0\0\0\x0a\0\x12\0\0\0\0\0\7\xff\xff' '????????00000007'; }
 
 address() { echo "export ISM_TEST_KAFKA_BROKERS=127.0.0.1:$number"; }
 
@@ -43,6 +44,7 @@ group.initial.rebalance.delay.ms=0
 auto.create.topics.enable=false
 log.dirs=$state/kafka
 P
-  "$java" -cp "$libs/*" kafka.tools.StorageTool format -t "$("$java" -cp "$libs/*" kafka.tools.StorageTool random-uuid)" -c "$conf"
-  detach kafka "$java" -Xmx512m -XX:+UseSerialGC -Dorg.slf4j.simpleLogger.defaultLogLevel=warn -cp "$libs/*" kafka.Kafka "$conf"
+  local quiet=-Dorg.slf4j.simpleLogger.defaultLogLevel=warn
+  "$java" $quiet -cp "$libs/*" kafka.tools.StorageTool format -t "$("$java" $quiet -cp "$libs/*" kafka.tools.StorageTool random-uuid)" -c "$conf"
+  detach kafka "$java" -Xmx512m -XX:+UseSerialGC $quiet -cp "$libs/*" kafka.Kafka "$conf"
 }

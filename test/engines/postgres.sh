@@ -1,8 +1,9 @@
 # PostgreSQL, as the role postgres, trusting loopback.
 # shellcheck shell=bash disable=SC2154
-number=25432
+number=$((ports + 5432))
 
-answers() { port $number; }
+# The start of a session: R is the server's turn to ask for the password, E that it is still starting.
+answers() { says $number '\0\0\0\x29\0\3\0\0user\0postgres\0database\0postgres\0\0' 52; }
 
 address() { echo "export ISM_TEST_POSTGRES_URL='postgres://postgres:postgres@127.0.0.1:$number/postgres?sslmode=disable'"; }
 
@@ -13,11 +14,13 @@ run_docker() {
 run_native() {
   local bin data=$state/postgres as=()
   bin=$(postgres_binaries)
+  [ -n "$bin" ] || { echo "no PostgreSQL is installed" >&2; return 1; }
   rm -rf "$data"
   mkdir -p "$data"
   if [ "$(id -u)" = 0 ]; then # it refuses to run as root
     data=$(mktemp -d /tmp/ism-test-postgres.XXXXXX)
     rm -rf "$state/postgres"
+    echo "$data" >"$state/postgres.data"
     chown postgres "$data"
     as=(runuser -u postgres --)
   fi
