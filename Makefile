@@ -7,7 +7,7 @@ LINTER := $(TOOLS)/golangci-lint-v2.5.0
 export CGO_ENABLED := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo build test race lint bench generate format clean $(SERVICES)
+.PHONY: help run demo build test race lint bench generate format clean
 
 help: ## list the targets
 	@sed -nE 's/^([a-z]+): .*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -30,9 +30,14 @@ race: ## run the tests of libraries and services with the race detector; engines
 	test/run -race libs $(SERVICES:%=services/%)
 
 lint: $(LINTER) ## check boundaries, that each module builds alone, vet, linters and known vulnerabilities
-	test/boundaries
-	@for module in $(MODULES); do echo "== $$module"; (cd $$module && GOWORK=off go vet ./... && $(LINTER) run --allow-parallel-runners ./...) || exit 1; done
-	test/vulnerabilities $(MODULES)
+	@failed=''; \
+	test/boundaries || failed+=' boundaries'; \
+	for module in $(MODULES); do \
+	  echo "== $$module"; \
+	  (cd $$module && export GOWORK=off && go build -o /dev/null ./... && go vet ./... && $(LINTER) run --allow-parallel-runners ./...) || failed+=" $$module"; \
+	done; \
+	test/vulnerabilities $(MODULES) || failed+=' vulnerabilities'; \
+	[ -z "$$failed" ] || { echo "FAILED:$$failed"; exit 1; }
 
 $(LINTER):
 	mkdir -p $(TOOLS)
