@@ -15,6 +15,7 @@ package bus
 import (
 	"errors"
 	"fmt"
+	"net"
 	"strings"
 	"sync"
 	"time"
@@ -74,27 +75,47 @@ func (c Config) Validate() []config.Fault {
 	if len(c.Brokers) == 0 {
 		fault("BROKERS", "is empty; allowed: host:port, comma-separated")
 	}
-	sasl := strings.HasPrefix(c.SecurityProtocol, "sasl_")
-	switch c.SecurityProtocol {
-	case "plaintext", "ssl", "sasl_plaintext", "sasl_ssl":
-	default:
-		fault("SECURITY_PROTOCOL", "%q is unknown; allowed: plaintext, ssl, sasl_plaintext, sasl_ssl", c.SecurityProtocol)
-	}
-	if sasl && (c.SASLUsername == "" || c.SASLPassword == "") {
-		fault("SASL_USERNAME", "and ISM_KAFKA_SASL_PASSWORD are needed for %s", c.SecurityProtocol)
-	}
-	switch c.SASLMechanism {
-	case "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512":
-	default:
-		if sasl || c.SASLMechanism != "" {
-			fault("SASL_MECHANISM", "%q is unknown; allowed: PLAIN, SCRAM-SHA-256, SCRAM-SHA-512", c.SASLMechanism)
+	for _, broker := range c.Brokers {
+		if _, port, err := net.SplitHostPort(broker); err != nil || port == "" {
+			fault("BROKERS", "%q is no host:port", broker)
 		}
 	}
+	faults = append(faults, c.validateSecurity()...)
 	if c.Partitions < 0 {
 		fault("PARTITIONS", "%d is below 0", c.Partitions)
 	}
 	if c.Replication < 1 {
 		fault("REPLICATION", "%d is below 1", c.Replication)
+	}
+	return faults
+}
+
+// validateSecurity also refuses settings that the protocol does not use: whoever sets them believes to be safer than they are.
+func (c Config) validateSecurity() []config.Fault {
+	var faults []config.Fault
+	fault := func(variable, format string, args ...any) {
+		faults = append(faults, config.Fault{Variable: variable, Problem: fmt.Sprintf(format, args...)})
+	}
+	switch c.SecurityProtocol {
+	case "plaintext", "ssl", "sasl_plaintext", "sasl_ssl":
+	default:
+		fault("SECURITY_PROTOCOL", "%q is unknown; allowed: plaintext, ssl, sasl_plaintext, sasl_ssl", c.SecurityProtocol)
+		return faults
+	}
+	if sasl := strings.HasPrefix(c.SecurityProtocol, "sasl_"); sasl {
+		switch c.SASLMechanism {
+		case "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512":
+		default:
+			fault("SASL_MECHANISM", "%q is unknown; allowed: PLAIN, SCRAM-SHA-256, SCRAM-SHA-512", c.SASLMechanism)
+		}
+		if c.SASLUsername == "" || c.SASLPassword == "" {
+			fault("SASL_USERNAME", "and ISM_KAFKA_SASL_PASSWORD are needed for %s", c.SecurityProtocol)
+		}
+	} else if c.SASLMechanism != "" || c.SASLUsername != "" || c.SASLPassword != "" {
+		fault("SECURITY_PROTOCOL", "%s takes no SASL settings; with them it is sasl_plaintext or sasl_ssl", c.SecurityProtocol)
+	}
+	if tls := strings.HasSuffix(c.SecurityProtocol, "ssl"); !tls && c.CAFile != "" {
+		fault("CA_FILE", "is not used with %s; with it the protocol is ssl or sasl_ssl", c.SecurityProtocol)
 	}
 	return faults
 }

@@ -22,6 +22,7 @@ const (
 	minQueue      = 64
 	maxQueueBytes = 4 << 20
 
+	remindEvery  = 30 * time.Second // how often it is logged that a partition waits
 	firstBackoff = 100 * time.Millisecond
 	maxBackoff   = 5 * time.Second
 	probeTimeout = 3 * time.Second
@@ -131,6 +132,7 @@ func (w *worker) stopped() bool {
 func (w *worker) run() {
 	defer close(w.done)
 	defer w.cancel()
+	defer w.report()()
 	if w.consumer.cfg.Assigned != nil {
 		assigned := func() error { return w.consumer.cfg.Assigned(w.ctx, w.at.topic, w.at.partition) }
 		if !w.retry("prepare the partition", func() error { return guard(assigned) }) {
@@ -153,6 +155,16 @@ func (w *worker) run() {
 			return
 		}
 	}
+}
+
+// report has metrics show how full the queue is, until the function that it returns is called.
+func (w *worker) report() (end func()) {
+	name := w.consumer.cfg.Group + " " + w.at.topic + " " + partitionLabel(w.at.partition)
+	return w.consumer.bus.tel.Saturation("consumer_queue", name, func() (used, limit float64) {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		return float64(len(w.queue)), float64(w.limit)
+	})
 }
 
 // handle handles a batch, whatever it takes, and stores its offsets. It reports false if the worker has to stop before that.
@@ -211,7 +223,7 @@ func (w *worker) handled(record Record) {
 func (w *worker) handleOne(record Record) bool {
 	log := w.consumer.bus.tel.Log.With("group", w.consumer.cfg.Group, "topic", record.Topic, "partition", record.Partition, "offset", record.Offset)
 	own := 0 // attempts in a row that failed while all that the handler depends on worked: those were the record's own fault
-	waiting := false
+	var reminded time.Time
 	for attempt := 1; ; attempt++ {
 		err := w.try([]Record{record})
 		if err == nil {
@@ -230,10 +242,10 @@ func (w *worker) handleOne(record Record) bool {
 		own++
 		if down := w.probe(); down != nil {
 			own = 0
-			if !waiting {
-				waiting = true
+			if time.Since(reminded) >= remindEvery {
+				reminded = time.Now()
 				log.ErrorContext(w.ctx, "a record cannot be handled because what that needs is down; its partition waits",
-					"error", err.Error(), "down", down.Error())
+					"attempts", attempt, "error", err.Error(), "down", down.Error())
 			}
 		}
 		if own >= w.consumer.cfg.Attempts {
