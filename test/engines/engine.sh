@@ -120,7 +120,7 @@ java17() {
 jars() {
   local dir=$cache/$1 pom artifact group name version; shift
   if [ ! -d "$dir" ]; then
-    pom=$(mktemp -d)
+    pom=$(mktemp -d "$state/work.XXXXXX")
     {
       echo '<project><modelVersion>4.0.0</modelVersion><groupId>ism</groupId><artifactId>engine</artifactId><version>1</version><packaging>pom</packaging><dependencies>'
       for artifact in "$@"; do

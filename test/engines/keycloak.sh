@@ -37,7 +37,7 @@ built() {
   local version=26.4.7 home work
   home=$cache/keycloak-$version
   if [ ! -d "$home" ]; then
-    work=$(mktemp -d)
+    work=$(mktemp -d "$state/work.XXXXXX")
     mvn -q -B dependency:copy -Dartifact=org.keycloak:keycloak-quarkus-dist:$version:zip -DoutputDirectory="$work" >&2 || return 1
     unzip -q "$work"/*.zip -d "$work" || return 1
     "$work/keycloak-$version/bin/kc.sh" build --db=dev-file >&2 || return 1
