@@ -303,8 +303,11 @@ func TestShutdownDrainsAndCommits(t *testing.T) {
 		w.write(w.producer(ProducerConfig{}), topic, 0, total, oneKey)
 		entered, proceed := make(chan struct{}, total), make(chan struct{})
 		var handled ledger
+		workers := make(chan *worker, 3)
 		member := func(handler Handler) *running {
-			return run(t, w.consumer(ConsumerConfig{Group: group, Topics: []string{topic}, MaxBatch: batch, Handler: handler}))
+			c := w.consumer(ConsumerConfig{Group: group, Topics: []string{topic}, MaxBatch: batch, Handler: handler})
+			c.started = func(started *worker) { workers <- started }
+			return run(t, c)
 		}
 		first := member(func(ctx context.Context, records []Record) error {
 			entered <- struct{}{}
@@ -316,6 +319,7 @@ func TestShutdownDrainsAndCommits(t *testing.T) {
 		})
 		receive(t, "a batch under way", entered)
 		first.cancel()
+		eventually(t, "the worker is told to stop", receive(t, "a worker", workers).stopped)
 		close(proceed)
 		first.stop()
 		done := len(handled.records())
