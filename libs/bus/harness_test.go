@@ -42,10 +42,12 @@ func onBothBrokers(t *testing.T, test func(t *testing.T, w *world)) {
 		t.Parallel()
 		test(t, newWorld(t, startBroker(t).addresses()))
 	})
-	t.Run("kafka", func(t *testing.T) {
-		t.Parallel()
-		test(t, newWorld(t, enginetest.KafkaBrokers(t)))
-	})
+	t.Run("kafka", func(t *testing.T) { onKafka(t, test) })
+}
+
+func onKafka(t *testing.T, test func(t *testing.T, w *world)) {
+	t.Parallel()
+	test(t, newWorld(t, enginetest.KafkaBrokers(t)))
 }
 
 func newWorld(t *testing.T, brokers []string) *world {
