@@ -1,0 +1,163 @@
+package deployment
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// gateway is nginx in front of five servers that answer with the name of the service they stand for.
+type gateway struct {
+	address string
+	dropped atomic.Int64 // requests that a service took and did not answer
+}
+
+func startGateway(t *testing.T) *gateway {
+	t.Helper()
+	if _, err := exec.LookPath("nginx"); err != nil && !exists("/usr/sbin/nginx") && os.Getenv("ISM_TEST_REQUIRE_ENGINES") != "1" {
+		t.Skip("NOT PROVED without nginx: run make test")
+	}
+	g := &gateway{address: freeAddress(t)}
+	upstreams := map[string]string{"media": freeAddress(t)} // nobody is there
+	for _, name := range []string{"rooms", "messages", "realtime", "notifications"} {
+		service := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Query().Has("drop") {
+				g.dropped.Add(1)
+				panic(http.ErrAbortHandler)
+			}
+			w.Header().Set("X-Service", name)
+			w.Header().Set("X-Saw-Request-Id", r.Header.Get("X-Request-Id"))
+			w.Header().Set("X-Saw-Traceparent", r.Header.Get("Traceparent"))
+			fmt.Fprint(w, "data: first\n\n")
+			if r.URL.Path == "/api/sse" {
+				w.(http.Flusher).Flush()
+				<-r.Context().Done()
+			}
+		}))
+		t.Cleanup(service.Close)
+		upstreams[name] = service.Listener.Addr().String()
+	}
+	process := gatewayProcess(t, t.TempDir(), g.address, upstreams)
+	process.logFile = filepath.Join(t.TempDir(), "gateway.log")
+	process.start(t)
+	t.Cleanup(func() { process.stop(t) })
+	process.awaitReady(t, &http.Client{Timeout: 5 * time.Second})
+	return g
+}
+
+// ask sends the bytes as they are, which no HTTP client would.
+func (g *gateway) ask(t *testing.T, request string) *http.Response {
+	t.Helper()
+	connection, err := net.Dial("tcp", g.address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { connection.Close() })
+	if err := connection.SetDeadline(time.Now().Add(10 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.WriteString(connection, request); err != nil {
+		t.Fatal(err)
+	}
+	response, err := http.ReadResponse(bufio.NewReader(connection), nil)
+	if err != nil {
+		t.Fatalf("read the answer to %.80q: %v", request, err)
+	}
+	return response
+}
+
+func line(method, target string, headers ...string) string {
+	return fmt.Sprintf("%s %s HTTP/1.1\r\nHost: ism\r\n%s\r\n", method, target, strings.Join(append(headers, ""), "\r\n"))
+}
+
+func TestGatewayPassesEachRouteToItsService(t *testing.T) {
+	g := startGateway(t)
+	for target, service := range map[string]string{
+		"/": "rooms", "/health": "rooms", "/api/rooms": "rooms", "/api/rooms/1/users": "rooms", "/api/users/1": "rooms",
+		"/api/rooms/1/timelines": "rooms", "/api/rooms/1/timeline": "messages", "/api/rooms/1/timeline?limit=5": "messages",
+		"/api/send-msg": "messages", "/api/sse": "realtime", "/api/notify": "notifications", "/api/notifications": "notifications",
+	} {
+		response := g.ask(t, line("GET", target))
+		if got := response.Header.Get("X-Service"); response.StatusCode != http.StatusOK || got != service {
+			t.Errorf("%s: %d from %q, want it from %s", target, response.StatusCode, got, service)
+		}
+	}
+	trace := "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+	response := g.ask(t, line("GET", "/api/rooms", "Traceparent: "+trace, "X-Request-Id: a-1"))
+	if response.Header.Get("X-Saw-Traceparent") != trace || response.Header.Get("X-Saw-Request-Id") != "a-1" {
+		t.Errorf("the service saw %v", response.Header)
+	}
+	response = g.ask(t, line("GET", "/api/rooms", `X-Request-Id: a"b`))
+	if got := response.Header.Get("X-Saw-Request-Id"); len(got) != 32 {
+		t.Errorf("the service saw request id %q for one that cannot be used", got)
+	}
+}
+
+func TestGatewayPassesAStreamOnAsItComes(t *testing.T) {
+	g := startGateway(t)
+	first := make([]byte, len("data: first\n\n"))
+	if _, err := io.ReadFull(g.ask(t, line("GET", "/api/sse", "Accept-Encoding: gzip")).Body, first); err != nil {
+		t.Fatalf("read the first event of a stream that goes on: %v", err)
+	}
+}
+
+func TestGatewayRefusesInProblems(t *testing.T) {
+	g := startGateway(t)
+	long := strings.Repeat("a", 40<<10)
+	for name, test := range map[string]struct {
+		request string
+		status  int
+		code    string
+	}{
+		"unknown route":         {line("GET", "/nothing?token=x"), 404, "not-found"},
+		"a quote in the path":   {line("GET", `/no"thing`), 404, "not-found"},
+		"its own refusal":       {line("GET", "/-/problem"), 404, "not-found"},
+		"path above the root":   {line("GET", "/../../etc/passwd"), 400, "bad-request"},
+		"NUL in the path":       {line("GET", "/api/rooms/%00"), 400, "bad-request"},
+		"half an escape":        {line("GET", "/%"), 400, "bad-request"},
+		"no request at all":     {"HELLO\r\n\r\n", 400, "bad-request"},
+		"no host":               {"GET /api/rooms HTTP/1.1\r\n\r\n", 400, "bad-request"},
+		"HTTP/3.0 in a line":    {"GET /api/rooms HTTP/3.0\r\nHost: ism\r\n\r\n", 400, "bad-request"},
+		"unknown encoding":      {line("POST", "/api/send-msg", "Transfer-Encoding: foo"), 400, "bad-request"},
+		"two kinds of length":   {line("POST", "/api/send-msg", "Content-Length: 3", "Transfer-Encoding: chunked"), 400, "bad-request"},
+		"TRACE":                 {line("TRACE", "/api/rooms"), 405, "method-not-allowed"},
+		"body over the limit":   {line("POST", "/api/send-msg", "Content-Length: 300000"), 413, "body-too-large"},
+		"headers too large":     {line("GET", "/api/rooms", "X: "+long), 431, "headers-too-large"},
+		"path too long":         {line("GET", "/api/rooms?"+long), 431, "headers-too-large"},
+		"nobody is there":       {line("GET", "/api/media/1"), 503, "service-unavailable"},
+		"dropped by a service":  {line("GET", "/api/rooms?drop"), 503, "service-unavailable"},
+		"dropped after a write": {line("POST", "/api/send-msg?drop", "Content-Length: 0"), 503, "service-unavailable"},
+	} {
+		response := g.ask(t, test.request)
+		var problem struct {
+			Status                   int
+			Code, ErrorCode, TraceID string
+		}
+		if err := json.NewDecoder(response.Body).Decode(&problem); err != nil {
+			t.Errorf("%s: %d with no problem: %v", name, response.StatusCode, err)
+			continue
+		}
+		if response.StatusCode != test.status || problem.Status != test.status || problem.Code != test.code ||
+			problem.ErrorCode != strings.ToUpper(strings.ReplaceAll(test.code, "-", "_")) || len(problem.TraceID) != 32 ||
+			response.Header.Get("Content-Type") != "application/problem+json" {
+			t.Errorf("%s: %d, %s, %+v, want %d %s", name, response.StatusCode, response.Header.Get("Content-Type"), problem, test.status, test.code)
+		}
+		if (test.status == 503) != (response.Header.Get("Retry-After") != "") || (test.status == 405) != (response.Header.Get("Allow") != "") {
+			t.Errorf("%s: headers %v", name, response.Header)
+		}
+	}
+	if got := g.dropped.Load(); got != 2 {
+		t.Errorf("2 requests were dropped by a service, and it saw %d: one was sent again", got)
+	}
+}
