@@ -16,6 +16,7 @@ const usage = `ism is an instant messenger for SaaS backends, all of it in one p
 
 usage:
   ism          run the messenger; it is configured by ISM_* variables (docs/configuration.md)
+  ism health   say by the exit code whether the messenger that runs beside it, with the same configuration, is ready
   ism demo     two users chat through a running messenger (ism demo -h lists its flags)
   ism help     print this
 `
@@ -32,6 +33,8 @@ func dispatch(args []string, stdout, stderr io.Writer) int {
 	switch command {
 	case "":
 		return deployable.Main(func(ctx context.Context) error { return oneprocess.Run(ctx, stdout) })
+	case "health":
+		return deployable.Main(deployable.Health)
 	case "demo":
 		return deployable.Main(func(ctx context.Context) error { return demo.Run(ctx, args[1:], stdout) })
 	case "help", "-h", "--help":

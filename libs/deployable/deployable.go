@@ -58,6 +58,20 @@ const (
 	ExitUsage   = 2
 )
 
+// Program is the program of one service. Without arguments it runs the service, see [Main]; with "health" it asks the one
+// that runs beside it whether it is ready, see [Health], and gives 0 or 1.
+func Program(args []string, run func(ctx context.Context) error) int {
+	switch {
+	case len(args) == 0:
+		return Main(run)
+	case len(args) == 1 && args[0] == "health":
+		return Main(Health)
+	default:
+		fmt.Fprintf(os.Stderr, "there is no command %q; allowed: none, to run, and health\n", args)
+		return ExitUsage
+	}
+}
+
 // Main runs a deployable until it is told to stop by SIGINT or SIGTERM, and gives its exit code: 0, 1 for a failure and
 // 2 for a faulty configuration.
 func Main(run func(ctx context.Context) error) int {

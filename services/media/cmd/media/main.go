@@ -9,5 +9,5 @@ import (
 )
 
 func main() {
-	os.Exit(deployable.Main(process.Run))
+	os.Exit(deployable.Program(os.Args[1:], process.Run))
 }
