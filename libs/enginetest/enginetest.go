@@ -1,5 +1,5 @@
-// Package enginetest gives tests the real engines: Postgres, Cassandra, Kafka and Keycloak, wherever `make test` has started
-// them. Without an engine a test is skipped, unless ISM_TEST_REQUIRE_ENGINES=1, as in CI: then it fails.
+// Package enginetest gives tests the real engines: Postgres, Cassandra, Kafka, Keycloak and S3, wherever `make test` has
+// started them. Without an engine a test is skipped, unless ISM_TEST_REQUIRE_ENGINES=1, as in CI: then it fails.
 package enginetest
 
 import (
@@ -20,6 +20,7 @@ const (
 	cassandraVariable = "ISM_TEST_CASSANDRA_HOSTS"
 	kafkaVariable     = "ISM_TEST_KAFKA_BROKERS"
 	keycloakVariable  = "ISM_TEST_KEYCLOAK_URL"
+	s3Variable        = "ISM_TEST_S3_URL"
 	requireVariable   = "ISM_TEST_REQUIRE_ENGINES"
 )
 
@@ -86,4 +87,22 @@ func KafkaBrokers(t testing.TB) []string {
 func Keycloak(t testing.TB) string {
 	t.Helper()
 	return address(t, "Keycloak", keycloakVariable)
+}
+
+// ObjectStore is an S3-compatible object store.
+type ObjectStore struct {
+	Endpoint  string // http://host:port
+	AccessKey string
+	SecretKey string
+}
+
+// S3 is an object store, with the keys of its administrator.
+func S3(t testing.TB) ObjectStore {
+	t.Helper()
+	at, err := url.Parse(address(t, "S3", s3Variable))
+	if err != nil || at.User == nil {
+		t.Fatalf("parse %s: it must be http://key:secret@host:port", s3Variable)
+	}
+	secret, _ := at.User.Password()
+	return ObjectStore{Endpoint: "http://" + at.Host, AccessKey: at.User.Username(), SecretKey: secret}
 }

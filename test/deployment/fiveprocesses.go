@@ -11,14 +11,15 @@ import (
 	"github.com/ism-chat/ism/libs/enginetest"
 )
 
-// FiveProcesses starts the five services, each a process of its own, on Postgres, Cassandra, Kafka and Keycloak, behind
-// nginx with the configuration of the compose stack.
+// FiveProcesses starts the five services, each a process of its own, on Postgres, Cassandra, Kafka, Keycloak and S3,
+// behind nginx with the configuration of the compose stack.
 func FiveProcesses(t testing.TB) *Deployment {
 	t.Helper()
 	postgres := enginetest.PostgresDatabase(t)
 	cassandra := strings.Join(enginetest.CassandraHosts(t), ",")
 	brokers := strings.Join(enginetest.KafkaBrokers(t), ",")
 	issuer := enginetest.Keycloak(t)
+	s3 := enginetest.S3(t)
 
 	dir := t.TempDir()
 	gateway := freeAddress(t)
@@ -37,6 +38,10 @@ func FiveProcesses(t testing.TB) *Deployment {
 			"ISM_MESSAGES_CASSANDRA_USERNAME": "cassandra",
 			"ISM_MESSAGES_CASSANDRA_PASSWORD": "cassandra",
 		},
+	}
+	own["media"] = map[string]string{
+		"ISM_MEDIA_S3_ENDPOINT": s3.Endpoint, "ISM_MEDIA_S3_ACCESS_KEY": s3.AccessKey, "ISM_MEDIA_S3_SECRET_KEY": s3.SecretKey,
+		"ISM_MEDIA_S3_BUCKET": "ism-" + uuid.NewString(),
 	}
 	for name, address := range addresses {
 		variables := map[string]string{

@@ -1,4 +1,4 @@
-// Package process runs the media service as a deployable of its own.
+// Package process runs the media service as a deployable of its own, on an S3-compatible object store.
 package process
 
 import (
@@ -7,12 +7,16 @@ import (
 	"github.com/ism-chat/ism/libs/config"
 	"github.com/ism-chat/ism/libs/deployable"
 	"github.com/ism-chat/ism/services/media"
+	"github.com/ism-chat/ism/services/media/objects"
 )
 
 // Config is all that the deployable is configured with.
 type Config struct {
 	deployable.Config
-	Media media.Config
+	Media struct {
+		media.Config
+		S3 objects.Config
+	}
 }
 
 // Run runs the deployable until ctx is done.
@@ -25,7 +29,11 @@ func Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	service, err := media.New(cfg.Media, media.Deps{Telemetry: host.Telemetry})
+	bucket, err := objects.New(cfg.Media.S3, host.Telemetry)
+	if err != nil {
+		return err
+	}
+	service, err := media.New(cfg.Media.Config, media.Deps{Objects: bucket, Telemetry: host.Telemetry})
 	if err != nil {
 		return err
 	}
