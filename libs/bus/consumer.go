@@ -165,9 +165,10 @@ func (c *Consumer) settings(log *clientLog) kafka.ConfigMap {
 		"enable.auto.commit":       true,
 		"auto.commit.interval.ms":  500,
 		"session.timeout.ms":       6000,
-		"heartbeat.interval.ms":    1000,
-		// Latency: what is there is fetched at once, and fetching goes on soon after a queue was full.
-		"fetch.wait.max.ms":          100,
+		"heartbeat.interval.ms":    2000,
+		// Latency: what is there is fetched at once, however long a fetch may wait for something when there is nothing, and
+		// fetching goes on soon after a queue was full.
+		"fetch.wait.max.ms":          500,
 		"fetch.queue.backoff.ms":     10,
 		"queued.max.messages.kbytes": 16 << 10,
 		"go.logs.channel.enable":     true,

@@ -61,7 +61,7 @@ func (r *Reader) Run(ctx context.Context) error {
 		"enable.auto.offset.store":   false,
 		"enable.partition.eof":       true,
 		"auto.offset.reset":          "earliest",
-		"fetch.wait.max.ms":          100,
+		"fetch.wait.max.ms":          500,
 		"fetch.queue.backoff.ms":     10,
 		"queued.max.messages.kbytes": 16 << 10,
 		"go.logs.channel.enable":     true,
