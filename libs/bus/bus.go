@@ -149,6 +149,7 @@ func (b *Bus) clientConfig(own kafka.ConfigMap) *kafka.ConfigMap {
 		"client.id":                b.cfg.ClientID,
 		"security.protocol":        b.cfg.SecurityProtocol,
 		"socket.keepalive.enable":  true,
+		"log_level":                0, // see disturbances
 		"reconnect.backoff.ms":     50,
 		"reconnect.backoff.max.ms": 1000,
 		// Asking for a topic must not make it, with the broker's number of partitions instead of the table's.

@@ -33,9 +33,9 @@ type ConsumerConfig struct {
 }
 
 const (
-	pollStep        = 100 * time.Millisecond
-	pausedStep      = 5 * time.Millisecond // while a partition is paused, so that it is soon resumed
-	leaveTimeout    = 7 * time.Second      // more than the session timeout, which bounds leaving in most cases
+	pollStep        = 500 * time.Millisecond // in which a stop is noticed; records end it at once
+	pausedStep      = 5 * time.Millisecond   // while a partition is paused, so that it is soon resumed
+	leaveTimeout    = 7 * time.Second        // more than the session timeout, which bounds leaving in most cases
 	drainTimeout    = 8 * time.Second
 	defaultAttempts = 5
 	lagInterval     = 5 * time.Second
@@ -53,6 +53,8 @@ type Consumer struct {
 	drain   time.Duration   // how long a batch may take to end when its worker stops
 	started func(*worker)   // if set, is told of each worker
 	leaving sync.WaitGroup  // a client that is being closed
+
+	disturbed *disturbances
 }
 
 // place is a partition of a topic.
@@ -99,7 +101,10 @@ func (b *Bus) NewConsumer(cfg ConsumerConfig) (*Consumer, error) {
 	for _, topic := range cfg.Topics {
 		metrics.handled[topic] = b.tel.Consumed(topic, cfg.Group)
 	}
-	return &Consumer{bus: b, cfg: cfg, metrics: metrics, workers: map[place]*worker{}, drain: drainTimeout}, nil
+	return &Consumer{
+		bus: b, cfg: cfg, metrics: metrics, workers: map[place]*worker{}, drain: drainTimeout,
+		disturbed: b.disturbances("consumer group " + cfg.Group),
+	}, nil
 }
 
 // Run consumes until ctx is done, then finishes what is under way, commits it and leaves the group.
@@ -121,28 +126,24 @@ func (c *Consumer) Run(ctx context.Context) (err error) {
 		defer cancel()
 		err = errors.Join(err, c.letters.Close(closing))
 	}()
-	log := c.bus.startClientLog("consumer " + c.cfg.Group)
-	if c.kafka, err = kafka.NewConsumer(c.bus.clientConfig(c.settings(log))); err != nil {
-		log.close()
+	if c.kafka, err = kafka.NewConsumer(c.bus.clientConfig(c.settings())); err != nil {
 		return fmt.Errorf("make consumer of group %s: %w", c.cfg.Group, err)
 	}
 	if err := c.kafka.SubscribeTopics(c.cfg.Topics, c.rebalance); err != nil {
-		return errors.Join(fmt.Errorf("subscribe group %s: %w", c.cfg.Group, err), c.leave(log))
+		return errors.Join(fmt.Errorf("subscribe group %s: %w", c.cfg.Group, err), c.leave())
 	}
 	err = c.poll(ctx)
 	c.stop(c.assigned())
-	return errors.Join(err, c.leave(log))
+	return errors.Join(err, c.leave())
 }
 
 // leave commits what has been handled and leaves the group. While the brokers are away that takes the session timeout or, with
 // a commit under way, for ever (https://github.com/confluentinc/librdkafka/issues/3740). Then the client is left behind: it ends
 // when the brokers are back, or with the process, and the group notices by the session timeout.
-func (c *Consumer) leave(log *clientLog) error {
+func (c *Consumer) leave() error {
 	left := make(chan error, 1)
 	c.leaving.Go(func() {
-		err := c.kafka.Close()
-		log.close()
-		left <- err
+		left <- c.kafka.Close()
 	})
 	select {
 	case err := <-left:
@@ -155,7 +156,7 @@ func (c *Consumer) leave(log *clientLog) error {
 	return nil
 }
 
-func (c *Consumer) settings(log *clientLog) kafka.ConfigMap {
+func (c *Consumer) settings() kafka.ConfigMap {
 	return kafka.ConfigMap{
 		"group.id":                      c.cfg.Group,
 		"auto.offset.reset":             "earliest",
@@ -171,8 +172,6 @@ func (c *Consumer) settings(log *clientLog) kafka.ConfigMap {
 		"fetch.wait.max.ms":          500,
 		"fetch.queue.backoff.ms":     10,
 		"queued.max.messages.kbytes": 16 << 10,
-		"go.logs.channel.enable":     true,
-		"go.logs.channel":            log.lines,
 	}
 }
 
@@ -188,7 +187,7 @@ func (c *Consumer) poll(ctx context.Context) error {
 			if event.IsFatal() {
 				return fmt.Errorf("consume as %s: %w", c.cfg.Group, event)
 			}
-			c.bus.tel.Log.WarnContext(ctx, "consuming is disturbed", "group", c.cfg.Group, "error", event.Error())
+			c.disturbed.tell(ctx, event)
 		case kafka.OffsetsCommitted:
 			c.committed(event.Error)
 		}
@@ -206,7 +205,7 @@ func (c *Consumer) poll(ctx context.Context) error {
 
 func (c *Consumer) dispatch(message *kafka.Message) {
 	if err := message.TopicPartition.Error; err != nil {
-		c.bus.tel.Log.Warn("consuming is disturbed", "group", c.cfg.Group, "error", err.Error())
+		c.disturbed.tell(context.Background(), err)
 		return
 	}
 	record := recordOf(message)

@@ -48,7 +48,6 @@ type Producer struct {
 // client is one life of the underlying producer.
 type client struct {
 	kafka *kafka.Producer
-	log   *clientLog
 	done  chan struct{} // closed once its events have all been read
 }
 
@@ -67,7 +66,6 @@ func (b *Bus) NewProducer(cfg ProducerConfig) (*Producer, error) {
 }
 
 func (p *Producer) start() (*client, error) {
-	log := p.bus.startClientLog("producer")
 	settings := kafka.ConfigMap{
 		"acks":                         "all",
 		"enable.idempotence":           true,
@@ -80,8 +78,6 @@ func (p *Producer) start() (*client, error) {
 		"go.produce.channel.size":      1,
 		"go.events.channel.size":       64,
 		"go.delivery.report.fields":    "none",
-		"go.logs.channel.enable":       true,
-		"go.logs.channel":              log.lines,
 	}
 	if p.cfg.Gapless {
 		// The client must not give up one record and go on with the next: it never does by time, as the guarantee does not
@@ -94,10 +90,9 @@ func (p *Producer) start() (*client, error) {
 	}
 	producer, err := kafka.NewProducer(p.bus.clientConfig(settings))
 	if err != nil {
-		log.close()
 		return nil, fmt.Errorf("make producer: %w", err)
 	}
-	c := &client{kafka: producer, log: log, done: make(chan struct{})}
+	c := &client{kafka: producer, done: make(chan struct{})}
 	go p.watch(c)
 	return c, nil
 }
@@ -105,9 +100,14 @@ func (p *Producer) start() (*client, error) {
 // watch reads a client's events until it is closed. Delivery reports have channels of their own.
 func (p *Producer) watch(c *client) {
 	defer close(c.done)
+	disturbed := p.bus.disturbances("producer")
 	for event := range c.kafka.Events() {
-		if err, ok := event.(kafka.Error); ok && err.IsFatal() {
+		err, failed := event.(kafka.Error)
+		switch {
+		case failed && err.IsFatal():
 			p.replace(c, err)
+		case failed:
+			disturbed.tell(context.Background(), err)
 		}
 	}
 }
@@ -170,7 +170,6 @@ func (c *client) close() {
 	c.kafka.Flush(int(flushStep.Milliseconds()))
 	c.kafka.Close()
 	<-c.done
-	c.log.close()
 }
 
 // Produce writes one record, with the trace context of ctx in its headers, and waits for its acknowledgement. The error is

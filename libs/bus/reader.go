@@ -40,6 +40,8 @@ type Reader struct {
 	kafka   *kafka.Consumer
 	begin   map[int32]int64 // by partition, where reading begins
 	missing map[int32]int64 // by partition, the offset that it must reach to have caught up
+
+	disturbed *disturbances
 }
 
 // NewReader makes a reader. Run it, once.
@@ -48,13 +50,14 @@ func (b *Bus) NewReader(cfg ReaderConfig) (*Reader, error) {
 		return nil, errors.New("make reader: a topic and a handler are needed")
 	}
 	cfg.MaxBatch = max(cfg.MaxBatch, 1)
-	return &Reader{bus: b, cfg: cfg, handled: b.tel.Consumed(cfg.Topic, "(reader)"), begin: map[int32]int64{}, missing: map[int32]int64{}}, nil
+	return &Reader{
+		bus: b, cfg: cfg, handled: b.tel.Consumed(cfg.Topic, "(reader)"), begin: map[int32]int64{}, missing: map[int32]int64{},
+		disturbed: b.disturbances("reader of " + cfg.Topic),
+	}, nil
 }
 
 // Run reads until ctx is done.
 func (r *Reader) Run(ctx context.Context) error {
-	log := r.bus.startClientLog("reader " + r.cfg.Topic)
-	defer log.close()
 	consumer, err := kafka.NewConsumer(r.bus.clientConfig(kafka.ConfigMap{
 		"group.id":                   "ism.reader." + uuid.NewString(), // the client wants one; nothing is committed to it
 		"enable.auto.commit":         false,
@@ -64,8 +67,6 @@ func (r *Reader) Run(ctx context.Context) error {
 		"fetch.wait.max.ms":          500,
 		"fetch.queue.backoff.ms":     10,
 		"queued.max.messages.kbytes": 16 << 10,
-		"go.logs.channel.enable":     true,
-		"go.logs.channel":            log.lines,
 	}))
 	if err != nil {
 		return fmt.Errorf("make reader of %s: %w", r.cfg.Topic, err)
@@ -176,7 +177,7 @@ func (r *Reader) poll(ctx context.Context) error {
 				if event.IsFatal() {
 					return fmt.Errorf("read %s: %w", r.cfg.Topic, event)
 				}
-				r.bus.tel.Log.WarnContext(ctx, "reading is disturbed", "topic", r.cfg.Topic, "error", event.Error())
+				r.disturbed.tell(ctx, event)
 			}
 			if len(batch) >= r.cfg.MaxBatch || ctx.Err() != nil {
 				break

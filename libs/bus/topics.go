@@ -222,7 +222,7 @@ func (b *Bus) adminClient() (*kafka.AdminClient, error) {
 		return b.admin, nil
 	}
 	// What goes wrong is told by the calls' errors; the client's own lines would go to standard error.
-	admin, err := kafka.NewAdminClient(b.clientConfig(kafka.ConfigMap{"log_level": 0}))
+	admin, err := kafka.NewAdminClient(b.clientConfig(nil))
 	if err != nil {
 		return nil, fmt.Errorf("make admin client: %w", err)
 	}

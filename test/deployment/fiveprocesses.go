@@ -2,6 +2,7 @@ package deployment
 
 import (
 	"maps"
+	"net/url"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -57,6 +58,11 @@ func FiveProcesses(t testing.TB) *Deployment {
 			readyURL: baseURL(address) + "/ready", logFile: filepath.Join(dir, name+".log"),
 		}
 	}
+	keycloak, err := url.Parse(issuer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	addresses["keycloak"], addresses["s3"] = keycloak.Host, strings.TrimPrefix(s3.Endpoint, "http://")
 	d.processes["gateway"] = gatewayProcess(t, dir, gateway, addresses)
 	return start(t, d)
 }

@@ -20,11 +20,17 @@ func gatewayProcess(t testing.TB, dir, address string, upstreams map[string]stri
 		}
 	}
 	source := filepath.Join(root(t), "deploy", "compose", "gateway")
-	variables := map[string]string{"GATEWAY_LISTEN": address, "GATEWAY_SERVICES": filepath.Join(source, "services")}
+	conf := filepath.Join(dir, "gateway")
+	variables := map[string]string{
+		"GATEWAY_LISTEN": address, "GATEWAY_LISTEN_TLS": freeAddress(t), "GATEWAY_TLS": dir,
+		"GATEWAY_SERVICES": filepath.Join(source, "services"), "GATEWAY_CONF": filepath.Join(conf, "conf.d"),
+		"GATEWAY_UPSTREAMS": "groups", "GATEWAY_RESOLVER": "127.0.0.1", // nothing is asked: the upstreams are addresses
+		"GATEWAY_OTLP_ENDPOINT": "127.0.0.1:4317", "GATEWAY_TRACE_PERCENT": "100",
+		"GATEWAY_RATE_ADDRESS": "10000", "GATEWAY_BURST_ADDRESS": "10000", "GATEWAY_RATE_USER": "1000", "GATEWAY_BURST_USER": "1000",
+	}
 	for name, upstream := range upstreams {
 		variables[strings.ToUpper(name)+"_UPSTREAM"] = upstream
 	}
-	conf := filepath.Join(dir, "gateway")
 	for _, sub := range []string{"conf.d", "tmp"} {
 		if err := os.MkdirAll(filepath.Join(conf, sub), 0o755); err != nil {
 			t.Fatal(err)
@@ -39,7 +45,7 @@ func gatewayProcess(t testing.TB, dir, address string, upstreams map[string]stri
 	}
 }
 
-var reference = regexp.MustCompile(`\$\{([A-Z_]+)\}`)
+var reference = regexp.MustCompile(`\$\{([A-Z0-9_]+)\}`)
 
 // render writes the templates of a folder to another, with the variables filled in and the suffix .template gone, as the
 // official nginx image does at its start.
@@ -61,12 +67,19 @@ func render(t testing.TB, from, to string, variables map[string]string) {
 			}
 			return value
 		})
+		text = withoutNewer(text)
 		name := strings.TrimSuffix(filepath.Base(template), ".template")
 		if err := os.WriteFile(filepath.Join(to, name), []byte(text), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
 }
+
+// newer is what an nginx of the distribution may not know: modules and parameters of the official image's.
+var newer = regexp.MustCompile(`(?m)^\s*(load_module|otel_\w+|http2) .*\n| resolve\b`)
+
+// withoutNewer leaves it out. The compose test has the image read all of it.
+func withoutNewer(text string) string { return newer.ReplaceAllString(text, "") }
 
 func exists(path string) bool {
 	_, err := os.Stat(path)
