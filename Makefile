@@ -7,10 +7,10 @@ LINTER := $(TOOLS)/golangci-lint-v2.5.0
 export CGO_ENABLED := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo build test race lint bench generate format clean
+.PHONY: help run demo up down logs build test test-compose race lint bench generate format clean
 
 help: ## list the targets
-	@sed -nE 's/^([a-z]+): .*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
+	@sed -nE 's/^([a-z-]+): .*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
 
 run: ## run the whole messenger in one process, on http://localhost:5403
 	go build -o bin/ism ./cmd/ism
@@ -20,11 +20,23 @@ demo: ## let two users chat in the terminal; starts the messenger if none runs
 	go build -o bin/ism ./cmd/ism
 	test/demo
 
+up: ## run the full stack with docker compose, on http://localhost:5403
+	deploy/compose/up
+
+down: ## stop the full stack; its data stays
+	docker compose -f deploy/compose/compose.yaml --profile doctor down
+
+logs: ## follow what the messenger's own services log
+	docker compose -f deploy/compose/compose.yaml logs -f --tail 50 gateway $(SERVICES)
+
 build: ## build every program to bin/
 	go build -o bin/ ./cmd/ism $(foreach service,$(SERVICES),./services/$(service)/cmd/$(service))
 
 test: ## run every test, on the real engines, which it fetches and starts
 	test/run
+
+test-compose: ## run the real compose stack, on ports of its own, and play every suite through its gateway
+	test/compose/run
 
 race: ## run the tests of libraries and services with the race detector; engines as in test
 	test/run -race libs $(SERVICES:%=services/%)

@@ -27,16 +27,26 @@ const (
 
 func TestOneProcess(t *testing.T) {
 	d := deployment.OneProcess(t)
-	survives(t, d, []string{"ism", "ism"})
+	survives(t, d, []string{"ism", "ism"}, killed(d))
 }
 
 func TestFiveProcesses(t *testing.T) {
 	d := deployment.FiveProcesses(t)
-	survives(t, d, []string{"messages", "realtime", "rooms", "notifications", "media", "messages", "realtime"})
+	survives(t, d, []string{"messages", "realtime", "rooms", "notifications", "media", "messages", "realtime"}, killed(d))
 }
 
-// survives kills each of the given processes in turn, while all users send and listen.
-func survives(t *testing.T, d *deployment.Deployment, victims []string) {
+// killed ends a process as a crash would, and starts it again after a while.
+func killed(d *deployment.Deployment) func(t testing.TB, victim string) {
+	return func(t testing.TB, victim string) {
+		t.Helper()
+		d.Kill(t, victim)
+		wait(down)
+		d.Restart(t, victim)
+	}
+}
+
+// survives has each of the given processes harmed in turn, while all users send and listen.
+func survives(t *testing.T, d *deployment.Deployment, victims []string, harm func(t testing.TB, victim string)) {
 	var people []*deployment.User
 	for i := range users {
 		people = append(people, d.SignIn(t, fmt.Sprintf("u%02d", i+1)))
@@ -67,9 +77,7 @@ func survives(t *testing.T, d *deployment.Deployment, victims []string) {
 	}
 	wait(calm)
 	for _, victim := range victims {
-		d.Kill(t, victim)
-		wait(down)
-		d.Restart(t, victim)
+		harm(t, victim)
 		wait(calm)
 	}
 	stop()

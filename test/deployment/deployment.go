@@ -19,6 +19,17 @@ import (
 	"github.com/ism-chat/ism/libs/client"
 )
 
+// running is one of a deployment's processes, started by the test itself or in a container.
+type running interface {
+	start(t testing.TB)
+	awaitReady(t testing.TB, httpClient *http.Client)
+	kill(t testing.TB)
+	terminate(t testing.TB) (exitCode int)
+	stop(t testing.TB) // at the end of a test
+	log(t testing.TB) string
+	ours() bool // one of the messenger's own, not of what it stands on
+}
+
 // Deployment is a running messenger.
 type Deployment struct {
 	Name    string
@@ -26,7 +37,7 @@ type Deployment struct {
 	Issuer  string // where tokens come from, by the password grant
 	Spans   *Collector
 
-	processes map[string]*process
+	processes map[string]running
 	http      *http.Client
 
 	mu     sync.Mutex
@@ -43,7 +54,7 @@ func newDeployment(t testing.TB, name, baseURL, issuer string) *Deployment {
 	t.Helper()
 	return &Deployment{
 		Name: name, BaseURL: baseURL, Issuer: issuer, Spans: startCollector(t),
-		processes: map[string]*process{},
+		processes: map[string]running{},
 		http: &http.Client{Transport: &http.Transport{
 			MaxIdleConnsPerHost: 128,
 			TLSNextProto:        map[string]func(string, *tls.Conn) http.RoundTripper{},
@@ -70,7 +81,7 @@ func start(t testing.TB, d *Deployment) *Deployment {
 func (d *Deployment) Services() []string {
 	var names []string
 	for name, p := range d.processes {
-		if !p.infrastructure {
+		if p.ours() {
 			names = append(names, name)
 		}
 	}
@@ -101,11 +112,7 @@ func (d *Deployment) Stop(t testing.TB, service string) (time.Duration, int) {
 // Log is what a process has logged so far.
 func (d *Deployment) Log(t testing.TB, service string) string {
 	t.Helper()
-	raw, err := os.ReadFile(d.processes[service].logFile)
-	if err != nil {
-		t.Fatalf("read the log of %s: %v", service, err)
-	}
-	return string(raw)
+	return d.processes[service].log(t)
 }
 
 // AwaitLog waits until a process has logged a text and gives all that it has logged.

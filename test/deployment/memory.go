@@ -11,7 +11,11 @@ import (
 // Memory is the resident memory of a process, in bytes (VmRSS of proc_pid_status(5)).
 func (d *Deployment) Memory(t testing.TB, service string) int64 {
 	t.Helper()
-	raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", d.processes[service].cmd.Process.Pid))
+	own, ok := d.processes[service].(*process)
+	if !ok {
+		t.Fatalf("the memory of %s is told by its container", service)
+	}
+	raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", own.cmd.Process.Pid))
 	if err != nil {
 		t.Fatalf("read the memory of %s: %v", service, err)
 	}

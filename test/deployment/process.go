@@ -122,6 +122,17 @@ func (p *process) stop(t testing.TB) {
 	}
 }
 
+func (p *process) log(t testing.TB) string {
+	t.Helper()
+	raw, err := os.ReadFile(p.logFile)
+	if err != nil {
+		t.Fatalf("read the log of %s: %v", p.name, err)
+	}
+	return string(raw)
+}
+
+func (p *process) ours() bool { return !p.infrastructure }
+
 func (p *process) tail() string {
 	raw, err := os.ReadFile(p.logFile)
 	if err != nil {

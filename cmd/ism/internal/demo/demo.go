@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"strings"
 	"time"
 
@@ -27,6 +28,8 @@ type options struct {
 	messages int
 	rate     int
 }
+
+const defaultURL = "http://localhost:5403"
 
 // patience is how long the demo waits for any one thing.
 const patience = 10 * time.Second
@@ -49,8 +52,8 @@ func parse(args []string, out io.Writer) (options, error) {
 	var o options
 	flags := flag.NewFlagSet("ism demo", flag.ContinueOnError)
 	flags.SetOutput(out)
-	flags.StringVar(&o.url, "url", "http://localhost:5403", "base URL of the messenger")
-	flags.StringVar(&o.issuer, "issuer", "", "OIDC issuer that gives tokens by the password grant (default: the messenger's own, URL/realms/ism)")
+	flags.StringVar(&o.url, "target", defaultURL, "base URL of the messenger; \"compose\" is the stack that make up has started")
+	flags.StringVar(&o.issuer, "issuer", "", "OIDC issuer that gives tokens by the password grant (default: the target's own, under /realms/ism)")
 	flags.StringVar(&o.clientID, "client", "ism-web", "OIDC client id")
 	flags.StringVar(&o.left, "left", "alice", "user on the left; the password is the name")
 	flags.StringVar(&o.right, "right", "bob", "user on the right; the password is the name")
@@ -61,6 +64,12 @@ func parse(args []string, out io.Writer) (options, error) {
 	}
 	if o.messages < 1 || o.rate < 1 {
 		return options{}, errors.New("-messages and -rate must be above 0")
+	}
+	if o.url == "compose" {
+		o.url = defaultURL
+		if public := os.Getenv("ISM_PUBLIC_URL"); public != "" {
+			o.url = public
+		}
 	}
 	if o.issuer == "" {
 		o.issuer = strings.TrimRight(o.url, "/") + "/realms/ism"

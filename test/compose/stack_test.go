@@ -1,0 +1,329 @@
+//go:build compose
+
+// Package compose tests the compose stack as a whole: what is true of it beyond what every deployment does.
+package compose
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/ism-chat/ism/libs/client"
+	"github.com/ism-chat/ism/libs/events"
+	"github.com/ism-chat/ism/test/deployment"
+)
+
+const patience = 45 * time.Second
+
+// eventually waits until what is asked for is so, and says what was last found if it never is.
+func eventually(t *testing.T, what string, so func() (bool, string)) {
+	t.Helper()
+	poll := time.NewTicker(250 * time.Millisecond)
+	defer poll.Stop()
+	for end := time.Now().Add(patience); ; <-poll.C {
+		ok, found := so()
+		if ok {
+			return
+		}
+		if time.Now().After(end) {
+			t.Fatalf("waited in vain: %s; found %s", what, found)
+		}
+	}
+}
+
+func createRoom(t *testing.T, by *deployment.User, with ...*deployment.User) uuid.UUID {
+	t.Helper()
+	invited := []uuid.UUID{by.ID}
+	for _, user := range with {
+		invited = append(invited, user.ID)
+	}
+	room, err := by.CreateRoom(t.Context(), client.NewRoom{Type: events.Group, Name: t.Name(), Invited: invited})
+	if err != nil {
+		t.Fatalf("create a room: %v", err)
+	}
+	return room.ID
+}
+
+// All that is wrong with a configuration is told at once, and ends the container with code 2.
+func TestComposeShowsAFaultyConfiguration(t *testing.T) {
+	stack := deployment.Compose(t)
+	out, err := stack.Try(t, "run", "--rm", "--no-deps", "-e", "ISM_OIDC_ISSUER=", "-e", "ISM_KAFKA_PARTITIONS=many", "-e", "ISM_ROOMS_POSTGRES_ULR=x", "rooms")
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) || exit.ExitCode() != 2 {
+		t.Errorf("it ended with %v, want exit code 2", err)
+	}
+	for _, want := range []string{"3 faults", "ISM_OIDC_ISSUER", "ISM_KAFKA_PARTITIONS", "ISM_ROOMS_POSTGRES_ULR", "ISM_ROOMS_POSTGRES_URL"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("it does not tell of %s:\n%s", want, out)
+		}
+	}
+}
+
+// Whoever asks too much is told so, and the others are served meanwhile.
+func TestComposeHoldsAnAddressToItsRate(t *testing.T) {
+	const workers, each = 32, 400
+	stack := deployment.Compose(t)
+	var mu sync.Mutex
+	statuses := map[int]int{}
+	var flood sync.WaitGroup
+	for range workers {
+		flood.Go(func() {
+			for range each {
+				response, err := stack.HTTP().Get(stack.BaseURL + "/health")
+				if err != nil {
+					t.Errorf("a request was not answered: %v", err)
+					return
+				}
+				if response.StatusCode == http.StatusTooManyRequests {
+					checkProblem(t, response, "too-many-requests")
+					if response.Header.Get("Retry-After") == "" {
+						t.Error("429 without Retry-After")
+					}
+				}
+				_ = response.Body.Close()
+				mu.Lock()
+				statuses[response.StatusCode]++
+				mu.Unlock()
+			}
+		})
+	}
+	for range 5 { // from another address
+		if out, err := stack.Try(t, "exec", "-T", "s3-probe", "curl", "-sS", "-m", "5", "http://gateway:8080/health"); err != nil || !strings.Contains(out, "Healthy") {
+			t.Errorf("another address was not served: %v %s", err, out)
+		}
+	}
+	flood.Wait()
+	if statuses[http.StatusTooManyRequests] == 0 || statuses[http.StatusOK] == 0 || len(statuses) != 2 {
+		t.Errorf("the flood was answered with %v", statuses)
+	}
+	// What is over soon is over for the suites that follow, too.
+	eventually(t, "the address is served again", func() (bool, string) {
+		response, err := stack.HTTP().Get(stack.BaseURL + "/health")
+		if err != nil {
+			return false, err.Error()
+		}
+		_ = response.Body.Close()
+		return response.StatusCode == http.StatusOK, response.Status
+	})
+}
+
+func TestComposeRefusesWhatIsTooLarge(t *testing.T) {
+	stack := deployment.Compose(t)
+	for name, c := range map[string]struct {
+		status int
+		code   string
+		change func(*http.Request)
+	}{
+		"body":   {http.StatusRequestEntityTooLarge, "body-too-large", func(*http.Request) {}},
+		"header": {http.StatusRequestHeaderFieldsTooLarge, "headers-too-large", func(r *http.Request) { r.Header.Set("X-Large", strings.Repeat("a", 20<<10)) }},
+	} {
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, stack.BaseURL+"/api/send-msg", strings.NewReader(strings.Repeat("a", 1<<20)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		request.Header.Set("Authorization", "Bearer "+stack.Token(t, "alice"))
+		c.change(request)
+		response, err := stack.HTTP().Do(request)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if response.StatusCode != c.status {
+			t.Errorf("%s: %s, want %d", name, response.Status, c.status)
+		}
+		checkProblem(t, response, c.code)
+		_ = response.Body.Close()
+	}
+}
+
+func checkProblem(t *testing.T, response *http.Response, code string) {
+	t.Helper()
+	var problem struct{ Code, TraceID string }
+	if err := json.NewDecoder(response.Body).Decode(&problem); err != nil || problem.Code != code || len(problem.TraceID) != 32 {
+		t.Errorf("%s is no problem %s: %+v, %v", response.Status, code, problem, err)
+	}
+	if kind := response.Header.Get("Content-Type"); kind != "application/problem+json" {
+		t.Errorf("%s has the content type %q", response.Status, kind)
+	}
+}
+
+// With two of each, both work, and what they deliver is whole; with one again, the gateway knows it.
+func TestComposeReplicasShareTheWork(t *testing.T) {
+	stack := deployment.Compose(t)
+	var two, one []string
+	for _, service := range deployment.ComposeServices() {
+		two, one = append(two, "--scale", service+"=2"), append(one, "--scale", service+"=1")
+	}
+	stack.Up(t, append([]string{"--no-recreate"}, two...)...)
+	defer stack.Up(t, append([]string{"--no-recreate"}, one...)...)
+
+	alice, bob := stack.SignIn(t, "alice"), stack.SignIn(t, "bob")
+	room := createRoom(t, alice, bob)
+	var listeners []*deployment.Listener
+	for range 6 { // the gateway spreads them over both edges
+		listeners = append(listeners, bob.Listen(t))
+	}
+	sent := 0
+	for _, service := range deployment.ComposeServices() {
+		eventually(t, "both replicas of "+service+" work", func() (bool, string) {
+			if _, err := alice.SendText(t.Context(), room, fmt.Sprintf("%d", sent)); err != nil {
+				return false, err.Error()
+			}
+			sent++
+			for _, path := range []string{"/api/rooms", "/api/notify", "/api/media/x"} {
+				ask(t, stack, path)
+			}
+			return bothWork(t, stack, service)
+		})
+	}
+	for i, listener := range listeners {
+		live := listener.AwaitMessages(t, room, sent)
+		if got := len(live); got != sent {
+			t.Errorf("stream %d has %d of %d messages", i, got, sent)
+		}
+	}
+
+	stack.Up(t, append([]string{"--no-recreate"}, one...)...)
+	eventually(t, "one of each serves", func() (bool, string) {
+		_, err := alice.SendText(t.Context(), room, "alone again")
+		return err == nil, fmt.Sprint(err)
+	})
+}
+
+func ask(t *testing.T, stack *deployment.Stack, path string) {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, stack.BaseURL+path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header.Set("Authorization", "Bearer "+stack.Token(t, "alice"))
+	response, err := stack.HTTP().Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = response.Body.Close()
+}
+
+// bothWork says whether each of two replicas has answered requests and, where the service consumes, handled records.
+func bothWork(t *testing.T, stack *deployment.Stack, service string) (bool, string) {
+	t.Helper()
+	addresses := stack.Addresses(t, service)
+	found := fmt.Sprint(addresses)
+	busy := 0
+	for _, address := range addresses {
+		series := scrape(t, address)
+		requests := total(series, "ism_http_requests_total", `listener="public"`)
+		consumed := total(series, "ism_consume_operations_total", `group="ism.`)
+		found += fmt.Sprintf(" %s: %v requests, %v batches", address, requests, consumed)
+		consumes := service == "rooms" || service == "messages" || service == "realtime"
+		if requests > 0 && (consumed > 0 || !consumes) {
+			busy++
+		}
+	}
+	return busy == 2, found
+}
+
+func scrape(t *testing.T, address string) []string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+":9403/metrics", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		t.Fatalf("scrape: %v", err)
+	}
+	defer response.Body.Close()
+	var lines []string
+	for scanner := bufio.NewScanner(response.Body); scanner.Scan(); {
+		lines = append(lines, scanner.Text())
+	}
+	return lines
+}
+
+// total adds up the series of a metric that have the label, but those of probes.
+func total(series []string, metric, label string) float64 {
+	sum := 0.0
+	for _, line := range series {
+		if !strings.HasPrefix(line, metric+"{") || !strings.Contains(line, label) || strings.Contains(line, `route="/ready"`) || strings.Contains(line, `route="/health"`) {
+			continue
+		}
+		var value float64
+		if _, err := fmt.Sscan(line[strings.LastIndexByte(line, ' ')+1:], &value); err == nil {
+			sum += value
+		}
+	}
+	return sum
+}
+
+// What was said before the stack was taken down is there when it is up again, and what comes after stands behind it.
+func TestComposeDataOutlivesDown(t *testing.T) {
+	stack := deployment.Compose(t)
+	alice, bob := stack.SignIn(t, "alice"), stack.SignIn(t, "bob")
+	room := createRoom(t, alice, bob)
+	before, err := alice.SendText(t.Context(), room, "before")
+	if err != nil {
+		t.Fatal(err)
+	}
+	stack.Run(t, "down", "--timeout", "30")
+	stack.Up(t)
+
+	after, err := alice.SendText(t.Context(), room, "after")
+	if err != nil {
+		t.Fatalf("send with a token from before: %v", err)
+	}
+	eventually(t, "both messages are in the history", func() (bool, string) {
+		history, err := bob.History(t.Context(), room)
+		if err != nil {
+			return false, err.Error()
+		}
+		return len(history) == 2 && history[0].ID == before.ID && history[1].ID == after.ID, fmt.Sprint(history)
+	})
+}
+
+// No password, key or token is in any log, whatever has happened until now.
+func TestComposeZLogsNoSecret(t *testing.T) {
+	stack := deployment.Compose(t)
+	secrets := map[string]string{"the backend client's secret": "ism-backend-secret"}
+	for _, name := range []string{"alice", "bob"} {
+		parts := strings.Split(stack.Token(t, name), ".")
+		secrets["the signature of a token of "+name] = parts[2]
+	}
+	raw, err := os.ReadFile(filepath.Join("..", "..", "deploy", "compose", ".env"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(raw)) {
+		name, value, is := strings.Cut(strings.TrimSpace(line), "=")
+		if is && (strings.HasSuffix(name, "PASSWORD") || strings.HasSuffix(name, "SECRET_KEY")) {
+			secrets[name] = value
+		}
+	}
+	if len(secrets) < 8 {
+		t.Fatalf("only %d secrets are looked for", len(secrets))
+	}
+	logs := stack.Run(t, "logs", "--no-color")
+	if len(logs) < 1000 {
+		t.Fatal("there are no logs to look at")
+	}
+	for line := range strings.Lines(logs) {
+		for name, secret := range secrets {
+			if strings.Contains(line, secret) {
+				t.Errorf("%s is in a log: %s", name, strings.ReplaceAll(line, secret, "…"))
+			}
+		}
+	}
+}
