@@ -44,6 +44,11 @@ func asymmetric() []string {
 	return []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"}
 }
 
+// MissingIssuer is the fault of a configuration without an issuer. Validate does not tell it: the one process may do without.
+func MissingIssuer() config.Fault {
+	return config.Fault{Variable: "ISM_OIDC_ISSUER", Problem: "is required: the issuer that tokens carry, for example https://id.example.com/realms/ism"}
+}
+
 // Validate is part of loading the configuration. An empty issuer is not a fault here, because the one-process deployable
 // supplies its own; [New] insists on one.
 func (c Config) Validate() []config.Fault {
@@ -112,7 +117,7 @@ func New(cfg Config, tel *telemetry.Telemetry) (*Verifier, error) {
 		faults = append(faults, fault)
 	}
 	if cfg.Issuer == "" {
-		faults = append(faults, config.Fault{Variable: "ISM_OIDC_ISSUER", Problem: "is required: the issuer that tokens carry, for example https://id.example.com/realms/ism"})
+		faults = append(faults, MissingIssuer())
 	}
 	if len(faults) > 0 {
 		return nil, faults

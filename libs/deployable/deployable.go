@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 	"time"
 
@@ -27,6 +28,24 @@ type Config struct {
 	HTTP      httpapi.Config   `envconfig:"HTTP"`
 	OIDC      authn.Config     `envconfig:"OIDC"`
 	Kafka     bus.Config       `envconfig:"KAFKA"`
+}
+
+// Load reads the configuration of a service's deployable, whose Config own is: a struct that embeds it. It is [config.Load], and
+// tells a missing issuer together with whatever else is wrong.
+func Load(cfg any, own *Config) error {
+	err := config.Load(cfg)
+	var faults config.Faults
+	if err != nil && !errors.As(err, &faults) {
+		return fmt.Errorf("read the configuration: %w", err)
+	}
+	told := slices.ContainsFunc(faults, func(f config.Fault) bool { return f.Variable == authn.MissingIssuer().Variable })
+	if own.OIDC.Issuer == "" && !told {
+		faults = append(faults, authn.MissingIssuer())
+	}
+	if len(faults) == 0 {
+		return nil
+	}
+	return faults
 }
 
 // Service is one of the suite's services, as a deployable runs it.

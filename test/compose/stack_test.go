@@ -169,7 +169,10 @@ func TestComposeReplicasShareTheWork(t *testing.T) {
 	defer stack.Up(t, append([]string{"--no-recreate"}, one...)...)
 
 	alice, bob := stack.SignIn(t, "alice"), stack.SignIn(t, "bob")
-	room := createRoom(t, alice, bob)
+	var rooms []uuid.UUID // enough to be in partitions of both
+	for range 24 {
+		rooms = append(rooms, createRoom(t, alice, bob))
+	}
 	var listeners []*deployment.Listener
 	for range 6 { // the gateway spreads them over both edges
 		listeners = append(listeners, bob.Listen(t))
@@ -177,10 +180,12 @@ func TestComposeReplicasShareTheWork(t *testing.T) {
 	sent := 0
 	for _, service := range deployment.ComposeServices() {
 		eventually(t, "both replicas of "+service+" work", func() (bool, string) {
-			if _, err := alice.SendText(t.Context(), room, fmt.Sprintf("%d", sent)); err != nil {
-				return false, err.Error()
+			for _, room := range rooms {
+				if _, err := alice.SendText(t.Context(), room, fmt.Sprintf("%d", sent)); err != nil {
+					return false, err.Error()
+				}
 			}
-			sent++
+			sent++ // in each room
 			for _, path := range []string{"/api/rooms", "/api/notify", "/api/media/x"} {
 				ask(t, stack, path)
 			}
@@ -188,15 +193,16 @@ func TestComposeReplicasShareTheWork(t *testing.T) {
 		})
 	}
 	for i, listener := range listeners {
-		live := listener.AwaitMessages(t, room, sent)
-		if got := len(live); got != sent {
-			t.Errorf("stream %d has %d of %d messages", i, got, sent)
+		for _, room := range rooms {
+			if got := len(listener.AwaitMessages(t, room, sent)); got != sent {
+				t.Errorf("stream %d has %d of %d messages", i, got, sent)
+			}
 		}
 	}
 
 	stack.Up(t, append([]string{"--no-recreate"}, one...)...)
 	eventually(t, "one of each serves", func() (bool, string) {
-		_, err := alice.SendText(t.Context(), room, "alone again")
+		_, err := alice.SendText(t.Context(), rooms[0], "alone again")
 		return err == nil, fmt.Sprint(err)
 	})
 }

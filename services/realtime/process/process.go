@@ -4,7 +4,6 @@ package process
 import (
 	"context"
 
-	"github.com/ism-chat/ism/libs/config"
 	"github.com/ism-chat/ism/libs/deployable"
 	"github.com/ism-chat/ism/services/realtime"
 )
@@ -18,7 +17,7 @@ type Config struct {
 // Run runs the deployable until ctx is done.
 func Run(ctx context.Context) error {
 	var cfg Config
-	if err := config.Load(&cfg); err != nil {
+	if err := deployable.Load(&cfg, &cfg.Config); err != nil {
 		return err
 	}
 	host, err := deployable.New(ctx, "realtime", cfg.Config)
