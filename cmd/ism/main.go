@@ -1,4 +1,4 @@
-// Command ism is the whole messenger in one process, and a demonstration of it.
+// Command ism is the whole messenger in one process, and the tools for those who run it.
 package main
 
 import (
@@ -9,6 +9,7 @@ import (
 
 	"github.com/ism-chat/ism/cmd/ism/internal/demo"
 	"github.com/ism-chat/ism/cmd/ism/internal/oneprocess"
+	"github.com/ism-chat/ism/cmd/ism/internal/seedconfig"
 	"github.com/ism-chat/ism/libs/deployable"
 )
 
@@ -18,6 +19,8 @@ usage:
   ism          run the messenger; it is configured by ISM_* variables (docs/configuration.md)
   ism health   say by the exit code whether the messenger that runs beside it, with the same configuration, is ready
   ism demo     two users chat through a running messenger (ism demo -h lists its flags)
+  ism import-config FILE
+               print the .env for the Rust ISM's production.config.toml (docs/configuration-from-toml.md)
   ism help     print this
 `
 
@@ -37,6 +40,8 @@ func dispatch(args []string, stdout, stderr io.Writer) int {
 		return deployable.Main(deployable.Health)
 	case "demo":
 		return deployable.Main(func(ctx context.Context) error { return demo.Run(ctx, args[1:], stdout) })
+	case "import-config":
+		return seedconfig.Main(args[1:], stdout, stderr)
 	case "help", "-h", "--help":
 		_, _ = fmt.Fprint(stdout, usage)
 		return 0
