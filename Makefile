@@ -62,8 +62,9 @@ format: $(LINTER) ## format the code
 bench: build ## measure both deployments side by side, on the real engines
 	test/run -bench
 
-generate: ## write what is generated: docs/configuration.md, the golden events
+generate: ## write what is generated: docs/configuration.md, the table of the TOML's keys, the golden events
 	go test ./cmd/ism/internal/reference -update
+	go test ./cmd/ism/internal/seedconfig -update
 	go test ./libs/events -update
 
 clean: ## stop the engines and remove what was built; .ism, the data of make run, stays

@@ -1,4 +1,4 @@
-// Command ism is the whole messenger in one process, and a demonstration of it.
+// Command ism is the whole messenger in one process, and the tools for those who run it.
 package main
 
 import (
@@ -8,7 +8,9 @@ import (
 	"os"
 
 	"github.com/ism-chat/ism/cmd/ism/internal/demo"
+	"github.com/ism-chat/ism/cmd/ism/internal/doctor"
 	"github.com/ism-chat/ism/cmd/ism/internal/oneprocess"
+	"github.com/ism-chat/ism/cmd/ism/internal/seedconfig"
 	"github.com/ism-chat/ism/libs/deployable"
 )
 
@@ -18,6 +20,9 @@ usage:
   ism          run the messenger; it is configured by ISM_* variables (docs/configuration.md)
   ism health   say by the exit code whether the messenger that runs beside it, with the same configuration, is ready
   ism demo     two users chat through a running messenger (ism demo -h lists its flags)
+  ism doctor   look at an installation, from outside and from inside, and say for each fault what to do (ism doctor -h)
+  ism import-config FILE
+               print the .env for the Rust ISM's production.config.toml (docs/configuration-from-toml.md)
   ism help     print this
 `
 
@@ -37,6 +42,10 @@ func dispatch(args []string, stdout, stderr io.Writer) int {
 		return deployable.Main(deployable.Health)
 	case "demo":
 		return deployable.Main(func(ctx context.Context) error { return demo.Run(ctx, args[1:], stdout) })
+	case "doctor":
+		return doctor.Main(context.Background(), args[1:], os.Environ(), stdout, stderr)
+	case "import-config":
+		return seedconfig.Main(args[1:], stdout, stderr)
 	case "help", "-h", "--help":
 		_, _ = fmt.Fprint(stdout, usage)
 		return 0

@@ -80,3 +80,13 @@ func TestUnknownCommand(t *testing.T) {
 		t.Errorf("exit code %d:\n%s", code, stdout)
 	}
 }
+
+func TestImportConfig(t *testing.T) {
+	code, stdout, stderr := run(t, nil, "import-config", "internal/seedconfig/testdata/production.config.toml")
+	if code != 0 || !strings.Contains(stdout, "ISM_OIDC_ISSUER='http://localhost:8180/realms/my-realm'") || !strings.Contains(stderr, "use_kafka") {
+		t.Errorf("exit code %d:\n%s%s", code, stdout, stderr)
+	}
+	if code, stdout, _ := run(t, nil, "import-config", "main.go"); code != 2 || stdout != "" {
+		t.Errorf("a file that is no TOML: exit code %d: %s", code, stdout)
+	}
+}

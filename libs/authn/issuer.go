@@ -85,13 +85,18 @@ func (i *issuer) keys(ctx context.Context) ([]jwkset.JWK, error) {
 	return keys, nil
 }
 
+const discoveryPath = "/.well-known/openid-configuration"
+
+// discovery is what is needed of a discovery document.
+type discovery struct {
+	Issuer  string `json:"issuer"`
+	JWKSURI string `json:"jwks_uri"`
+}
+
 // discover gives the address of the issuer's key set (OpenID Connect Discovery 1.0, section 4).
 func (i *issuer) discover(ctx context.Context) (string, error) {
-	var document struct {
-		Issuer  string `json:"issuer"`
-		JWKSURI string `json:"jwks_uri"`
-	}
-	at := strings.TrimSuffix(i.address, "/") + "/.well-known/openid-configuration"
+	var document discovery
+	at := strings.TrimSuffix(i.address, "/") + discoveryPath
 	if err := i.get(ctx, at, &document); err != nil {
 		return "", err
 	}

@@ -49,6 +49,7 @@ const (
 	retryDelay      = 500 * time.Millisecond
 
 	retentionConfig = "retention.ms"
+	inSyncConfig    = "min.insync.replicas"
 )
 
 // Ready asks the brokers for their metadata.
@@ -134,8 +135,8 @@ func (b *Bus) specification(name string, spec topic) kafka.TopicSpecification {
 	return kafka.TopicSpecification{
 		Topic: name, NumPartitions: spec.partitions, ReplicationFactor: max(1, b.cfg.Replication),
 		Config: map[string]string{
-			retentionConfig:       strconv.FormatInt(spec.retention.Milliseconds(), 10),
-			"min.insync.replicas": strconv.Itoa(inSync),
+			retentionConfig: strconv.FormatInt(spec.retention.Milliseconds(), 10),
+			inSyncConfig:    strconv.Itoa(inSync),
 		},
 	}
 }

@@ -68,29 +68,13 @@ func LoadFrom(cfg any, environ []string) error {
 		return err
 	}
 	env := parseEnviron(environ)
-	faults := unknown(env, settings)
-	faulty := map[string]bool{}
-	var secrets []string
-	for _, s := range settings {
-		text, err := s.load(env)
-		if err != nil {
-			faults = append(faults, Fault{Variable: s.variable, Problem: err.Error()})
-			faulty[s.variable] = true
-		}
-		if s.secret && text != "" {
-			secrets = append(secrets, text)
-		}
-	}
-	for _, fault := range validate(cfg) {
-		if !faulty[fault.Variable] {
-			faults = append(faults, fault)
-		}
-	}
+	result := load(cfg, settings, env)
+	faults := slices.Concat(unknown(env, settings), result.missing, result.faults)
 	if len(faults) == 0 {
 		return nil
 	}
 	slices.SortStableFunc(faults, func(a, b Fault) int { return strings.Compare(a.Variable, b.Variable) })
-	return redact(faults, secrets)
+	return faults
 }
 
 func parseEnviron(environ []string) map[string]string {

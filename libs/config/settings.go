@@ -96,6 +96,8 @@ func walk(structure reflect.Value, under string, leaf func(setting), branch func
 	}
 }
 
+var errRequired = errors.New("is required")
+
 // load sets the leaf and returns the text that it has been set from. A leaf whose variable is faulty gets its default.
 func (s setting) load(env map[string]string) (string, error) {
 	text, err := s.lookup(env)
@@ -107,7 +109,7 @@ func (s setting) load(env map[string]string) (string, error) {
 	}
 	if s.fallback == "" {
 		if err == nil && s.required {
-			err = fmt.Errorf("is required%s", s.explained())
+			err = fmt.Errorf("%w%s", errRequired, s.explained())
 		}
 		return "", err
 	}

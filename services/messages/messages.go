@@ -60,8 +60,8 @@ type Deps struct {
 	Telemetry *telemetry.Telemetry
 }
 
-// group is the consumer group that heals timelines.
-const group = "ism.messages.timeline"
+// Group is the consumer group that heals timelines.
+const Group = "ism.messages.timeline"
 
 const (
 	maxBatch     = 500 // records that the consumer group takes at once
@@ -143,7 +143,7 @@ func (s *Service) follow(ctx context.Context) error {
 		return fmt.Errorf("make topics: %w", err)
 	}
 	consumer, err := s.deps.Bus.NewConsumer(bus.ConsumerConfig{
-		Group: group, Topics: []string{events.TopicRooms},
+		Group: Group, Topics: []string{events.TopicRooms},
 		Handler: s.timeline.Apply, MaxBatch: maxBatch, Probe: s.timeline.Probe,
 	})
 	if err != nil {

@@ -24,6 +24,9 @@ import (
 	"github.com/ism-chat/ism/services/realtime/internal/stream"
 )
 
+// Group is the consumer group of the fan-out.
+const Group = fanout.Group
+
 // Deps is what the service is handed.
 type Deps struct {
 	Telemetry *telemetry.Telemetry

@@ -51,6 +51,9 @@ func (c Config) Validate() []config.Fault {
 	return faults
 }
 
+// Group is the consumer group that keeps previews.
+const Group = previews.Group
+
 // Deps is what the service is handed.
 type Deps struct {
 	Store     store.Store // the service runs it

@@ -1,0 +1,120 @@
+package doctor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/ism-chat/ism/services/rooms/store/postgres"
+)
+
+const roomsGroup = "rooms"
+
+func (d *doctor) roomsChecks() []check {
+	return []check{{group: roomsGroup, name: "postgres", look: d.lookAtPostgres}}
+}
+
+func (d *doctor) lookAtPostgres(ctx context.Context, n *notes) {
+	if !d.settings.usable(n, "ISM_ROOMS_POSTGRES_", "ISM_ROOMS_POSTGRES_URL") {
+		return
+	}
+	cfg, err := pgx.ParseConfig(d.settings.rooms.Rooms.Postgres.URL.Reveal())
+	if err != nil { // its text may have the password
+		n.add(Fault, "ISM_ROOMS_POSTGRES_URL is no Postgres address", "set postgres://user:password@host:port/database")
+		return
+	}
+	where := fmt.Sprintf("%s:%d", cfg.Host, cfg.Port)
+	connection, err := pgx.ConnectConfig(ctx, cfg)
+	if err != nil {
+		n.add(Fault, where+": "+explainPostgres(err), adviceForPostgres(err, cfg))
+		return
+	}
+	defer connection.Close(context.WithoutCancel(ctx))
+	n.ok("%s, database %s is reached as %s", where, cfg.Database, cfg.User)
+	d.lookAtMigrations(ctx, n, connection)
+	lookAtRole(ctx, n, connection)
+}
+
+func explainPostgres(err error) string {
+	if refused, ok := errors.AsType[*pgconn.PgError](err); ok {
+		return fmt.Sprintf("%s (%s)", refused.Message, refused.Code)
+	}
+	if _, unreached := errors.AsType[*pgconn.ConnectError](err); unreached {
+		if cause := errors.Unwrap(err); cause != nil {
+			return explain(cause)
+		}
+	}
+	return explain(err)
+}
+
+func adviceForPostgres(err error, cfg *pgx.ConnConfig) string {
+	refused, ok := errors.AsType[*pgconn.PgError](err)
+	if !ok {
+		return "start Postgres, or correct host and port in ISM_ROOMS_POSTGRES_URL"
+	}
+	switch refused.Code {
+	case "28P01", "28000":
+		return fmt.Sprintf("correct the password in ISM_ROOMS_POSTGRES_URL, or the role's: ALTER ROLE %s PASSWORD '…'. In the compose stack passwords are only set when the data directory is made", pgx.Identifier{cfg.User}.Sanitize())
+	case "3D000":
+		return fmt.Sprintf("make the database: CREATE DATABASE %s OWNER %s", pgx.Identifier{cfg.Database}.Sanitize(), pgx.Identifier{cfg.User}.Sanitize())
+	case "53300":
+		return "raise max_connections, or lower ISM_ROOMS_POSTGRES_POOL_SIZE"
+	default:
+		return "see the log of Postgres"
+	}
+}
+
+func (d *doctor) lookAtMigrations(ctx context.Context, n *notes, connection *pgx.Conn) {
+	pending, err := postgres.PendingMigrations(ctx, connection)
+	switch {
+	case err != nil:
+		n.addAs("migrations", Fault, explainPostgres(err), "let the role read the tables of its database")
+	case len(pending) == 0:
+		n.addAs("migrations", OK, "complete", "")
+	case d.settings.rooms.Rooms.Postgres.Migrate:
+		n.addAs("migrations", Fault, "missing: "+strings.Join(pending, ", "), "start rooms, which makes them, and look at its log: the role must own the schema")
+	default:
+		n.addAs("migrations", Fault, "missing: "+strings.Join(pending, ", ")+", and ISM_ROOMS_POSTGRES_MIGRATE is false", "start rooms once with ISM_ROOMS_POSTGRES_MIGRATE=true, as a role that owns the schema")
+	}
+}
+
+const roleQuery = `SELECT rolsuper, rolcreatedb OR rolcreaterole,
+	ARRAY(SELECT datname::text FROM pg_database WHERE datdba = r.oid AND datname <> current_database() AND NOT datistemplate ORDER BY datname)
+	FROM pg_roles r WHERE rolname = current_user`
+
+// lookAtRole sees whether the role has more rights than rooms needs.
+func lookAtRole(ctx context.Context, n *notes, connection *pgx.Conn) {
+	var super, creates bool
+	var others []string
+	if err := connection.QueryRow(ctx, roleQuery).Scan(&super, &creates, &others); err != nil {
+		n.addAs("role", NotChecked, explainPostgres(err), "")
+		return
+	}
+	const do = "give rooms a role that owns its own database and nothing else"
+	switch {
+	case super:
+		n.addAs("role", Warning, "rooms works as a superuser", do)
+	case len(others) > 0:
+		n.addAs("role", Warning, "it owns other databases, too: "+strings.Join(others, ", "), do)
+	case creates:
+		n.addAs("role", Warning, "it may make databases or roles", do)
+	default:
+		n.addAs("role", OK, "owns no other database and is no superuser", "")
+	}
+}
+
+// postgresSecrets are the address, which has the password, and the password, unless it is the user's name.
+func postgresSecrets(cfg postgres.Config) []string {
+	if cfg.URL == "" {
+		return nil
+	}
+	all := []string{cfg.URL.Reveal()}
+	if parsed, err := pgx.ParseConfig(cfg.URL.Reveal()); err == nil && parsed.Password != parsed.User {
+		all = append(all, parsed.Password)
+	}
+	return all
+}

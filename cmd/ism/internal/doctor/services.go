@@ -1,0 +1,78 @@
+package doctor
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+)
+
+const services = "services"
+
+func (d *doctor) serviceChecks() []check {
+	if !d.servicesGiven && !d.settings.inside() {
+		return []check{{group: services, name: "ready", look: func(_ context.Context, n *notes) {
+			n.add(NotChecked, "only the public address is known", "name the services with -services host:port,…, or run it inside: docker compose run --rm doctor")
+		}}}
+	}
+	var checks []check
+	for _, address := range d.services {
+		address = strings.TrimSpace(address)
+		name := address
+		if host, _, err := net.SplitHostPort(address); err == nil && !d.servicesGiven {
+			name = host
+		}
+		checks = append(checks, check{group: services, name: name, look: func(ctx context.Context, n *notes) { d.lookAtReadiness(ctx, n, address) }})
+	}
+	return checks
+}
+
+// lookAtReadiness asks a service whether it can do its work.
+func (d *doctor) lookAtReadiness(ctx context.Context, n *notes, address string) {
+	got, err := ask(ctx, d.http, "http://"+address+"/ready", "")
+	if _, unknown := errors.AsType[*net.DNSError](err); unknown && !d.servicesGiven && !d.inStack() {
+		n.add(NotChecked, "this is not the compose stack, and nobody said where the services are", "name them with -services host:port,…")
+		return
+	}
+	if err != nil {
+		n.add(Fault, address+": "+explain(err), "start it, or look at its log: a faulty configuration ends it, with all faults listed")
+		return
+	}
+	var ready struct {
+		Checks map[string]string `json:"checks"`
+	}
+	if err := json.Unmarshal([]byte(got.body), &ready); err != nil || ready.Checks == nil {
+		n.add(Fault, fmt.Sprintf("%s/ready is not answered by a service of ISM: %s", address, got.looks()), "correct the address in -services")
+		return
+	}
+	var failing []string
+	for _, name := range slices.Sorted(maps.Keys(ready.Checks)) {
+		if ready.Checks[name] != "ok" {
+			failing = append(failing, name)
+		}
+	}
+	if got.status != http.StatusOK || len(failing) > 0 {
+		n.add(Fault, "not ready: "+strings.Join(failing, ", "), "see below what is wrong with it, and in the service's log")
+		return
+	}
+	n.ok("ready")
+}
+
+// knowsServices reports whether any of the services' names is known, of which a stopped container has none.
+func (d *doctor) knowsServices() bool {
+	ctx, cancel := context.WithTimeout(context.Background(), limit-grace)
+	defer cancel()
+	for _, address := range d.services {
+		if host, _, err := net.SplitHostPort(address); err == nil {
+			if _, err := net.DefaultResolver.LookupHost(ctx, host); err == nil {
+				return true
+			}
+		}
+	}
+	return false
+}

@@ -1,0 +1,203 @@
+package bus
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
+)
+
+// Topic is how a topic is made, or how it has been found.
+type Topic struct {
+	Name        string
+	Partitions  int
+	Replication int           // of the partition that has the fewest replicas
+	MinInSync   int           // min.insync.replicas
+	Retention   time.Duration // below 0: for ever
+
+	// Leaderless are partitions that cannot be written or read now. Only of a topic that has been found.
+	Leaderless []int32
+}
+
+// Group is the state of a consumer group.
+type Group struct {
+	State   string // in Kafka's words, for example Stable or Empty
+	Members int
+	Lag     int64 // records that are written and not committed, over all partitions
+}
+
+// Table is how this configuration makes the suite's topics, by name.
+func (b *Bus) Table() []Topic {
+	var table []Topic
+	for name, spec := range b.topics() {
+		made := b.specification(name, spec)
+		inSync, _ := strconv.Atoi(made.Config[inSyncConfig])
+		table = append(table, Topic{
+			Name: name, Partitions: spec.partitions, Replication: made.ReplicationFactor, MinInSync: inSync, Retention: spec.retention,
+		})
+	}
+	slices.SortFunc(table, func(a, b Topic) int { return cmp.Compare(a.Name, b.Name) })
+	return table
+}
+
+// Brokers gives the addresses, host:port, that the brokers tell clients to use.
+func (b *Bus) Brokers(ctx context.Context) ([]string, error) {
+	metadata, err := b.metadata(ctx, nil)
+	if err != nil {
+		return nil, err
+	}
+	var addresses []string
+	for _, broker := range metadata.Brokers {
+		addresses = append(addresses, fmt.Sprintf("%s:%d", broker.Host, broker.Port))
+	}
+	slices.Sort(addresses)
+	return addresses, nil
+}
+
+// Inspect gives the topics of these names as they are, leaving out those that are not there.
+func (b *Bus) Inspect(ctx context.Context, names ...string) (map[string]Topic, error) {
+	metadata, err := b.metadata(ctx, nil)
+	if err != nil {
+		return nil, err
+	}
+	found := map[string]Topic{}
+	for _, name := range names {
+		if topic, ok := metadata.Topics[name]; ok && topic.Error.Code() == kafka.ErrNoError {
+			found[name] = topicOf(topic)
+		}
+	}
+	if len(found) == 0 {
+		return found, nil
+	}
+	admin, err := b.adminClient()
+	if err != nil {
+		return nil, err
+	}
+	var resources []kafka.ConfigResource
+	for _, name := range slices.Sorted(maps.Keys(found)) {
+		resources = append(resources, kafka.ConfigResource{Type: kafka.ResourceTopic, Name: name})
+	}
+	results, err := admin.DescribeConfigs(ctx, resources)
+	if err != nil {
+		return nil, fmt.Errorf("read the settings of topics: %w", err)
+	}
+	for _, result := range results {
+		if result.Error.Code() != kafka.ErrNoError {
+			return nil, fmt.Errorf("read the settings of %s: %w", result.Name, result.Error)
+		}
+		topic := found[result.Name]
+		retention, err := strconv.ParseInt(result.Config[retentionConfig].Value, 10, 64)
+		if err != nil {
+			return nil, fmt.Errorf("read %s of %s: %w", retentionConfig, result.Name, err)
+		}
+		// Kafka takes any number; beyond 200 years it is for ever.
+		topic.Retention = time.Duration(min(retention, int64(200*365*24*time.Hour/time.Millisecond))) * time.Millisecond
+		if topic.MinInSync, err = strconv.Atoi(result.Config[inSyncConfig].Value); err != nil {
+			return nil, fmt.Errorf("read %s of %s: %w", inSyncConfig, result.Name, err)
+		}
+		found[result.Name] = topic
+	}
+	return found, nil
+}
+
+func topicOf(metadata kafka.TopicMetadata) Topic {
+	topic := Topic{Name: metadata.Topic, Partitions: len(metadata.Partitions)}
+	for i, partition := range metadata.Partitions {
+		if i == 0 || len(partition.Replicas) < topic.Replication {
+			topic.Replication = len(partition.Replicas)
+		}
+		if partition.Leader < 0 {
+			topic.Leaderless = append(topic.Leaderless, partition.ID)
+		}
+	}
+	return topic
+}
+
+// InspectGroup gives the state of a consumer group. A group that never was has the state Dead.
+func (b *Bus) InspectGroup(ctx context.Context, name string, topics ...string) (Group, error) {
+	admin, err := b.adminClient()
+	if err != nil {
+		return Group{}, err
+	}
+	described, err := admin.DescribeConsumerGroups(ctx, []string{name})
+	if err != nil {
+		return Group{}, fmt.Errorf("describe group %s: %w", name, err)
+	}
+	var group Group
+	for _, description := range described.ConsumerGroupDescriptions {
+		if description.Error.Code() != kafka.ErrNoError {
+			return Group{}, fmt.Errorf("describe group %s: %w", name, description.Error)
+		}
+		group.State, group.Members = description.State.String(), len(description.Members)
+	}
+	group.Lag, err = b.lag(ctx, admin, name, topics)
+	return group, err
+}
+
+// lag counts what the group has not committed. Where it never committed, all that the partition holds is left to it.
+func (b *Bus) lag(ctx context.Context, admin *kafka.AdminClient, group string, topics []string) (int64, error) {
+	metadata, err := b.metadata(ctx, nil)
+	if err != nil {
+		return 0, err
+	}
+	var partitions []kafka.TopicPartition
+	first, last := map[kafka.TopicPartition]kafka.OffsetSpec{}, map[kafka.TopicPartition]kafka.OffsetSpec{}
+	for _, topic := range topics {
+		for _, partition := range metadata.Topics[topic].Partitions {
+			at := kafka.TopicPartition{Topic: &topic, Partition: partition.ID}
+			partitions = append(partitions, at)
+			first[at], last[at] = kafka.EarliestOffsetSpec, kafka.LatestOffsetSpec
+		}
+	}
+	if len(partitions) == 0 {
+		return 0, nil
+	}
+	begins, err := offsets(ctx, admin, first)
+	if err != nil {
+		return 0, err
+	}
+	ends, err := offsets(ctx, admin, last)
+	if err != nil {
+		return 0, err
+	}
+	committed, err := admin.ListConsumerGroupOffsets(ctx, []kafka.ConsumerGroupTopicPartitions{{Group: group, Partitions: partitions}})
+	if err != nil {
+		return 0, fmt.Errorf("read what group %s has committed: %w", group, err)
+	}
+	var lag int64
+	for _, of := range committed.ConsumerGroupsTopicPartitions {
+		for _, at := range of.Partitions {
+			place := partitionName(at)
+			lag += max(0, ends[place]-max(int64(at.Offset), begins[place]))
+		}
+	}
+	return lag, nil
+}
+
+func offsets(ctx context.Context, admin *kafka.AdminClient, wanted map[kafka.TopicPartition]kafka.OffsetSpec) (map[string]int64, error) {
+	result, err := admin.ListOffsets(ctx, wanted)
+	if err != nil {
+		return nil, fmt.Errorf("list offsets: %w", err)
+	}
+	found := make(map[string]int64, len(result.ResultInfos))
+	var errs []error
+	for at, info := range result.ResultInfos {
+		if info.Error.Code() != kafka.ErrNoError {
+			errs = append(errs, fmt.Errorf("list offsets of %s: %w", partitionName(at), info.Error))
+			continue
+		}
+		found[partitionName(at)] = int64(info.Offset)
+	}
+	return found, errors.Join(errs...)
+}
+
+func partitionName(at kafka.TopicPartition) string {
+	return strings.Join([]string{*at.Topic, strconv.Itoa(int(at.Partition))}, "/")
+}

@@ -1,0 +1,76 @@
+package cassandra
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/gocql/gocql"
+
+	"github.com/ism-chat/ism/libs/telemetry"
+)
+
+// Inspection is what a cluster says of itself.
+type Inspection struct {
+	Scylla        bool
+	Release       string // of Cassandra, or of the Cassandra that ScyllaDB speaks like
+	Datacenter    string // of the node that was reached
+	Nodes         int
+	Keyspace      bool              // it is there
+	Replication   map[string]string // of the keyspace, as CQL has it: class, and a number for each datacenter
+	MissingTables []string
+}
+
+// Inspect looks at the cluster and changes nothing. Reaching for it is not ended by ctx, but by timeouts of its own.
+func Inspect(ctx context.Context, cfg Config) (found Inspection, err error) {
+	s, err := New(cfg, telemetry.Discard(nil))
+	if err != nil {
+		return Inspection{}, err
+	}
+	cluster, err := s.cluster(cfg)
+	if err != nil {
+		return Inspection{}, err
+	}
+	cluster.NumConns = 1
+	cluster.Consistency = gocql.One // what is read is each node's own, or the same on all
+	cluster.QueryObserver, cluster.BatchObserver = nil, nil
+	session, err := cluster.CreateSession()
+	if err != nil {
+		return Inspection{}, fmt.Errorf("connect: %w", err)
+	}
+	defer session.Close()
+	if err := session.Query(`SELECT data_center, release_version FROM system.local`).WithContext(ctx).Scan(&found.Datacenter, &found.Release); err != nil {
+		return Inspection{}, fmt.Errorf("ask the node about itself: %w", err)
+	}
+	peers, err := names(ctx, session, `SELECT peer FROM system.peers`)
+	if err != nil {
+		return Inspection{}, fmt.Errorf("list nodes: %w", err)
+	}
+	found.Nodes = len(peers) + 1
+	own, err := names(ctx, session, `SELECT table_name FROM system_schema.tables WHERE keyspace_name = 'system'`)
+	if err != nil {
+		return Inspection{}, fmt.Errorf("list the system's tables: %w", err)
+	}
+	found.Scylla = own["scylla_local"]
+	return found, inspectKeyspace(ctx, session, cfg.Keyspace, &found)
+}
+
+func inspectKeyspace(ctx context.Context, session *gocql.Session, keyspace string, found *Inspection) error {
+	rows := session.Query(`SELECT replication FROM system_schema.keyspaces WHERE keyspace_name = ?`, keyspace).WithContext(ctx).Iter()
+	found.Keyspace = rows.Scan(&found.Replication)
+	if err := rows.Close(); err != nil {
+		return fmt.Errorf("look for the keyspace: %w", err)
+	}
+	if !found.Keyspace {
+		return nil
+	}
+	present, err := names(ctx, session, `SELECT table_name FROM system_schema.tables WHERE keyspace_name = ?`, keyspace)
+	if err != nil {
+		return fmt.Errorf("list tables: %w", err)
+	}
+	for _, wanted := range schema {
+		if !present[wanted.name] {
+			found.MissingTables = append(found.MissingTables, wanted.name)
+		}
+	}
+	return nil
+}
