@@ -55,14 +55,14 @@ func New(s store.Store, epoch int32, trace Trace, tel *telemetry.Telemetry) (*Ti
 	if err != nil {
 		return nil, fmt.Errorf("make memory of written messages: %w", err)
 	}
-	through := telemetry.Register(tel.Metrics, prometheus.NewCounterVec(prometheus.CounterOpts{
+	through := telemetry.Counters(tel.Metrics, prometheus.CounterOpts{
 		Name: "ism_messages_write_through_total",
 		Help: "Messages that a send wrote to the timeline, by result: written, or failed and left to the consumer group.",
-	}, []string{"result"}))
-	applied := telemetry.Register(tel.Metrics, prometheus.NewCounterVec(prometheus.CounterOpts{
+	}, "result", "written", "failed")
+	applied := telemetry.Counters(tel.Metrics, prometheus.CounterOpts{
 		Name: "ism_messages_applied_total",
 		Help: "Messages that the consumer group came to, by result: written by it, or known to be written by a send of this process.",
-	}, []string{"result"}))
+	}, "result", "written", "known")
 	return &Timeline{
 		store: s, epoch: epoch, trace: trace, sending: map[uuid.UUID]chan struct{}{}, written: written, failing: map[int32]time.Time{},
 		through: through, applied: applied,

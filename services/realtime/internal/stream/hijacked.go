@@ -67,10 +67,16 @@ type place struct {
 // NewHijacked makes the streams' layer. Drain it at the end.
 func NewHijacked(cfg Config, source Source, tel *telemetry.Telemetry) *Hijacked {
 	ctx, stop := context.WithCancel(context.Background())
-	return &Hijacked{
+	h := &Hijacked{
 		cfg: cfg, source: source, metrics: newMetrics(tel.Metrics), ctx: ctx, stop: stop,
 		open: map[*place]struct{}{}, perUser: map[uuid.UUID]int{},
 	}
+	tel.Saturation("streams", "process", func() (used, limit float64) {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		return float64(len(h.open)), float64(cfg.MaxStreams)
+	})
+	return h
 }
 
 // claimPatience is how long the HTTP server may take to hand over a connection. It never does where the connection breaks
