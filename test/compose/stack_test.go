@@ -13,6 +13,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -67,6 +69,28 @@ func TestComposeShowsAFaultyConfiguration(t *testing.T) {
 	for _, want := range []string{"3 faults", "ISM_OIDC_ISSUER", "ISM_KAFKA_PARTITIONS", "ISM_ROOMS_POSTGRES_ULR", "ISM_ROOMS_POSTGRES_URL"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("it does not tell of %s:\n%s", want, out)
+		}
+	}
+}
+
+// The doctor finds nothing wrong with the stack as it is, and names what is.
+func TestComposeIsExaminedByItsDoctor(t *testing.T) {
+	stack := deployment.Compose(t)
+	for name, c := range map[string]struct {
+		change []string
+		fault  string // of the check by this name; none: the stack as it is
+	}{
+		"as it is":         {},
+		"a wrong issuer":   {[]string{"-e", "ISM_OIDC_ISSUER=http://id.example.com/realms/ism"}, "issuer"},
+		"a missing bucket": {[]string{"-e", "ISM_MEDIA_S3_BUCKET=nowhere"}, "bucket"},
+		"a closed port":    {[]string{"-e", "ISM_KAFKA_BROKERS=kafka:1"}, "brokers"},
+	} {
+		out, err := stack.Try(t, slices.Concat([]string{"run", "--rm", "--no-deps"}, c.change, []string{"doctor"})...)
+		if (c.fault == "") != (err == nil) {
+			t.Errorf("%s: %v\n%s", name, err, out)
+		}
+		if c.fault != "" && !regexp.MustCompile(`(?m)^ *fault +`+c.fault+` .*\n +do: `).MatchString(out) {
+			t.Errorf("%s: it does not name the fault %q:\n%s", name, c.fault, out)
 		}
 	}
 }

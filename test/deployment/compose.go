@@ -35,7 +35,7 @@ type Stack struct {
 // Compose is the running compose stack.
 func Compose(t testing.TB) *Stack {
 	t.Helper()
-	public := setting(t, "ISM_PUBLIC_URL")
+	public := setting(t, "PUBLIC_URL")
 	s := &Stack{
 		Deployment: newDeployment(t, "compose", public, public+"/realms/ism"),
 		Jaeger:     "http://127.0.0.1:" + setting(t, "JAEGER_PORT"),
