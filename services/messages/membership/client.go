@@ -77,7 +77,7 @@ func (c *Client) Membership(ctx context.Context, room uuid.UUID) (Membership, er
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
 	ctx, span := c.tracer.Start(ctx, "GET /internal/rooms/{room_id}/members", trace.WithSpanKind(trace.SpanKindClient),
-		trace.WithAttributes(attribute.String("ism.room_id", room.String())))
+		trace.WithAttributes(telemetry.RoomID(room)))
 	defer span.End()
 	members, err := c.get(ctx, room, span)
 	if err != nil {

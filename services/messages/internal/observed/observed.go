@@ -51,13 +51,13 @@ func (o *observed) Append(ctx context.Context, entries []store.Entry) (err error
 }
 
 func (o *observed) Page(ctx context.Context, room uuid.UUID, within store.Range, limit int) (entries []store.Entry, err error) {
-	ctx, end := o.observe(ctx, "page", attribute.String("ism.room_id", room.String()), attribute.Int("ism.limit", limit))
+	ctx, end := o.observe(ctx, "page", telemetry.RoomID(room), attribute.Int("ism.limit", limit))
 	defer end(&err)
 	return o.store.Page(ctx, room, within, limit)
 }
 
 func (o *observed) Locate(ctx context.Context, room uuid.UUID, at time.Time) (within store.Range, err error) {
-	ctx, end := o.observe(ctx, "locate", attribute.String("ism.room_id", room.String()))
+	ctx, end := o.observe(ctx, "locate", telemetry.RoomID(room))
 	defer end(&err)
 	return o.store.Locate(ctx, room, at)
 }
