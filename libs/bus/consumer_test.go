@@ -205,9 +205,7 @@ func TestRejectedRecordsGoToTheDeadLetters(t *testing.T) {
 						return errors.New("it fails whatever is done")
 					}
 				}
-				if len(records) == 1 {
-					handled.add(records...)
-				}
+				handled.add(records...) // one by one behind a batch that failed, else as they were fetched
 				return nil
 			},
 		}))
