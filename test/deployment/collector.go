@@ -103,7 +103,7 @@ func (c *Collector) Await(t testing.TB, trace string, check func(spans []tracing
 }
 
 // Roots are the spans so far that nothing has caused.
-func (c *Collector) Roots() []tracing.Span {
+func (c *Collector) Roots(testing.TB) []tracing.Span {
 	return c.those(func(s tracing.Span) bool { return s.Parent == "" })
 }
 

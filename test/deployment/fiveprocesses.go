@@ -24,7 +24,8 @@ func FiveProcesses(t testing.TB) *Deployment {
 
 	dir := t.TempDir()
 	gateway := freeAddress(t)
-	d := newDeployment(t, "five processes", baseURL(gateway), issuer)
+	spans := startCollector(t)
+	d := newDeployment(t, "five processes", baseURL(gateway), issuer, spans)
 	addresses := map[string]string{}
 	internal := map[string]string{}
 	for _, name := range []string{"rooms", "messages", "realtime", "notifications", "media"} {
@@ -50,7 +51,7 @@ func FiveProcesses(t testing.TB) *Deployment {
 			"ISM_HTTP_INTERNAL_ADDRESS": internal[name],
 			"ISM_OIDC_ISSUER":           issuer,
 			"ISM_KAFKA_BROKERS":         brokers,
-			"ISM_OTLP_ENDPOINT":         d.Spans.Endpoint,
+			"ISM_OTLP_ENDPOINT":         spans.Endpoint,
 		}
 		maps.Copy(variables, own[name])
 		d.processes[name] = &process{

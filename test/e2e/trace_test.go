@@ -48,7 +48,7 @@ func requestIsOneTrace(t *testing.T, d *deployment.Deployment) {
 
 // backgroundMakesNoTraces is about everything that runs without being asked: relays, consumers, probes and migrations.
 func backgroundMakesNoTraces(t *testing.T, d *deployment.Deployment) {
-	roots := d.Spans.Roots()
+	roots := d.Spans.Roots(t)
 	if len(roots) == 0 {
 		t.Error("there are no traces at all")
 	}
