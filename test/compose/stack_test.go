@@ -25,9 +25,10 @@ import (
 	"github.com/ism-chat/ism/libs/client"
 	"github.com/ism-chat/ism/libs/events"
 	"github.com/ism-chat/ism/test/deployment"
+	"github.com/ism-chat/ism/test/observability/queries"
 )
 
-const patience = 45 * time.Second
+const patience = 90 * time.Second // Prometheus scrapes every 15 s
 
 // eventually waits until what is asked for is so, and says what was last found if it never is.
 func eventually(t *testing.T, what string, so func() (bool, string)) {
@@ -180,6 +181,33 @@ func checkProblem(t *testing.T, response *http.Response, code string) {
 	if kind := response.Header.Get("Content-Type"); kind != "application/problem+json" {
 		t.Errorf("%s has the content type %q", response.Status, kind)
 	}
+}
+
+// No panel and no rule is without data, scraped as the stack does.
+func TestComposeDashboardsHaveData(t *testing.T) {
+	stack := deployment.Compose(t)
+	expressions, err := queries.Load(filepath.Join("..", ".."))
+	if err != nil {
+		t.Fatal(err)
+	}
+	alice, bob := stack.SignIn(t, "alice"), stack.SignIn(t, "bob")
+	listener := bob.Listen(t)
+	eventually(t, "every expression has data", func() (bool, string) {
+		room := createRoom(t, alice, bob)
+		if _, err := alice.SendText(t.Context(), room, "How many?"); err != nil {
+			return false, err.Error()
+		}
+		listener.AwaitMessages(t, room, 1)
+		if _, err := bob.History(t.Context(), room); err != nil {
+			return false, err.Error()
+		}
+		if err := bob.MarkRead(t.Context(), room); err != nil {
+			return false, err.Error()
+		}
+		faults, err := queries.Faults(t.Context(), stack.Prometheus, expressions)
+		return err == nil && len(faults) == 0, fmt.Sprintf("%v, %d faults:\n%s", err, len(faults), strings.Join(faults, "\n"))
+	})
+	t.Logf("%d expressions have data", len(expressions))
 }
 
 // With two of each, both work, and what they deliver is whole; with one again, the gateway knows it.

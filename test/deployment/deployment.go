@@ -37,6 +37,8 @@ type Deployment struct {
 	BaseURL string
 	Issuer  string // where tokens come from, by the password grant
 	Spans   Spans
+	// Internal are the host:port of the internal listeners, by service, where each service has its own.
+	Internal map[string]string
 
 	processes map[string]running
 	http      *http.Client

@@ -28,6 +28,7 @@ func FiveProcesses(t testing.TB) *Deployment {
 	d := newDeployment(t, "five processes", baseURL(gateway), issuer, spans)
 	addresses := map[string]string{}
 	internal := map[string]string{}
+	d.Internal = internal
 	for _, name := range []string{"rooms", "messages", "realtime", "notifications", "media"} {
 		addresses[name], internal[name] = freeAddress(t), freeAddress(t)
 	}
