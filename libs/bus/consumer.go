@@ -68,9 +68,9 @@ func (p place) kafka() kafka.TopicPartition {
 }
 
 type consumerMetrics struct {
-	lag         *prometheus.GaugeVec
-	retries     prometheus.Counter
-	deadLetters prometheus.Counter
+	lag         lag
+	retries     *prometheus.CounterVec
+	deadLetters *prometheus.CounterVec
 	handled     map[string]*telemetry.Operation // by topic
 }
 
@@ -86,20 +86,21 @@ func (b *Bus) NewConsumer(cfg ConsumerConfig) (*Consumer, error) {
 	if cfg.Probe == nil {
 		cfg.Probe = func(context.Context) error { return nil }
 	}
-	counter := func(name, help string) prometheus.Counter {
-		return telemetry.Register(b.tel.Metrics, prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, []string{"group"})).
-			WithLabelValues(cfg.Group)
+	counter := func(name, help string) *prometheus.CounterVec {
+		opts := prometheus.CounterOpts{Name: name, Help: help}
+		return telemetry.Register(b.tel.Metrics, prometheus.NewCounterVec(opts, []string{"group", "topic"})).
+			MustCurryWith(prometheus.Labels{"group": cfg.Group})
 	}
 	metrics := consumerMetrics{
-		lag: telemetry.Register(b.tel.Metrics, prometheus.NewGaugeVec(prometheus.GaugeOpts{
-			Name: "ism_consumer_lag_records", Help: "Records of an assigned partition that have not been handled.",
-		}, []string{"group", "topic", "partition"})),
+		lag:         b.newLag(cfg.Group),
 		retries:     counter("ism_consumer_retries_total", "Attempts to handle a record that failed."),
 		deadLetters: counter("ism_consumer_dead_letters_total", "Records that went to the dead letters."),
 		handled:     map[string]*telemetry.Operation{},
 	}
 	for _, topic := range cfg.Topics {
 		metrics.handled[topic] = b.tel.Consumed(topic, cfg.Group)
+		metrics.retries.WithLabelValues(topic) // a counter that is there from the beginning shows its first increase
+		metrics.deadLetters.WithLabelValues(topic)
 	}
 	return &Consumer{
 		bus: b, cfg: cfg, metrics: metrics, workers: map[place]*worker{}, drain: drainTimeout,
@@ -278,7 +279,7 @@ func (c *Consumer) stop(at []place) {
 	for _, p := range at {
 		if w, ok := c.workers[p]; ok {
 			delete(c.workers, p)
-			c.metrics.lag.DeleteLabelValues(c.cfg.Group, p.topic, partitionLabel(p.partition))
+			c.metrics.lag.end(p)
 			if w.paused() { // the partition may come back, to a worker with an empty queue
 				c.unpause(p)
 			}
@@ -310,12 +311,7 @@ func (c *Consumer) committed(err error) {
 
 func (c *Consumer) measureLag() {
 	for at, w := range c.workers {
-		_, high, err := c.kafka.GetWatermarkOffsets(at.topic, at.partition)
-		next := w.next.Load()
-		if err != nil || high < 0 || next < 0 {
-			continue
-		}
-		c.metrics.lag.WithLabelValues(c.cfg.Group, at.topic, partitionLabel(at.partition)).Set(float64(max(0, high-next)))
+		c.metrics.lag.measure(c.kafka, at, w.next.Load())
 	}
 }
 

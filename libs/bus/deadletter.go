@@ -53,7 +53,7 @@ func (w *worker) bury(record Record, reason error, attempts int) bool {
 		return err
 	})
 	if written {
-		w.consumer.metrics.deadLetters.Inc()
+		w.consumer.metrics.deadLetters.WithLabelValues(record.Topic).Inc()
 		w.consumer.bus.tel.Log.ErrorContext(w.ctx, "a record went to the dead letters", "group", w.consumer.cfg.Group,
 			"topic", record.Topic, "partition", record.Partition, "offset", record.Offset, "attempts", attempts, "reason", headers[headerReason])
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/ism-chat/ism/libs/telemetry"
 )
@@ -196,16 +197,16 @@ func (p *Producer) ProduceAll(ctx context.Context, records []Record) (receipts [
 		return nil, err
 	}
 	reports := make(chan kafka.Event, len(records)) // room for all: the client must never wait for us
-	ends := make([]func(error), 0, len(records))
+	sends, tracing := make([]sending, 0, len(records)), p.bus.Tracing("")
 	defer func() {
-		for _, end := range ends {
-			end(err)
+		for _, s := range sends {
+			EndSpan(s.span, err)
+			s.observed(telemetry.Outcome(err))
 		}
 	}()
 	for i, record := range records {
-		headers, end := p.bus.traceSend(ctx, record)
-		observed := p.topic(record.Topic).Begin()
-		ends = append(ends, func(err error) { end(err); observed(telemetry.Outcome(err)) })
+		headers, span := tracing.send(ctx, record)
+		sends = append(sends, sending{span: span, observed: p.topic(record.Topic).Begin()})
 		if err := p.enqueue(used, record, headers, i, reports); err != nil {
 			return nil, err
 		}
@@ -226,6 +227,7 @@ func (p *Producer) ProduceAll(ctx context.Context, records []Record) (receipts [
 			}
 			index, _ := message.Opaque.(int)
 			receipts[index] = Receipt{Partition: message.TopicPartition.Partition, Offset: int64(message.TopicPartition.Offset)}
+			sends[index].acknowledged(receipts[index])
 		case <-ctx.Done():
 			err := fmt.Errorf("%w: no acknowledgement: %w", ErrUnavailable, ctx.Err())
 			if p.cfg.Gapless {
@@ -235,6 +237,20 @@ func (p *Producer) ProduceAll(ctx context.Context, records []Record) (receipts [
 		}
 	}
 	return receipts, nil
+}
+
+// sending is a record that is under way.
+type sending struct {
+	span     trace.Span
+	observed func(outcome string)
+}
+
+// acknowledged ends the span, whatever becomes of the records beside it.
+func (s sending) acknowledged(receipt Receipt) {
+	if s.span.IsRecording() {
+		s.span.SetAttributes(written(receipt.Partition, receipt.Offset)...)
+	}
+	s.span.End()
 }
 
 func (p *Producer) enqueue(used *client, record Record, headers map[string]string, index int, reports chan kafka.Event) error {

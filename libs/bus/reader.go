@@ -37,8 +37,10 @@ type Reader struct {
 	bus     *Bus
 	cfg     ReaderConfig
 	handled *telemetry.Operation
+	lag     lag
 	kafka   *kafka.Consumer
 	begin   map[int32]int64 // by partition, where reading begins
+	next    map[int32]int64 // by partition, the next record to be handled
 	missing map[int32]int64 // by partition, the offset that it must reach to have caught up
 
 	disturbed *disturbances
@@ -51,7 +53,8 @@ func (b *Bus) NewReader(cfg ReaderConfig) (*Reader, error) {
 	}
 	cfg.MaxBatch = max(cfg.MaxBatch, 1)
 	return &Reader{
-		bus: b, cfg: cfg, handled: b.tel.Consumed(cfg.Topic, "(reader)"), begin: map[int32]int64{}, missing: map[int32]int64{},
+		bus: b, cfg: cfg, handled: b.tel.Consumed(cfg.Topic, readerGroup), lag: b.newLag(readerGroup),
+		begin: map[int32]int64{}, next: map[int32]int64{}, missing: map[int32]int64{},
 		disturbed: b.disturbances("reader of " + cfg.Topic),
 	}, nil
 }
@@ -156,9 +159,16 @@ func (r *Reader) offsets(ctx context.Context) ([]kafka.TopicPartition, error) {
 
 func (r *Reader) poll(ctx context.Context) error {
 	for partition, next := range r.begin {
+		r.next[partition] = next
 		r.caughtUp(partition, next)
 	}
+	measured := time.Now()
+	defer r.endLag()
 	for ctx.Err() == nil {
+		if time.Since(measured) > lagInterval {
+			measured = time.Now()
+			r.measureLag()
+		}
 		var batch []Record
 		for event := r.kafka.Poll(int(pollStep.Milliseconds())); event != nil; event = r.kafka.Poll(0) {
 			switch event := event.(type) {
@@ -200,7 +210,20 @@ func (r *Reader) handle(ctx context.Context, batch []Record) {
 		r.bus.tel.Log.ErrorContext(ctx, "records that were read are passed over", "topic", r.cfg.Topic, "partition", last.Partition,
 			"offset", batch[0].Offset, "records", len(batch), "error", err.Error())
 	}
+	r.next[last.Partition] = last.Offset + 1
 	r.caughtUp(last.Partition, last.Offset+1)
+}
+
+func (r *Reader) measureLag() {
+	for partition, next := range r.next {
+		r.lag.measure(r.kafka, place{r.cfg.Topic, partition}, next)
+	}
+}
+
+func (r *Reader) endLag() {
+	for partition := range r.next {
+		r.lag.end(place{r.cfg.Topic, partition})
+	}
 }
 
 // caughtUp notes that a partition has been read up to the offset, and tells once that all have reached the end that they had

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/trace"
 )
 
@@ -111,6 +112,16 @@ func TestStoppingDoesNotNeedTheBroker(t *testing.T) {
 	receive(t, "the consumer's end", consumer.done)
 }
 
+// ended is the span of the trace that has the name and has ended, or nil.
+func (w *world) ended(id trace.TraceID, name string) sdktrace.ReadOnlySpan {
+	for _, span := range w.spans.Ended() {
+		if span.SpanContext().TraceID() == id && span.Name() == name {
+			return span
+		}
+	}
+	return nil
+}
+
 func TestTraceGoesWithTheRecord(t *testing.T) {
 	onBothBrokers(t, func(t *testing.T, w *world) {
 		topic := w.topic(1)
@@ -122,7 +133,7 @@ func TestTraceGoesWithTheRecord(t *testing.T) {
 		traced := make(chan trace.SpanContext, 1)
 		run(t, w.consumer(ConsumerConfig{
 			Group: w.group(), Topics: []string{topic},
-			Handler: w.Each(func(ctx context.Context, _ Record) error {
+			Handler: w.Tracing("").Each(func(ctx context.Context, _ Record) error {
 				traced <- trace.SpanContextFromContext(ctx)
 				return nil
 			}),
@@ -132,13 +143,17 @@ func TestTraceGoesWithTheRecord(t *testing.T) {
 			t.Errorf("handled in trace %s, sent in %s", got.TraceID(), want)
 		}
 		eventually(t, "its spans have ended", func() bool {
-			names := map[string]bool{}
-			for _, span := range w.spans.Ended() {
-				if span.SpanContext().TraceID() == want {
-					names[span.Name()] = true
+			sent, processed := w.ended(want, "send "+topic), w.ended(want, "process "+topic)
+			if sent == nil || processed == nil {
+				return false
+			}
+			at, from := attributesOf(sent), attributesOf(processed)
+			for _, key := range []string{"messaging.destination.partition.id", "messaging.kafka.offset"} {
+				if at[key] != "0" || from[key] != "0" {
+					t.Errorf("%s is %q where it was sent and %q where it was read", key, at[key], from[key])
 				}
 			}
-			return names["send "+topic] && names["process "+topic]
+			return processed.Parent().SpanID() == sent.SpanContext().SpanID()
 		})
 	})
 }

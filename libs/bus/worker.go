@@ -232,7 +232,7 @@ func (w *worker) handleOne(record Record) bool {
 		if w.stopped() {
 			return false
 		}
-		w.consumer.metrics.retries.Inc()
+		w.consumer.metrics.retries.WithLabelValues(record.Topic).Inc()
 		if errors.Is(err, ErrRejected) {
 			return w.bury(record, err, attempt)
 		}

@@ -66,11 +66,15 @@ type Event struct {
 	Data   Data
 }
 
+// Headers by which an event is told from others without being decoded.
+const (
+	HeaderID   = "ce_id"
+	HeaderType = "ce_type"
+)
+
 const (
 	headerSpecVersion = "ce_specversion"
-	headerID          = "ce_id"
 	headerSource      = "ce_source"
-	headerType        = "ce_type"
 	headerTime        = "ce_time"
 	headerSubject     = "ce_subject"
 	headerSchema      = "ce_dataschema"
@@ -108,9 +112,9 @@ func Encode(event Event) (headers map[string]string, value []byte, err error) {
 	name := event.Data.EventName()
 	return map[string]string{
 		headerSpecVersion: specVersion,
-		headerID:          event.ID.String(),
+		HeaderID:          event.ID.String(),
 		headerSource:      event.Source,
-		headerType:        typePrefix + name + ".v1",
+		HeaderType:        typePrefix + name + ".v1",
 		headerTime:        event.Time.UTC().Format(time.RFC3339Nano),
 		headerSubject:     event.Data.PartitionKey(),
 		headerSchema:      schemaPrefix + name + ":1." + strconv.Itoa(minorVersion),
@@ -127,20 +131,20 @@ func Decode(headers map[string]string, value []byte) (Event, error) {
 	if v := headers[headerSpecVersion]; v != specVersion {
 		return fail("specversion %q is not %q", v, specVersion)
 	}
-	name, ours := strings.CutPrefix(headers[headerType], typePrefix)
+	name, ours := strings.CutPrefix(headers[HeaderType], typePrefix)
 	if !ours {
-		return Event{}, fmt.Errorf("%w: %q", ErrUnknownType, headers[headerType])
+		return Event{}, fmt.Errorf("%w: %q", ErrUnknownType, headers[HeaderType])
 	}
 	dataType, known := catalogue[name]
 	if !known {
 		if base, versioned := cutMajor(name); versioned && knownBase(base) {
-			return fail("type %q has a major version that this build does not read", headers[headerType])
+			return fail("type %q has a major version that this build does not read", headers[HeaderType])
 		}
-		return Event{}, fmt.Errorf("%w: %q", ErrUnknownType, headers[headerType])
+		return Event{}, fmt.Errorf("%w: %q", ErrUnknownType, headers[HeaderType])
 	}
-	id, err := uuid.Parse(headers[headerID])
+	id, err := uuid.Parse(headers[HeaderID])
 	if err != nil {
-		return fail("id %q is no UUID", headers[headerID])
+		return fail("id %q is no UUID", headers[HeaderID])
 	}
 	at, err := time.Parse(time.RFC3339Nano, headers[headerTime])
 	if err != nil {

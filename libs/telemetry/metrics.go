@@ -55,6 +55,16 @@ func Register[C prometheus.Collector](registry prometheus.Registerer, collector 
 	panic(fmt.Sprintf("register a metric: %v", err))
 }
 
+// Counters registers a counter with one label, whose values are given: each is there from the beginning, as one that
+// appears with its first increase does not show it.
+func Counters(registry prometheus.Registerer, opts prometheus.CounterOpts, label string, values ...string) *prometheus.CounterVec {
+	counters := Register(registry, prometheus.NewCounterVec(opts, []string{label}))
+	for _, value := range values {
+		counters.WithLabelValues(value)
+	}
+	return counters
+}
+
 // buckets of all latencies, in seconds: half a millisecond to ten seconds, so that 10 ms and 100 ms can be read off.
 func buckets() []float64 {
 	return []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10}

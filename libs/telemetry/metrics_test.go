@@ -198,6 +198,19 @@ func TestNewRegistersGoProcessAndBuild(t *testing.T) {
 	}
 }
 
+func TestCountersAreThereFromTheBeginning(t *testing.T) {
+	registry := prometheus.NewRegistry()
+	made := Counters(registry, prometheus.CounterOpts{Name: "x_total", Help: "x"}, "result", "ok", "failed")
+	again := Counters(registry, prometheus.CounterOpts{Name: "x_total", Help: "x"}, "result", "ok", "failed")
+	again.WithLabelValues("failed").Inc()
+	if n := testutil.CollectAndCount(made); n != 2 {
+		t.Errorf("%d series", n)
+	}
+	if got := testutil.ToFloat64(made.WithLabelValues("failed")); got != 1 {
+		t.Errorf("counted %v", got)
+	}
+}
+
 func BenchmarkStoreObserve(b *testing.B) {
 	store := Discard(nil).Store("rooms")
 	b.ReportAllocs()

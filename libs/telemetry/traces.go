@@ -94,10 +94,10 @@ func newExport(exporter sdktrace.SpanExporter, endpoint string, t *Telemetry) *e
 		exporter: exporter,
 		endpoint: endpoint,
 		log:      t.Log,
-		spans: Register(t.Metrics, prometheus.NewCounterVec(prometheus.CounterOpts{
+		spans: Counters(t.Metrics, prometheus.CounterOpts{
 			Name: "ism_trace_spans_total",
 			Help: "Spans handed to the trace collector, by result: sent or lost.",
-		}, []string{"result"})),
+		}, "result", "sent", "lost"),
 		stop:   stop,
 		cancel: cancel,
 		ended:  make(chan struct{}),

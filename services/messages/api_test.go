@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -48,6 +49,36 @@ func TestSendAndReadBack(t *testing.T) {
 	}
 	if got.header.Get("X-Next-Cursor") != "" || got.header.Get("Link") != "" {
 		t.Errorf("the last page names a next one: %v", got.header)
+	}
+}
+
+func TestAnAcceptedMessageIsFoundByItsID(t *testing.T) {
+	w := newWorld(t, newBroker(t).ListenAddrs(), newSQLite(t))
+	room, user := w.newRoom()
+	sent := w.send(user, room, "where am I?")
+	w.send(user, room, "") // refused
+	w.log.mu.Lock()
+	defer w.log.mu.Unlock()
+	var lines []map[string]string
+	for _, line := range w.log.accepted {
+		if line["room_id"] == room.String() {
+			lines = append(lines, line)
+		}
+	}
+	if len(lines) != 1 {
+		t.Fatalf("%d lines: %v", len(lines), lines)
+	}
+	line := lines[0]
+	for key, want := range map[string]string{
+		"message_id": message(t, sent.body).ID.String(), "epoch": "0", "offset": "0",
+		"trace_id": sent.header.Get("X-Trace-Id"),
+	} {
+		if line[key] != want {
+			t.Errorf("%s is %q, want %q", key, line[key], want)
+		}
+	}
+	if _, err := strconv.Atoi(line["partition"]); err != nil {
+		t.Errorf("partition %q", line["partition"])
 	}
 }
 

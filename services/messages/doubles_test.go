@@ -113,15 +113,23 @@ func (f *faulty) Ping(ctx context.Context) error {
 	return f.Store.Ping(ctx)
 }
 
-// recorder keeps what is logged at error level.
+// recorder keeps what is logged at error level, and of the rest the lines about messages that were accepted.
 type recorder struct {
-	mu     sync.Mutex
-	errors []string
+	mu       sync.Mutex
+	errors   []string
+	accepted []map[string]string // their attributes
 }
 
 func (r *recorder) Enabled(context.Context, slog.Level) bool { return true }
 
 func (r *recorder) Handle(_ context.Context, record slog.Record) error {
+	if record.Level == slog.LevelInfo && record.Message == "message accepted" {
+		line := map[string]string{}
+		record.Attrs(func(a slog.Attr) bool { line[a.Key] = a.Value.String(); return true })
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.accepted = append(r.accepted, line)
+	}
 	if record.Level < slog.LevelError {
 		return nil
 	}

@@ -12,13 +12,13 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/google/uuid"
-	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/ism-chat/ism/libs/authn"
 	"github.com/ism-chat/ism/libs/bus"
 	"github.com/ism-chat/ism/libs/events"
 	"github.com/ism-chat/ism/libs/httpapi"
+	"github.com/ism-chat/ism/libs/telemetry"
 	"github.com/ism-chat/ism/services/messages/membership"
 )
 
@@ -137,10 +137,13 @@ func (s *Service) post(ctx context.Context, posted events.MessagePosted) error {
 	if err != nil {
 		return err
 	}
-	trace.SpanFromContext(ctx).SetAttributes(
-		attribute.String("ism.room_id", message.RoomID.String()),
-		attribute.String("ism.message_id", message.ID.String()),
-		attribute.Int64("ism.offset", receipt.Offset),
+	if span := trace.SpanFromContext(ctx); span.IsRecording() {
+		span.SetAttributes(telemetry.RoomID(message.RoomID), telemetry.MessageID(message.ID))
+	}
+	// With this line a message's trace is found by its id, and its place by both where the trace was not sampled.
+	s.deps.Telemetry.Log.LogAttrs(
+		ctx, slog.LevelInfo, "message accepted", slog.String("message_id", message.ID.String()), slog.String("room_id", message.RoomID.String()),
+		slog.Int("epoch", int(s.cfg.Epoch)), slog.Int("partition", int(receipt.Partition)), slog.Int64("offset", receipt.Offset),
 	)
 	// The log has the message, so it is written even where the request's own deadline has passed.
 	writing, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.cfg.WriteThroughTimeout)

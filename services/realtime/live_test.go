@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/propagation"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
@@ -116,10 +117,11 @@ func TestOneTraceFromTheLogToTheStreams(t *testing.T) {
 	stream := w.open(t, n, r.members[0], "")
 	w.open(t, n, r.members[0], "")
 	const trace = "4bf92f3577b34da6a3ce929d0e0e4736"
+	id := uuid.New()
 	headers, value, err := events.Encode(events.New("/ism/test", now(), events.MessagePosted{
 		RoomID: r.id, Preview: events.TextPreview("alice", "traced"), Audience: r.audience(),
 		Message: events.Message{
-			RoomID: r.id, ID: uuid.New(), SenderID: r.members[0].ID, Body: json.RawMessage(`{"text":"traced"}`), Type: events.Text, CreatedAt: now(),
+			RoomID: r.id, ID: id, SenderID: r.members[0].ID, Body: json.RawMessage(`{"text":"traced"}`), Type: events.Text, CreatedAt: now(),
 		},
 	}))
 	if err != nil {
@@ -140,20 +142,36 @@ func TestOneTraceFromTheLogToTheStreams(t *testing.T) {
 		}
 		return found
 	}
-	fan, deliver := "fan out message.posted", "deliver"
-	await(t, "the spans", func() bool { return len(named(fan)) == 1 && len(named(deliver)) == 1 })
-	parents := map[string]string{}
+	const fan, send, deliver, write = "process ism.rooms", "send ism.deliveries", "process ism.deliveries", "write stream"
+	await(t, "the spans", func() bool {
+		return len(named(fan)) == 1 && len(named(send)) > 0 && len(named(deliver)) == len(named(send)) && len(named(write)) == 2
+	})
+	spanOf := map[string]tracetest.SpanStub{}
 	for _, span := range spans.GetSpans() {
-		parents[span.SpanContext.SpanID().String()] = span.Parent.SpanID().String()
+		spanOf[span.SpanContext.SpanID().String()] = span
 	}
-	sent := parents[named(deliver)[0].SpanContext.SpanID().String()] // the sending between them
-	if parents[sent] != named(fan)[0].SpanContext.SpanID().String() {
-		t.Errorf("the spans are not below each other: %v", parents)
-	}
-	for _, attribute := range named(deliver)[0].Attributes {
-		if attribute.Key == "ism.streams" && attribute.Value.AsInt64() != 2 {
-			t.Errorf("%d streams", attribute.Value.AsInt64())
+	for _, written := range named(write) {
+		for _, above := range []string{deliver, send, fan} {
+			parent := spanOf[written.Parent.SpanID().String()]
+			if parent.Name != above {
+				t.Fatalf("%q is below %q, want %q", written.Name, parent.Name, above)
+			}
+			written = parent
 		}
+	}
+	streams := 0
+	for _, span := range append(named(deliver), named(fan)...) {
+		got := map[attribute.Key]attribute.Value{}
+		for _, a := range span.Attributes {
+			got[a.Key] = a.Value
+		}
+		if got[telemetry.RoomIDKey].AsString() != r.id.String() || got[telemetry.MessageIDKey].AsString() != id.String() {
+			t.Errorf("%q is about %v", span.Name, got)
+		}
+		streams += int(got["ism.streams"].AsInt64())
+	}
+	if streams != 2 {
+		t.Errorf("%d streams", streams)
 	}
 }
 

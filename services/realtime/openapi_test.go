@@ -57,8 +57,8 @@ func TestEventsAreAsDescribed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	written := &deliveries{}
-	fan, err := fanout.New(written, 12, 10, telemetry.Discard(nil))
+	written, tel := &deliveries{}, telemetry.Discard(nil)
+	fan, err := fanout.New(written, 12, 10, bus.New(bus.Config{}, tel).Tracing(fanout.Group), tel)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -73,7 +73,7 @@ const (
 func New(cfg Config, deps Deps) (*Service, error) {
 	holder := edge.New(ring.Limits{
 		Window: cfg.RingWindow, Margin: margin, Records: cfg.RingRecords, Bytes: cfg.RingBytes,
-	}, deps.Telemetry)
+	}, deps.Bus.Tracing(""), deps.Telemetry)
 	return &Service{
 		cfg:  cfg,
 		deps: deps,
@@ -188,7 +188,7 @@ func (s *Service) fanOut(ctx context.Context, partitions int32) (err error) {
 		defer cancel()
 		err = errors.Join(err, producer.Close(closing))
 	}()
-	handler, err := fanout.New(producer, partitions, s.cfg.AudienceRooms, s.deps.Telemetry)
+	handler, err := fanout.New(producer, partitions, s.cfg.AudienceRooms, s.deps.Bus.Tracing(fanout.Group), s.deps.Telemetry)
 	if err != nil {
 		return err
 	}

@@ -154,7 +154,7 @@ func TestFanoutsRepeatsReachNobody(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		again, err := fanout.New(w.producer, partitions, 10, telemetry.Discard(nil))
+		again, err := fanout.New(w.producer, partitions, 10, w.bus.Tracing(fanout.Group), telemetry.Discard(nil))
 		if err != nil {
 			t.Fatal(err)
 		}

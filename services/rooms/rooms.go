@@ -126,7 +126,7 @@ func (s *Service) work(ctx context.Context) error {
 	consumer, err := s.deps.Bus.NewConsumer(bus.ConsumerConfig{
 		Group:    previews.Group,
 		Topics:   []string{events.TopicRooms},
-		Handler:  previews.Handler(s.deps.Store, s.cfg.Epoch),
+		Handler:  previews.Handler(s.deps.Store, s.cfg.Epoch, s.deps.Bus.Tracing(previews.Group)),
 		MaxBatch: maxBatch,
 		Probe:    s.deps.Store.Ping,
 	})

@@ -13,6 +13,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -23,9 +25,10 @@ import (
 	"github.com/ism-chat/ism/libs/client"
 	"github.com/ism-chat/ism/libs/events"
 	"github.com/ism-chat/ism/test/deployment"
+	"github.com/ism-chat/ism/test/observability/queries"
 )
 
-const patience = 45 * time.Second
+const patience = 90 * time.Second // Prometheus scrapes every 15 s
 
 // eventually waits until what is asked for is so, and says what was last found if it never is.
 func eventually(t *testing.T, what string, so func() (bool, string)) {
@@ -67,6 +70,28 @@ func TestComposeShowsAFaultyConfiguration(t *testing.T) {
 	for _, want := range []string{"3 faults", "ISM_OIDC_ISSUER", "ISM_KAFKA_PARTITIONS", "ISM_ROOMS_POSTGRES_ULR", "ISM_ROOMS_POSTGRES_URL"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("it does not tell of %s:\n%s", want, out)
+		}
+	}
+}
+
+// The doctor finds nothing wrong with the stack as it is, and names what is.
+func TestComposeIsExaminedByItsDoctor(t *testing.T) {
+	stack := deployment.Compose(t)
+	for name, c := range map[string]struct {
+		change []string
+		fault  string // of the check by this name; none: the stack as it is
+	}{
+		"as it is":         {},
+		"a wrong issuer":   {[]string{"-e", "ISM_OIDC_ISSUER=http://id.example.com/realms/ism"}, "issuer"},
+		"a missing bucket": {[]string{"-e", "ISM_MEDIA_S3_BUCKET=nowhere"}, "bucket"},
+		"a closed port":    {[]string{"-e", "ISM_KAFKA_BROKERS=kafka:1"}, "brokers"},
+	} {
+		out, err := stack.Try(t, slices.Concat([]string{"run", "--rm", "--no-deps"}, c.change, []string{"doctor"})...)
+		if (c.fault == "") != (err == nil) {
+			t.Errorf("%s: %v\n%s", name, err, out)
+		}
+		if c.fault != "" && !regexp.MustCompile(`(?m)^ *fault +`+c.fault+` .*\n +do: `).MatchString(out) {
+			t.Errorf("%s: it does not name the fault %q:\n%s", name, c.fault, out)
 		}
 	}
 }
@@ -156,6 +181,33 @@ func checkProblem(t *testing.T, response *http.Response, code string) {
 	if kind := response.Header.Get("Content-Type"); kind != "application/problem+json" {
 		t.Errorf("%s has the content type %q", response.Status, kind)
 	}
+}
+
+// No panel and no rule is without data, scraped as the stack does.
+func TestComposeDashboardsHaveData(t *testing.T) {
+	stack := deployment.Compose(t)
+	expressions, err := queries.Load(filepath.Join("..", ".."))
+	if err != nil {
+		t.Fatal(err)
+	}
+	alice, bob := stack.SignIn(t, "alice"), stack.SignIn(t, "bob")
+	listener := bob.Listen(t)
+	eventually(t, "every expression has data", func() (bool, string) {
+		room := createRoom(t, alice, bob)
+		if _, err := alice.SendText(t.Context(), room, "How many?"); err != nil {
+			return false, err.Error()
+		}
+		listener.AwaitMessages(t, room, 1)
+		if _, err := bob.History(t.Context(), room); err != nil {
+			return false, err.Error()
+		}
+		if err := bob.MarkRead(t.Context(), room); err != nil {
+			return false, err.Error()
+		}
+		faults, err := queries.Faults(t.Context(), stack.Prometheus, expressions)
+		return err == nil && len(faults) == 0, fmt.Sprintf("%v, %d faults:\n%s", err, len(faults), strings.Join(faults, "\n"))
+	})
+	t.Logf("%d expressions have data", len(expressions))
 }
 
 // With two of each, both work, and what they deliver is whole; with one again, the gateway knows it.

@@ -4,21 +4,18 @@ import (
 	"context"
 	"encoding/hex"
 	"net"
-	"slices"
+	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	collector "go.opentelemetry.io/proto/otlp/collector/trace/v1"
+	common "go.opentelemetry.io/proto/otlp/common/v1"
 	"google.golang.org/grpc"
-)
 
-// Span is what a test wants to know of a span.
-type Span struct {
-	Service string // the resource's service.name
-	Name    string
-	Trace   string
-}
+	"github.com/ism-chat/ism/test/tracing"
+)
 
 // Collector receives spans by OTLP over gRPC, as Jaeger does.
 type Collector struct {
@@ -28,7 +25,7 @@ type Collector struct {
 	Endpoint string
 
 	mu    sync.Mutex
-	spans []Span
+	spans []tracing.Span
 }
 
 // startCollector starts a collector for the length of the test.
@@ -55,49 +52,67 @@ func (c *Collector) Export(_ context.Context, request *collector.ExportTraceServ
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, resource := range request.GetResourceSpans() {
-		service := ""
-		for _, attribute := range resource.GetResource().GetAttributes() {
-			if attribute.GetKey() == "service.name" {
-				service = attribute.GetValue().GetStringValue()
-			}
-		}
+		service := attributes(resource.GetResource().GetAttributes())["service.name"]
 		for _, scope := range resource.GetScopeSpans() {
 			for _, span := range scope.GetSpans() {
-				c.spans = append(c.spans, Span{Service: service, Name: span.GetName(), Trace: hex.EncodeToString(span.GetTraceId())})
+				c.spans = append(c.spans, tracing.Span{
+					TraceID: hex.EncodeToString(span.GetTraceId()), ID: hex.EncodeToString(span.GetSpanId()),
+					Parent: hex.EncodeToString(span.GetParentSpanId()), Service: service, Name: span.GetName(),
+					Kind:       strings.ToLower(strings.TrimPrefix(span.GetKind().String(), "SPAN_KIND_")),
+					Attributes: attributes(span.GetAttributes()),
+				})
 			}
 		}
 	}
 	return &collector.ExportTraceServiceResponse{}, nil
 }
 
-// Await waits until the trace has spans of all the given names and gives all that it has.
-func (c *Collector) Await(t testing.TB, trace string, names ...string) []Span {
+func attributes(given []*common.KeyValue) map[string]string {
+	all := map[string]string{}
+	for _, attribute := range given {
+		switch value := attribute.GetValue().GetValue().(type) {
+		case *common.AnyValue_StringValue:
+			all[attribute.GetKey()] = value.StringValue
+		case *common.AnyValue_IntValue:
+			all[attribute.GetKey()] = strconv.FormatInt(value.IntValue, 10)
+		default:
+			all[attribute.GetKey()] = attribute.GetValue().String()
+		}
+	}
+	return all
+}
+
+// Await waits until a trace passes the check.
+func (c *Collector) Await(t testing.TB, trace string, check func(spans []tracing.Span) error) {
 	t.Helper()
 	poll := time.NewTicker(50 * time.Millisecond)
 	defer poll.Stop()
 	deadline := time.After(20 * time.Second)
 	for {
-		spans := c.trace(trace)
-		missing := slices.DeleteFunc(slices.Clone(names), func(name string) bool {
-			return slices.ContainsFunc(spans, func(s Span) bool { return s.Name == name })
-		})
-		if len(missing) == 0 {
-			return spans
+		spans := c.those(func(s tracing.Span) bool { return s.TraceID == trace })
+		err := check(spans)
+		if err == nil {
+			return
 		}
 		select {
 		case <-poll.C:
 		case <-deadline:
-			t.Fatalf("trace %s has no span %q; it has %+v", trace, missing, spans)
+			t.Fatalf("trace %s is not as expected: %v; it has %+v", trace, err, spans)
 		}
 	}
 }
 
-func (c *Collector) trace(id string) []Span {
+// Roots are the spans so far that nothing has caused.
+func (c *Collector) Roots(testing.TB) []tracing.Span {
+	return c.those(func(s tracing.Span) bool { return s.Parent == "" })
+}
+
+func (c *Collector) those(wanted func(tracing.Span) bool) []tracing.Span {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	var spans []Span
+	var spans []tracing.Span
 	for _, s := range c.spans {
-		if s.Trace == id {
+		if wanted(s) {
 			spans = append(spans, s)
 		}
 	}

@@ -26,7 +26,6 @@ func ComposeServices() []string {
 type Stack struct {
 	*Deployment
 
-	Jaeger     string // base URL of its query API
 	Prometheus string // base URL
 
 	file string
@@ -35,10 +34,9 @@ type Stack struct {
 // Compose is the running compose stack.
 func Compose(t testing.TB) *Stack {
 	t.Helper()
-	public := setting(t, "ISM_PUBLIC_URL")
+	public := setting(t, "PUBLIC_URL")
 	s := &Stack{
-		Deployment: newDeployment(t, "compose", public, public+"/realms/ism"),
-		Jaeger:     "http://127.0.0.1:" + setting(t, "JAEGER_PORT"),
+		Deployment: newDeployment(t, "compose", public, public+"/realms/ism", jaeger{"http://127.0.0.1:" + setting(t, "JAEGER_PORT")}),
 		Prometheus: "http://127.0.0.1:" + setting(t, "PROMETHEUS_PORT"),
 		file:       filepath.Join(root(t), "deploy", "compose", "compose.yaml"),
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/ism-chat/ism/libs/client"
+	"github.com/ism-chat/ism/test/tracing"
 )
 
 // running is one of a deployment's processes, started by the test itself or in a container.
@@ -35,7 +36,9 @@ type Deployment struct {
 	Name    string
 	BaseURL string
 	Issuer  string // where tokens come from, by the password grant
-	Spans   *Collector
+	Spans   Spans
+	// Internal are the host:port of the internal listeners, by service, where each service has its own.
+	Internal map[string]string
 
 	processes map[string]running
 	http      *http.Client
@@ -50,10 +53,18 @@ const clientID = "ism-web"
 // startPatience is how long a deployment may take to become ready.
 const startPatience = 90 * time.Second
 
-func newDeployment(t testing.TB, name, baseURL, issuer string) *Deployment {
+// Spans are those that the deployment's processes have recorded.
+type Spans interface {
+	// Await waits until the check finds nothing wrong with the spans of a trace. It fails the test if that never is.
+	Await(t testing.TB, trace string, check func(spans []tracing.Span) error)
+	// Roots are the spans that began a trace.
+	Roots(t testing.TB) []tracing.Span
+}
+
+func newDeployment(t testing.TB, name, baseURL, issuer string, spans Spans) *Deployment {
 	t.Helper()
 	return &Deployment{
-		Name: name, BaseURL: baseURL, Issuer: issuer, Spans: startCollector(t),
+		Name: name, BaseURL: baseURL, Issuer: issuer, Spans: spans,
 		processes: map[string]running{},
 		http: &http.Client{Transport: &http.Transport{
 			MaxIdleConnsPerHost: 128,

@@ -24,9 +24,11 @@ func FiveProcesses(t testing.TB) *Deployment {
 
 	dir := t.TempDir()
 	gateway := freeAddress(t)
-	d := newDeployment(t, "five processes", baseURL(gateway), issuer)
+	spans := startCollector(t)
+	d := newDeployment(t, "five processes", baseURL(gateway), issuer, spans)
 	addresses := map[string]string{}
 	internal := map[string]string{}
+	d.Internal = internal
 	for _, name := range []string{"rooms", "messages", "realtime", "notifications", "media"} {
 		addresses[name], internal[name] = freeAddress(t), freeAddress(t)
 	}
@@ -50,7 +52,7 @@ func FiveProcesses(t testing.TB) *Deployment {
 			"ISM_HTTP_INTERNAL_ADDRESS": internal[name],
 			"ISM_OIDC_ISSUER":           issuer,
 			"ISM_KAFKA_BROKERS":         brokers,
-			"ISM_OTLP_ENDPOINT":         d.Spans.Endpoint,
+			"ISM_OTLP_ENDPOINT":         spans.Endpoint,
 		}
 		maps.Copy(variables, own[name])
 		d.processes[name] = &process{

@@ -10,7 +10,8 @@ func OneProcess(t testing.TB) *Deployment {
 	t.Helper()
 	address, internal := freeAddress(t), freeAddress(t)
 	base := baseURL(address)
-	d := newDeployment(t, "one process", base, base+"/realms/ism")
+	spans := startCollector(t)
+	d := newDeployment(t, "one process", base, base+"/realms/ism", spans)
 	dir := t.TempDir()
 	d.processes["ism"] = &process{
 		name: "ism", path: binary(t, "ism"), readyURL: base + "/ready", logFile: filepath.Join(dir, "ism.log"),
@@ -18,7 +19,7 @@ func OneProcess(t testing.TB) *Deployment {
 			"ISM_DATA_DIR":              filepath.Join(dir, "data"),
 			"ISM_HTTP_ADDRESS":          address,
 			"ISM_HTTP_INTERNAL_ADDRESS": internal,
-			"ISM_OTLP_ENDPOINT":         d.Spans.Endpoint,
+			"ISM_OTLP_ENDPOINT":         spans.Endpoint,
 		}),
 	}
 	return start(t, d)

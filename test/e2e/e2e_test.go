@@ -38,5 +38,6 @@ func suite(t *testing.T, d *deployment.Deployment) {
 	} {
 		t.Run(c.name, func(t *testing.T) { c.test(t, d) })
 	}
+	t.Run("what runs in the background makes no traces", func(t *testing.T) { backgroundMakesNoTraces(t, d) })
 	t.Run("nothing was logged at error level", func(t *testing.T) { nothingLoggedAtError(t, d) })
 }

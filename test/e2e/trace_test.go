@@ -1,42 +1,102 @@
 package e2e
 
 import (
-	"crypto/rand"
-	"encoding/hex"
-	"fmt"
+	"encoding/json"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
 
 	"github.com/ism-chat/ism/libs/events"
 	"github.com/ism-chat/ism/test/deployment"
+	"github.com/ism-chat/ism/test/tracing"
 )
 
-// requestIsOneTrace follows a message from the sender's own span to the recipient's stream.
+// requestIsOneTrace follows the creation of a room and a message in it to the streams of all members.
 func requestIsOneTrace(t *testing.T, d *deployment.Deployment) {
 	alice, bob := d.SignIn(t, "u17"), d.SignIn(t, "u18")
-	room := createRoom(t, alice, events.Group, "Traced", bob).ID
-	listener := bob.Listen(t)
-	id := make([]byte, 16)
-	_, _ = rand.Read(id)
-	trace := hex.EncodeToString(id)
+	atAlice, atBob := alice.Listen(t), bob.Listen(t)
 
-	body := `{"chatRoomId":"` + room.String() + `","msgType":"Text","msgBody":{"text":"follow me"}}`
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, d.BaseURL+"/api/send-msg", strings.NewReader(body))
+	var room events.Room
+	trace := post(t, d, alice, "/api/rooms/create-room",
+		`{"roomType":"Group","roomName":"Traced","invitedUsers":["`+alice.ID.String()+`","`+bob.ID.String()+`"]}`, &room)
+	awaitTrace(t, d, trace, tracing.CreateRoom(), map[string]string{tracing.RoomID: room.ID.String()})
+
+	var message events.Message
+	trace = post(t, d, alice, "/api/send-msg", `{"chatRoomId":"`+room.ID.String()+`","msgType":"Text","msgBody":{"text":"follow me"}}`, &message)
+	atAlice.AwaitMessages(t, room.ID, 1)
+	atBob.AwaitMessages(t, room.ID, 1)
+	awaitTrace(t, d, trace, tracing.Send(), map[string]string{
+		tracing.RoomID: room.ID.String(), tracing.MessageID: message.ID.String(),
+	})
+	for _, line := range strings.Split(d.AwaitLog(t, serviceOf(d, "messages"), message.ID.String()), "\n") {
+		var accepted struct {
+			Text    string `json:"msg"`
+			Message string `json:"message_id"`
+			Room    string `json:"room_id"`
+			Trace   string `json:"trace_id"`
+		}
+		if json.Unmarshal([]byte(line), &accepted) == nil && accepted.Message == message.ID.String() {
+			if accepted.Text != "message accepted" || accepted.Room != room.ID.String() || accepted.Trace != trace {
+				t.Errorf("the log tells of the message: %s", line)
+			}
+			return
+		}
+	}
+	t.Error("no line of the log tells where the message is")
+}
+
+// backgroundMakesNoTraces is about everything that runs without being asked: relays, consumers, probes and migrations.
+func backgroundMakesNoTraces(t *testing.T, d *deployment.Deployment) {
+	roots := d.Spans.Roots(t)
+	if len(roots) == 0 {
+		t.Error("there are no traces at all")
+	}
+	seen := map[string]bool{}
+	for _, root := range roots {
+		if root.Kind != "server" && !seen[root.String()] {
+			seen[root.String()] = true
+			t.Errorf("%s, %s, begins a trace: %v", root, root.Kind, root.Attributes)
+		}
+	}
+}
+
+func awaitTrace(t *testing.T, d *deployment.Deployment, trace string, want tracing.Expectation, about map[string]string) {
+	t.Helper()
+	if inOneProcess(d) {
+		want = want.InOneProcess()
+	}
+	d.Spans.Await(t, trace, func(spans []tracing.Span) error { return tracing.Check(spans, want, about) })
+}
+
+// inOneProcess reports whether all services are one process.
+func inOneProcess(d *deployment.Deployment) bool { return len(d.Services()) == 1 }
+
+// serviceOf is the process that a service runs in.
+func serviceOf(d *deployment.Deployment, service string) string {
+	if inOneProcess(d) {
+		return d.Services()[0]
+	}
+	return service
+}
+
+// post sends a request without a trace of its own, decodes the answer and gives the trace that it began.
+func post(t *testing.T, d *deployment.Deployment, user *deployment.User, path, body string, into any) (trace string) {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, d.BaseURL+path, strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}
-	request.Header.Set("Authorization", "Bearer "+d.Token(t, alice.Name))
+	request.Header.Set("Authorization", "Bearer "+d.Token(t, user.Name))
 	request.Header.Set("Content-Type", "application/json")
-	request.Header.Set("Traceparent", fmt.Sprintf("00-%s-b7ad6b7169203331-01", trace))
 	response, err := d.HTTP().Do(request)
 	if err != nil {
 		t.Fatal(err)
 	}
-	_ = response.Body.Close()
-	if response.StatusCode != http.StatusOK {
-		t.Fatalf("status %d", response.StatusCode)
+	defer response.Body.Close()
+	answer, err := io.ReadAll(response.Body)
+	if err != nil || response.StatusCode != http.StatusOK || json.Unmarshal(answer, into) != nil {
+		t.Fatalf("POST %s: status %d, %s, %v", path, response.StatusCode, answer, err)
 	}
-	listener.AwaitMessages(t, room, 1)
-	d.Spans.Await(t, trace, "POST /api/send-msg", "send ism.rooms", "fan out message.posted", "send ism.deliveries", "deliver")
+	return response.Header.Get("X-Trace-Id")
 }

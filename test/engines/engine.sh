@@ -76,7 +76,8 @@ stop_engine() {
 
 group_is_gone() { ! kill -0 -- "-$1" 2>/dev/null; }
 
-# install ENGINE…: installs what is missing of Debian's packages that the native engines need. nginx is for the gateway.
+# install ENGINE…: installs what is missing of Debian's packages that the native engines need. nginx is for the gateway,
+# prometheus for the dashboards' queries.
 install() {
   local packages
   packages=$(missing_packages "$@")
@@ -94,6 +95,7 @@ missing_packages() {
   for engine in "$@"; do
     case $engine in
       nginx) command -v nginx >/dev/null || [ -x /usr/sbin/nginx ] || missing+=(nginx-light) ;;
+      prometheus) command -v prometheus >/dev/null || missing+=(prometheus) ;;
       postgres) [ -n "$(postgres_binaries)" ] || missing+=(postgresql) ;;
       kafka | cassandra | keycloak)
         java17 >/dev/null 2>&1 || missing+=(openjdk-17-jre-headless)

@@ -76,10 +76,10 @@ func NewCache(cfg Config, rooms Rooms, tel *telemetry.Telemetry) (*Cache, error)
 	if err != nil {
 		return nil, fmt.Errorf("make membership cache of %d rooms: %w", cfg.CacheRooms, err)
 	}
-	lookups := telemetry.Register(tel.Metrics, prometheus.NewCounterVec(prometheus.CounterOpts{
+	lookups := telemetry.Counters(tel.Metrics, prometheus.CounterOpts{
 		Name: "ism_messages_membership_lookups_total",
 		Help: "Questions for a room's members by where the answer came from: cache, rooms, or error.",
-	}, []string{"answer"}))
+	}, "answer", "cache", "rooms", "error")
 	return &Cache{
 		rooms: rooms, ttl: cfg.CacheTTL, lookups: lookups,
 		kept: entries, flights: map[uuid.UUID]*flight{},

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -14,6 +15,7 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/propagation"
+	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/ism-chat/ism/libs/config"
@@ -38,6 +40,9 @@ func (c ClientConfig) Validate() []config.Fault {
 	return faults
 }
 
+// membersOf is the template of the path that is asked for.
+const membersOf = "/internal/rooms/{room_id}/members"
+
 const (
 	maxConnections = 64       // to rooms
 	maxAnswer      = 16 << 20 // bytes
@@ -46,6 +51,7 @@ const (
 // Client asks rooms over HTTP.
 type Client struct {
 	base       string
+	server     []attribute.KeyValue // where it is, for spans
 	timeout    time.Duration
 	http       *http.Client
 	tracer     trace.Tracer
@@ -58,6 +64,7 @@ var _ Rooms = (*Client)(nil)
 func NewClient(cfg ClientConfig, tel *telemetry.Telemetry) *Client {
 	return &Client{
 		base:    strings.TrimRight(cfg.URL, "/"),
+		server:  serverOf(cfg.URL),
 		timeout: cfg.Timeout,
 		http: &http.Client{Transport: &http.Transport{
 			MaxConnsPerHost:     maxConnections,
@@ -69,6 +76,18 @@ func NewClient(cfg ClientConfig, tel *telemetry.Telemetry) *Client {
 	}
 }
 
+func serverOf(base string) []attribute.KeyValue {
+	at, err := url.Parse(base)
+	if err != nil {
+		return nil
+	}
+	server := []attribute.KeyValue{semconv.ServerAddress(at.Hostname())}
+	if port, err := strconv.Atoi(at.Port()); err == nil {
+		server = append(server, semconv.ServerPort(port))
+	}
+	return server
+}
+
 // Close closes idle connections.
 func (c *Client) Close() { c.http.CloseIdleConnections() }
 
@@ -76,9 +95,12 @@ func (c *Client) Close() { c.http.CloseIdleConnections() }
 func (c *Client) Membership(ctx context.Context, room uuid.UUID) (Membership, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
-	ctx, span := c.tracer.Start(ctx, "GET /internal/rooms/{room_id}/members", trace.WithSpanKind(trace.SpanKindClient),
-		trace.WithAttributes(attribute.String("ism.room_id", room.String())))
+	ctx, span := c.tracer.Start(ctx, "GET "+membersOf, trace.WithSpanKind(trace.SpanKindClient))
 	defer span.End()
+	if span.IsRecording() {
+		span.SetAttributes(semconv.HTTPRequestMethodGet, semconv.URLTemplate(membersOf), telemetry.RoomID(room))
+		span.SetAttributes(c.server...)
+	}
 	members, err := c.get(ctx, room, span)
 	if err != nil {
 		span.SetStatus(codes.Error, err.Error())
@@ -97,7 +119,7 @@ func (c *Client) get(ctx context.Context, room uuid.UUID, span trace.Span) (Memb
 		return Membership{}, fmt.Errorf("ask rooms: %w", err)
 	}
 	defer response.Body.Close()
-	span.SetAttributes(attribute.Int("http.response.status_code", response.StatusCode))
+	span.SetAttributes(semconv.HTTPResponseStatusCode(response.StatusCode))
 	body, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
 	if err != nil {
 		return Membership{}, fmt.Errorf("read answer of rooms: %w", err)

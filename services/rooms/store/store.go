@@ -156,6 +156,8 @@ type Lead interface {
 	// Oldest gives the oldest rows, at most limit, in the order in which they were written. Rows of transactions that commit
 	// late are among the oldest of a later call.
 	Oldest(ctx context.Context, limit int) ([]Outgoing, error)
+	// Count gives the number of rows, but counts no further than to atMost.
+	Count(ctx context.Context, atMost int) (int, error)
 	// Delete removes rows that are in the log.
 	Delete(ctx context.Context, rows []int64) error
 	// Wait waits until rows have been added, but no longer than atMost.

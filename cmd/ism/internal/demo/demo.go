@@ -67,7 +67,7 @@ func parse(args []string, out io.Writer) (options, error) {
 	}
 	if o.url == "compose" {
 		o.url = defaultURL
-		if public := os.Getenv("ISM_PUBLIC_URL"); public != "" {
+		if public := os.Getenv("PUBLIC_URL"); public != "" {
 			o.url = public
 		}
 	}

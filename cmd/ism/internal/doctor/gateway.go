@@ -53,7 +53,7 @@ func (d *doctor) lookAtFront() front {
 	connection, err := (&net.Dialer{}).DialContext(ctx, "tcp", hostPort(d.target))
 	if err != nil {
 		return fault(fmt.Sprintf("%s: %s", hostPort(d.target), explain(err)),
-			"start the installation (make up, make run), or give its address with -target; in the compose stack ISM_BIND and ISM_PORT say where it is published")
+			"start the installation (make up, make run), or give its address with -target; in the compose stack GATEWAY_BIND and GATEWAY_PORT say where it is published")
 	}
 	_ = connection.Close()
 	health, err := ask(ctx, d.http, d.at("/health"), "")
@@ -77,7 +77,7 @@ func (d *doctor) lookAtFront() front {
 		return fault("it redirects to "+health.header.Get("Location"), "give that address with -target")
 	default:
 		return fault(fmt.Sprintf("something else than ISM has this port: GET /health gives %s", health.looks()),
-			"find it with ss -ltnp, and stop it or give ISM another port: ISM_PORT in the compose stack, ISM_HTTP_ADDRESS without it")
+			"find it with ss -ltnp, and stop it or give ISM another port: GATEWAY_PORT in the compose stack, ISM_HTTP_ADDRESS without it")
 	}
 }
 

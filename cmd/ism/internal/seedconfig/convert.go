@@ -77,7 +77,7 @@ func (c *conversion) addresses() {
 	}
 	c.add("ISM_HTTP_ADDRESS", net.JoinHostPort(host, cmp.Or(port, "5403")), "ism_url", "ism_port")
 	if port != "" {
-		c.add("ISM_PORT", port, "ism_port")
+		c.add("GATEWAY_PORT", port, "ism_port")
 	}
 	bind := host
 	if bind == "localhost" {
@@ -86,9 +86,9 @@ func (c *conversion) addresses() {
 	switch _, err := netip.ParseAddr(bind); {
 	case host == "":
 	case err != nil:
-		c.remark("ism_url", "is no IP address, as ISM_BIND must be; the compose stack keeps to 127.0.0.1")
+		c.remark("ism_url", "is no IP address, as GATEWAY_BIND must be; the compose stack keeps to 127.0.0.1")
 	default:
-		c.add("ISM_BIND", bind, "ism_url")
+		c.add("GATEWAY_BIND", bind, "ism_url")
 	}
 }
 

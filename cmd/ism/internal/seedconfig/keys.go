@@ -30,8 +30,8 @@ type key struct {
 
 // keys are all settings that the Rust ISM documents, in its order.
 var keys = []key{
-	{"ism_url", text, "ISM_HTTP_ADDRESS, ISM_BIND", "the host of ISM_HTTP_ADDRESS; in the compose stack ISM_BIND is the interface that the gateway is published on"},
-	{"ism_port", port, "ISM_HTTP_ADDRESS, ISM_PORT", "the port of ISM_HTTP_ADDRESS; in the compose stack ISM_PORT is the port that the gateway is published on"},
+	{"ism_url", text, "ISM_HTTP_ADDRESS, GATEWAY_BIND", "the host of ISM_HTTP_ADDRESS; in the compose stack GATEWAY_BIND is the interface that the gateway is published on"},
+	{"ism_port", port, "ISM_HTTP_ADDRESS, GATEWAY_PORT", "the port of ISM_HTTP_ADDRESS; in the compose stack GATEWAY_PORT is the port that the gateway is published on"},
 	{"log_level", text, "ISM_LOG_LEVEL", "debug, info, warn or error; trace becomes debug"},
 	{"cors_origin", text, "ISM_HTTP_CORS_ORIGINS", "a list may stand here now, comma-separated"},
 	{"use_kafka", boolean, "", "Kafka is always used: it is the log that nothing acknowledged is lost from"},

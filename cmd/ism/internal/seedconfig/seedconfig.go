@@ -90,7 +90,7 @@ func open(path string) (string, error) {
 }
 
 // ofCompose are the variables that only the compose stack reads.
-var ofCompose = []string{"ISM_BIND", "ISM_PORT"}
+var ofCompose = []string{"GATEWAY_BIND", "GATEWAY_PORT"}
 
 // refusals asks the services what they would say of the variables.
 func refusals(lines []line) []fault {
@@ -116,7 +116,7 @@ func refusals(lines []line) []fault {
 const head = `# Made from the Rust ISM's production.config.toml. It has passwords.
 #
 # Each service refuses variables that it does not know: give it those that begin with its name, and those without a service's name.
-# ISM_BIND and ISM_PORT are the compose stack's. That stack runs engines of its own; to use yours instead, see
+# GATEWAY_BIND and GATEWAY_PORT are the compose stack's. That stack runs engines of its own; to use yours instead, see
 # docs/configuration-from-toml.md.
 `
 

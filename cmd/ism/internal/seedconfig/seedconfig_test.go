@@ -39,8 +39,8 @@ func TestTheDocumentedFile(t *testing.T) {
 	}
 	for variable, want := range map[string]string{
 		"ISM_HTTP_ADDRESS":                "127.0.0.1:5403",
-		"ISM_BIND":                        "127.0.0.1",
-		"ISM_PORT":                        "5403",
+		"GATEWAY_BIND":                        "127.0.0.1",
+		"GATEWAY_PORT":                        "5403",
 		"ISM_LOG_LEVEL":                   "info",
 		"ISM_HTTP_CORS_ORIGINS":           "http://localhost:4200",
 		"ISM_MESSAGES_CASSANDRA_HOSTS":    "localhost:9042",
@@ -220,8 +220,8 @@ url = "x"
 	if code != 0 || env["ISM_LOG_LEVEL"] != "debug" || env["ISM_HTTP_CORS_ORIGINS"] != "https://app.example.com" {
 		t.Errorf("exit code %d, %v", code, env)
 	}
-	if _, given := env["ISM_BIND"]; given {
-		t.Error("a name became ISM_BIND, which docker refuses")
+	if _, given := env["GATEWAY_BIND"]; given {
+		t.Error("a name became GATEWAY_BIND, which docker refuses")
 	}
 	for _, want := range []string{"ism_prot: is no key", "user_db_config.db_hots: is no key", "webhooks: is no key", "log_level: trace", "ism_url: is no IP", "ISM_KAFKA_BROKERS yourself", "ISM_OIDC_ISSUER yourself", "ISM_ROOMS_POSTGRES_URL yourself"} {
 		if !strings.Contains(stderr, want) {

@@ -30,8 +30,11 @@ type observed struct {
 }
 
 // observe begins an operation. The function that it returns ends it.
-func (o *observed) observe(ctx context.Context, operation string, attributes ...attribute.KeyValue) (context.Context, func(err *error)) {
-	ctx, span := o.tracer.Start(ctx, "store "+operation, trace.WithAttributes(attributes...))
+func (o *observed) observe(ctx context.Context, operation string, describe func() []attribute.KeyValue) (context.Context, func(err *error)) {
+	ctx, span := o.tracer.Start(ctx, "store "+operation)
+	if span.IsRecording() {
+		span.SetAttributes(describe()...)
+	}
 	end := o.metrics.Observe(operation)
 	return ctx, func(err *error) {
 		end(err)
@@ -45,19 +48,25 @@ func (o *observed) observe(ctx context.Context, operation string, attributes ...
 func (o *observed) Run(ctx context.Context) error { return o.store.Run(ctx) }
 
 func (o *observed) Append(ctx context.Context, entries []store.Entry) (err error) {
-	ctx, end := o.observe(ctx, "append", attribute.Int("ism.messages", len(entries)))
+	ctx, end := o.observe(ctx, "append", func() []attribute.KeyValue {
+		return []attribute.KeyValue{attribute.Int("ism.messages", len(entries))}
+	})
 	defer end(&err)
 	return o.store.Append(ctx, entries)
 }
 
 func (o *observed) Page(ctx context.Context, room uuid.UUID, within store.Range, limit int) (entries []store.Entry, err error) {
-	ctx, end := o.observe(ctx, "page", attribute.String("ism.room_id", room.String()), attribute.Int("ism.limit", limit))
+	ctx, end := o.observe(ctx, "page", func() []attribute.KeyValue {
+		return []attribute.KeyValue{telemetry.RoomID(room), attribute.Int("ism.limit", limit)}
+	})
 	defer end(&err)
 	return o.store.Page(ctx, room, within, limit)
 }
 
 func (o *observed) Locate(ctx context.Context, room uuid.UUID, at time.Time) (within store.Range, err error) {
-	ctx, end := o.observe(ctx, "locate", attribute.String("ism.room_id", room.String()))
+	ctx, end := o.observe(ctx, "locate", func() []attribute.KeyValue {
+		return []attribute.KeyValue{telemetry.RoomID(room)}
+	})
 	defer end(&err)
 	return o.store.Locate(ctx, room, at)
 }

@@ -15,11 +15,19 @@ import (
 	"github.com/google/uuid"
 	lru "github.com/hashicorp/golang-lru/v2"
 	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/ism-chat/ism/libs/bus"
 	"github.com/ism-chat/ism/libs/events"
 	"github.com/ism-chat/ism/libs/telemetry"
 	"github.com/ism-chat/ism/services/messages/store"
+)
+
+// What the consumer group did about a message: it wrote it, or knew that a send of this process had.
+const (
+	written = "written"
+	known   = "known"
 )
 
 const (
@@ -32,14 +40,11 @@ const (
 	outageMemory = 30 * time.Second
 )
 
-// Trace begins the span of handling a record, in the record's trace; see [bus.Bus.Trace].
-type Trace func(ctx context.Context, record bus.Record) (traced context.Context, end func(error))
-
 // Timeline writes to a store what the log has.
 type Timeline struct {
-	store store.Store
-	epoch int32
-	trace Trace
+	store   store.Store
+	epoch   int32
+	tracing bus.Tracing
 
 	mu      sync.Mutex
 	sending map[uuid.UUID]chan struct{}        // by message id; closed when the send is settled
@@ -50,21 +55,21 @@ type Timeline struct {
 }
 
 // New makes a timeline whose log is in the given epoch.
-func New(s store.Store, epoch int32, trace Trace, tel *telemetry.Telemetry) (*Timeline, error) {
-	written, err := lru.New[uuid.UUID, store.Place](remembered)
+func New(s store.Store, epoch int32, tracing bus.Tracing, tel *telemetry.Telemetry) (*Timeline, error) {
+	memory, err := lru.New[uuid.UUID, store.Place](remembered)
 	if err != nil {
 		return nil, fmt.Errorf("make memory of written messages: %w", err)
 	}
-	through := telemetry.Register(tel.Metrics, prometheus.NewCounterVec(prometheus.CounterOpts{
+	through := telemetry.Counters(tel.Metrics, prometheus.CounterOpts{
 		Name: "ism_messages_write_through_total",
 		Help: "Messages that a send wrote to the timeline, by result: written, or failed and left to the consumer group.",
-	}, []string{"result"}))
-	applied := telemetry.Register(tel.Metrics, prometheus.NewCounterVec(prometheus.CounterOpts{
+	}, "result", "written", "failed")
+	applied := telemetry.Counters(tel.Metrics, prometheus.CounterOpts{
 		Name: "ism_messages_applied_total",
 		Help: "Messages that the consumer group came to, by result: written by it, or known to be written by a send of this process.",
-	}, []string{"result"}))
+	}, "result", "written", "known")
 	return &Timeline{
-		store: s, epoch: epoch, trace: trace, sending: map[uuid.UUID]chan struct{}{}, written: written, failing: map[int32]time.Time{},
+		store: s, epoch: epoch, tracing: tracing, sending: map[uuid.UUID]chan struct{}{}, written: memory, failing: map[int32]time.Time{},
 		through: through, applied: applied,
 	}, nil
 }
@@ -115,7 +120,10 @@ func (t *Timeline) Apply(ctx context.Context, records []bus.Record) error {
 		}
 		entry := store.Entry{Place: store.Place{Epoch: t.epoch, Offset: record.Offset}, Message: posted.Message}
 		if t.isWritten(ctx, entry) {
-			t.applied.WithLabelValues("known").Inc()
+			t.applied.WithLabelValues(known).Inc()
+			_, span := t.tracing.Process(ctx, record)
+			describe(span, posted.Message, known)
+			span.End()
 			continue
 		}
 		missing = append(missing, applying{record: record, entry: entry})
@@ -136,19 +144,16 @@ type applying struct {
 func (t *Timeline) write(ctx context.Context, missing []applying) error {
 	writing, cancel := context.WithTimeout(ctx, applyTimeout)
 	defer cancel()
-	entries, ends := make([]store.Entry, len(missing)), make([]func(error), len(missing))
+	entries, records := make([]store.Entry, len(missing)), make([]bus.Record, len(missing))
 	for i, m := range missing {
-		var traced context.Context
-		entries[i] = m.entry
-		traced, ends[i] = t.trace(writing, m.record)
-		if len(missing) == 1 {
-			writing = traced
-		}
+		entries[i], records[i] = m.entry, m.record
+	}
+	writing, spans := t.tracing.Batch(writing, records)
+	for i, span := range spans {
+		describe(span, entries[i].Message, written)
 	}
 	err := t.store.Append(writing, entries)
-	for _, end := range ends {
-		end(err)
-	}
+	bus.EndSpans(spans, err)
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if err != nil {
@@ -156,8 +161,15 @@ func (t *Timeline) write(ctx context.Context, missing []applying) error {
 		return fmt.Errorf("apply %d messages to timelines: %w", len(entries), err)
 	}
 	delete(t.failing, missing[0].record.Partition)
-	t.applied.WithLabelValues("written").Add(float64(len(entries)))
+	t.applied.WithLabelValues(written).Add(float64(len(entries)))
 	return nil
+}
+
+// describe says in the trace of a message's send what its timeline needed of the consumer group.
+func describe(span trace.Span, message events.Message, result string) {
+	if span.IsRecording() {
+		span.SetAttributes(telemetry.RoomID(message.RoomID), telemetry.MessageID(message.ID), attribute.String("ism.timeline", result))
+	}
 }
 
 // Probe reports whether the store takes writes. While it does not, no record is given up; nor is one that failed a moment

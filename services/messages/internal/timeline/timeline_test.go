@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"path/filepath"
 	"sync"
 	"testing"
@@ -14,6 +15,9 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/prometheus/client_golang/prometheus/testutil"
+	"go.opentelemetry.io/otel/attribute"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 	"go.uber.org/goleak"
 
 	"github.com/ism-chat/ism/libs/bus"
@@ -63,17 +67,13 @@ func (c *counting) taken() int {
 	return n
 }
 
-func untraced(ctx context.Context, _ bus.Record) (context.Context, func(error)) {
-	return ctx, func(error) {}
-}
-
 func newTimeline(t *testing.T, epoch int32) (*timeline.Timeline, *counting, *telemetry.Telemetry) {
 	t.Helper()
 	s := &counting{Store: sqlite.New(filepath.Join(t.TempDir(), "messages.db"), slog.New(slog.DiscardHandler))}
 	storetest.Start(t, s)
 	s.taken()
 	tel := telemetry.Discard(nil)
-	lines, err := timeline.New(s, epoch, untraced, tel)
+	lines, err := timeline.New(s, epoch, bus.New(bus.Config{}, tel).Tracing("ism.test"), tel)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -249,7 +249,8 @@ func TestTheProbeRemembersAnOutageUntilItsRecordIsWritten(t *testing.T) {
 func TestTheConsumerWaitsForASendUnderWay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &counting{Store: nothing{}}
-		lines, err := timeline.New(s, 0, untraced, telemetry.Discard(nil))
+		tel := telemetry.Discard(nil)
+		lines, err := timeline.New(s, 0, bus.New(bus.Config{}, tel).Tracing("ism.test"), tel)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -280,3 +281,39 @@ func TestTheConsumerWaitsForASendUnderWay(t *testing.T) {
 type nothing struct{ store.Store }
 
 func (nothing) Append(context.Context, []store.Entry) error { return nil }
+
+// The consumer group shows in the trace of a send what it did: here it writes one message, and knows that the send wrote the other.
+func TestTheConsumerShowsInTheTraceOfASend(t *testing.T) {
+	spans := tracetest.NewSpanRecorder()
+	tel := telemetry.Discard(nil)
+	tel.Tracer = sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(spans))
+	lines, err := timeline.New(&counting{Store: nothing{}}, 0, bus.New(bus.Config{}, tel).Tracing("ism.test"), tel)
+	if err != nil {
+		t.Fatal(err)
+	}
+	missing, sent := posted(1), posted(2)
+	if err := lines.WriteThrough(t.Context(), sent.Message, 8); err != nil {
+		t.Fatal(err)
+	}
+	records := []bus.Record{record(t, missing, 7), record(t, sent, 8)}
+	for i := range records {
+		records[i].Headers["traceparent"] = fmt.Sprintf("00-4bf92f3577b34da6a3ce929d0e0e473%d-00f067aa0ba902b7-01", i)
+	}
+	if err := lines.Apply(t.Context(), records); err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]string{}
+	for _, span := range spans.Ended() {
+		of := map[attribute.Key]string{}
+		for _, a := range span.Attributes() {
+			of[a.Key] = a.Value.String()
+		}
+		if of[telemetry.RoomIDKey] != room.String() || span.Name() != "process ism.rooms" {
+			t.Errorf("span %q about %v", span.Name(), of)
+		}
+		got[of[telemetry.MessageIDKey]] = of["ism.timeline"]
+	}
+	if want := map[string]string{missing.Message.ID.String(): "written", sent.Message.ID.String(): "known"}; !maps.Equal(got, want) {
+		t.Errorf("spans of %v, want %v", got, want)
+	}
+}

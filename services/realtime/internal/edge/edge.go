@@ -12,9 +12,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"go.opentelemetry.io/otel/propagation"
-	"go.opentelemetry.io/otel/trace"
 
+	"github.com/ism-chat/ism/libs/bus"
 	"github.com/ism-chat/ism/libs/events"
 	"github.com/ism-chat/ism/libs/telemetry"
 	"github.com/ism-chat/ism/services/realtime/internal/ring"
@@ -48,11 +47,10 @@ const (
 
 // Edge is one node's view of the deliveries.
 type Edge struct {
-	limits     ring.Limits
-	log        *slog.Logger
-	tracer     trace.Tracer
-	propagator propagation.TextMapPropagator
-	metrics    metrics
+	limits  ring.Limits
+	log     *slog.Logger
+	tracing bus.Tracing
+	metrics metrics
 
 	partitions []*partition  // by number; set by Open
 	caughtUp   chan struct{} // closed by CaughtUp
@@ -68,14 +66,8 @@ type partition struct {
 }
 
 // New makes an edge. Open it before anything else.
-func New(limits ring.Limits, tel *telemetry.Telemetry) *Edge {
-	e := &Edge{
-		limits:     limits,
-		log:        tel.Log,
-		tracer:     tel.Tracer.Tracer("github.com/ism-chat/ism/services/realtime/edge"),
-		propagator: tel.Propagator,
-		caughtUp:   make(chan struct{}),
-	}
+func New(limits ring.Limits, tracing bus.Tracing, tel *telemetry.Telemetry) *Edge {
+	e := &Edge{limits: limits, log: tel.Log, tracing: tracing, caughtUp: make(chan struct{})}
 	e.metrics = newMetrics(tel.Metrics)
 	return e
 }

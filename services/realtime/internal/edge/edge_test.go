@@ -28,7 +28,8 @@ func limits() ring.Limits {
 }
 
 func caughtUp(l ring.Limits) *Edge {
-	e := New(l, telemetry.Discard(nil))
+	tel := telemetry.Discard(nil)
+	e := New(l, bus.New(bus.Config{}, tel).Tracing(""), tel)
 	e.Open(partitions)
 	for number := range int32(partitions) {
 		e.Begin(number, 0)
@@ -158,7 +159,8 @@ func TestLiveEventsGoToTheirRecipientsAlone(t *testing.T) {
 
 func TestReadyOnceCaughtUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		e := New(limits(), telemetry.Discard(nil))
+		tel := telemetry.Discard(nil)
+		e := New(limits(), bus.New(bus.Config{}, tel).Tracing(""), tel)
 		if err := e.Ready(t.Context()); !errors.Is(err, ErrNotCaughtUp) {
 			t.Errorf("before: %v", err)
 		}

@@ -7,10 +7,6 @@ import (
 	"slices"
 	"time"
 
-	"go.opentelemetry.io/otel/attribute"
-	"go.opentelemetry.io/otel/propagation"
-	"go.opentelemetry.io/otel/trace"
-
 	"github.com/ism-chat/ism/libs/bus"
 	"github.com/ism-chat/ism/libs/events"
 	"github.com/ism-chat/ism/services/realtime/internal/ring"
@@ -51,41 +47,23 @@ func (e *Edge) skip(p *partition, record bus.Record, outcome string) {
 }
 
 func (e *Edge) deliver(ctx context.Context, p *partition, record bus.Record, entry ring.Entry, source ring.Source) {
-	begun := time.Now()
 	p.mu.Lock()
 	p.begin(e.limits, record.Offset)
-	if !p.ring.Add(begun, entry, source) {
+	if !p.ring.Add(time.Now(), entry, source) {
 		p.mu.Unlock()
 		e.metrics.deliveries.WithLabelValues("repeat").Inc()
 		return
 	}
-	var taken, refused int
+	traced := e.trace(ctx, record, entry)
 	for _, frame := range entry.Frames {
 		for _, user := range frame.To {
-			t, r := p.offer(user, frame.Frame)
-			taken, refused = taken+t, refused+r
+			taken, refused := p.offer(user, traced.shown(frame.Frame))
+			traced.taken, traced.refused = traced.taken+taken, traced.refused+refused
 		}
 	}
 	p.mu.Unlock()
+	traced.end()
 	e.metrics.deliveries.WithLabelValues("kept").Inc()
-	if taken+refused > 0 {
-		e.trace(ctx, record, begun, taken, refused)
-	}
-}
-
-// trace tells in the trace of the request that caused the delivery that it has reached this node.
-func (e *Edge) trace(ctx context.Context, record bus.Record, begun time.Time, taken, refused int) {
-	ctx = e.propagator.Extract(ctx, propagation.MapCarrier(record.Headers))
-	_, span := e.tracer.Start(ctx, "deliver", trace.WithTimestamp(begun), trace.WithSpanKind(trace.SpanKindConsumer),
-		trace.WithAttributes(
-			attribute.String("messaging.system", "kafka"),
-			attribute.String("messaging.destination.name", record.Topic),
-			attribute.Int("messaging.destination.partition.id", int(record.Partition)),
-			attribute.Int64("messaging.kafka.offset", record.Offset),
-			attribute.Int("ism.streams", taken),
-			attribute.Int("ism.streams.cut", refused),
-		))
-	span.End()
 }
 
 // begin makes the ring where the reader has not said where it begins.

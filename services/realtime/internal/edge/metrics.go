@@ -17,10 +17,10 @@ type metrics struct {
 
 func newMetrics(registry *prometheus.Registry) metrics {
 	return metrics{
-		deliveries: telemetry.Register(registry, prometheus.NewCounterVec(prometheus.CounterOpts{
+		deliveries: telemetry.Counters(registry, prometheus.CounterOpts{
 			Name: "ism_realtime_deliveries_read_total",
 			Help: "Delivery records read by the edge, by what became of them.",
-		}, []string{"outcome"})),
+		}, "outcome", "kept", "repeat", "malformed", "unknown type", "unknown partition"),
 		replays: telemetry.Register(registry, prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "ism_realtime_replays_total",
 			Help: "Streams that resumed behind their last event id.",
@@ -29,10 +29,10 @@ func newMetrics(registry *prometheus.Registry) metrics {
 			Name: "ism_realtime_replayed_events_total",
 			Help: "Events that resumed streams had missed.",
 		})),
-		resyncs: telemetry.Register(registry, prometheus.NewCounterVec(prometheus.CounterOpts{
+		resyncs: telemetry.Counters(registry, prometheus.CounterOpts{
 			Name: "ism_realtime_resyncs_total",
 			Help: "Streams that could not resume and were told to reload, by reason.",
-		}, []string{"reason"})),
+		}, "reason", reasonMalformed, reasonOther, reasonExpired, reasonUnknown),
 		ringRecords: telemetry.Register(registry, prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "ism_realtime_ring_records",
 			Help: "Deliveries kept for resuming streams.",

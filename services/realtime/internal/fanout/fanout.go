@@ -34,13 +34,13 @@ type Fanout struct {
 	producer   Producer
 	partitions int32
 	audiences  *audiences
-	tracer     trace.Tracer
+	tracing    bus.Tracing
 	propagator propagation.TextMapPropagator
 	metrics    metrics
 }
 
 // New makes a fan-out to the given number of partitions, which remembers the audiences of so many rooms.
-func New(producer Producer, partitions int32, rooms int, tel *telemetry.Telemetry) (*Fanout, error) {
+func New(producer Producer, partitions int32, rooms int, tracing bus.Tracing, tel *telemetry.Telemetry) (*Fanout, error) {
 	known, err := newAudiences(rooms)
 	if err != nil {
 		return nil, err
@@ -49,7 +49,7 @@ func New(producer Producer, partitions int32, rooms int, tel *telemetry.Telemetr
 		producer:   producer,
 		partitions: partitions,
 		audiences:  known,
-		tracer:     tel.Tracer.Tracer("github.com/ism-chat/ism/services/realtime/fanout"),
+		tracing:    tracing,
 		propagator: tel.Propagator,
 		metrics:    newMetrics(tel.Metrics),
 	}, nil
@@ -57,7 +57,7 @@ func New(producer Producer, partitions int32, rooms int, tel *telemetry.Telemetr
 
 // Handle delivers records of one partition, in order. It is a consumer's Handler. When one of several is malformed it does
 // nothing, and is handed them one by one.
-func (f *Fanout) Handle(ctx context.Context, records []bus.Record) error {
+func (f *Fanout) Handle(ctx context.Context, records []bus.Record) (err error) {
 	decoded := make([]events.Event, len(records))
 	for i, record := range records {
 		event, err := events.Decode(record.Headers, record.Value)
@@ -77,7 +77,7 @@ func (f *Fanout) Handle(ctx context.Context, records []bus.Record) error {
 		}
 		if len(made) > 0 {
 			span := f.trace(ctx, record, decoded[i], made)
-			defer span.End() // once the deliveries have been written
+			defer func() { bus.EndSpan(span, err) }() // once the deliveries have been written
 			deliveries = append(deliveries, made...)
 		}
 	}
@@ -93,15 +93,16 @@ func (f *Fanout) Handle(ctx context.Context, records []bus.Record) error {
 
 // trace starts a span in the record's trace, which the deliveries carry on.
 func (f *Fanout) trace(ctx context.Context, record bus.Record, event events.Event, deliveries []bus.Record) trace.Span {
-	ctx = f.propagator.Extract(ctx, propagation.MapCarrier(record.Headers))
-	ctx, span := f.tracer.Start(ctx, "fan out "+event.Data.EventName(), trace.WithSpanKind(trace.SpanKindConsumer), trace.WithAttributes(
-		attribute.String("messaging.system", "kafka"),
-		attribute.String("messaging.consumer.group.name", Group),
-		attribute.String("messaging.destination.name", record.Topic),
-		attribute.Int("messaging.destination.partition.id", int(record.Partition)),
-		attribute.Int64("messaging.kafka.offset", record.Offset),
-		attribute.Int("ism.deliveries", len(deliveries)),
-	))
+	ctx, span := f.tracing.Process(ctx, record)
+	if span.IsRecording() {
+		span.SetAttributes(attribute.Int("ism.deliveries", len(deliveries)))
+		switch data := event.Data.(type) {
+		case events.MessagePosted:
+			span.SetAttributes(telemetry.RoomID(data.RoomID), telemetry.MessageID(data.Message.ID))
+		case events.RoomCreated:
+			span.SetAttributes(telemetry.RoomID(data.RoomID))
+		}
+	}
 	for i := range deliveries {
 		f.propagator.Inject(ctx, propagation.MapCarrier(deliveries[i].Headers))
 	}

@@ -41,7 +41,7 @@ func (w *written) ProduceAll(_ context.Context, records []bus.Record) ([]bus.Rec
 func newFanout(t *testing.T, tel *telemetry.Telemetry) (*Fanout, *written) {
 	t.Helper()
 	to := &written{}
-	f, err := New(to, partitions, 100, tel)
+	f, err := New(to, partitions, 100, bus.New(bus.Config{}, tel).Tracing(Group), tel)
 	if err != nil {
 		t.Fatal(err)
 	}

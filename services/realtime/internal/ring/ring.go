@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"go.opentelemetry.io/otel/trace"
 )
 
 // Limits bound a ring: what exceeds any of them falls out, the oldest first.
@@ -23,6 +24,8 @@ type Frame struct {
 	Offset int64
 	Text   []byte
 	At     time.Time // when what it tells happened
+	// Parent is the span that writing it belongs under; nil where that is not to be traced.
+	Parent *trace.SpanContext
 }
 
 // Addressed is a frame and the users on whose streams it belongs.

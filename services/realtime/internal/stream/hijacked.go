@@ -11,6 +11,7 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/google/uuid"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/ism-chat/ism/libs/httpapi"
 	"github.com/ism-chat/ism/libs/telemetry"
@@ -48,6 +49,7 @@ type Hijacked struct {
 	cfg     Config
 	source  Source
 	metrics *metrics
+	tracer  trace.Tracer
 
 	ctx  context.Context // done once Drain is called
 	stop context.CancelFunc
@@ -67,10 +69,17 @@ type place struct {
 // NewHijacked makes the streams' layer. Drain it at the end.
 func NewHijacked(cfg Config, source Source, tel *telemetry.Telemetry) *Hijacked {
 	ctx, stop := context.WithCancel(context.Background())
-	return &Hijacked{
+	h := &Hijacked{
 		cfg: cfg, source: source, metrics: newMetrics(tel.Metrics), ctx: ctx, stop: stop,
-		open: map[*place]struct{}{}, perUser: map[uuid.UUID]int{},
+		tracer: tel.Tracer.Tracer("github.com/ism-chat/ism/services/realtime/stream"),
+		open:   map[*place]struct{}{}, perUser: map[uuid.UUID]int{},
 	}
+	tel.Saturation("streams", "process", func() (used, limit float64) {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		return float64(len(h.open)), float64(cfg.MaxStreams)
+	})
+	return h
 }
 
 // claimPatience is how long the HTTP server may take to hand over a connection. It never does where the connection breaks
@@ -121,7 +130,8 @@ func underlying(hijacked net.Conn) conn {
 func (h *Hijacked) carry(conn conn, header []byte, request Request, taken *place) {
 	defer func() { _ = conn.Close() }() // the stream is over
 	s := &stream{
-		cfg: h.cfg, source: h.source, metrics: h.metrics, request: request, conn: conn, queue: newQueue(h.cfg, conn),
+		cfg: h.cfg, source: h.source, metrics: h.metrics, tracer: h.tracer, request: request, conn: conn,
+		queue: newQueue(h.cfg, conn),
 	}
 	h.mu.Lock()
 	taken.queue = s.queue

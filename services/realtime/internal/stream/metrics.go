@@ -21,14 +21,14 @@ func newMetrics(registry *prometheus.Registry) *metrics {
 			Name: "ism_realtime_streams_open",
 			Help: "Open event streams.",
 		})),
-		refused: telemetry.Register(registry, prometheus.NewCounterVec(prometheus.CounterOpts{
+		refused: telemetry.Counters(registry, prometheus.CounterOpts{
 			Name: "ism_realtime_streams_refused_total",
 			Help: "Streams refused because there were too many, of the process or of the user.",
-		}, []string{"limit"})),
-		ended: telemetry.Register(registry, prometheus.NewCounterVec(prometheus.CounterOpts{
+		}, "limit", "process", "user"),
+		ended: telemetry.Counters(registry, prometheus.CounterOpts{
 			Name: "ism_realtime_streams_ended_total",
 			Help: "Event streams that ended, by reason: slow, gone, expired or drained.",
-		}, []string{"reason"})),
+		}, "reason", endedSlow, endedGone, endedExpired, endedDrained),
 		events: telemetry.Register(registry, prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "ism_realtime_events_written_total",
 			Help: "Events written to streams.",
@@ -40,7 +40,7 @@ func newMetrics(registry *prometheus.Registry) *metrics {
 		delay: telemetry.Register(registry, prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name:    "ism_realtime_delivery_delay_seconds",
 			Help:    "From the time of an event to its being written to a stream's socket, for live events.",
-			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30},
+			Buckets: []float64{.001, .0025, .005, .0075, .01, .015, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30},
 		})),
 	}
 }

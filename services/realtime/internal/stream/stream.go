@@ -7,6 +7,11 @@ import (
 	"os"
 	"time"
 
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/ism-chat/ism/services/realtime/internal/ring"
 	"github.com/ism-chat/ism/services/realtime/internal/sse"
 )
@@ -27,6 +32,7 @@ type stream struct {
 	cfg     Config
 	source  Source
 	metrics *metrics
+	tracer  trace.Tracer
 	request Request
 	conn    conn
 	queue   *queue
@@ -128,7 +134,10 @@ func (s *stream) writeFrames(frames []ring.Frame) error {
 			chunk = append(chunk, frames[n].Text)
 			size += len(frames[n].Text)
 		}
-		if err := s.writeChunk(chunk); err != nil {
+		begun := time.Now()
+		err := s.writeChunk(chunk)
+		s.trace(frames[:n], begun, err)
+		if err != nil {
 			return err
 		}
 		s.metrics.events.Add(float64(n))
@@ -136,6 +145,24 @@ func (s *stream) writeFrames(frames []ring.Frame) error {
 		frames = frames[n:]
 	}
 	return nil
+}
+
+// trace shows in the traces of frames that they have been written to this stream.
+func (s *stream) trace(frames []ring.Frame, begun time.Time, err error) {
+	for _, frame := range frames {
+		if frame.Parent == nil {
+			continue
+		}
+		ctx := trace.ContextWithSpanContext(context.Background(), *frame.Parent)
+		_, span := s.tracer.Start(ctx, "write stream", trace.WithTimestamp(begun))
+		if span.IsRecording() {
+			span.SetAttributes(semconv.EnduserID(s.request.User.String()), attribute.Int("ism.stream.bytes", len(frame.Text)))
+			if err != nil {
+				span.SetStatus(codes.Error, err.Error())
+			}
+		}
+		span.End()
+	}
 }
 
 func (s *stream) write(text []byte) error { return s.writeChunk(net.Buffers{text}) }

@@ -36,6 +36,7 @@ type Log interface {
 
 const (
 	batchSize    = 500 // rows
+	mostCounted  = 10_000
 	poll         = time.Second
 	firstBackoff = 50 * time.Millisecond
 	maxBackoff   = time.Second
@@ -49,6 +50,7 @@ type Relay struct {
 	tel     *telemetry.Telemetry
 	waiting waiting
 	oldest  atomic.Int64 // microseconds since 1970 of the oldest row that this process has read and not relayed, 0: none
+	rows    atomic.Int64 // that this process has found and not relayed
 	relayed prometheus.Counter
 	failed  prometheus.Counter
 	leading prometheus.Gauge
@@ -72,7 +74,20 @@ func New(outbox Outbox, tel *telemetry.Telemetry) *Relay {
 	telemetry.Register(tel.Metrics, prometheus.Collector(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "ism_rooms_outbox_oldest_seconds", Help: "Age of the oldest row that the relay of this process has not brought to the log.",
 	}, r.age)))
+	telemetry.Register(tel.Metrics, prometheus.Collector(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "ism_rooms_outbox_rows", Help: "Rows that the relay of this process has not brought to the log; 10,000 stands for more, too.",
+	}, func() float64 { return float64(r.rows.Load()) })))
 	return r
+}
+
+// wait notes what waits, for the metrics. Without rows nothing does.
+func (r *Relay) wait(rows int, oldest time.Time) {
+	r.rows.Store(int64(rows))
+	if rows == 0 {
+		r.oldest.Store(0)
+		return
+	}
+	r.oldest.Store(oldest.UnixMicro())
 }
 
 func (r *Relay) age() float64 {
@@ -105,7 +120,7 @@ func (r *Relay) Run(ctx context.Context, log Log) {
 
 // turn leads once, until something fails. It reports whether anything had worked by then.
 func (r *Relay) turn(ctx context.Context, log Log) (worked bool, err error) {
-	another := time.AfterFunc(othersLead, func() { r.oldest.Store(0) })
+	another := time.AfterFunc(othersLead, func() { r.wait(0, time.Time{}) })
 	lead, err := r.outbox.Lead(ctx)
 	another.Stop()
 	if err != nil {
@@ -139,10 +154,16 @@ func (r *Relay) round(ctx context.Context, log Log, lead store.Lead) (int, error
 		return 0, fmt.Errorf("read the oldest rows: %w", err)
 	}
 	if len(batch) == 0 {
-		r.oldest.Store(0)
+		r.wait(0, time.Time{})
 		return 0, nil
 	}
-	r.oldest.Store(batch[0].At.UnixMicro())
+	found := len(batch)
+	if found == batchSize { // there may be more
+		if found, err = lead.Count(ctx, mostCounted); err != nil {
+			return 0, fmt.Errorf("count the rows: %w", err)
+		}
+	}
+	r.wait(found, batch[0].At)
 	records, rows := make([]bus.Record, len(batch)), make([]int64, len(batch))
 	for i, outgoing := range batch {
 		records[i] = bus.Record{
@@ -156,7 +177,7 @@ func (r *Relay) round(ctx context.Context, log Log, lead store.Lead) (int, error
 	if err := lead.Delete(ctx, rows); err != nil {
 		return 0, fmt.Errorf("delete %d rows that are in the log: %w", len(rows), err)
 	}
-	r.oldest.Store(0)
+	r.wait(max(0, found-len(rows)), time.Now()) // how old the others are the next round tells
 	r.relayed.Add(float64(len(rows)))
 	r.waiting.wake(rows)
 	return len(rows), nil

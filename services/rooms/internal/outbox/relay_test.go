@@ -212,3 +212,15 @@ func TestAgeIsThatOfTheOldestRow(t *testing.T) {
 	log.set(false)
 	await(t, "no age", func() bool { return r.age() == 0 && len(log.keys()) == 1 })
 }
+
+func TestRowsThatWaitAreCounted(t *testing.T) {
+	s, log := onSQLite(t), &journal{down: true}
+	r := New(s, telemetry.Discard(nil))
+	run(t, r, log)
+	rooms(t, s, 3)
+	await(t, "three rows", func() bool { return r.rows.Load() == 3 })
+	rooms(t, s, batchSize)
+	await(t, "more rows than a batch has", func() bool { return r.rows.Load() == batchSize+3 })
+	log.set(false)
+	await(t, "no rows", func() bool { return r.rows.Load() == 0 && len(log.keys()) == batchSize+3 })
+}

@@ -8,10 +8,15 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 
 	"github.com/ism-chat/ism/libs/bus"
 	"github.com/ism-chat/ism/libs/events"
 	"github.com/ism-chat/ism/libs/events/eventstest"
+	"github.com/ism-chat/ism/libs/telemetry"
 	"github.com/ism-chat/ism/services/rooms/store"
 )
 
@@ -37,7 +42,7 @@ func golden(t *testing.T, name string, offset int64) bus.Record {
 
 func TestMessagesOfTheContractAreTaken(t *testing.T) {
 	kept := &rooms{}
-	err := Handler(kept, 3)(t.Context(), []bus.Record{
+	err := Handler(kept, 3, bus.New(bus.Config{}, telemetry.Discard(nil)).Tracing(Group))(t.Context(), []bus.Record{
 		golden(t, "room.created.v1", 40), golden(t, "message.posted.v1", 41), golden(t, "room.read.v1", 42),
 	})
 	if err != nil {
@@ -58,7 +63,7 @@ func TestMessagesOfTheContractAreTaken(t *testing.T) {
 func TestWhatOthersTellIsPassedOver(t *testing.T) {
 	kept, record := &rooms{}, golden(t, "message.posted.v1", 1)
 	record.Headers["ce_type"] = "ism.room.painted.v1"
-	if err := Handler(kept, 0)(t.Context(), []bus.Record{record}); err != nil || len(kept.applied) != 0 {
+	if err := Handler(kept, 0, bus.New(bus.Config{}, telemetry.Discard(nil)).Tracing(Group))(t.Context(), []bus.Record{record}); err != nil || len(kept.applied) != 0 {
 		t.Errorf("applied %+v, %v", kept.applied, err)
 	}
 }
@@ -72,7 +77,7 @@ func TestWhatIsNoEventIsRejected(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			kept, record := &rooms{}, golden(t, "message.posted.v1", 1)
 			spoil(&record)
-			err := Handler(kept, 0)(t.Context(), []bus.Record{golden(t, "message.posted.v1", 0), record})
+			err := Handler(kept, 0, bus.New(bus.Config{}, telemetry.Discard(nil)).Tracing(Group))(t.Context(), []bus.Record{golden(t, "message.posted.v1", 0), record})
 			if !errors.Is(err, bus.ErrRejected) || len(kept.applied) != 0 {
 				t.Errorf("applied %+v, %v", kept.applied, err)
 			}
@@ -82,8 +87,38 @@ func TestWhatIsNoEventIsRejected(t *testing.T) {
 
 func TestAStoreThatIsAwayRejectsNothing(t *testing.T) {
 	kept := &rooms{err: store.ErrUnavailable}
-	err := Handler(kept, 0)(t.Context(), []bus.Record{golden(t, "message.posted.v1", 1)})
+	err := Handler(kept, 0, bus.New(bus.Config{}, telemetry.Discard(nil)).Tracing(Group))(t.Context(), []bus.Record{golden(t, "message.posted.v1", 1)})
 	if !errors.Is(err, store.ErrUnavailable) || errors.Is(err, bus.ErrRejected) {
 		t.Errorf("error %v", err)
+	}
+}
+
+func TestATakenMessageShowsInItsTrace(t *testing.T) {
+	spans := tracetest.NewSpanRecorder()
+	tel := telemetry.Discard(nil)
+	tel.Tracer = sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(spans))
+	record := golden(t, "message.posted.v1", 1)
+	record.Headers["traceparent"] = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+	kept := &rooms{err: store.ErrUnavailable}
+	err := Handler(kept, 0, bus.New(bus.Config{}, tel).Tracing(Group))(t.Context(), []bus.Record{golden(t, "room.created.v1", 0), record})
+	if !errors.Is(err, store.ErrUnavailable) {
+		t.Fatal(err)
+	}
+	ended := spans.Ended()
+	if len(ended) != 1 || ended[0].Parent().SpanID().String() != "00f067aa0ba902b7" || ended[0].Status().Code != codes.Error {
+		t.Fatalf("spans %v", ended)
+	}
+	got := map[attribute.Key]string{}
+	for _, a := range ended[0].Attributes() {
+		got[a.Key] = a.Value.String()
+	}
+	for key, want := range map[attribute.Key]string{
+		telemetry.MessageIDKey:          "02000000-0000-0000-0000-000000000000",
+		telemetry.RoomIDKey:             "0192d3a0-0000-7000-8000-000000000001",
+		"messaging.consumer.group.name": Group,
+	} {
+		if got[key] != want {
+			t.Errorf("%s is %q, want %q", key, got[key], want)
+		}
 	}
 }

@@ -129,6 +129,16 @@ func (l *lead) Oldest(ctx context.Context, limit int) (oldest []store.Outgoing, 
 	return oldest, nil
 }
 
+const countOutgoing = `SELECT count(*) FROM (SELECT FROM outbox LIMIT $1) AS counted`
+
+func (l *lead) Count(ctx context.Context, atMost int) (rows int, err error) {
+	defer l.store.metrics.Observe("outbox_count")(&err)
+	ctx, cancel := context.WithTimeout(ctx, l.store.cfg.StatementTimeout)
+	defer cancel()
+	err = l.conn.QueryRow(ctx, countOutgoing, atMost).Scan(&rows)
+	return rows, judged("count the outbox", err)
+}
+
 const deleteOutgoing = `DELETE FROM outbox WHERE id = ANY ($1)`
 
 func (l *lead) Delete(ctx context.Context, rows []int64) (err error) {

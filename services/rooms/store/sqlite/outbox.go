@@ -104,6 +104,15 @@ func (l lead) Oldest(ctx context.Context, limit int) ([]store.Outgoing, error) {
 	return oldest, err
 }
 
+const countOutgoing = `SELECT count(*) FROM (SELECT 1 FROM outbox LIMIT ?)`
+
+func (l lead) Count(ctx context.Context, atMost int) (rows int, err error) {
+	err = l.store.reading(ctx, "outbox_count", func(db *sql.DB) error {
+		return db.QueryRowContext(ctx, countOutgoing, atMost).Scan(&rows)
+	})
+	return rows, err
+}
+
 const deleteOutgoing = `DELETE FROM outbox WHERE id IN (SELECT value FROM json_each(?))`
 
 func (l lead) Delete(ctx context.Context, rows []int64) error {

@@ -106,6 +106,29 @@ func outboxHasEveryEvent(t *testing.T, s store.Store) {
 	}
 }
 
+func outboxIsCounted(t *testing.T, s store.Store) {
+	users := addUsers(t, s, "alice", "bob")
+	leader := lead(t, s)
+	count := func(atMost, want int) {
+		t.Helper()
+		if rows, err := leader.Count(t.Context(), atMost); err != nil || rows != want {
+			t.Errorf("counted up to %d: %d rows, %v; want %d", atMost, rows, err, want)
+		}
+	}
+	count(10, 0)
+	for range 5 {
+		create(t, s, newRoom(events.Group, "", start(), users...))
+	}
+	count(10, 5)
+	count(5, 5)
+	count(3, 3)
+	drain(t, leader)
+	count(10, 0)
+	if _, err := leader.Count(expired(t), 10); err == nil {
+		t.Error("a count without time succeeded")
+	}
+}
+
 func leadIsOnes(t *testing.T, s store.Store) {
 	leader, err := s.Lead(t.Context())
 	if err != nil {

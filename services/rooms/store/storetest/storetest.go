@@ -32,6 +32,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		{"read marks only move on", readMarksMoveOn},
 		{"a refused change leaves nothing in the outbox", refusedLeavesNothing},
 		{"the outbox has every event in order", outboxHasEveryEvent},
+		{"the outbox is counted up to a limit", outboxIsCounted},
 		{"the lead is one's at a time", leadIsOnes},
 		{"the leader is woken", leaderIsWoken},
 		{"100 at once create one Single room", parallelSingleRooms},

@@ -1,0 +1,19 @@
+package telemetry
+
+import (
+	"github.com/google/uuid"
+	"go.opentelemetry.io/otel/attribute"
+)
+
+// Attributes of spans by which what happened to a message, or in a room, is found. OpenTelemetry's messaging.message.id is
+// another: the id of the event that tells of it.
+const (
+	MessageIDKey = attribute.Key("ism.message.id")
+	RoomIDKey    = attribute.Key("ism.room.id")
+)
+
+// MessageID names the message that a span is about.
+func MessageID(id uuid.UUID) attribute.KeyValue { return MessageIDKey.String(id.String()) }
+
+// RoomID names the room that a span is about.
+func RoomID(id uuid.UUID) attribute.KeyValue { return RoomIDKey.String(id.String()) }
