@@ -1,9 +1,8 @@
 package authn_test
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/rsa"
 	"strings"
 	"testing"
 
@@ -13,7 +12,7 @@ import (
 
 func TestInspectReadsWhatTheVerifierWouldRead(t *testing.T) {
 	issuer := authntest.New(t)
-	key, err := ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
 		t.Fatal(err)
 	}
