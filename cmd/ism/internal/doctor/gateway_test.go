@@ -23,7 +23,7 @@ func TestAGoodGateway(t *testing.T) {
 func TestAClosedPortIsNamed(t *testing.T) {
 	address := closedPort(t)
 	d := doctorFor(t, "http://"+address)
-	expect(t, find(t, d.gatewayChecks(), "address"), Fault, address, "nothing listens", "ISM_PORT")
+	expect(t, find(t, d.gatewayChecks(), "address"), Fault, address, "nothing listens", "GATEWAY_PORT")
 	expect(t, find(t, d.gatewayChecks(), "stream"), NotChecked)
 }
 
@@ -32,7 +32,7 @@ func TestAPortThatSomethingElseHasIsNamed(t *testing.T) {
 		w.Header().Set("Server", "Apache/2.4")
 		fmt.Fprint(w, "It works!")
 	}))
-	expect(t, find(t, d.gatewayChecks(), "address"), Fault, "something else than ISM", "Apache/2.4", "ISM_PORT")
+	expect(t, find(t, d.gatewayChecks(), "address"), Fault, "something else than ISM", "Apache/2.4", "GATEWAY_PORT")
 	expect(t, find(t, d.gatewayChecks(), "refusals"), NotChecked)
 }
 
