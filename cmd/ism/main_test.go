@@ -90,3 +90,13 @@ func TestImportConfig(t *testing.T) {
 		t.Errorf("a file that is no TOML: exit code %d: %s", code, stdout)
 	}
 }
+
+func TestDoctor(t *testing.T) {
+	code, stdout, stderr := run(t, []string{"ISM_LOG_LEVEL=loud"}, "doctor", "--target", "http://127.0.0.1:1")
+	if code != 1 || !strings.Contains(stdout, "nothing listens") || !strings.Contains(stdout, "ISM_LOG_LEVEL") {
+		t.Errorf("exit code %d:\n%s%s", code, stdout, stderr)
+	}
+	if code, _, stderr := run(t, nil, "doctor", "--target", "here"); code != 2 || !strings.Contains(stderr, "usage") {
+		t.Errorf("exit code %d:\n%s", code, stderr)
+	}
+}

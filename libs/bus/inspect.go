@@ -168,15 +168,20 @@ func (b *Bus) lag(ctx context.Context, admin *kafka.AdminClient, group string, t
 		return 0, err
 	}
 	committed, err := admin.ListConsumerGroupOffsets(ctx, []kafka.ConsumerGroupTopicPartitions{{Group: group, Partitions: partitions}})
-	if err != nil {
+	var told kafka.Error
+	never := errors.As(err, &told) && told.Code() == kafka.ErrGroupIDNotFound // some brokers say so, others that nothing is committed
+	if err != nil && !never {
 		return 0, fmt.Errorf("read what group %s has committed: %w", group, err)
 	}
-	var lag int64
+	handled := begins
 	for _, of := range committed.ConsumerGroupsTopicPartitions {
 		for _, at := range of.Partitions {
-			place := partitionName(at)
-			lag += max(0, ends[place]-max(int64(at.Offset), begins[place]))
+			handled[partitionName(at)] = max(begins[partitionName(at)], int64(at.Offset))
 		}
+	}
+	var lag int64
+	for place, end := range ends {
+		lag += max(0, end-handled[place])
 	}
 	return lag, nil
 }

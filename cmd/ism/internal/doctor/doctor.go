@@ -135,23 +135,30 @@ func parseTarget(text string) (*url.URL, error) {
 // doctor holds what the checks share.
 type doctor struct {
 	options
-	settings *settings
-	now      func() time.Time
-	http     *http.Client // to addresses as they are
-	public   *http.Client // to addresses as clients outside have them
-	front    func() front // what stands at the target
-	inStack  func() bool  // the names of the compose stack are known here
-	identity *identity
-	bus      *bus.Bus
-	topics   []bus.Topic // that have to be there
+	settings    *settings
+	now         func() time.Time
+	patience    patience
+	http        *http.Client // to addresses as they are
+	public      *http.Client // to addresses as clients outside have them
+	front       func() front // what stands at the target
+	inStack     func() bool  // the names of the compose stack are known here
+	identity    *identity
+	lostBrokers func() []string // of those that are configured, each with the reason
+	bus         *bus.Bus
+	topics      []bus.Topic // that have to be there
 }
 
 func newDoctor(opts options, known *settings) *doctor {
-	d := &doctor{options: opts, settings: known, now: time.Now, http: newClient(nil)}
+	d := &doctor{options: opts, settings: known, now: time.Now, patience: usualPatience(), http: newClient(nil)}
 	d.public = newClient(d.dialPublic)
 	d.front = sync.OnceValue(d.lookAtFront)
 	d.inStack = sync.OnceValue(d.knowsServices)
 	d.identity = newIdentity(d)
+	d.lostBrokers = sync.OnceValue(func() []string {
+		ctx, cancel := context.WithTimeout(context.Background(), limit-grace)
+		defer cancel()
+		return unreachable(ctx, known.shared().Kafka.Brokers)
+	})
 	d.bus = bus.New(known.shared().Kafka, telemetry.Discard(nil))
 	d.topics = d.bus.Table()
 	return d

@@ -44,9 +44,8 @@ func (d *doctor) lookAtBrokers(ctx context.Context, n *notes) {
 	if !d.kafkaUsable(n) {
 		return
 	}
-	configured := d.settings.shared().Kafka.Brokers
-	unreached := unreachable(ctx, configured)
-	if len(unreached) == len(configured) {
+	unreached := d.lostBrokers()
+	if d.noBroker() {
 		n.add(Fault, strings.Join(unreached, "; "), "start Kafka, or correct ISM_KAFKA_BROKERS")
 		return
 	}
@@ -65,6 +64,23 @@ func (d *doctor) lookAtBrokers(ctx context.Context, n *notes) {
 		return
 	}
 	n.ok("%s, reached at %s", count(len(advertised), "broker"), strings.Join(advertised, ", "))
+}
+
+// noBroker reports whether none of the brokers is reached.
+func (d *doctor) noBroker() bool {
+	return len(d.lostBrokers()) == len(d.settings.shared().Kafka.Brokers)
+}
+
+// behindBrokers reports whether there is a broker to ask, and notes it if not.
+func (d *doctor) behindBrokers(n *notes) bool {
+	if !d.kafkaUsable(n) {
+		return false
+	}
+	if d.noBroker() {
+		n.add(NotChecked, "no broker is reached, see brokers", "")
+		return false
+	}
+	return true
 }
 
 // unreachable gives the addresses that take no connection, each with the reason.
@@ -86,7 +102,7 @@ var unwritten = []string{events.TopicUsers, events.TopicNotifications, events.To
 
 // lookAtTopics compares the topics with the suite's table.
 func (d *doctor) lookAtTopics(ctx context.Context, n *notes) {
-	if !d.kafkaUsable(n) {
+	if !d.behindBrokers(n) {
 		return
 	}
 	var names []string
@@ -166,7 +182,7 @@ func days(d time.Duration) string {
 
 // lookAtGroup sees whether somebody reads, and how far behind.
 func (d *doctor) lookAtGroup(ctx context.Context, n *notes, name string) {
-	if !d.kafkaUsable(n) {
+	if !d.behindBrokers(n) {
 		return
 	}
 	group, err := d.bus.InspectGroup(ctx, name, events.TopicRooms)

@@ -26,11 +26,7 @@ func (d *doctor) lookAtCassandra(ctx context.Context, n *notes) {
 	}
 	found, err := cassandra.Inspect(ctx, cfg)
 	if err != nil && found.Nodes == 0 {
-		do := "see the log of the node"
-		if strings.Contains(err.Error(), "uthenticat") || strings.Contains(err.Error(), "username") {
-			do = "correct ISM_MESSAGES_CASSANDRA_USERNAME and ISM_MESSAGES_CASSANDRA_PASSWORD"
-		}
-		n.add(Fault, "it is reached, but refuses: "+err.Error(), do)
+		n.add(Fault, "it is reached, but refuses: "+err.Error(), adviceForCassandra(err))
 		return
 	}
 	if err != nil {
@@ -50,6 +46,16 @@ func (d *doctor) lookAtCassandra(ctx context.Context, n *notes) {
 	if !found.Scylla {
 		lookAtMaps(n, mapsFile)
 	}
+}
+
+// adviceForCassandra knows what nodes say to wrong credentials, which the driver passes on as text alone.
+func adviceForCassandra(err error) string {
+	for _, word := range []string{"uthenticat", "username", "credentials"} {
+		if strings.Contains(err.Error(), word) {
+			return "correct ISM_MESSAGES_CASSANDRA_USERNAME and ISM_MESSAGES_CASSANDRA_PASSWORD"
+		}
+	}
+	return "see the log of the node"
 }
 
 // withPort adds the port that the driver takes where none is given.

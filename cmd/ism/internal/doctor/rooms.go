@@ -33,7 +33,7 @@ func (d *doctor) lookAtPostgres(ctx context.Context, n *notes) {
 		n.add(Fault, where+": "+explainPostgres(err), adviceForPostgres(err, cfg))
 		return
 	}
-	defer connection.Close(context.WithoutCancel(ctx))
+	defer func() { _ = connection.Close(context.WithoutCancel(ctx)) }() // nothing was written
 	n.ok("%s, database %s is reached as %s", where, cfg.Database, cfg.User)
 	d.lookAtMigrations(ctx, n, connection)
 	lookAtRole(ctx, n, connection)

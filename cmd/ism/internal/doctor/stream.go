@@ -10,14 +10,16 @@ import (
 	"time"
 )
 
-const (
-	// firstBytes is how long the beginning of a stream may take; the service sends it at once.
-	firstBytes = 3 * time.Second
-	// longestWait is how long a keep-alive is waited for, however rare it is configured to be.
-	longestWait = 8 * time.Second
-	// late is what a keep-alive may take on its way.
-	late = 2 * time.Second
-)
+// patience is how long the parts of a stream are waited for.
+type patience struct {
+	first   time.Duration // its beginning; the service sends it at once
+	late    time.Duration // what a keep-alive may take on its way
+	longest time.Duration // a keep-alive, however rare it is configured to be
+}
+
+func usualPatience() patience {
+	return patience{first: 3 * time.Second, late: 2 * time.Second, longest: 8 * time.Second}
+}
 
 const unbuffer = "switch buffering and compression off for /api/sse in whatever stands between: in nginx proxy_buffering off; and gzip off;"
 
@@ -38,12 +40,12 @@ func (d *doctor) lookAtStream(ctx context.Context, n *notes) {
 	request.Header.Set("Accept", "text/event-stream")
 	began := time.Now()
 	// A proxy that buffers may even keep the header back.
-	beginning := time.AfterFunc(firstBytes, cancel)
+	beginning := time.AfterFunc(d.patience.first, cancel)
 	defer beginning.Stop()
 	response, err := d.http.Do(request)
 	if err != nil {
-		if time.Since(began) >= firstBytes {
-			n.add(Fault, fmt.Sprintf("nothing of a stream arrives within %s: it is held back on the way", firstBytes), unbuffer)
+		if time.Since(began) >= d.patience.first {
+			n.add(Fault, fmt.Sprintf("nothing of a stream arrives within %s: it is held back on the way", d.patience.first), unbuffer)
 			return
 		}
 		n.add(Fault, "GET /api/sse fails: "+explain(err), "look at the logs of the gateway and of realtime")
@@ -55,12 +57,12 @@ func (d *doctor) lookAtStream(ctx context.Context, n *notes) {
 	}
 	lines := bufio.NewReader(io.LimitReader(response.Body, maxAnswer))
 	if _, err := lines.Peek(1); err != nil {
-		n.add(Fault, fmt.Sprintf("the stream opens, but nothing of it arrives within %s: it is held back on the way", firstBytes), unbuffer)
+		n.add(Fault, fmt.Sprintf("the stream opens, but nothing of it arrives within %s: it is held back on the way", d.patience.first), unbuffer)
 		return
 	}
 	beginning.Stop()
 	first := time.Since(began)
-	wait := min(d.settings.realtime.Realtime.KeepAlive+late, longestWait)
+	wait := min(d.settings.realtime.Realtime.KeepAlive+d.patience.late, d.patience.longest)
 	ending := time.AfterFunc(wait, cancel)
 	defer ending.Stop()
 	for {

@@ -39,8 +39,8 @@ func TestTheDocumentedFile(t *testing.T) {
 	}
 	for variable, want := range map[string]string{
 		"ISM_HTTP_ADDRESS":                "127.0.0.1:5403",
-		"GATEWAY_BIND":                        "127.0.0.1",
-		"GATEWAY_PORT":                        "5403",
+		"GATEWAY_BIND":                    "127.0.0.1",
+		"GATEWAY_PORT":                    "5403",
 		"ISM_LOG_LEVEL":                   "info",
 		"ISM_HTTP_CORS_ORIGINS":           "http://localhost:4200",
 		"ISM_MESSAGES_CASSANDRA_HOSTS":    "localhost:9042",
