@@ -7,7 +7,7 @@ LINTER := $(TOOLS)/golangci-lint-v2.5.0
 export CGO_ENABLED := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo up down logs build test test-compose race lint bench generate format clean
+.PHONY: help run demo up down logs build test test-compose race lint bench bench-compose generate format clean
 
 help: ## list the targets
 	@sed -nE 's/^([a-z-]+): .*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -61,6 +61,9 @@ format: $(LINTER) ## format the code
 
 bench: build ## measure both deployments side by side, on the real engines
 	test/run -bench
+
+bench-compose: ## measure the compose stack, and what tracing costs it
+	test/compose/run -bench
 
 generate: ## write what is generated: docs/configuration.md, the table of the TOML's keys, the golden events
 	go test ./cmd/ism/internal/reference -update

@@ -27,6 +27,10 @@ type ProducerConfig struct {
 	// Gapless is for sequences that are written again from their beginning when they fail: of the records of a call that
 	// fails, none is in the log without all that stand before it, and none is sent later. Only what a stalled broker had
 	// received already may still come, as repetitions, beside what is written then.
+	//
+	// It is for records that must not be in the log twice, too: a client that gives one up by time goes on with a new epoch, and
+	// sends what is under way behind it again, though a broker that has just restarted may have written it. A call that fails
+	// fails those beside it with it, which is the price.
 	Gapless bool
 
 	maxBytes int // of a record, with its key and headers; the client's default (1,000,000) if zero
@@ -224,6 +228,9 @@ func (p *Producer) ProduceAll(ctx context.Context, records []Record) (receipts [
 					p.replace(used, err)
 				}
 				return nil, produceError(err)
+			}
+			if message.TopicPartition.Offset < 0 { // the broker knew it already, and no longer where
+				return nil, fmt.Errorf("%w: acknowledged without an offset", ErrUnavailable)
 			}
 			index, _ := message.Opaque.(int)
 			receipts[index] = Receipt{Partition: message.TopicPartition.Partition, Offset: int64(message.TopicPartition.Offset)}

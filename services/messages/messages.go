@@ -123,7 +123,8 @@ func (s *Service) Run(ctx context.Context) error {
 }
 
 func (s *Service) run(ctx context.Context) error {
-	producer, err := s.deps.Bus.NewProducer(bus.ProducerConfig{DeliveryTimeout: s.cfg.LogTimeout})
+	// Gapless, so that no message is in the log twice after a restart of the brokers.
+	producer, err := s.deps.Bus.NewProducer(bus.ProducerConfig{DeliveryTimeout: s.cfg.LogTimeout, Gapless: true})
 	if err != nil {
 		return fmt.Errorf("make producer: %w", err)
 	}
