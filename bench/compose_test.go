@@ -38,7 +38,7 @@ func BenchmarkComposeTracing(b *testing.B) {
 	for b.Loop() {
 		var without, with float64
 		for range turns {
-			off := throughput("", "1", "0")
+			off := throughput("", "1", "0.01")
 			on := throughput("http://jaeger:4317", "0.1", "10")
 			b.Logf("without tracing %.0f messages/s, with one in ten traced %.0f", off, on)
 			without, with = without+off/turns, with+on/turns
