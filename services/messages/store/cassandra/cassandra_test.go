@@ -12,7 +12,10 @@ import (
 	"github.com/ism-chat/ism/services/messages/store/storetest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// gocql does not wait for what it begins when others, here tests beside this one, change a schema.
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/gocql/gocql.(*Session).handleSchemaEvent"))
+}
 
 func newStore(tb testing.TB, cfg cassandra.Config) *cassandra.Store {
 	tb.Helper()
