@@ -20,6 +20,8 @@ import (
 
 func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m,
+		// gocql does not wait for what it begins when others change a schema
+		goleak.IgnoreAnyFunction("github.com/gocql/gocql.(*Session).handleSchemaEvent"),
 		// Librdkafka's Go client ends this some time after the client is closed.
 		goleak.IgnoreAnyFunction("github.com/confluentinc/confluent-kafka-go/v2/kafka.(*handle).waitTerminated"))
 }
