@@ -24,7 +24,7 @@ up: ## run the full stack with docker compose, on http://localhost:5403
 	deploy/compose/up
 
 down: ## stop the full stack; its data stays
-	docker compose -f deploy/compose/compose.yaml --profile doctor down
+	docker compose -f deploy/compose/compose.yaml --profile '*' down
 
 logs: ## follow what the messenger's own services log
 	docker compose -f deploy/compose/compose.yaml logs -f --tail 50 gateway $(SERVICES)
