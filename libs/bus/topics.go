@@ -38,7 +38,7 @@ func table() map[string]topic {
 		events.TopicUsers:         {partitions: 6, retention: 7 * day},
 		events.TopicNotifications: {partitions: 6, retention: 7 * day},
 		events.TopicMedia:         {partitions: 6, retention: 7 * day},
-		events.TopicDeliveries:    {partitions: 12, retention: time.Hour},
+		events.TopicDeliveries:    {partitions: 4, retention: time.Hour},
 		events.TopicDeadLetters:   {partitions: 1, retention: 30 * day},
 	}
 }

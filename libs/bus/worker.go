@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"runtime/debug"
 	"strconv"
@@ -265,7 +266,11 @@ func (w *worker) retry(what string, do func() error) bool {
 			return true
 		}
 		if attempt == 1 || attempt%defaultAttempts == 0 {
-			w.consumer.bus.tel.Log.ErrorContext(w.ctx, "cannot "+what+"; trying again", "group", w.consumer.cfg.Group,
+			level := slog.LevelError
+			if attempt == 1 {
+				level = slog.LevelWarn // an engine that was slow once calls nobody
+			}
+			w.consumer.bus.tel.Log.Log(w.ctx, level, "cannot "+what+"; trying again", "group", w.consumer.cfg.Group,
 				"topic", w.at.topic, "partition", w.at.partition, "error", err.Error())
 		}
 		if !w.pause(attempt) {

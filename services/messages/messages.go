@@ -64,7 +64,10 @@ type Deps struct {
 const Group = "ism.messages.timeline"
 
 const (
-	maxBatch     = 500 // records that the consumer group takes at once
+	maxBatch = 500 // records that the consumer group takes at once
+	// patience is short against what a page that lacks a message may take to be healed, and long enough that the group mostly
+	// comes to messages which their sends have written.
+	patience     = 200 * time.Millisecond
 	closeTimeout = 5 * time.Second
 )
 
@@ -145,7 +148,7 @@ func (s *Service) follow(ctx context.Context) error {
 	}
 	consumer, err := s.deps.Bus.NewConsumer(bus.ConsumerConfig{
 		Group: Group, Topics: []string{events.TopicRooms},
-		Handler: s.timeline.Apply, MaxBatch: maxBatch, Probe: s.timeline.Probe,
+		Handler: s.timeline.Apply, MaxBatch: maxBatch, Probe: s.timeline.Probe, Patience: patience,
 	})
 	if err != nil {
 		return fmt.Errorf("make consumer: %w", err)

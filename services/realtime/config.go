@@ -10,8 +10,8 @@ import (
 // Config is the service's own configuration.
 type Config struct {
 	RingWindow        time.Duration `envconfig:"RING_WINDOW" default:"5m" desc:"how long ago a stream may have broken to be resumed exactly"`
-	RingRecords       int           `envconfig:"RING_RECORDS" default:"50000" desc:"most deliveries kept for that, of each partition"`
-	RingBytes         int           `envconfig:"RING_BYTES" default:"16777216" desc:"most memory used for that, of each partition, bytes"`
+	RingRecords       int           `envconfig:"RING_RECORDS" default:"150000" desc:"most deliveries kept for that, of each partition"`
+	RingBytes         int           `envconfig:"RING_BYTES" default:"50331648" desc:"most memory used for that, of each partition, bytes"`
 	KeepAlive         time.Duration `envconfig:"KEEP_ALIVE" default:"5s" desc:"how often a stream gets a comment, by which gone clients are noticed"`
 	WriteTimeout      time.Duration `envconfig:"WRITE_TIMEOUT" default:"10s" desc:"how long a client may take to accept what is written to it"`
 	QueueEvents       int           `envconfig:"QUEUE_EVENTS" default:"1024" desc:"most events that wait for a slow client before its stream is ended"`

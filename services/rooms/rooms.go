@@ -90,6 +90,8 @@ const (
 	deliveryTimeout = 5 * time.Second
 	closeTimeout    = 5 * time.Second
 	maxBatch        = 200 // records that the previews take at once
+	// patience is how far lists may be behind the log, so that a busy room is updated five times a second and not for each message.
+	patience = 200 * time.Millisecond
 )
 
 // Run connects the store, relays the outbox and follows the log until ctx is done.
@@ -128,6 +130,7 @@ func (s *Service) work(ctx context.Context) error {
 		Topics:   []string{events.TopicRooms},
 		Handler:  previews.Handler(s.deps.Store, s.cfg.Epoch, s.deps.Bus.Tracing(previews.Group)),
 		MaxBatch: maxBatch,
+		Patience: patience,
 		Probe:    s.deps.Store.Ping,
 	})
 	if err != nil {
