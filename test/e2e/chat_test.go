@@ -37,13 +37,21 @@ func send(t *testing.T, user *deployment.User, room uuid.UUID, text string) even
 	return message
 }
 
-func history(t *testing.T, user *deployment.User, room uuid.UUID) []events.Message {
+// history reads the history once it has the given number of messages: one whose write took too long for its send is written
+// by the consumer group, soon after it was acknowledged.
+func history(t *testing.T, user *deployment.User, room uuid.UUID, messages int) []events.Message {
 	t.Helper()
-	messages, err := user.History(t.Context(), room)
-	if err != nil {
-		t.Fatalf("read the history: %v", err)
+	poll := time.NewTicker(50 * time.Millisecond)
+	defer poll.Stop()
+	for end := time.Now().Add(10 * time.Second); ; <-poll.C {
+		found, err := user.History(t.Context(), room)
+		if err != nil {
+			t.Fatalf("read the history: %v", err)
+		}
+		if len(found) >= messages || time.Now().After(end) {
+			return found
+		}
 	}
-	return messages
 }
 
 func same(a, b events.Message) bool {
@@ -91,7 +99,7 @@ func twoUsersChat(t *testing.T, d *deployment.Deployment) {
 			t.Errorf("preview %+v, want %+v", live.Preview, want)
 		}
 	}
-	if stored := history(t, bob, room.ID); len(stored) != 1 || !same(stored[0], sent) {
+	if stored := history(t, bob, room.ID, 1); len(stored) != 1 || !same(stored[0], sent) {
 		t.Errorf("the timeline has %+v, the answer was %+v", stored, sent)
 	}
 
@@ -270,7 +278,7 @@ func liveOrderIsHistoryOrder(t *testing.T, d *deployment.Deployment) {
 		})
 	}
 	sending.Wait()
-	want := ids(history(t, users[1], room.ID))
+	want := ids(history(t, users[1], room.ID, senders*each))
 	if len(want) != senders*each {
 		t.Fatalf("the history has %d messages", len(want))
 	}

@@ -75,7 +75,7 @@ func TestStopDrains(t *testing.T) {
 	if got := nextMessage(t, resumed); got.ID != later.ID {
 		t.Errorf("the resumed stream begins with %+v", got)
 	}
-	if stored := history(t, alice, room.ID); len(stored) != 2 {
+	if stored := history(t, alice, room.ID, 2); len(stored) != 2 {
 		t.Errorf("the history has %d messages", len(stored))
 	}
 }

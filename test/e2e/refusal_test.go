@@ -116,7 +116,7 @@ func outsidersSeeNothing(t *testing.T, d *deployment.Deployment) {
 	if heard := deployment.Messages(t, eavesdropper.Events(), foreign); len(heard) != 0 {
 		t.Errorf("an outsider's stream has %+v", heard)
 	}
-	if stored := history(t, alice, foreign); len(stored) != 1 {
+	if stored := history(t, alice, foreign, 1); len(stored) != 1 {
 		t.Errorf("the foreign room has %d messages", len(stored))
 	}
 }
@@ -190,7 +190,7 @@ func badInputIsRefused(t *testing.T, d *deployment.Deployment) {
 			}
 		})
 	}
-	if stored := history(t, alice, room); len(stored) != 0 {
+	if stored := history(t, alice, room, 0); len(stored) != 0 {
 		t.Errorf("refused input was written: %+v", stored)
 	}
 	if after, err := alice.Rooms(t.Context()); err != nil || len(after) != len(before) {

@@ -28,6 +28,7 @@ func timelineIsPaged(t *testing.T, d *deployment.Deployment) {
 		sent = append(sent, send(t, user, room.ID, fmt.Sprint(i)).ID)
 	}
 	slices.Reverse(sent)
+	history(t, user, room.ID, total) // pages are of what is there
 
 	var byCursor []uuid.UUID
 	for cursor, pages := "", 0; ; pages++ {
@@ -50,6 +51,7 @@ func timelineIsPaged(t *testing.T, d *deployment.Deployment) {
 		t.Errorf("paging by cursor gave %d messages, not the %d sent", len(byCursor), total)
 	}
 
+	history(t, user, room.ID, total+1)
 	var byTimestamp []uuid.UUID
 	for before := time.Now().Add(time.Hour); ; {
 		path := "/api/rooms/" + room.ID.String() + "/timeline?timestamp=" + url.QueryEscape(before.UTC().Format(time.RFC3339Nano))
