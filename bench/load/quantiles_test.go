@@ -20,3 +20,13 @@ func TestQuantilesAreByNearestRank(t *testing.T) {
 		t.Errorf("of none: %+v", got)
 	}
 }
+
+func TestTurnsGoForthAndBack(t *testing.T) {
+	for n, want := range map[int][]int{1: {0, 0, 0, 0}, 2: {0, 1, 1, 0, 0, 1, 1, 0}, 3: {0, 1, 2, 2, 1, 0, 0, 1}} {
+		for turn, wanted := range want {
+			if got := back(turn, n); got != wanted {
+				t.Errorf("turn %d of %d is %d's, want %d's", turn, n, got, wanted)
+			}
+		}
+	}
+}
