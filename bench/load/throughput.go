@@ -118,7 +118,7 @@ func (t *tracing) RoundTrip(request *http.Request) (*http.Response, error) {
 		var id [24]byte
 		_, _ = rand.Read(id[:])
 		flags := 0
-		if mathrand.Float64() < share { //nolint:gosec // sampling takes no secrets
+		if mathrand.Float64() < share {
 			flags = 1
 		}
 		request = request.Clone(request.Context())
