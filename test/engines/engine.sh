@@ -30,6 +30,7 @@ detach() {
   local engine=$1; shift
   setsid nohup "$@" >"$state/$engine.log" 2>&1 </dev/null 8>&- &
   echo $! >"$state/$engine.pid"
+  await 5 lives "$engine" || : # until setsid has run there is no such group, and the engine would be taken for dead
 }
 
 # container ENGINE ARGUMENT…: docker run, in the background, under the engine's name. The image is pulled if it is not here.
