@@ -120,20 +120,48 @@ func topicOf(metadata kafka.TopicMetadata) Topic {
 	return topic
 }
 
-// InspectGroup gives the state of a consumer group. A group that never was has the state Dead.
+// InspectGroup gives the state of a consumer group. A group that never was has the state Dead. It asks again, until ctx is
+// done, while the group has no coordinator at work, as on brokers that have just started.
 func (b *Bus) InspectGroup(ctx context.Context, name string, topics ...string) (Group, error) {
 	admin, err := b.adminClient()
 	if err != nil {
 		return Group{}, err
 	}
+	for {
+		group, err := b.inspectGroup(ctx, admin, name, topics)
+		if !lacksCoordinator(err) {
+			return group, err
+		}
+		select {
+		case <-time.After(retryDelay):
+		case <-ctx.Done():
+			return Group{}, err
+		}
+	}
+}
+
+func lacksCoordinator(err error) bool {
+	var told kafka.Error
+	if !errors.As(err, &told) {
+		return false
+	}
+	switch told.Code() {
+	case kafka.ErrCoordinatorNotAvailable, kafka.ErrCoordinatorLoadInProgress, kafka.ErrNotCoordinator:
+		return true
+	default:
+		return false
+	}
+}
+
+func (b *Bus) inspectGroup(ctx context.Context, admin *kafka.AdminClient, name string, topics []string) (Group, error) {
 	described, err := admin.DescribeConsumerGroups(ctx, []string{name})
 	if err != nil {
 		return Group{}, fmt.Errorf("describe group %s: %w", name, err)
 	}
 	var group Group
 	for _, description := range described.ConsumerGroupDescriptions {
-		if description.Error.Code() != kafka.ErrNoError {
-			return Group{}, fmt.Errorf("describe group %s: %w", name, description.Error)
+		if err := description.Error; err.Code() != kafka.ErrNoError {
+			return Group{}, fmt.Errorf("describe group %s: %s: %w", name, err.Code(), err) // its own text may be empty
 		}
 		group.State, group.Members = description.State.String(), len(description.Members)
 	}

@@ -3,10 +3,13 @@ package bus
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/ism-chat/ism/libs/events"
 )
@@ -65,6 +68,28 @@ func TestInspectGroupCountsWhatIsNotCommitted(t *testing.T) {
 			return err == nil && now.Members == 1 && now.Lag == 0
 		})
 	})
+}
+
+// Brokers that have just started have groups' coordinators that still load.
+func TestInspectGroupWaitsForItsCoordinator(t *testing.T) {
+	t.Parallel()
+	broker := startBroker(t)
+	w := newWorld(t, broker.addresses())
+	topic := w.topic(1)
+	w.write(w.producer(ProducerConfig{}), topic, 0, 5, oneKey)
+	var refused atomic.Bool
+	broker.cluster.ControlKey(kmsg.DescribeGroups.Int16(), func(request kmsg.Request) (kmsg.Response, error, bool) {
+		refused.Store(true)
+		group := kmsg.NewDescribeGroupsResponseGroup()
+		group.Group, group.ErrorCode = request.(*kmsg.DescribeGroupsRequest).Groups[0], kerr.CoordinatorLoadInProgress.Code
+		response := request.ResponseKind().(*kmsg.DescribeGroupsResponse)
+		response.Groups = append(response.Groups, group)
+		return response, nil, true // and is asked no more
+	})
+	group, err := w.InspectGroup(within(t, patience), w.group(), topic)
+	if err != nil || group.Lag != 5 || !refused.Load() {
+		t.Errorf("%v, %v; refused at first: %t", group, err, refused.Load())
+	}
 }
 
 func TestInspectingWithoutABrokerFailsInTime(t *testing.T) {

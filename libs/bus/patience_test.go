@@ -5,6 +5,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // A group with patience takes what was written one by one together, and loses nothing of it.
@@ -12,27 +14,54 @@ func TestPatientGroupTakesRecordsTogether(t *testing.T) {
 	t.Parallel()
 	onBothBrokers(t, func(t *testing.T, w *world) {
 		const total = 30
-		topic, producer := w.topic(1), w.producer(ProducerConfig{})
-		var handled ledger
-		var calls atomic.Int64
-		run(t, w.consumer(ConsumerConfig{
-			Group: w.group(), Topics: []string{topic}, MaxBatch: total, Patience: 2 * time.Second,
-			Handler: func(_ context.Context, records []Record) error {
-				calls.Add(1)
-				handled.add(records...)
-				return nil
-			},
-		}))
-		w.write(producer, topic, 0, 1, oneKey)
-		eventually(t, "the group works", func() bool { return handled.distinct() == 1 })
-		calls.Store(0)
-		for i := range total {
-			w.write(producer, topic, 1+i, 2+i, oneKey) // returns when it is acknowledged
-		}
-		eventually(t, "all are handled", func() bool { return handled.distinct() == 1+total })
-		expectOrder(t, handled.records(), 1+total)
-		if calls.Load() > total/3 { // two, unless the machine was very busy
-			t.Errorf("%d records were handled in %d calls", total, calls.Load())
-		}
+		takeOneByOne(t, w, total, func() {})
 	})
+}
+
+// What patience saves is fetches. How many records a handler gets at once depends on the machine, too: they are handed on one by
+// one as a fetch brings them.
+func TestPatientGroupFetchesSeldom(t *testing.T) {
+	t.Parallel()
+	const total = 100
+	broker := startBroker(t)
+	var fetches atomic.Int64
+	broker.cluster.ControlKey(kmsg.Fetch.Int16(), func(kmsg.Request) (kmsg.Response, error, bool) {
+		fetches.Add(1)
+		broker.cluster.KeepControl()
+		return nil, nil, false
+	})
+	var begun time.Time
+	takeOneByOne(t, newWorld(t, broker.addresses()), total, func() {
+		begun = time.Now()
+		fetches.Store(0)
+	})
+	// One is under way when the writing begins, and one more may begin before all has been handled.
+	if most := 2 + int64(time.Since(begun)/testPatience); fetches.Load() > most {
+		t.Errorf("%d fetches for %d records, want at most %d", fetches.Load(), total, most)
+	}
+}
+
+const testPatience = 2 * time.Second
+
+// takeOneByOne writes records, each when that before it has been acknowledged, and has a patient group handle them. It says
+// when the group works and the writing begins.
+func takeOneByOne(t *testing.T, w *world, total int, begins func()) {
+	t.Helper()
+	topic, producer := w.topic(1), w.producer(ProducerConfig{})
+	var handled ledger
+	run(t, w.consumer(ConsumerConfig{
+		Group: w.group(), Topics: []string{topic}, MaxBatch: total, Patience: testPatience,
+		Handler: func(_ context.Context, records []Record) error {
+			handled.add(records...)
+			return nil
+		},
+	}))
+	w.write(producer, topic, 0, 1, oneKey)
+	eventually(t, "the group works", func() bool { return handled.distinct() == 1 })
+	begins()
+	for i := range total {
+		w.write(producer, topic, 1+i, 2+i, oneKey) // returns when it is acknowledged
+	}
+	eventually(t, "all are handled", func() bool { return handled.distinct() == 1+total })
+	expectOrder(t, handled.records(), 1+total)
 }
