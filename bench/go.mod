@@ -10,6 +10,7 @@ require (
 
 require (
 	github.com/grpc-ecosystem/grpc-gateway/v2 v2.30.0 // indirect
+	github.com/ism-chat/ism/clients/go v0.0.0
 	github.com/jackc/pgpassfile v1.0.0 // indirect
 	github.com/jackc/pgservicefile v0.0.0-20240606120523-5a60cdf6a761 // indirect
 	github.com/jackc/pgx/v5 v5.12.0 // indirect
@@ -27,3 +28,5 @@ replace (
 	github.com/ism-chat/ism/libs => ../libs
 	github.com/ism-chat/ism/test => ../test
 )
+
+replace github.com/ism-chat/ism/clients/go => ../clients/go

@@ -14,8 +14,8 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/ism-chat/ism/libs/client"
-	"github.com/ism-chat/ism/libs/events"
+	client "github.com/ism-chat/ism/clients/go"
+	"github.com/ism-chat/ism/libs/wire"
 )
 
 // Options say what load is put on which messenger.
@@ -109,7 +109,7 @@ func (r *run) prepare(ctx context.Context) error {
 		for _, p := range members {
 			invited = append(invited, p.id)
 		}
-		room, err := members[0].client.CreateRoom(ctx, client.NewRoom{Type: events.Group, Name: "Load", Invited: invited})
+		room, err := members[0].client.CreateRoom(ctx, client.NewRoom{Type: wire.Group, Name: "Load", Invited: invited})
 		if err != nil {
 			return fmt.Errorf("create a room: %w", err)
 		}
@@ -146,8 +146,8 @@ func (r *run) read(p *participant) {
 		if event.Type != "ChatMessage" {
 			continue
 		}
-		var chat events.ChatMessage
-		var body events.TextBody
+		var chat wire.ChatMessage
+		var body wire.TextBody
 		if json.Unmarshal(event.Data, &chat) != nil || json.Unmarshal(chat.Message.Body, &body) != nil {
 			continue
 		}

@@ -38,6 +38,7 @@ require (
 	github.com/grpc-ecosystem/grpc-gateway/v2 v2.30.0 // indirect
 	github.com/hailocab/go-hostpool v0.0.0-20160125115350-e80d13ce29ed // indirect
 	github.com/hashicorp/golang-lru/v2 v2.0.7 // indirect
+	github.com/ism-chat/ism/clients/go v0.0.0
 	github.com/jackc/pgpassfile v1.0.0 // indirect
 	github.com/jackc/pgservicefile v0.0.0-20240606120523-5a60cdf6a761 // indirect
 	github.com/jackc/pgx/v5 v5.12.0
@@ -109,3 +110,5 @@ replace (
 	github.com/ism-chat/ism/services/realtime => ../../services/realtime
 	github.com/ism-chat/ism/services/rooms => ../../services/rooms
 )
+
+replace github.com/ism-chat/ism/clients/go => ../../clients/go

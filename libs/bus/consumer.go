@@ -50,7 +50,7 @@ type Consumer struct {
 	bus     *Bus
 	cfg     ConsumerConfig
 	metrics consumerMetrics
-	workers map[place]*worker // of the assigned partitions; only Run's goroutine touches it
+	workers map[topicPartition]*worker // of the assigned partitions; only Run's goroutine touches it
 	kafka   *kafka.Consumer
 	letters *Producer
 	work    context.Context // of the handlers: it outlives Run's for the time of draining
@@ -61,13 +61,13 @@ type Consumer struct {
 	disturbed *disturbances
 }
 
-// place is a partition of a topic.
-type place struct {
+// topicPartition is a partition of a topic.
+type topicPartition struct {
 	topic     string
 	partition int32
 }
 
-func (p place) kafka() kafka.TopicPartition {
+func (p topicPartition) kafka() kafka.TopicPartition {
 	return kafka.TopicPartition{Topic: &p.topic, Partition: p.partition}
 }
 
@@ -107,7 +107,7 @@ func (b *Bus) NewConsumer(cfg ConsumerConfig) (*Consumer, error) {
 		metrics.deadLetters.WithLabelValues(topic)
 	}
 	return &Consumer{
-		bus: b, cfg: cfg, metrics: metrics, workers: map[place]*worker{}, drain: drainTimeout,
+		bus: b, cfg: cfg, metrics: metrics, workers: map[topicPartition]*worker{}, drain: drainTimeout,
 		disturbed: b.disturbances("consumer group " + cfg.Group),
 	}, nil
 }
@@ -219,7 +219,7 @@ func (c *Consumer) dispatch(message *kafka.Message) {
 		return
 	}
 	record := recordOf(message)
-	at := place{record.Topic, record.Partition}
+	at := topicPartition{record.Topic, record.Partition}
 	w, ok := c.workers[at]
 	if !ok { // revoked since it was fetched
 		return
@@ -245,7 +245,7 @@ func (c *Consumer) resume() (paused int) {
 	return paused
 }
 
-func (c *Consumer) unpause(at place) {
+func (c *Consumer) unpause(at topicPartition) {
 	if err := c.kafka.Resume([]kafka.TopicPartition{at.kafka()}); err != nil {
 		c.bus.tel.Log.Warn("a partition cannot be resumed", "topic", at.topic, "partition", at.partition, "error", err.Error())
 	}
@@ -256,16 +256,16 @@ func (c *Consumer) rebalance(_ *kafka.Consumer, event kafka.Event) error {
 	switch change := event.(type) {
 	case kafka.AssignedPartitions:
 		for _, partition := range change.Partitions {
-			at := place{*partition.Topic, partition.Partition}
+			at := topicPartition{*partition.Topic, partition.Partition}
 			if _, running := c.workers[at]; !running {
 				c.workers[at] = c.startWorker(at)
 			}
 		}
 		c.bus.tel.Log.Info("partitions assigned", "group", c.cfg.Group, "partitions", len(change.Partitions))
 	case kafka.RevokedPartitions:
-		var revoked []place
+		var revoked []topicPartition
 		for _, partition := range change.Partitions {
-			revoked = append(revoked, place{*partition.Topic, partition.Partition})
+			revoked = append(revoked, topicPartition{*partition.Topic, partition.Partition})
 		}
 		lost := c.kafka.AssignmentLost()
 		c.stop(revoked) // what has been handled by then is committed by the client, before it gives the partitions up
@@ -274,8 +274,8 @@ func (c *Consumer) rebalance(_ *kafka.Consumer, event kafka.Event) error {
 	return nil
 }
 
-func (c *Consumer) assigned() []place {
-	all := make([]place, 0, len(c.workers))
+func (c *Consumer) assigned() []topicPartition {
+	all := make([]topicPartition, 0, len(c.workers))
 	for at := range c.workers {
 		all = append(all, at)
 	}
@@ -283,7 +283,7 @@ func (c *Consumer) assigned() []place {
 }
 
 // stop lets the workers finish the batch that they are at and waits for them. Those that take too long are cancelled.
-func (c *Consumer) stop(at []place) {
+func (c *Consumer) stop(at []topicPartition) {
 	var stopping []*worker
 	for _, p := range at {
 		if w, ok := c.workers[p]; ok {

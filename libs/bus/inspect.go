@@ -208,8 +208,8 @@ func (b *Bus) lag(ctx context.Context, admin *kafka.AdminClient, group string, t
 		}
 	}
 	var lag int64
-	for place, end := range ends {
-		lag += max(0, end-handled[place])
+	for at, end := range ends {
+		lag += max(0, end-handled[at])
 	}
 	return lag, nil
 }

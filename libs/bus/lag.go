@@ -24,7 +24,7 @@ func (b *Bus) newLag(group string) lag {
 
 // measure compares the next record to be handled, -1 before the first has come, with the partition's end as the last answer
 // of its broker told it. It asks nobody. Where no answer has come yet there is no figure.
-func (l lag) measure(from *kafka.Consumer, at place, next int64) {
+func (l lag) measure(from *kafka.Consumer, at topicPartition, next int64) {
 	_, end, err := from.GetWatermarkOffsets(at.topic, at.partition)
 	if err != nil || end < 0 {
 		return
@@ -37,6 +37,6 @@ func (l lag) measure(from *kafka.Consumer, at place, next int64) {
 }
 
 // end takes a partition's figure away: it is another's now.
-func (l lag) end(at place) {
+func (l lag) end(at topicPartition) {
 	l.records.DeleteLabelValues(l.group, at.topic, partitionLabel(at.partition))
 }

@@ -216,7 +216,7 @@ func TestLogSurvivesTheBroker(t *testing.T) {
 	for _, records := range w.read(topic) {
 		for i, record := range records {
 			if record.Offset != int64(i) {
-				t.Errorf("partition %d: offset %d at place %d", record.Partition, record.Offset, i)
+				t.Errorf("partition %d: offset %d at topicPartition %d", record.Partition, record.Offset, i)
 			}
 			seen[valueOf(record)] = true
 			total++

@@ -129,7 +129,7 @@ func (r *Reader) offsets(ctx context.Context) ([]kafka.TopicPartition, error) {
 		if err != nil {
 			return nil, fmt.Errorf("find the end of %s, partition %d: %w", r.cfg.Topic, number, err)
 		}
-		at := place{r.cfg.Topic, number}.kafka()
+		at := topicPartition{r.cfg.Topic, number}.kafka()
 		at.Offset = kafka.Offset(end)
 		begin = append(begin, at)
 		r.missing[number] = end
@@ -216,13 +216,13 @@ func (r *Reader) handle(ctx context.Context, batch []Record) {
 
 func (r *Reader) measureLag() {
 	for partition, next := range r.next {
-		r.lag.measure(r.kafka, place{r.cfg.Topic, partition}, next)
+		r.lag.measure(r.kafka, topicPartition{r.cfg.Topic, partition}, next)
 	}
 }
 
 func (r *Reader) endLag() {
 	for partition := range r.next {
-		r.lag.end(place{r.cfg.Topic, partition})
+		r.lag.end(topicPartition{r.cfg.Topic, partition})
 	}
 }
 

@@ -34,7 +34,7 @@ func TestWaitingPartitionIsLoggedNowAndThen(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		w := &worker{consumer: c, at: place{topic: "t"}, ctx: t.Context(), stopping: make(chan struct{})}
+		w := &worker{consumer: c, at: topicPartition{topic: "t"}, ctx: t.Context(), stopping: make(chan struct{})}
 		if !w.handleOne(Record{Topic: "t"}) {
 			t.Error("the record has not been handled")
 		}
@@ -49,7 +49,7 @@ func TestQueueIsReported(t *testing.T) {
 	t.Parallel()
 	b := New(Config{Brokers: []string{"127.0.0.1:1"}, Replication: 1}, telemetry.Discard(nil))
 	w := &worker{
-		consumer: &Consumer{bus: b, cfg: ConsumerConfig{Group: "g", MaxBatch: 1}}, at: place{topic: "t", partition: 3},
+		consumer: &Consumer{bus: b, cfg: ConsumerConfig{Group: "g", MaxBatch: 1}}, at: topicPartition{topic: "t", partition: 3},
 		limit: 10, filled: make(chan struct{}, 1),
 	}
 	end := w.report()

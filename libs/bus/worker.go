@@ -32,7 +32,7 @@ const (
 // worker handles the records of one assigned partition, one batch after the other.
 type worker struct {
 	consumer *Consumer
-	at       place
+	at       topicPartition
 	ctx      context.Context // of its handler
 	cancel   context.CancelFunc
 	stopping chan struct{}
@@ -47,7 +47,7 @@ type worker struct {
 	limit  int
 }
 
-func (c *Consumer) startWorker(at place) *worker {
+func (c *Consumer) startWorker(at topicPartition) *worker {
 	ctx, cancel := context.WithCancel(c.work)
 	w := &worker{
 		consumer: c, at: at, ctx: ctx, cancel: cancel,

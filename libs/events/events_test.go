@@ -17,6 +17,7 @@ import (
 
 	"github.com/ism-chat/ism/libs/events"
 	"github.com/ism-chat/ism/libs/events/eventstest"
+	"github.com/ism-chat/ism/libs/wire"
 )
 
 var update = flag.Bool("update", false, "write the golden records anew")
@@ -32,7 +33,7 @@ var (
 func samples() map[string]events.Event {
 	picture, group := "https://example.com/bob.png", "Lunch"
 	read := at.Add(time.Second)
-	preview := events.NewRoomPreview()
+	preview := wire.NewRoomPreview()
 	audience := events.Audience{Users: []uuid.UUID{alice, bob}, Version: 1}
 	event := func(n byte, source string, data events.Data) events.Event {
 		return events.Event{ID: uuid.UUID{0: 1, 15: n}, Source: source, Time: at, Data: data}
@@ -40,24 +41,24 @@ func samples() map[string]events.Event {
 	return map[string]events.Event{
 		"room.created.v1": event(1, "/ism/rooms", events.RoomCreated{
 			RoomID: room, CreatedBy: alice,
-			Room: events.Room{
-				ID: room, Type: events.Group, Name: &group, CreatedAt: at, LatestMessage: at, Unread: true,
+			Room: wire.Room{
+				ID: room, Type: wire.Group, Name: &group, CreatedAt: at, LatestMessage: at, Unread: true,
 				LatestMessageText: &preview,
 			},
-			Members: []events.Member{
-				{ID: alice, DisplayName: "alice", JoinedAt: at, LastReadAt: &read, Status: events.Joined},
-				{ID: bob, DisplayName: "bob", ProfilePicture: &picture, JoinedAt: at, Status: events.Joined},
+			Members: []wire.Member{
+				{ID: alice, DisplayName: "alice", JoinedAt: at, LastReadAt: &read, Status: wire.Joined},
+				{ID: bob, DisplayName: "bob", ProfilePicture: &picture, JoinedAt: at, Status: wire.Joined},
 			},
 			Audience: audience,
 		}),
 		"room.read.v1": event(2, "/ism/rooms", events.RoomRead{RoomID: room, UserID: bob, ReadAt: at, Audience: audience}),
 		"message.posted.v1": event(3, "/ism/messages", events.MessagePosted{
 			RoomID: room,
-			Message: events.Message{
+			Message: wire.Message{
 				RoomID: room, ID: uuid.UUID{0: 2}, SenderID: alice, Body: json.RawMessage(`{"text":"Soup?"}`),
-				Type: events.Text, CreatedAt: at,
+				Type: wire.Text, CreatedAt: at,
 			},
-			Preview:  events.TextPreview("alice", "Soup?"),
+			Preview:  wire.TextPreview("alice", "Soup?"),
 			Audience: audience,
 		}),
 		"delivery.v1": event(4, "/ism/realtime", events.Delivery{
@@ -150,6 +151,19 @@ func TestSchemaDocumentDescribesEveryType(t *testing.T) {
 	}
 }
 
+// A kind of event that readers of memberships did not see would leave them with an old audience.
+func TestEveryEventOfARoomTellsRoomAndAudience(t *testing.T) {
+	for name, event := range samples() {
+		inRoom, ok := event.Data.(events.RoomEvent)
+		if ok != (event.Data.Topic() == events.TopicRooms) {
+			t.Errorf("%s is on %s and is an event of a room: %v", name, event.Data.Topic(), ok)
+		}
+		if ok && (inRoom.InRoom().String() != event.Data.PartitionKey() || inRoom.SeenBy().Version != 1 || len(inRoom.SeenBy().Users) != 2) {
+			t.Errorf("%s is in room %s, seen by %+v", name, inRoom.InRoom(), inRoom.SeenBy())
+		}
+	}
+}
+
 func TestDecodeToleratesWhatIsNewer(t *testing.T) {
 	golden := eventstest.Golden(t)["message.posted.v1"]
 	headers := maps.Clone(golden.Headers)
@@ -204,29 +218,6 @@ func TestEncodeRefusesWhatReadersCouldNotUse(t *testing.T) {
 		if _, _, err := events.Encode(event); !errors.Is(err, events.ErrMalformed) {
 			t.Errorf("%s: an empty event gave %v", name, err)
 		}
-	}
-}
-
-func TestSingleRoomCarriesTheOther(t *testing.T) {
-	picture := "p"
-	members := []events.Member{{ID: alice, DisplayName: "alice"}, {ID: bob, DisplayName: "bob", ProfilePicture: &picture}}
-	seen := events.Room{Type: events.Single}.For(alice, members)
-	if seen.Name == nil || *seen.Name != "bob" || seen.ImageURL == nil || *seen.ImageURL != "p" {
-		t.Errorf("alice sees %+v", seen)
-	}
-	name := "Lunch"
-	if group := (events.Room{Type: events.Group, Name: &name}).For(alice, members); *group.Name != "Lunch" {
-		t.Errorf("a group's name became %q", *group.Name)
-	}
-}
-
-func TestPreviewIsCut(t *testing.T) {
-	fifty := strings.Repeat("ä", 50)
-	if got := events.TextPreview("a", fifty).Text; got != fifty {
-		t.Errorf("50 characters became %q", got)
-	}
-	if got, want := events.TextPreview("a", fifty+"b").Text, strings.Repeat("ä", 40)+"..."; got != want {
-		t.Errorf("51 characters became %q", got)
 	}
 }
 

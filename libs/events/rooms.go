@@ -5,26 +5,18 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"github.com/ism-chat/ism/libs/wire"
 )
 
-// Audience says who may see an event of a room, and as of which state of the room's membership.
-//
-// Readers that deliver must not use an older audience than the newest one that they have seen in the room's log.
-type Audience struct {
-	// Users are the ids of those who may see the event.
-	Users []uuid.UUID `json:"audience"`
-	// Version counts the changes of the room's membership; it is 1 when the room is created.
-	Version int64 `json:"membershipVersion"`
-}
-
-func (a Audience) validate() error {
-	switch {
-	case len(a.Users) == 0:
-		return errors.New("audience is empty")
-	case a.Version < 1:
-		return errors.New("membershipVersion is below 1")
-	}
-	return nil
+// RoomEvent is an event of a room's log. Every event with the topic [TopicRooms] is one, so that readers who follow memberships see the
+// version of each, also of kinds that they do not handle.
+type RoomEvent interface {
+	Data
+	// InRoom is the id of the room whose log the event is in.
+	InRoom() uuid.UUID
+	// SeenBy is who may see the event, as of which version of the room's membership.
+	SeenBy() Audience
 }
 
 // RoomCreated is the first event of a room's log.
@@ -32,14 +24,15 @@ type RoomCreated struct {
 	RoomID    uuid.UUID `json:"roomId"`
 	CreatedBy uuid.UUID `json:"createdBy"`
 	// Room is the room as every member sees it, but for a Single room's name and picture: see [RoomCreated.RoomFor].
-	Room    Room     `json:"room"`
-	Members []Member `json:"members"`
+	Room    wire.Room     `json:"room"`
+	Members []wire.Member `json:"members"`
 	Audience
 }
 
 func (RoomCreated) EventName() string      { return "room.created" }
 func (RoomCreated) Topic() string          { return TopicRooms }
 func (e RoomCreated) PartitionKey() string { return e.RoomID.String() }
+func (e RoomCreated) InRoom() uuid.UUID    { return e.RoomID }
 
 func (e RoomCreated) validate() error {
 	switch {
@@ -55,8 +48,13 @@ func (e RoomCreated) validate() error {
 	return e.Audience.validate()
 }
 
+// Membership is the room's first membership.
+func (e RoomCreated) Membership() Membership {
+	return Membership{RoomID: e.RoomID, Version: e.Version, Members: e.Members}
+}
+
 // RoomFor is the room as the given member sees it.
-func (e RoomCreated) RoomFor(user uuid.UUID) Room { return e.Room.For(user, e.Members) }
+func (e RoomCreated) RoomFor(user uuid.UUID) wire.Room { return e.Room.For(user, e.Members) }
 
 // RoomRead says that a member has read the room up to a point in time.
 type RoomRead struct {
@@ -69,6 +67,7 @@ type RoomRead struct {
 func (RoomRead) EventName() string      { return "room.read" }
 func (RoomRead) Topic() string          { return TopicRooms }
 func (e RoomRead) PartitionKey() string { return e.RoomID.String() }
+func (e RoomRead) InRoom() uuid.UUID    { return e.RoomID }
 
 func (e RoomRead) validate() error {
 	switch {
@@ -82,17 +81,18 @@ func (e RoomRead) validate() error {
 	return e.Audience.validate()
 }
 
-// MessagePosted is a message in a room's log. Its offset there is its place in the room.
+// MessagePosted is a message in a room's log. Its offset there is its position in the room.
 type MessagePosted struct {
-	RoomID  uuid.UUID `json:"roomId"`
-	Message Message   `json:"message"`
-	Preview Preview   `json:"preview"`
+	RoomID  uuid.UUID    `json:"roomId"`
+	Message wire.Message `json:"message"`
+	Preview wire.Preview `json:"preview"`
 	Audience
 }
 
 func (MessagePosted) EventName() string      { return "message.posted" }
 func (MessagePosted) Topic() string          { return TopicRooms }
 func (e MessagePosted) PartitionKey() string { return e.RoomID.String() }
+func (e MessagePosted) InRoom() uuid.UUID    { return e.RoomID }
 
 func (e MessagePosted) validate() error {
 	switch {

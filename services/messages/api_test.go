@@ -18,6 +18,7 @@ import (
 	"github.com/ism-chat/ism/libs/bus"
 	"github.com/ism-chat/ism/libs/events"
 	"github.com/ism-chat/ism/libs/events/eventstest"
+	"github.com/ism-chat/ism/libs/wire"
 )
 
 const group = "ism.messages.timeline"
@@ -33,10 +34,10 @@ func TestSendAndReadBack(t *testing.T) {
 		t.Fatalf("send: %s", sent)
 	}
 	m := message(t, sent.body)
-	if m.RoomID != room || m.SenderID != user || m.Type != events.Text || m.ID.Version() != 7 {
+	if m.RoomID != room || m.SenderID != user || m.Type != wire.Text || m.ID.Version() != 7 {
 		t.Errorf("the message is %s", sent.body)
 	}
-	var body events.TextBody
+	var body wire.TextBody
 	if err := json.Unmarshal(m.Body, &body); err != nil || body.Text != "Soup? 🤗 <b>" {
 		t.Errorf("its text is %q (%v)", body.Text, err)
 	}
@@ -102,7 +103,7 @@ func TestTheLogHasTheEvent(t *testing.T) {
 		if posted.Message.ID != m.ID || string(posted.Message.Body) != string(m.Body) || !posted.Message.CreatedAt.Equal(m.CreatedAt) {
 			t.Errorf("its message is %+v, want %+v", posted.Message, m)
 		}
-		if want := (events.Preview{Type: "Text", SenderUsername: "alice", Text: strings.Repeat("long ", 8) + "..."}); posted.Preview != want {
+		if want := (wire.Preview{Type: "Text", SenderUsername: "alice", Text: strings.Repeat("long ", 8) + "..."}); posted.Preview != want {
 			t.Errorf("its preview is %+v, want %+v", posted.Preview, want)
 		}
 		if len(posted.Users) != 2 || !slices.Contains(posted.Users, user) || posted.Version != 1 {
@@ -116,13 +117,13 @@ func TestTheLogHasTheEvent(t *testing.T) {
 func TestWalkByCursor(t *testing.T) {
 	w := newWorld(t, newBroker(t).ListenAddrs(), newSQLite(t))
 	room, user := w.newRoom()
-	var sent []events.Message
+	var sent []wire.Message
 	for i := range 60 {
 		sent = append(sent, w.mustSend(user, room, fmt.Sprintf("message %d", i)))
 	}
 	slices.Reverse(sent)
 	for _, limit := range []int{0, 1, 7, 20, 59, 60, 61, 100} {
-		var walked []events.Message
+		var walked []wire.Message
 		query, size := "", limit
 		if size == 0 {
 			size = 25
@@ -153,13 +154,13 @@ func TestWalkByCursor(t *testing.T) {
 func TestWalkByTimestamp(t *testing.T) {
 	w := newWorld(t, newBroker(t).ListenAddrs(), newSQLite(t))
 	room, user := w.newRoom()
-	var sent []events.Message
+	var sent []wire.Message
 	for i := range 60 {
 		sent = append(sent, w.mustSend(user, room, fmt.Sprintf("message %d", i)))
 	}
 	slices.Reverse(sent)
 	at := time.Now().Add(time.Hour)
-	var walked []events.Message
+	var walked []wire.Message
 	for {
 		page, got := w.page(user, room, "?timestamp="+url.QueryEscape(at.Format(time.RFC3339Nano)))
 		if got.status != http.StatusOK {
@@ -177,7 +178,7 @@ func TestWalkByTimestamp(t *testing.T) {
 	sameMessages(t, page, sent[10:15])
 }
 
-func sameMessages(t *testing.T, got, want []events.Message) {
+func sameMessages(t *testing.T, got, want []wire.Message) {
 	t.Helper()
 	if len(got) != len(want) {
 		t.Fatalf("there are %d messages, want %d", len(got), len(want))
@@ -231,9 +232,9 @@ func TestManySendAtOnce(t *testing.T) {
 }
 
 // inLog gives a room's messages as the log has them, the oldest first.
-func inLog(t *testing.T, w *world, room uuid.UUID) []events.Message {
+func inLog(t *testing.T, w *world, room uuid.UUID) []wire.Message {
 	t.Helper()
-	var found []events.Message
+	var found []wire.Message
 	all := records(t, w.brokers)
 	slices.SortFunc(all, func(a, b bus.Record) int { return int(a.Offset - b.Offset) })
 	for _, r := range all {

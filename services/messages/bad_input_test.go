@@ -186,7 +186,7 @@ func TestBadPagesAreRefused(t *testing.T) {
 			}
 		})
 	}
-	// What is out of any message's reach is still a place and a time.
+	// What is out of any message's reach is still a position and a time.
 	for _, query := range []string{"?cursor=AQAAAAAAAAAAAAAAAA", "?timestamp=0001-01-01T00:00:00Z", "?timestamp=0000-01-01T00:00:00Z", "?timestamp=1970-01-01T00:00:00Z"} {
 		if page, got := w.page(user, room, query); got.status != http.StatusOK || len(page) != 0 {
 			t.Errorf("%s: %s", query, got)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/ism-chat/ism/libs/events"
 	"github.com/ism-chat/ism/services/messages/membership"
 	"github.com/ism-chat/ism/services/messages/store"
 )
@@ -16,13 +17,13 @@ import (
 // rooms stands in for the rooms service: another service, not an engine.
 type rooms struct {
 	mu    sync.Mutex
-	known map[uuid.UUID]membership.Membership
+	known map[uuid.UUID]events.Membership
 	down  bool
 }
 
-func newRooms() *rooms { return &rooms{known: map[uuid.UUID]membership.Membership{}} }
+func newRooms() *rooms { return &rooms{known: map[uuid.UUID]events.Membership{}} }
 
-func (r *rooms) put(m membership.Membership) {
+func (r *rooms) put(m events.Membership) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.known[m.RoomID] = m
@@ -34,15 +35,15 @@ func (r *rooms) setDown(down bool) {
 	r.down = down
 }
 
-func (r *rooms) Membership(_ context.Context, room uuid.UUID) (membership.Membership, error) {
+func (r *rooms) Membership(_ context.Context, room uuid.UUID) (events.Membership, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.down {
-		return membership.Membership{}, errors.New("connection refused")
+		return events.Membership{}, errors.New("connection refused")
 	}
 	m, ok := r.known[room]
 	if !ok {
-		return membership.Membership{}, membership.ErrRoomNotFound
+		return events.Membership{}, membership.ErrRoomNotFound
 	}
 	return m, nil
 }

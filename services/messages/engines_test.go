@@ -7,8 +7,8 @@ import (
 	"testing"
 
 	"github.com/ism-chat/ism/libs/enginetest"
-	"github.com/ism-chat/ism/libs/events"
 	"github.com/ism-chat/ism/libs/telemetry"
+	"github.com/ism-chat/ism/libs/wire"
 	"github.com/ism-chat/ism/services/messages/store/cassandra"
 	"github.com/ism-chat/ism/services/messages/store/cassandra/cassandratest"
 )
@@ -59,7 +59,7 @@ func TestEnginesAndAnOutageOfCassandra(t *testing.T) {
 	// The same again for what a restarted service finds: sent while cut, and never written by the process that sent it.
 	other, member := w.newRoom()
 	link.Cut()
-	var orphans []events.Message
+	var orphans []wire.Message
 	for i := range 5 {
 		orphans = append(orphans, w.mustSend(member, other, fmt.Sprintf("orphan %d", i)))
 	}

@@ -20,12 +20,12 @@ import (
 	"github.com/ism-chat/ism/libs/bus"
 	"github.com/ism-chat/ism/libs/events"
 	"github.com/ism-chat/ism/libs/telemetry"
-	"github.com/ism-chat/ism/services/messages/membership"
+	"github.com/ism-chat/ism/libs/wire"
 	"github.com/ism-chat/ism/services/messages/store/sqlite"
 )
 
 // holds waits until a room's timeline is what was sent, the newest first.
-func (w *world) holds(t *testing.T, user, room uuid.UUID, sent []events.Message) {
+func (w *world) holds(t *testing.T, user, room uuid.UUID, sent []wire.Message) {
 	t.Helper()
 	w.eventually("the timeline has what was sent", func() error {
 		_, got := w.page(user, room, "?limit=1")
@@ -45,7 +45,7 @@ func TestASendSucceedsWhileTheStoreIsDown(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, newBroker(t).ListenAddrs(), newSQLite(t))
 			room, user := w.newRoom()
-			sent := []events.Message{w.mustSend(user, room, "before")}
+			sent := []wire.Message{w.mustSend(user, room, "before")}
 			w.store.set(true, hanging)
 			for i := range 3 {
 				begin := time.Now()
@@ -89,7 +89,7 @@ func TestASendSucceedsWhileTheDatabaseIsLocked(t *testing.T) {
 		t.Fatal("the database was not locked")
 	}
 	unlock()
-	w.holds(t, user, room, []events.Message{sent})
+	w.holds(t, user, room, []wire.Message{sent})
 }
 
 // The process may die between the log's acknowledgement and the write: what it leaves is a record and nothing else.
@@ -97,15 +97,15 @@ func TestARecordThatNobodyWroteThroughIsWritten(t *testing.T) {
 	w := newWorld(t, newBroker(t).ListenAddrs(), newSQLite(t))
 	room, user := w.newRoom()
 	first := w.mustSend(user, room, "first")
-	orphan := events.Message{
-		RoomID: room, ID: uuid.Must(uuid.NewV7()), SenderID: user, Body: []byte(`{"text":"orphan"}`), Type: events.Text,
+	orphan := wire.Message{
+		RoomID: room, ID: uuid.Must(uuid.NewV7()), SenderID: user, Body: []byte(`{"text":"orphan"}`), Type: wire.Text,
 		CreatedAt: time.Now().UTC().Truncate(time.Microsecond),
 	}
 	produce(t, w.brokers, events.MessagePosted{
 		RoomID: room, Message: orphan, Audience: events.Audience{Users: []uuid.UUID{user}, Version: 1},
 	})
 	last := w.mustSend(user, room, "last")
-	w.holds(t, user, room, []events.Message{last, orphan, first})
+	w.holds(t, user, room, []wire.Message{last, orphan, first})
 }
 
 // A service that dies with the store down, and comes back, knows nothing of what it had acknowledged: the log does.
@@ -115,7 +115,7 @@ func TestARestartedServiceWritesWhatWasAcknowledged(t *testing.T) {
 	w := newWorld(t, newBroker(t).ListenAddrs(), sqlite.New(path, discard))
 	room, user := w.newRoom()
 	w.store.set(true, false)
-	var sent []events.Message
+	var sent []wire.Message
 	for i := range 10 {
 		sent = append(sent, w.mustSend(user, room, fmt.Sprintf("meanwhile %d", i)))
 	}
@@ -131,7 +131,7 @@ func TestReplayingTheWholeLogChangesNothing(t *testing.T) {
 	discard := slog.New(slog.DiscardHandler)
 	w := newWorld(t, newBroker(t).ListenAddrs(), sqlite.New(path, discard))
 	rooms, users := make([]uuid.UUID, 5), make([]uuid.UUID, 5)
-	var before [][]events.Message
+	var before [][]wire.Message
 	for i := range rooms {
 		rooms[i], users[i] = w.newRoom()
 		for n := range 30 {
@@ -201,7 +201,7 @@ func TestKafkaDownIsSaidWithinASecond(t *testing.T) {
 			t.Errorf("the answer is %s, Retry-After: %s", got, got.header.Get("Retry-After"))
 		}
 	}
-	sameMessages(t, w.timeline(user, room), []events.Message{first})
+	sameMessages(t, w.timeline(user, room), []wire.Message{first})
 	if n := w.store.written(); n != 0 {
 		t.Errorf("%d messages were written", n)
 	}
@@ -228,7 +228,7 @@ func TestKafkaHangingIsSaidWithinASecond(t *testing.T) {
 		t.Errorf("the answer is %s", got)
 	}
 	close(resume)
-	var last events.Message
+	var last wire.Message
 	w.eventually("messages are taken in again", func() error {
 		got := w.send(user, room, "last")
 		if got.status != http.StatusOK {
@@ -285,9 +285,9 @@ func TestMembershipChangesCount(t *testing.T) {
 	if got := w.send(carol, room, "let me in"); got.status != http.StatusNotFound {
 		t.Fatalf("an outsider's send: %s", got)
 	}
-	w.rooms.put(membership.Membership{RoomID: room, Version: 2, Members: []events.Member{
-		{ID: user, DisplayName: "alice", Status: events.Left},
-		{ID: carol, DisplayName: "carol", Status: events.Joined},
+	w.rooms.put(events.Membership{RoomID: room, Version: 2, Members: []wire.Member{
+		{ID: user, DisplayName: "alice", Status: wire.Left},
+		{ID: carol, DisplayName: "carol", Status: wire.Joined},
 	}})
 	m := w.mustSend(carol, room, "here I am") // its record carries version 2
 	w.eventually("who has left is refused", func() error {

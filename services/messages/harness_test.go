@@ -24,6 +24,7 @@ import (
 	"github.com/ism-chat/ism/libs/httpapi"
 	"github.com/ism-chat/ism/libs/httpapi/openapitest"
 	"github.com/ism-chat/ism/libs/telemetry"
+	"github.com/ism-chat/ism/libs/wire"
 	"github.com/ism-chat/ism/services/messages"
 	"github.com/ism-chat/ism/services/messages/membership"
 	"github.com/ism-chat/ism/services/messages/store"
@@ -178,10 +179,10 @@ func (w *world) eventually(what string, condition func() error) {
 // newRoom makes a room of a new user and another.
 func (w *world) newRoom() (room, user uuid.UUID) {
 	room, user = uuid.Must(uuid.NewV7()), uuid.New()
-	w.rooms.put(membership.Membership{RoomID: room, Version: 1, Members: []events.Member{
-		{ID: user, DisplayName: "alice", Status: events.Joined},
-		{ID: uuid.New(), DisplayName: "bob", Status: events.Joined},
-		{ID: uuid.New(), DisplayName: "gone", Status: events.Left},
+	w.rooms.put(events.Membership{RoomID: room, Version: 1, Members: []wire.Member{
+		{ID: user, DisplayName: "alice", Status: wire.Joined},
+		{ID: uuid.New(), DisplayName: "bob", Status: wire.Joined},
+		{ID: uuid.New(), DisplayName: "gone", Status: wire.Left},
 	}})
 	return room, user
 }
@@ -236,14 +237,14 @@ func (w *world) do(user uuid.UUID, method, path string, body io.Reader, headers 
 
 func (w *world) send(user, room uuid.UUID, text string) answer {
 	w.tb.Helper()
-	body, err := json.Marshal(map[string]any{"chatRoomId": room, "msgType": "Text", "msgBody": events.TextBody{Text: text}})
+	body, err := json.Marshal(map[string]any{"chatRoomId": room, "msgType": "Text", "msgBody": wire.TextBody{Text: text}})
 	if err != nil {
 		w.tb.Fatal(err)
 	}
 	return w.do(user, http.MethodPost, "/api/send-msg", bytes.NewReader(body))
 }
 
-func (w *world) mustSend(user, room uuid.UUID, text string) events.Message {
+func (w *world) mustSend(user, room uuid.UUID, text string) wire.Message {
 	w.tb.Helper()
 	sent := w.send(user, room, text)
 	if sent.status != http.StatusOK {
@@ -252,9 +253,9 @@ func (w *world) mustSend(user, room uuid.UUID, text string) events.Message {
 	return message(w.tb, sent.body)
 }
 
-func message(tb testing.TB, raw []byte) events.Message {
+func message(tb testing.TB, raw []byte) wire.Message {
 	tb.Helper()
-	var m events.Message
+	var m wire.Message
 	if err := json.Unmarshal(raw, &m); err != nil {
 		tb.Fatalf("decode message %s: %v", raw, err)
 	}
@@ -262,13 +263,13 @@ func message(tb testing.TB, raw []byte) events.Message {
 }
 
 // page asks for a page of a timeline with a raw query.
-func (w *world) page(user, room uuid.UUID, query string) ([]events.Message, answer) {
+func (w *world) page(user, room uuid.UUID, query string) ([]wire.Message, answer) {
 	w.tb.Helper()
 	got := w.do(user, http.MethodGet, "/api/rooms/"+room.String()+"/timeline"+query, nil)
 	if got.status != http.StatusOK {
 		return nil, got
 	}
-	var page []events.Message
+	var page []wire.Message
 	if err := json.Unmarshal(got.body, &page); err != nil || page == nil {
 		w.tb.Fatalf("decode page %s: %v", got.body, err)
 	}
@@ -276,9 +277,9 @@ func (w *world) page(user, room uuid.UUID, query string) ([]events.Message, answ
 }
 
 // timeline reads a whole timeline, newest first.
-func (w *world) timeline(user, room uuid.UUID) []events.Message {
+func (w *world) timeline(user, room uuid.UUID) []wire.Message {
 	w.tb.Helper()
-	var all []events.Message
+	var all []wire.Message
 	for query := "?limit=100"; ; {
 		page, got := w.page(user, room, query)
 		if got.status != http.StatusOK {

@@ -1,6 +1,6 @@
 // Package messages is the service of messages: it takes them in, and keeps every room's timeline.
 //
-// A message is in the log before it is anywhere else, and its offset there is its place in the room. The timeline is a view
+// A message is in the log before it is anywhere else, and its offset there is its position in the room. The timeline is a view
 // of the log: a send writes its message through, and a consumer group writes what a crash or an outage of the store kept
 // from being written. See package internal/timeline.
 package messages

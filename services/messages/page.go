@@ -12,6 +12,7 @@ import (
 	"github.com/ism-chat/ism/libs/authn"
 	"github.com/ism-chat/ism/libs/events"
 	"github.com/ism-chat/ism/libs/httpapi"
+	"github.com/ism-chat/ism/libs/wire"
 	"github.com/ism-chat/ism/services/messages/store"
 )
 
@@ -24,25 +25,25 @@ const (
 
 // pageQuery is what GET /api/rooms/{room_id}/timeline asks for.
 type pageQuery struct {
-	before store.Place // by cursor; else the end
+	before events.Position // by cursor; else the end
 	byTime bool
 	at     time.Time // by timestamp
 	limit  int
 }
 
 func parsePageQuery(args func(name string) (value string, given bool)) (pageQuery, error) {
-	query := pageQuery{before: store.End, limit: defaultLimit}
+	query := pageQuery{before: events.EndOfLog, limit: defaultLimit}
 	cursor, hasCursor := args("cursor")
 	timestamp, hasTimestamp := args("timestamp")
 	if hasCursor && hasTimestamp {
 		return pageQuery{}, httpapi.InvalidRequest("cursor and timestamp exclude each other")
 	}
 	if hasCursor {
-		place, ok := decodeCursor(cursor)
+		position, ok := decodeCursor(cursor)
 		if !ok {
 			return pageQuery{}, invalidCursor()
 		}
-		query.before = place
+		query.before = position
 	}
 	if hasTimestamp {
 		at, ok := parseTimestamp(timestamp)
@@ -99,12 +100,12 @@ func (s *Service) page(c *fiber.Ctx) error {
 	more := len(entries) > query.limit
 	if more {
 		entries = entries[:query.limit]
-		cursor := encodeCursor(entries[len(entries)-1].Place)
+		cursor := encodeCursor(entries[len(entries)-1].Position)
 		next := url.Values{"cursor": {cursor}, "limit": {strconv.Itoa(query.limit)}}
 		c.Set(headerNextCursor, cursor)
 		c.Set(fiber.HeaderLink, "</api/rooms/"+room.String()+"/timeline?"+next.Encode()+`>; rel="next"`)
 	}
-	messages := make([]events.Message, len(entries))
+	messages := make([]wire.Message, len(entries))
 	for i, entry := range entries {
 		messages[i] = entry.Message
 	}

@@ -19,7 +19,7 @@ import (
 	"github.com/ism-chat/ism/libs/events"
 	"github.com/ism-chat/ism/libs/httpapi"
 	"github.com/ism-chat/ism/libs/telemetry"
-	"github.com/ism-chat/ism/services/messages/membership"
+	"github.com/ism-chat/ism/libs/wire"
 )
 
 const (
@@ -39,8 +39,8 @@ type sendRequest struct {
 	} `json:"msgBody"`
 }
 
-// text gives the room and the text of a request that is a valid [events.Text] message.
-func (r sendRequest) text() (room uuid.UUID, body events.TextBody, err error) {
+// text gives the room and the text of a request that is a valid [wire.Text] message.
+func (r sendRequest) text() (room uuid.UUID, body wire.TextBody, err error) {
 	switch {
 	case r.RoomID == nil:
 		return room, body, httpapi.InvalidRequest("chatRoomId is missing")
@@ -53,7 +53,7 @@ func (r sendRequest) text() (room uuid.UUID, body events.TextBody, err error) {
 		return room, body, httpapi.InvalidRequest("chatRoomId must be a UUID")
 	case !slices.Contains(wireTypes, *r.Type):
 		return room, body, httpapi.InvalidRequest("msgType is unknown; Text is supported")
-	case *r.Type != string(events.Text):
+	case *r.Type != string(wire.Text):
 		return room, body, unsupportedType("messages of type " + *r.Type + " are not supported; Text is")
 	case r.Body == nil:
 		return room, body, httpapi.InvalidRequest("msgBody is missing")
@@ -69,7 +69,7 @@ func (r sendRequest) text() (room uuid.UUID, body events.TextBody, err error) {
 	case strings.ContainsRune(text, 0):
 		return room, body, httpapi.InvalidRequest("msgBody.text contains a NUL character")
 	}
-	return room, events.TextBody{Text: text}, nil
+	return room, wire.TextBody{Text: text}, nil
 }
 
 // parseID takes a UUID in its usual form only, 8-4-4-4-12 hexadecimal digits.
@@ -107,7 +107,7 @@ func (s *Service) send(c *fiber.Ctx) error {
 }
 
 // compose makes the event of a text message that the sender, who has joined, sends now.
-func (s *Service) compose(members membership.Membership, sender uuid.UUID, body events.TextBody) (events.MessagePosted, error) {
+func (s *Service) compose(members events.Membership, sender uuid.UUID, body wire.TextBody) (events.MessagePosted, error) {
 	raw, err := json.Marshal(body)
 	if err != nil {
 		return events.MessagePosted{}, fmt.Errorf("encode message body: %w", err)
@@ -119,10 +119,10 @@ func (s *Service) compose(members membership.Membership, sender uuid.UUID, body 
 	member, _ := members.Joined(sender)
 	return events.MessagePosted{
 		RoomID: members.RoomID,
-		Message: events.Message{
-			RoomID: members.RoomID, ID: id, SenderID: sender, Body: raw, Type: events.Text, CreatedAt: s.clock.now(),
+		Message: wire.Message{
+			RoomID: members.RoomID, ID: id, SenderID: sender, Body: raw, Type: wire.Text, CreatedAt: s.clock.now(),
 		},
-		Preview:  events.TextPreview(member.DisplayName, body.Text),
+		Preview:  wire.TextPreview(member.DisplayName, body.Text),
 		Audience: members.Audience(),
 	}, nil
 }
@@ -140,7 +140,7 @@ func (s *Service) post(ctx context.Context, posted events.MessagePosted) error {
 	if span := trace.SpanFromContext(ctx); span.IsRecording() {
 		span.SetAttributes(telemetry.RoomID(message.RoomID), telemetry.MessageID(message.ID))
 	}
-	// With this line a message's trace is found by its id, and its place by both where the trace was not sampled.
+	// With this line a message's trace is found by its id, and its position by both where the trace was not sampled.
 	s.deps.Telemetry.Log.LogAttrs(
 		ctx, slog.LevelInfo, "message accepted", slog.String("message_id", message.ID.String()), slog.String("room_id", message.RoomID.String()),
 		slog.Int("epoch", int(s.cfg.Epoch)), slog.Int("partition", int(receipt.Partition)), slog.Int64("offset", receipt.Offset),

@@ -14,10 +14,11 @@ import (
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 
+	client "github.com/ism-chat/ism/clients/go"
 	"github.com/ism-chat/ism/libs/bus"
-	"github.com/ism-chat/ism/libs/client"
 	"github.com/ism-chat/ism/libs/events"
 	"github.com/ism-chat/ism/libs/telemetry"
+	"github.com/ism-chat/ism/libs/wire"
 	"github.com/ism-chat/ism/services/realtime"
 )
 
@@ -27,9 +28,9 @@ func TestEventsReachTheirRecipients(t *testing.T) {
 		r := newRoom("alice", "bob")
 		outsider := newRoom("mallory")
 		atAlice, atBob, atMallory := w.open(t, n, r.members[0], ""), w.open(t, n, r.members[1], ""), w.open(t, n, outsider.members[0], "")
-		w.create(t, r, events.Single)
+		w.create(t, r, wire.Single)
 		for stream, other := range map[*client.Stream]string{atAlice: "bob", atBob: "alice"} {
-			var event events.NewRoom
+			var event wire.NewRoom
 			if err := json.Unmarshal(next(t, stream).Data, &event); err != nil || event.Type != "NewRoom" || event.Room.Name == nil || *event.Room.Name != other {
 				t.Errorf("got %+v, %v; want a room named %s", event, err, other)
 			}
@@ -119,9 +120,9 @@ func TestOneTraceFromTheLogToTheStreams(t *testing.T) {
 	const trace = "4bf92f3577b34da6a3ce929d0e0e4736"
 	id := uuid.New()
 	headers, value, err := events.Encode(events.New("/ism/test", now(), events.MessagePosted{
-		RoomID: r.id, Preview: events.TextPreview("alice", "traced"), Audience: r.audience(),
-		Message: events.Message{
-			RoomID: r.id, ID: id, SenderID: r.members[0].ID, Body: json.RawMessage(`{"text":"traced"}`), Type: events.Text, CreatedAt: now(),
+		RoomID: r.id, Preview: wire.TextPreview("alice", "traced"), Audience: r.audience(),
+		Message: wire.Message{
+			RoomID: r.id, ID: id, SenderID: r.members[0].ID, Body: json.RawMessage(`{"text":"traced"}`), Type: wire.Text, CreatedAt: now(),
 		},
 	}))
 	if err != nil {

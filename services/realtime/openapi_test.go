@@ -15,6 +15,7 @@ import (
 	"github.com/ism-chat/ism/libs/events/eventstest"
 	"github.com/ism-chat/ism/libs/httpapi/openapitest"
 	"github.com/ism-chat/ism/libs/telemetry"
+	"github.com/ism-chat/ism/libs/wire"
 	"github.com/ism-chat/ism/services/realtime"
 	"github.com/ism-chat/ism/services/realtime/internal/fanout"
 )
@@ -68,7 +69,7 @@ func TestEventsAreAsDescribed(t *testing.T) {
 			t.Fatalf("%s: %v", name, err)
 		}
 	}
-	resync, err := json.Marshal(events.Resync{Type: "Resync", Reason: "expired", CreatedAt: now()})
+	resync, err := json.Marshal(wire.Resync{Type: "Resync", Reason: "expired", CreatedAt: now()})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,13 +9,13 @@ import (
 	"testing"
 	"time"
 
-	"github.com/ism-chat/ism/libs/events"
+	"github.com/ism-chat/ism/libs/wire"
 )
 
 // raw is a stream of which a test reads the text itself, or does not.
 type raw struct{ conn net.Conn }
 
-func rawStream(t *testing.T, w *world, n *node, user events.Member, header map[string]string) raw {
+func rawStream(t *testing.T, w *world, n *node, user wire.Member, header map[string]string) raw {
 	t.Helper()
 	address, path, found := strings.Cut(strings.TrimPrefix(n.base, "http://"), "/")
 	if !found {

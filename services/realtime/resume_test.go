@@ -11,10 +11,11 @@ import (
 	"testing"
 	"time"
 
+	client "github.com/ism-chat/ism/clients/go"
 	"github.com/ism-chat/ism/libs/bus"
-	"github.com/ism-chat/ism/libs/client"
 	"github.com/ism-chat/ism/libs/events"
 	"github.com/ism-chat/ism/libs/telemetry"
+	"github.com/ism-chat/ism/libs/wire"
 	"github.com/ism-chat/ism/services/realtime/internal/fanout"
 )
 
@@ -50,7 +51,7 @@ func TestStreamResumesFromItsOpening(t *testing.T) {
 }
 
 // openingID is the id with which a stream opens.
-func openingID(t *testing.T, w *world, n *node, user events.Member) string {
+func openingID(t *testing.T, w *world, n *node, user wire.Member) string {
 	t.Helper()
 	raw := rawStream(t, w, n, user, nil)
 	for line := range raw.lines(t) {
@@ -230,7 +231,7 @@ func TestResyncWhereAStreamCannotResume(t *testing.T) {
 		} {
 			resumed := w.open(t, n, r.members[0], id)
 			event := next(t, resumed)
-			var got events.Resync
+			var got wire.Resync
 			if err := json.Unmarshal(event.Data, &got); err != nil || got.Type != "Resync" || got.Reason != reason {
 				t.Errorf("behind %s: %s, %v", id, event.Data, err)
 			}

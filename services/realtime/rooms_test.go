@@ -11,21 +11,22 @@ import (
 
 	"github.com/google/uuid"
 
+	client "github.com/ism-chat/ism/clients/go"
 	"github.com/ism-chat/ism/libs/bus"
-	"github.com/ism-chat/ism/libs/client"
 	"github.com/ism-chat/ism/libs/events"
+	"github.com/ism-chat/ism/libs/wire"
 )
 
 // room is a room of which a test writes the log.
 type room struct {
 	id      uuid.UUID
-	members []events.Member
+	members []wire.Member
 }
 
 func newRoom(names ...string) room {
 	r := room{id: uuid.New()}
 	for _, name := range names {
-		r.members = append(r.members, events.Member{ID: uuid.New(), DisplayName: name, JoinedAt: now(), Status: events.Joined})
+		r.members = append(r.members, wire.Member{ID: uuid.New(), DisplayName: name, JoinedAt: now(), Status: wire.Joined})
 	}
 	return r
 }
@@ -57,12 +58,12 @@ func (w *world) write(t *testing.T, data ...events.Data) {
 	}
 }
 
-func (w *world) create(t *testing.T, r room, kind events.RoomType) {
+func (w *world) create(t *testing.T, r room, kind wire.RoomType) {
 	t.Helper()
-	preview := events.NewRoomPreview()
+	preview := wire.NewRoomPreview()
 	w.write(t, events.RoomCreated{
 		RoomID: r.id, CreatedBy: r.members[0].ID, Members: r.members, Audience: r.audience(),
-		Room: events.Room{ID: r.id, Type: kind, CreatedAt: now(), LatestMessage: now(), Unread: true, LatestMessageText: &preview},
+		Room: wire.Room{ID: r.id, Type: kind, CreatedAt: now(), LatestMessage: now(), Unread: true, LatestMessageText: &preview},
 	})
 }
 
@@ -71,13 +72,13 @@ func (w *world) post(t *testing.T, r room, texts ...string) {
 	t.Helper()
 	var all []events.Data
 	for _, text := range texts {
-		body, err := json.Marshal(events.TextBody{Text: text})
+		body, err := json.Marshal(wire.TextBody{Text: text})
 		if err != nil {
 			t.Fatal(err)
 		}
 		all = append(all, events.MessagePosted{
-			RoomID: r.id, Preview: events.TextPreview("alice", text), Audience: r.audience(),
-			Message: events.Message{RoomID: r.id, ID: uuid.New(), SenderID: r.members[0].ID, Body: body, Type: events.Text, CreatedAt: now()},
+			RoomID: r.id, Preview: wire.TextPreview("alice", text), Audience: r.audience(),
+			Message: wire.Message{RoomID: r.id, ID: uuid.New(), SenderID: r.members[0].ID, Body: body, Type: wire.Text, CreatedAt: now()},
 		})
 	}
 	w.write(t, all...)
@@ -91,7 +92,7 @@ func numbered(from, to int) []string {
 	return texts
 }
 
-func (w *world) open(t *testing.T, n *node, user events.Member, lastEventID string) *client.Stream {
+func (w *world) open(t *testing.T, n *node, user wire.Member, lastEventID string) *client.Stream {
 	t.Helper()
 	return w.openWith(t, n, w.issuer.Token(t, user.ID, user.DisplayName), lastEventID)
 }
@@ -122,8 +123,8 @@ func next(t *testing.T, stream *client.Stream) client.StreamEvent {
 }
 
 func textOf(event client.StreamEvent) (string, error) {
-	var chat events.ChatMessage
-	var body events.TextBody
+	var chat wire.ChatMessage
+	var body wire.TextBody
 	if err := json.Unmarshal(event.Data, &chat); err != nil || chat.Type != "ChatMessage" {
 		return "", fmt.Errorf("%s is no message: %w", event.Data, err)
 	}

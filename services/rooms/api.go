@@ -9,7 +9,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/ism-chat/ism/libs/authn"
-	"github.com/ism-chat/ism/libs/events"
+	"github.com/ism-chat/ism/libs/wire"
 	"github.com/ism-chat/ism/services/rooms/store"
 )
 
@@ -90,8 +90,8 @@ func (s *Service) get(c *fiber.Ctx) error {
 
 // detailedRoom is a room with its members.
 type detailedRoom struct {
-	events.Room
-	Users []events.Member `json:"users"`
+	wire.Room
+	Users []wire.Member `json:"users"`
 }
 
 func (s *Service) detailed(c *fiber.Ctx) error {
@@ -123,12 +123,12 @@ func (s *Service) users(c *fiber.Ctx) error {
 }
 
 // membersFor gives the members of a room to one who has joined it.
-func (s *Service) membersFor(ctx context.Context, room, caller uuid.UUID) ([]events.Member, error) {
+func (s *Service) membersFor(ctx context.Context, room, caller uuid.UUID) ([]wire.Member, error) {
 	membership, err := s.deps.Store.Membership(ctx, room)
 	if err != nil {
 		return nil, err
 	}
-	if !membership.Joined(caller) {
+	if _, joined := membership.Joined(caller); !joined {
 		return nil, store.ErrRoomNotFound
 	}
 	return membership.Members, nil
@@ -149,21 +149,14 @@ func (s *Service) markRead(c *fiber.Ctx) error {
 	return nil
 }
 
-// membershipAnswer is what other services are told of a room.
-type membershipAnswer struct {
-	RoomID  uuid.UUID       `json:"roomId"`
-	Version int64           `json:"version"`
-	Members []events.Member `json:"members"`
-}
-
 func (s *Service) internalMembers(c *fiber.Ctx) error {
 	id, err := roomID(c)
 	if err != nil {
 		return err
 	}
-	version, members, err := s.Membership(c.UserContext(), id)
+	membership, err := s.Membership(c.UserContext(), id)
 	if err != nil {
 		return problemOf(err)
 	}
-	return c.JSON(membershipAnswer{RoomID: id, Version: version, Members: members})
+	return c.JSON(membership)
 }

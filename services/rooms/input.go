@@ -13,8 +13,8 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/ism-chat/ism/libs/authn"
-	"github.com/ism-chat/ism/libs/events"
 	"github.com/ism-chat/ism/libs/httpapi"
+	"github.com/ism-chat/ism/libs/wire"
 	"github.com/ism-chat/ism/services/rooms/store"
 )
 
@@ -45,13 +45,13 @@ func (b newRoomBody) room(creator uuid.UUID, maxMembers int, at time.Time) (stor
 	if !slices.Contains(users, creator) {
 		return store.NewRoom{}, httpapi.InvalidRequest("invitedUsers must contain the caller")
 	}
-	room := store.NewRoom{ID: uuid.Must(uuid.NewV7()), Type: events.RoomType(b.Type), Creator: creator, Users: users, At: at}
+	room := store.NewRoom{ID: uuid.Must(uuid.NewV7()), Type: wire.RoomType(b.Type), Creator: creator, Users: users, At: at}
 	switch room.Type {
-	case events.Single:
+	case wire.Single:
 		if len(users) != 2 {
 			return store.NewRoom{}, httpapi.InvalidRequest("a Single room has exactly two different users")
 		}
-	case events.Group:
+	case wire.Group:
 		if len(users) < fewestMembers || len(users) > maxMembers {
 			return store.NewRoom{}, httpapi.InvalidRequest(fmt.Sprintf("a Group has %d to %d different users", fewestMembers, maxMembers))
 		}

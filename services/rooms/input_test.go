@@ -9,7 +9,7 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/ism-chat/ism/libs/events"
+	"github.com/ism-chat/ism/libs/wire"
 )
 
 // FuzzNewRoom holds whatever passes the checks to what the store relies on.
@@ -42,7 +42,7 @@ func FuzzNewRoom(f *testing.F) {
 		switch {
 		case !room.Type.Valid(), room.Creator != caller, !slices.Contains(room.Users, caller), len(distinct) != len(room.Users):
 			t.Errorf("%s passed as %+v", raw, room)
-		case len(room.Users) < 2, len(room.Users) > most, room.Type == events.Single && (len(room.Users) != 2 || room.Name != nil):
+		case len(room.Users) < 2, len(room.Users) > most, room.Type == wire.Single && (len(room.Users) != 2 || room.Name != nil):
 			t.Errorf("%s passed as %+v", raw, room)
 		case room.Name != nil && (*room.Name == "" || utf8.RuneCountInString(*room.Name) > maxName):
 			t.Errorf("%s passed with the name %q", raw, *room.Name)

@@ -9,7 +9,7 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/ism-chat/ism/libs/events"
+	"github.com/ism-chat/ism/libs/wire"
 )
 
 func outsidersCannotTell(t *testing.T, d *deployment) {
@@ -36,7 +36,7 @@ func outsidersCannotTell(t *testing.T, d *deployment) {
 			}
 		})
 	}
-	var members []events.Member
+	var members []wire.Member
 	d.get(t, bob, "/api/rooms/"+foreign+"/users", &members)
 	if members[0].LastReadAt != nil || members[1].LastReadAt != nil {
 		t.Error("an outsider has marked it as read")

@@ -152,12 +152,11 @@ func (s *Service) Checks() []httpapi.Check {
 	return []httpapi.Check{{Name: "rooms store", Check: s.deps.Store.Ping}}
 }
 
-// Membership gives who is in a room, whatever their status, as of a version that counts the changes of the room's
-// membership. Errors: [ErrRoomNotFound]; any other means that it cannot be said now.
-func (s *Service) Membership(ctx context.Context, roomID uuid.UUID) (version int64, members []events.Member, err error) {
+// Membership gives who is in a room. Errors: [ErrRoomNotFound]; any other means that the store does not answer now.
+func (s *Service) Membership(ctx context.Context, roomID uuid.UUID) (events.Membership, error) {
 	membership, err := s.deps.Store.Membership(ctx, roomID)
 	if err != nil {
-		return 0, nil, fmt.Errorf("membership of room %s: %w", roomID, err)
+		return events.Membership{}, fmt.Errorf("membership of room %s: %w", roomID, err)
 	}
-	return membership.Version, membership.Members, nil
+	return membership, nil
 }

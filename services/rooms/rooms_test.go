@@ -17,12 +17,13 @@ import (
 	"github.com/ism-chat/ism/libs/bus"
 	"github.com/ism-chat/ism/libs/events"
 	"github.com/ism-chat/ism/libs/events/eventstest"
+	"github.com/ism-chat/ism/libs/wire"
 	"github.com/ism-chat/ism/services/rooms"
 )
 
 type detailed struct {
-	events.Room
-	Users []events.Member `json:"users"`
+	wire.Room
+	Users []wire.Member `json:"users"`
 }
 
 func TestAPI(t *testing.T) {
@@ -53,9 +54,9 @@ func TestAPI(t *testing.T) {
 	}
 }
 
-func (d *deployment) create(t *testing.T, u user, body string) events.Room {
+func (d *deployment) create(t *testing.T, u user, body string) wire.Room {
 	t.Helper()
-	var room events.Room
+	var room wire.Room
 	d.post(t, u, "/api/rooms/create-room", body).decode(t, &room)
 	return room
 }
@@ -64,8 +65,8 @@ func singleRoom(t *testing.T, d *deployment) {
 	alice, bob := d.seenUser(t, "alice"), d.seenUser(t, "bob")
 	before := time.Now().Truncate(time.Microsecond)
 	room := d.create(t, alice, newRoom("Single", "passed over", alice, bob))
-	preview := events.NewRoomPreview()
-	if room.Type != events.Single || room.Name == nil || *room.Name != "bob" || room.ImageURL != nil || !room.Unread ||
+	preview := wire.NewRoomPreview()
+	if room.Type != wire.Single || room.Name == nil || *room.Name != "bob" || room.ImageURL != nil || !room.Unread ||
 		!reflect.DeepEqual(room.LatestMessageText, &preview) {
 		t.Errorf("created %+v", room)
 	}
@@ -84,10 +85,10 @@ func singleRoom(t *testing.T, d *deployment) {
 		t.Errorf("bob sees %+v", seen)
 	}
 	d.get(t, bob, "/api/rooms/"+room.ID.String()+"/detailed", &seen)
-	if *seen.Name != "alice" || len(seen.Users) != 2 || seen.Users[0].ID != alice.id || seen.Users[0].Status != events.Joined {
+	if *seen.Name != "alice" || len(seen.Users) != 2 || seen.Users[0].ID != alice.id || seen.Users[0].Status != wire.Joined {
 		t.Errorf("bob sees in detail %+v", seen)
 	}
-	var members []events.Member
+	var members []wire.Member
 	d.get(t, bob, "/api/rooms/"+room.ID.String()+"/users", &members)
 	if !reflect.DeepEqual(members, seen.Users) || members[0].LastReadAt != nil {
 		t.Errorf("members %+v", members)
@@ -114,10 +115,10 @@ func singleRoom(t *testing.T, d *deployment) {
 func group(t *testing.T, d *deployment) {
 	alice, bob, carol := d.seenUser(t, "alice"), d.seenUser(t, "bob"), d.seenUser(t, "carol")
 	room := d.create(t, alice, newRoom("Group", strings.Repeat("ä", 100), alice, bob, carol, bob))
-	if room.Type != events.Group || *room.Name != strings.Repeat("ä", 100) {
+	if room.Type != wire.Group || *room.Name != strings.Repeat("ä", 100) {
 		t.Errorf("created %+v", room)
 	}
-	var members []events.Member
+	var members []wire.Member
 	d.get(t, carol, "/api/rooms/"+room.ID.String()+"/users", &members)
 	if len(members) != 3 {
 		t.Errorf("members %+v", members)
@@ -143,7 +144,7 @@ func usersFollowTheirTokens(t *testing.T, d *deployment) {
 	room := d.create(t, alice, newRoom("Single", "", alice, bob)) // her first request
 	name := func() (string, *string) {
 		t.Helper()
-		var seen events.Room
+		var seen wire.Room
 		d.get(t, bob, "/api/rooms/"+room.ID.String(), &seen)
 		return *seen.Name, seen.ImageURL
 	}
@@ -179,14 +180,14 @@ func listIsNewestFirst(t *testing.T, d *deployment) {
 		want = append(want, d.create(t, alice, newRoom("Group", "", alice, bob)).ID)
 	}
 	slices.Reverse(want)
-	if got := d.list(t, bob); !slices.EqualFunc(got, want, func(r events.Room, id uuid.UUID) bool { return r.ID == id }) {
+	if got := d.list(t, bob); !slices.EqualFunc(got, want, func(r wire.Room, id uuid.UUID) bool { return r.ID == id }) {
 		t.Errorf("the list is %+v", got)
 	}
 }
 
-func (d *deployment) list(t *testing.T, u user) []events.Room {
+func (d *deployment) list(t *testing.T, u user) []wire.Room {
 	t.Helper()
-	var list []events.Room
+	var list []wire.Room
 	d.get(t, u, "/api/rooms", &list)
 	return list
 }
@@ -205,10 +206,10 @@ func messagesChangeLists(t *testing.T, d *deployment) {
 	at := time.Now().UTC().Truncate(time.Microsecond)
 	headers, value, err := events.Encode(events.New("/ism/messages", at, events.MessagePosted{
 		RoomID: older.ID,
-		Message: events.Message{
-			RoomID: older.ID, ID: uuid.New(), SenderID: alice.id, Body: []byte(`{"text":"soup"}`), Type: events.Text, CreatedAt: at,
+		Message: wire.Message{
+			RoomID: older.ID, ID: uuid.New(), SenderID: alice.id, Body: []byte(`{"text":"soup"}`), Type: wire.Text, CreatedAt: at,
 		},
-		Preview:  events.TextPreview("alice", text),
+		Preview:  wire.TextPreview("alice", text),
 		Audience: events.Audience{Users: []uuid.UUID{alice.id, bob.id}, Version: 1},
 	}))
 	if err != nil {
@@ -219,7 +220,7 @@ func messagesChangeLists(t *testing.T, d *deployment) {
 		t.Fatal(err)
 	}
 	await(t, "the message in bob's list", func() bool { return d.list(t, bob)[0].ID == older.ID })
-	want := events.TextPreview("alice", text)
+	want := wire.TextPreview("alice", text)
 	if first := d.list(t, bob)[0]; !first.Unread || !first.LatestMessage.Equal(at) || *first.LatestMessageText != want {
 		t.Errorf("bob's list begins with %+v, preview %+v", first, first.LatestMessageText)
 	}
@@ -236,7 +237,7 @@ func logHasWhatWasAnswered(t *testing.T, d *deployment) {
 		method: http.MethodPost, path: "/api/rooms/create-room", contentType: "application/json", body: newRoom("Single", "", alice, bob),
 		header: map[string]string{"Traceparent": "00-" + trace + "-00f067aa0ba902b7-01"},
 	}
-	var room events.Room
+	var room wire.Room
 	d.call(t, d.public, alice, r).decode(t, &room)
 	d.post(t, bob, "/api/rooms/"+room.ID.String()+"/mark-read", "")
 	var records []bus.Record
@@ -313,20 +314,21 @@ func membership(t *testing.T, d *deployment) {
 	room := d.create(t, alice, newRoom("Group", "", alice, bob))
 	path := func(id string) string { return "/internal/rooms/" + id + "/members" }
 	var told struct {
-		RoomID  uuid.UUID       `json:"roomId"`
-		Version int64           `json:"version"`
-		Members []events.Member `json:"members"`
+		RoomID  uuid.UUID     `json:"roomId"`
+		Version int64         `json:"version"`
+		Members []wire.Member `json:"members"`
 	}
 	d.call(t, d.internal, user{}, request{method: http.MethodGet, path: path(room.ID.String())}).decode(t, &told)
-	version, members, err := d.service.Membership(t.Context(), room.ID)
-	if err != nil || told.RoomID != room.ID || told.Version != 1 || version != 1 || len(members) != 2 || !reflect.DeepEqual(told.Members, members) {
-		t.Errorf("told %+v, %d %+v, %v", told, version, members, err)
+	members, err := d.service.Membership(t.Context(), room.ID)
+	if err != nil || told.RoomID != room.ID || told.Version != 1 || members.RoomID != room.ID || members.Version != 1 || len(members.Members) != 2 ||
+		!reflect.DeepEqual(told.Members, members.Members) {
+		t.Errorf("told %+v, %+v, %v", told, members, err)
 	}
 	unknown := d.call(t, d.internal, user{}, request{method: http.MethodGet, path: path(uuid.NewString())})
 	if problem := unknown.problem(t); unknown.status != http.StatusNotFound || problem["code"] != "room-not-found" {
 		t.Errorf("of an unknown room: %d %s", unknown.status, unknown.body)
 	}
-	if _, _, err := d.service.Membership(t.Context(), uuid.New()); !errors.Is(err, rooms.ErrRoomNotFound) {
+	if _, err := d.service.Membership(t.Context(), uuid.New()); !errors.Is(err, rooms.ErrRoomNotFound) {
 		t.Errorf("of an unknown room: %v", err)
 	}
 	malformed := d.call(t, d.internal, user{}, request{method: http.MethodGet, path: path("seven")})

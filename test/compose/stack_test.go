@@ -22,8 +22,8 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/ism-chat/ism/libs/client"
-	"github.com/ism-chat/ism/libs/events"
+	client "github.com/ism-chat/ism/clients/go"
+	"github.com/ism-chat/ism/libs/wire"
 	"github.com/ism-chat/ism/test/deployment"
 	"github.com/ism-chat/ism/test/observability/queries"
 )
@@ -52,7 +52,7 @@ func createRoom(t *testing.T, by *deployment.User, with ...*deployment.User) uui
 	for _, user := range with {
 		invited = append(invited, user.ID)
 	}
-	room, err := by.CreateRoom(t.Context(), client.NewRoom{Type: events.Group, Name: t.Name(), Invited: invited})
+	room, err := by.CreateRoom(t.Context(), client.NewRoom{Type: wire.Group, Name: t.Name(), Invited: invited})
 	if err != nil {
 		t.Fatalf("create a room: %v", err)
 	}

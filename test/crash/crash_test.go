@@ -12,8 +12,8 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/ism-chat/ism/libs/client"
-	"github.com/ism-chat/ism/libs/events"
+	client "github.com/ism-chat/ism/clients/go"
+	"github.com/ism-chat/ism/libs/wire"
 	"github.com/ism-chat/ism/test/deployment"
 )
 
@@ -57,7 +57,7 @@ func survives(t *testing.T, d *deployment.Deployment, victims []string, harm fun
 	}
 	var places []uuid.UUID
 	for i := range rooms {
-		room, err := people[0].CreateRoom(t.Context(), client.NewRoom{Type: events.Group, Name: fmt.Sprintf("Crash %d", i), Invited: all})
+		room, err := people[0].CreateRoom(t.Context(), client.NewRoom{Type: wire.Group, Name: fmt.Sprintf("Crash %d", i), Invited: all})
 		if err != nil {
 			t.Fatalf("create a room: %v", err)
 		}
@@ -131,12 +131,12 @@ func verify(t *testing.T, people []*deployment.User, listeners []*deployment.Lis
 			live := listener.Await(t, 60*time.Second, "all that is in the history", func(seen []client.StreamEvent) bool {
 				return len(deployment.Messages(t, seen, room)) >= len(stored)
 			})
-			var delivered []events.Message
+			var delivered []wire.Message
 			for _, chat := range deployment.Messages(t, live, room) {
 				delivered = append(delivered, chat.Message)
 			}
 			noneTwice(t, who, delivered)
-			if !slices.EqualFunc(delivered, stored, func(a, b events.Message) bool { return a.ID == b.ID }) {
+			if !slices.EqualFunc(delivered, stored, func(a, b wire.Message) bool { return a.ID == b.ID }) {
 				t.Errorf("%s has %d messages, not in the order of the %d in the history", who, len(delivered), len(stored))
 			}
 			for _, event := range live {
@@ -161,7 +161,7 @@ func verify(t *testing.T, people []*deployment.User, listeners []*deployment.Lis
 }
 
 // settle gives a room's history, oldest first, once all that was acknowledged is in it and it has stopped growing.
-func settle(t *testing.T, reader *deployment.User, room uuid.UUID, acknowledged []uuid.UUID) []events.Message {
+func settle(t *testing.T, reader *deployment.User, room uuid.UUID, acknowledged []uuid.UUID) []wire.Message {
 	t.Helper()
 	deadline := time.Now().Add(60 * time.Second)
 	var before int
@@ -191,11 +191,11 @@ func settle(t *testing.T, reader *deployment.User, room uuid.UUID, acknowledged 
 	}
 }
 
-func noneTwice(t *testing.T, where string, messages []events.Message) {
+func noneTwice(t *testing.T, where string, messages []wire.Message) {
 	t.Helper()
 	byID, byText := map[uuid.UUID]bool{}, map[string]bool{}
 	for _, m := range messages {
-		var body events.TextBody
+		var body wire.TextBody
 		if err := json.Unmarshal(m.Body, &body); err != nil {
 			t.Fatal(err)
 		}

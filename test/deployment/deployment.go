@@ -16,7 +16,7 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/ism-chat/ism/libs/client"
+	client "github.com/ism-chat/ism/clients/go"
 	"github.com/ism-chat/ism/test/tracing"
 )
 

@@ -9,8 +9,8 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/ism-chat/ism/libs/client"
-	"github.com/ism-chat/ism/libs/events"
+	client "github.com/ism-chat/ism/clients/go"
+	"github.com/ism-chat/ism/libs/wire"
 )
 
 // Listener reads a user's stream as a good client does: it reconnects for ever, behind the last event that it has seen.
@@ -115,21 +115,21 @@ func (l *Listener) AwaitType(t testing.TB, eventType string) client.StreamEvent 
 }
 
 // AwaitMessages waits for a number of chat messages of a room and gives all that were seen.
-func (l *Listener) AwaitMessages(t testing.TB, room uuid.UUID, n int) []events.ChatMessage {
+func (l *Listener) AwaitMessages(t testing.TB, room uuid.UUID, n int) []wire.ChatMessage {
 	t.Helper()
 	seen := l.Await(t, 30*time.Second, "chat messages", func(all []client.StreamEvent) bool { return len(Messages(t, all, room)) >= n })
 	return Messages(t, seen, room)
 }
 
 // Messages are the chat messages of a room among the events.
-func Messages(t testing.TB, all []client.StreamEvent, room uuid.UUID) []events.ChatMessage {
+func Messages(t testing.TB, all []client.StreamEvent, room uuid.UUID) []wire.ChatMessage {
 	t.Helper()
-	var messages []events.ChatMessage
+	var messages []wire.ChatMessage
 	for _, event := range all {
 		if event.Type != "ChatMessage" {
 			continue
 		}
-		var chat events.ChatMessage
+		var chat wire.ChatMessage
 		if err := json.Unmarshal(event.Data, &chat); err != nil {
 			t.Fatalf("decode a chat message: %v", err)
 		}

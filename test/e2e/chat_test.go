@@ -10,12 +10,12 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/ism-chat/ism/libs/client"
-	"github.com/ism-chat/ism/libs/events"
+	client "github.com/ism-chat/ism/clients/go"
+	"github.com/ism-chat/ism/libs/wire"
 	"github.com/ism-chat/ism/test/deployment"
 )
 
-func createRoom(t *testing.T, creator *deployment.User, kind events.RoomType, name string, others ...*deployment.User) events.Room {
+func createRoom(t *testing.T, creator *deployment.User, kind wire.RoomType, name string, others ...*deployment.User) wire.Room {
 	t.Helper()
 	invited := []uuid.UUID{creator.ID}
 	for _, user := range others {
@@ -28,7 +28,7 @@ func createRoom(t *testing.T, creator *deployment.User, kind events.RoomType, na
 	return room
 }
 
-func send(t *testing.T, user *deployment.User, room uuid.UUID, text string) events.Message {
+func send(t *testing.T, user *deployment.User, room uuid.UUID, text string) wire.Message {
 	t.Helper()
 	message, err := user.SendText(t.Context(), room, text)
 	if err != nil {
@@ -39,7 +39,7 @@ func send(t *testing.T, user *deployment.User, room uuid.UUID, text string) even
 
 // history reads the history once it has the given number of messages: one whose write took too long for its send is written
 // by the consumer group, soon after it was acknowledged.
-func history(t *testing.T, user *deployment.User, room uuid.UUID, messages int) []events.Message {
+func history(t *testing.T, user *deployment.User, room uuid.UUID, messages int) []wire.Message {
 	t.Helper()
 	poll := time.NewTicker(50 * time.Millisecond)
 	defer poll.Stop()
@@ -54,12 +54,12 @@ func history(t *testing.T, user *deployment.User, room uuid.UUID, messages int) 
 	}
 }
 
-func same(a, b events.Message) bool {
+func same(a, b wire.Message) bool {
 	return a.ID == b.ID && a.RoomID == b.RoomID && a.SenderID == b.SenderID && a.Type == b.Type &&
 		a.CreatedAt.Equal(b.CreatedAt) && string(a.Body) == string(b.Body)
 }
 
-func ids(messages []events.Message) []uuid.UUID {
+func ids(messages []wire.Message) []uuid.UUID {
 	out := make([]uuid.UUID, len(messages))
 	for i, m := range messages {
 		out[i] = m.ID
@@ -71,12 +71,12 @@ func twoUsersChat(t *testing.T, d *deployment.Deployment) {
 	alice, bob := d.SignIn(t, "alice"), d.SignIn(t, "bob")
 	atAlice, atBob := alice.Listen(t), bob.Listen(t)
 
-	room := createRoom(t, alice, events.Single, "", bob)
+	room := createRoom(t, alice, wire.Single, "", bob)
 	if room.Name == nil || *room.Name != "bob" {
 		t.Errorf("for alice the room is named %v", room.Name)
 	}
 	for user, listener := range map[*deployment.User]*deployment.Listener{alice: atAlice, bob: atBob} {
-		var event events.NewRoom
+		var event wire.NewRoom
 		if err := json.Unmarshal(listener.AwaitType(t, "NewRoom").Data, &event); err != nil {
 			t.Fatalf("decode NewRoom: %v", err)
 		}
@@ -85,7 +85,7 @@ func twoUsersChat(t *testing.T, d *deployment.Deployment) {
 			t.Errorf("the stream of %s has room %+v", user.Name, event.Room)
 		}
 	}
-	if _, err := bob.CreateRoom(t.Context(), client.NewRoom{Type: events.Single, Invited: []uuid.UUID{alice.ID, bob.ID}}); !client.HasCode(err, "room-exists") {
+	if _, err := bob.CreateRoom(t.Context(), client.NewRoom{Type: wire.Single, Invited: []uuid.UUID{alice.ID, bob.ID}}); !client.HasCode(err, "room-exists") {
 		t.Errorf("a second room of the same two: %v", err)
 	}
 
@@ -95,7 +95,7 @@ func twoUsersChat(t *testing.T, d *deployment.Deployment) {
 		if !same(live.Message, sent) {
 			t.Errorf("the stream of %s has %+v, the answer was %+v", name, live.Message, sent)
 		}
-		if want := events.TextPreview("alice", "Soup or salad? 🥗"); live.Preview != want {
+		if want := wire.TextPreview("alice", "Soup or salad? 🥗"); live.Preview != want {
 			t.Errorf("preview %+v, want %+v", live.Preview, want)
 		}
 	}
@@ -103,11 +103,11 @@ func twoUsersChat(t *testing.T, d *deployment.Deployment) {
 		t.Errorf("the timeline has %+v, the answer was %+v", stored, sent)
 	}
 
-	seenByBob := awaitRoom(t, bob, room.ID, func(r events.Room) bool { return r.LatestMessage.Equal(sent.CreatedAt) })
+	seenByBob := awaitRoom(t, bob, room.ID, func(r wire.Room) bool { return r.LatestMessage.Equal(sent.CreatedAt) })
 	if !seenByBob.Unread || seenByBob.LatestMessageText == nil || seenByBob.LatestMessageText.Text != "Soup or salad? 🥗" {
 		t.Errorf("bob's list has %+v", seenByBob)
 	}
-	if seenByAlice := awaitRoom(t, alice, room.ID, func(r events.Room) bool { return !r.Unread }); !seenByAlice.LatestMessage.Equal(sent.CreatedAt) {
+	if seenByAlice := awaitRoom(t, alice, room.ID, func(r wire.Room) bool { return !r.Unread }); !seenByAlice.LatestMessage.Equal(sent.CreatedAt) {
 		t.Errorf("alice's list has %+v", seenByAlice)
 	}
 	if err := bob.MarkRead(t.Context(), room.ID); err != nil {
@@ -126,25 +126,25 @@ func twoUsersChat(t *testing.T, d *deployment.Deployment) {
 		t.Fatalf("members %+v, %v", members, err)
 	}
 	for _, m := range members {
-		if m.Status != events.Joined || m.LastReadAt == nil || m.LastReadAt.Before(sent.CreatedAt) {
+		if m.Status != wire.Joined || m.LastReadAt == nil || m.LastReadAt.Before(sent.CreatedAt) {
 			t.Errorf("member %+v", m)
 		}
 	}
 }
 
 // awaitRoom waits until the room in the user's list is as wanted: the list follows the log.
-func awaitRoom(t *testing.T, user *deployment.User, id uuid.UUID, wanted func(events.Room) bool) events.Room {
+func awaitRoom(t *testing.T, user *deployment.User, id uuid.UUID, wanted func(wire.Room) bool) wire.Room {
 	t.Helper()
 	poll := time.NewTicker(20 * time.Millisecond)
 	defer poll.Stop()
 	deadline := time.After(10 * time.Second)
-	var last events.Room
+	var last wire.Room
 	for {
 		rooms, err := user.Rooms(t.Context())
 		if err != nil {
 			t.Fatalf("list the rooms of %s: %v", user.Name, err)
 		}
-		if i := slices.IndexFunc(rooms, func(r events.Room) bool { return r.ID == id }); i >= 0 {
+		if i := slices.IndexFunc(rooms, func(r wire.Room) bool { return r.ID == id }); i >= 0 {
 			if last = rooms[i]; wanted(last) {
 				return last
 			}
@@ -160,8 +160,8 @@ func awaitRoom(t *testing.T, user *deployment.User, id uuid.UUID, wanted func(ev
 func groupChats(t *testing.T, d *deployment.Deployment) {
 	alice, bob, carol := d.SignIn(t, "alice"), d.SignIn(t, "bob"), d.SignIn(t, "carol")
 	listeners := []*deployment.Listener{alice.Listen(t), bob.Listen(t), carol.Listen(t)}
-	lunch := createRoom(t, alice, events.Group, "Lunch", bob, carol)
-	later := createRoom(t, alice, events.Group, "Dinner", bob)
+	lunch := createRoom(t, alice, wire.Group, "Lunch", bob, carol)
+	later := createRoom(t, alice, wire.Group, "Dinner", bob)
 	if lunch.Name == nil || *lunch.Name != "Lunch" {
 		t.Errorf("the room is named %v", lunch.Name)
 	}
@@ -171,13 +171,13 @@ func groupChats(t *testing.T, d *deployment.Deployment) {
 			t.Errorf("%d messages", len(got))
 		}
 	}
-	awaitRoom(t, alice, lunch.ID, func(r events.Room) bool { return r.LatestMessageText.Type == "Text" })
+	awaitRoom(t, alice, lunch.ID, func(r wire.Room) bool { return r.LatestMessageText.Type == "Text" })
 	rooms, err := alice.Rooms(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
 	at := func(id uuid.UUID) int {
-		return slices.IndexFunc(rooms, func(r events.Room) bool { return r.ID == id })
+		return slices.IndexFunc(rooms, func(r wire.Room) bool { return r.ID == id })
 	}
 	if at(lunch.ID) > at(later.ID) {
 		t.Error("the room with the newest message is not first")
@@ -186,7 +186,7 @@ func groupChats(t *testing.T, d *deployment.Deployment) {
 
 func streamResumes(t *testing.T, d *deployment.Deployment) {
 	alice, bob := d.SignIn(t, "u01"), d.SignIn(t, "u02")
-	room := createRoom(t, alice, events.Group, "Resume", bob)
+	room := createRoom(t, alice, wire.Group, "Resume", bob)
 	stream, err := bob.Stream(t.Context(), "")
 	if err != nil {
 		t.Fatal(err)
@@ -200,7 +200,7 @@ func streamResumes(t *testing.T, d *deployment.Deployment) {
 	}
 	last := stream.LastEventID()
 	stream.Close()
-	var missed []events.Message
+	var missed []wire.Message
 	for i := range 20 {
 		missed = append(missed, send(t, alice, room.ID, fmt.Sprint(i+2)))
 	}
@@ -217,7 +217,7 @@ func streamResumes(t *testing.T, d *deployment.Deployment) {
 	}
 }
 
-func nextMessage(t *testing.T, stream *client.Stream) events.Message {
+func nextMessage(t *testing.T, stream *client.Stream) wire.Message {
 	t.Helper()
 	timer := time.AfterFunc(15*time.Second, stream.Close)
 	defer timer.Stop()
@@ -230,7 +230,7 @@ func nextMessage(t *testing.T, stream *client.Stream) events.Message {
 		case "Resync":
 			t.Fatalf("the stream could not resume: %s", event.Data)
 		case "ChatMessage":
-			var chat events.ChatMessage
+			var chat wire.ChatMessage
 			if err := json.Unmarshal(event.Data, &chat); err != nil {
 				t.Fatal(err)
 			}
@@ -265,7 +265,7 @@ func liveOrderIsHistoryOrder(t *testing.T, d *deployment.Deployment) {
 	for i := range senders {
 		users = append(users, d.SignIn(t, fmt.Sprintf("u%02d", i+4)))
 	}
-	room := createRoom(t, users[0], events.Group, "Busy", users[1:]...)
+	room := createRoom(t, users[0], wire.Group, "Busy", users[1:]...)
 	listeners := []*deployment.Listener{users[0].Listen(t), users[senders-1].Listen(t)}
 	var sending sync.WaitGroup
 	for _, user := range users {

@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/ism-chat/ism/libs/events"
+	"github.com/ism-chat/ism/libs/wire"
 	"github.com/ism-chat/ism/test/deployment"
 )
 
@@ -45,7 +45,7 @@ func TestStopDrains(t *testing.T) {
 	t.Parallel()
 	d := deployment.OneProcess(t)
 	alice, bob := d.SignIn(t, "alice"), d.SignIn(t, "bob")
-	room := createRoom(t, alice, events.Group, "Drain", bob)
+	room := createRoom(t, alice, wire.Group, "Drain", bob)
 	stream, err := bob.Stream(t.Context(), "")
 	if err != nil {
 		t.Fatal(err)

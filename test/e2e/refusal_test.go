@@ -10,8 +10,8 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/ism-chat/ism/libs/client"
-	"github.com/ism-chat/ism/libs/events"
+	client "github.com/ism-chat/ism/clients/go"
+	"github.com/ism-chat/ism/libs/wire"
 	"github.com/ism-chat/ism/test/deployment"
 )
 
@@ -82,7 +82,7 @@ func (r refusal) check(t *testing.T, d *deployment.Deployment, token string) (ht
 
 func outsidersSeeNothing(t *testing.T, d *deployment.Deployment) {
 	alice, bob, eve := d.SignIn(t, "u12"), d.SignIn(t, "u13"), d.SignIn(t, "u14")
-	foreign := createRoom(t, alice, events.Group, "Private", bob).ID
+	foreign := createRoom(t, alice, wire.Group, "Private", bob).ID
 	unknown := uuid.New()
 	token := d.Token(t, eve.Name)
 	eavesdropper := eve.Listen(t)
@@ -110,7 +110,7 @@ func outsidersSeeNothing(t *testing.T, d *deployment.Deployment) {
 		})
 	}
 	send(t, alice, foreign, "among us")
-	own := createRoom(t, eve, events.Group, "Own", alice)
+	own := createRoom(t, eve, wire.Group, "Own", alice)
 	send(t, eve, own.ID, "mine")
 	eavesdropper.AwaitMessages(t, own.ID, 1)
 	if heard := deployment.Messages(t, eavesdropper.Events(), foreign); len(heard) != 0 {
@@ -144,7 +144,7 @@ func onlyValidTokens(t *testing.T, d *deployment.Deployment) {
 
 func badInputIsRefused(t *testing.T, d *deployment.Deployment) {
 	alice, bob := d.SignIn(t, "u15"), d.SignIn(t, "u16")
-	room := createRoom(t, alice, events.Group, "Strict", bob).ID
+	room := createRoom(t, alice, wire.Group, "Strict", bob).ID
 	before, err := alice.Rooms(t.Context())
 	if err != nil {
 		t.Fatal(err)

@@ -12,13 +12,13 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/ism-chat/ism/libs/events"
+	"github.com/ism-chat/ism/libs/wire"
 	"github.com/ism-chat/ism/test/deployment"
 )
 
 func timelineIsPaged(t *testing.T, d *deployment.Deployment) {
 	user, other := d.SignIn(t, "u10"), d.SignIn(t, "u11")
-	room := createRoom(t, user, events.Group, "Long", other)
+	room := createRoom(t, user, wire.Group, "Long", other)
 	if page, err := user.Timeline(t.Context(), room.ID, ""); err != nil || len(page.Messages) != 0 || page.Next != "" {
 		t.Fatalf("the timeline of a new room: %+v, %v", page, err)
 	}
@@ -59,7 +59,7 @@ func timelineIsPaged(t *testing.T, d *deployment.Deployment) {
 		if status != http.StatusOK {
 			t.Fatalf("status %d: %s", status, body)
 		}
-		var page []events.Message
+		var page []wire.Message
 		if err := json.Unmarshal(body, &page); err != nil {
 			t.Fatal(err)
 		}

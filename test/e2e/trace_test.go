@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/ism-chat/ism/libs/events"
+	"github.com/ism-chat/ism/libs/wire"
 	"github.com/ism-chat/ism/test/deployment"
 	"github.com/ism-chat/ism/test/tracing"
 )
@@ -17,12 +17,12 @@ func requestIsOneTrace(t *testing.T, d *deployment.Deployment) {
 	alice, bob := d.SignIn(t, "u17"), d.SignIn(t, "u18")
 	atAlice, atBob := alice.Listen(t), bob.Listen(t)
 
-	var room events.Room
+	var room wire.Room
 	trace := post(t, d, alice, "/api/rooms/create-room",
 		`{"roomType":"Group","roomName":"Traced","invitedUsers":["`+alice.ID.String()+`","`+bob.ID.String()+`"]}`, &room)
 	awaitTrace(t, d, trace, tracing.CreateRoom(), map[string]string{tracing.RoomID: room.ID.String()})
 
-	var message events.Message
+	var message wire.Message
 	trace = post(t, d, alice, "/api/send-msg", `{"chatRoomId":"`+room.ID.String()+`","msgType":"Text","msgBody":{"text":"follow me"}}`, &message)
 	atAlice.AwaitMessages(t, room.ID, 1)
 	atBob.AwaitMessages(t, room.ID, 1)

@@ -15,8 +15,8 @@ import (
 	"github.com/google/uuid"
 	"gopkg.in/yaml.v3"
 
-	"github.com/ism-chat/ism/libs/client"
-	"github.com/ism-chat/ism/libs/events"
+	client "github.com/ism-chat/ism/clients/go"
+	"github.com/ism-chat/ism/libs/wire"
 	"github.com/ism-chat/ism/test/deployment"
 	"github.com/ism-chat/ism/test/observability/queries"
 )
@@ -175,7 +175,7 @@ func chat(t *testing.T, d *deployment.Deployment) *chatting {
 func (c *chatting) round(t *testing.T) {
 	t.Helper()
 	room, err := c.alice.CreateRoom(t.Context(), client.NewRoom{
-		Type: events.Group, Name: "Measured", Invited: []uuid.UUID{c.alice.ID, c.bob.ID},
+		Type: wire.Group, Name: "Measured", Invited: []uuid.UUID{c.alice.ID, c.bob.ID},
 	})
 	if err != nil {
 		t.Fatalf("create a room: %v", err)

@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/ism-chat/ism/libs/config"
+	"github.com/ism-chat/ism/libs/events"
 	"github.com/ism-chat/ism/libs/telemetry"
 )
 
@@ -57,7 +58,7 @@ type Cache struct {
 }
 
 type kept struct {
-	membership Membership
+	membership events.Membership
 	until      time.Time
 }
 
@@ -66,7 +67,7 @@ type flight struct {
 	number  uint64
 	newest  int64 // version seen in the log since the flight began
 	done    chan struct{}
-	members Membership
+	members events.Membership
 	err     error
 }
 
@@ -90,7 +91,7 @@ func NewCache(cfg Config, rooms Rooms, tel *telemetry.Telemetry) (*Cache, error)
 // for one that the user is not in; [ErrUnavailable] for rooms not answering.
 //
 // A refusal is never taken from memory, nor from a question that was asked before this call: who has just joined is in.
-func (c *Cache) Of(ctx context.Context, room, user uuid.UUID) (Membership, error) {
+func (c *Cache) Of(ctx context.Context, room, user uuid.UUID) (events.Membership, error) {
 	known, ok, arrived := c.recall(room)
 	if ok {
 		if _, joined := known.Joined(user); joined {
@@ -104,19 +105,19 @@ func (c *Cache) Of(ctx context.Context, room, user uuid.UUID) (Membership, error
 		switch {
 		case err != nil && !errors.Is(err, ErrRoomNotFound):
 			c.lookups.WithLabelValues("error").Inc()
-			return Membership{}, fmt.Errorf("%w: %w", ErrUnavailable, err)
+			return events.Membership{}, fmt.Errorf("%w: %w", ErrUnavailable, err)
 		case err == nil && joined:
 			c.lookups.WithLabelValues("rooms").Inc()
 			return members, nil
 		case number > arrived:
 			c.lookups.WithLabelValues("rooms").Inc()
-			return Membership{}, ErrRoomNotFound
+			return events.Membership{}, ErrRoomNotFound
 		}
 	}
 }
 
 // recall gives what is kept of a room, and the number of the last flight that has begun.
-func (c *Cache) recall(room uuid.UUID) (Membership, bool, uint64) {
+func (c *Cache) recall(room uuid.UUID) (events.Membership, bool, uint64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	entry, ok := c.kept.Get(room)
@@ -128,7 +129,7 @@ func (c *Cache) recall(room uuid.UUID) (Membership, bool, uint64) {
 }
 
 // ask joins the room's flight, or begins one.
-func (c *Cache) ask(ctx context.Context, room uuid.UUID) (Membership, uint64, error) {
+func (c *Cache) ask(ctx context.Context, room uuid.UUID) (events.Membership, uint64, error) {
 	c.mu.Lock()
 	f, underway := c.flights[room]
 	if !underway {
@@ -143,7 +144,7 @@ func (c *Cache) ask(ctx context.Context, room uuid.UUID) (Membership, uint64, er
 	case <-f.done:
 		return f.members, f.number, f.err
 	case <-ctx.Done():
-		return Membership{}, f.number, ctx.Err()
+		return events.Membership{}, f.number, ctx.Err()
 	}
 }
 
@@ -178,7 +179,7 @@ func (c *Cache) land(room uuid.UUID, f *flight, last bool) bool {
 }
 
 // keep needs mu.
-func (c *Cache) keep(m Membership) {
+func (c *Cache) keep(m events.Membership) {
 	if !c.following {
 		return
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/ism-chat/ism/libs/bus"
 	"github.com/ism-chat/ism/libs/events"
 	"github.com/ism-chat/ism/libs/telemetry"
+	"github.com/ism-chat/ism/libs/wire"
 	"github.com/ism-chat/ism/services/messages/membership"
 )
 
@@ -29,23 +30,23 @@ var (
 // rooms answers as the test says, and counts.
 type rooms struct {
 	asked  atomic.Int32
-	answer func(call int32) (membership.Membership, error)
+	answer func(call int32) (events.Membership, error)
 }
 
-func (r *rooms) Membership(context.Context, uuid.UUID) (membership.Membership, error) {
+func (r *rooms) Membership(context.Context, uuid.UUID) (events.Membership, error) {
 	return r.answer(r.asked.Add(1))
 }
 
-func members(version int64, joined ...uuid.UUID) membership.Membership {
-	m := membership.Membership{RoomID: room, Version: version}
+func members(version int64, joined ...uuid.UUID) events.Membership {
+	m := events.Membership{RoomID: room, Version: version}
 	for _, id := range joined {
-		m.Members = append(m.Members, events.Member{ID: id, DisplayName: "someone", Status: events.Joined})
+		m.Members = append(m.Members, wire.Member{ID: id, DisplayName: "someone", Status: wire.Joined})
 	}
 	return m
 }
 
-func always(m membership.Membership) *rooms {
-	return &rooms{answer: func(int32) (membership.Membership, error) { return m, nil }}
+func always(m events.Membership) *rooms {
+	return &rooms{answer: func(int32) (events.Membership, error) { return m, nil }}
 }
 
 func newCache(t *testing.T, r membership.Rooms, size int) *membership.Cache {
@@ -58,7 +59,7 @@ func newCache(t *testing.T, r membership.Rooms, size int) *membership.Cache {
 	return cache
 }
 
-func mustBeIn(t *testing.T, cache *membership.Cache, user uuid.UUID) membership.Membership {
+func mustBeIn(t *testing.T, cache *membership.Cache, user uuid.UUID) events.Membership {
 	t.Helper()
 	m, err := cache.Of(t.Context(), room, user)
 	if err != nil {
@@ -121,13 +122,13 @@ func TestAnswersAreKeptForTheirTime(t *testing.T) {
 
 func TestNoMoreRoomsAreKeptThanConfigured(t *testing.T) {
 	r := &rooms{}
-	r.answer = func(int32) (membership.Membership, error) { return members(1, alice), nil }
+	r.answer = func(int32) (events.Membership, error) { return members(1, alice), nil }
 	cache := newCache(t, r, 1)
 	cache.CaughtUp()
 	mustBeIn(t, cache, alice)
 	other := uuid.New()
 	follow(t, cache, events.RoomCreated{
-		RoomID: other, CreatedBy: alice, Room: events.Room{ID: other, Type: events.Group},
+		RoomID: other, CreatedBy: alice, Room: wire.Room{ID: other, Type: wire.Group},
 		Members: members(1, alice).Members, Audience: events.Audience{Users: []uuid.UUID{alice}, Version: 1},
 	})
 	mustBeIn(t, cache, alice)
@@ -140,7 +141,7 @@ func TestANewerVersionInTheLogDropsAnAnswer(t *testing.T) {
 	version := atomic.Int64{}
 	version.Store(3)
 	r := &rooms{}
-	r.answer = func(int32) (membership.Membership, error) { return members(version.Load(), alice), nil }
+	r.answer = func(int32) (events.Membership, error) { return members(version.Load(), alice), nil }
 	cache := newCache(t, r, 10)
 	cache.CaughtUp()
 	mustBeIn(t, cache, alice)
@@ -157,13 +158,13 @@ func TestANewerVersionInTheLogDropsAnAnswer(t *testing.T) {
 }
 
 func TestARoomIsKnownFromItsCreation(t *testing.T) {
-	r := &rooms{answer: func(int32) (membership.Membership, error) {
-		return membership.Membership{}, errors.New("not to be asked")
+	r := &rooms{answer: func(int32) (events.Membership, error) {
+		return events.Membership{}, errors.New("not to be asked")
 	}}
 	cache := newCache(t, r, 10)
 	cache.CaughtUp()
 	follow(t, cache, events.RoomCreated{
-		RoomID: room, CreatedBy: alice, Room: events.Room{ID: room, Type: events.Group},
+		RoomID: room, CreatedBy: alice, Room: wire.Room{ID: room, Type: wire.Group},
 		Members: members(1, alice, bob).Members, Audience: events.Audience{Users: []uuid.UUID{alice, bob}, Version: 1},
 	})
 	if got := mustBeIn(t, cache, bob); got.Version != 1 || len(got.Members) != 2 {
@@ -175,7 +176,7 @@ func TestARoomIsKnownFromItsCreation(t *testing.T) {
 func TestAnAnswerOlderThanTheLogIsFetchedAgain(t *testing.T) {
 	var cache *membership.Cache
 	r := &rooms{}
-	r.answer = func(call int32) (membership.Membership, error) {
+	r.answer = func(call int32) (events.Membership, error) {
 		if call == 1 {
 			follow(t, cache, read(2)) // passes while version 1 is on its way
 			return members(1, alice), nil
@@ -196,7 +197,7 @@ func TestAnAnswerOlderThanTheLogIsFetchedAgain(t *testing.T) {
 func TestAnAnswerThatStaysBehindTheLogIsNotKept(t *testing.T) {
 	var cache *membership.Cache
 	r := &rooms{}
-	r.answer = func(int32) (membership.Membership, error) {
+	r.answer = func(int32) (events.Membership, error) {
 		follow(t, cache, read(9))
 		return members(1, alice), nil
 	}
@@ -215,7 +216,7 @@ func TestAnAnswerThatStaysBehindTheLogIsNotKept(t *testing.T) {
 
 func TestARefusalIsNeverTakenFromMemory(t *testing.T) {
 	r := &rooms{}
-	r.answer = func(call int32) (membership.Membership, error) {
+	r.answer = func(call int32) (events.Membership, error) {
 		if call == 1 {
 			return members(1, alice), nil
 		}
@@ -232,7 +233,7 @@ func TestARefusalFromBeforeTheRequestIsAskedAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		answered := make(chan struct{})
 		r := &rooms{}
-		r.answer = func(call int32) (membership.Membership, error) {
+		r.answer = func(call int32) (events.Membership, error) {
 			if call == 1 {
 				<-answered
 				return members(1, alice), nil
@@ -254,11 +255,11 @@ func TestARefusalFromBeforeTheRequestIsAskedAgain(t *testing.T) {
 func TestForeignAndUnknownRoomsAreTheSame(t *testing.T) {
 	left := members(2, alice)
 	left.Members = append(left.Members,
-		events.Member{ID: bob, Status: events.Left},
-		events.Member{ID: room, Status: events.Invited})
+		wire.Member{ID: bob, Status: wire.Left},
+		wire.Member{ID: room, Status: wire.Invited})
 	for name, r := range map[string]*rooms{
 		"foreign": always(left),
-		"unknown": {answer: func(int32) (membership.Membership, error) { return membership.Membership{}, membership.ErrRoomNotFound }},
+		"unknown": {answer: func(int32) (events.Membership, error) { return events.Membership{}, membership.ErrRoomNotFound }},
 	} {
 		cache := newCache(t, r, 10)
 		cache.CaughtUp()
@@ -274,8 +275,8 @@ func TestForeignAndUnknownRoomsAreTheSame(t *testing.T) {
 }
 
 func TestRoomsNotAnsweringIsAnOutage(t *testing.T) {
-	r := &rooms{answer: func(int32) (membership.Membership, error) {
-		return membership.Membership{}, errors.New("connection refused")
+	r := &rooms{answer: func(int32) (events.Membership, error) {
+		return events.Membership{}, errors.New("connection refused")
 	}}
 	cache := newCache(t, r, 10)
 	cache.CaughtUp()
@@ -288,7 +289,7 @@ func TestManyRequestsShareOneQuestion(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		answered := make(chan struct{})
 		r := &rooms{}
-		r.answer = func(int32) (membership.Membership, error) {
+		r.answer = func(int32) (events.Membership, error) {
 			<-answered
 			return members(1, alice), nil
 		}
@@ -311,7 +312,7 @@ func TestAGivenUpRequestDoesNotFailTheOthers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		answered := make(chan struct{})
 		r := &rooms{}
-		r.answer = func(int32) (membership.Membership, error) {
+		r.answer = func(int32) (events.Membership, error) {
 			<-answered
 			return members(1, alice), nil
 		}

@@ -19,6 +19,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/ism-chat/ism/libs/config"
+	"github.com/ism-chat/ism/libs/events"
 	"github.com/ism-chat/ism/libs/telemetry"
 )
 
@@ -92,7 +93,7 @@ func serverOf(base string) []attribute.KeyValue {
 func (c *Client) Close() { c.http.CloseIdleConnections() }
 
 // Membership implements [Rooms].
-func (c *Client) Membership(ctx context.Context, room uuid.UUID) (Membership, error) {
+func (c *Client) Membership(ctx context.Context, room uuid.UUID) (events.Membership, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
 	ctx, span := c.tracer.Start(ctx, "GET "+membersOf, trace.WithSpanKind(trace.SpanKindClient))
@@ -108,35 +109,35 @@ func (c *Client) Membership(ctx context.Context, room uuid.UUID) (Membership, er
 	return members, err
 }
 
-func (c *Client) get(ctx context.Context, room uuid.UUID, span trace.Span) (Membership, error) {
+func (c *Client) get(ctx context.Context, room uuid.UUID, span trace.Span) (events.Membership, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, c.base+"/internal/rooms/"+room.String()+"/members", nil)
 	if err != nil {
-		return Membership{}, fmt.Errorf("make question to rooms: %w", err)
+		return events.Membership{}, fmt.Errorf("make question to rooms: %w", err)
 	}
 	c.propagator.Inject(ctx, propagation.HeaderCarrier(request.Header))
 	response, err := c.http.Do(request)
 	if err != nil {
-		return Membership{}, fmt.Errorf("ask rooms: %w", err)
+		return events.Membership{}, fmt.Errorf("ask rooms: %w", err)
 	}
 	defer response.Body.Close()
 	span.SetAttributes(semconv.HTTPResponseStatusCode(response.StatusCode))
 	body, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
 	if err != nil {
-		return Membership{}, fmt.Errorf("read answer of rooms: %w", err)
+		return events.Membership{}, fmt.Errorf("read answer of rooms: %w", err)
 	}
 	switch response.StatusCode {
 	case http.StatusOK:
 	case http.StatusNotFound:
-		return Membership{}, c.notFound(body)
+		return events.Membership{}, c.notFound(body)
 	default:
-		return Membership{}, fmt.Errorf("rooms answered with status %d", response.StatusCode)
+		return events.Membership{}, fmt.Errorf("rooms answered with status %d", response.StatusCode)
 	}
-	var members Membership
+	var members events.Membership
 	if err := json.Unmarshal(body, &members); err != nil {
-		return Membership{}, fmt.Errorf("decode answer of rooms: %w", err)
+		return events.Membership{}, fmt.Errorf("decode answer of rooms: %w", err)
 	}
 	if members.RoomID != room || members.Version < 1 {
-		return Membership{}, fmt.Errorf("rooms answered for room %s, version %d", members.RoomID, members.Version)
+		return events.Membership{}, fmt.Errorf("rooms answered for room %s, version %d", members.RoomID, members.Version)
 	}
 	return members, nil
 }

@@ -12,17 +12,16 @@ import (
 // Follow takes records of the rooms' log, of every partition. It is a [bus.Handler].
 func (c *Cache) Follow(_ context.Context, records []bus.Record) error {
 	for _, record := range records {
-		event, err := events.Decode(record.Headers, record.Value)
+		decoded, err := bus.Decode[events.RoomEvent]([]bus.Record{record})
 		if err != nil {
-			continue // the consumer group that heals timelines sees to records that nobody can read
+			continue // the consumer group that heals timelines sends what is malformed to the dead letters
 		}
-		switch data := event.Data.(type) {
-		case events.RoomCreated:
-			c.created(Membership{RoomID: data.RoomID, Version: data.Version, Members: data.Members})
-		case events.MessagePosted:
-			c.seen(data.RoomID, data.Version)
-		case events.RoomRead:
-			c.seen(data.RoomID, data.Version)
+		for _, event := range decoded {
+			if created, ok := event.Data.(events.RoomCreated); ok {
+				c.created(created.Membership())
+			} else {
+				c.seen(event.Data.InRoom(), event.Data.SeenBy().Version)
+			}
 		}
 	}
 	return nil
@@ -35,7 +34,7 @@ func (c *Cache) CaughtUp() {
 	c.following = true
 }
 
-func (c *Cache) created(m Membership) {
+func (c *Cache) created(m events.Membership) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.notice(m.RoomID, m.Version)

@@ -20,35 +20,7 @@ var (
 	ErrUnavailable = errors.New("rooms is unavailable")
 )
 
-// Membership is who is in a room, as of a version that rooms counts up with every change.
-type Membership struct {
-	RoomID  uuid.UUID       `json:"roomId"`
-	Version int64           `json:"version"`
-	Members []events.Member `json:"members"`
-}
-
-// Joined gives the member with the id, if joined: neither who has left nor who has only been invited.
-func (m Membership) Joined(user uuid.UUID) (events.Member, bool) {
-	for _, member := range m.Members {
-		if member.ID == user {
-			return member, member.Status == events.Joined
-		}
-	}
-	return events.Member{}, false
-}
-
-// Audience is all who have joined.
-func (m Membership) Audience() events.Audience {
-	users := make([]uuid.UUID, 0, len(m.Members))
-	for _, member := range m.Members {
-		if member.Status == events.Joined {
-			users = append(users, member.ID)
-		}
-	}
-	return events.Audience{Users: users, Version: m.Version}
-}
-
 // Rooms is what is asked for a room's membership. Errors: [ErrRoomNotFound]; any other means that it cannot be said now.
 type Rooms interface {
-	Membership(ctx context.Context, room uuid.UUID) (Membership, error)
+	Membership(ctx context.Context, room uuid.UUID) (events.Membership, error)
 }

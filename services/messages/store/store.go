@@ -1,52 +1,33 @@
 // Package store says what the messages service needs of a store of timelines. The backends are in the packages beneath
 // it, and package storetest holds each of them to what is written here.
 //
-// A timeline is ordered by place and by nothing else: a message's createdAt is a clock's word, and clocks differ.
+// A timeline is ordered by position and by nothing else: a message's createdAt is a clock's word, and clocks differ.
 package store
 
 import (
-	"cmp"
 	"context"
 	"errors"
-	"math"
 	"time"
 
 	"github.com/google/uuid"
 
 	"github.com/ism-chat/ism/libs/events"
+	"github.com/ism-chat/ism/libs/wire"
 )
 
 // ErrUnavailable says that the store cannot be reached, refuses or is too slow. What was being written may have been.
 var ErrUnavailable = errors.New("the message store is unavailable")
 
-// Place is where a message stands in its room: its offset in the room's log. A log that had to be rebuilt begins a new
-// epoch, and all of a newer epoch stands behind all of an older one.
-type Place struct {
-	Epoch  int32
-	Offset int64
-}
-
-// End is behind every place.
-var End = Place{Epoch: math.MaxInt32, Offset: math.MaxInt64}
-
-// Compare is negative where p stands before q, zero where they are the same, positive where p stands behind q.
-func (p Place) Compare(q Place) int {
-	return cmp.Or(cmp.Compare(p.Epoch, q.Epoch), cmp.Compare(p.Offset, q.Offset))
-}
-
-// Next is the first place behind p.
-func (p Place) Next() Place { return Place{Epoch: p.Epoch, Offset: p.Offset + 1} }
-
-// Entry is a message at its place. Its CreatedAt has microseconds; anything finer is cut off.
+// Entry is a message at its position. Its CreatedAt has microseconds; anything finer is cut off.
 type Entry struct {
-	Place   Place
-	Message events.Message
+	Position events.Position
+	Message  wire.Message
 }
 
 // Range is the part of a timeline that a page is cut from.
 type Range struct {
-	// Before is the place behind the newest message of the range; [End] for the whole timeline.
-	Before Place
+	// Before is the position behind the newest message of the range; [events.EndOfLog] for the whole timeline.
+	Before events.Position
 	// CreatedBefore, if not zero, leaves out what was created at that time or later.
 	CreatedBefore time.Time
 }
@@ -61,18 +42,18 @@ type Store interface {
 	// with a growing delay. Until the store is connected every other method gives [ErrUnavailable] at once.
 	Run(ctx context.Context) error
 
-	// Append writes messages, durably once it returns. A message at a place that is taken is the same message, so writing
+	// Append writes messages, durably once it returns. A message at a position that is taken is the same message, so writing
 	// it again changes nothing. After an error any of the messages may have been written.
 	Append(ctx context.Context, entries []Entry) error
 
-	// Page gives at most limit messages of a room's range, the newest place first. It is empty for a room without messages.
+	// Page gives at most limit messages of a room's range, the newest position first. It is empty for a room without messages.
 	Page(ctx context.Context, room uuid.UUID, within Range, limit int) ([]Entry, error)
 
 	// Locate gives the range of the messages before a time.
 	//
-	// Where messages have exactly this createdAt, the range ends before the one of them with the highest place, so that
+	// Where messages have exactly this createdAt, the range ends before the one of them with the highest position, so that
 	// paging by the createdAt of the last message seen skips nothing, whatever the clocks did. Otherwise it ends behind the
-	// highest place among the [LocateWindow] newest, by createdAt, of the messages created before the time, and leaves out
+	// highest position among the [LocateWindow] newest, by createdAt, of the messages created before the time, and leaves out
 	// what was created at that time or later.
 	Locate(ctx context.Context, room uuid.UUID, at time.Time) (Range, error)
 

@@ -9,6 +9,7 @@ import (
 	"go.opentelemetry.io/otel/propagation"
 
 	"github.com/ism-chat/ism/libs/events"
+	"github.com/ism-chat/ism/libs/wire"
 )
 
 // Source is the CloudEvents source of all that rooms tells.
@@ -61,25 +62,25 @@ func (r NewRoom) Created(users []User) (events.RoomCreated, error) {
 		known[user.ID] = user
 	}
 	var unknown []uuid.UUID
-	members := make([]events.Member, 0, len(r.Users))
+	members := make([]wire.Member, 0, len(r.Users))
 	for _, id := range r.Users {
 		user, ok := known[id]
 		if !ok {
 			unknown = append(unknown, id)
 			continue
 		}
-		members = append(members, events.Member{
-			ID: id, DisplayName: user.DisplayName, ProfilePicture: user.Picture, JoinedAt: r.At, Status: events.Joined,
+		members = append(members, wire.Member{
+			ID: id, DisplayName: user.DisplayName, ProfilePicture: user.Picture, JoinedAt: r.At, Status: wire.Joined,
 		})
 	}
 	if len(unknown) > 0 {
 		return events.RoomCreated{}, UnknownUsersError{IDs: unknown}
 	}
-	preview := events.NewRoomPreview()
+	preview := wire.NewRoomPreview()
 	return events.RoomCreated{
 		RoomID:    r.ID,
 		CreatedBy: r.Creator,
-		Room: events.Room{
+		Room: wire.Room{
 			ID: r.ID, Type: r.Type, Name: r.Name, CreatedAt: r.At, LatestMessage: r.At, Unread: true, LatestMessageText: &preview,
 		},
 		Members:  members,
@@ -101,7 +102,7 @@ func Fold(messages []Posted) (newest []Posted, marks []ReadMark) {
 		if i, ok := roomAt[message.RoomID]; !ok {
 			roomAt[message.RoomID] = len(newest)
 			newest = append(newest, message)
-		} else if newest[i].Place.Before(message.Place) {
+		} else if newest[i].Position.Compare(message.Position) < 0 {
 			newest[i] = message
 		}
 		by := sender{message.RoomID, message.SenderID}

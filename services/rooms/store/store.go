@@ -15,6 +15,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/ism-chat/ism/libs/events"
+	"github.com/ism-chat/ism/libs/wire"
 )
 
 var (
@@ -62,38 +63,11 @@ type User struct {
 // NewRoom is a room to be created.
 type NewRoom struct {
 	ID      uuid.UUID
-	Type    events.RoomType
+	Type    wire.RoomType
 	Name    *string // of a Group; a Single room has none of its own
 	Creator uuid.UUID
 	Users   []uuid.UUID // distinct, the creator among them; exactly two for a Single room
 	At      time.Time   // UTC, microseconds
-}
-
-// Membership is who is in a room, as of a version that counts the changes; it is 1 when the room is created.
-type Membership struct {
-	Version int64
-	Members []events.Member // whatever their status, in the order of joining
-}
-
-// Joined reports whether the user has joined, and neither left nor only been invited.
-func (m Membership) Joined(user uuid.UUID) bool {
-	for _, member := range m.Members {
-		if member.ID == user {
-			return member.Status == events.Joined
-		}
-	}
-	return false
-}
-
-// Place is where a message stands in its room: its offset in the room's log, in the epoch of that log.
-type Place struct {
-	Epoch  int32
-	Offset int64
-}
-
-// Before reports whether p stands before q.
-func (p Place) Before(q Place) bool {
-	return p.Epoch < q.Epoch || p.Epoch == q.Epoch && p.Offset < q.Offset
 }
 
 // Posted is what a room has to know of a message.
@@ -101,8 +75,8 @@ type Posted struct {
 	RoomID   uuid.UUID
 	SenderID uuid.UUID
 	At       time.Time // the message's createdAt
-	Preview  events.Preview
-	Place    Place
+	Preview  wire.Preview
+	Position events.Position
 }
 
 // Store keeps users, rooms, members, read marks, previews and the outbox. Its methods are safe for concurrent use. Beside
@@ -120,16 +94,16 @@ type Store interface {
 
 	// CreateRoom creates a room with all its users joined, and puts [events.RoomCreated] into the outbox. It gives the room
 	// as the creator sees it, and the row. Errors: [UnknownUsersError], [RoomExistsError], [ErrTooLarge].
-	CreateRoom(ctx context.Context, room NewRoom) (events.Room, int64, error)
+	CreateRoom(ctx context.Context, room NewRoom) (wire.Room, int64, error)
 
 	// Rooms lists the rooms that the user has joined, as the user sees them, the newest LatestMessage first.
-	Rooms(ctx context.Context, user uuid.UUID) ([]events.Room, error)
+	Rooms(ctx context.Context, user uuid.UUID) ([]wire.Room, error)
 
 	// Room gives a room that the user has joined, as the user sees it. Errors: [ErrRoomNotFound].
-	Room(ctx context.Context, room, user uuid.UUID) (events.Room, error)
+	Room(ctx context.Context, room, user uuid.UUID) (wire.Room, error)
 
 	// Membership gives who is in a room. Errors: [ErrRoomNotFound].
-	Membership(ctx context.Context, room uuid.UUID) (Membership, error)
+	Membership(ctx context.Context, room uuid.UUID) (events.Membership, error)
 
 	// SingleRoom finds the Single room of two users, in either order. Errors: [ErrRoomNotFound].
 	SingleRoom(ctx context.Context, a, b uuid.UUID) (uuid.UUID, error)
@@ -139,7 +113,7 @@ type Store interface {
 	MarkRead(ctx context.Context, room, user uuid.UUID, at time.Time) (int64, error)
 
 	// ApplyMessages takes messages, of any rooms, into the rooms' LatestMessage and preview, and moves their senders' read
-	// marks. A message whose place is not behind the newest that the room has taken leaves the room as it is, so messages may
+	// marks. A message whose position is not behind the newest that the room has taken leaves the room as it is, so messages may
 	// be applied again and in any order. Messages of unknown rooms are passed over.
 	ApplyMessages(ctx context.Context, messages []Posted) error
 

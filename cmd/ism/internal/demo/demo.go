@@ -15,8 +15,8 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/ism-chat/ism/libs/client"
-	"github.com/ism-chat/ism/libs/events"
+	client "github.com/ism-chat/ism/clients/go"
+	"github.com/ism-chat/ism/libs/wire"
 )
 
 type options struct {
@@ -114,7 +114,7 @@ func (d *demo) play(ctx context.Context) error {
 	defer func() { left.stream.Close(); right.stream.Close() }()
 
 	lines := []string{"Lunch?", "Yes! Soup or salad? 🥗", "Soup 🥣", "At noon, then."}
-	var live []events.Message
+	var live []wire.Message
 	for i, line := range lines {
 		from, to := left, right
 		if i%2 == 1 {
@@ -160,7 +160,7 @@ func (d *demo) signIn(ctx context.Context, name string, on side) (*user, error) 
 func (d *demo) meet(ctx context.Context, left, right *user) (uuid.UUID, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	room, err := left.client.CreateRoom(ctx, client.NewRoom{Type: events.Single, Invited: []uuid.UUID{left.id, right.id}})
+	room, err := left.client.CreateRoom(ctx, client.NewRoom{Type: wire.Single, Invited: []uuid.UUID{left.id, right.id}})
 	if err == nil {
 		d.screen.say(left.side, "(room created)")
 		return room.ID, nil
@@ -173,7 +173,7 @@ func (d *demo) meet(ctx context.Context, left, right *user) (uuid.UUID, error) {
 		return uuid.Nil, fmt.Errorf("look for the room: %w", err)
 	}
 	for _, r := range rooms {
-		if r.Type != events.Single {
+		if r.Type != wire.Single {
 			continue
 		}
 		members, err := left.client.Members(ctx, r.ID)
@@ -191,40 +191,40 @@ func (d *demo) meet(ctx context.Context, left, right *user) (uuid.UUID, error) {
 }
 
 // sayLive sends a line and waits until it stands on both streams.
-func (d *demo) sayLive(ctx context.Context, from, to *user, room uuid.UUID, line string) (events.Message, error) {
+func (d *demo) sayLive(ctx context.Context, from, to *user, room uuid.UUID, line string) (wire.Message, error) {
 	d.screen.say(from.side, line)
 	start := time.Now()
 	sent, err := d.send(ctx, from, room, line)
 	if err != nil {
-		return events.Message{}, err
+		return wire.Message{}, err
 	}
 	at, err := awaitMessage(to.stream, sent.ID)
 	if err != nil {
-		return events.Message{}, fmt.Errorf("wait for the message on the stream of %s: %w", to.name, err)
+		return wire.Message{}, fmt.Errorf("wait for the message on the stream of %s: %w", to.name, err)
 	}
 	d.screen.say(to.side, fmt.Sprintf("« %s »  %s", line, milliseconds(at.Sub(start))))
 	if _, err := awaitMessage(from.stream, sent.ID); err != nil {
-		return events.Message{}, fmt.Errorf("wait for the message on the stream of %s: %w", from.name, err)
+		return wire.Message{}, fmt.Errorf("wait for the message on the stream of %s: %w", from.name, err)
 	}
 	return sent, nil
 }
 
-func (d *demo) send(ctx context.Context, from *user, room uuid.UUID, line string) (events.Message, error) {
+func (d *demo) send(ctx context.Context, from *user, room uuid.UUID, line string) (wire.Message, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	sent, err := from.client.SendText(ctx, room, line)
 	if err != nil {
-		return events.Message{}, fmt.Errorf("send as %s: %w", from.name, err)
+		return wire.Message{}, fmt.Errorf("send as %s: %w", from.name, err)
 	}
 	return sent, nil
 }
 
 // loseAndResume cuts the right user's stream, lets the left one write, and resumes it.
-func (d *demo) loseAndResume(ctx context.Context, left, right *user, room uuid.UUID) ([]events.Message, error) {
+func (d *demo) loseAndResume(ctx context.Context, left, right *user, room uuid.UUID) ([]wire.Message, error) {
 	last := right.stream.LastEventID()
 	right.stream.Close()
 	d.screen.say(right.side, "(stream lost behind "+last+")")
-	var missed []events.Message
+	var missed []wire.Message
 	for _, line := range []string{"Are you there?", "I'll be at the door."} {
 		d.screen.say(left.side, line)
 		sent, err := d.send(ctx, left, room, line)
@@ -253,7 +253,7 @@ func (d *demo) loseAndResume(ctx context.Context, left, right *user, room uuid.U
 }
 
 // readBack compares the newest part of the history with what was seen live.
-func (d *demo) readBack(ctx context.Context, reader *user, room uuid.UUID, live []events.Message) error {
+func (d *demo) readBack(ctx context.Context, reader *user, room uuid.UUID, live []wire.Message) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	page, err := reader.client.Timeline(ctx, room, "")

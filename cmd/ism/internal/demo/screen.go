@@ -10,8 +10,8 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/ism-chat/ism/libs/client"
-	"github.com/ism-chat/ism/libs/events"
+	client "github.com/ism-chat/ism/clients/go"
+	"github.com/ism-chat/ism/libs/wire"
 )
 
 type side int
@@ -55,8 +55,8 @@ func milliseconds(d time.Duration) string {
 	return fmt.Sprintf("%.1f ms", float64(d.Microseconds())/1000)
 }
 
-func textOf(message events.Message) string {
-	var body events.TextBody
+func textOf(message wire.Message) string {
+	var body wire.TextBody
 	if err := json.Unmarshal(message.Body, &body); err != nil {
 		return string(message.Body)
 	}
@@ -64,20 +64,20 @@ func textOf(message events.Message) string {
 }
 
 // nextMessage reads the stream up to its next chat message.
-func nextMessage(stream *client.Stream) (events.Message, error) {
+func nextMessage(stream *client.Stream) (wire.Message, error) {
 	timer := time.AfterFunc(patience, stream.Close)
 	defer timer.Stop()
 	for {
 		event, err := stream.Next()
 		if err != nil {
-			return events.Message{}, fmt.Errorf("read the stream: %w", err)
+			return wire.Message{}, fmt.Errorf("read the stream: %w", err)
 		}
 		if event.Type != "ChatMessage" {
 			continue
 		}
-		var chat events.ChatMessage
+		var chat wire.ChatMessage
 		if err := json.Unmarshal(event.Data, &chat); err != nil {
-			return events.Message{}, fmt.Errorf("decode a chat message: %w", err)
+			return wire.Message{}, fmt.Errorf("decode a chat message: %w", err)
 		}
 		return chat.Message, nil
 	}

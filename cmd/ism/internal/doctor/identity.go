@@ -11,8 +11,8 @@ import (
 	"sync"
 	"time"
 
+	client "github.com/ism-chat/ism/clients/go"
 	"github.com/ism-chat/ism/libs/authn"
-	"github.com/ism-chat/ism/libs/client"
 )
 
 // identity is what is known of the issuer, and its token, which several checks need.

@@ -16,6 +16,7 @@ import (
 
 	"github.com/ism-chat/ism/cmd/ism/internal/devidp"
 	"github.com/ism-chat/ism/libs/deployable"
+	"github.com/ism-chat/ism/libs/events"
 	"github.com/ism-chat/ism/libs/httpapi"
 	"github.com/ism-chat/ism/libs/lifecycle"
 	"github.com/ism-chat/ism/libs/telemetry"
@@ -149,15 +150,12 @@ type roomsDirectly struct {
 }
 
 // Membership implements [membership.Rooms].
-func (r roomsDirectly) Membership(ctx context.Context, room uuid.UUID) (membership.Membership, error) {
-	version, members, err := r.rooms.Membership(ctx, room)
-	switch {
-	case errors.Is(err, rooms.ErrRoomNotFound):
-		return membership.Membership{}, membership.ErrRoomNotFound
-	case err != nil:
-		return membership.Membership{}, err
+func (r roomsDirectly) Membership(ctx context.Context, room uuid.UUID) (events.Membership, error) {
+	members, err := r.rooms.Membership(ctx, room)
+	if errors.Is(err, rooms.ErrRoomNotFound) {
+		return events.Membership{}, membership.ErrRoomNotFound
 	}
-	return membership.Membership{RoomID: room, Version: version, Members: members}, nil
+	return members, err
 }
 
 // reachable is the address as a client on this machine types it.

@@ -1,13 +1,12 @@
 // Package timeline writes timelines from two sides: sends write their message through as soon as the log has it, and a
 // consumer group of the log writes whatever they did not.
 //
-// The log is the truth. Each message is at the place that its offset names, so writing it twice changes nothing; the
+// The log is the truth. Each message is at the position that its offset names, so writing it twice changes nothing; the
 // memory of what sends have written only saves the work.
 package timeline
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -21,6 +20,7 @@ import (
 	"github.com/ism-chat/ism/libs/bus"
 	"github.com/ism-chat/ism/libs/events"
 	"github.com/ism-chat/ism/libs/telemetry"
+	"github.com/ism-chat/ism/libs/wire"
 	"github.com/ism-chat/ism/services/messages/store"
 )
 
@@ -47,16 +47,16 @@ type Timeline struct {
 	tracing bus.Tracing
 
 	mu      sync.Mutex
-	sending map[uuid.UUID]chan struct{}        // by message id; closed when the send is settled
-	written *lru.Cache[uuid.UUID, store.Place] // by message id
-	failing map[int32]time.Time                // when the store last failed, by partition that it holds up
+	sending map[uuid.UUID]chan struct{}            // by message id; closed when the send is settled
+	written *lru.Cache[uuid.UUID, events.Position] // by message id
+	failing map[int32]time.Time                    // when the store last failed, by partition that it holds up
 
 	through, applied *prometheus.CounterVec
 }
 
 // New makes a timeline whose log is in the given epoch.
 func New(s store.Store, epoch int32, tracing bus.Tracing, tel *telemetry.Telemetry) (*Timeline, error) {
-	memory, err := lru.New[uuid.UUID, store.Place](remembered)
+	memory, err := lru.New[uuid.UUID, events.Position](remembered)
 	if err != nil {
 		return nil, fmt.Errorf("make memory of written messages: %w", err)
 	}
@@ -90,8 +90,8 @@ func (t *Timeline) Begin(message uuid.UUID) (settle func()) {
 }
 
 // WriteThrough writes a message that the log has at the offset.
-func (t *Timeline) WriteThrough(ctx context.Context, message events.Message, offset int64) error {
-	entry := store.Entry{Place: store.Place{Epoch: t.epoch, Offset: offset}, Message: message}
+func (t *Timeline) WriteThrough(ctx context.Context, message wire.Message, offset int64) error {
+	entry := store.Entry{Position: events.Position{Epoch: t.epoch, Offset: offset}, Message: message}
 	if err := t.store.Append(ctx, []store.Entry{entry}); err != nil {
 		t.through.WithLabelValues("failed").Inc()
 		return fmt.Errorf("write message through to the timeline: %w", err)
@@ -99,34 +99,27 @@ func (t *Timeline) WriteThrough(ctx context.Context, message events.Message, off
 	t.through.WithLabelValues("written").Inc()
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.written.Add(message.ID, entry.Place)
+	t.written.Add(message.ID, entry.Position)
 	return nil
 }
 
 // Apply writes the messages among records of one partition of the rooms' log. It is a [bus.Handler].
 func (t *Timeline) Apply(ctx context.Context, records []bus.Record) error {
-	missing := make([]applying, 0, len(records))
-	for _, record := range records {
-		event, err := events.Decode(record.Headers, record.Value)
-		switch {
-		case errors.Is(err, events.ErrUnknownType):
-			continue
-		case err != nil:
-			return fmt.Errorf("%w: %w", bus.ErrRejected, err)
-		}
-		posted, ok := event.Data.(events.MessagePosted)
-		if !ok {
-			continue
-		}
-		entry := store.Entry{Place: store.Place{Epoch: t.epoch, Offset: record.Offset}, Message: posted.Message}
+	decoded, err := bus.Decode[events.MessagePosted](records)
+	if err != nil {
+		return err
+	}
+	missing := make([]applying, 0, len(decoded))
+	for _, posted := range decoded {
+		entry := store.Entry{Position: events.Position{Epoch: t.epoch, Offset: posted.Record.Offset}, Message: posted.Data.Message}
 		if t.isWritten(ctx, entry) {
 			t.applied.WithLabelValues(known).Inc()
-			_, span := t.tracing.Process(ctx, record)
-			describe(span, posted.Message, known)
+			_, span := t.tracing.Process(ctx, posted.Record)
+			describe(span, entry.Message, known)
 			span.End()
 			continue
 		}
-		missing = append(missing, applying{record: record, entry: entry})
+		missing = append(missing, applying{record: posted.Record, entry: entry})
 	}
 	if len(missing) == 0 {
 		return nil
@@ -166,7 +159,7 @@ func (t *Timeline) write(ctx context.Context, missing []applying) error {
 }
 
 // describe says in the trace of a message's send what its timeline needed of the consumer group.
-func describe(span trace.Span, message events.Message, result string) {
+func describe(span trace.Span, message wire.Message, result string) {
 	if span.IsRecording() {
 		span.SetAttributes(telemetry.RoomID(message.RoomID), telemetry.MessageID(message.ID), attribute.String("ism.timeline", result))
 	}
@@ -205,6 +198,6 @@ func (t *Timeline) isWritten(ctx context.Context, entry store.Entry) bool {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	place, ok := t.written.Get(entry.Message.ID)
-	return ok && place == entry.Place
+	position, ok := t.written.Get(entry.Message.ID)
+	return ok && position == entry.Position
 }

@@ -24,6 +24,7 @@ import (
 	"github.com/ism-chat/ism/libs/events"
 	"github.com/ism-chat/ism/libs/events/eventstest"
 	"github.com/ism-chat/ism/libs/telemetry"
+	"github.com/ism-chat/ism/libs/wire"
 	"github.com/ism-chat/ism/services/messages/internal/timeline"
 	"github.com/ism-chat/ism/services/messages/store"
 	"github.com/ism-chat/ism/services/messages/store/sqlite"
@@ -81,12 +82,12 @@ func newTimeline(t *testing.T, epoch int32) (*timeline.Timeline, *counting, *tel
 }
 
 func posted(i int) events.MessagePosted {
-	body, _ := json.Marshal(events.TextBody{Text: fmt.Sprintf("message %d", i)})
+	body, _ := json.Marshal(wire.TextBody{Text: fmt.Sprintf("message %d", i)})
 	at := time.Date(2026, 11, 23, 12, 0, 0, i*1000, time.UTC)
 	return events.MessagePosted{
 		RoomID: room,
-		Message: events.Message{
-			RoomID: room, ID: uuid.Must(uuid.NewV7()), SenderID: uuid.New(), Body: body, Type: events.Text, CreatedAt: at,
+		Message: wire.Message{
+			RoomID: room, ID: uuid.Must(uuid.NewV7()), SenderID: uuid.New(), Body: body, Type: wire.Text, CreatedAt: at,
 		},
 		Audience: events.Audience{Users: []uuid.UUID{uuid.New()}, Version: 1},
 	}
@@ -103,7 +104,7 @@ func record(t *testing.T, data events.Data, offset int64) bus.Record {
 
 func stored(t *testing.T, s store.Store) []store.Entry {
 	t.Helper()
-	entries, err := s.Page(t.Context(), room, store.Range{Before: store.End}, 1000)
+	entries, err := s.Page(t.Context(), room, store.Range{Before: events.EndOfLog}, 1000)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -129,8 +130,8 @@ func TestWhatTheLogHasIsWritten(t *testing.T) {
 		t.Fatalf("the timeline has %d messages, want 10", len(entries))
 	}
 	for i, entry := range entries {
-		if want := (store.Place{Epoch: 5, Offset: int64(118 - 2*i)}); entry.Place != want {
-			t.Errorf("message %d is at %v, want %v", i, entry.Place, want)
+		if want := (events.Position{Epoch: 5, Offset: int64(118 - 2*i)}); entry.Position != want {
+			t.Errorf("message %d is at %v, want %v", i, entry.Position, want)
 		}
 	}
 	if n := testutil.CollectAndCount(tel.Metrics, "ism_messages_applied_total"); n == 0 {
@@ -184,7 +185,7 @@ func TestWhatASendHasWrittenIsNotWrittenAgain(t *testing.T) {
 	if n := s.taken(); n != 1 {
 		t.Errorf("%d messages were written, want 1", n)
 	}
-	// The same message at another place is another record of the log.
+	// The same message at another position is another record of the log.
 	if err := lines.Apply(t.Context(), []bus.Record{record(t, one, 9)}); err != nil {
 		t.Fatal(err)
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/ism-chat/ism/libs/events"
+	"github.com/ism-chat/ism/libs/wire"
 	"github.com/ism-chat/ism/services/messages/store"
 	"github.com/ism-chat/ism/services/messages/store/cassandra/cassandratest"
 	"github.com/ism-chat/ism/services/messages/store/storetest"
@@ -21,9 +22,9 @@ func BenchmarkAppend(b *testing.B) {
 	s := storetest.Start(b, newStore(b, cassandratest.Config(b)))
 	var offset atomic.Int64
 	next := func(room uuid.UUID) store.Entry {
-		return store.Entry{Place: store.Place{Offset: offset.Add(1)}, Message: events.Message{
+		return store.Entry{Position: events.Position{Offset: offset.Add(1)}, Message: wire.Message{
 			RoomID: room, ID: uuid.Must(uuid.NewV7()), SenderID: room,
-			Body: json.RawMessage(`{"text":"the usual length of a message, more or less"}`), Type: events.Text, CreatedAt: time.Now(),
+			Body: json.RawMessage(`{"text":"the usual length of a message, more or less"}`), Type: wire.Text, CreatedAt: time.Now(),
 		}}
 	}
 	room := uuid.Must(uuid.NewV7())

@@ -1,9 +1,9 @@
 // Package cassandra keeps timelines in Apache Cassandra or ScyllaDB.
 //
 // A room's messages are partitioned by (room, bucket), a bucket being ten days of createdAt, so that no partition grows for
-// ever, and ordered by place within each. Clocks differ, so the places of one bucket need not all stand before those of the
+// ever, and ordered by position within each. Clocks differ, so the positions of one bucket need not all stand before those of the
 // next. The table room_places makes that harmless: for every span of 2^20 offsets it lists the buckets that hold any of the
-// room's places in it, nearly always one. A page goes through the spans downwards and merges, by place, the buckets of each.
+// room's positions in it, nearly always one. A page goes through the spans downwards and merges, by position, the buckets of each.
 //
 // Every write is an upsert that carries its message's createdAt as write time: however often it is repeated, and however
 // late, the same cells come out, and nothing that has been deleted since comes back.

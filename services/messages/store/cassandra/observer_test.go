@@ -24,12 +24,12 @@ func TestQueriesAreDescribedByTheConventions(t *testing.T) {
 	}{
 		"a query": {
 			func(ctx context.Context, o *observer) {
-				o.ObserveQuery(ctx, gocql.ObservedQuery{Statement: selectPlaces, Rows: 3, Attempt: 1, Start: begun, End: ended})
+				o.ObserveQuery(ctx, gocql.ObservedQuery{Statement: selectPositions, Rows: 3, Attempt: 1, Start: begun, End: ended})
 			},
 			"SELECT room_places",
 			map[string]string{
 				"db.operation.name": "SELECT", "db.collection.name": "room_places", "db.response.returned_rows": "3", "ism.attempt": "1",
-				"db.query.text": selectPlaces[1:],
+				"db.query.text": selectPositions[1:],
 			},
 		},
 		"a batch of two tables": {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/ism-chat/ism/libs/events"
 	"github.com/ism-chat/ism/libs/telemetry"
+	"github.com/ism-chat/ism/libs/wire"
 	"github.com/ism-chat/ism/services/messages/store"
 	"github.com/ism-chat/ism/services/messages/store/cassandra"
 	"github.com/ism-chat/ism/services/messages/store/cassandra/cassandratest"
@@ -21,8 +22,8 @@ import (
 )
 
 func entry(room uuid.UUID, offset int64) store.Entry {
-	return store.Entry{Place: store.Place{Offset: offset}, Message: events.Message{
-		RoomID: room, ID: uuid.Must(uuid.NewV7()), SenderID: room, Body: json.RawMessage(`{"text":"hello"}`), Type: events.Text,
+	return store.Entry{Position: events.Position{Offset: offset}, Message: wire.Message{
+		RoomID: room, ID: uuid.Must(uuid.NewV7()), SenderID: room, Body: json.RawMessage(`{"text":"hello"}`), Type: wire.Text,
 		CreatedAt: time.UnixMicro(1_790_000_000_000_000 + offset).UTC(),
 	}}
 }
@@ -42,7 +43,7 @@ func TestAnOutageIsSaidInTimeAndEnds(t *testing.T) {
 		if err := s.Append(t.Context(), []store.Entry{entry(room, 2)}); !errors.Is(err, store.ErrUnavailable) {
 			t.Errorf("append gives %v, want ErrUnavailable", err)
 		}
-		if _, err := s.Page(t.Context(), room, store.Range{Before: store.End}, 10); !errors.Is(err, store.ErrUnavailable) {
+		if _, err := s.Page(t.Context(), room, store.Range{Before: events.EndOfLog}, 10); !errors.Is(err, store.ErrUnavailable) {
 			t.Errorf("page gives %v, want ErrUnavailable", err)
 		}
 		if _, err := s.Locate(t.Context(), room, time.Now()); !errors.Is(err, store.ErrUnavailable) {
@@ -60,7 +61,7 @@ func TestAnOutageIsSaidInTimeAndEnds(t *testing.T) {
 	if err := s.Append(t.Context(), []store.Entry{entry(room, 3)}); err != nil {
 		t.Fatal(err)
 	}
-	entries, err := s.Page(t.Context(), room, store.Range{Before: store.End}, 10)
+	entries, err := s.Page(t.Context(), room, store.Range{Before: events.EndOfLog}, 10)
 	if err != nil || len(entries) != 2 {
 		t.Errorf("the timeline has %d messages (%v), want 2", len(entries), err)
 	}
@@ -94,7 +95,7 @@ func TestInstancesThatStartAtOnceShareASchema(t *testing.T) {
 	}
 	cfg.Migrate = false
 	late := storetest.Start(t, newStore(t, cfg))
-	if entries, err := late.Page(t.Context(), room, store.Range{Before: store.End}, 10); err != nil || len(entries) != len(stores) {
+	if entries, err := late.Page(t.Context(), room, store.Range{Before: events.EndOfLog}, 10); err != nil || len(entries) != len(stores) {
 		t.Errorf("the timeline has %d messages (%v), want %d", len(entries), err, len(stores))
 	}
 }
@@ -115,7 +116,7 @@ func TestEachQueryHasASpan(t *testing.T) {
 	if err := s.Append(ctx, []store.Entry{entry(room, 1)}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.Page(ctx, room, store.Range{Before: store.End}, 10); err != nil {
+	if _, err := s.Page(ctx, room, store.Range{Before: events.EndOfLog}, 10); err != nil {
 		t.Fatal(err)
 	}
 	request.End()

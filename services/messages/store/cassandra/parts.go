@@ -14,11 +14,11 @@ import (
 // maxSpans is how many spans that lie in the same buckets are read as one part.
 const maxSpans = 32
 
-const selectPlaces = `
+const selectPositions = `
 SELECT epoch, span, bucket FROM room_places
 WHERE room_id = ? AND (epoch, span) <= (?, ?)`
 
-// part is a piece of a timeline whose places all lie in the same buckets: the offsets from (inclusive) to before (exclusive)
+// part is a piece of a timeline whose positions all lie in the same buckets: the offsets from (inclusive) to before (exclusive)
 // of an epoch.
 type part struct {
 	epoch        int32
@@ -38,7 +38,7 @@ type parts struct {
 	hasAny bool
 }
 
-// span is 2^20 offsets of an epoch, and the buckets that hold the room's places in them.
+// span is 2^20 offsets of an epoch, and the buckets that hold the room's positions in them.
 type span struct {
 	epoch   int32
 	number  int64
@@ -57,7 +57,7 @@ func (s span) end() int64 {
 
 func walkParts(ctx context.Context, session *gocql.Session, room uuid.UUID, within store.Range) *parts {
 	p := &parts{
-		rows:   read(ctx, session, selectPlaces, gocql.UUID(room), within.Before.Epoch, within.Before.Offset>>spanBits),
+		rows:   read(ctx, session, selectPositions, gocql.UUID(room), within.Before.Epoch, within.Before.Offset>>spanBits),
 		within: within,
 		bucket: math.MaxInt,
 	}

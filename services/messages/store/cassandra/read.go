@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/ism-chat/ism/libs/events"
+	"github.com/ism-chat/ism/libs/wire"
 	"github.com/ism-chat/ism/services/messages/store"
 )
 
@@ -64,7 +65,7 @@ func (s *Store) Page(ctx context.Context, room uuid.UUID, within store.Range, li
 	return entries[:min(len(entries), limit)], nil
 }
 
-// read gives the newest messages of a part, merged by place from its buckets.
+// read gives the newest messages of a part, merged by position from its buckets.
 func (p part) read(ctx context.Context, session *gocql.Session, room uuid.UUID, createdBefore time.Time, limit int) ([]store.Entry, error) {
 	var merged []store.Entry
 	for _, bucket := range p.buckets {
@@ -86,23 +87,23 @@ func (p part) read(ctx context.Context, session *gocql.Session, room uuid.UUID, 
 		}
 	}
 	if len(p.buckets) > 1 {
-		slices.SortFunc(merged, func(a, b store.Entry) int { return b.Place.Compare(a.Place) })
+		slices.SortFunc(merged, func(a, b store.Entry) int { return b.Position.Compare(a.Position) })
 	}
 	return merged[:min(len(merged), limit)], nil
 }
 
 func scanEntry(rows *gocql.Iter, room uuid.UUID) (store.Entry, bool) {
 	var (
-		entry             = store.Entry{Message: events.Message{RoomID: room}}
+		entry             = store.Entry{Message: wire.Message{RoomID: room}}
 		message, sender   gocql.UUID
 		messageType, body string
 		createdMicros     int64
 	)
-	if !rows.Scan(&entry.Place.Epoch, &entry.Place.Offset, &message, &sender, &messageType, &body, &createdMicros) {
+	if !rows.Scan(&entry.Position.Epoch, &entry.Position.Offset, &message, &sender, &messageType, &body, &createdMicros) {
 		return store.Entry{}, false
 	}
 	entry.Message.ID, entry.Message.SenderID = uuid.UUID(message), uuid.UUID(sender)
-	entry.Message.Type, entry.Message.Body = events.MessageType(messageType), []byte(body)
+	entry.Message.Type, entry.Message.Body = wire.MessageType(messageType), []byte(body)
 	entry.Message.CreatedAt = time.UnixMicro(createdMicros).UTC()
 	return entry, true
 }
@@ -115,7 +116,7 @@ func read(ctx context.Context, session *gocql.Session, statement string, args ..
 }
 
 const (
-	selectPlaceAt = `
+	selectPositionAt = `
 SELECT epoch, log_offset FROM message_times
 WHERE room_id = ? AND bucket = ? AND created_at = ?
 LIMIT 1`
@@ -133,8 +134,8 @@ func (s *Store) Locate(ctx context.Context, room uuid.UUID, at time.Time) (store
 		return store.Range{}, err
 	}
 	defer cancel()
-	var exact store.Place
-	err = session.Query(selectPlaceAt, gocql.UUID(room), bucketOf(at.UnixMicro()), at.UnixMicro()).
+	var exact events.Position
+	err = session.Query(selectPositionAt, gocql.UUID(room), bucketOf(at.UnixMicro()), at.UnixMicro()).
 		WithContext(ctx).Idempotent(true).Scan(&exact.Epoch, &exact.Offset)
 	switch {
 	case err == nil:
@@ -142,19 +143,19 @@ func (s *Store) Locate(ctx context.Context, room uuid.UUID, at time.Time) (store
 	case !errors.Is(err, gocql.ErrNotFound):
 		return store.Range{}, unavailable("find message by time", err)
 	}
-	before, err := placeBefore(ctx, session, room, at)
+	before, err := positionBefore(ctx, session, room, at)
 	if err != nil {
 		return store.Range{}, unavailable("find messages before a time", err)
 	}
 	return store.Range{Before: before, CreatedBefore: at}, nil
 }
 
-// placeBefore is the place behind the highest among the newest messages created before a time.
-func placeBefore(ctx context.Context, session *gocql.Session, room uuid.UUID, at time.Time) (store.Place, error) {
+// positionBefore is the position behind the highest among the newest messages created before a time.
+func positionBefore(ctx context.Context, session *gocql.Session, room uuid.UUID, at time.Time) (events.Position, error) {
 	buckets := read(ctx, session, selectBuckets, gocql.UUID(room), bucketOf(at.UnixMicro()))
 	defer buckets.Close() //nolint:errcheck // closed below where its error counts
 	var (
-		before store.Place
+		before events.Position
 		seen   int
 	)
 	for width := 1; seen < store.LocateWindow; width = min(2*width, maxWave) {
@@ -165,21 +166,21 @@ func placeBefore(ctx context.Context, session *gocql.Session, room uuid.UUID, at
 		if len(wave) == 0 {
 			break
 		}
-		found := make([][]store.Place, len(wave))
+		found := make([][]events.Position, len(wave))
 		group, ctx := errgroup.WithContext(ctx)
 		for i, bucket := range wave {
 			group.Go(func() (err error) {
-				found[i], err = placesBefore(ctx, session, room, bucket, at)
+				found[i], err = positionsBefore(ctx, session, room, bucket, at)
 				return err
 			})
 		}
 		if err := group.Wait(); err != nil {
-			return store.Place{}, err
+			return events.Position{}, err
 		}
 		newest := slices.Concat(found...)
-		for _, place := range newest[:min(len(newest), store.LocateWindow-seen)] {
-			if place.Next().Compare(before) > 0 {
-				before = place.Next()
+		for _, position := range newest[:min(len(newest), store.LocateWindow-seen)] {
+			if position.Next().Compare(before) > 0 {
+				before = position.Next()
 			}
 		}
 		seen += len(newest)
@@ -187,11 +188,11 @@ func placeBefore(ctx context.Context, session *gocql.Session, room uuid.UUID, at
 	return before, buckets.Close()
 }
 
-func placesBefore(ctx context.Context, session *gocql.Session, room uuid.UUID, bucket int, at time.Time) ([]store.Place, error) {
+func positionsBefore(ctx context.Context, session *gocql.Session, room uuid.UUID, bucket int, at time.Time) ([]events.Position, error) {
 	rows := read(ctx, session, selectTimes, gocql.UUID(room), bucket, at.UnixMicro(), store.LocateWindow)
-	var places []store.Place
-	for place := (store.Place{}); rows.Scan(&place.Epoch, &place.Offset); {
-		places = append(places, place)
+	var positions []events.Position
+	for position := (events.Position{}); rows.Scan(&position.Epoch, &position.Offset); {
+		positions = append(positions, position)
 	}
-	return places, rows.Close()
+	return positions, rows.Close()
 }

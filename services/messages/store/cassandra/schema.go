@@ -22,20 +22,20 @@ type table struct {
 // rows in them are few, one for each million offsets of the log in which the room has messages.
 var schema = []table{
 	{
-		name: "messages", // a room's messages by place
+		name: "messages", // a room's messages by position
 		columns: `room_id uuid, bucket int, epoch int, log_offset bigint,
 			message_id uuid, sender_id uuid, type text, body text, created_at bigint,
 			PRIMARY KEY ((room_id, bucket), epoch, log_offset)`,
 		options: `CLUSTERING ORDER BY (epoch DESC, log_offset DESC) AND ` + byBucket,
 	},
 	{
-		name: "message_times", // the places of a room's messages by createdAt
+		name: "message_times", // the positions of a room's messages by createdAt
 		columns: `room_id uuid, bucket int, created_at bigint, epoch int, log_offset bigint,
 			PRIMARY KEY ((room_id, bucket), created_at, epoch, log_offset)`,
 		options: `CLUSTERING ORDER BY (created_at DESC, epoch DESC, log_offset DESC) AND ` + byBucket,
 	},
 	{
-		name: "room_places", // in which buckets the places of a span are
+		name: "room_places", // in which buckets the positions of a span are
 		columns: `room_id uuid, epoch int, span bigint, bucket int,
 			PRIMARY KEY (room_id, epoch, span, bucket)`,
 		options: `CLUSTERING ORDER BY (epoch DESC, span DESC, bucket DESC)`,

@@ -43,8 +43,8 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) USING TIMESTAMP ?`
 	insertTime = `
 INSERT INTO message_times (room_id, bucket, created_at, epoch, log_offset)
 VALUES (?, ?, ?, ?, ?) USING TIMESTAMP ?`
-	insertPlaces = `INSERT INTO room_places (room_id, epoch, span, bucket) VALUES (?, ?, ?, ?)`
-	insertBucket = `INSERT INTO room_buckets (room_id, bucket) VALUES (?, ?)`
+	insertPositions = `INSERT INTO room_places (room_id, epoch, span, bucket) VALUES (?, ?, ?, ?)`
+	insertBucket    = `INSERT INTO room_buckets (room_id, bucket) VALUES (?, ?)`
 )
 
 // Append implements [store.Store]. Partitions are listed before anything is written to them, so that a reader who sees a
@@ -74,7 +74,7 @@ func (s *Store) list(ctx context.Context, session *gocql.Session, entries []stor
 	missing := map[listing]struct{}{}
 	for _, entry := range entries {
 		row := listing{
-			room: entry.Message.RoomID, epoch: entry.Place.Epoch, span: entry.Place.Offset >> spanBits,
+			room: entry.Message.RoomID, epoch: entry.Position.Epoch, span: entry.Position.Offset >> spanBits,
 			bucket: bucketOf(entry.Message.CreatedAt.UnixMicro()),
 		}
 		if _, known := s.listed.Get(row); !known {
@@ -91,7 +91,7 @@ func (s *Store) list(ctx context.Context, session *gocql.Session, entries []stor
 			batch := session.NewBatch(gocql.UnloggedBatch).WithContext(ctx)
 			room := gocql.UUID(row.room)
 			batch.Entries = []gocql.BatchEntry{
-				{Stmt: insertPlaces, Args: []any{room, row.epoch, row.span, row.bucket}, Idempotent: true},
+				{Stmt: insertPositions, Args: []any{room, row.epoch, row.span, row.bucket}, Idempotent: true},
 				{Stmt: insertBucket, Args: []any{room, row.bucket}, Idempotent: true},
 			}
 			if err := session.ExecuteBatch(batch); err != nil {
@@ -133,15 +133,15 @@ func write(ctx context.Context, session *gocql.Session, entries []store.Entry) e
 	latest := time.Now().Add(maxAhead).UnixMicro()
 	for _, entry := range entries {
 		var (
-			m        = entry.Message
-			room     = gocql.UUID(m.RoomID)
-			micros   = m.CreatedAt.UnixMicro()
-			bucket   = bucketOf(micros)
-			written  = min(micros, latest)
-			byPlace  = []any{room, bucket, entry.Place.Epoch, entry.Place.Offset, gocql.UUID(m.ID), gocql.UUID(m.SenderID), string(m.Type), string(m.Body), micros, written}
-			byTime   = []any{room, bucket, micros, entry.Place.Epoch, entry.Place.Offset, written}
-			messages = gocql.BatchEntry{Stmt: insertMessage, Args: byPlace, Idempotent: true}
-			times    = gocql.BatchEntry{Stmt: insertTime, Args: byTime, Idempotent: true}
+			m          = entry.Message
+			room       = gocql.UUID(m.RoomID)
+			micros     = m.CreatedAt.UnixMicro()
+			bucket     = bucketOf(micros)
+			written    = min(micros, latest)
+			byPosition = []any{room, bucket, entry.Position.Epoch, entry.Position.Offset, gocql.UUID(m.ID), gocql.UUID(m.SenderID), string(m.Type), string(m.Body), micros, written}
+			byTime     = []any{room, bucket, micros, entry.Position.Epoch, entry.Position.Offset, written}
+			messages   = gocql.BatchEntry{Stmt: insertMessage, Args: byPosition, Idempotent: true}
+			times      = gocql.BatchEntry{Stmt: insertTime, Args: byTime, Idempotent: true}
 		)
 		batch.Entries = append(batch.Entries, messages, times)
 	}

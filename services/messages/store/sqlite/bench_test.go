@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/ism-chat/ism/libs/events"
+	"github.com/ism-chat/ism/libs/wire"
 	"github.com/ism-chat/ism/services/messages/store"
 	"github.com/ism-chat/ism/services/messages/store/sqlite"
 	"github.com/ism-chat/ism/services/messages/store/storetest"
@@ -23,9 +24,9 @@ func BenchmarkAppend(b *testing.B) {
 	room := uuid.Must(uuid.NewV7())
 	var offset atomic.Int64
 	write := func(b *testing.B) {
-		entry := store.Entry{Place: store.Place{Offset: offset.Add(1)}, Message: events.Message{
+		entry := store.Entry{Position: events.Position{Offset: offset.Add(1)}, Message: wire.Message{
 			RoomID: room, ID: uuid.Must(uuid.NewV7()), SenderID: room,
-			Body: json.RawMessage(`{"text":"the usual length of a message, more or less"}`), Type: events.Text, CreatedAt: time.Now(),
+			Body: json.RawMessage(`{"text":"the usual length of a message, more or less"}`), Type: wire.Text, CreatedAt: time.Now(),
 		}}
 		if err := s.Append(context.Background(), []store.Entry{entry}); err != nil {
 			b.Fatal(err)

@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/ism-chat/ism/libs/events"
+	"github.com/ism-chat/ism/libs/wire"
 	"github.com/ism-chat/ism/services/messages/store"
 	"github.com/ism-chat/ism/services/messages/store/sqlite"
 	"github.com/ism-chat/ism/services/messages/store/storetest"
@@ -43,13 +44,13 @@ func TestMessagesOutliveTheProcess(t *testing.T) {
 	for i := range 3 {
 		t.Run("a process", func(t *testing.T) {
 			s := storetest.Start(t, sqlite.New(path, slog.New(slog.DiscardHandler)))
-			entry := store.Entry{Place: store.Place{Offset: int64(i)}, Message: events.Message{
-				RoomID: room, ID: uuid.Must(uuid.NewV7()), SenderID: room, Body: json.RawMessage(`{"text":"hello"}`), Type: events.Text, CreatedAt: time.Now(),
+			entry := store.Entry{Position: events.Position{Offset: int64(i)}, Message: wire.Message{
+				RoomID: room, ID: uuid.Must(uuid.NewV7()), SenderID: room, Body: json.RawMessage(`{"text":"hello"}`), Type: wire.Text, CreatedAt: time.Now(),
 			}}
 			if err := s.Append(t.Context(), []store.Entry{entry}); err != nil {
 				t.Fatal(err)
 			}
-			entries, err := s.Page(t.Context(), room, store.Range{Before: store.End}, 10)
+			entries, err := s.Page(t.Context(), room, store.Range{Before: events.EndOfLog}, 10)
 			if err != nil || len(entries) != i+1 {
 				t.Errorf("there are %d messages (%v), want %d", len(entries), err, i+1)
 			}

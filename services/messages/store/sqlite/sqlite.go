@@ -18,6 +18,7 @@ import (
 	_ "modernc.org/sqlite" // the driver "sqlite"
 
 	"github.com/ism-chat/ism/libs/events"
+	"github.com/ism-chat/ism/libs/wire"
 	"github.com/ism-chat/ism/services/messages/store"
 )
 
@@ -179,11 +180,11 @@ func (s *Store) Page(ctx context.Context, room uuid.UUID, within store.Range, li
 	entries := make([]store.Entry, 0, limit)
 	for rows.Next() {
 		var (
-			entry         = store.Entry{Message: events.Message{RoomID: room}}
+			entry         = store.Entry{Message: wire.Message{RoomID: room}}
 			body          []byte
 			createdMicros int64
 		)
-		err := rows.Scan(&entry.Place.Epoch, &entry.Place.Offset, &entry.Message.ID, &entry.Message.SenderID,
+		err := rows.Scan(&entry.Position.Epoch, &entry.Position.Offset, &entry.Message.ID, &entry.Message.SenderID,
 			&entry.Message.Type, &body, &createdMicros)
 		if err != nil {
 			return nil, unavailable("read message", err)
@@ -198,13 +199,13 @@ func (s *Store) Page(ctx context.Context, room uuid.UUID, within store.Range, li
 	return entries, nil
 }
 
-const selectPlaceAt = `
+const selectPositionAt = `
 SELECT epoch, log_offset FROM messages
 WHERE room_id = ? AND created_at = ?
 ORDER BY epoch DESC, log_offset DESC
 LIMIT 1`
 
-const selectPlaceBefore = `
+const selectPositionBefore = `
 SELECT epoch, log_offset FROM (
 	SELECT epoch, log_offset FROM messages
 	WHERE room_id = ? AND created_at < ?
@@ -220,19 +221,19 @@ func (s *Store) Locate(ctx context.Context, room uuid.UUID, at time.Time) (store
 	if opened == nil {
 		return store.Range{}, store.ErrUnavailable
 	}
-	var place store.Place
-	err := opened.read.QueryRowContext(ctx, selectPlaceAt, room[:], at.UnixMicro()).Scan(&place.Epoch, &place.Offset)
+	var position events.Position
+	err := opened.read.QueryRowContext(ctx, selectPositionAt, room[:], at.UnixMicro()).Scan(&position.Epoch, &position.Offset)
 	switch {
 	case err == nil:
-		return store.Range{Before: place}, nil
+		return store.Range{Before: position}, nil
 	case !errors.Is(err, sql.ErrNoRows):
 		return store.Range{}, unavailable("find message by time", err)
 	}
-	err = opened.read.QueryRowContext(ctx, selectPlaceBefore, room[:], at.UnixMicro(), store.LocateWindow).
-		Scan(&place.Epoch, &place.Offset)
+	err = opened.read.QueryRowContext(ctx, selectPositionBefore, room[:], at.UnixMicro(), store.LocateWindow).
+		Scan(&position.Epoch, &position.Offset)
 	switch {
 	case err == nil:
-		return store.Range{Before: place.Next(), CreatedBefore: at}, nil
+		return store.Range{Before: position.Next(), CreatedBefore: at}, nil
 	case errors.Is(err, sql.ErrNoRows):
 		return store.Range{CreatedBefore: at}, nil
 	default:

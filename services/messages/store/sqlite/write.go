@@ -83,7 +83,7 @@ func write(ctx context.Context, db *sql.DB, batch []appending) error {
 
 func insertEntry(ctx context.Context, insert *sql.Stmt, entry store.Entry) error {
 	m := entry.Message
-	_, err := insert.ExecContext(ctx, m.RoomID[:], entry.Place.Epoch, entry.Place.Offset, m.ID[:], m.SenderID[:],
+	_, err := insert.ExecContext(ctx, m.RoomID[:], entry.Position.Epoch, entry.Position.Offset, m.ID[:], m.SenderID[:],
 		string(m.Type), []byte(m.Body), m.CreatedAt.UnixMicro())
 	return err
 }

@@ -10,13 +10,14 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/ism-chat/ism/libs/events"
 	"github.com/ism-chat/ism/services/messages/store"
 )
 
 func testEmptyRoom(t *testing.T, s store.Store) {
 	room := newRoom()
-	same(t, "newest page", page(t, s, room, store.Range{Before: store.End}, 25), nil)
-	same(t, "page before a place", page(t, s, room, store.Range{Before: store.Place{Offset: 7}}, 25), nil)
+	same(t, "newest page", page(t, s, room, store.Range{Before: events.EndOfLog}, 25), nil)
+	same(t, "page before a position", page(t, s, room, store.Range{Before: events.Position{Offset: 7}}, 25), nil)
 	within := locate(t, s, room, start)
 	same(t, "page before a time", page(t, s, room, within, 25), nil)
 }
@@ -33,10 +34,10 @@ func testRoundTrip(t *testing.T, s store.Store) {
 	}
 	var entries []store.Entry
 	for i, text := range texts {
-		entries = append(entries, message(room, store.Place{Offset: int64(i)}, times[i%len(times)], text))
+		entries = append(entries, message(room, events.Position{Offset: int64(i)}, times[i%len(times)], text))
 	}
 	appendAll(t, s, entries...)
-	same(t, "page", page(t, s, room, store.Range{Before: store.End}, 100), newestFirst(entries))
+	same(t, "page", page(t, s, room, store.Range{Before: events.EndOfLog}, 100), newestFirst(entries))
 }
 
 func testIdempotence(t *testing.T, s store.Store) {
@@ -50,8 +51,8 @@ func testIdempotence(t *testing.T, s store.Store) {
 	slices.Reverse(entries)
 	appendAll(t, s, slices.Concat(entries[:30], entries[:10])...)
 	same(t, "timeline", whole(t, s, room, 7), newestFirst(entries))
-	if got := locate(t, s, room, entries[0].Message.CreatedAt); got.Before != entries[0].Place {
-		t.Errorf("the newest message is located before %v, want %v", got.Before, entries[0].Place)
+	if got := locate(t, s, room, entries[0].Message.CreatedAt); got.Before != entries[0].Position {
+		t.Errorf("the newest message is located before %v, want %v", got.Before, entries[0].Position)
 	}
 }
 
@@ -61,11 +62,11 @@ func testPageEdges(t *testing.T, s store.Store) {
 	appendAll(t, s, entries...)
 	want := newestFirst(entries)
 	for limit := 1; limit <= 12; limit++ {
-		same(t, "newest page", page(t, s, room, store.Range{Before: store.End}, limit), want[:min(limit, 10)])
+		same(t, "newest page", page(t, s, room, store.Range{Before: events.EndOfLog}, limit), want[:min(limit, 10)])
 	}
 	for i, entry := range want {
-		same(t, "page before a message", page(t, s, room, store.Range{Before: entry.Place}, 25), want[i+1:])
-		same(t, "page behind a message", page(t, s, room, store.Range{Before: entry.Place.Next()}, 25), want[i:])
+		same(t, "page before a message", page(t, s, room, store.Range{Before: entry.Position}, 25), want[i+1:])
+		same(t, "page behind a message", page(t, s, room, store.Range{Before: entry.Position.Next()}, 25), want[i:])
 	}
 	same(t, "page before all", page(t, s, room, store.Range{}, 25), nil)
 }
@@ -77,7 +78,7 @@ func testEpochs(t *testing.T, s store.Store) {
 		for _, offset := range []int64{0, 1, 1<<20 - 1, 1 << 20, 1<<20 + 1, 1 << 40} {
 			// The clock runs backwards from epoch to epoch, which must not matter.
 			at := start.Add(time.Duration(-epoch)*30*24*time.Hour + time.Duration(offset)*time.Microsecond)
-			entries = append(entries, message(room, store.Place{Epoch: epoch, Offset: offset}, at, "in an epoch"))
+			entries = append(entries, message(room, events.Position{Epoch: epoch, Offset: offset}, at, "in an epoch"))
 		}
 	}
 	appendAll(t, s, entries...)
@@ -85,8 +86,8 @@ func testEpochs(t *testing.T, s store.Store) {
 	for limit := 1; limit <= len(want)+1; limit++ {
 		same(t, "timeline", whole(t, s, room, limit), want)
 	}
-	same(t, "page before an epoch", page(t, s, room, store.Range{Before: store.Place{Epoch: 2}}, 100), want[6:])
-	same(t, "page in an epoch", page(t, s, room, store.Range{Before: store.Place{Epoch: 1, Offset: math.MaxInt64}}, 100), want[6:])
+	same(t, "page before an epoch", page(t, s, room, store.Range{Before: events.Position{Epoch: 2}}, 100), want[6:])
+	same(t, "page in an epoch", page(t, s, room, store.Range{Before: events.Position{Epoch: 1, Offset: math.MaxInt64}}, 100), want[6:])
 }
 
 func testSkewedClocks(t *testing.T, s store.Store) {
@@ -104,7 +105,7 @@ func testSkewedClocks(t *testing.T, s store.Store) {
 		case 4:
 			at = at.AddDate(i/20, 0, i)
 		}
-		entries = append(entries, message(room, store.Place{Offset: int64(i) << 16}, at, "skewed"))
+		entries = append(entries, message(room, events.Position{Offset: int64(i) << 16}, at, "skewed"))
 	}
 	for batch := range slices.Chunk(entries, 17) {
 		appendAll(t, s, batch...)
@@ -122,7 +123,7 @@ func testWalk(t *testing.T, s store.Store) {
 	for batch := range slices.Chunk(entries[:before], 500) {
 		appendAll(t, s, batch...)
 	}
-	first := page(t, s, room, store.Range{Before: store.End}, 37)
+	first := page(t, s, room, store.Range{Before: events.EndOfLog}, 37)
 	arriving := make(chan error, 1)
 	go func() {
 		for batch := range slices.Chunk(entries[before:], 10) {
@@ -135,7 +136,7 @@ func testWalk(t *testing.T, s store.Store) {
 	}()
 	walked := first
 	for last := first; len(last) > 0; {
-		last = page(t, s, room, store.Range{Before: last[len(last)-1].Place}, 37)
+		last = page(t, s, room, store.Range{Before: last[len(last)-1].Position}, 37)
 		walked = append(walked, last...)
 	}
 	if err := <-arriving; err != nil {
@@ -157,7 +158,7 @@ func testLargeBatch(t *testing.T, s store.Store) {
 	room := newRoom()
 	entries := make([]store.Entry, 500)
 	for i := range entries {
-		entries[i] = message(room, store.Place{Offset: int64(i)}, start.Add(time.Duration(i)*time.Minute), strings.Repeat("🤗", 1000))
+		entries[i] = message(room, events.Position{Offset: int64(i)}, start.Add(time.Duration(i)*time.Minute), strings.Repeat("🤗", 1000))
 	}
 	appendAll(t, s, entries...)
 	same(t, "timeline", whole(t, s, room, 100), newestFirst(entries))
@@ -181,7 +182,7 @@ func testModel(t *testing.T, s store.Store) {
 		same(t, "timeline", whole(t, s, room, 1+random.IntN(50)), model)
 		for range 60 {
 			limit := 1 + random.IntN(40)
-			within := store.Range{Before: store.Place{Epoch: random.Int32N(4), Offset: random.Int64N(1 << 24)}}
+			within := store.Range{Before: events.Position{Epoch: random.Int32N(4), Offset: random.Int64N(1 << 24)}}
 			if random.IntN(2) == 0 {
 				within.CreatedBefore = randomTime(random, model)
 			}
@@ -196,20 +197,20 @@ func testModel(t *testing.T, s store.Store) {
 }
 
 func randomEntries(random *rand.Rand, room uuid.UUID) []store.Entry {
-	taken := map[store.Place]bool{}
+	taken := map[events.Position]bool{}
 	var entries []store.Entry
 	for range 200 + random.IntN(200) {
-		place := store.Place{Epoch: random.Int32N(3), Offset: random.Int64N(1 << 23)}
-		if taken[place] {
+		position := events.Position{Epoch: random.Int32N(3), Offset: random.Int64N(1 << 23)}
+		if taken[position] {
 			continue
 		}
-		taken[place] = true
-		// Mostly in step with the place, some days off; coarse, so that there are ties.
-		at := start.Add(time.Duration(place.Offset>>10)*time.Minute).AddDate(0, 0, random.IntN(5)-2).Truncate(time.Hour)
+		taken[position] = true
+		// Mostly in step with the position, some days off; coarse, so that there are ties.
+		at := start.Add(time.Duration(position.Offset>>10)*time.Minute).AddDate(0, 0, random.IntN(5)-2).Truncate(time.Hour)
 		if random.IntN(20) == 0 {
 			at = at.AddDate(0, random.IntN(48)-24, 0)
 		}
-		entries = append(entries, message(room, place, at, "random"))
+		entries = append(entries, message(room, position, at, "random"))
 	}
 	return entries
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/ism-chat/ism/libs/events"
 	"github.com/ism-chat/ism/services/messages/store"
 )
 
@@ -30,7 +31,7 @@ func testParallel(t *testing.T, s store.Store) {
 		room := w % rooms
 		for i := range each {
 			offset := int64(i*workers + w)
-			e := message(ids[room], store.Place{Offset: offset}, start.Add(time.Duration(offset)*time.Millisecond), fmt.Sprintf("%d of %d", i, w))
+			e := message(ids[room], events.Position{Offset: offset}, start.Add(time.Duration(offset)*time.Millisecond), fmt.Sprintf("%d of %d", i, w))
 			entry[w] = append(entry[w], e)
 			byRoom[room] = append(byRoom[room], e)
 		}
@@ -64,15 +65,15 @@ func work(t *testing.T, s store.Store, own, others []store.Entry) error {
 				return err
 			}
 		}
-		entries, err := s.Page(t.Context(), entry.Message.RoomID, store.Range{Before: entry.Place.Next()}, 25)
+		entries, err := s.Page(t.Context(), entry.Message.RoomID, store.Range{Before: entry.Position.Next()}, 25)
 		if err != nil {
 			return err
 		}
 		if len(entries) == 0 || entries[0].Message.ID != entry.Message.ID {
 			return fmt.Errorf("message %d is not read back where it was written", i)
 		}
-		if !slices.IsSortedFunc(entries, func(a, b store.Entry) int { return b.Place.Compare(a.Place) }) {
-			return fmt.Errorf("a page is out of order: %s", places(entries))
+		if !slices.IsSortedFunc(entries, func(a, b store.Entry) int { return b.Position.Compare(a.Position) }) {
+			return fmt.Errorf("a page is out of order: %s", positions(entries))
 		}
 	}
 	return nil

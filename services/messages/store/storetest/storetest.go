@@ -13,6 +13,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/ism-chat/ism/libs/events"
+	"github.com/ism-chat/ism/libs/wire"
 	"github.com/ism-chat/ism/services/messages/store"
 )
 
@@ -68,7 +69,7 @@ func Run(t *testing.T, newStore func(t *testing.T) store.Store) {
 		{"writing again changes nothing", testIdempotence},
 		{"pages end where they should", testPageEdges},
 		{"a newer epoch stands behind an older one", testEpochs},
-		{"order is place, whatever the clocks say", testSkewedClocks},
+		{"order is position, whatever the clocks say", testSkewedClocks},
 		{"any messages give the pages of the model", testModel},
 		{"a walk has no gap and no repeat while messages arrive", testWalk},
 		{"a time with messages of its own ends before them", testLocateExactly},
@@ -86,15 +87,15 @@ func Run(t *testing.T, newStore func(t *testing.T) store.Store) {
 // reach the next one.
 var start = time.Unix(20_000*24*3600-1, 0).UTC()
 
-// message makes the entry of a room at a place.
-func message(room uuid.UUID, place store.Place, createdAt time.Time, text string) store.Entry {
-	body, err := json.Marshal(events.TextBody{Text: text})
+// message makes the entry of a room at a position.
+func message(room uuid.UUID, position events.Position, createdAt time.Time, text string) store.Entry {
+	body, err := json.Marshal(wire.TextBody{Text: text})
 	if err != nil {
 		panic(err)
 	}
-	return store.Entry{Place: place, Message: events.Message{
+	return store.Entry{Position: position, Message: wire.Message{
 		RoomID: room, ID: uuid.Must(uuid.NewV7()), SenderID: uuid.Must(uuid.NewV7()),
-		Body: body, Type: events.Text, CreatedAt: createdAt.UTC().Truncate(time.Microsecond),
+		Body: body, Type: wire.Text, CreatedAt: createdAt.UTC().Truncate(time.Microsecond),
 	}}
 }
 
@@ -102,8 +103,8 @@ func message(room uuid.UUID, place store.Place, createdAt time.Time, text string
 func line(room uuid.UUID, n int) []store.Entry {
 	entries := make([]store.Entry, n)
 	for i := range entries {
-		place := store.Place{Offset: int64(i * 3)}
-		entries[i] = message(room, place, start.Add(time.Duration(i)*time.Millisecond), fmt.Sprintf("message %d", i))
+		position := events.Position{Offset: int64(i * 3)}
+		entries[i] = message(room, position, start.Add(time.Duration(i)*time.Millisecond), fmt.Sprintf("message %d", i))
 	}
 	return entries
 }
@@ -139,33 +140,33 @@ func locate(t *testing.T, s store.Store, room uuid.UUID, at time.Time) store.Ran
 func whole(t *testing.T, s store.Store, room uuid.UUID, limit int) []store.Entry {
 	t.Helper()
 	var all []store.Entry
-	for before := store.End; ; {
+	for before := events.EndOfLog; ; {
 		entries := page(t, s, room, store.Range{Before: before}, limit)
 		all = append(all, entries...)
 		if len(entries) < limit {
 			return all
 		}
-		before = entries[len(entries)-1].Place
+		before = entries[len(entries)-1].Position
 	}
 }
 
 // newestFirst gives the entries as a timeline has them.
 func newestFirst(entries []store.Entry) []store.Entry {
 	sorted := slices.Clone(entries)
-	slices.SortFunc(sorted, func(a, b store.Entry) int { return b.Place.Compare(a.Place) })
+	slices.SortFunc(sorted, func(a, b store.Entry) int { return b.Position.Compare(a.Position) })
 	return sorted
 }
 
 func same(t *testing.T, what string, got, want []store.Entry) {
 	t.Helper()
 	if len(got) != len(want) {
-		t.Fatalf("%s: %d messages, want %d\n got %s\nwant %s", what, len(got), len(want), places(got), places(want))
+		t.Fatalf("%s: %d messages, want %d\n got %s\nwant %s", what, len(got), len(want), positions(got), positions(want))
 	}
 	for i := range got {
 		g, w := got[i].Message, want[i].Message
 		switch {
-		case got[i].Place != want[i].Place:
-			t.Fatalf("%s: message %d is at %v, want %v", what, i, got[i].Place, want[i].Place)
+		case got[i].Position != want[i].Position:
+			t.Fatalf("%s: message %d is at %v, want %v", what, i, got[i].Position, want[i].Position)
 		case g.RoomID != w.RoomID || g.ID != w.ID || g.SenderID != w.SenderID || g.Type != w.Type ||
 			string(g.Body) != string(w.Body) || !g.CreatedAt.Equal(w.CreatedAt):
 			t.Fatalf("%s: message %d is\n%+v, want\n%+v", what, i, g, w)
@@ -173,11 +174,11 @@ func same(t *testing.T, what string, got, want []store.Entry) {
 	}
 }
 
-func places(entries []store.Entry) string {
+func positions(entries []store.Entry) string {
 	const most = 40
 	text := ""
 	for _, entry := range entries[:min(len(entries), most)] {
-		text += fmt.Sprintf("(%d,%d) ", entry.Place.Epoch, entry.Place.Offset)
+		text += fmt.Sprintf("(%d,%d) ", entry.Position.Epoch, entry.Position.Offset)
 	}
 	return text
 }
@@ -186,7 +187,7 @@ func testBeforeRun(t *testing.T, s store.Store) {
 	if err := s.Append(t.Context(), line(newRoom(), 1)); !errors.Is(err, store.ErrUnavailable) {
 		t.Errorf("append gives %v, want ErrUnavailable", err)
 	}
-	if _, err := s.Page(t.Context(), newRoom(), store.Range{Before: store.End}, 1); !errors.Is(err, store.ErrUnavailable) {
+	if _, err := s.Page(t.Context(), newRoom(), store.Range{Before: events.EndOfLog}, 1); !errors.Is(err, store.ErrUnavailable) {
 		t.Errorf("page gives %v, want ErrUnavailable", err)
 	}
 	if _, err := s.Locate(t.Context(), newRoom(), start); !errors.Is(err, store.ErrUnavailable) {
@@ -200,7 +201,7 @@ func testBeforeRun(t *testing.T, s store.Store) {
 func testContext(t *testing.T, s store.Store) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := s.Page(ctx, newRoom(), store.Range{Before: store.End}, 1); err == nil {
+	if _, err := s.Page(ctx, newRoom(), store.Range{Before: events.EndOfLog}, 1); err == nil {
 		t.Error("page answers after its context is done")
 	}
 	if _, err := s.Locate(ctx, newRoom(), start); err == nil {

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ism-chat/ism/libs/events"
 	"github.com/ism-chat/ism/services/messages/store"
 )
 
@@ -13,13 +14,13 @@ func testLocateExactly(t *testing.T, s store.Store) {
 	room := newRoom()
 	var entries []store.Entry
 	for i := range 12 { // three messages at each of four times
-		entries = append(entries, message(room, store.Place{Offset: int64(i)}, start.Add(time.Duration(i/3)*time.Second), "tied"))
+		entries = append(entries, message(room, events.Position{Offset: int64(i)}, start.Add(time.Duration(i/3)*time.Second), "tied"))
 	}
 	appendAll(t, s, entries...)
 	for i, entry := range entries {
 		within := locate(t, s, room, entry.Message.CreatedAt)
 		highest := i/3*3 + 2
-		if within != (store.Range{Before: entries[highest].Place}) {
+		if within != (store.Range{Before: entries[highest].Position}) {
 			t.Errorf("the time of message %d gives %+v, want the range before message %d", i, within, highest)
 		}
 		same(t, "page before a time", page(t, s, room, within, 25), newestFirst(entries[:highest]))
@@ -41,9 +42,9 @@ func testLocateBetween(t *testing.T, s store.Store) {
 
 	// The message with the latest clock stands before one whose clock was behind: both are before the time.
 	skewed := newRoom()
-	late := message(skewed, store.Place{Offset: 1}, start.Add(2*time.Second), "clock ahead")
-	early := message(skewed, store.Place{Offset: 2}, start, "clock behind")
-	after := message(skewed, store.Place{Offset: 3}, start.Add(4*time.Second), "after")
+	late := message(skewed, events.Position{Offset: 1}, start.Add(2*time.Second), "clock ahead")
+	early := message(skewed, events.Position{Offset: 2}, start, "clock behind")
+	after := message(skewed, events.Position{Offset: 3}, start.Add(4*time.Second), "after")
 	appendAll(t, s, late, early, after)
 	same(t, "page among skewed clocks", page(t, s, skewed, locate(t, s, skewed, start.Add(3*time.Second)), 25), []store.Entry{early, late})
 	same(t, "page that leaves out a clock ahead", page(t, s, skewed, locate(t, s, skewed, start.Add(time.Second)), 25), []store.Entry{early})
@@ -53,7 +54,7 @@ func testLocateBetween(t *testing.T, s store.Store) {
 func modelPage(timeline []store.Entry, within store.Range, limit int) []store.Entry {
 	var found []store.Entry
 	for _, entry := range timeline {
-		if entry.Place.Compare(within.Before) >= 0 {
+		if entry.Position.Compare(within.Before) >= 0 {
 			continue
 		}
 		if !within.CreatedBefore.IsZero() && !entry.Message.CreatedAt.Before(within.CreatedBefore) {
@@ -70,20 +71,20 @@ func modelPage(timeline []store.Entry, within store.Range, limit int) []store.En
 func modelLocate(timeline []store.Entry, at time.Time) store.Range {
 	byTime := slices.Clone(timeline)
 	slices.SortFunc(byTime, func(a, b store.Entry) int {
-		return cmp.Or(b.Message.CreatedAt.Compare(a.Message.CreatedAt), b.Place.Compare(a.Place))
+		return cmp.Or(b.Message.CreatedAt.Compare(a.Message.CreatedAt), b.Position.Compare(a.Position))
 	})
 	within := store.Range{CreatedBefore: at}
 	seen := 0
 	for _, entry := range byTime {
 		switch entry.Message.CreatedAt.Compare(at) {
 		case 0:
-			return store.Range{Before: entry.Place}
+			return store.Range{Before: entry.Position}
 		case -1:
 			if seen++; seen > store.LocateWindow {
 				return within
 			}
-			if entry.Place.Next().Compare(within.Before) > 0 {
-				within.Before = entry.Place.Next()
+			if entry.Position.Next().Compare(within.Before) > 0 {
+				within.Before = entry.Position.Next()
 			}
 		}
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/ism-chat/ism/libs/bus"
 	"github.com/ism-chat/ism/libs/events"
 	"github.com/ism-chat/ism/libs/telemetry"
+	"github.com/ism-chat/ism/libs/wire"
 	"github.com/ism-chat/ism/services/realtime/internal/ring"
 	"github.com/ism-chat/ism/services/realtime/internal/sse"
 )
@@ -183,7 +184,7 @@ func (e *Edge) Attach(ctx context.Context, user uuid.UUID, lastEventID string, s
 }
 
 func (e *Edge) resync(p *partition, user uuid.UUID, sub Subscriber, reason string) (Attachment, error) {
-	data, err := json.Marshal(events.Resync{Type: "Resync", Reason: reason, CreatedAt: time.Now().UTC().Truncate(time.Microsecond)})
+	data, err := json.Marshal(wire.Resync{Type: "Resync", Reason: reason, CreatedAt: time.Now().UTC().Truncate(time.Microsecond)})
 	if err != nil {
 		return Attachment{}, fmt.Errorf("encode Resync: %w", err)
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/ism-chat/ism/libs/bus"
 	"github.com/ism-chat/ism/libs/events"
 	"github.com/ism-chat/ism/libs/telemetry"
+	"github.com/ism-chat/ism/libs/wire"
 	"github.com/ism-chat/ism/services/realtime/internal/ring"
 	"github.com/ism-chat/ism/services/realtime/internal/sse"
 )
@@ -200,7 +201,7 @@ func TestResyncNamesItsReason(t *testing.T) {
 			sub := newClient()
 			got := attach(t, e, user, lastEventID, sub)
 			data, isEvent := strings.CutPrefix(string(got.Opening), "id: 1-9\ndata: ")
-			var event events.Resync
+			var event wire.Resync
 			if !isEvent || json.Unmarshal([]byte(data), &event) != nil || event.Type != "Resync" || event.Reason != reason || event.CreatedAt.IsZero() {
 				t.Errorf("behind %s: %q", lastEventID, got.Opening)
 			}

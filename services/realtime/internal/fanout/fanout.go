@@ -17,6 +17,7 @@ import (
 	"github.com/ism-chat/ism/libs/bus"
 	"github.com/ism-chat/ism/libs/events"
 	"github.com/ism-chat/ism/libs/telemetry"
+	"github.com/ism-chat/ism/libs/wire"
 )
 
 // Group is the fan-out's consumer group.
@@ -117,7 +118,7 @@ func (f *Fanout) streams(event events.Event) ([]events.StreamEvent, error) {
 		return newRooms(event, data, audience)
 	case events.MessagePosted:
 		audience := f.audiences.newest(data.RoomID, data.Audience)
-		chat := events.ChatMessage{Type: "ChatMessage", Message: data.Message, Preview: data.Preview, CreatedAt: event.Time}
+		chat := wire.ChatMessage{Type: "ChatMessage", Message: data.Message, Preview: data.Preview, CreatedAt: event.Time}
 		return one(chat, audience)
 	case events.RoomRead: // nothing on the wire, but its audience may be news
 		f.audiences.newest(data.RoomID, data.Audience)
@@ -128,12 +129,12 @@ func (f *Fanout) streams(event events.Event) ([]events.StreamEvent, error) {
 }
 
 func newRooms(event events.Event, data events.RoomCreated, audience []uuid.UUID) ([]events.StreamEvent, error) {
-	if data.Room.Type != events.Single {
-		return one(events.NewRoom{Type: "NewRoom", Room: data.Room, CreatedAt: event.Time}, audience)
+	if data.Room.Type != wire.Single {
+		return one(wire.NewRoom{Type: "NewRoom", Room: data.Room, CreatedAt: event.Time}, audience)
 	}
 	var streams []events.StreamEvent
 	for _, user := range audience {
-		seen, err := one(events.NewRoom{Type: "NewRoom", Room: data.RoomFor(user), CreatedAt: event.Time}, []uuid.UUID{user})
+		seen, err := one(wire.NewRoom{Type: "NewRoom", Room: data.RoomFor(user), CreatedAt: event.Time}, []uuid.UUID{user})
 		if err != nil {
 			return nil, err
 		}

@@ -18,6 +18,7 @@ import (
 	"github.com/ism-chat/ism/libs/events"
 	"github.com/ism-chat/ism/libs/events/eventstest"
 	"github.com/ism-chat/ism/libs/telemetry"
+	"github.com/ism-chat/ism/libs/wire"
 )
 
 const partitions = 12
@@ -65,33 +66,33 @@ func recordOf(t *testing.T, offset int64, data events.Data) bus.Record {
 }
 
 func message(room uuid.UUID, text string, version int64, audience ...uuid.UUID) events.MessagePosted {
-	body, _ := json.Marshal(events.TextBody{Text: text})
+	body, _ := json.Marshal(wire.TextBody{Text: text})
 	return events.MessagePosted{
 		RoomID: room,
-		Message: events.Message{
-			RoomID: room, ID: uuid.New(), SenderID: audience[0], Body: body, Type: events.Text, CreatedAt: happened,
+		Message: wire.Message{
+			RoomID: room, ID: uuid.New(), SenderID: audience[0], Body: body, Type: wire.Text, CreatedAt: happened,
 		},
-		Preview:  events.TextPreview("alice", text),
+		Preview:  wire.TextPreview("alice", text),
 		Audience: events.Audience{Users: audience, Version: version},
 	}
 }
 
-func created(kind events.RoomType, members ...events.Member) events.RoomCreated {
+func created(kind wire.RoomType, members ...wire.Member) events.RoomCreated {
 	room := uuid.New()
-	preview := events.NewRoomPreview()
+	preview := wire.NewRoomPreview()
 	var users []uuid.UUID
 	for _, m := range members {
 		users = append(users, m.ID)
 	}
 	return events.RoomCreated{
 		RoomID: room, CreatedBy: users[0], Members: members,
-		Room:     events.Room{ID: room, Type: kind, CreatedAt: happened, LatestMessage: happened, Unread: true, LatestMessageText: &preview},
+		Room:     wire.Room{ID: room, Type: kind, CreatedAt: happened, LatestMessage: happened, Unread: true, LatestMessageText: &preview},
 		Audience: events.Audience{Users: users, Version: 1},
 	}
 }
 
-func member(name string) events.Member {
-	return events.Member{ID: uuid.New(), DisplayName: name, JoinedAt: happened, Status: events.Joined}
+func member(name string) wire.Member {
+	return wire.Member{ID: uuid.New(), DisplayName: name, JoinedAt: happened, Status: wire.Joined}
 }
 
 // received is what each user gets, in order, having checked each delivery against the contract.
@@ -124,8 +125,8 @@ func texts(t *testing.T, all []json.RawMessage) []string {
 	t.Helper()
 	var out []string
 	for _, data := range all {
-		var chat events.ChatMessage
-		var body events.TextBody
+		var chat wire.ChatMessage
+		var body wire.TextBody
 		if err := json.Unmarshal(data, &chat); err != nil {
 			t.Fatal(err)
 		}
@@ -173,10 +174,10 @@ func TestGoldenEventsOnTheWire(t *testing.T) {
 func TestSingleRoomIsSeenFromEachSide(t *testing.T) {
 	f, to := newFanout(t, telemetry.Discard(nil))
 	alice, bob := member("alice"), member("bob")
-	handle(t, f, recordOf(t, 0, created(events.Single, alice, bob)))
+	handle(t, f, recordOf(t, 0, created(wire.Single, alice, bob)))
 	got := received(t, to.records)
 	for user, want := range map[uuid.UUID]string{alice.ID: "bob", bob.ID: "alice"} {
-		var event events.NewRoom
+		var event wire.NewRoom
 		if len(got[user]) != 1 || json.Unmarshal(got[user][0], &event) != nil || event.Room.Name == nil || *event.Room.Name != want {
 			t.Errorf("got %s, want a room named %s", got[user], want)
 		}

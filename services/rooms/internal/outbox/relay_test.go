@@ -13,8 +13,8 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/ism-chat/ism/libs/bus"
-	"github.com/ism-chat/ism/libs/events"
 	"github.com/ism-chat/ism/libs/telemetry"
+	"github.com/ism-chat/ism/libs/wire"
 	"github.com/ism-chat/ism/services/rooms/store"
 	"github.com/ism-chat/ism/services/rooms/store/sqlite"
 	"github.com/ism-chat/ism/services/rooms/store/storetest"
@@ -112,7 +112,7 @@ func rooms(t *testing.T, s store.Store, n int) (ids []string, rows []int64) {
 		}
 	}
 	for range n {
-		room := store.NewRoom{ID: uuid.New(), Type: events.Group, Creator: users[0], Users: users, At: time.Now().UTC().Truncate(time.Microsecond)}
+		room := store.NewRoom{ID: uuid.New(), Type: wire.Group, Creator: users[0], Users: users, At: time.Now().UTC().Truncate(time.Microsecond)}
 		_, row, err := s.CreateRoom(t.Context(), room)
 		if err != nil {
 			t.Fatalf("create a room: %v", err)

@@ -3,10 +3,7 @@ package previews
 
 import (
 	"context"
-	"errors"
 	"fmt"
-
-	"github.com/google/uuid"
 
 	"github.com/ism-chat/ism/libs/bus"
 	"github.com/ism-chat/ism/libs/events"
@@ -27,34 +24,28 @@ type Rooms interface {
 // nothing in their traces.
 func Handler(rooms Rooms, epoch int32, tracing bus.Tracing) bus.Handler {
 	return func(ctx context.Context, records []bus.Record) error {
-		messages, taken := make([]store.Posted, 0, len(records)), make([]bus.Record, 0, len(records))
-		ids := make([]uuid.UUID, 0, len(records))
-		for _, record := range records {
-			event, err := events.Decode(record.Headers, record.Value)
-			switch {
-			case errors.Is(err, events.ErrUnknownType):
-				continue
-			case err != nil:
-				return fmt.Errorf("%w: %w", bus.ErrRejected, err)
-			}
-			if posted, ok := event.Data.(events.MessagePosted); ok {
-				taken, ids = append(taken, record), append(ids, posted.Message.ID)
-				messages = append(messages, store.Posted{
-					RoomID:   posted.RoomID,
-					SenderID: posted.Message.SenderID,
-					At:       posted.Message.CreatedAt,
-					Preview:  posted.Preview,
-					Place:    store.Place{Epoch: epoch, Offset: record.Offset},
-				})
+		decoded, err := bus.Decode[events.MessagePosted](records)
+		if err != nil {
+			return err
+		}
+		messages, taken := make([]store.Posted, len(decoded)), make([]bus.Record, len(decoded))
+		for i, posted := range decoded {
+			taken[i] = posted.Record
+			messages[i] = store.Posted{
+				RoomID:   posted.Data.RoomID,
+				SenderID: posted.Data.Message.SenderID,
+				At:       posted.Data.Message.CreatedAt,
+				Preview:  posted.Data.Preview,
+				Position: events.Position{Epoch: epoch, Offset: posted.Record.Offset},
 			}
 		}
 		ctx, spans := tracing.Batch(ctx, taken)
 		for i, span := range spans {
 			if span.IsRecording() {
-				span.SetAttributes(telemetry.RoomID(messages[i].RoomID), telemetry.MessageID(ids[i]))
+				span.SetAttributes(telemetry.RoomID(messages[i].RoomID), telemetry.MessageID(decoded[i].Data.Message.ID))
 			}
 		}
-		err := rooms.ApplyMessages(ctx, messages)
+		err = rooms.ApplyMessages(ctx, messages)
 		bus.EndSpans(spans, err)
 		if err != nil {
 			return fmt.Errorf("take messages into their rooms: %w", err)

@@ -17,6 +17,7 @@ import (
 	"github.com/ism-chat/ism/libs/events"
 	"github.com/ism-chat/ism/libs/events/eventstest"
 	"github.com/ism-chat/ism/libs/telemetry"
+	"github.com/ism-chat/ism/libs/wire"
 	"github.com/ism-chat/ism/services/rooms/store"
 )
 
@@ -52,8 +53,8 @@ func TestMessagesOfTheContractAreTaken(t *testing.T) {
 		RoomID:   uuid.MustParse("0192d3a0-0000-7000-8000-000000000001"),
 		SenderID: uuid.MustParse("0192d3a0-0000-7000-8000-00000000000a"),
 		At:       time.Date(2026, 11, 23, 12, 30, 45, 123456000, time.UTC),
-		Preview:  events.Preview{Type: "Text", SenderUsername: "alice", Text: "Soup?"},
-		Place:    store.Place{Epoch: 3, Offset: 41},
+		Preview:  wire.Preview{Type: "Text", SenderUsername: "alice", Text: "Soup?"},
+		Position: events.Position{Epoch: 3, Offset: 41},
 	}}
 	if !reflect.DeepEqual(kept.applied, want) {
 		t.Errorf("applied %+v, want %+v", kept.applied, want)

@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/ism-chat/ism/libs/events"
+	"github.com/ism-chat/ism/libs/wire"
 	"github.com/ism-chat/ism/services/rooms/store"
 )
 
@@ -29,7 +30,7 @@ const (
 )
 
 // Rooms implements [store.Store].
-func (s *Store) Rooms(ctx context.Context, user uuid.UUID) (rooms []events.Room, err error) {
+func (s *Store) Rooms(ctx context.Context, user uuid.UUID) (rooms []wire.Room, err error) {
 	err = s.reading(ctx, "list_rooms", func(ctx context.Context, pool *pgxpool.Pool) error {
 		rows, err := pool.Query(ctx, selectRoomList, user)
 		if err != nil {
@@ -42,7 +43,7 @@ func (s *Store) Rooms(ctx context.Context, user uuid.UUID) (rooms []events.Room,
 }
 
 // Room implements [store.Store].
-func (s *Store) Room(ctx context.Context, room, user uuid.UUID) (found events.Room, err error) {
+func (s *Store) Room(ctx context.Context, room, user uuid.UUID) (found wire.Room, err error) {
 	err = s.reading(ctx, "get_room", func(ctx context.Context, pool *pgxpool.Pool) error {
 		rows, err := pool.Query(ctx, selectRoom, user, room)
 		if err != nil {
@@ -54,8 +55,8 @@ func (s *Store) Room(ctx context.Context, room, user uuid.UUID) (found events.Ro
 	return found, err
 }
 
-func scanRoom(row pgx.CollectableRow) (events.Room, error) {
-	var room events.Room
+func scanRoom(row pgx.CollectableRow) (wire.Room, error) {
+	var room wire.Room
 	err := row.Scan(&room.ID, &room.Type, &room.Name, &room.ImageURL, &room.CreatedAt, &room.LatestMessage, &room.Unread,
 		&room.LatestMessageText)
 	room.CreatedAt, room.LatestMessage = room.CreatedAt.UTC(), room.LatestMessage.UTC()
@@ -72,8 +73,9 @@ WHERE m.room_id = $1
 ORDER BY m.joined_at, m.position`
 
 // Membership implements [store.Store]. Version and members are of one snapshot.
-func (s *Store) Membership(ctx context.Context, room uuid.UUID) (membership store.Membership, err error) {
+func (s *Store) Membership(ctx context.Context, room uuid.UUID) (membership events.Membership, err error) {
 	snapshot := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
+	membership.RoomID = room
 	err = s.reading(ctx, "get_membership", func(ctx context.Context, pool *pgxpool.Pool) error {
 		return pgx.BeginTxFunc(ctx, pool, snapshot, func(tx pgx.Tx) error {
 			if err := tx.QueryRow(ctx, selectVersion, room).Scan(&membership.Version); err != nil {
@@ -90,8 +92,8 @@ func (s *Store) Membership(ctx context.Context, room uuid.UUID) (membership stor
 	return membership, err
 }
 
-func scanMember(row pgx.CollectableRow) (events.Member, error) {
-	var member events.Member
+func scanMember(row pgx.CollectableRow) (wire.Member, error) {
+	var member wire.Member
 	err := row.Scan(&member.ID, &member.DisplayName, &member.ProfilePicture, &member.JoinedAt, &member.LastReadAt, &member.Status)
 	member.JoinedAt = member.JoinedAt.UTC()
 	if member.LastReadAt != nil {

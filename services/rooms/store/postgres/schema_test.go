@@ -18,6 +18,7 @@ import (
 	"github.com/ism-chat/ism/libs/enginetest"
 	"github.com/ism-chat/ism/libs/events"
 	"github.com/ism-chat/ism/libs/telemetry"
+	"github.com/ism-chat/ism/libs/wire"
 	"github.com/ism-chat/ism/services/rooms/store"
 	"github.com/ism-chat/ism/services/rooms/store/storetest"
 )
@@ -246,7 +247,7 @@ func TestAReadMarkWaitsForAChangeOfTheMembership(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	room := store.NewRoom{ID: uuid.New(), Type: events.Group, Creator: users[0], Users: users, At: time.Now().UTC().Truncate(time.Microsecond)}
+	room := store.NewRoom{ID: uuid.New(), Type: wire.Group, Creator: users[0], Users: users, At: time.Now().UTC().Truncate(time.Microsecond)}
 	if _, _, err := s.CreateRoom(t.Context(), room); err != nil {
 		t.Fatal(err)
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/ism-chat/ism/libs/events"
+	"github.com/ism-chat/ism/libs/wire"
 	"github.com/ism-chat/ism/services/rooms/store"
 )
 
@@ -39,7 +40,7 @@ SELECT $1, user_id, position, 'Joined', $3
 FROM unnest($2::uuid[]) WITH ORDINALITY AS joining (user_id, position)`
 
 // CreateRoom implements [store.Store].
-func (s *Store) CreateRoom(ctx context.Context, room store.NewRoom) (created events.Room, row int64, err error) {
+func (s *Store) CreateRoom(ctx context.Context, room store.NewRoom) (created wire.Room, row int64, err error) {
 	err = s.writing(ctx, "create_room", func(ctx context.Context, tx pgx.Tx) error {
 		rows, err := tx.Query(ctx, selectUsers, room.Users)
 		if err != nil {
@@ -64,14 +65,14 @@ func (s *Store) CreateRoom(ctx context.Context, room store.NewRoom) (created eve
 		return err
 	})
 	if err != nil {
-		return events.Room{}, 0, err
+		return wire.Room{}, 0, err
 	}
 	return created, row, nil
 }
 
 func insertRoomRow(ctx context.Context, tx pgx.Tx, room store.NewRoom, event events.RoomCreated) error {
 	var low, high *uuid.UUID
-	if room.Type == events.Single {
+	if room.Type == wire.Single {
 		one, other := room.Pair()
 		low, high = &one, &other
 	}
@@ -147,7 +148,7 @@ func (s *Store) ApplyMessages(ctx context.Context, messages []store.Posted) erro
 	var latest struct {
 		rooms    []uuid.UUID
 		at       []time.Time
-		previews []events.Preview
+		previews []wire.Preview
 		epochs   []int32
 		offsets  []int64
 	}
@@ -155,8 +156,8 @@ func (s *Store) ApplyMessages(ctx context.Context, messages []store.Posted) erro
 		latest.rooms = append(latest.rooms, message.RoomID)
 		latest.at = append(latest.at, message.At)
 		latest.previews = append(latest.previews, message.Preview)
-		latest.epochs = append(latest.epochs, message.Place.Epoch)
-		latest.offsets = append(latest.offsets, message.Place.Offset)
+		latest.epochs = append(latest.epochs, message.Position.Epoch)
+		latest.offsets = append(latest.offsets, message.Position.Offset)
 	}
 	var read struct {
 		rooms, users []uuid.UUID

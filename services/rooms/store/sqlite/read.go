@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/ism-chat/ism/libs/events"
+	"github.com/ism-chat/ism/libs/wire"
 	"github.com/ism-chat/ism/services/rooms/store"
 )
 
@@ -31,8 +32,8 @@ const (
 )
 
 // Rooms implements [store.Store].
-func (s *Store) Rooms(ctx context.Context, user uuid.UUID) ([]events.Room, error) {
-	rooms := []events.Room{}
+func (s *Store) Rooms(ctx context.Context, user uuid.UUID) ([]wire.Room, error) {
+	rooms := []wire.Room{}
 	err := s.reading(ctx, "list_rooms", func(db *sql.DB) error {
 		rows, err := db.QueryContext(ctx, selectRoomList, user[:])
 		if err != nil {
@@ -52,7 +53,7 @@ func (s *Store) Rooms(ctx context.Context, user uuid.UUID) ([]events.Room, error
 }
 
 // Room implements [store.Store].
-func (s *Store) Room(ctx context.Context, room, user uuid.UUID) (found events.Room, err error) {
+func (s *Store) Room(ctx context.Context, room, user uuid.UUID) (found wire.Room, err error) {
 	err = s.reading(ctx, "get_room", func(db *sql.DB) error {
 		found, err = scanRoom(db.QueryRowContext(ctx, selectRoom, user[:], room[:]).Scan)
 		return orNotFound(err)
@@ -60,19 +61,19 @@ func (s *Store) Room(ctx context.Context, room, user uuid.UUID) (found events.Ro
 	return found, err
 }
 
-func scanRoom(scan func(targets ...any) error) (events.Room, error) {
+func scanRoom(scan func(targets ...any) error) (wire.Room, error) {
 	var (
-		room            events.Room
+		room            wire.Room
 		created, latest int64
 		preview         []byte
 	)
 	err := scan(&room.ID, &room.Type, &room.Name, &room.ImageURL, &created, &latest, &room.Unread, &preview)
 	if err != nil {
-		return events.Room{}, err
+		return wire.Room{}, err
 	}
 	room.CreatedAt, room.LatestMessage = fromMicros(created), fromMicros(latest)
 	if err := json.Unmarshal(preview, &room.LatestMessageText); err != nil {
-		return events.Room{}, fmt.Errorf("decode preview of room %s: %w", room.ID, err)
+		return wire.Room{}, fmt.Errorf("decode preview of room %s: %w", room.ID, err)
 	}
 	return room, nil
 }
@@ -87,7 +88,7 @@ WHERE m.room_id = ?
 ORDER BY m.joined_at, m.position`
 
 // Membership implements [store.Store].
-func (s *Store) Membership(ctx context.Context, room uuid.UUID) (membership store.Membership, err error) {
+func (s *Store) Membership(ctx context.Context, room uuid.UUID) (membership events.Membership, err error) {
 	err = s.reading(ctx, "get_membership", func(db *sql.DB) error {
 		tx, err := db.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
 		if err != nil {
@@ -100,25 +101,25 @@ func (s *Store) Membership(ctx context.Context, room uuid.UUID) (membership stor
 	return membership, err
 }
 
-func selectMembership(ctx context.Context, tx *sql.Tx, room uuid.UUID) (store.Membership, error) {
-	var membership store.Membership
+func selectMembership(ctx context.Context, tx *sql.Tx, room uuid.UUID) (events.Membership, error) {
+	membership := events.Membership{RoomID: room}
 	if err := tx.QueryRowContext(ctx, selectVersion, room[:]).Scan(&membership.Version); err != nil {
-		return store.Membership{}, orNotFound(err)
+		return events.Membership{}, orNotFound(err)
 	}
 	rows, err := tx.QueryContext(ctx, selectMembers, room[:])
 	if err != nil {
-		return store.Membership{}, err
+		return events.Membership{}, err
 	}
 	defer rows.Close() // rows.Err says what went wrong
 	for rows.Next() {
 		var (
-			member events.Member
+			member wire.Member
 			joined int64
 			read   sql.NullInt64
 		)
 		err := rows.Scan(&member.ID, &member.DisplayName, &member.ProfilePicture, &joined, &read, &member.Status)
 		if err != nil {
-			return store.Membership{}, err
+			return events.Membership{}, err
 		}
 		member.JoinedAt = fromMicros(joined)
 		if read.Valid {

@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/ism-chat/ism/libs/events"
+	"github.com/ism-chat/ism/libs/wire"
 	"github.com/ism-chat/ism/services/rooms/store"
 )
 
@@ -36,7 +37,7 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`
 const insertMember = `INSERT INTO members (room_id, user_id, position, status, joined_at) VALUES (?, ?, ?, ?, ?)`
 
 // CreateRoom implements [store.Store].
-func (s *Store) CreateRoom(ctx context.Context, room store.NewRoom) (created events.Room, row int64, err error) {
+func (s *Store) CreateRoom(ctx context.Context, room store.NewRoom) (created wire.Room, row int64, err error) {
 	err = s.writing(ctx, "create_room", func(tx *sql.Tx) error {
 		users, err := selectUsers(ctx, tx, room.Users)
 		if err != nil {
@@ -60,7 +61,7 @@ func (s *Store) CreateRoom(ctx context.Context, room store.NewRoom) (created eve
 		return err
 	})
 	if err != nil {
-		return events.Room{}, 0, err
+		return wire.Room{}, 0, err
 	}
 	s.signal()
 	return created, row, nil
@@ -84,7 +85,7 @@ func selectUsers(ctx context.Context, tx *sql.Tx, ids []uuid.UUID) ([]store.User
 
 func insertRoomRow(ctx context.Context, tx *sql.Tx, room store.NewRoom, event events.RoomCreated) error {
 	var low, high []byte
-	if room.Type == events.Single {
+	if room.Type == wire.Single {
 		one, other := room.Pair()
 		low, high = one[:], other[:]
 		var existing uuid.UUID
@@ -175,7 +176,7 @@ func (s *Store) ApplyMessages(ctx context.Context, messages []store.Posted) erro
 				return fmt.Errorf("encode preview: %w", err)
 			}
 			_, err = tx.ExecContext(ctx, updateLatest, message.RoomID[:], message.At.UnixMicro(), string(preview),
-				message.Place.Epoch, message.Place.Offset)
+				message.Position.Epoch, message.Position.Offset)
 			if err != nil {
 				return err
 			}

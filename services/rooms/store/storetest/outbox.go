@@ -11,6 +11,7 @@ import (
 
 	"github.com/ism-chat/ism/libs/events"
 	"github.com/ism-chat/ism/libs/events/eventstest"
+	"github.com/ism-chat/ism/libs/wire"
 	"github.com/ism-chat/ism/services/rooms/store"
 )
 
@@ -30,13 +31,13 @@ func decode(t testing.TB, outgoing store.Outgoing) events.Event {
 
 func refusedLeavesNothing(t *testing.T, s store.Store) {
 	users := addUsers(t, s, "alice", "bob", "eve")
-	room := create(t, s, newRoom(events.Single, "", start(), users[0], users[1])).ID
+	room := create(t, s, newRoom(wire.Single, "", start(), users[0], users[1])).ID
 	leader := lead(t, s)
 	drain(t, leader)
-	if _, _, err := s.CreateRoom(t.Context(), newRoom(events.Single, "", start(), users[0], users[1])); err == nil {
+	if _, _, err := s.CreateRoom(t.Context(), newRoom(wire.Single, "", start(), users[0], users[1])); err == nil {
 		t.Error("a second room was created")
 	}
-	if _, _, err := s.CreateRoom(t.Context(), newRoom(events.Group, "", start(), users[0], uuid.New())); err == nil {
+	if _, _, err := s.CreateRoom(t.Context(), newRoom(wire.Group, "", start(), users[0], uuid.New())); err == nil {
 		t.Error("a room with a stranger was created")
 	}
 	if _, err := s.MarkRead(t.Context(), room, users[2], start()); err == nil {
@@ -44,7 +45,7 @@ func refusedLeavesNothing(t *testing.T, s store.Store) {
 	}
 	ended, end := context.WithCancel(t.Context())
 	end()
-	if _, _, err := s.CreateRoom(ended, newRoom(events.Group, "", start(), users...)); err == nil {
+	if _, _, err := s.CreateRoom(ended, newRoom(wire.Group, "", start(), users...)); err == nil {
 		t.Error("a request that had ended created a room")
 	}
 	if left := drain(t, leader); len(left) != 0 {
@@ -54,8 +55,8 @@ func refusedLeavesNothing(t *testing.T, s store.Store) {
 
 func outboxHasEveryEvent(t *testing.T, s store.Store) {
 	users := addUsers(t, s, "alice", "bob")
-	single := create(t, s, newRoom(events.Single, "", start(), users...))
-	group, groupRow, err := s.CreateRoom(t.Context(), newRoom(events.Group, "Lunch", after(time.Second), users...))
+	single := create(t, s, newRoom(wire.Single, "", start(), users...))
+	group, groupRow, err := s.CreateRoom(t.Context(), newRoom(wire.Group, "Lunch", after(time.Second), users...))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -117,7 +118,7 @@ func outboxIsCounted(t *testing.T, s store.Store) {
 	}
 	count(10, 0)
 	for range 5 {
-		create(t, s, newRoom(events.Group, "", start(), users...))
+		create(t, s, newRoom(wire.Group, "", start(), users...))
 	}
 	count(10, 5)
 	count(5, 5)
@@ -177,7 +178,7 @@ func leaderIsWoken(t *testing.T, s store.Store) {
 	}
 	created := make(chan error, 1)
 	go func() {
-		_, _, err := s.CreateRoom(context.Background(), newRoom(events.Group, "", start(), users...))
+		_, _, err := s.CreateRoom(context.Background(), newRoom(wire.Group, "", start(), users...))
 		created <- err
 	}()
 	began = time.Now()
@@ -193,7 +194,7 @@ func leaderIsWoken(t *testing.T, s store.Store) {
 	if rows := drain(t, leader); len(rows) != 1 {
 		t.Errorf("it finds %d rows", len(rows))
 	}
-	create(t, s, newRoom(events.Group, "", start(), users...))
+	create(t, s, newRoom(wire.Group, "", start(), users...))
 	if err := leader.Wait(t.Context(), 20*time.Second); err != nil {
 		t.Errorf("waiting for what has been added already: %v", err)
 	}

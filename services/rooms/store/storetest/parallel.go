@@ -12,7 +12,7 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/ism-chat/ism/libs/events"
+	"github.com/ism-chat/ism/libs/wire"
 	"github.com/ism-chat/ism/services/rooms/store"
 )
 
@@ -46,9 +46,9 @@ func parallelSingleRooms(t *testing.T, s store.Store) {
 	won, lost := make(chan uuid.UUID, parallel), make(chan uuid.UUID, parallel)
 	atOnce(func(i int) {
 		pair := []uuid.UUID{users[i%2], users[1-i%2]}
-		var room events.Room
+		var room wire.Room
 		err := persistently(t.Context(), func() (err error) {
-			room, _, err = s.CreateRoom(t.Context(), newRoom(events.Single, "", start(), pair...))
+			room, _, err = s.CreateRoom(t.Context(), newRoom(wire.Single, "", start(), pair...))
 			return err
 		})
 		var exists store.RoomExistsError
@@ -86,7 +86,7 @@ func parallelUsers(t *testing.T, s store.Store) {
 		}
 	})
 	others := addUsers(t, s, "bob")
-	room := create(t, s, newRoom(events.Group, "", start(), user, others[0])).ID
+	room := create(t, s, newRoom(wire.Group, "", start(), user, others[0])).ID
 	if name := members(t, s, room)[user].DisplayName; !slices.Contains([]string{"name 0", "name 1", "name 2"}, name) {
 		t.Errorf("the user is named %q", name)
 	}
@@ -97,7 +97,7 @@ func parallelMarksAndMessages(t *testing.T, s store.Store) {
 	users := addUsers(t, s, "alice", "bob", "carol")
 	var ids []uuid.UUID
 	for range rooms {
-		ids = append(ids, create(t, s, newRoom(events.Group, "", start(), users...)).ID)
+		ids = append(ids, create(t, s, newRoom(wire.Group, "", start(), users...)).ID)
 	}
 	var batches [parallel / 2][]store.Posted
 	for i := range batches {
@@ -162,10 +162,10 @@ func parallelOutbox(t *testing.T, s store.Store) {
 	})
 	written := make([][]int64, parallel)
 	atOnce(func(i int) {
-		var room events.Room
+		var room wire.Room
 		var row int64
 		err := persistently(t.Context(), func() (err error) {
-			room, row, err = s.CreateRoom(t.Context(), newRoom(events.Group, fmt.Sprint(i), start(), users...))
+			room, row, err = s.CreateRoom(t.Context(), newRoom(wire.Group, fmt.Sprint(i), start(), users...))
 			return err
 		})
 		if err != nil {

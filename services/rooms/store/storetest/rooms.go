@@ -10,13 +10,13 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/ism-chat/ism/libs/events"
+	"github.com/ism-chat/ism/libs/wire"
 	"github.com/ism-chat/ism/services/rooms/store"
 )
 
 func usersAreAddedAndChanged(t *testing.T, s store.Store) {
 	users := addUsers(t, s, "alice", "bob")
-	room := create(t, s, newRoom(events.Group, "Lunch", start(), users...))
+	room := create(t, s, newRoom(wire.Group, "Lunch", start(), users...))
 	for _, user := range []store.User{
 		{ID: users[1], DisplayName: "Bob 🐙"},
 		{ID: users[1], DisplayName: "Bob 🐙"},
@@ -37,11 +37,11 @@ func usersAreAddedAndChanged(t *testing.T, s store.Store) {
 
 func groupIsCreated(t *testing.T, s store.Store) {
 	users := addUsers(t, s, "alice", "bob", "carol")
-	room := newRoom(events.Group, "Lunch", start(), users...)
+	room := newRoom(wire.Group, "Lunch", start(), users...)
 	created := create(t, s, room)
-	name, preview := "Lunch", events.NewRoomPreview()
-	want := events.Room{
-		ID: room.ID, Type: events.Group, Name: &name, CreatedAt: start(), LatestMessage: start(), Unread: true, LatestMessageText: &preview,
+	name, preview := "Lunch", wire.NewRoomPreview()
+	want := wire.Room{
+		ID: room.ID, Type: wire.Group, Name: &name, CreatedAt: start(), LatestMessage: start(), Unread: true, LatestMessageText: &preview,
 	}
 	if !reflect.DeepEqual(created, want) {
 		t.Errorf("created %+v, want %+v", created, want)
@@ -59,11 +59,11 @@ func groupIsCreated(t *testing.T, s store.Store) {
 		t.Fatalf("membership %+v", membership)
 	}
 	for i, member := range membership.Members {
-		if member.ID != users[i] || member.Status != events.Joined || !member.JoinedAt.Equal(start()) || member.LastReadAt != nil {
+		if member.ID != users[i] || member.Status != wire.Joined || !member.JoinedAt.Equal(start()) || member.LastReadAt != nil {
 			t.Errorf("member %d is %+v", i, member)
 		}
 	}
-	nameless := create(t, s, newRoom(events.Group, "", start(), users[0], users[1]))
+	nameless := create(t, s, newRoom(wire.Group, "", start(), users[0], users[1]))
 	if got := get(t, s, nameless.ID, users[0]); nameless.Name != nil || got.Name != nil {
 		t.Errorf("a group without a name is named %v, %v", nameless.Name, got.Name)
 	}
@@ -71,7 +71,7 @@ func groupIsCreated(t *testing.T, s store.Store) {
 
 func singleRoomIsEachOthers(t *testing.T, s store.Store) {
 	users := addUsers(t, s, "alice", "bob")
-	room := create(t, s, newRoom(events.Single, "", start(), users...))
+	room := create(t, s, newRoom(wire.Single, "", start(), users...))
 	for i, other := range []string{"bob", "alice"} {
 		seen := get(t, s, room.ID, users[i])
 		if seen.Name == nil || *seen.Name != other || seen.ImageURL == nil || *seen.ImageURL != "https://example.com/"+other+".png" {
@@ -92,9 +92,9 @@ func singleRoomIsEachOthers(t *testing.T, s store.Store) {
 
 func pairHasOneSingleRoom(t *testing.T, s store.Store) {
 	users := addUsers(t, s, "alice", "bob", "carol")
-	room := create(t, s, newRoom(events.Single, "", start(), users[0], users[1]))
+	room := create(t, s, newRoom(wire.Single, "", start(), users[0], users[1]))
 	for _, pair := range [][]uuid.UUID{{users[0], users[1]}, {users[1], users[0]}} {
-		_, _, err := s.CreateRoom(t.Context(), newRoom(events.Single, "", start(), pair...))
+		_, _, err := s.CreateRoom(t.Context(), newRoom(wire.Single, "", start(), pair...))
 		var exists store.RoomExistsError
 		if !errors.As(err, &exists) || exists.RoomID != room.ID || !errors.Is(err, store.ErrRoomExists) {
 			t.Errorf("a second room of the pair: %v", err)
@@ -106,13 +106,13 @@ func pairHasOneSingleRoom(t *testing.T, s store.Store) {
 	if _, err := s.SingleRoom(t.Context(), users[0], users[2]); !errors.Is(err, store.ErrRoomNotFound) {
 		t.Errorf("the room of a pair without one: %v", err)
 	}
-	create(t, s, newRoom(events.Group, "", start(), users[0], users[1]))
-	create(t, s, newRoom(events.Single, "", start(), users[2], users[0]))
+	create(t, s, newRoom(wire.Group, "", start(), users[0], users[1]))
+	create(t, s, newRoom(wire.Single, "", start(), users[2], users[0]))
 }
 
 func unknownUsersAreNamed(t *testing.T, s store.Store) {
 	known, strangers := addUsers(t, s, "alice"), []uuid.UUID{uuid.New(), uuid.New()}
-	_, _, err := s.CreateRoom(t.Context(), newRoom(events.Group, "", start(), known[0], strangers[0], strangers[1]))
+	_, _, err := s.CreateRoom(t.Context(), newRoom(wire.Group, "", start(), known[0], strangers[0], strangers[1]))
 	var unknown store.UnknownUsersError
 	if !errors.As(err, &unknown) || !slices.Equal(unknown.IDs, strangers) || !errors.Is(err, store.ErrUnknownUsers) {
 		t.Errorf("a room with strangers: %v", err)
@@ -131,7 +131,7 @@ func tooLargeIsRefused(t *testing.T, s store.Store) {
 			t.Fatal(err)
 		}
 	}
-	if _, _, err := s.CreateRoom(t.Context(), newRoom(events.Group, "", start(), users...)); !errors.Is(err, store.ErrTooLarge) {
+	if _, _, err := s.CreateRoom(t.Context(), newRoom(wire.Group, "", start(), users...)); !errors.Is(err, store.ErrTooLarge) {
 		t.Errorf("a room of %d with long names: %v", len(users), err)
 	}
 	if rooms, err := s.Rooms(t.Context(), users[0]); err != nil || len(rooms) != 0 {
@@ -146,7 +146,7 @@ func roomsAreListed(t *testing.T, s store.Store) {
 	}
 	var created []uuid.UUID
 	for i := range 300 {
-		room := create(t, s, newRoom(events.Group, "", after(time.Duration(i)*time.Second), users...))
+		room := create(t, s, newRoom(wire.Group, "", after(time.Duration(i)*time.Second), users...))
 		created = append(created, room.ID)
 	}
 	apply(t, s, posted(created[7], users[1], "wake up", after(time.Hour), 4), posted(created[8], users[1], "too", after(2*time.Hour), 5))
@@ -157,7 +157,7 @@ func roomsAreListed(t *testing.T, s store.Store) {
 	if rooms[0].ID != created[8] || rooms[1].ID != created[7] || rooms[2].ID != created[299] {
 		t.Errorf("the first rooms are %s, %s, %s", rooms[0].ID, rooms[1].ID, rooms[2].ID)
 	}
-	sorted := slices.IsSortedFunc(rooms, func(a, b events.Room) int { return b.LatestMessage.Compare(a.LatestMessage) })
+	sorted := slices.IsSortedFunc(rooms, func(a, b wire.Room) int { return b.LatestMessage.Compare(a.LatestMessage) })
 	if !sorted {
 		t.Error("the list is not in order")
 	}
@@ -168,7 +168,7 @@ func roomsAreListed(t *testing.T, s store.Store) {
 
 func outsidersFindNothing(t *testing.T, s store.Store) {
 	users := addUsers(t, s, "alice", "bob", "eve")
-	room := create(t, s, newRoom(events.Group, "Private", start(), users[0], users[1])).ID
+	room := create(t, s, newRoom(wire.Group, "Private", start(), users[0], users[1])).ID
 	for name, id := range map[string]uuid.UUID{"foreign": room, "unknown": uuid.New()} {
 		if _, err := s.Room(t.Context(), id, users[2]); !errors.Is(err, store.ErrRoomNotFound) {
 			t.Errorf("eve gets a %s room: %v", name, err)
@@ -187,7 +187,7 @@ func outsidersFindNothing(t *testing.T, s store.Store) {
 
 func messagesAreTaken(t *testing.T, s store.Store) {
 	users := addUsers(t, s, "alice", "bob")
-	room := create(t, s, newRoom(events.Group, "", start(), users...)).ID
+	room := create(t, s, newRoom(wire.Group, "", start(), users...)).ID
 	expect := func(what, text string, at time.Time) {
 		t.Helper()
 		for i, user := range users {
@@ -206,9 +206,9 @@ func messagesAreTaken(t *testing.T, s store.Store) {
 	expect("an old one again", "two", second.At)
 	slow := posted(room, users[0], "by a slow clock", after(1500*time.Millisecond), 13)
 	apply(t, s, slow)
-	expect("a later place with an earlier time", "by a slow clock", slow.At)
+	expect("a later position with an earlier time", "by a slow clock", slow.At)
 	epoch := posted(room, users[0], "anew", after(3*time.Second), 0)
-	epoch.Place.Epoch = 1
+	epoch.Position.Epoch = 1
 	apply(t, s, epoch)
 	expect("a new epoch", "anew", epoch.At)
 	if read := members(t, s, room)[users[0]].LastReadAt; read == nil || !read.Equal(epoch.At) {
@@ -224,7 +224,7 @@ func messagesOfManyRoomsAreTaken(t *testing.T, s store.Store) {
 	var rooms []uuid.UUID
 	var batch []store.Posted
 	for i := range 20 {
-		room := create(t, s, newRoom(events.Group, "", start(), users...)).ID
+		room := create(t, s, newRoom(wire.Group, "", start(), users...)).ID
 		rooms = append(rooms, room)
 		for j := range 5 {
 			batch = append(batch, posted(room, users[j%2], strings.Repeat("x", j+1), after(time.Duration(i*10+j+1)*time.Second), int64(j)))
@@ -251,7 +251,7 @@ func messagesOfManyRoomsAreTaken(t *testing.T, s store.Store) {
 
 func readMarksMoveOn(t *testing.T, s store.Store) {
 	users := addUsers(t, s, "alice", "bob")
-	room := create(t, s, newRoom(events.Group, "", start(), users...)).ID
+	room := create(t, s, newRoom(wire.Group, "", start(), users...)).ID
 	expect := func(what string, at time.Time, unread bool) {
 		t.Helper()
 		read := members(t, s, room)[users[1]].LastReadAt

@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/ism-chat/ism/libs/events"
+	"github.com/ism-chat/ism/libs/wire"
 	"github.com/ism-chat/ism/services/rooms/store"
 )
 
@@ -27,7 +28,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		{"what is too large for the log is refused", tooLargeIsRefused},
 		{"rooms are listed by their latest message", roomsAreListed},
 		{"outsiders find nothing", outsidersFindNothing},
-		{"messages are taken in order of place", messagesAreTaken},
+		{"messages are taken in order of position", messagesAreTaken},
 		{"messages of many rooms are taken at once", messagesOfManyRoomsAreTaken},
 		{"read marks only move on", readMarksMoveOn},
 		{"a refused change leaves nothing in the outbox", refusedLeavesNothing},
@@ -94,7 +95,7 @@ func addUsers(t testing.TB, s store.Store, names ...string) []uuid.UUID {
 	return ids
 }
 
-func newRoom(kind events.RoomType, name string, at time.Time, users ...uuid.UUID) store.NewRoom {
+func newRoom(kind wire.RoomType, name string, at time.Time, users ...uuid.UUID) store.NewRoom {
 	room := store.NewRoom{ID: uuid.Must(uuid.NewV7()), Type: kind, Creator: users[0], Users: users, At: at}
 	if name != "" {
 		room.Name = &name
@@ -103,7 +104,7 @@ func newRoom(kind events.RoomType, name string, at time.Time, users ...uuid.UUID
 }
 
 // create creates a room and gives it as the creator, the first user, sees it.
-func create(t testing.TB, s store.Store, room store.NewRoom) events.Room {
+func create(t testing.TB, s store.Store, room store.NewRoom) wire.Room {
 	t.Helper()
 	created, _, err := s.CreateRoom(t.Context(), room)
 	if err != nil {
@@ -112,7 +113,7 @@ func create(t testing.TB, s store.Store, room store.NewRoom) events.Room {
 	return created
 }
 
-func get(t testing.TB, s store.Store, room, user uuid.UUID) events.Room {
+func get(t testing.TB, s store.Store, room, user uuid.UUID) wire.Room {
 	t.Helper()
 	found, err := s.Room(t.Context(), room, user)
 	if err != nil {
@@ -121,13 +122,13 @@ func get(t testing.TB, s store.Store, room, user uuid.UUID) events.Room {
 	return found
 }
 
-func members(t testing.TB, s store.Store, room uuid.UUID) map[uuid.UUID]events.Member {
+func members(t testing.TB, s store.Store, room uuid.UUID) map[uuid.UUID]wire.Member {
 	t.Helper()
 	membership, err := s.Membership(t.Context(), room)
 	if err != nil {
 		t.Fatalf("get a membership: %v", err)
 	}
-	byID := map[uuid.UUID]events.Member{}
+	byID := map[uuid.UUID]wire.Member{}
 	for _, member := range membership.Members {
 		byID[member.ID] = member
 	}
@@ -136,7 +137,7 @@ func members(t testing.TB, s store.Store, room uuid.UUID) map[uuid.UUID]events.M
 
 func posted(room, sender uuid.UUID, text string, at time.Time, offset int64) store.Posted {
 	return store.Posted{
-		RoomID: room, SenderID: sender, At: at, Preview: events.TextPreview("sender", text), Place: store.Place{Offset: offset},
+		RoomID: room, SenderID: sender, At: at, Preview: wire.TextPreview("sender", text), Position: events.Position{Offset: offset},
 	}
 }
 

@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/ism-chat/ism/libs/client"
+	client "github.com/ism-chat/ism/clients/go"
 )
 
 func open(t *testing.T, stream string) *client.Stream {

@@ -16,7 +16,7 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/ism-chat/ism/libs/events"
+	"github.com/ism-chat/ism/libs/wire"
 )
 
 // TokenSource gives the access token of the user that a client acts for.
@@ -62,34 +62,34 @@ func HasCode(err error, code string) bool {
 
 // NewRoom is what a room is created from.
 type NewRoom struct {
-	Type    events.RoomType `json:"roomType"`
-	Name    string          `json:"roomName,omitempty"`
-	Invited []uuid.UUID     `json:"invitedUsers"`
+	Type    wire.RoomType `json:"roomType"`
+	Name    string        `json:"roomName,omitempty"`
+	Invited []uuid.UUID   `json:"invitedUsers"`
 }
 
 // RoomDetails is a room with its members.
 type RoomDetails struct {
-	events.Room
-	Users []events.Member `json:"users"`
+	wire.Room
+	Users []wire.Member `json:"users"`
 }
 
 // CreateRoom creates a room; the caller must be among the invited.
-func (c *Client) CreateRoom(ctx context.Context, room NewRoom) (events.Room, error) {
-	var created events.Room
+func (c *Client) CreateRoom(ctx context.Context, room NewRoom) (wire.Room, error) {
+	var created wire.Room
 	_, err := c.call(ctx, http.MethodPost, "/api/rooms/create-room", room, &created)
 	return created, err
 }
 
 // Rooms lists the caller's rooms, the one with the newest message first.
-func (c *Client) Rooms(ctx context.Context) ([]events.Room, error) {
-	var rooms []events.Room
+func (c *Client) Rooms(ctx context.Context) ([]wire.Room, error) {
+	var rooms []wire.Room
 	_, err := c.call(ctx, http.MethodGet, "/api/rooms", nil, &rooms)
 	return rooms, err
 }
 
 // Room gives a room as the caller sees it.
-func (c *Client) Room(ctx context.Context, id uuid.UUID) (events.Room, error) {
-	var room events.Room
+func (c *Client) Room(ctx context.Context, id uuid.UUID) (wire.Room, error) {
+	var room wire.Room
 	_, err := c.call(ctx, http.MethodGet, "/api/rooms/"+id.String(), nil, &room)
 	return room, err
 }
@@ -102,8 +102,8 @@ func (c *Client) RoomDetails(ctx context.Context, id uuid.UUID) (RoomDetails, er
 }
 
 // Members lists a room's members, those who left too.
-func (c *Client) Members(ctx context.Context, id uuid.UUID) ([]events.Member, error) {
-	var members []events.Member
+func (c *Client) Members(ctx context.Context, id uuid.UUID) ([]wire.Member, error) {
+	var members []wire.Member
 	_, err := c.call(ctx, http.MethodGet, "/api/rooms/"+id.String()+"/users", nil, &members)
 	return members, err
 }
@@ -115,20 +115,20 @@ func (c *Client) MarkRead(ctx context.Context, id uuid.UUID) error {
 }
 
 // SendText sends a text message.
-func (c *Client) SendText(ctx context.Context, room uuid.UUID, text string) (events.Message, error) {
+func (c *Client) SendText(ctx context.Context, room uuid.UUID, text string) (wire.Message, error) {
 	body := struct {
-		RoomID uuid.UUID          `json:"chatRoomId"`
-		Type   events.MessageType `json:"msgType"`
-		Body   events.TextBody    `json:"msgBody"`
-	}{room, events.Text, events.TextBody{Text: text}}
-	var sent events.Message
+		RoomID uuid.UUID        `json:"chatRoomId"`
+		Type   wire.MessageType `json:"msgType"`
+		Body   wire.TextBody    `json:"msgBody"`
+	}{room, wire.Text, wire.TextBody{Text: text}}
+	var sent wire.Message
 	_, err := c.call(ctx, http.MethodPost, "/api/send-msg", body, &sent)
 	return sent, err
 }
 
 // Page is a part of a room's timeline, newest first. Next is the cursor of the page behind it, "" at the beginning of time.
 type Page struct {
-	Messages []events.Message
+	Messages []wire.Message
 	Next     string
 }
 
@@ -148,8 +148,8 @@ func (c *Client) Timeline(ctx context.Context, room uuid.UUID, cursor string) (P
 }
 
 // History gives a room's whole timeline, oldest first.
-func (c *Client) History(ctx context.Context, room uuid.UUID) ([]events.Message, error) {
-	var newestFirst []events.Message
+func (c *Client) History(ctx context.Context, room uuid.UUID) ([]wire.Message, error) {
+	var newestFirst []wire.Message
 	for cursor := ""; ; {
 		page, err := c.Timeline(ctx, room, cursor)
 		if err != nil {
@@ -160,7 +160,7 @@ func (c *Client) History(ctx context.Context, room uuid.UUID) ([]events.Message,
 			break
 		}
 	}
-	oldestFirst := make([]events.Message, 0, len(newestFirst))
+	oldestFirst := make([]wire.Message, 0, len(newestFirst))
 	for i := len(newestFirst) - 1; i >= 0; i-- {
 		oldestFirst = append(oldestFirst, newestFirst[i])
 	}

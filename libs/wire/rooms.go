@@ -1,7 +1,10 @@
-package events
+// Package wire has the JSON shapes that clients of the ISM wire see: in answers, in the data of server-sent events and, since events
+// carry them unchanged, in the log. Names and shapes are a contract with existing clients: fields may be added, never renamed.
+//
+// Their schemas are in schemas.yaml, which the services' OpenAPI documents and the events' AsyncAPI document refer to.
+package wire
 
 import (
-	"encoding/json"
 	"time"
 	"unicode/utf8"
 
@@ -65,29 +68,6 @@ type Member struct {
 	JoinedAt       time.Time        `json:"joinedAt"`
 	LastReadAt     *time.Time       `json:"lastMessageReadAt"`
 	Status         MembershipStatus `json:"membershipStatus"`
-}
-
-// MessageType is the kind of a message's body.
-type MessageType string
-
-// The message types of the wire that this version writes.
-const (
-	Text MessageType = "Text"
-)
-
-// Message is a message in the shape of the ISM wire. Its CreatedAt has microseconds, the same everywhere.
-type Message struct {
-	RoomID    uuid.UUID       `json:"chatRoomId"`
-	ID        uuid.UUID       `json:"messageId"`
-	SenderID  uuid.UUID       `json:"senderId"`
-	Body      json.RawMessage `json:"msgBody"`
-	Type      MessageType     `json:"msgType"`
-	CreatedAt time.Time       `json:"createdAt"`
-}
-
-// TextBody is the body of a [Text] message: 1 to 4,000 characters.
-type TextBody struct {
-	Text string `json:"text"`
 }
 
 // Preview is the line that a room list shows of the latest message. It is tagged by Type; its other fields are snake_case

@@ -1,0 +1,10 @@
+module github.com/ism-chat/ism/clients/go
+
+go 1.26.0
+
+require (
+	github.com/google/uuid v1.6.0
+	github.com/ism-chat/ism/libs v0.0.0
+)
+
+replace github.com/ism-chat/ism/libs => ../../libs

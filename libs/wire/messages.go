@@ -1,0 +1,31 @@
+package wire
+
+import (
+	"encoding/json"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// MessageType is the kind of a message's body.
+type MessageType string
+
+// The message types of the wire that this version writes.
+const (
+	Text MessageType = "Text"
+)
+
+// Message is a message in the shape of the ISM wire. Its CreatedAt has microseconds, the same everywhere.
+type Message struct {
+	RoomID    uuid.UUID       `json:"chatRoomId"`
+	ID        uuid.UUID       `json:"messageId"`
+	SenderID  uuid.UUID       `json:"senderId"`
+	Body      json.RawMessage `json:"msgBody"`
+	Type      MessageType     `json:"msgType"`
+	CreatedAt time.Time       `json:"createdAt"`
+}
+
+// TextBody is the body of a [Text] message: 1 to 4,000 characters.
+type TextBody struct {
+	Text string `json:"text"`
+}

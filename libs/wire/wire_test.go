@@ -1,0 +1,38 @@
+package wire_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/uuid"
+
+	"github.com/ism-chat/ism/libs/wire"
+)
+
+var (
+	alice = uuid.MustParse("0192d3a0-0000-7000-8000-00000000000a")
+	bob   = uuid.MustParse("0192d3a0-0000-7000-8000-00000000000b")
+)
+
+func TestSingleRoomCarriesTheOther(t *testing.T) {
+	picture := "p"
+	members := []wire.Member{{ID: alice, DisplayName: "alice"}, {ID: bob, DisplayName: "bob", ProfilePicture: &picture}}
+	seen := wire.Room{Type: wire.Single}.For(alice, members)
+	if seen.Name == nil || *seen.Name != "bob" || seen.ImageURL == nil || *seen.ImageURL != "p" {
+		t.Errorf("alice sees %+v", seen)
+	}
+	name := "Lunch"
+	if group := (wire.Room{Type: wire.Group, Name: &name}).For(alice, members); *group.Name != "Lunch" {
+		t.Errorf("a group's name became %q", *group.Name)
+	}
+}
+
+func TestPreviewIsCut(t *testing.T) {
+	fifty := strings.Repeat("ä", 50)
+	if got := wire.TextPreview("a", fifty).Text; got != fifty {
+		t.Errorf("50 characters became %q", got)
+	}
+	if got, want := wire.TextPreview("a", fifty+"b").Text, strings.Repeat("ä", 40)+"..."; got != want {
+		t.Errorf("51 characters became %q", got)
+	}
+}
