@@ -112,12 +112,12 @@ func (b *Bus) NewConsumer(cfg ConsumerConfig) (*Consumer, error) {
 	}, nil
 }
 
-// Run consumes until ctx is done, then finishes what is under way, commits it and leaves the group.
+// Run makes the topics of the suite that are missing and consumes until ctx is done, then finishes what is under way, commits it and leaves the group.
 func (c *Consumer) Run(ctx context.Context) (err error) {
 	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 	c.work = work
-	if err := c.bus.EnsureTopics(ctx, events.TopicDeadLetters); err != nil {
+	if err := c.bus.ensureOwn(ctx, append([]string{events.TopicDeadLetters}, c.cfg.Topics...)); err != nil {
 		if ctx.Err() != nil {
 			return nil
 		}

@@ -18,6 +18,7 @@ const (
 	maxQueuedRecords       = 100_000
 	maxQueuedKilobytes     = 64 << 10
 	flushStep              = 100 * time.Millisecond
+	closeTimeout           = 5 * time.Second // of a producer that WithProducer has made
 )
 
 // ProducerConfig says how a producer behaves.
@@ -175,6 +176,20 @@ func (c *client) close() {
 	c.kafka.Flush(int(flushStep.Milliseconds()))
 	c.kafka.Close()
 	<-c.done
+}
+
+// WithProducer makes a producer for as long as use runs. At the end it closes it, which may take closeTimeout.
+func (b *Bus) WithProducer(ctx context.Context, cfg ProducerConfig, use func(ctx context.Context, p *Producer) error) (err error) {
+	producer, err := b.NewProducer(cfg)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
+		defer cancel()
+		err = errors.Join(err, producer.Close(closing))
+	}()
+	return use(ctx, producer)
 }
 
 // Produce writes one record, with the trace context of ctx in its headers, and waits for its acknowledgement. The error is

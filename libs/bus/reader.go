@@ -59,8 +59,14 @@ func (b *Bus) NewReader(cfg ReaderConfig) (*Reader, error) {
 	}, nil
 }
 
-// Run reads until ctx is done.
+// Run makes the topic if it is one of the suite and missing, and reads until ctx is done.
 func (r *Reader) Run(ctx context.Context) error {
+	if err := r.bus.ensureOwn(ctx, []string{r.cfg.Topic}); err != nil {
+		if ctx.Err() != nil {
+			return nil
+		}
+		return err
+	}
 	consumer, err := kafka.NewConsumer(r.bus.clientConfig(kafka.ConfigMap{
 		"group.id":                   "ism.reader." + uuid.NewString(), // the client wants one; nothing is committed to it
 		"enable.auto.commit":         false,

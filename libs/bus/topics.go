@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -100,6 +101,16 @@ func (b *Bus) EnsureTopics(ctx context.Context, names ...string) error {
 		case <-ctx.Done():
 		}
 	}
+}
+
+// ensureOwn ensures those of the topics that are the suite's. What others write is theirs to make.
+func (b *Bus) ensureOwn(ctx context.Context, names []string) error {
+	table := b.topics()
+	own := slices.DeleteFunc(names, func(name string) bool { _, ours := table[name]; return !ours })
+	if len(own) == 0 {
+		return nil
+	}
+	return b.EnsureTopics(ctx, own...)
 }
 
 func (b *Bus) ensure(ctx context.Context, wanted map[string]topic) error {

@@ -30,16 +30,18 @@ type Config struct {
 	Kafka     bus.Config       `envconfig:"KAFKA"`
 }
 
-// Load reads the configuration of a service's deployable, whose Config own is: a struct that embeds it. It is [config.Load], and
-// tells a missing issuer together with whatever else is wrong.
-func Load(cfg any, own *Config) error {
+// Common is what the configuration of every deployable embeds.
+func (c *Config) Common() *Config { return c }
+
+// load reads the configuration of a service's own program, and tells a missing issuer together with all other faults.
+func load(cfg any, common *Config) error {
 	err := config.Load(cfg)
 	var faults config.Faults
 	if err != nil && !errors.As(err, &faults) {
 		return fmt.Errorf("read the configuration: %w", err)
 	}
-	told := slices.ContainsFunc(faults, func(f config.Fault) bool { return f.Variable == authn.MissingIssuer().Variable })
-	if own.OIDC.Issuer == "" && !told {
+	reported := slices.ContainsFunc(faults, func(f config.Fault) bool { return f.Variable == authn.MissingIssuer().Variable })
+	if common.OIDC.Issuer == "" && !reported {
 		faults = append(faults, authn.MissingIssuer())
 	}
 	if len(faults) == 0 {
@@ -54,8 +56,9 @@ type Service interface {
 	Routes(api fiber.Router)
 	// InternalRoutes adds what other services call.
 	InternalRoutes(internal fiber.Router)
-	// Run runs what the service does besides answering requests until ctx is done, then drains it.
-	Run(ctx context.Context) error
+	// Parts are what the service does besides answering requests. Those that others need stand before them: they all start together and
+	// stop in reverse, see [lifecycle.Group].
+	Parts() []lifecycle.Part
 	// Checks are what must work for the service to be ready.
 	Checks() []httpapi.Check
 }
@@ -77,18 +80,41 @@ const (
 	ExitUsage   = 2
 )
 
-// Program is the program of one service. Without arguments it runs the service, see [Main]; with "health" it asks the one
-// that runs beside it whether it is ready, see [Health], and gives 0 or 1.
-func Program(args []string, run func(ctx context.Context) error) int {
+// Program is the main function of a service's own program, whose configuration C embeds [Config]. Without arguments it builds the service
+// and runs it, see [Main]; with "health" it asks the one that runs beside it whether it is ready, see [Health]. It gives the exit code.
+func Program[C any, P interface {
+	*C
+	Common() *Config
+}](args []string, name string, build func(cfg *C, host *Host) (Service, error)) int {
 	switch {
 	case len(args) == 0:
-		return Main(run)
+		return Main(func(ctx context.Context) error { return run[C, P](ctx, name, build) })
 	case len(args) == 1 && args[0] == "health":
 		return Main(Health)
 	default:
 		fmt.Fprintf(os.Stderr, "there is no command %q; allowed: none, to run, and health\n", args)
 		return ExitUsage
 	}
+}
+
+func run[C any, P interface {
+	*C
+	Common() *Config
+}](ctx context.Context, name string, build func(cfg *C, host *Host) (Service, error)) error {
+	cfg := new(C)
+	common := P(cfg).Common()
+	if err := load(cfg, common); err != nil {
+		return err
+	}
+	host, err := New(ctx, name, *common)
+	if err != nil {
+		return err
+	}
+	service, err := build(cfg, host)
+	if err != nil {
+		return fmt.Errorf("build %s: %w", name, err)
+	}
+	return host.Run(ctx, service)
 }
 
 // Main runs a deployable until it is told to stop by SIGINT or SIGTERM, and gives its exit code: 0, 1 for a failure and
@@ -135,11 +161,11 @@ func With(tel *telemetry.Telemetry, name string, cfg Config) (*Host, error) {
 	}, nil
 }
 
-// Run runs the services, and whatever parts they need beneath them, until ctx is done.
-func (h *Host) Run(ctx context.Context, services []Service, beneath ...lifecycle.Part) error {
-	for _, part := range beneath {
-		h.group.Add(part)
-	}
+// Add adds a part beneath the services: it stops after all of them. Add parts before Run.
+func (h *Host) Add(part lifecycle.Part) { h.group.Add(part) }
+
+// Run runs the services until ctx is done.
+func (h *Host) Run(ctx context.Context, services ...Service) error {
 	checks := []httpapi.Check{{Name: "oidc", Check: h.Verifier.Ready}, {Name: "kafka", Check: h.Bus.Ready}}
 	for _, service := range services {
 		checks = append(checks, service.Checks()...)
@@ -151,7 +177,9 @@ func (h *Host) Run(ctx context.Context, services []Service, beneath ...lifecycle
 	for _, service := range services {
 		service.Routes(public.App)
 		service.InternalRoutes(internal.App)
-		h.group.Add(lifecycle.Part{Name: fmt.Sprintf("%T", service), Run: service.Run})
+		for _, part := range service.Parts() {
+			h.group.Add(part)
+		}
 	}
 	h.group.Add(lifecycle.Part{Name: "public listener", Run: public.Run})
 	err := h.group.Run(ctx)

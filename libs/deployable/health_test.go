@@ -51,7 +51,7 @@ func TestAListenerIsReachedFromBesideIt(t *testing.T) {
 }
 
 func TestAnUnknownCommandIsRefused(t *testing.T) {
-	if code := Program([]string{"heatlh"}, nil); code != ExitUsage {
+	if code := Program([]string{"heatlh"}, "rooms", func(*struct{ Config }, *Host) (Service, error) { return nil, nil }); code != ExitUsage {
 		t.Errorf("exit code %d", code)
 	}
 }

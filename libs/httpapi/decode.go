@@ -11,7 +11,6 @@ import (
 	"unicode/utf8"
 
 	"github.com/gofiber/fiber/v2"
-	"github.com/google/uuid"
 )
 
 // maxDepth is how deep objects and arrays may be nested.
@@ -187,13 +186,4 @@ func clip(text string) string {
 		count++
 	}
 	return text
-}
-
-// UUIDParam reads a path parameter that is an id. The error is the problem invalid-id.
-func UUIDParam(c *fiber.Ctx, name string) (uuid.UUID, error) {
-	id, err := uuid.Parse(c.Params(name))
-	if err != nil || len(c.Params(name)) != len(uuid.Nil.String()) {
-		return uuid.Nil, NewProblem(http.StatusBadRequest, "invalid-id", "Invalid id", "the path has no UUID where one belongs")
-	}
-	return id, nil
 }

@@ -41,6 +41,14 @@ func InvalidRequest(detail string) *Problem {
 	return NewProblem(http.StatusUnprocessableEntity, "invalid-request", "Invalid request", detail)
 }
 
+// Unavailable is the problem of a request that cannot be served while something that it needs does not work, with a Retry-After of a
+// second.
+func Unavailable(code, title, detail string, cause error) *Problem {
+	problem := NewProblem(http.StatusServiceUnavailable, code, title, detail)
+	problem.RetryAfter, problem.Cause = time.Second, cause
+	return problem
+}
+
 func malformed(format string, args ...any) *Problem {
 	return NewProblem(http.StatusBadRequest, "malformed-json", "Malformed JSON", fmt.Sprintf(format, args...))
 }

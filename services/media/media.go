@@ -7,15 +7,11 @@ package media
 import (
 	"context"
 
-	"github.com/gofiber/fiber/v2"
-
 	"github.com/ism-chat/ism/libs/deployable"
 	"github.com/ism-chat/ism/libs/httpapi"
+	"github.com/ism-chat/ism/libs/lifecycle"
 	"github.com/ism-chat/ism/libs/telemetry"
 )
-
-// Config is the service's own configuration: there is none yet.
-type Config struct{}
 
 // Objects is where media are kept.
 type Objects interface {
@@ -27,7 +23,7 @@ type Objects interface {
 
 // Deps is what the service is handed.
 type Deps struct {
-	Objects   Objects // the service runs it; nil: it keeps none
+	Objects   Objects // one of the service's parts; nil: it keeps none
 	Telemetry *telemetry.Telemetry
 }
 
@@ -38,18 +34,12 @@ type Service struct {
 
 var _ deployable.Service = (*Service)(nil)
 
-// New makes the service.
+// New makes the service. It connects to nothing: its parts do.
 func New(_ Config, deps Deps) (*Service, error) {
 	return &Service{deps: deps}, nil
 }
 
-// Routes adds the public API: none yet.
-func (s *Service) Routes(fiber.Router) {}
-
-// InternalRoutes adds what other services call: nothing yet.
-func (s *Service) InternalRoutes(fiber.Router) {}
-
-// Checks are what must work for the service to be ready.
+// Checks implements [deployable.Service].
 func (s *Service) Checks() []httpapi.Check {
 	if s.deps.Objects == nil {
 		return nil
@@ -57,12 +47,10 @@ func (s *Service) Checks() []httpapi.Check {
 	return []httpapi.Check{{Name: "s3", Check: s.deps.Objects.Ready}}
 }
 
-// Run looks after the bucket until ctx is done.
-func (s *Service) Run(ctx context.Context) error {
-	s.deps.Telemetry.Log.InfoContext(ctx, "media has no API in this version")
+// Parts implements [deployable.Service].
+func (s *Service) Parts() []lifecycle.Part {
 	if s.deps.Objects == nil {
-		<-ctx.Done()
 		return nil
 	}
-	return s.deps.Objects.Run(ctx) //nolint:wrapcheck // it says itself what it was doing
+	return []lifecycle.Part{{Name: "media bucket", Run: s.deps.Objects.Run}}
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/ism-chat/ism/libs/bus"
 	"github.com/ism-chat/ism/libs/events"
 	"github.com/ism-chat/ism/libs/events/eventstest"
+	"github.com/ism-chat/ism/libs/servicetest/nodetest"
 	"github.com/ism-chat/ism/libs/wire"
 )
 
@@ -26,16 +27,16 @@ const group = "ism.messages.timeline"
 var errBehind = errors.New("it is behind")
 
 func TestSendAndReadBack(t *testing.T) {
-	w := newWorld(t, newBroker(t).ListenAddrs(), newSQLite(t))
+	w := newWorld(t, nodetest.Broker(t).ListenAddrs(), newSQLite(t))
 	room, user := w.newRoom()
 	before := time.Now().Truncate(time.Microsecond)
 	sent := w.send(user, room, "Soup? 🤗 <b>")
-	if sent.status != http.StatusOK || !strings.HasPrefix(sent.header.Get("Content-Type"), "application/json") {
+	if sent.Status != http.StatusOK || !strings.HasPrefix(sent.Header.Get("Content-Type"), "application/json") {
 		t.Fatalf("send: %s", sent)
 	}
-	m := message(t, sent.body)
+	m := message(t, sent.Body)
 	if m.RoomID != room || m.SenderID != user || m.Type != wire.Text || m.ID.Version() != 7 {
-		t.Errorf("the message is %s", sent.body)
+		t.Errorf("the message is %s", sent.Body)
 	}
 	var body wire.TextBody
 	if err := json.Unmarshal(m.Body, &body); err != nil || body.Text != "Soup? 🤗 <b>" {
@@ -45,16 +46,16 @@ func TestSendAndReadBack(t *testing.T) {
 		t.Errorf("it was created at %s", m.CreatedAt)
 	}
 	_, got := w.page(user, room, "")
-	if want := "[" + string(sent.body) + "]"; string(got.body) != want {
-		t.Errorf("the timeline is\n%s, want\n%s", got.body, want)
+	if want := "[" + string(sent.Body) + "]"; string(got.Body) != want {
+		t.Errorf("the timeline is\n%s, want\n%s", got.Body, want)
 	}
-	if got.header.Get("X-Next-Cursor") != "" || got.header.Get("Link") != "" {
-		t.Errorf("the last page names a next one: %v", got.header)
+	if got.Header.Get("X-Next-Cursor") != "" || got.Header.Get("Link") != "" {
+		t.Errorf("the last page names a next one: %v", got.Header)
 	}
 }
 
 func TestAnAcceptedMessageIsFoundByItsID(t *testing.T) {
-	w := newWorld(t, newBroker(t).ListenAddrs(), newSQLite(t))
+	w := newWorld(t, nodetest.Broker(t).ListenAddrs(), newSQLite(t))
 	room, user := w.newRoom()
 	sent := w.send(user, room, "where am I?")
 	w.send(user, room, "") // refused
@@ -71,8 +72,8 @@ func TestAnAcceptedMessageIsFoundByItsID(t *testing.T) {
 	}
 	line := lines[0]
 	for key, want := range map[string]string{
-		"message_id": message(t, sent.body).ID.String(), "epoch": "0", "offset": "0",
-		"trace_id": sent.header.Get("X-Trace-Id"),
+		"message_id": message(t, sent.Body).ID.String(), "epoch": "0", "offset": "0",
+		"trace_id": sent.Header.Get("X-Trace-Id"),
 	} {
 		if line[key] != want {
 			t.Errorf("%s is %q, want %q", key, line[key], want)
@@ -84,7 +85,7 @@ func TestAnAcceptedMessageIsFoundByItsID(t *testing.T) {
 }
 
 func TestTheLogHasTheEvent(t *testing.T) {
-	w := newWorld(t, newBroker(t).ListenAddrs(), newSQLite(t))
+	w := newWorld(t, nodetest.Broker(t).ListenAddrs(), newSQLite(t))
 	room, user := w.newRoom()
 	m := w.mustSend(user, room, strings.Repeat("long ", 20))
 	for _, record := range records(t, w.brokers) {
@@ -115,7 +116,7 @@ func TestTheLogHasTheEvent(t *testing.T) {
 }
 
 func TestWalkByCursor(t *testing.T) {
-	w := newWorld(t, newBroker(t).ListenAddrs(), newSQLite(t))
+	w := newWorld(t, nodetest.Broker(t).ListenAddrs(), newSQLite(t))
 	room, user := w.newRoom()
 	var sent []wire.Message
 	for i := range 60 {
@@ -133,7 +134,7 @@ func TestWalkByCursor(t *testing.T) {
 		for {
 			page, got := w.page(user, room, query)
 			walked = append(walked, page...)
-			link := got.header.Get("Link")
+			link := got.Header.Get("Link")
 			if more := len(walked) < len(sent); more != (link != "") || more && len(page) != size {
 				t.Fatalf("after %d messages a page of %d has %d and the link %q", len(walked), size, len(page), link)
 			}
@@ -142,7 +143,7 @@ func TestWalkByCursor(t *testing.T) {
 			}
 			target, rel, _ := strings.Cut(strings.TrimPrefix(link, "<"), ">; ")
 			next, err := url.Parse(target)
-			if err != nil || rel != `rel="next"` || next.Query().Get("cursor") != got.header.Get("X-Next-Cursor") {
+			if err != nil || rel != `rel="next"` || next.Query().Get("cursor") != got.Header.Get("X-Next-Cursor") {
 				t.Fatalf("the link is %q", link)
 			}
 			query = "?" + next.RawQuery
@@ -152,7 +153,7 @@ func TestWalkByCursor(t *testing.T) {
 }
 
 func TestWalkByTimestamp(t *testing.T) {
-	w := newWorld(t, newBroker(t).ListenAddrs(), newSQLite(t))
+	w := newWorld(t, nodetest.Broker(t).ListenAddrs(), newSQLite(t))
 	room, user := w.newRoom()
 	var sent []wire.Message
 	for i := range 60 {
@@ -163,7 +164,7 @@ func TestWalkByTimestamp(t *testing.T) {
 	var walked []wire.Message
 	for {
 		page, got := w.page(user, room, "?timestamp="+url.QueryEscape(at.Format(time.RFC3339Nano)))
-		if got.status != http.StatusOK {
+		if got.Status != http.StatusOK {
 			t.Fatalf("page: %s", got)
 		}
 		if walked = append(walked, page...); len(page) < 25 {
@@ -193,7 +194,7 @@ func sameMessages(t *testing.T, got, want []wire.Message) {
 // Many at once: nothing is lost or there twice, no two have the same time, and the timeline has the order of the log.
 func TestManySendAtOnce(t *testing.T) {
 	const senders, each = 20, 25
-	w := newWorld(t, newBroker(t).ListenAddrs(), newSQLite(t))
+	w := newWorld(t, nodetest.Broker(t).ListenAddrs(), newSQLite(t))
 	room, user := w.newRoom()
 	var (
 		all  sync.WaitGroup
@@ -204,11 +205,11 @@ func TestManySendAtOnce(t *testing.T) {
 		all.Go(func() {
 			for i := range each {
 				got := w.send(user, room, fmt.Sprintf("%d of %d", i, s))
-				if got.status != http.StatusOK {
+				if got.Status != http.StatusOK {
 					t.Errorf("send: %s", got)
 					return
 				}
-				m := message(t, got.body)
+				m := message(t, got.Body)
 				mu.Lock()
 				sent[m.ID] = m.CreatedAt
 				mu.Unlock()

@@ -9,10 +9,12 @@ import (
 	"testing"
 
 	"github.com/google/uuid"
+
+	"github.com/ism-chat/ism/libs/servicetest/nodetest"
 )
 
 func TestBadSendsAreRefusedAndLeaveNoTrace(t *testing.T) {
-	w := newWorld(t, newBroker(t).ListenAddrs(), newSQLite(t))
+	w := newWorld(t, nodetest.Broker(t).ListenAddrs(), newSQLite(t))
 	room, user := w.newRoom()
 	foreign, _ := w.newRoom()
 	text := func(text string) string {
@@ -82,10 +84,10 @@ func TestBadSendsAreRefusedAndLeaveNoTrace(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			got := w.do(user, http.MethodPost, "/api/send-msg", strings.NewReader(test.body))
-			if got.status != test.status || got.code() != test.code || !strings.Contains(string(got.body), test.detail) {
+			if got.Status != test.status || got.Code() != test.code || !strings.Contains(string(got.Body), test.detail) {
 				t.Errorf("the answer is %s, want %d %s with %q", got, test.status, test.code, test.detail)
 			}
-			if kind := got.header.Get("Content-Type"); kind != "application/problem+json" {
+			if kind := got.Header.Get("Content-Type"); kind != "application/problem+json" {
 				t.Errorf("its content type is %q", kind)
 			}
 		})
@@ -93,22 +95,22 @@ func TestBadSendsAreRefusedAndLeaveNoTrace(t *testing.T) {
 	t.Run("without a body type", func(t *testing.T) {
 		for _, kind := range []string{"text/plain", "application/xml", "multipart/form-data", "application/jsonp", ""} {
 			got := w.do(user, http.MethodPost, "/api/send-msg", strings.NewReader(in(room.String())), "Content-Type", kind)
-			if got.status != http.StatusUnsupportedMediaType || got.code() != "unsupported-media-type" {
+			if got.Status != http.StatusUnsupportedMediaType || got.Code() != "unsupported-media-type" {
 				t.Errorf("%q: %s", kind, got)
 			}
 		}
 	})
 	t.Run("without a token", func(t *testing.T) {
 		got := w.do(uuid.Nil, http.MethodPost, "/api/send-msg", strings.NewReader(in(room.String())))
-		if got.status != http.StatusUnauthorized || got.code() != "unauthorized" || got.header.Get("WWW-Authenticate") != "Bearer" {
+		if got.Status != http.StatusUnauthorized || got.Code() != "unauthorized" || got.Header.Get("WWW-Authenticate") != "Bearer" {
 			t.Errorf("%s", got)
 		}
 	})
 	t.Run("by another method", func(t *testing.T) {
 		for _, method := range []string{http.MethodGet, http.MethodPut, http.MethodDelete, http.MethodPatch} {
 			got := w.do(user, method, "/api/send-msg", strings.NewReader(in(room.String())))
-			if got.status != http.StatusMethodNotAllowed || got.code() != "method-not-allowed" || got.header.Get("Allow") != http.MethodPost {
-				t.Errorf("%s: %s, Allow: %s", method, got, got.header.Get("Allow"))
+			if got.Status != http.StatusMethodNotAllowed || got.Code() != "method-not-allowed" || got.Header.Get("Allow") != http.MethodPost {
+				t.Errorf("%s: %s, Allow: %s", method, got, got.Header.Get("Allow"))
 			}
 		}
 	})
@@ -124,7 +126,7 @@ func TestBadSendsAreRefusedAndLeaveNoTrace(t *testing.T) {
 }
 
 func TestWhatIsJustAllowedIsTaken(t *testing.T) {
-	w := newWorld(t, newBroker(t).ListenAddrs(), newSQLite(t))
+	w := newWorld(t, nodetest.Broker(t).ListenAddrs(), newSQLite(t))
 	room, user := w.newRoom()
 	for _, text := range []string{
 		"a", " a ", strings.Repeat("a", 4000), strings.Repeat("\u3042", 4000), strings.Repeat("🤗", 4000),
@@ -138,18 +140,18 @@ func TestWhatIsJustAllowedIsTaken(t *testing.T) {
 	}
 	// Unknown fields belong to newer clients.
 	body := fmt.Sprintf(`{"chatRoomId":%q,"msgType":"Text","msgBody":{"text":"a","mood":{"a":[1,2]}},"clientMsgId":"x"}`, strings.ToUpper(room.String()))
-	if got := w.do(user, http.MethodPost, "/api/send-msg", strings.NewReader(body), "Content-Type", "application/json; charset=utf-8"); got.status != http.StatusOK {
+	if got := w.do(user, http.MethodPost, "/api/send-msg", strings.NewReader(body), "Content-Type", "application/json; charset=utf-8"); got.Status != http.StatusOK {
 		t.Errorf("with unknown fields: %s", got)
 	}
 	// Half a surrogate pair, escaped, is what it is in any JSON decoder: the replacement character.
 	body = fmt.Sprintf(`{"chatRoomId":%q,"msgType":"Text","msgBody":{"text":"\ud800"}}`, room)
-	if got := w.do(user, http.MethodPost, "/api/send-msg", strings.NewReader(body)); got.status != http.StatusOK || !bytes.Contains(got.body, []byte("\ufffd")) {
+	if got := w.do(user, http.MethodPost, "/api/send-msg", strings.NewReader(body)); got.Status != http.StatusOK || !bytes.Contains(got.Body, []byte("\ufffd")) {
 		t.Errorf("with half a surrogate pair: %s", got)
 	}
 }
 
 func TestBadPagesAreRefused(t *testing.T) {
-	w := newWorld(t, newBroker(t).ListenAddrs(), newSQLite(t))
+	w := newWorld(t, nodetest.Broker(t).ListenAddrs(), newSQLite(t))
 	room, user := w.newRoom()
 	foreign, _ := w.newRoom()
 	w.mustSend(user, room, "hello")
@@ -181,26 +183,26 @@ func TestBadPagesAreRefused(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			got := w.do(user, http.MethodGet, test.path, nil)
-			if got.status != test.status || got.code() != test.code {
+			if got.Status != test.status || got.Code() != test.code {
 				t.Errorf("the answer is %s, want %d %s", got, test.status, test.code)
 			}
 		})
 	}
 	// What is out of any message's reach is still a position and a time.
 	for _, query := range []string{"?cursor=AQAAAAAAAAAAAAAAAA", "?timestamp=0001-01-01T00:00:00Z", "?timestamp=0000-01-01T00:00:00Z", "?timestamp=1970-01-01T00:00:00Z"} {
-		if page, got := w.page(user, room, query); got.status != http.StatusOK || len(page) != 0 {
+		if page, got := w.page(user, room, query); got.Status != http.StatusOK || len(page) != 0 {
 			t.Errorf("%s: %s", query, got)
 		}
 	}
 	for _, query := range []string{"?timestamp=9999-12-31T23:59:59Z", "?timestamp=" + url.QueryEscape("9999-12-31T23:59:59+00:00"), "?other=1"} {
-		if page, got := w.page(user, room, query); got.status != http.StatusOK || len(page) != 1 {
+		if page, got := w.page(user, room, query); got.Status != http.StatusOK || len(page) != 1 {
 			t.Errorf("%s: %s", query, got)
 		}
 	}
-	if got := w.do(user, http.MethodPost, in(room), strings.NewReader("{}")); got.status != http.StatusMethodNotAllowed || !strings.Contains(got.header.Get("Allow"), "GET") {
-		t.Errorf("POST: %s, Allow: %s", got, got.header.Get("Allow"))
+	if got := w.do(user, http.MethodPost, in(room), strings.NewReader("{}")); got.Status != http.StatusMethodNotAllowed || !strings.Contains(got.Header.Get("Allow"), "GET") {
+		t.Errorf("POST: %s, Allow: %s", got, got.Header.Get("Allow"))
 	}
-	if got := w.do(uuid.Nil, http.MethodGet, in(room), nil); got.status != http.StatusUnauthorized {
+	if got := w.do(uuid.Nil, http.MethodGet, in(room), nil); got.Status != http.StatusUnauthorized {
 		t.Errorf("without a token: %s", got)
 	}
 	if lines := w.log.taken(); len(lines) > 0 {
@@ -210,23 +212,23 @@ func TestBadPagesAreRefused(t *testing.T) {
 
 // A foreign room and an unknown one must not be told apart, by nothing in the answer.
 func TestForeignAndUnknownRoomsAnswerTheSame(t *testing.T) {
-	w := newWorld(t, newBroker(t).ListenAddrs(), newSQLite(t))
+	w := newWorld(t, nodetest.Broker(t).ListenAddrs(), newSQLite(t))
 	foreign, _ := w.newRoom()
 	user := uuid.New()
-	for _, ask := range []func(room uuid.UUID) answer{
-		func(room uuid.UUID) answer { return w.send(user, room, "hello") },
-		func(room uuid.UUID) answer {
+	for _, ask := range []func(room uuid.UUID) nodetest.Answer{
+		func(room uuid.UUID) nodetest.Answer { return w.send(user, room, "hello") },
+		func(room uuid.UUID) nodetest.Answer {
 			return w.do(user, http.MethodGet, "/api/rooms/"+room.String()+"/timeline", nil)
 		},
 	} {
 		inForeign, inUnknown := ask(foreign), ask(uuid.New())
-		for _, got := range []answer{inForeign, inUnknown} {
-			if got.status != http.StatusNotFound || got.code() != "room-not-found" {
+		for _, got := range []nodetest.Answer{inForeign, inUnknown} {
+			if got.Status != http.StatusNotFound || got.Code() != "room-not-found" {
 				t.Errorf("the answer is %s", got)
 			}
 		}
-		if len(inForeign.header) != len(inUnknown.header) {
-			t.Errorf("the headers differ: %v and %v", inForeign.header, inUnknown.header)
+		if len(inForeign.Header) != len(inUnknown.Header) {
+			t.Errorf("the headers differ: %v and %v", inForeign.Header, inUnknown.Header)
 		}
 	}
 }

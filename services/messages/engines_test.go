@@ -35,7 +35,7 @@ func TestEnginesAndAnOutageOfCassandra(t *testing.T) {
 		for s := range senders {
 			all.Go(func() {
 				for i := range each {
-					if got := w.send(user, room, fmt.Sprintf("%d of %d, %s", i, s, when)); got.status != 200 {
+					if got := w.send(user, room, fmt.Sprintf("%d of %d, %s", i, s, when)); got.Status != 200 {
 						t.Errorf("send %s: %s", when, got)
 					}
 				}

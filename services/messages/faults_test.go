@@ -19,6 +19,8 @@ import (
 
 	"github.com/ism-chat/ism/libs/bus"
 	"github.com/ism-chat/ism/libs/events"
+	"github.com/ism-chat/ism/libs/servicetest"
+	"github.com/ism-chat/ism/libs/servicetest/nodetest"
 	"github.com/ism-chat/ism/libs/telemetry"
 	"github.com/ism-chat/ism/libs/wire"
 	"github.com/ism-chat/ism/services/messages/store/sqlite"
@@ -27,9 +29,9 @@ import (
 // holds waits until a room's timeline is what was sent, the newest first.
 func (w *world) holds(t *testing.T, user, room uuid.UUID, sent []wire.Message) {
 	t.Helper()
-	w.eventually("the timeline has what was sent", func() error {
+	servicetest.AwaitSuccess(w.tb, "the timeline has what was sent", func() error {
 		_, got := w.page(user, room, "?limit=1")
-		if got.status != http.StatusOK {
+		if got.Status != http.StatusOK {
 			return fmt.Errorf("page: %s", got)
 		}
 		if n := len(w.timeline(user, room)); n < len(sent) {
@@ -43,7 +45,7 @@ func (w *world) holds(t *testing.T, user, room uuid.UUID, sent []wire.Message) {
 func TestASendSucceedsWhileTheStoreIsDown(t *testing.T) {
 	for name, hanging := range map[string]bool{"refusing": false, "hanging": true} {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t, newBroker(t).ListenAddrs(), newSQLite(t))
+			w := newWorld(t, nodetest.Broker(t).ListenAddrs(), newSQLite(t))
 			room, user := w.newRoom()
 			sent := []wire.Message{w.mustSend(user, room, "before")}
 			w.store.set(true, hanging)
@@ -54,16 +56,16 @@ func TestASendSucceedsWhileTheStoreIsDown(t *testing.T) {
 					t.Errorf("the send took %s", took)
 				}
 			}
-			w.eventually("readiness says so", func() error {
+			servicetest.AwaitSuccess(w.tb, "readiness says so", func() error {
 				got := w.do(user, http.MethodGet, "/ready", nil)
-				if got.status != http.StatusServiceUnavailable || !strings.Contains(string(got.body), `"messages-store":"unavailable"`) {
+				if got.Status != http.StatusServiceUnavailable || !strings.Contains(string(got.Body), `"messages-store":"unavailable"`) {
 					return fmt.Errorf("GET /ready: %s", got)
 				}
 				return nil
 			})
 			if !hanging {
 				_, got := w.page(user, room, "")
-				if got.status != http.StatusServiceUnavailable || got.code() != "store-unavailable" || got.header.Get("Retry-After") != "1" {
+				if got.Status != http.StatusServiceUnavailable || got.Code() != "store-unavailable" || got.Header.Get("Retry-After") != "1" {
 					t.Errorf("the timeline is %s", got)
 				}
 			}
@@ -81,7 +83,7 @@ func TestASendSucceedsWhileTheStoreIsDown(t *testing.T) {
 // A database that another process keeps locked is an outage, too: the record must wait, not die.
 func TestASendSucceedsWhileTheDatabaseIsLocked(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "messages.db")
-	w := newWorld(t, newBroker(t).ListenAddrs(), sqlite.New(path, slog.New(slog.DiscardHandler)))
+	w := newWorld(t, nodetest.Broker(t).ListenAddrs(), sqlite.New(path, slog.New(slog.DiscardHandler)))
 	room, user := w.newRoom()
 	unlock := lock(t, path)
 	sent := w.mustSend(user, room, "meanwhile")
@@ -94,7 +96,7 @@ func TestASendSucceedsWhileTheDatabaseIsLocked(t *testing.T) {
 
 // The process may die between the log's acknowledgement and the write: what it leaves is a record and nothing else.
 func TestARecordThatNobodyWroteThroughIsWritten(t *testing.T) {
-	w := newWorld(t, newBroker(t).ListenAddrs(), newSQLite(t))
+	w := newWorld(t, nodetest.Broker(t).ListenAddrs(), newSQLite(t))
 	room, user := w.newRoom()
 	first := w.mustSend(user, room, "first")
 	orphan := wire.Message{
@@ -112,7 +114,7 @@ func TestARecordThatNobodyWroteThroughIsWritten(t *testing.T) {
 func TestARestartedServiceWritesWhatWasAcknowledged(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "messages.db")
 	discard := slog.New(slog.DiscardHandler)
-	w := newWorld(t, newBroker(t).ListenAddrs(), sqlite.New(path, discard))
+	w := newWorld(t, nodetest.Broker(t).ListenAddrs(), sqlite.New(path, discard))
 	room, user := w.newRoom()
 	w.store.set(true, false)
 	var sent []wire.Message
@@ -129,7 +131,7 @@ func TestARestartedServiceWritesWhatWasAcknowledged(t *testing.T) {
 func TestReplayingTheWholeLogChangesNothing(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "messages.db")
 	discard := slog.New(slog.DiscardHandler)
-	w := newWorld(t, newBroker(t).ListenAddrs(), sqlite.New(path, discard))
+	w := newWorld(t, nodetest.Broker(t).ListenAddrs(), sqlite.New(path, discard))
 	rooms, users := make([]uuid.UUID, 5), make([]uuid.UUID, 5)
 	var before [][]wire.Message
 	for i := range rooms {
@@ -160,7 +162,7 @@ func TestReplayingTheWholeLogChangesNothing(t *testing.T) {
 
 func TestTheHealthyPathWritesOnce(t *testing.T) {
 	const senders, each = 10, 20
-	w := newWorld(t, newBroker(t).ListenAddrs(), newSQLite(t))
+	w := newWorld(t, nodetest.Broker(t).ListenAddrs(), newSQLite(t))
 	room, user := w.newRoom()
 	client := kafkaClient(t, w.brokers)
 	w.caughtUp(client)
@@ -184,7 +186,7 @@ func TestTheHealthyPathWritesOnce(t *testing.T) {
 }
 
 func TestKafkaDownIsSaidWithinASecond(t *testing.T) {
-	broker := newBroker(t)
+	broker := nodetest.Broker(t)
 	w := newWorld(t, broker.ListenAddrs(), newSQLite(t))
 	room, user := w.newRoom()
 	first := w.mustSend(user, room, "first")
@@ -197,8 +199,8 @@ func TestKafkaDownIsSaidWithinASecond(t *testing.T) {
 		if took := time.Since(begin); took > time.Second {
 			t.Errorf("the answer took %s", took)
 		}
-		if got.status != http.StatusServiceUnavailable || got.code() != "kafka-unavailable" || got.header.Get("Retry-After") != "1" {
-			t.Errorf("the answer is %s, Retry-After: %s", got, got.header.Get("Retry-After"))
+		if got.Status != http.StatusServiceUnavailable || got.Code() != "kafka-unavailable" || got.Header.Get("Retry-After") != "1" {
+			t.Errorf("the answer is %s, Retry-After: %s", got, got.Header.Get("Retry-After"))
 		}
 	}
 	sameMessages(t, w.timeline(user, room), []wire.Message{first})
@@ -210,7 +212,7 @@ func TestKafkaDownIsSaidWithinASecond(t *testing.T) {
 // A broker that hangs leaves open whether it has the message. The client is told in time, and what the log has in the end is
 // what the timeline has.
 func TestKafkaHangingIsSaidWithinASecond(t *testing.T) {
-	broker := newBroker(t)
+	broker := nodetest.Broker(t)
 	w := newWorld(t, broker.ListenAddrs(), newSQLite(t))
 	room, user := w.newRoom()
 	first := w.mustSend(user, room, "first")
@@ -224,17 +226,17 @@ func TestKafkaHangingIsSaidWithinASecond(t *testing.T) {
 	if took := time.Since(begin); took > time.Second {
 		t.Errorf("the answer took %s", took)
 	}
-	if got.status != http.StatusServiceUnavailable || got.code() != "kafka-unavailable" {
+	if got.Status != http.StatusServiceUnavailable || got.Code() != "kafka-unavailable" {
 		t.Errorf("the answer is %s", got)
 	}
 	close(resume)
 	var last wire.Message
-	w.eventually("messages are taken in again", func() error {
+	servicetest.AwaitSuccess(w.tb, "messages are taken in again", func() error {
 		got := w.send(user, room, "last")
-		if got.status != http.StatusOK {
+		if got.Status != http.StatusOK {
 			return fmt.Errorf("send: %s", got)
 		}
-		last = message(t, got.body)
+		last = message(t, got.Body)
 		return nil
 	})
 	w.caughtUp(kafkaClient(t, w.brokers))
@@ -247,14 +249,14 @@ func TestKafkaHangingIsSaidWithinASecond(t *testing.T) {
 }
 
 func TestRoomsDownIsSaid(t *testing.T) {
-	w := newWorld(t, newBroker(t).ListenAddrs(), newSQLite(t))
+	w := newWorld(t, nodetest.Broker(t).ListenAddrs(), newSQLite(t))
 	room, user := w.newRoom()
 	known, member := w.newRoom()
-	w.eventually("the members are kept", func() error { // from when the log is followed
+	servicetest.AwaitSuccess(w.tb, "the members are kept", func() error { // from when the log is followed
 		w.rooms.setDown(false)
 		w.mustSend(member, known, "so that the members are kept")
 		w.rooms.setDown(true)
-		if got := w.send(member, known, "rooms is not needed for this"); got.status != http.StatusOK {
+		if got := w.send(member, known, "rooms is not needed for this"); got.Status != http.StatusOK {
 			return fmt.Errorf("send: %s", got)
 		}
 		return nil
@@ -262,10 +264,10 @@ func TestRoomsDownIsSaid(t *testing.T) {
 	client := kafkaClient(t, w.brokers)
 	before := length(t, client)
 	got := w.send(user, room, "hello")
-	if got.status != http.StatusServiceUnavailable || got.code() != "rooms-unavailable" || got.header.Get("Retry-After") != "1" {
+	if got.Status != http.StatusServiceUnavailable || got.Code() != "rooms-unavailable" || got.Header.Get("Retry-After") != "1" {
 		t.Errorf("the answer is %s", got)
 	}
-	if _, got := w.page(user, room, ""); got.status != http.StatusServiceUnavailable || got.code() != "rooms-unavailable" {
+	if _, got := w.page(user, room, ""); got.Status != http.StatusServiceUnavailable || got.Code() != "rooms-unavailable" {
 		t.Errorf("the timeline is %s", got)
 	}
 	if after := length(t, client); after != before {
@@ -278,11 +280,11 @@ func TestRoomsDownIsSaid(t *testing.T) {
 
 // Who has just joined may send at once, though the members are kept; and a version in the log ends what is kept.
 func TestMembershipChangesCount(t *testing.T) {
-	w := newWorld(t, newBroker(t).ListenAddrs(), newSQLite(t))
+	w := newWorld(t, nodetest.Broker(t).ListenAddrs(), newSQLite(t))
 	room, user := w.newRoom()
 	w.mustSend(user, room, "hello")
 	carol := uuid.New()
-	if got := w.send(carol, room, "let me in"); got.status != http.StatusNotFound {
+	if got := w.send(carol, room, "let me in"); got.Status != http.StatusNotFound {
 		t.Fatalf("an outsider's send: %s", got)
 	}
 	w.rooms.put(events.Membership{RoomID: room, Version: 2, Members: []wire.Member{
@@ -290,8 +292,8 @@ func TestMembershipChangesCount(t *testing.T) {
 		{ID: carol, DisplayName: "carol", Status: wire.Joined},
 	}})
 	m := w.mustSend(carol, room, "here I am") // its record carries version 2
-	w.eventually("who has left is refused", func() error {
-		if got := w.send(user, room, "am I still in?"); got.status != http.StatusNotFound {
+	servicetest.AwaitSuccess(w.tb, "who has left is refused", func() error {
+		if got := w.send(user, room, "am I still in?"); got.Status != http.StatusNotFound {
 			return fmt.Errorf("the answer is %s", got)
 		}
 		return nil
@@ -313,7 +315,7 @@ func TestMembershipChangesCount(t *testing.T) {
 func produce(t *testing.T, brokers []string, data events.Data) {
 	t.Helper()
 	kafka := bus.New(bus.Config{Brokers: brokers, ClientID: "test", SecurityProtocol: "plaintext", Replication: 1}, telemetry.Discard(nil))
-	producer, err := kafka.NewProducer(bus.ProducerConfig{DeliveryTimeout: patience})
+	producer, err := kafka.NewProducer(bus.ProducerConfig{DeliveryTimeout: servicetest.Timeout})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -325,7 +327,7 @@ func produce(t *testing.T, brokers []string, data events.Data) {
 	if _, err := producer.Produce(t.Context(), record); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), servicetest.Timeout)
 	defer cancel()
 	if err := producer.Close(ctx); err != nil {
 		t.Fatal(err)

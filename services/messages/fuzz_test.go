@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/google/uuid"
+
+	"github.com/ism-chat/ism/libs/servicetest/nodetest"
 )
 
 // FuzzSend sends any body as an outsider. The answer is never a fault of ours, and never tells that the room exists.
@@ -19,17 +21,17 @@ func FuzzSend(f *testing.F) {
 	} {
 		f.Add([]byte(seed))
 	}
-	w := newWorld(f, newBroker(f).ListenAddrs(), newSQLite(f))
+	w := newWorld(f, nodetest.Broker(f).ListenAddrs(), newSQLite(f))
 	user := uuid.New()
 	f.Fuzz(func(t *testing.T, body []byte) {
 		w := w.with(t)
 		got := w.do(user, http.MethodPost, "/api/send-msg", bytes.NewReader(body))
-		switch got.status {
+		switch got.Status {
 		case http.StatusBadRequest, http.StatusUnprocessableEntity, http.StatusRequestEntityTooLarge, http.StatusNotFound:
 		default:
 			t.Errorf("%q is answered with %s", body, got)
 		}
-		if got.code() == "" || !json.Valid(got.body) {
+		if got.Code() == "" || !json.Valid(got.Body) {
 			t.Errorf("%q is answered with %s", body, got)
 		}
 		if lines := w.log.taken(); len(lines) > 0 {

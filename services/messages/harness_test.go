@@ -14,8 +14,6 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/twmb/franz-go/pkg/kfake"
-	"go.uber.org/goleak"
 
 	"github.com/ism-chat/ism/libs/authn"
 	"github.com/ism-chat/ism/libs/authn/authntest"
@@ -23,6 +21,8 @@ import (
 	"github.com/ism-chat/ism/libs/events"
 	"github.com/ism-chat/ism/libs/httpapi"
 	"github.com/ism-chat/ism/libs/httpapi/openapitest"
+	"github.com/ism-chat/ism/libs/servicetest"
+	"github.com/ism-chat/ism/libs/servicetest/nodetest"
 	"github.com/ism-chat/ism/libs/telemetry"
 	"github.com/ism-chat/ism/libs/wire"
 	"github.com/ism-chat/ism/services/messages"
@@ -31,17 +31,7 @@ import (
 	"github.com/ism-chat/ism/services/messages/store/sqlite"
 )
 
-func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(m,
-		// fasthttp's clock, and what sleeps ten seconds before it notices that its server has stopped
-		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.updateServerDate.func1"),
-		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.(*workerPool).Start.func2"),
-		// gocql does not wait for what it begins when others, here tests beside this one, change a schema.
-		goleak.IgnoreAnyFunction("github.com/gocql/gocql.(*Session).handleSchemaEvent"))
-}
-
-// patience is how long anything may take before a test gives up.
-const patience = 30 * time.Second
+func TestMain(m *testing.M) { servicetest.VerifyNoLeaks(m) }
 
 // world is a messages service with real tokens, a broker and a store, behind its real listener.
 type world struct {
@@ -57,17 +47,6 @@ type world struct {
 	base        string
 	http        *http.Client
 	stop        func() // ends the service and waits for it; may be called again
-}
-
-// newBroker starts the broker that the one process ships, in memory.
-func newBroker(tb testing.TB) *kfake.Cluster {
-	tb.Helper()
-	cluster, err := kfake.NewCluster(kfake.NumBrokers(1))
-	if err != nil {
-		tb.Fatal(err)
-	}
-	tb.Cleanup(cluster.Close)
-	return cluster
 }
 
 func newSQLite(tb testing.TB) store.Store {
@@ -107,73 +86,29 @@ func (w *world) start() {
 	if err != nil {
 		w.tb.Fatal(err)
 	}
-	draining := make(chan struct{})
-	checks := append(service.Checks(), httpapi.Check{Name: "kafka", Check: kafka.Ready})
-	server := httpapi.New(httpapi.Config{
-		Address: "127.0.0.1:0", BodyLimit: 64 << 10, HeaderLimit: 16 << 10, ReadTimeout: patience, HandlerTimeout: 10 * time.Second, IdleTimeout: patience,
-	}, httpapi.Deps{Service: "messages", Telemetry: tel, Checks: checks, Draining: draining})
-	service.Routes(server.App)
-
-	ctx, cancel := context.WithCancel(context.Background())
-	listenCtx, stopListening := context.WithCancel(context.Background())
-	ran, served := make(chan error, 1), make(chan error, 1)
-	go func() { ran <- service.Run(ctx) }()
-	go func() { served <- server.Run(listenCtx) }()
+	node := nodetest.Start(w.tb, "messages", service, tel, httpapi.Check{Name: "kafka", Check: kafka.Ready})
+	w.base = node.Public
 	w.http = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 100}}
-	client := w.http
 	w.stop = sync.OnceFunc(func() {
-		client.CloseIdleConnections()
-		stopListening()
-		if err := <-served; err != nil {
-			w.tb.Errorf("serve: %v", err)
-		}
-		cancel()
-		if err := <-ran; err != nil {
-			w.tb.Errorf("run the service: %v", err)
-		}
+		w.http.CloseIdleConnections()
+		node.Stop()
 	})
 	w.tb.Cleanup(w.stop)
-	select {
-	case <-server.Listening():
-		w.base = "http://" + server.Address()
-	case err := <-served:
-		w.tb.Fatalf("serve: %v", err)
-	}
 }
 
 // awaitReady waits until a message can be sent and the store takes writes.
 func (w *world) awaitReady() {
 	w.tb.Helper()
 	room, user := w.newRoom()
-	w.eventually("the service is ready", func() error {
-		if answer := w.do(user, http.MethodGet, "/ready", nil); answer.status != http.StatusOK {
+	servicetest.AwaitSuccess(w.tb, "the service is ready", func() error {
+		if answer := w.do(user, http.MethodGet, "/ready", nil); answer.Status != http.StatusOK {
 			return fmt.Errorf("GET /ready: %s", answer)
 		}
-		if answer := w.send(user, room, "ready?"); answer.status != http.StatusOK {
+		if answer := w.send(user, room, "ready?"); answer.Status != http.StatusOK {
 			return fmt.Errorf("send: %s", answer)
 		}
 		return nil
 	})
-}
-
-// eventually waits until a condition holds.
-func (w *world) eventually(what string, condition func() error) {
-	w.tb.Helper()
-	deadline := time.NewTimer(patience)
-	defer deadline.Stop()
-	poll := time.NewTicker(5 * time.Millisecond)
-	defer poll.Stop()
-	for {
-		err := condition()
-		if err == nil {
-			return
-		}
-		select {
-		case <-poll.C:
-		case <-deadline.C:
-			w.tb.Fatalf("not within %s: %s: %v", patience, what, err)
-		}
-	}
 }
 
 // newRoom makes a room of a new user and another.
@@ -187,26 +122,8 @@ func (w *world) newRoom() (room, user uuid.UUID) {
 	return room, user
 }
 
-// answer is an HTTP answer, read whole.
-type answer struct {
-	status int
-	header http.Header
-	body   []byte
-}
-
-func (a answer) String() string { return fmt.Sprintf("%d %s", a.status, a.body) }
-
-// code is the answer's problem code.
-func (a answer) code() string {
-	var problem struct {
-		Code string `json:"code"`
-	}
-	_ = json.Unmarshal(a.body, &problem)
-	return problem.Code
-}
-
 // do asks as the user, or without a token as uuid.Nil. The answer must be as described.
-func (w *world) do(user uuid.UUID, method, path string, body io.Reader, headers ...string) answer {
+func (w *world) do(user uuid.UUID, method, path string, body io.Reader, headers ...string) nodetest.Answer {
 	w.tb.Helper()
 	request, err := http.NewRequestWithContext(context.Background(), method, w.base+path, body)
 	if err != nil {
@@ -221,21 +138,14 @@ func (w *world) do(user uuid.UUID, method, path string, body io.Reader, headers 
 	for i := 0; i+1 < len(headers); i += 2 {
 		request.Header.Set(headers[i], headers[i+1])
 	}
-	response, err := w.http.Do(request)
+	got, err := nodetest.Do(w.tb, w.http, w.description, request)
 	if err != nil {
-		return answer{body: []byte(err.Error())}
+		return nodetest.Answer{Body: []byte(err.Error())}
 	}
-	defer response.Body.Close()
-	raw, err := io.ReadAll(response.Body)
-	if err != nil {
-		return answer{body: []byte(err.Error())}
-	}
-	got := answer{status: response.StatusCode, header: response.Header, body: raw}
-	w.description.Answer(w.tb, request, got.status, got.header, got.body)
 	return got
 }
 
-func (w *world) send(user, room uuid.UUID, text string) answer {
+func (w *world) send(user, room uuid.UUID, text string) nodetest.Answer {
 	w.tb.Helper()
 	body, err := json.Marshal(map[string]any{"chatRoomId": room, "msgType": "Text", "msgBody": wire.TextBody{Text: text}})
 	if err != nil {
@@ -247,10 +157,10 @@ func (w *world) send(user, room uuid.UUID, text string) answer {
 func (w *world) mustSend(user, room uuid.UUID, text string) wire.Message {
 	w.tb.Helper()
 	sent := w.send(user, room, text)
-	if sent.status != http.StatusOK {
+	if sent.Status != http.StatusOK {
 		w.tb.Fatalf("send: %s", sent)
 	}
-	return message(w.tb, sent.body)
+	return message(w.tb, sent.Body)
 }
 
 func message(tb testing.TB, raw []byte) wire.Message {
@@ -263,15 +173,15 @@ func message(tb testing.TB, raw []byte) wire.Message {
 }
 
 // page asks for a page of a timeline with a raw query.
-func (w *world) page(user, room uuid.UUID, query string) ([]wire.Message, answer) {
+func (w *world) page(user, room uuid.UUID, query string) ([]wire.Message, nodetest.Answer) {
 	w.tb.Helper()
 	got := w.do(user, http.MethodGet, "/api/rooms/"+room.String()+"/timeline"+query, nil)
-	if got.status != http.StatusOK {
+	if got.Status != http.StatusOK {
 		return nil, got
 	}
 	var page []wire.Message
-	if err := json.Unmarshal(got.body, &page); err != nil || page == nil {
-		w.tb.Fatalf("decode page %s: %v", got.body, err)
+	if err := json.Unmarshal(got.Body, &page); err != nil || page == nil {
+		w.tb.Fatalf("decode page %s: %v", got.Body, err)
 	}
 	return page, got
 }
@@ -282,11 +192,11 @@ func (w *world) timeline(user, room uuid.UUID) []wire.Message {
 	var all []wire.Message
 	for query := "?limit=100"; ; {
 		page, got := w.page(user, room, query)
-		if got.status != http.StatusOK {
+		if got.Status != http.StatusOK {
 			w.tb.Fatalf("page: %s", got)
 		}
 		all = append(all, page...)
-		next := got.header.Get("X-Next-Cursor")
+		next := got.Header.Get("X-Next-Cursor")
 		if next == "" {
 			return all
 		}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/ism-chat/ism/libs/bus"
 	"github.com/ism-chat/ism/libs/events"
+	"github.com/ism-chat/ism/libs/servicetest"
 )
 
 // kafkaClient looks at the log beside the service.
@@ -25,7 +26,7 @@ func kafkaClient(tb testing.TB, brokers []string, options ...kgo.Opt) *kgo.Clien
 // ends gives the end of every partition of the rooms' log.
 func ends(tb testing.TB, client *kgo.Client) map[int32]int64 {
 	tb.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), servicetest.Timeout)
 	defer cancel()
 	metadata := kmsg.NewPtrMetadataRequest()
 	wanted := kmsg.NewMetadataRequestTopic()
@@ -73,7 +74,7 @@ func length(tb testing.TB, client *kgo.Client) int64 {
 // records reads the whole rooms' log.
 func records(tb testing.TB, brokers []string) []bus.Record {
 	tb.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), servicetest.Timeout)
 	defer cancel()
 	client := kafkaClient(tb, brokers, kgo.ConsumeTopics(events.TopicRooms), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
 	wanted := length(tb, client)
@@ -99,8 +100,8 @@ func records(tb testing.TB, brokers []string) []bus.Record {
 // caughtUp waits until the consumer group has committed all that the log has.
 func (w *world) caughtUp(client *kgo.Client) {
 	w.tb.Helper()
-	w.eventually("the consumer group has caught up", func() error {
-		ctx, cancel := context.WithTimeout(context.Background(), patience)
+	servicetest.AwaitSuccess(w.tb, "the consumer group has caught up", func() error {
+		ctx, cancel := context.WithTimeout(context.Background(), servicetest.Timeout)
 		defer cancel()
 		request := kmsg.NewPtrOffsetFetchRequest()
 		request.Group = group

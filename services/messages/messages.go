@@ -7,20 +7,18 @@ package messages
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sync/atomic"
 	"time"
 
-	"github.com/gofiber/fiber/v2"
 	"golang.org/x/time/rate"
 
 	"github.com/ism-chat/ism/libs/authn"
 	"github.com/ism-chat/ism/libs/bus"
-	"github.com/ism-chat/ism/libs/config"
 	"github.com/ism-chat/ism/libs/deployable"
 	"github.com/ism-chat/ism/libs/events"
 	"github.com/ism-chat/ism/libs/httpapi"
+	"github.com/ism-chat/ism/libs/lifecycle"
 	"github.com/ism-chat/ism/libs/telemetry"
 	"github.com/ism-chat/ism/services/messages/internal/observed"
 	"github.com/ism-chat/ism/services/messages/internal/timeline"
@@ -28,32 +26,9 @@ import (
 	"github.com/ism-chat/ism/services/messages/store"
 )
 
-// Config is the service's own configuration.
-type Config struct {
-	Epoch               int32             `envconfig:"EPOCH" default:"0" desc:"raise it by one when the topic ism.rooms has been rebuilt with offsets from 0, so that new messages stand behind the old ones"`
-	LogTimeout          time.Duration     `envconfig:"LOG_TIMEOUT" default:"800ms" desc:"how long Kafka may take to acknowledge a message before the send is refused"`
-	WriteThroughTimeout time.Duration     `envconfig:"WRITE_THROUGH_TIMEOUT" default:"500ms" desc:"how long a send waits for the timeline before it leaves the write to the consumer group"`
-	Members             membership.Config `envconfig:"MEMBERS"`
-}
-
-// Validate implements [config.Validator].
-func (c Config) Validate() []config.Fault {
-	var faults []config.Fault
-	if c.Epoch < 0 {
-		faults = append(faults, config.Fault{Variable: "EPOCH", Problem: "must not be below 0"})
-	}
-	if c.LogTimeout <= 0 {
-		faults = append(faults, config.Fault{Variable: "LOG_TIMEOUT", Problem: "must be above 0"})
-	}
-	if c.WriteThroughTimeout <= 0 {
-		faults = append(faults, config.Fault{Variable: "WRITE_THROUGH_TIMEOUT", Problem: "must be above 0"})
-	}
-	return faults
-}
-
 // Deps is what the service is handed.
 type Deps struct {
-	Store     store.Store // the service runs it
+	Store     store.Store // one of the service's parts
 	Rooms     membership.Rooms
 	Bus       *bus.Bus
 	Verifier  *authn.Verifier
@@ -65,10 +40,9 @@ const Group = "ism.messages.timeline"
 
 const (
 	maxBatch = 500 // records that the consumer group takes at once
-	// patience is short against what a page that lacks a message may take to be healed, and long enough that the group mostly
-	// comes to messages which their sends have written.
-	patience     = 200 * time.Millisecond
-	closeTimeout = 5 * time.Second
+	// fetchWait is long enough that the sends have mostly written their messages before the consumer group comes to them, and short against
+	// what a page that lacks a message may take to be healed.
+	fetchWait = 200 * time.Millisecond
 )
 
 // Service is the messages service.
@@ -78,13 +52,15 @@ type Service struct {
 	clock    clock
 	members  *membership.Cache
 	timeline *timeline.Timeline
-	producer atomic.Pointer[bus.Producer] // nil until Run
+	healer   *bus.Consumer
+	follower *bus.Reader
+	producer atomic.Pointer[bus.Producer] // nil while its part does not run
 	leftOver rate.Sometimes               // logs what a store outage leaves to the consumer group
 }
 
 var _ deployable.Service = (*Service)(nil)
 
-// New makes the service. It reaches for nothing: Run does.
+// New makes the service. It connects to nothing: its parts do.
 func New(cfg Config, deps Deps) (*Service, error) {
 	members, err := membership.NewCache(cfg.Members, deps.Rooms, deps.Telemetry)
 	if err != nil {
@@ -95,74 +71,47 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
+	healer, err := deps.Bus.NewConsumer(bus.ConsumerConfig{
+		Group: Group, Topics: []string{events.TopicRooms},
+		Handler: lines.Apply, MaxBatch: maxBatch, Probe: lines.Probe, Patience: fetchWait,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("make the consumer that heals timelines: %w", err)
+	}
+	follower, err := deps.Bus.NewReader(bus.ReaderConfig{
+		Topic: events.TopicRooms, Handler: members.Follow, MaxBatch: maxBatch, CaughtUp: members.CaughtUp,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("make the reader that follows memberships: %w", err)
+	}
 	return &Service{
-		cfg: cfg, deps: deps, members: members, timeline: lines, leftOver: rate.Sometimes{Interval: time.Second},
+		cfg: cfg, deps: deps, members: members, timeline: lines, healer: healer, follower: follower,
+		leftOver: rate.Sometimes{Interval: time.Second},
 	}, nil
 }
 
-// Routes implements [deployable.Service].
-func (s *Service) Routes(api fiber.Router) {
-	api.Post("/api/send-msg", s.deps.Verifier.Require(), s.send)
-	api.Get("/api/rooms/:room_id/timeline", s.deps.Verifier.Require(), s.page)
+// Parts implements [deployable.Service]. The store stops last: all others write to it.
+func (s *Service) Parts() []lifecycle.Part {
+	return []lifecycle.Part{
+		{Name: "messages store", Run: s.deps.Store.Run},
+		{Name: "messages membership lookups", Run: s.members.Run},
+		{Name: "messages producer", Run: s.produceUntilDone},
+		{Name: "messages timeline healing", Run: s.healer.Run},
+		{Name: "messages membership follower", Run: s.follower.Run},
+	}
 }
 
-// InternalRoutes implements [deployable.Service]: there are none.
-func (s *Service) InternalRoutes(fiber.Router) {}
+// produceUntilDone uses a gapless producer, so that no message is in the log twice after a restart of the brokers.
+func (s *Service) produceUntilDone(ctx context.Context) error {
+	cfg := bus.ProducerConfig{DeliveryTimeout: s.cfg.LogTimeout, Gapless: true}
+	return s.deps.Bus.WithProducer(ctx, cfg, func(ctx context.Context, p *bus.Producer) error {
+		s.producer.Store(p)
+		<-ctx.Done()
+		return nil
+	})
+}
 
 // Checks implements [deployable.Service].
 func (s *Service) Checks() []httpapi.Check {
 	return []httpapi.Check{{Name: "messages-store", Check: s.deps.Store.Ping}}
-}
-
-// Run implements [deployable.Service]. The store outlives everything that writes to it.
-func (s *Service) Run(ctx context.Context) error {
-	storeCtx, stopStore := context.WithCancel(context.WithoutCancel(ctx))
-	stored := make(chan error, 1)
-	go func() { stored <- s.deps.Store.Run(storeCtx) }()
-	err := s.run(ctx)
-	s.members.Wait()
-	stopStore()
-	return errors.Join(err, <-stored)
-}
-
-func (s *Service) run(ctx context.Context) error {
-	// Gapless, so that no message is in the log twice after a restart of the brokers.
-	producer, err := s.deps.Bus.NewProducer(bus.ProducerConfig{DeliveryTimeout: s.cfg.LogTimeout, Gapless: true})
-	if err != nil {
-		return fmt.Errorf("make producer: %w", err)
-	}
-	s.producer.Store(producer)
-	err = s.follow(ctx)
-	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
-	defer cancel()
-	return errors.Join(err, producer.Close(closing))
-}
-
-// follow reads the rooms' log twice: as a member of the group that heals timelines, and whole, for memberships.
-func (s *Service) follow(ctx context.Context) error {
-	if err := s.deps.Bus.EnsureTopics(ctx, events.TopicRooms); err != nil {
-		if ctx.Err() != nil {
-			return nil
-		}
-		return fmt.Errorf("make topics: %w", err)
-	}
-	consumer, err := s.deps.Bus.NewConsumer(bus.ConsumerConfig{
-		Group: Group, Topics: []string{events.TopicRooms},
-		Handler: s.timeline.Apply, MaxBatch: maxBatch, Probe: s.timeline.Probe, Patience: patience,
-	})
-	if err != nil {
-		return fmt.Errorf("make consumer: %w", err)
-	}
-	reader, err := s.deps.Bus.NewReader(bus.ReaderConfig{
-		Topic: events.TopicRooms, Handler: s.members.Follow, MaxBatch: maxBatch, CaughtUp: s.members.CaughtUp,
-	})
-	if err != nil {
-		return fmt.Errorf("make reader: %w", err)
-	}
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	consumed, read := make(chan error, 1), make(chan error, 1)
-	go func() { defer cancel(); consumed <- consumer.Run(ctx) }()
-	go func() { defer cancel(); read <- reader.Run(ctx) }()
-	return errors.Join(<-consumed, <-read)
 }

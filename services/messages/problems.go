@@ -3,16 +3,12 @@ package messages
 import (
 	"errors"
 	"net/http"
-	"time"
 
 	"github.com/ism-chat/ism/libs/bus"
 	"github.com/ism-chat/ism/libs/httpapi"
 	"github.com/ism-chat/ism/services/messages/membership"
 	"github.com/ism-chat/ism/services/messages/store"
 )
-
-// retryAfter is when a client may try again what an outage kept from being done.
-const retryAfter = time.Second
 
 func unsupportedType(detail string) error {
 	return httpapi.NewProblem(http.StatusUnprocessableEntity, "unsupported-message-type", "Unsupported message type", detail)
@@ -28,28 +24,18 @@ func invalidTimestamp() error {
 		"timestamp must be an RFC 3339 time, for example 2026-11-23T12:30:45.123456Z")
 }
 
-func roomNotFound() error {
-	return httpapi.NewProblem(http.StatusNotFound, "room-not-found", "Room not found", "there is no such room for you")
-}
-
-// answer turns the errors of what the service depends on into problems.
-func answer(err error) error {
+// problemOf gives the problem for an error of what the service depends on.
+func problemOf(err error) error {
 	switch {
 	case errors.Is(err, membership.ErrRoomNotFound):
-		return roomNotFound()
+		return httpapi.NewProblem(http.StatusNotFound, "room-not-found", "Room not found", "there is no such room for you")
 	case errors.Is(err, membership.ErrUnavailable):
-		return outage("rooms-unavailable", "Rooms unavailable", "it cannot be said now who is in the room", err)
+		return httpapi.Unavailable("rooms-unavailable", "Rooms unavailable", "it cannot be said now who is in the room", err)
 	case errors.Is(err, bus.ErrUnavailable):
-		return outage("kafka-unavailable", "Kafka unavailable", "messages cannot be taken in now", err)
+		return httpapi.Unavailable("kafka-unavailable", "Kafka unavailable", "messages cannot be taken in now", err)
 	case errors.Is(err, store.ErrUnavailable):
-		return outage("store-unavailable", "Store unavailable", "timelines cannot be read now", err)
+		return httpapi.Unavailable("store-unavailable", "Store unavailable", "timelines cannot be read now", err)
 	default:
 		return err
 	}
-}
-
-func outage(code, title, detail string, cause error) error {
-	problem := httpapi.NewProblem(http.StatusServiceUnavailable, code, title, detail)
-	problem.RetryAfter = retryAfter
-	return problem.Because(cause)
 }

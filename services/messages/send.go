@@ -47,7 +47,7 @@ func (r sendRequest) text() (room uuid.UUID, body wire.TextBody, err error) {
 	case r.Type == nil:
 		return room, body, httpapi.InvalidRequest("msgType is missing")
 	}
-	room, ok := parseID(*r.RoomID)
+	room, ok := httpapi.ParseUUID(*r.RoomID)
 	switch {
 	case !ok:
 		return room, body, httpapi.InvalidRequest("chatRoomId must be a UUID")
@@ -72,15 +72,6 @@ func (r sendRequest) text() (room uuid.UUID, body wire.TextBody, err error) {
 	return room, wire.TextBody{Text: text}, nil
 }
 
-// parseID takes a UUID in its usual form only, 8-4-4-4-12 hexadecimal digits.
-func parseID(text string) (uuid.UUID, bool) {
-	if len(text) != 36 {
-		return uuid.Nil, false
-	}
-	id, err := uuid.Parse(text)
-	return id, err == nil
-}
-
 // send handles POST /api/send-msg.
 func (s *Service) send(c *fiber.Ctx) error {
 	var request sendRequest
@@ -94,14 +85,14 @@ func (s *Service) send(c *fiber.Ctx) error {
 	ctx, sender := c.UserContext(), authn.Caller(c).UserID
 	members, err := s.members.Of(ctx, room, sender)
 	if err != nil {
-		return answer(err)
+		return problemOf(err)
 	}
 	posted, err := s.compose(members, sender, body)
 	if err != nil {
 		return err
 	}
 	if err := s.post(ctx, posted); err != nil {
-		return answer(err)
+		return problemOf(err)
 	}
 	return c.JSON(posted.Message)
 }

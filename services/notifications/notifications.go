@@ -5,17 +5,11 @@
 package notifications
 
 import (
-	"context"
-
-	"github.com/gofiber/fiber/v2"
-
 	"github.com/ism-chat/ism/libs/deployable"
 	"github.com/ism-chat/ism/libs/httpapi"
+	"github.com/ism-chat/ism/libs/lifecycle"
 	"github.com/ism-chat/ism/libs/telemetry"
 )
-
-// Config is the service's own configuration: there is none yet.
-type Config struct{}
 
 // Deps is what the service is handed.
 type Deps struct {
@@ -29,23 +23,13 @@ type Service struct {
 
 var _ deployable.Service = (*Service)(nil)
 
-// New makes the service.
+// New makes the service. It connects to nothing: its parts do.
 func New(_ Config, deps Deps) (*Service, error) {
 	return &Service{deps: deps}, nil
 }
 
-// Routes adds the public API: none yet.
-func (s *Service) Routes(fiber.Router) {}
-
-// InternalRoutes adds what other services call: nothing yet.
-func (s *Service) InternalRoutes(fiber.Router) {}
-
-// Checks are what must work for the service to be ready: nothing of its own yet.
+// Checks implements [deployable.Service]: there are none yet.
 func (s *Service) Checks() []httpapi.Check { return nil }
 
-// Run waits until ctx is done.
-func (s *Service) Run(ctx context.Context) error {
-	s.deps.Telemetry.Log.InfoContext(ctx, "notifications has no API in this version")
-	<-ctx.Done()
-	return nil
-}
+// Parts implements [deployable.Service]: there are none yet.
+func (s *Service) Parts() []lifecycle.Part { return nil }

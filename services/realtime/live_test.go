@@ -3,6 +3,7 @@ package realtime_test
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -17,6 +18,7 @@ import (
 	client "github.com/ism-chat/ism/clients/go"
 	"github.com/ism-chat/ism/libs/bus"
 	"github.com/ism-chat/ism/libs/events"
+	"github.com/ism-chat/ism/libs/servicetest"
 	"github.com/ism-chat/ism/libs/telemetry"
 	"github.com/ism-chat/ism/libs/wire"
 	"github.com/ism-chat/ism/services/realtime"
@@ -84,9 +86,9 @@ func TestStreamEndsWhenItsTokenExpires(t *testing.T) {
 func TestRequestsWaitForANodeThatStarts(t *testing.T) {
 	w := newEmbeddedWorld(t)
 	away := *w
-	away.brokers = []string{freeAddress(t)}
+	away.brokers = []string{fmt.Sprintf("127.0.0.1:%d", servicetest.FreePort(t))}
 	n := away.launch(t, config(), telemetry.Discard(nil))
-	await(t, "the server", func() bool {
+	servicetest.Await(t, "the server", func() bool {
 		response, err := w.http.Get(n.base + "/health")
 		if err != nil {
 			return false
@@ -144,7 +146,7 @@ func TestOneTraceFromTheLogToTheStreams(t *testing.T) {
 		return found
 	}
 	const fan, send, deliver, write = "process ism.rooms", "send ism.deliveries", "process ism.deliveries", "write stream"
-	await(t, "the spans", func() bool {
+	servicetest.Await(t, "the spans", func() bool {
 		return len(named(fan)) == 1 && len(named(send)) > 0 && len(named(deliver)) == len(named(send)) && len(named(write)) == 2
 	})
 	spanOf := map[string]tracetest.SpanStub{}
@@ -186,7 +188,7 @@ func TestMetricsTellWhatHappens(t *testing.T) {
 	w.post(t, r, "1", "2")
 	ids := expect(t, stream, "1", "2")
 	w.open(t, n, r.members[0], ids[0])
-	await(t, "the metrics", func() bool {
+	servicetest.Await(t, "the metrics", func() bool {
 		families, err := tel.Metrics.Gather()
 		if err != nil {
 			t.Fatal(err)

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ism-chat/ism/libs/servicetest"
 	"github.com/ism-chat/ism/libs/wire"
 )
 
@@ -26,7 +27,7 @@ func rawStream(t *testing.T, w *world, n *node, user wire.Member, header map[str
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = conn.Close() })
-	_ = conn.SetDeadline(time.Now().Add(2 * patience))
+	_ = conn.SetDeadline(time.Now().Add(2 * servicetest.Timeout))
 	request := fmt.Sprintf("GET /%s HTTP/1.1\r\nHost: test\r\nAuthorization: Bearer %s\r\n", path, w.issuer.Token(t, user.ID, user.DisplayName))
 	for name, value := range header {
 		request += name + ": " + value + "\r\n"

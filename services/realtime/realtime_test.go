@@ -3,7 +3,6 @@ package realtime_test
 import (
 	"context"
 	"io"
-	"net"
 	"net/http"
 	"strings"
 	"sync"
@@ -11,30 +10,20 @@ import (
 	"time"
 
 	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
-	"github.com/twmb/franz-go/pkg/kfake"
-	"go.uber.org/goleak"
 
 	"github.com/ism-chat/ism/libs/authn/authntest"
 	"github.com/ism-chat/ism/libs/bus"
 	"github.com/ism-chat/ism/libs/enginetest"
 	"github.com/ism-chat/ism/libs/events"
-	"github.com/ism-chat/ism/libs/httpapi"
 	"github.com/ism-chat/ism/libs/httpapi/openapitest"
+	"github.com/ism-chat/ism/libs/servicetest"
+	"github.com/ism-chat/ism/libs/servicetest/nodetest"
 	"github.com/ism-chat/ism/libs/telemetry"
 	"github.com/ism-chat/ism/services/realtime"
 	"github.com/ism-chat/ism/services/realtime/internal/fanout"
 )
 
-func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(m,
-		// fasthttp never ends the one, and the other only after ten seconds.
-		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.updateServerDate.func1"),
-		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.(*workerPool).Start.func2"),
-	)
-}
-
-// patience bounds every wait for an engine.
-const patience = 30 * time.Second
+func TestMain(m *testing.M) { servicetest.VerifyNoLeaks(m) }
 
 // world is a broker, an issuer of tokens, and whoever writes to the rooms' log.
 type world struct {
@@ -56,12 +45,7 @@ func onBothBrokers(t *testing.T, test func(t *testing.T, w *world)) {
 
 func newEmbeddedWorld(t *testing.T) *world {
 	t.Helper()
-	cluster, err := kfake.NewCluster(kfake.NumBrokers(1))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(cluster.Close)
-	w := newWorld(t, cluster.ListenAddrs())
+	w := newWorld(t, nodetest.Broker(t).ListenAddrs())
 	w.embedded = true
 	return w
 }
@@ -71,7 +55,7 @@ func newWorld(t *testing.T, brokers []string) *world {
 	w := &world{brokers: brokers, issuer: authntest.New(t), api: openapitest.Load(t, description), http: &http.Client{Transport: &http.Transport{}}}
 	t.Cleanup(w.http.CloseIdleConnections)
 	w.bus = bus.New(busConfig(brokers), telemetry.Discard(nil))
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), servicetest.Timeout)
 	defer cancel()
 	if err := w.bus.EnsureTopics(ctx, events.TopicRooms, events.TopicDeliveries); err != nil {
 		t.Fatal(err)
@@ -81,7 +65,7 @@ func newWorld(t *testing.T, brokers []string) *world {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		ctx, cancel := context.WithTimeout(context.Background(), servicetest.Timeout)
 		defer cancel()
 		if err := w.producer.Close(ctx); err != nil {
 			t.Errorf("close the producer: %v", err)
@@ -118,27 +102,9 @@ func (w *world) launch(t *testing.T, cfg realtime.Config, tel *telemetry.Telemet
 	if err != nil {
 		t.Fatal(err)
 	}
-	address := freeAddress(t)
-	httpCfg := httpapi.Config{
-		Address: address, BodyLimit: 1 << 18, HeaderLimit: 1 << 14, ReadTimeout: time.Second, HandlerTimeout: 10 * time.Second, IdleTimeout: time.Minute,
-	}
-	server := httpapi.New(httpCfg, httpapi.Deps{Service: "realtime", Telemetry: tel, Checks: service.Checks(), Draining: make(chan struct{})})
-	service.Routes(server.App)
-	run := func(name string, part func(context.Context) error) (stop func()) {
-		ctx, cancel := context.WithCancel(context.Background())
-		done := make(chan struct{})
-		go func() {
-			defer close(done)
-			if err := part(ctx); err != nil {
-				t.Errorf("%s: %v", name, err)
-			}
-		}()
-		return func() { cancel(); <-done }
-	}
-	stopService := run("service", service.Run)
-	stopServer := run("server", server.Run)
+	started := nodetest.Start(t, "realtime", service, tel)
 	w.nodes++
-	n := &node{base: "http://" + address, stop: sync.OnceFunc(func() { stopServer(); stopService(); w.nodes-- })}
+	n := &node{base: started.Public, stop: sync.OnceFunc(func() { started.Stop(); w.nodes-- })}
 	t.Cleanup(n.stop)
 	return n
 }
@@ -149,7 +115,7 @@ func (w *world) start(t *testing.T) *node { return w.startWith(t, config(), tele
 func (w *world) startWith(t *testing.T, cfg realtime.Config, tel *telemetry.Telemetry) *node {
 	t.Helper()
 	n := w.launch(t, cfg, tel)
-	await(t, "the node to be ready", func() bool {
+	servicetest.Await(t, "the node to be ready", func() bool {
 		response, err := w.http.Get(n.base + "/ready")
 		if err != nil {
 			return false
@@ -172,8 +138,8 @@ func (w *world) awaitBalance(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer admin.Close()
-	await(t, "the fan-outs to be balanced", func() bool {
-		ctx, cancel := context.WithTimeout(t.Context(), patience)
+	servicetest.Await(t, "the fan-outs to be balanced", func() bool {
+		ctx, cancel := context.WithTimeout(t.Context(), servicetest.Timeout)
 		defer cancel()
 		described, err := admin.DescribeConsumerGroups(ctx, []string{fanout.Group})
 		if err != nil {
@@ -190,34 +156,9 @@ func (w *world) awaitBalance(t *testing.T) {
 	})
 }
 
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer listener.Close()
-	return listener.Addr().String()
-}
-
-// await polls until a condition holds.
-func await(t *testing.T, what string, condition func() bool) {
-	t.Helper()
-	poll := time.NewTicker(10 * time.Millisecond)
-	defer poll.Stop()
-	deadline := time.After(patience)
-	for !condition() {
-		select {
-		case <-poll.C:
-		case <-deadline:
-			t.Fatalf("waited in vain for %s", what)
-		}
-	}
-}
-
 func (w *world) get(t *testing.T, address string, header map[string]string) (*http.Response, string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), servicetest.Timeout)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {

@@ -14,6 +14,7 @@ import (
 	client "github.com/ism-chat/ism/clients/go"
 	"github.com/ism-chat/ism/libs/bus"
 	"github.com/ism-chat/ism/libs/events"
+	"github.com/ism-chat/ism/libs/servicetest"
 	"github.com/ism-chat/ism/libs/telemetry"
 	"github.com/ism-chat/ism/libs/wire"
 	"github.com/ism-chat/ism/services/realtime/internal/fanout"
@@ -175,7 +176,7 @@ func TestFanoutsRepeatsReachNobody(t *testing.T) {
 // log reads so many records of a room.
 func (w *world) log(t *testing.T, r room, n int) []bus.Record {
 	t.Helper()
-	ctx, stop := context.WithTimeout(t.Context(), patience)
+	ctx, stop := context.WithTimeout(t.Context(), servicetest.Timeout)
 	defer stop()
 	var mu sync.Mutex
 	var records []bus.Record

@@ -14,6 +14,7 @@ import (
 	client "github.com/ism-chat/ism/clients/go"
 	"github.com/ism-chat/ism/libs/bus"
 	"github.com/ism-chat/ism/libs/events"
+	"github.com/ism-chat/ism/libs/servicetest"
 	"github.com/ism-chat/ism/libs/wire"
 )
 
@@ -51,7 +52,7 @@ func (w *world) write(t *testing.T, data ...events.Data) {
 		}
 		records = append(records, bus.Record{Topic: d.Topic(), Key: d.PartitionKey(), Headers: headers, Value: value, Partition: bus.PartitionAny})
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), servicetest.Timeout)
 	defer cancel()
 	if _, err := w.producer.ProduceAll(ctx, records); err != nil {
 		t.Fatalf("write to the rooms' log: %v", err)
@@ -113,7 +114,7 @@ func (w *world) dial(ctx context.Context, n *node, token, lastEventID string) (*
 
 func next(t *testing.T, stream *client.Stream) client.StreamEvent {
 	t.Helper()
-	timer := time.AfterFunc(patience, stream.Close)
+	timer := time.AfterFunc(servicetest.Timeout, stream.Close)
 	defer timer.Stop()
 	event, err := stream.Next()
 	if err != nil {
@@ -145,7 +146,7 @@ func expect(t *testing.T, stream *client.Stream, texts ...string) []string {
 }
 
 func read(stream *client.Stream, texts ...string) (ids []string, err error) {
-	timer := time.AfterFunc(patience, stream.Close)
+	timer := time.AfterFunc(servicetest.Timeout, stream.Close)
 	defer timer.Stop()
 	for _, want := range texts {
 		event, err := stream.Next()
@@ -167,7 +168,7 @@ func read(stream *client.Stream, texts ...string) (ids []string, err error) {
 // end reads the stream to its end, of which it expects no more events.
 func end(t *testing.T, stream *client.Stream) {
 	t.Helper()
-	timer := time.AfterFunc(patience, stream.Close)
+	timer := time.AfterFunc(servicetest.Timeout, stream.Close)
 	defer timer.Stop()
 	if event, err := stream.Next(); !errors.Is(err, io.EOF) {
 		t.Fatalf("the stream does not end but has %s, %v", event.Data, err)

@@ -1,30 +1,26 @@
 package rooms_test
 
 import (
-	"bytes"
-	"context"
 	"encoding/json"
-	"io"
 	"log/slog"
 	"net"
 	"net/http"
 	"path/filepath"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/twmb/franz-go/pkg/kfake"
-	"go.uber.org/goleak"
 
 	"github.com/ism-chat/ism/libs/authn/authntest"
 	"github.com/ism-chat/ism/libs/bus"
 	"github.com/ism-chat/ism/libs/config"
 	"github.com/ism-chat/ism/libs/enginetest"
-	"github.com/ism-chat/ism/libs/httpapi"
 	"github.com/ism-chat/ism/libs/httpapi/openapitest"
+	"github.com/ism-chat/ism/libs/servicetest"
+	"github.com/ism-chat/ism/libs/servicetest/nodetest"
 	"github.com/ism-chat/ism/libs/telemetry"
 	"github.com/ism-chat/ism/services/rooms"
 	"github.com/ism-chat/ism/services/rooms/store"
@@ -32,38 +28,7 @@ import (
 	"github.com/ism-chat/ism/services/rooms/store/sqlite"
 )
 
-// TestMain lets pass what fasthttp leaves behind: a clock that runs for ever, and the sweeper of a server that has ended,
-// which sleeps for ten seconds before it looks.
-func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(m,
-		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.updateServerDate.func1"),
-		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.(*workerPool).Start.func2"))
-}
-
-// journal keeps what is logged.
-type journal struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (j *journal) Write(p []byte) (int, error) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.text.Write(p)
-}
-
-// errors are the lines of level error.
-func (j *journal) errors() []string {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	var lines []string
-	for line := range strings.Lines(j.text.String()) {
-		if strings.Contains(line, "level=ERROR") {
-			lines = append(lines, line)
-		}
-	}
-	return lines
-}
+func TestMain(m *testing.M) { servicetest.VerifyNoLeaks(m) }
 
 // backends are the stores that the API is tested on.
 func backends() map[string]func(t *testing.T, tel *telemetry.Telemetry) store.Store {
@@ -86,54 +51,23 @@ func onSQLite(t *testing.T, tel *telemetry.Telemetry) store.Store {
 
 // deployment is the service with all that it needs, behind its two listeners.
 type deployment struct {
-	public      string // URL of the listener
-	internal    string
+	*nodetest.Node
 	http        *http.Client
 	description *openapitest.Description
 	service     *rooms.Service
 	issuer      *authntest.Issuer
 	store       store.Store
 	bus         *bus.Bus
-	log         *journal
-}
-
-// freePort is a port that nobody listens at.
-func freePort(t *testing.T) int {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer listener.Close() // it has given its port
-	return listener.Addr().(*net.TCPAddr).Port
-}
-
-// brokerLater gives a function that starts a Kafka-protocol broker at the port. It ends with the test, but after all that
-// the test starts from now on.
-func brokerLater(t *testing.T, port int) (start func()) {
-	t.Helper()
-	var cluster *kfake.Cluster
-	t.Cleanup(func() {
-		if cluster != nil {
-			cluster.Close()
-		}
-	})
-	return func() {
-		t.Helper()
-		var err error
-		if cluster, err = kfake.NewCluster(kfake.NumBrokers(1), kfake.Ports(port)); err != nil {
-			t.Fatal(err)
-		}
-	}
+	log         *servicetest.Log
 }
 
 // deploy runs the service on a new broker and waits until it is ready.
 func deploy(t *testing.T, open func(t *testing.T, tel *telemetry.Telemetry) store.Store) *deployment {
 	t.Helper()
-	port := freePort(t)
-	brokerLater(t, port)()
+	port := servicetest.FreePort(t)
+	nodetest.Broker(t, kfake.Ports(port))
 	d := prepare(t, open, port)
-	d.run(t)
+	d.Run(t)
 	d.awaitStore(t)
 	return d
 }
@@ -141,7 +75,7 @@ func deploy(t *testing.T, open func(t *testing.T, tel *telemetry.Telemetry) stor
 // prepare makes the service, on a broker at the port, and runs nothing.
 func prepare(t *testing.T, open func(t *testing.T, tel *telemetry.Telemetry) store.Store, port int) *deployment {
 	t.Helper()
-	d := &deployment{issuer: authntest.New(t), log: &journal{}, description: openapitest.Load(t, descriptionPath)}
+	d := &deployment{issuer: authntest.New(t), log: &servicetest.Log{}, description: openapitest.Load(t, descriptionPath)}
 	tel := telemetry.Discard(slog.New(slog.NewTextHandler(d.log, nil)))
 	d.store = open(t, tel)
 	d.bus = bus.New(bus.Config{
@@ -155,65 +89,16 @@ func prepare(t *testing.T, open func(t *testing.T, tel *telemetry.Telemetry) sto
 		t.Fatal(err)
 	}
 	d.service = service
-	cfg := httpapi.Config{
-		Address: "127.0.0.1:0", InternalAddress: "127.0.0.1:0", BodyLimit: 64 << 10, HeaderLimit: 16 << 10, HandlerTimeout: 10 * time.Second,
-	}
-	deps := httpapi.Deps{Service: "rooms", Telemetry: tel, Checks: service.Checks(), Draining: make(chan struct{})}
-	public, internal := httpapi.New(cfg, deps), httpapi.NewInternal(cfg, deps)
-	service.Routes(public.App)
-	service.InternalRoutes(internal.App)
-	d.public, d.internal = serve(t, public), serve(t, internal)
+	d.Node = nodetest.Listen(t, "rooms", service, tel)
 	transport := &http.Transport{MaxIdleConnsPerHost: 50}
 	t.Cleanup(transport.CloseIdleConnections)
 	d.http = &http.Client{Transport: transport, Timeout: time.Minute}
 	return d
 }
 
-// serve runs the server until the test ends, and gives its URL.
-func serve(t *testing.T, server *httpapi.Server) string {
-	t.Helper()
-	runUntilEnd(t, server.Run)
-	<-server.Listening()
-	return "http://" + server.Address()
-}
-
-// runUntilEnd runs a part until the test ends.
-func runUntilEnd(t *testing.T, part func(ctx context.Context) error) {
-	t.Helper()
-	ctx, stop := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- part(ctx) }()
-	t.Cleanup(func() {
-		stop()
-		if err := <-ended; err != nil {
-			t.Error(err)
-		}
-	})
-}
-
-// run runs the service until the test ends.
-func (d *deployment) run(t *testing.T) {
-	t.Helper()
-	runUntilEnd(t, d.service.Run)
-}
-
 func (d *deployment) awaitStore(t *testing.T) {
 	t.Helper()
-	await(t, "the store", func() bool { return d.service.Checks()[0].Check(t.Context()) == nil })
-}
-
-func await(t *testing.T, what string, there func() bool) {
-	t.Helper()
-	poll := time.NewTicker(5 * time.Millisecond)
-	defer poll.Stop()
-	deadline := time.After(30 * time.Second)
-	for !there() {
-		select {
-		case <-poll.C:
-		case <-deadline:
-			t.Fatalf("%s: not within 30 s", what)
-		}
-	}
+	servicetest.Await(t, "the store", func() bool { return d.service.Checks()[0].Check(t.Context()) == nil })
 }
 
 // user is somebody with a token.
@@ -238,36 +123,6 @@ func (d *deployment) seenUser(t *testing.T, name string) user {
 	return u
 }
 
-// answer is what came back.
-type answer struct {
-	status int
-	header http.Header
-	body   []byte
-}
-
-// problem is the answer as a problem.
-func (a answer) problem(t *testing.T) map[string]any {
-	t.Helper()
-	if got := a.header.Get("Content-Type"); got != "application/problem+json" {
-		t.Errorf("content type %q", got)
-	}
-	var problem map[string]any
-	if err := json.Unmarshal(a.body, &problem); err != nil {
-		t.Fatalf("the answer is no problem: %s", a.body)
-	}
-	return problem
-}
-
-func (a answer) decode(t *testing.T, target any) {
-	t.Helper()
-	if a.status != http.StatusOK || a.header.Get("Content-Type") != "application/json" {
-		t.Fatalf("status %d, %s: %s", a.status, a.header.Get("Content-Type"), a.body)
-	}
-	if err := json.Unmarshal(a.body, target); err != nil {
-		t.Fatalf("decode %s: %v", a.body, err)
-	}
-}
-
 // request is what is asked of a listener.
 type request struct {
 	method, path, contentType, body string
@@ -275,7 +130,7 @@ type request struct {
 }
 
 // call makes a request, with the user's token if there is one. The answer must be as described.
-func (d *deployment) call(t *testing.T, listener string, u user, r request) answer {
+func (d *deployment) call(t *testing.T, listener string, u user, r request) nodetest.Answer {
 	t.Helper()
 	asked, err := http.NewRequestWithContext(t.Context(), r.method, listener+r.path, strings.NewReader(r.body))
 	if err != nil {
@@ -290,38 +145,31 @@ func (d *deployment) call(t *testing.T, listener string, u user, r request) answ
 	if u.token != "" {
 		asked.Header.Set("Authorization", "Bearer "+u.token)
 	}
-	response, err := d.http.Do(asked)
-	if err != nil {
-		t.Fatalf("%s %s: %v", r.method, r.path, err)
-	}
-	defer response.Body.Close() // it has been read
-	body, err := io.ReadAll(response.Body)
+	got, err := nodetest.Do(t, d.http, d.description, asked)
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := answer{status: response.StatusCode, header: response.Header, body: body}
-	d.description.Answer(t, asked, got.status, got.header, got.body)
 	return got
 }
 
 // get expects 200, and decodes the answer unless target is nil.
 func (d *deployment) get(t *testing.T, u user, path string, target any) {
 	t.Helper()
-	got := d.call(t, d.public, u, request{method: http.MethodGet, path: path})
+	got := d.call(t, d.Public, u, request{method: http.MethodGet, path: path})
 	var all any
 	if target == nil {
 		target = &all
 	}
-	got.decode(t, target)
+	got.Decode(t, target)
 }
 
-func (d *deployment) post(t *testing.T, u user, path, body string) answer {
+func (d *deployment) post(t *testing.T, u user, path, body string) nodetest.Answer {
 	t.Helper()
 	contentType := ""
 	if body != "" {
 		contentType = "application/json"
 	}
-	return d.call(t, d.public, u, request{method: http.MethodPost, path: path, contentType: contentType, body: body})
+	return d.call(t, d.Public, u, request{method: http.MethodPost, path: path, contentType: contentType, body: body})
 }
 
 // newRoom is the body of create-room.

@@ -5,29 +5,50 @@ import (
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kfake"
+
 	"github.com/ism-chat/ism/libs/events"
+	"github.com/ism-chat/ism/libs/servicetest"
 )
+
+// brokerLater gives a function that starts a broker at the port. It ends with the test, but after all that the test starts from now on.
+func brokerLater(t *testing.T, port int) (start func()) {
+	t.Helper()
+	var cluster *kfake.Cluster
+	t.Cleanup(func() {
+		if cluster != nil {
+			cluster.Close()
+		}
+	})
+	return func() {
+		t.Helper()
+		var err error
+		if cluster, err = kfake.NewCluster(kfake.NumBrokers(1), kfake.Ports(port)); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
 
 // TestWhileKafkaIsDownChangesAreAnsweredAndFollowLater starts without a broker.
 func TestWhileKafkaIsDownChangesAreAnsweredAndFollowLater(t *testing.T) {
-	port := freePort(t)
+	port := servicetest.FreePort(t)
 	startBroker := brokerLater(t, port)
 	d := prepare(t, onSQLite, port)
-	d.run(t)
+	d.Run(t)
 	d.awaitStore(t)
 	alice, bob := d.seenUser(t, "alice"), d.seenUser(t, "bob")
 	began := time.Now()
 	room := d.create(t, alice, newRoom("Single", "", alice, bob))
 	marked := d.post(t, bob, "/api/rooms/"+room.ID.String()+"/mark-read", "")
-	if waited := time.Since(began); marked.status != http.StatusOK || waited < 2*time.Second || waited > 4*time.Second {
-		t.Errorf("two changes took %s, the second's answer is %d", waited, marked.status)
+	if waited := time.Since(began); marked.Status != http.StatusOK || waited < 2*time.Second || waited > 4*time.Second {
+		t.Errorf("two changes took %s, the second's answer is %d", waited, marked.Status)
 	}
 	began = time.Now()
 	if seen := d.list(t, bob); len(seen) != 1 || seen[0].Unread || time.Since(began) > time.Second {
 		t.Errorf("after %s bob lists %+v", time.Since(began), seen)
 	}
 	startBroker()
-	await(t, "an empty outbox", func() bool {
+	servicetest.Await(t, "an empty outbox", func() bool {
 		pending, err := d.store.Pending(t.Context(), 2)
 		return err == nil && !pending
 	})

@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/ism-chat/ism/libs/servicetest"
 	"github.com/ism-chat/ism/libs/wire"
 )
 
@@ -22,11 +23,11 @@ func outsidersCannotTell(t *testing.T, d *deployment) {
 			answers := map[string]map[string]any{}
 			for _, id := range []string{foreign, unknown} {
 				path := strings.TrimSuffix("/api/rooms/"+id+"/"+rest, "/")
-				got := d.call(t, d.public, eve, request{method: method, path: path})
-				if got.status != http.StatusNotFound {
-					t.Errorf("status %d: %s", got.status, got.body)
+				got := d.call(t, d.Public, eve, request{method: method, path: path})
+				if got.Status != http.StatusNotFound {
+					t.Errorf("status %d: %s", got.Status, got.Body)
 				}
-				answers[id] = got.problem(t)
+				answers[id] = got.Problem(t)
 				for _, own := range []string{"traceId", "timestamp", "path"} {
 					delete(answers[id], own)
 				}
@@ -106,22 +107,22 @@ func badInput(t *testing.T, d *deployment) {
 		"search for no id":       {ask("GET", "/api/rooms/search?withUser=bob", "", ""), 400, "invalid-id"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got := d.call(t, d.public, alice, c.request)
-			problem := got.problem(t)
-			if got.status != c.status || problem["code"] != c.code || problem["status"] != float64(c.status) {
-				t.Errorf("status %d, want %d %s: %s", got.status, c.status, c.code, got.body)
+			got := d.call(t, d.Public, alice, c.request)
+			problem := got.Problem(t)
+			if got.Status != c.status || problem["code"] != c.code || problem["status"] != float64(c.status) {
+				t.Errorf("status %d, want %d %s: %s", got.Status, c.status, c.code, got.Body)
 			}
-			if c.status == http.StatusMethodNotAllowed && got.header.Get("Allow") == "" {
+			if c.status == http.StatusMethodNotAllowed && got.Header.Get("Allow") == "" {
 				t.Error("Allow is missing")
 			}
 			for _, internal := range []string{".go:", "SQLSTATE", "sqlite", "constraint"} {
-				if strings.Contains(string(got.body), internal) {
-					t.Errorf("the answer shows internals: %s", got.body)
+				if strings.Contains(string(got.Body), internal) {
+					t.Errorf("the answer shows internals: %s", got.Body)
 				}
 			}
 		})
 	}
-	unknown := d.post(t, alice, path, newRoom("Group", "", alice, stranger)).problem(t)
+	unknown := d.post(t, alice, path, newRoom("Group", "", alice, stranger)).Problem(t)
 	if !strings.Contains(unknown["detail"].(string), stranger.id.String()) {
 		t.Errorf("the unknown user is not named: %v", unknown)
 	}
@@ -134,42 +135,42 @@ func badInput(t *testing.T, d *deployment) {
 }
 
 func TestEveryRouteNeedsAToken(t *testing.T) {
-	d := prepare(t, onSQLite, freePort(t))
+	d := prepare(t, onSQLite, servicetest.FreePort(t))
 	at := "/api/rooms/" + uuid.NewString()
 	for _, route := range []string{
 		"GET /api/rooms", "POST /api/rooms/create-room", "GET /api/rooms/search", "GET " + at, "GET " + at + "/detailed", "GET " + at + "/users",
 		"POST " + at + "/mark-read",
 	} {
 		method, path, _ := strings.Cut(route, " ")
-		got := d.call(t, d.public, user{}, request{method: method, path: path})
-		if got.status != http.StatusUnauthorized || got.header.Get("WWW-Authenticate") != "Bearer" || got.problem(t)["code"] != "unauthorized" {
-			t.Errorf("%s: %d %s", route, got.status, got.body)
+		got := d.call(t, d.Public, user{}, request{method: method, path: path})
+		if got.Status != http.StatusUnauthorized || got.Header.Get("WWW-Authenticate") != "Bearer" || got.Problem(t)["code"] != "unauthorized" {
+			t.Errorf("%s: %d %s", route, got.Status, got.Body)
 		}
 	}
 }
 
 func TestWithoutTheStoreEveryRouteIsUnavailable(t *testing.T) {
-	d := prepare(t, onSQLite, freePort(t))
+	d := prepare(t, onSQLite, servicetest.FreePort(t))
 	alice := d.newUser(t, "alice")
 	at := "/api/rooms/" + uuid.NewString()
 	for _, route := range []string{
 		"GET /api/rooms", "POST /api/rooms/create-room", "GET " + at, "GET " + at + "/users", "POST " + at + "/mark-read",
 	} {
 		method, path, _ := strings.Cut(route, " ")
-		got := d.call(t, d.public, alice, request{method: method, path: path, contentType: "application/json", body: newRoom("Group", "", alice)})
-		if got.status != http.StatusServiceUnavailable || got.header.Get("Retry-After") != "1" || got.problem(t)["code"] != "store-unavailable" {
-			t.Errorf("%s: %d %s", route, got.status, got.body)
+		got := d.call(t, d.Public, alice, request{method: method, path: path, contentType: "application/json", body: newRoom("Group", "", alice)})
+		if got.Status != http.StatusServiceUnavailable || got.Header.Get("Retry-After") != "1" || got.Problem(t)["code"] != "store-unavailable" {
+			t.Errorf("%s: %d %s", route, got.Status, got.Body)
 		}
 	}
-	internal := d.call(t, d.internal, user{}, request{method: http.MethodGet, path: "/internal/rooms/" + uuid.NewString() + "/members"})
-	if internal.status != http.StatusServiceUnavailable || internal.problem(t)["code"] != "store-unavailable" {
-		t.Errorf("the membership: %d %s", internal.status, internal.body)
+	internal := d.call(t, d.Internal, user{}, request{method: http.MethodGet, path: "/internal/rooms/" + uuid.NewString() + "/members"})
+	if internal.Status != http.StatusServiceUnavailable || internal.Problem(t)["code"] != "store-unavailable" {
+		t.Errorf("the membership: %d %s", internal.Status, internal.Body)
 	}
-	ready := d.call(t, d.public, user{}, request{method: http.MethodGet, path: "/ready"})
-	if ready.status != http.StatusServiceUnavailable || !strings.Contains(string(ready.body), "rooms store") {
-		t.Errorf("ready: %d %s", ready.status, ready.body)
+	ready := d.call(t, d.Public, user{}, request{method: http.MethodGet, path: "/ready"})
+	if ready.Status != http.StatusServiceUnavailable || !strings.Contains(string(ready.Body), "rooms store") {
+		t.Errorf("ready: %d %s", ready.Status, ready.Body)
 	}
-	if lines := d.log.errors(); slices.ContainsFunc(lines, func(line string) bool { return strings.Contains(line, "request failed") }) {
+	if lines := d.log.Errors(); slices.ContainsFunc(lines, func(line string) bool { return strings.Contains(line, "request failed") }) {
 		t.Errorf("logged at error level: %s", lines)
 	}
 }

@@ -10,15 +10,12 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/google/uuid"
-	"golang.org/x/sync/errgroup"
-
 	"github.com/ism-chat/ism/libs/authn"
 	"github.com/ism-chat/ism/libs/bus"
-	"github.com/ism-chat/ism/libs/config"
 	"github.com/ism-chat/ism/libs/deployable"
 	"github.com/ism-chat/ism/libs/events"
 	"github.com/ism-chat/ism/libs/httpapi"
+	"github.com/ism-chat/ism/libs/lifecycle"
 	"github.com/ism-chat/ism/libs/telemetry"
 	"github.com/ism-chat/ism/services/rooms/internal/callers"
 	"github.com/ism-chat/ism/services/rooms/internal/outbox"
@@ -26,37 +23,12 @@ import (
 	"github.com/ism-chat/ism/services/rooms/store"
 )
 
-// Config is the service's own configuration.
-type Config struct {
-	MaxMembers int   `envconfig:"MAX_MEMBERS" default:"1000" desc:"most users that a room may have, 2 to 10000"`
-	Epoch      int32 `envconfig:"EPOCH" default:"0" desc:"epoch of the log ism.rooms; raise it, in messages too, when that topic had to be rebuilt"`
-}
-
-const (
-	fewestMembers = 2
-	mostMembers   = 10_000
-)
-
-// Validate implements [config.Validator].
-func (c Config) Validate() []config.Fault {
-	var faults []config.Fault
-	if c.MaxMembers < fewestMembers || c.MaxMembers > mostMembers {
-		faults = append(faults, config.Fault{
-			Variable: "MAX_MEMBERS", Problem: fmt.Sprintf("%d is out of range; allowed: %d to %d", c.MaxMembers, fewestMembers, mostMembers),
-		})
-	}
-	if c.Epoch < 0 {
-		faults = append(faults, config.Fault{Variable: "EPOCH", Problem: fmt.Sprintf("%d is out of range; allowed: 0 or above", c.Epoch)})
-	}
-	return faults
-}
-
 // Group is the consumer group that keeps previews.
-const Group = previews.Group
+const Group = "ism.rooms.previews"
 
 // Deps is what the service is handed.
 type Deps struct {
-	Store     store.Store // the service runs it
+	Store     store.Store // one of the service's parts
 	Bus       *bus.Bus
 	Verifier  *authn.Verifier
 	Telemetry *telemetry.Telemetry
@@ -64,99 +36,65 @@ type Deps struct {
 
 // Service is the rooms service.
 type Service struct {
-	cfg     Config
-	deps    Deps
-	callers *callers.Callers
-	relay   *outbox.Relay
-	now     func() time.Time // UTC, microseconds
+	cfg      Config
+	deps     Deps
+	callers  *callers.Callers
+	relay    *outbox.Relay
+	previews *bus.Consumer
+	now      func() time.Time // UTC, microseconds
 }
 
 var _ deployable.Service = (*Service)(nil)
 
-// ErrRoomNotFound says that there is no such room.
-var ErrRoomNotFound = store.ErrRoomNotFound
-
-// New makes the service. It reaches for nothing: Run does.
+// New makes the service. It connects to nothing: its parts do.
 func New(cfg Config, deps Deps) (*Service, error) {
 	now := func() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }
 	known, err := callers.New(deps.Store, now)
 	if err != nil {
 		return nil, err
 	}
-	return &Service{cfg: cfg, deps: deps, callers: known, relay: outbox.New(deps.Store, deps.Telemetry), now: now}, nil
+	consumer, err := deps.Bus.NewConsumer(bus.ConsumerConfig{
+		Group:    Group,
+		Topics:   []string{events.TopicRooms},
+		Handler:  previews.Handler(deps.Store, cfg.Epoch, deps.Bus.Tracing(Group)),
+		MaxBatch: maxBatch,
+		Patience: fetchWait,
+		Probe:    deps.Store.Ping,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("make the previews' consumer: %w", err)
+	}
+	return &Service{cfg: cfg, deps: deps, callers: known, relay: outbox.New(deps.Store, deps.Telemetry), previews: consumer, now: now}, nil
 }
 
 const (
-	deliveryTimeout = 5 * time.Second
-	closeTimeout    = 5 * time.Second
-	maxBatch        = 200 // records that the previews take at once
-	// patience is how far lists may be behind the log, so that a busy room is updated five times a second and not for each message.
-	patience = 200 * time.Millisecond
+	deliveryTimeout = 5 * time.Second // of the relay's records
+	maxBatch        = 200             // records that the previews take at once
+	// fetchWait is how far lists may be behind the log, so that a busy room is updated five times a second and not for each message.
+	fetchWait = 200 * time.Millisecond
 )
 
-// Run connects the store, relays the outbox and follows the log until ctx is done.
-func (s *Service) Run(ctx context.Context) error {
-	storeCtx, stopStore := context.WithCancel(context.WithoutCancel(ctx))
-	defer stopStore()
-	storeEnded := make(chan error, 1)
-	working, stopWork := context.WithCancel(ctx)
-	defer stopWork()
-	go func() {
-		storeEnded <- s.deps.Store.Run(storeCtx)
-		stopWork()
-	}()
-	err := s.work(working)
-	stopStore()
-	if storeErr := <-storeEnded; storeErr != nil && err == nil {
-		err = fmt.Errorf("run the store: %w", storeErr)
+// Parts implements [deployable.Service]. The store stops last: all others write to it.
+func (s *Service) Parts() []lifecycle.Part {
+	return []lifecycle.Part{
+		{Name: "rooms store", Run: s.deps.Store.Run},
+		{Name: "rooms outbox relay", Run: s.relayOutbox},
+		{Name: "rooms previews", Run: s.previews.Run},
 	}
-	return err
 }
 
-// work is what needs the store beneath it.
-func (s *Service) work(ctx context.Context) error {
+// relayOutbox uses a gapless producer: a row must not be in the log before those that stand before it.
+func (s *Service) relayOutbox(ctx context.Context) error {
 	if err := s.deps.Bus.EnsureTopics(ctx, events.TopicRooms); err != nil {
-		if ctx.Err() != nil {
-			return nil //nolint:nilerr // it was told to end before there were topics
-		}
-		return fmt.Errorf("ensure topics: %w", err)
+		return err // its cause is in it: an unknown topic, or the end of ctx
 	}
-	producer, err := s.deps.Bus.NewProducer(bus.ProducerConfig{DeliveryTimeout: deliveryTimeout, Gapless: true})
-	if err != nil {
-		return fmt.Errorf("make the relay's producer: %w", err)
-	}
-	consumer, err := s.deps.Bus.NewConsumer(bus.ConsumerConfig{
-		Group:    previews.Group,
-		Topics:   []string{events.TopicRooms},
-		Handler:  previews.Handler(s.deps.Store, s.cfg.Epoch, s.deps.Bus.Tracing(previews.Group)),
-		MaxBatch: maxBatch,
-		Patience: patience,
-		Probe:    s.deps.Store.Ping,
+	return s.deps.Bus.WithProducer(ctx, bus.ProducerConfig{DeliveryTimeout: deliveryTimeout, Gapless: true}, func(ctx context.Context, log *bus.Producer) error {
+		s.relay.Run(ctx, log)
+		return nil
 	})
-	if err != nil {
-		return fmt.Errorf("make the previews' consumer: %w", err)
-	}
-	group, running := errgroup.WithContext(ctx)
-	group.Go(func() error {
-		s.relay.Run(running, producer)
-		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
-		defer cancel()
-		return producer.Close(closing)
-	})
-	group.Go(func() error { return consumer.Run(running) })
-	return group.Wait()
 }
 
-// Checks are what must work for the service to be ready.
+// Checks implements [deployable.Service].
 func (s *Service) Checks() []httpapi.Check {
 	return []httpapi.Check{{Name: "rooms store", Check: s.deps.Store.Ping}}
-}
-
-// Membership gives who is in a room. Errors: [ErrRoomNotFound]; any other means that the store does not answer now.
-func (s *Service) Membership(ctx context.Context, roomID uuid.UUID) (events.Membership, error) {
-	membership, err := s.deps.Store.Membership(ctx, roomID)
-	if err != nil {
-		return events.Membership{}, fmt.Errorf("membership of room %s: %w", roomID, err)
-	}
-	return membership, nil
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/ism-chat/ism/libs/bus"
 	"github.com/ism-chat/ism/libs/events"
 	"github.com/ism-chat/ism/libs/events/eventstest"
+	"github.com/ism-chat/ism/libs/servicetest"
 	"github.com/ism-chat/ism/libs/wire"
 	"github.com/ism-chat/ism/services/rooms"
 )
@@ -47,7 +48,7 @@ func TestAPI(t *testing.T) {
 			} {
 				t.Run(c.name, func(t *testing.T) { c.test(t, d) })
 			}
-			if lines := d.log.errors(); len(lines) != 0 {
+			if lines := d.log.Errors(); len(lines) != 0 {
 				t.Errorf("logged at error level: %s", lines)
 			}
 		})
@@ -57,7 +58,7 @@ func TestAPI(t *testing.T) {
 func (d *deployment) create(t *testing.T, u user, body string) wire.Room {
 	t.Helper()
 	var room wire.Room
-	d.post(t, u, "/api/rooms/create-room", body).decode(t, &room)
+	d.post(t, u, "/api/rooms/create-room", body).Decode(t, &room)
 	return room
 }
 
@@ -74,9 +75,9 @@ func singleRoom(t *testing.T, d *deployment) {
 		t.Errorf("created at %s, latest message %s", room.CreatedAt, room.LatestMessage)
 	}
 	again := d.post(t, bob, "/api/rooms/create-room", newRoom("Single", "", alice, bob))
-	if problem := again.problem(t); again.status != http.StatusConflict || problem["code"] != "room-exists" ||
+	if problem := again.Problem(t); again.Status != http.StatusConflict || problem["code"] != "room-exists" ||
 		problem["errorCode"] != "ROOM_EXISTS" || !strings.Contains(problem["detail"].(string), room.ID.String()) {
-		t.Errorf("a second room of the two: %d %s", again.status, again.body)
+		t.Errorf("a second room of the two: %d %s", again.Status, again.Body)
 	}
 
 	var seen detailed
@@ -93,8 +94,8 @@ func singleRoom(t *testing.T, d *deployment) {
 	if !reflect.DeepEqual(members, seen.Users) || members[0].LastReadAt != nil {
 		t.Errorf("members %+v", members)
 	}
-	if marked := d.post(t, bob, "/api/rooms/"+room.ID.String()+"/mark-read", ""); marked.status != http.StatusOK || len(marked.body) != 0 {
-		t.Errorf("mark-read: %d %q", marked.status, marked.body)
+	if marked := d.post(t, bob, "/api/rooms/"+room.ID.String()+"/mark-read", ""); marked.Status != http.StatusOK || len(marked.Body) != 0 {
+		t.Errorf("mark-read: %d %q", marked.Status, marked.Body)
 	}
 	d.get(t, bob, "/api/rooms/"+room.ID.String(), &seen.Room)
 	if seen.Unread {
@@ -125,7 +126,7 @@ func group(t *testing.T, d *deployment) {
 	}
 	created := d.post(t, alice, "/api/rooms/create-room", newRoom("Group", "", alice, bob))
 	var raw map[string]any
-	created.decode(t, &raw)
+	created.Decode(t, &raw)
 	for _, field := range []string{"roomName", "roomImageUrl"} {
 		if value, ok := raw[field]; !ok || value != nil {
 			t.Errorf("without a name %s is %v", field, value)
@@ -171,9 +172,9 @@ func usersFollowTheirTokens(t *testing.T, d *deployment) {
 
 func listIsNewestFirst(t *testing.T, d *deployment) {
 	alice, bob := d.seenUser(t, "alice"), d.seenUser(t, "bob")
-	empty := d.call(t, d.public, alice, request{method: http.MethodGet, path: "/api/rooms"})
-	if string(empty.body) != "[]" {
-		t.Errorf("without rooms the list is %s", empty.body)
+	empty := d.call(t, d.Public, alice, request{method: http.MethodGet, path: "/api/rooms"})
+	if string(empty.Body) != "[]" {
+		t.Errorf("without rooms the list is %s", empty.Body)
 	}
 	var want []uuid.UUID
 	for range 3 {
@@ -219,7 +220,7 @@ func messagesChangeLists(t *testing.T, d *deployment) {
 	if _, err := producer.Produce(t.Context(), record); err != nil {
 		t.Fatal(err)
 	}
-	await(t, "the message in bob's list", func() bool { return d.list(t, bob)[0].ID == older.ID })
+	servicetest.Await(t, "the message in bob's list", func() bool { return d.list(t, bob)[0].ID == older.ID })
 	want := wire.TextPreview("alice", text)
 	if first := d.list(t, bob)[0]; !first.Unread || !first.LatestMessage.Equal(at) || *first.LatestMessageText != want {
 		t.Errorf("bob's list begins with %+v, preview %+v", first, first.LatestMessageText)
@@ -238,7 +239,7 @@ func logHasWhatWasAnswered(t *testing.T, d *deployment) {
 		header: map[string]string{"Traceparent": "00-" + trace + "-00f067aa0ba902b7-01"},
 	}
 	var room wire.Room
-	d.call(t, d.public, alice, r).decode(t, &room)
+	d.call(t, d.Public, alice, r).Decode(t, &room)
 	d.post(t, bob, "/api/rooms/"+room.ID.String()+"/mark-read", "")
 	var records []bus.Record
 	for _, record := range d.readLog(t) {
@@ -318,25 +319,25 @@ func membership(t *testing.T, d *deployment) {
 		Version int64         `json:"version"`
 		Members []wire.Member `json:"members"`
 	}
-	d.call(t, d.internal, user{}, request{method: http.MethodGet, path: path(room.ID.String())}).decode(t, &told)
+	d.call(t, d.Internal, user{}, request{method: http.MethodGet, path: path(room.ID.String())}).Decode(t, &told)
 	members, err := d.service.Membership(t.Context(), room.ID)
 	if err != nil || told.RoomID != room.ID || told.Version != 1 || members.RoomID != room.ID || members.Version != 1 || len(members.Members) != 2 ||
 		!reflect.DeepEqual(told.Members, members.Members) {
 		t.Errorf("told %+v, %+v, %v", told, members, err)
 	}
-	unknown := d.call(t, d.internal, user{}, request{method: http.MethodGet, path: path(uuid.NewString())})
-	if problem := unknown.problem(t); unknown.status != http.StatusNotFound || problem["code"] != "room-not-found" {
-		t.Errorf("of an unknown room: %d %s", unknown.status, unknown.body)
+	unknown := d.call(t, d.Internal, user{}, request{method: http.MethodGet, path: path(uuid.NewString())})
+	if problem := unknown.Problem(t); unknown.Status != http.StatusNotFound || problem["code"] != "room-not-found" {
+		t.Errorf("of an unknown room: %d %s", unknown.Status, unknown.Body)
 	}
 	if _, err := d.service.Membership(t.Context(), uuid.New()); !errors.Is(err, rooms.ErrRoomNotFound) {
 		t.Errorf("of an unknown room: %v", err)
 	}
-	malformed := d.call(t, d.internal, user{}, request{method: http.MethodGet, path: path("seven")})
-	if problem := malformed.problem(t); malformed.status != http.StatusBadRequest || problem["code"] != "invalid-id" {
-		t.Errorf("of no id: %d %s", malformed.status, malformed.body)
+	malformed := d.call(t, d.Internal, user{}, request{method: http.MethodGet, path: path("seven")})
+	if problem := malformed.Problem(t); malformed.Status != http.StatusBadRequest || problem["code"] != "invalid-id" {
+		t.Errorf("of no id: %d %s", malformed.Status, malformed.Body)
 	}
-	if outside := d.call(t, d.public, alice, request{method: http.MethodGet, path: path(room.ID.String())}); outside.status != http.StatusNotFound {
-		t.Errorf("the public listener answers internal calls: %d", outside.status)
+	if outside := d.call(t, d.Public, alice, request{method: http.MethodGet, path: path(room.ID.String())}); outside.Status != http.StatusNotFound {
+		t.Errorf("the public listener answers internal calls: %d", outside.Status)
 	}
 }
 
@@ -348,7 +349,7 @@ func racingCreations(t *testing.T, d *deployment) {
 	for i := range racers {
 		racing.Go(func() {
 			creator := []user{alice, bob}[i%2]
-			statuses[i] = d.post(t, creator, "/api/rooms/create-room", newRoom("Single", "", bob, alice)).status
+			statuses[i] = d.post(t, creator, "/api/rooms/create-room", newRoom("Single", "", bob, alice)).Status
 		})
 	}
 	racing.Wait()

@@ -189,5 +189,9 @@ func (c *Cache) keep(m events.Membership) {
 	c.kept.Add(m.RoomID, kept{membership: m, until: time.Now().Add(c.ttl)})
 }
 
-// Wait waits for the flights under way. Call it when no more requests come.
-func (c *Cache) Wait() { c.work.Wait() }
+// Run waits until ctx is done, and then for the flights under way. No more requests may come by then.
+func (c *Cache) Run(ctx context.Context) error {
+	<-ctx.Done()
+	c.work.Wait()
+	return nil
+}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/ism-chat/ism/libs/bus"
 	"github.com/ism-chat/ism/libs/events"
+	"github.com/ism-chat/ism/libs/servicetest"
 	"github.com/ism-chat/ism/libs/telemetry"
 	"github.com/ism-chat/ism/libs/wire"
 	"github.com/ism-chat/ism/services/messages/membership"
@@ -55,7 +56,7 @@ func newCache(t *testing.T, r membership.Rooms, size int) *membership.Cache {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(cache.Wait)
+	servicetest.Run(t, "cache", cache.Run)
 	return cache
 }
 

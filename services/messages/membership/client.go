@@ -61,7 +61,7 @@ type Client struct {
 
 var _ Rooms = (*Client)(nil)
 
-// NewClient makes a client. It connects when it is asked. Close it.
+// NewClient makes a client. It connects when it is asked. Run it.
 func NewClient(cfg ClientConfig, tel *telemetry.Telemetry) *Client {
 	return &Client{
 		base:    strings.TrimRight(cfg.URL, "/"),
@@ -89,8 +89,12 @@ func serverOf(base string) []attribute.KeyValue {
 	return server
 }
 
-// Close closes idle connections.
-func (c *Client) Close() { c.http.CloseIdleConnections() }
+// Run closes the idle connections when ctx is done.
+func (c *Client) Run(ctx context.Context) error {
+	<-ctx.Done()
+	c.http.CloseIdleConnections()
+	return nil
+}
 
 // Membership implements [Rooms].
 func (c *Client) Membership(ctx context.Context, room uuid.UUID) (events.Membership, error) {

@@ -10,6 +10,7 @@ import (
 
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/ism-chat/ism/libs/servicetest"
 	"github.com/ism-chat/ism/libs/telemetry"
 	"github.com/ism-chat/ism/services/messages/membership"
 )
@@ -19,7 +20,7 @@ func newClient(t *testing.T, timeout time.Duration, serve http.HandlerFunc) *mem
 	server := httptest.NewServer(serve)
 	t.Cleanup(server.Close)
 	client := membership.NewClient(membership.ClientConfig{URL: server.URL + "/", Timeout: timeout}, telemetry.Discard(nil))
-	t.Cleanup(client.Close)
+	servicetest.Run(t, "client", client.Run)
 	return client
 }
 

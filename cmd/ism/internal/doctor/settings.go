@@ -6,20 +6,20 @@ import (
 
 	"github.com/ism-chat/ism/libs/config"
 	"github.com/ism-chat/ism/libs/deployable"
-	media "github.com/ism-chat/ism/services/media/process"
-	messages "github.com/ism-chat/ism/services/messages/process"
-	notifications "github.com/ism-chat/ism/services/notifications/process"
-	realtime "github.com/ism-chat/ism/services/realtime/process"
-	rooms "github.com/ism-chat/ism/services/rooms/process"
+	"github.com/ism-chat/ism/services/media"
+	"github.com/ism-chat/ism/services/messages"
+	"github.com/ism-chat/ism/services/notifications"
+	"github.com/ism-chat/ism/services/realtime"
+	"github.com/ism-chat/ism/services/rooms"
 )
 
 // settings are the services' own configurations, as far as the environment has them.
 type settings struct {
-	rooms         rooms.Config
-	messages      messages.Config
-	realtime      realtime.Config
-	notifications notifications.Config
-	media         media.Config
+	rooms         rooms.ProgramConfig
+	messages      messages.ProgramConfig
+	realtime      realtime.ProgramConfig
+	notifications notifications.ProgramConfig
+	media         media.ProgramConfig
 
 	found config.Findings
 }

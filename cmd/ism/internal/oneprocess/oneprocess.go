@@ -75,9 +75,9 @@ func run(ctx context.Context, cfg Config, development bool, out io.Writer) error
 		return err
 	}
 	notice := banner{url: url, dataDir: cfg.DataDir, development: development, userID: devidp.UserID}
-	return host.Run(ctx, services,
-		lifecycle.Part{Name: "broker", Run: broker.Run},
-		lifecycle.Part{Name: "banner", Run: func(ctx context.Context) error { return notice.printOnceUp(ctx, out) }})
+	host.Add(lifecycle.Part{Name: "broker", Run: broker.Run})
+	host.Add(lifecycle.Part{Name: "banner", Run: func(ctx context.Context) error { return notice.printOnceUp(ctx, out) }})
+	return host.Run(ctx, services...)
 }
 
 // withIdentityProvider adds the development identity provider to what is served.
@@ -102,11 +102,8 @@ func (identity) InternalRoutes(fiber.Router) {}
 // Checks implements [deployable.Service]: there are none.
 func (identity) Checks() []httpapi.Check { return nil }
 
-// Run implements [deployable.Service]: it only answers requests.
-func (identity) Run(ctx context.Context) error {
-	<-ctx.Done()
-	return nil
-}
+// Parts implements [deployable.Service]: it only answers requests.
+func (identity) Parts() []lifecycle.Part { return nil }
 
 // partitions of each topic. A record that is synced to disk costs as much in each partition that it touches, and one broker gains
 // nothing by more of them than it has cores to read them.

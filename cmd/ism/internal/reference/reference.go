@@ -7,11 +7,11 @@ import (
 
 	"github.com/ism-chat/ism/cmd/ism/internal/oneprocess"
 	"github.com/ism-chat/ism/libs/config"
-	media "github.com/ism-chat/ism/services/media/process"
-	messages "github.com/ism-chat/ism/services/messages/process"
-	notifications "github.com/ism-chat/ism/services/notifications/process"
-	realtime "github.com/ism-chat/ism/services/realtime/process"
-	rooms "github.com/ism-chat/ism/services/rooms/process"
+	"github.com/ism-chat/ism/services/media"
+	"github.com/ism-chat/ism/services/messages"
+	"github.com/ism-chat/ism/services/notifications"
+	"github.com/ism-chat/ism/services/realtime"
+	"github.com/ism-chat/ism/services/rooms"
 )
 
 const introduction = `# Configuration
@@ -31,11 +31,11 @@ func Write(out io.Writer) error {
 	}
 	if err := config.WriteReference(out,
 		config.Section{Title: "ism, the one process", About: "The whole messenger. Without ISM_OIDC_ISSUER it runs an identity provider for development, on loopback only. It has a broker of its own: ISM_KAFKA_BROKERS is refused.", Cfg: &oneprocess.Config{}},
-		config.Section{Title: "rooms", Cfg: &rooms.Config{}},
-		config.Section{Title: "messages", Cfg: &messages.Config{}},
-		config.Section{Title: "realtime", Cfg: &realtime.Config{}},
-		config.Section{Title: "notifications", Cfg: &notifications.Config{}},
-		config.Section{Title: "media", Cfg: &media.Config{}},
+		config.Section{Title: "rooms", Cfg: &rooms.ProgramConfig{}},
+		config.Section{Title: "messages", Cfg: &messages.ProgramConfig{}},
+		config.Section{Title: "realtime", Cfg: &realtime.ProgramConfig{}},
+		config.Section{Title: "notifications", Cfg: &notifications.ProgramConfig{}},
+		config.Section{Title: "media", Cfg: &media.ProgramConfig{}},
 	); err != nil {
 		return fmt.Errorf("write the configuration reference: %w", err)
 	}

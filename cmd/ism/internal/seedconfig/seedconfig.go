@@ -12,9 +12,9 @@ import (
 
 	"github.com/ism-chat/ism/libs/config"
 	"github.com/ism-chat/ism/libs/deployable"
-	media "github.com/ism-chat/ism/services/media/process"
-	messages "github.com/ism-chat/ism/services/messages/process"
-	rooms "github.com/ism-chat/ism/services/rooms/process"
+	"github.com/ism-chat/ism/services/media"
+	"github.com/ism-chat/ism/services/messages"
+	"github.com/ism-chat/ism/services/rooms"
 )
 
 // limit is the size of the largest file that is taken for a configuration, bytes.
@@ -102,7 +102,7 @@ func refusals(lines []line) []fault {
 			from[l.variable] = strings.Join(l.from, ", ")
 		}
 	}
-	findings, err := config.Survey(environ, &rooms.Config{}, &messages.Config{}, &media.Config{})
+	findings, err := config.Survey(environ, &rooms.ProgramConfig{}, &messages.ProgramConfig{}, &media.ProgramConfig{})
 	if err != nil {
 		return []fault{{problem: err.Error()}}
 	}

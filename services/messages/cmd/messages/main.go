@@ -5,9 +5,9 @@ import (
 	"os"
 
 	"github.com/ism-chat/ism/libs/deployable"
-	"github.com/ism-chat/ism/services/messages/process"
+	"github.com/ism-chat/ism/services/messages"
 )
 
 func main() {
-	os.Exit(deployable.Program(os.Args[1:], process.Run))
+	os.Exit(deployable.Program(os.Args[1:], "messages", messages.Build))
 }

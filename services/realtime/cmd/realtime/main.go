@@ -5,9 +5,9 @@ import (
 	"os"
 
 	"github.com/ism-chat/ism/libs/deployable"
-	"github.com/ism-chat/ism/services/realtime/process"
+	"github.com/ism-chat/ism/services/realtime"
 )
 
 func main() {
-	os.Exit(deployable.Program(os.Args[1:], process.Run))
+	os.Exit(deployable.Program(os.Args[1:], "realtime", realtime.Build))
 }

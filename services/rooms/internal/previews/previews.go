@@ -11,9 +11,6 @@ import (
 	"github.com/ism-chat/ism/services/rooms/store"
 )
 
-// Group is the consumer group.
-const Group = "ism.rooms.previews"
-
 // Rooms is the part of the store that takes messages.
 type Rooms interface {
 	ApplyMessages(ctx context.Context, messages []store.Posted) error

@@ -43,7 +43,7 @@ func golden(t *testing.T, name string, offset int64) bus.Record {
 
 func TestMessagesOfTheContractAreTaken(t *testing.T) {
 	kept := &rooms{}
-	err := Handler(kept, 3, bus.New(bus.Config{}, telemetry.Discard(nil)).Tracing(Group))(t.Context(), []bus.Record{
+	err := Handler(kept, 3, bus.New(bus.Config{}, telemetry.Discard(nil)).Tracing("ism.rooms.previews"))(t.Context(), []bus.Record{
 		golden(t, "room.created.v1", 40), golden(t, "message.posted.v1", 41), golden(t, "room.read.v1", 42),
 	})
 	if err != nil {
@@ -64,7 +64,7 @@ func TestMessagesOfTheContractAreTaken(t *testing.T) {
 func TestWhatOthersTellIsPassedOver(t *testing.T) {
 	kept, record := &rooms{}, golden(t, "message.posted.v1", 1)
 	record.Headers["ce_type"] = "ism.room.painted.v1"
-	if err := Handler(kept, 0, bus.New(bus.Config{}, telemetry.Discard(nil)).Tracing(Group))(t.Context(), []bus.Record{record}); err != nil || len(kept.applied) != 0 {
+	if err := Handler(kept, 0, bus.New(bus.Config{}, telemetry.Discard(nil)).Tracing("ism.rooms.previews"))(t.Context(), []bus.Record{record}); err != nil || len(kept.applied) != 0 {
 		t.Errorf("applied %+v, %v", kept.applied, err)
 	}
 }
@@ -78,7 +78,7 @@ func TestWhatIsNoEventIsRejected(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			kept, record := &rooms{}, golden(t, "message.posted.v1", 1)
 			spoil(&record)
-			err := Handler(kept, 0, bus.New(bus.Config{}, telemetry.Discard(nil)).Tracing(Group))(t.Context(), []bus.Record{golden(t, "message.posted.v1", 0), record})
+			err := Handler(kept, 0, bus.New(bus.Config{}, telemetry.Discard(nil)).Tracing("ism.rooms.previews"))(t.Context(), []bus.Record{golden(t, "message.posted.v1", 0), record})
 			if !errors.Is(err, bus.ErrRejected) || len(kept.applied) != 0 {
 				t.Errorf("applied %+v, %v", kept.applied, err)
 			}
@@ -88,7 +88,7 @@ func TestWhatIsNoEventIsRejected(t *testing.T) {
 
 func TestAStoreThatIsAwayRejectsNothing(t *testing.T) {
 	kept := &rooms{err: store.ErrUnavailable}
-	err := Handler(kept, 0, bus.New(bus.Config{}, telemetry.Discard(nil)).Tracing(Group))(t.Context(), []bus.Record{golden(t, "message.posted.v1", 1)})
+	err := Handler(kept, 0, bus.New(bus.Config{}, telemetry.Discard(nil)).Tracing("ism.rooms.previews"))(t.Context(), []bus.Record{golden(t, "message.posted.v1", 1)})
 	if !errors.Is(err, store.ErrUnavailable) || errors.Is(err, bus.ErrRejected) {
 		t.Errorf("error %v", err)
 	}
@@ -101,7 +101,7 @@ func TestATakenMessageShowsInItsTrace(t *testing.T) {
 	record := golden(t, "message.posted.v1", 1)
 	record.Headers["traceparent"] = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 	kept := &rooms{err: store.ErrUnavailable}
-	err := Handler(kept, 0, bus.New(bus.Config{}, tel).Tracing(Group))(t.Context(), []bus.Record{golden(t, "room.created.v1", 0), record})
+	err := Handler(kept, 0, bus.New(bus.Config{}, tel).Tracing("ism.rooms.previews"))(t.Context(), []bus.Record{golden(t, "room.created.v1", 0), record})
 	if !errors.Is(err, store.ErrUnavailable) {
 		t.Fatal(err)
 	}
@@ -116,7 +116,7 @@ func TestATakenMessageShowsInItsTrace(t *testing.T) {
 	for key, want := range map[attribute.Key]string{
 		telemetry.MessageIDKey:          "02000000-0000-0000-0000-000000000000",
 		telemetry.RoomIDKey:             "0192d3a0-0000-7000-8000-000000000001",
-		"messaging.consumer.group.name": Group,
+		"messaging.consumer.group.name": "ism.rooms.previews",
 	} {
 		if got[key] != want {
 			t.Errorf("%s is %q, want %q", key, got[key], want)

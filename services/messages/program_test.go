@@ -1,11 +1,11 @@
-package process_test
+package messages_test
 
 import (
 	"testing"
 	"time"
 
 	"github.com/ism-chat/ism/libs/config"
-	"github.com/ism-chat/ism/services/messages/process"
+	"github.com/ism-chat/ism/services/messages"
 )
 
 func TestConfigurationHasItsNames(t *testing.T) {
@@ -27,7 +27,7 @@ func TestConfigurationHasItsNames(t *testing.T) {
 	} {
 		t.Setenv(name, value)
 	}
-	var cfg process.Config
+	var cfg messages.ProgramConfig
 	if err := config.Load(&cfg); err != nil {
 		t.Fatal(err)
 	}

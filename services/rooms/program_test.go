@@ -1,4 +1,4 @@
-package process
+package rooms
 
 import (
 	"fmt"
@@ -13,7 +13,7 @@ func TestConfigurationIsRead(t *testing.T) {
 	t.Setenv("ISM_OIDC_ISSUER", "https://id.example.com/realms/ism")
 	t.Setenv("ISM_ROOMS_POSTGRES_URL", "postgres://rooms:"+secret+"@postgres:5432/rooms")
 	t.Setenv("ISM_ROOMS_MAX_MEMBERS", "50")
-	var cfg Config
+	var cfg ProgramConfig
 	if err := config.Load(&cfg); err != nil {
 		t.Fatal(err)
 	}
@@ -30,7 +30,7 @@ func TestAllFaultsAreNamedAtOnce(t *testing.T) {
 	t.Setenv("ISM_ROOMS_POSTGRES_POOL_SIZE", "0")
 	t.Setenv("ISM_ROOMS_MAX_MEMBERS", "1")
 	t.Setenv("ISM_ROOMS_EPOCH", "-1")
-	var cfg Config
+	var cfg ProgramConfig
 	err := config.Load(&cfg)
 	if err == nil {
 		t.Fatal("it is taken")

@@ -1,9 +1,7 @@
 package rooms
 
 import (
-	"errors"
 	"fmt"
-	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -26,6 +24,21 @@ type newRoomBody struct {
 	Type    string   `json:"roomType"`
 	Name    *string  `json:"roomName"`
 	Invited []string `json:"invitedUsers"`
+}
+
+// create handles POST /api/rooms/create-room.
+func (s *Service) create(c *fiber.Ctx) error {
+	ctx := c.UserContext()
+	room, err := s.readNewRoom(c)
+	if err != nil {
+		return err
+	}
+	created, row, err := s.deps.Store.CreateRoom(ctx, room)
+	if err != nil {
+		return problemOf(err)
+	}
+	s.relay.Await(ctx, row)
+	return c.JSON(created)
 }
 
 func (s *Service) readNewRoom(c *fiber.Ctx) (store.NewRoom, error) {
@@ -68,7 +81,7 @@ func distinctIDs(texts []string) ([]uuid.UUID, error) {
 	ids := make([]uuid.UUID, 0, len(texts))
 	seen := make(map[uuid.UUID]bool, len(texts))
 	for i, text := range texts {
-		id, ok := strictUUID(text)
+		id, ok := httpapi.ParseUUID(text)
 		if !ok {
 			return nil, httpapi.InvalidRequest(fmt.Sprintf("invitedUsers[%d] is no UUID", i))
 		}
@@ -89,62 +102,4 @@ func roomName(name *string) (*string, error) {
 		return nil, httpapi.InvalidRequest(fmt.Sprintf("roomName must have 1 to %d characters, and not only white space", maxName))
 	}
 	return name, nil
-}
-
-func roomID(c *fiber.Ctx) (uuid.UUID, error) { return httpapi.UUIDParam(c, "room_id") }
-
-func queryID(c *fiber.Ctx, name string) (uuid.UUID, error) {
-	id, ok := strictUUID(c.Query(name))
-	if !ok {
-		return uuid.Nil, httpapi.NewProblem(http.StatusBadRequest, "invalid-id", "Invalid id", "the query's "+name+" is no UUID")
-	}
-	return id, nil
-}
-
-// uuidLength is the length of a UUID as RFC 9562 writes it, the only form that is taken.
-const uuidLength = 36
-
-func strictUUID(text string) (uuid.UUID, bool) {
-	if len(text) != uuidLength {
-		return uuid.Nil, false
-	}
-	id, err := uuid.Parse(text)
-	return id, err == nil
-}
-
-// problemOf gives the answer to an error of the store.
-func problemOf(err error) error {
-	var exists store.RoomExistsError
-	var unknown store.UnknownUsersError
-	switch {
-	case errors.Is(err, store.ErrRoomNotFound):
-		return httpapi.NewProblem(http.StatusNotFound, "room-not-found", "Room not found", "there is no such room among the caller's")
-	case errors.As(err, &exists):
-		return httpapi.NewProblem(http.StatusConflict, "room-exists", "Room exists", "the two users have the Single room "+exists.RoomID.String())
-	case errors.As(err, &unknown):
-		return httpapi.NewProblem(http.StatusUnprocessableEntity, "unknown-user", "Unknown user", namedUnknown(unknown.IDs))
-	case errors.Is(err, store.ErrTooLarge):
-		return httpapi.InvalidRequest("the room has too many users")
-	case errors.Is(err, store.ErrUnavailable):
-		problem := httpapi.NewProblem(http.StatusServiceUnavailable, "store-unavailable", "Store unavailable", "the rooms cannot be reached now")
-		problem.RetryAfter = time.Second
-		return problem.Because(err)
-	default:
-		return err
-	}
-}
-
-// maxNamed is how many unknown users an answer names.
-const maxNamed = 10
-
-func namedUnknown(ids []uuid.UUID) string {
-	named := make([]string, 0, maxNamed)
-	for _, id := range ids[:min(len(ids), maxNamed)] {
-		named = append(named, id.String())
-	}
-	detail := "never seen here: " + strings.Join(named, ", ")
-	if more := len(ids) - maxNamed; more > 0 {
-		detail += fmt.Sprintf(" and %d more", more)
-	}
-	return detail
 }

@@ -76,8 +76,8 @@ func parseTimestamp(text string) (time.Time, bool) {
 	return at, true
 }
 
-// page handles GET /api/rooms/{room_id}/timeline.
-func (s *Service) page(c *fiber.Ctx) error {
+// timelinePage handles GET /api/rooms/{room_id}/timeline.
+func (s *Service) timelinePage(c *fiber.Ctx) error {
 	room, err := httpapi.UUIDParam(c, "room_id")
 	if err != nil {
 		return err
@@ -91,11 +91,11 @@ func (s *Service) page(c *fiber.Ctx) error {
 	}
 	ctx := c.UserContext()
 	if _, err := s.members.Of(ctx, room, authn.Caller(c).UserID); err != nil {
-		return answer(err)
+		return problemOf(err)
 	}
 	entries, err := s.read(ctx, room, query)
 	if err != nil {
-		return answer(err)
+		return problemOf(err)
 	}
 	more := len(entries) > query.limit
 	if more {

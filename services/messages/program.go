@@ -1,0 +1,31 @@
+package messages
+
+import (
+	"github.com/ism-chat/ism/libs/deployable"
+	"github.com/ism-chat/ism/libs/lifecycle"
+	"github.com/ism-chat/ism/services/messages/membership"
+	"github.com/ism-chat/ism/services/messages/store/cassandra"
+)
+
+// ProgramConfig is all that the service's own program is configured with.
+type ProgramConfig struct {
+	deployable.Config
+	Messages struct {
+		Config
+		Rooms     membership.ClientConfig
+		Cassandra cassandra.Config
+	}
+}
+
+// Build makes the service as its own program runs it: on Cassandra or ScyllaDB, asking rooms over HTTP.
+func Build(cfg *ProgramConfig, host *deployable.Host) (deployable.Service, error) {
+	timelines, err := cassandra.New(cfg.Messages.Cassandra, host.Telemetry)
+	if err != nil {
+		return nil, err
+	}
+	rooms := membership.NewClient(cfg.Messages.Rooms, host.Telemetry)
+	host.Add(lifecycle.Part{Name: "connections to rooms", Run: rooms.Run})
+	return New(cfg.Messages.Config, Deps{
+		Store: timelines, Rooms: rooms, Bus: host.Bus, Verifier: host.Verifier, Telemetry: host.Telemetry,
+	})
+}

@@ -1,0 +1,4 @@
+package notifications
+
+// Config is the service's own configuration: there is none yet.
+type Config struct{}

@@ -1,0 +1,30 @@
+package realtime
+
+import (
+	"context"
+
+	"github.com/gofiber/fiber/v2"
+
+	"github.com/ism-chat/ism/libs/authn"
+	"github.com/ism-chat/ism/libs/httpapi"
+	"github.com/ism-chat/ism/services/realtime/internal/stream"
+)
+
+// openStream handles GET /api/sse.
+func (s *Service) openStream(c *fiber.Ctx) error {
+	ctx, cancel := context.WithTimeout(c.UserContext(), startTimeout)
+	defer cancel()
+	if err := s.edge.Await(ctx); err != nil {
+		return httpapi.Unavailable("kafka-unavailable", "Events unavailable", "this node has not read the newest events yet", err)
+	}
+	caller := authn.Caller(c)
+	lastEventID := c.Get("Last-Event-ID")
+	if lastEventID == "" {
+		lastEventID = c.Query("last_event_id")
+	}
+	return s.streams.Serve(c, stream.Request{
+		User:        caller.UserID,
+		LastEventID: lastEventID,
+		ExpiresAt:   caller.ExpiresAt,
+	})
+}

@@ -1,0 +1,24 @@
+package rooms
+
+import (
+	"github.com/ism-chat/ism/libs/deployable"
+	"github.com/ism-chat/ism/services/rooms/store/postgres"
+)
+
+// ProgramConfig is all that the service's own program is configured with.
+type ProgramConfig struct {
+	deployable.Config
+	Rooms struct {
+		Config
+		Postgres postgres.Config
+	}
+}
+
+// Build makes the service as its own program runs it: on Postgres.
+func Build(cfg *ProgramConfig, host *deployable.Host) (deployable.Service, error) {
+	rows, err := postgres.New(cfg.Rooms.Postgres, host.Telemetry)
+	if err != nil {
+		return nil, err
+	}
+	return New(cfg.Rooms.Config, Deps{Store: rows, Bus: host.Bus, Verifier: host.Verifier, Telemetry: host.Telemetry})
+}
