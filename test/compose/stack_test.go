@@ -336,6 +336,23 @@ func total(series []string, metric, label string) float64 {
 	return sum
 }
 
+// What looks on may fail, and is named. Jaeger is given a port that is taken.
+func TestComposeRunsWithoutWhatLooksOn(t *testing.T) {
+	stack := deployment.Compose(t)
+	defer func() { _, _ = stack.Try(t, "up", "-d") }() // with its own port again
+	t.Run("with Jaeger's port taken", func(t *testing.T) {
+		t.Setenv("JAEGER_PORT", os.Getenv("GATEWAY_PORT"))
+		out, err := exec.CommandContext(t.Context(), filepath.Join("..", "..", "deploy", "compose", "up")).CombinedOutput()
+		if err != nil || !regexp.MustCompile(`(?m)^--- jaeger: `).Match(out) || !strings.Contains(string(out), "The messenger is up") {
+			t.Errorf("up ended with %v:\n%s", err, out)
+		}
+	})
+	alice, bob := stack.SignIn(t, "alice"), stack.SignIn(t, "bob")
+	if _, err := alice.SendText(t.Context(), createRoom(t, alice, bob), "unobserved"); err != nil {
+		t.Error(err)
+	}
+}
+
 // What was said before the stack was taken down is there when it is up again, and what comes after stands behind it.
 func TestComposeDataOutlivesDown(t *testing.T) {
 	stack := deployment.Compose(t)

@@ -103,6 +103,20 @@ func (s *Stack) RestartContainer(t testing.TB, service string) {
 	s.processes[service].awaitReady(t, s.http)
 }
 
+// Replace has a service run as the environment of this process configures it now, from an image that is there, and waits until it
+// is ready. The others stay as they are.
+func (s *Stack) Replace(t testing.TB, service string) {
+	t.Helper()
+	s.Run(t, "up", "-d", "--no-deps", "--no-build", service)
+	s.processes[service].awaitReady(t, s.http)
+}
+
+// Image is the image that a service runs as.
+func (s *Stack) Image(t testing.TB, service string) string {
+	t.Helper()
+	return strings.TrimSpace(inspect(t, strings.TrimSpace(s.Run(t, "ps", "-q", service)), "{{.Config.Image}}"))
+}
+
 // Addresses are the hosts of a service's replicas, as seen from this machine.
 func (s *Stack) Addresses(t testing.TB, service string) []string {
 	t.Helper()
