@@ -7,10 +7,10 @@ LINTER := $(TOOLS)/golangci-lint-v2.5.0
 export CGO_ENABLED := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo up down logs build test test-compose race lint bench bench-compose generate format clean
+.PHONY: help run demo up down logs build test $(SERVICES:%=test-%) test-compose race lint bench bench-compose generate format clean
 
 help: ## list the targets
-	@sed -nE 's/^([a-z-]+): .*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
+	@sed -nE 's/^\$$\(SERVICES.*test-%:/test-SERVICE:/; s/^([a-zA-Z-]+): .*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
 
 run: ## run the whole messenger in one process, on http://localhost:5403
 	go build -o bin/ism ./cmd/ism
@@ -34,6 +34,9 @@ build: ## build every program to bin/
 
 test: ## run every test, on the real engines, which it fetches and starts
 	test/run
+
+$(SERVICES:%=test-%): test-%: ## run one service's tests, alone, on the engines that it needs: make test-rooms
+	GOWORK=off ISM_TEST_REQUIRE_ENGINES=1 test/run services/$*
 
 test-compose: ## run the real compose stack, on ports of its own, and play every suite through its gateway
 	test/compose/run

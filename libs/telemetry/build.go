@@ -1,33 +1,34 @@
 package telemetry
 
 import (
+	"cmp"
 	"runtime/debug"
 
 	"github.com/prometheus/client_golang/prometheus"
 )
 
+// What a release is made as, set by the linker: -X github.com/ism-chat/ism/libs/telemetry.version=1.2.3. Empty otherwise.
+var version, revision string
+
 // build is what the binary knows of its making. Fields are "unknown" where it does not, as in tests.
 type build struct {
-	version   string // of the main module
+	version   string // of the release, or else of the main module
 	revision  string // commit
 	goVersion string
 }
 
 func readBuild() build {
-	b := build{version: "unknown", revision: "unknown", goVersion: "unknown"}
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return b
-	}
-	b.goVersion = info.GoVersion
-	if info.Main.Version != "" {
-		b.version = info.Main.Version
-	}
-	for _, setting := range info.Settings {
-		if setting.Key == "vcs.revision" {
-			b.revision = setting.Value
+	b := build{goVersion: "unknown"}
+	if info, ok := debug.ReadBuildInfo(); ok {
+		b.version, b.goVersion = info.Main.Version, info.GoVersion
+		for _, setting := range info.Settings {
+			if setting.Key == "vcs.revision" {
+				b.revision = setting.Value
+			}
 		}
 	}
+	b.version = cmp.Or(version, b.version, "unknown")
+	b.revision = cmp.Or(revision, b.revision, "unknown")
 	return b
 }
 

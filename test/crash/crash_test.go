@@ -77,7 +77,9 @@ func survives(t *testing.T, d *deployment.Deployment, victims []string, harm fun
 	}
 	wait(calm)
 	for _, victim := range victims {
+		begun := time.Now()
 		harm(t, victim)
+		t.Logf("%s was harmed and is ready again after %.1f s", victim, time.Since(begun).Seconds())
 		wait(calm)
 	}
 	stop()

@@ -3,6 +3,7 @@ package deployment
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"os"
@@ -12,10 +13,12 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/uuid"
 )
 
-// composePatience is how long the whole stack may take to be healthy, on two cores that other things use too.
-const composePatience = 5 * time.Minute
+// composePatience is how long the whole stack may take to be healthy, on two slow cores that other things use too.
+const composePatience = 10 * time.Minute
 
 // ComposeServices are the deployables of ours in the compose stack.
 func ComposeServices() []string {
@@ -42,11 +45,12 @@ func Compose(t testing.TB) *Stack {
 	}
 	t.Cleanup(func() { s.http.CloseIdleConnections() })
 	for _, name := range ComposeServices() {
-		s.processes[name] = &container{stack: s, name: name, own: true}
+		s.processes[name] = &container{stack: s, name: name, probe: name, own: true}
 	}
-	for _, name := range []string{"gateway", "postgres", "scylla", "kafka", "keycloak", "s3"} {
-		s.processes[name] = &container{stack: s, name: name}
+	for _, name := range []string{"gateway", "postgres", "scylla", "kafka", "keycloak"} {
+		s.processes[name] = &container{stack: s, name: name, probe: name}
 	}
+	s.processes["s3"] = &container{stack: s, name: "s3", probe: "s3-probe"}
 	return s
 }
 
@@ -85,10 +89,11 @@ func (s *Stack) Try(t testing.TB, args ...string) (string, error) {
 	return out.String(), nil
 }
 
-// Up brings the stack to what the arguments say, for example --scale rooms=2, and waits until all of it is healthy.
+// Up brings the stack to what the arguments say, for example --scale rooms=2, and waits until the messenger and its engines are
+// healthy. Jaeger, Prometheus and Grafana, which are of a profile, stay as they are.
 func (s *Stack) Up(t testing.TB, args ...string) {
 	t.Helper()
-	s.Run(t, append([]string{"up", "-d", "--wait", "--wait-timeout", strconv.Itoa(int(composePatience.Seconds()))}, args...)...)
+	s.Run(t, append([]string{"--profile", "", "up", "-d", "--wait", "--wait-timeout", strconv.Itoa(int(composePatience.Seconds()))}, args...)...)
 }
 
 // RestartContainer restarts a service's container as an operator would, and waits until it is healthy.
@@ -98,45 +103,96 @@ func (s *Stack) RestartContainer(t testing.TB, service string) {
 	s.processes[service].awaitReady(t, s.http)
 }
 
+// Replace has a service run as the environment of this process configures it now, from an image that is there, and waits until it
+// is ready. The others stay as they are.
+func (s *Stack) Replace(t testing.TB, service string) {
+	t.Helper()
+	s.Run(t, "up", "-d", "--no-deps", "--no-build", service)
+	s.processes[service].awaitReady(t, s.http)
+}
+
+// Image is the image that a service runs as.
+func (s *Stack) Image(t testing.TB, service string) string {
+	t.Helper()
+	return strings.TrimSpace(inspect(t, strings.TrimSpace(s.Run(t, "ps", "-q", service)), "{{.Config.Image}}"))
+}
+
 // Addresses are the hosts of a service's replicas, as seen from this machine.
 func (s *Stack) Addresses(t testing.TB, service string) []string {
 	t.Helper()
 	var addresses []string
 	for id := range strings.FieldsSeq(s.Run(t, "ps", "-q", service)) {
-		out, err := exec.CommandContext(t.Context(), "docker", "inspect", "-f", "{{range .NetworkSettings.Networks}}{{.IPAddress}} {{end}}", id).Output()
-		if err != nil {
-			t.Fatalf("find the address of %s: %v", service, err)
-		}
-		addresses = append(addresses, strings.Fields(string(out))[0])
+		addresses = append(addresses, address(t, id))
 	}
 	return addresses
+}
+
+// RunAside starts another container of a service beside the stack, as the environment of this process configures it now, and
+// gives its host. Nothing is passed to it but by that. It is removed at the end of the test.
+func (s *Stack) RunAside(t testing.TB, service string) string {
+	t.Helper()
+	name := "aside-" + uuid.NewString()
+	s.Run(t, "run", "-d", "--no-deps", "--name", name, service)
+	t.Cleanup(func() { _ = exec.CommandContext(context.WithoutCancel(t.Context()), "docker", "rm", "-f", name).Run() })
+	return address(t, name)
+}
+
+func address(t testing.TB, id string) string {
+	t.Helper()
+	return strings.Fields(inspect(t, id, "{{range .NetworkSettings.Networks}}{{.IPAddress}} {{end}}"))[0]
+}
+
+func inspect(t testing.TB, id, format string) string {
+	t.Helper()
+	out, err := exec.CommandContext(t.Context(), "docker", "inspect", "-f", format, id).Output()
+	if err != nil {
+		t.Fatalf("inspect the container %s: %v", id, err)
+	}
+	return string(out)
 }
 
 // container is a service of the stack. test/compose/run started it, and ends it.
 type container struct {
 	stack *Stack
 	name  string
+	probe string // the service whose container has the health check
 	own   bool
 }
 
 func (c *container) start(t testing.TB) { t.Helper(); c.stack.Run(t, "start", c.name) }
 
-// awaitReady asks a deployable itself, since Docker asks it seldom.
+// awaitReady asks a deployable itself and runs the health check of the others, since Docker does so seldom.
 func (c *container) awaitReady(t testing.TB, httpClient *http.Client) {
 	t.Helper()
-	if !c.own {
-		c.stack.Up(t, "--no-deps", "--no-recreate", c.name)
-		return
-	}
-	poll := time.NewTicker(250 * time.Millisecond)
-	defer poll.Stop()
-	for _, address := range c.stack.Addresses(t, c.name) {
-		for end := time.Now().Add(startPatience); !answersReady(httpClient, address); <-poll.C {
+	for id := range strings.FieldsSeq(c.stack.Run(t, "ps", "-q", c.probe)) {
+		ready := func() bool { return answersReady(httpClient, address(t, id)) }
+		if !c.own {
+			var test []string
+			if err := json.Unmarshal([]byte(inspect(t, id, "{{json .Config.Healthcheck.Test}}")), &test); err != nil {
+				t.Fatalf("read the health check of %s: %v", c.name, err)
+			}
+			ready = func() bool { return passes(t, id, test) }
+		}
+		poll := time.NewTicker(250 * time.Millisecond)
+		defer poll.Stop()
+		for end := time.Now().Add(startPatience); !ready(); <-poll.C {
 			if time.Now().After(end) {
 				t.Fatalf("%s is not ready again:\n%s", c.name, last(c.log(t)))
 			}
 		}
 	}
+}
+
+// passes runs a health check, in the form of the container's configuration.
+func passes(t testing.TB, id string, test []string) bool {
+	t.Helper()
+	command := test[1:]
+	if test[0] == "CMD-SHELL" {
+		command = append([]string{"sh", "-c"}, command...)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	return exec.CommandContext(ctx, "docker", append([]string{"exec", id}, command...)...).Run() == nil
 }
 
 func answersReady(httpClient *http.Client, host string) bool {

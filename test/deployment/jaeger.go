@@ -16,7 +16,7 @@ func (j jaeger) Await(t testing.TB, trace string, check func(spans []tracing.Spa
 	t.Helper()
 	poll := time.NewTicker(500 * time.Millisecond)
 	defer poll.Stop()
-	for end := time.Now().Add(40 * time.Second); ; <-poll.C { // spans are handed over every five seconds
+	for end := time.Now().Add(2 * time.Minute); ; <-poll.C { // spans are handed over every five seconds, and Jaeger may have just started
 		spans, err := j.get("/api/traces/" + trace)
 		if err == nil {
 			err = check(spans)
