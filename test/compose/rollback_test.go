@@ -12,7 +12,7 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/ism-chat/ism/libs/events"
+	"github.com/ism-chat/ism/libs/wire"
 	"github.com/ism-chat/ism/test/deployment"
 )
 
@@ -34,7 +34,7 @@ func TestComposeRollsOneServiceBack(t *testing.T) {
 			t.Fatalf("send: %v", err)
 		}
 		sent = append(sent, message.ID)
-		var live []events.Message
+		var live []wire.Message
 		for _, delivered := range listener.AwaitMessages(t, room, len(sent)) {
 			live = append(live, delivered.Message)
 		}
@@ -75,7 +75,7 @@ func TestComposeRollsOneServiceBack(t *testing.T) {
 	}
 }
 
-func ids(messages []events.Message) []uuid.UUID {
+func ids(messages []wire.Message) []uuid.UUID {
 	var all []uuid.UUID
 	for _, message := range messages {
 		all = append(all, message.ID)
