@@ -5,7 +5,9 @@ package compose
 import (
 	"bytes"
 	"fmt"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -95,6 +97,9 @@ func buildLanded(t *testing.T, service string) (version string) {
 		t.Fatalf("NOT PROVED without the history: clone the repository whole (%s is needed): %v", landed, err)
 	}
 	run(t, bytes.NewReader(tree), "tar", "-x", "-C", source)
+	if err := os.MkdirAll(filepath.Join(source, "clients", "go"), 0o755); err != nil { // the Dockerfile copies what that revision has not yet
+		t.Fatal(err)
+	}
 	run(t, nil, "cp", top+"/.dockerignore", source)
 	run(t, nil, "docker", "build", "-q", "-f", top+"/deploy/Dockerfile", "--build-arg", "PROGRAM="+service, "--build-arg", "VERSION="+version,
 		"--build-arg", "REVISION="+landed, "-t", "ism/"+service+":"+version, source)
