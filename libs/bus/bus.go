@@ -37,6 +37,7 @@ type Config struct {
 	CAFile           string        `envconfig:"CA_FILE" desc:"certificate authority of the brokers, PEM; empty: the system's"`
 	Replication      int           `envconfig:"REPLICATION" default:"1" desc:"replication factor of the topics that this deployable creates"`
 	Partitions       int           `envconfig:"PARTITIONS" default:"0" desc:"partitions of the topics that this deployable creates, dead letters apart; 0: the suite's own counts; all deployables must agree"`
+	Epoch            int32         `envconfig:"EPOCH" default:"0" was:"ISM_ROOMS_EPOCH,ISM_MESSAGES_EPOCH" desc:"epoch of the log ism.rooms; raise it by one, for all deployables, when that topic had to be made anew, so that what is written then comes after what was there"`
 }
 
 // PartitionAny lets the key choose the partition (murmur2, as Kafka's own clients do).
@@ -83,6 +84,9 @@ func (c Config) Validate() []config.Fault {
 	faults = append(faults, c.validateSecurity()...)
 	if c.Partitions < 0 {
 		fault("PARTITIONS", "%d is below 0", c.Partitions)
+	}
+	if c.Epoch < 0 {
+		fault("EPOCH", "%d is out of range; allowed: 0 or above", c.Epoch)
 	}
 	if c.Replication < 1 {
 		fault("REPLICATION", "%d is below 1", c.Replication)
@@ -131,6 +135,9 @@ type Bus struct {
 
 // New makes a bus. It reaches for nothing.
 func New(cfg Config, tel *telemetry.Telemetry) *Bus { return &Bus{cfg: cfg, tel: tel} }
+
+// Epoch is that of the log ism.rooms, see [events.Position].
+func (b *Bus) Epoch() int32 { return b.cfg.Epoch }
 
 // Close ends the bus's own connection. Producers, consumers and readers have theirs.
 func (b *Bus) Close() {

@@ -7,6 +7,7 @@
 //	default:"…"        the value of a variable that is not set
 //	required:"true"    the variable must be set
 //	desc:"…"           what it means, for the reference and for faults; write what is allowed into it
+//	was:"ISM_OLD,…"    whole names that the variable had before: they are still read, and reported, see [Renamed]
 //	ignored:"true"     the field is no setting
 //
 // A named struct adds its name to those of its fields, an embedded one does not. All names begin with ISM_. A variable

@@ -70,7 +70,7 @@ func (s setting) row() row {
 		variable: "`" + s.variable + "`",
 		kind:     kindOf(s.value.Type()).name,
 		required: "no",
-		meaning:  s.meaning,
+		meaning:  s.meaning + formerly(s.former),
 	}
 	if s.secret {
 		r.variable += " or `" + s.variable + fileSuffix + "`"
@@ -86,6 +86,13 @@ func (s setting) row() row {
 		r.fallback = "`" + s.fallback + "`"
 	}
 	return r
+}
+
+func formerly(names []string) string {
+	if len(names) == 0 {
+		return ""
+	}
+	return "; formerly `" + strings.Join(names, "`, `") + "`, which are still read"
 }
 
 // writeSection leaves its errors to the writer's Flush.

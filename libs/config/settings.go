@@ -24,6 +24,7 @@ type setting struct {
 	fallback string // the default
 	required bool
 	secret   bool
+	former   []string // names that the variable had before
 	value    reflect.Value
 }
 
@@ -32,7 +33,7 @@ func (s setting) variables() []string {
 	if s.secret {
 		return []string{s.variable, s.variable + fileSuffix}
 	}
-	return []string{s.variable}
+	return append([]string{s.variable}, s.former...)
 }
 
 // settingsOf finds the leaves of the struct that cfg points to. Its error is a fault in the program.
@@ -88,6 +89,7 @@ func walk(structure reflect.Value, under string, leaf func(setting), branch func
 			fallback: field.Tag.Get("default"),
 			required: required,
 			secret:   isSecret(value.Type()),
+			former:   strings.FieldsFunc(field.Tag.Get("was"), func(r rune) bool { return r == ',' }),
 			value:    value,
 		})
 	}
@@ -124,7 +126,9 @@ func (s setting) load(env map[string]string) (string, error) {
 func (s setting) lookup(env map[string]string) (string, error) {
 	text, path := env[s.variable], env[s.variable+fileSuffix]
 	switch {
-	case !s.secret || path == "":
+	case !s.secret:
+		return s.lookupFormer(text, env)
+	case path == "":
 		return text, nil
 	case text != "":
 		return "", fmt.Errorf("is set, and %s%s is too: set one of them", s.variable, fileSuffix)

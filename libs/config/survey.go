@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"errors"
 	"maps"
 	"slices"
@@ -15,6 +16,8 @@ type Findings struct {
 	Missing Faults
 	// Malformed are values that cannot be parsed, and those that a [Validator] refuses. No secret stands in them.
 	Malformed Faults
+	// Renamed are the variables that are set by a former name.
+	Renamed []Rename
 	// Unread are the variables that none of the configurations knows.
 	Unread Faults
 }
@@ -48,6 +51,9 @@ func Survey(environ []string, cfgs ...any) (Findings, error) {
 			}
 		}
 	}
+	found.Renamed = slices.CompactFunc(slices.SortedFunc(slices.Values(renamed(all, env)), func(a, b Rename) int {
+		return cmp.Compare(a.Former, b.Former)
+	}), func(a, b Rename) bool { return a == b })
 	found.Missing, found.Malformed, found.Unread = sorted(missing), sorted(malformed), unknown(env, all)
 	return found, nil
 }
@@ -72,15 +78,20 @@ func load(cfg any, settings []setting, env map[string]string) loaded {
 			continue
 		}
 		faulty[s.variable] = true
-		fault := Fault{Variable: s.variable, Problem: err.Error()}
+		fault := Fault{Variable: s.source(env), Problem: err.Error()}
 		if errors.Is(err, errRequired) {
 			result.missing = append(result.missing, fault)
 			continue
 		}
 		result.faults = append(result.faults, fault)
 	}
+	sources := map[string]string{}
+	for _, s := range settings {
+		sources[s.variable] = s.source(env)
+	}
 	for _, fault := range validate(cfg) {
 		if !faulty[fault.Variable] {
+			fault.Variable = cmp.Or(sources[fault.Variable], fault.Variable)
 			result.faults = append(result.faults, fault)
 		}
 	}

@@ -110,6 +110,7 @@ func run[C any, P interface {
 	if err != nil {
 		return err
 	}
+	host.ReportRenamed(cfg)
 	service, err := build(cfg, host)
 	if err != nil {
 		return fmt.Errorf("build %s: %w", name, err)
@@ -159,6 +160,13 @@ func With(tel *telemetry.Telemetry, name string, cfg Config) (*Host, error) {
 		cfg:       cfg,
 		group:     lifecycle.New(cfg.Lifecycle, tel.Log),
 	}, nil
+}
+
+// ReportRenamed logs which settings of the configuration are set by a name that they had before.
+func (h *Host) ReportRenamed(cfg any) {
+	for _, rename := range config.Renamed(cfg) {
+		h.Telemetry.Log.Warn("a setting has a new name; the former one will not be read for ever", "former", rename.Former, "variable", rename.Variable)
+	}
 }
 
 // Add adds a part beneath the services: it stops after all of them. Add parts before Run.

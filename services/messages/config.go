@@ -9,7 +9,6 @@ import (
 
 // Config is the service's own configuration.
 type Config struct {
-	Epoch               int32             `envconfig:"EPOCH" default:"0" desc:"raise it by one when the topic ism.rooms has been rebuilt with offsets from 0, so that new messages stand behind the old ones"`
 	LogTimeout          time.Duration     `envconfig:"LOG_TIMEOUT" default:"800ms" desc:"how long Kafka may take to acknowledge a message before the send is refused"`
 	WriteThroughTimeout time.Duration     `envconfig:"WRITE_THROUGH_TIMEOUT" default:"500ms" desc:"how long a send waits for the timeline before it leaves the write to the consumer group"`
 	Members             membership.Config `envconfig:"MEMBERS"`
@@ -18,9 +17,6 @@ type Config struct {
 // Validate implements [config.Validator].
 func (c Config) Validate() []config.Fault {
 	var faults []config.Fault
-	if c.Epoch < 0 {
-		faults = append(faults, config.Fault{Variable: "EPOCH", Problem: "must not be below 0"})
-	}
 	if c.LogTimeout <= 0 {
 		faults = append(faults, config.Fault{Variable: "LOG_TIMEOUT", Problem: "must be above 0"})
 	}

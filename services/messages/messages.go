@@ -67,7 +67,7 @@ func New(cfg Config, deps Deps) (*Service, error) {
 		return nil, err
 	}
 	deps.Store = observed.New(deps.Store, deps.Telemetry)
-	lines, err := timeline.New(deps.Store, cfg.Epoch, deps.Bus.Tracing(Group), deps.Telemetry)
+	lines, err := timeline.New(deps.Store, deps.Bus.Epoch(), deps.Bus.Tracing(Group), deps.Telemetry)
 	if err != nil {
 		return nil, err
 	}

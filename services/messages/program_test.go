@@ -32,7 +32,7 @@ func TestConfigurationHasItsNames(t *testing.T) {
 		t.Fatal(err)
 	}
 	m := cfg.Messages
-	if m.Epoch != 2 || m.Rooms.URL != "http://10.0.0.1:9403" || m.Rooms.Timeout != 2*time.Second || m.Members.CacheRooms != 7 {
+	if cfg.Kafka.Epoch != 2 || m.Rooms.URL != "http://10.0.0.1:9403" || m.Rooms.Timeout != 2*time.Second || m.Members.CacheRooms != 7 {
 		t.Errorf("the configuration is %+v", m)
 	}
 	c := m.Cassandra

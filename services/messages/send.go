@@ -134,7 +134,7 @@ func (s *Service) post(ctx context.Context, posted events.MessagePosted) error {
 	// With this line a message's trace is found by its id, and its position by both where the trace was not sampled.
 	s.deps.Telemetry.Log.LogAttrs(
 		ctx, slog.LevelInfo, "message accepted", slog.String("message_id", message.ID.String()), slog.String("room_id", message.RoomID.String()),
-		slog.Int("epoch", int(s.cfg.Epoch)), slog.Int("partition", int(receipt.Partition)), slog.Int64("offset", receipt.Offset),
+		slog.Int("epoch", int(s.deps.Bus.Epoch())), slog.Int("partition", int(receipt.Partition)), slog.Int64("offset", receipt.Offset),
 	)
 	// The log has the message, so it is written even where the request's own deadline has passed.
 	writing, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.cfg.WriteThroughTimeout)

@@ -6,7 +6,6 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"github.com/ism-chat/ism/libs/authn"
-	"github.com/ism-chat/ism/libs/httpapi"
 	"github.com/ism-chat/ism/services/realtime/internal/stream"
 )
 
@@ -15,7 +14,7 @@ func (s *Service) openStream(c *fiber.Ctx) error {
 	ctx, cancel := context.WithTimeout(c.UserContext(), startTimeout)
 	defer cancel()
 	if err := s.edge.Await(ctx); err != nil {
-		return httpapi.Unavailable("kafka-unavailable", "Events unavailable", "this node has not read the newest events yet", err)
+		return problemOf(err)
 	}
 	caller := authn.Caller(c)
 	lastEventID := c.Get("Last-Event-ID")

@@ -17,7 +17,7 @@ func TestConfigurationIsRead(t *testing.T) {
 	if err := config.Load(&cfg); err != nil {
 		t.Fatal(err)
 	}
-	if cfg.Rooms.MaxMembers != 50 || cfg.Rooms.Postgres.PoolSize != 10 || !cfg.Rooms.Postgres.Migrate || cfg.Rooms.Epoch != 0 {
+	if cfg.Rooms.MaxMembers != 50 || cfg.Rooms.Postgres.PoolSize != 10 || !cfg.Rooms.Postgres.Migrate || cfg.Kafka.Epoch != 0 {
 		t.Errorf("read %+v", cfg.Rooms)
 	}
 	if strings.Contains(fmt.Sprintf("%+v %#v", cfg, cfg.Rooms), secret) {

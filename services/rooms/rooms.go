@@ -56,7 +56,7 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	consumer, err := deps.Bus.NewConsumer(bus.ConsumerConfig{
 		Group:    Group,
 		Topics:   []string{events.TopicRooms},
-		Handler:  previews.Handler(deps.Store, cfg.Epoch, deps.Bus.Tracing(Group)),
+		Handler:  previews.Handler(deps.Store, deps.Bus.Epoch(), deps.Bus.Tracing(Group)),
 		MaxBatch: maxBatch,
 		Patience: fetchWait,
 		Probe:    deps.Store.Ping,

@@ -66,6 +66,7 @@ func run(ctx context.Context, cfg Config, development bool, out io.Writer) error
 		broker.Close()
 		return err
 	}
+	host.ReportRenamed(&cfg)
 	services, err := compose(cfg, host)
 	if err == nil && development {
 		services, err = withIdentityProvider(cfg, host, services)

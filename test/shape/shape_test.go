@@ -1,0 +1,203 @@
+// Package shape holds the repository to the shape that docs/architecture.md and CONTRIBUTING.md describe. A step that was forgotten when
+// something was added fails here, with what is missing.
+package shape
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+const top = "../.."
+
+func services(t *testing.T) []string {
+	t.Helper()
+	entries, err := os.ReadDir(filepath.Join(top, "services"))
+	if err != nil || len(entries) < 5 {
+		t.Fatalf("%d services, %v", len(entries), err)
+	}
+	var names []string
+	for _, entry := range entries {
+		names = append(names, entry.Name())
+	}
+	return names
+}
+
+func read(t *testing.T, path string) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(top, path))
+	if err != nil {
+		t.Errorf("missing: %v", err)
+	}
+	return string(text)
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(filepath.Join(top, path))
+	return err == nil
+}
+
+func TestEveryServiceHasTheSameFiles(t *testing.T) {
+	for _, name := range services(t) {
+		files := []string{
+			name + ".go", "config.go", "routes.go", "program.go", "cmd/" + name + "/main.go", "api/openapi.yaml", "README.md", "go.mod",
+		}
+		if regexp.MustCompile(`\bapi\.[A-Z]`).MatchString(read(t, "services/"+name+"/routes.go")) {
+			files = append(files, "problems.go")
+		}
+		if exists("services/" + name + "/store") {
+			files = append(files, "store/store.go", "store/storetest/storetest.go")
+		}
+		for _, file := range files {
+			if !exists("services/" + name + "/" + file) {
+				t.Errorf("services/%s has no %s", name, file)
+			}
+		}
+		for _, declared := range []string{"type Deps struct", "type Service struct", "func New(", "var _ deployable.Service = (*Service)(nil)", ") Parts() []lifecycle.Part", ") Checks() []httpapi.Check"} {
+			if !strings.Contains(read(t, "services/"+name+"/"+name+".go"), declared) {
+				t.Errorf("services/%s/%s.go has no %q", name, name, declared)
+			}
+		}
+	}
+}
+
+// What runs, routes, scrapes, alerts on, documents and owns a service, each with a line that names it.
+func TestEveryServiceIsKnownEverywhere(t *testing.T) {
+	for _, name := range services(t) {
+		for file, line := range map[string]string{
+			"go.work":                     `(?m)^\t\./services/NAME$`,
+			"Makefile":                    `(?m)^SERVICES := .*\bNAME\b`,
+			"CODEOWNERS":                  `(?m)^/services/NAME/ `,
+			"README.md":                   `services/NAME`,
+			"deploy/Dockerfile":           `AS NAME-source`,
+			"deploy/compose/compose.yaml": `(?m)^  NAME:$`,
+			"docs/configuration.md":       `(?m)^## NAME$`,
+			"docs/architecture.md":        `(?m)^\| NAME \|`,
+			"test/deployment/compose.go":  `"NAME"`,
+			"cmd/ism/internal/oneprocess/oneprocess.go":           `NAME\.New\(`,
+			"cmd/ism/internal/doctor/settings.go":                 `NAME\.ProgramConfig`,
+			"deploy/compose/gateway/services/" + name + ".conf":   `NAME`,
+			"deploy/compose/prometheus/rules/" + name + ".yml":    `NAME`,
+			"deploy/compose/grafana/dashboards/" + name + ".json": `NAME`,
+			"services/" + name + "/README.md":                     `NAME`,
+		} {
+			if !regexp.MustCompile(strings.ReplaceAll(line, "NAME", name)).MatchString(read(t, file)) {
+				t.Errorf("%s does not know the service %s: nothing matches %s", file, name, line)
+			}
+		}
+	}
+}
+
+var inBackticks = regexp.MustCompile("`((?:libs|services|cmd|test|clients|deploy)/[a-zA-Z0-9_/.-]+)`(?: \\(`([a-z_]+\\.go)`\\))?")
+
+func TestTheArchitectureNamesWhatThereIs(t *testing.T) {
+	named := inBackticks.FindAllStringSubmatch(read(t, "docs/architecture.md"), -1)
+	if len(named) < 15 {
+		t.Fatalf("only %d paths are named", len(named))
+	}
+	for _, name := range named {
+		if path := filepath.Join(name[1], name[2]); !strings.Contains(path, "NAME") && !exists(path) {
+			t.Errorf("docs/architecture.md names %s, which there is not", path)
+		}
+	}
+}
+
+func TestEveryStoreOperationHasAConformanceTest(t *testing.T) {
+	checked := 0
+	for _, name := range services(t) {
+		store := "services/" + name + "/store"
+		if !exists(store + "/store.go") {
+			continue
+		}
+		var suite strings.Builder
+		for _, file := range goFiles(t, filepath.Join(top, store, "storetest")) {
+			suite.WriteString(read(t, strings.TrimPrefix(file, top+"/")))
+		}
+		for _, operation := range operations(t, filepath.Join(top, store, "store.go")) {
+			checked++
+			if !strings.Contains(suite.String(), "."+operation+"(") {
+				t.Errorf("%s declares %s, and storetest never calls it", store, operation)
+			}
+		}
+	}
+	if checked < 10 {
+		t.Errorf("only %d operations were found", checked)
+	}
+}
+
+// operations are the methods of the exported interfaces of a file.
+func operations(t *testing.T, file string) []string {
+	t.Helper()
+	parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	ast.Inspect(parsed, func(node ast.Node) bool {
+		spec, ok := node.(*ast.TypeSpec)
+		if !ok || !spec.Name.IsExported() {
+			return true
+		}
+		if contract, ok := spec.Type.(*ast.InterfaceType); ok {
+			for _, method := range contract.Methods.List {
+				for _, name := range method.Names {
+					names = append(names, name.Name)
+				}
+			}
+		}
+		return true
+	})
+	return names
+}
+
+func goFiles(t *testing.T, folder string) []string {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(folder, "*.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return files
+}
+
+var startsGoroutine = regexp.MustCompile(`(?m)^\s*go func|\bgo [a-z]\w*\.|\.Go\(func`)
+
+// A goroutine that nobody waits for is found where its package's tests look for it.
+func TestPackagesThatStartGoroutinesLookForLeaks(t *testing.T) {
+	checked := 0
+	for _, under := range []string{"libs", "services", "cmd", "clients"} {
+		err := filepath.WalkDir(filepath.Join(top, under), func(folder string, entry os.DirEntry, err error) error {
+			if err != nil || !entry.IsDir() {
+				return err
+			}
+			var starts, tests, looks bool
+			for _, file := range goFiles(t, folder) {
+				text := read(t, strings.TrimPrefix(file, top+"/"))
+				if strings.HasSuffix(file, "_test.go") {
+					tests = true
+					looks = looks || strings.Contains(text, "VerifyTestMain(") || strings.Contains(text, "VerifyNoLeaks(")
+				} else {
+					starts = starts || startsGoroutine.MatchString(text)
+				}
+			}
+			if starts && tests {
+				checked++
+				if !looks {
+					t.Errorf("%s starts goroutines, and its tests do not look for those that are left: add TestMain with servicetest.VerifyNoLeaks",
+						strings.TrimPrefix(folder, top+"/"))
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if checked < 5 {
+		t.Errorf("only %d packages were looked at", checked)
+	}
+}
