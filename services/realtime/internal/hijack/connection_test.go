@@ -1,4 +1,4 @@
-package stream
+package hijack
 
 import (
 	"context"
@@ -18,12 +18,15 @@ import (
 	"github.com/ism-chat/ism/services/realtime/internal/edge"
 	"github.com/ism-chat/ism/services/realtime/internal/ring"
 	"github.com/ism-chat/ism/services/realtime/internal/sse"
+	"github.com/ism-chat/ism/services/realtime/internal/stream"
 )
 
 func config() Config {
 	return Config{
-		KeepAlive: 5 * time.Second, WriteTimeout: 10 * time.Second, Retry: 2 * time.Second,
-		QueueEvents: 10, QueueBytes: 1000, MaxStreams: 100, MaxPerUser: 10,
+		Config: stream.Config{
+			KeepAlive: 5 * time.Second, WriteTimeout: 10 * time.Second, Retry: 2 * time.Second, QueueEvents: 10, QueueBytes: 1000,
+		},
+		MaxStreams: 100, MaxPerUser: 10,
 	}
 }
 
@@ -105,21 +108,21 @@ type peer struct {
 	err  error
 }
 
-func open(t *testing.T, h *Hijacked, request Request, reading bool) *peer {
+func open(t *testing.T, h *Server, request Request, reading bool) *peer {
 	t.Helper()
 	if request.ExpiresAt.IsZero() {
 		request.ExpiresAt = time.Now().Add(time.Hour)
 	}
 	server, client := net.Pipe()
-	taken, err := h.take(request.User)
+	admitted, err := h.admit(request.User)
 	if err != nil {
 		t.Fatal(err)
 	}
 	p := &peer{conn: client, done: make(chan struct{})}
 	go func() {
 		defer close(p.done)
-		defer h.leave(taken)
-		h.carry(server, []byte("HTTP/1.1 200 OK\r\n\r\n"), request, taken)
+		defer h.release(admitted)
+		h.carry(server, []byte("HTTP/1.1 200 OK\r\n\r\n"), request, admitted)
 	}()
 	if reading {
 		go p.read()
@@ -168,9 +171,9 @@ func (p *peer) ended(t *testing.T) bool {
 	return true
 }
 
-func drain(t *testing.T, h *Hijacked, patience time.Duration) {
+func drain(t *testing.T, h *Server, timeout time.Duration) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), timeout)
 	defer cancel()
 	h.Drain(ctx)
 }
@@ -180,7 +183,7 @@ const opening = "HTTP/1.1 200 OK\r\n\r\nretry: 2000\nid: 7-41\n\n"
 func TestStreamCarriesEventsAndComments(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		source := newFeed()
-		h := NewHijacked(config(), source, telemetry.Discard(nil))
+		h := New(config(), source, telemetry.Discard(nil))
 		p := open(t, h, Request{}, true)
 		if got := p.got(); got != opening {
 			t.Errorf("opening %q", got)
@@ -207,11 +210,11 @@ func TestStreamCarriesEventsAndComments(t *testing.T) {
 	})
 }
 
-// A client that was told of a place before it has the event there would never get it.
-func TestPlaceIsNotToldBeforeItsEvent(t *testing.T) {
+// A client that had the position before the event there would never get the event.
+func TestPositionIsNotAnnouncedBeforeItsEvent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		source := newFeed()
-		h := NewHijacked(config(), source, telemetry.Discard(nil))
+		h := New(config(), source, telemetry.Discard(nil))
 		p := open(t, h, Request{}, true)
 		p.got()
 		source.mu.Lock()
@@ -235,7 +238,7 @@ func TestBacklogComesFirst(t *testing.T) {
 			source.backlog = append(source.backlog, next)
 			want.Write(next.Text)
 		}
-		h := NewHijacked(config(), source, telemetry.Discard(nil))
+		h := New(config(), source, telemetry.Discard(nil))
 		p := open(t, h, Request{LastEventID: "7-41"}, true)
 		if got := p.got(); got != want.String() {
 			t.Errorf("got %d bytes, want %d", len(got), want.Len())
@@ -247,7 +250,7 @@ func TestBacklogComesFirst(t *testing.T) {
 func TestStreamEndsWithItsToken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		source := newFeed()
-		h := NewHijacked(config(), source, telemetry.Discard(nil))
+		h := New(config(), source, telemetry.Discard(nil))
 		p := open(t, h, Request{ExpiresAt: time.Now().Add(12 * time.Second)}, true)
 		time.Sleep(12*time.Second - 1)
 		source.send("")
@@ -272,7 +275,7 @@ func TestStreamEndsWithItsToken(t *testing.T) {
 func TestDrainTellsWhenToComeBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		source := newFeed()
-		h := NewHijacked(config(), source, telemetry.Discard(nil))
+		h := New(config(), source, telemetry.Discard(nil))
 		var peers []*peer
 		for range 50 {
 			peers = append(peers, open(t, h, Request{User: uuid.New()}, true))
@@ -297,7 +300,7 @@ func TestDrainTellsWhenToComeBack(t *testing.T) {
 		if source.streams() != 0 {
 			t.Error("streams are still subscribed")
 		}
-		if _, err := h.take(uuid.New()); err == nil {
+		if _, err := h.admit(uuid.New()); err == nil {
 			t.Error("a stream was opened after the drain")
 		}
 	})
@@ -306,7 +309,7 @@ func TestDrainTellsWhenToComeBack(t *testing.T) {
 func TestDrainCutsWhoDoesNotRead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		source := newFeed()
-		h := NewHijacked(config(), source, telemetry.Discard(nil))
+		h := New(config(), source, telemetry.Discard(nil))
 		p := open(t, h, Request{}, false)
 		begun := time.Now()
 		drain(t, h, 3*time.Second)
@@ -320,7 +323,7 @@ func TestDrainEndsAStreamThatIsStillAttaching(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		source := newFeed()
 		source.stuck = true
-		h := NewHijacked(config(), source, telemetry.Discard(nil))
+		h := New(config(), source, telemetry.Discard(nil))
 		p := open(t, h, Request{}, true)
 		drain(t, h, time.Second)
 		if !p.ended(t) {
@@ -334,7 +337,7 @@ func TestClientThatDoesNotReadIsCutAndOthersGoOn(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				source := newFeed()
-				h := NewHijacked(config(), source, telemetry.Discard(nil))
+				h := New(config(), source, telemetry.Discard(nil))
 				slow, quick := open(t, h, Request{}, false), open(t, h, Request{}, true)
 				var want strings.Builder
 				want.WriteString(opening)
@@ -361,7 +364,7 @@ func TestClientThatDoesNotReadIsCutAndOthersGoOn(t *testing.T) {
 func TestSingleEventMayExceedTheQueuesBytes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		source := newFeed()
-		h := NewHijacked(config(), source, telemetry.Discard(nil))
+		h := New(config(), source, telemetry.Discard(nil))
 		p := open(t, h, Request{}, true)
 		source.send(strings.Repeat("x", 5000))
 		if got := p.got(); len(got) < 5000 {
@@ -373,7 +376,7 @@ func TestSingleEventMayExceedTheQueuesBytes(t *testing.T) {
 
 func TestWriteThatTakesTooLongEndsTheStream(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := NewHijacked(config(), newFeed(), telemetry.Discard(nil))
+		h := New(config(), newFeed(), telemetry.Discard(nil))
 		begun := time.Now()
 		p := open(t, h, Request{}, false)
 		<-p.done
@@ -387,7 +390,7 @@ func TestWriteThatTakesTooLongEndsTheStream(t *testing.T) {
 func TestGoneClientIsNoticedAtAKeepAlive(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		source := newFeed()
-		h := NewHijacked(config(), source, telemetry.Discard(nil))
+		h := New(config(), source, telemetry.Discard(nil))
 		p := open(t, h, Request{}, true)
 		_ = p.conn.Close()
 		time.Sleep(5 * time.Second)
