@@ -32,6 +32,6 @@
 //
 //   - The client does not read: the queue overflows, or the chunk's deadline passes. The stream ends as [Slow], and the client resumes
 //     behind the last event that it got.
-//   - The connection breaks: [Stream.Wrote] is told, and the stream ends as [Gone].
+//   - The connection breaks: [Stream.Wrote] gets the error, and the stream ends as [Gone].
 //   - Nothing that was queued is kept when a stream ends: the ring has it.
 package stream

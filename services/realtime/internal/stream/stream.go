@@ -185,8 +185,8 @@ func (s *Stream) End(reason Reason) {
 // Ended is why the stream has ended, "" while it has not.
 func (s *Stream) Ended() Reason { return s.ended }
 
-// Next gives what is to be written next, its buffers appended to dst; the rest of a chunk of which a part is written. Until
-// [Stream.Wrote] has been told of it, it is the same again.
+// Next gives what is to be written next, its buffers appended to dst: the rest of the chunk under way, or a new one. It gives the same again
+// until [Stream.Wrote] is called.
 func (s *Stream) Next(now time.Time, dst [][]byte) Chunk {
 	if s.deadline.IsZero() && !s.begin(now) {
 		return Chunk{}
