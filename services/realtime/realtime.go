@@ -19,6 +19,7 @@ import (
 	"github.com/ism-chat/ism/libs/telemetry"
 	"github.com/ism-chat/ism/services/realtime/internal/edge"
 	"github.com/ism-chat/ism/services/realtime/internal/fanout"
+	"github.com/ism-chat/ism/services/realtime/internal/hijack"
 	"github.com/ism-chat/ism/services/realtime/internal/ring"
 	"github.com/ism-chat/ism/services/realtime/internal/stream"
 )
@@ -46,7 +47,7 @@ var _ deployable.Service = (*Service)(nil)
 // streams carries event streams to their clients.
 type streams interface {
 	// Serve answers a request with a stream, which lives on when Serve has returned. Its errors are problems.
-	Serve(c *fiber.Ctx, request stream.Request) error
+	Serve(c *fiber.Ctx, request hijack.Request) error
 	// Drain ends all streams and waits for them. When ctx is done it cuts what is left.
 	Drain(ctx context.Context)
 }
@@ -77,14 +78,16 @@ func New(cfg Config, deps Deps) (*Service, error) {
 		cfg:  cfg,
 		deps: deps,
 		edge: holder,
-		streams: stream.NewHijacked(stream.Config{
-			KeepAlive:    cfg.KeepAlive,
-			WriteTimeout: cfg.WriteTimeout,
-			Retry:        reconnect,
-			QueueEvents:  cfg.QueueEvents,
-			QueueBytes:   cfg.QueueBytes,
-			MaxStreams:   cfg.MaxStreams,
-			MaxPerUser:   cfg.MaxStreamsPerUser,
+		streams: hijack.New(hijack.Config{
+			Config: stream.Config{
+				KeepAlive:    cfg.KeepAlive,
+				WriteTimeout: cfg.WriteTimeout,
+				Retry:        reconnect,
+				QueueEvents:  cfg.QueueEvents,
+				QueueBytes:   cfg.QueueBytes,
+			},
+			MaxStreams: cfg.MaxStreams,
+			MaxPerUser: cfg.MaxStreamsPerUser,
 		}, holder, deps.Telemetry),
 	}, nil
 }

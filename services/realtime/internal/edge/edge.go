@@ -39,17 +39,16 @@ const (
 	reasonUnknown   = "unknown-position" // the id is of a record that has not been written
 )
 
-// aheadPatience is how long a stream waits for the edge to reach the place that it resumes from. Another edge may have been
-// faster by the time that a record takes to be read.
+// aheadTimeout is how long a stream waits for the edge to reach the position that it resumes from. Another edge may have read further.
 const (
-	aheadPatience = time.Second
-	aheadPoll     = 10 * time.Millisecond
+	aheadTimeout = time.Second
+	aheadPoll    = 10 * time.Millisecond
 )
 
 // Edge is one node's view of the deliveries.
 type Edge struct {
 	limits  ring.Limits
-	log     *slog.Logger
+	logger  *slog.Logger
 	tracing bus.Tracing
 	metrics metrics
 
@@ -68,12 +67,12 @@ type partition struct {
 
 // New makes an edge. Open it before anything else.
 func New(limits ring.Limits, tracing bus.Tracing, tel *telemetry.Telemetry) *Edge {
-	e := &Edge{limits: limits, log: tel.Log, tracing: tracing, caughtUp: make(chan struct{})}
+	e := &Edge{limits: limits, logger: tel.Log, tracing: tracing, caughtUp: make(chan struct{})}
 	e.metrics = newMetrics(tel.Metrics)
 	return e
 }
 
-// Open tells the number of partitions of the deliveries, before the first is read. The number must not change while edges
+// Open sets the number of partitions of the deliveries, before the first is read. The number must not change while edges
 // and fan-outs run: it decides in which partition a user is.
 func (e *Edge) Open(partitions int32) {
 	for number := range partitions {
@@ -81,7 +80,7 @@ func (e *Edge) Open(partitions int32) {
 	}
 }
 
-// Begin tells from where on a partition is read. It is a reader's Begin.
+// Begin sets the offset from which on a partition is read. It is a reader's Begin.
 func (e *Edge) Begin(number int32, offset int64) {
 	if p := e.partition(number); p != nil {
 		p.mu.Lock()
@@ -90,7 +89,7 @@ func (e *Edge) Begin(number int32, offset int64) {
 	}
 }
 
-// CaughtUp tells that all that was in the deliveries at the start has been read. It is a reader's CaughtUp.
+// CaughtUp says that everything that was in the deliveries at the start has been read. It is a reader's CaughtUp.
 func (e *Edge) CaughtUp() { close(e.caughtUp) }
 
 // Ready reports [ErrNotCaughtUp] until the edge has caught up.
@@ -155,7 +154,7 @@ type Attachment struct {
 // repeat. With a last event id the backlog is all that follows it or, where that cannot be had, a Resync event is in the
 // opening. Without one the stream begins now. Detach the subscriber at the end. The edge must have caught up.
 func (e *Edge) Attach(ctx context.Context, user uuid.UUID, lastEventID string, sub Subscriber) (Attachment, error) {
-	p := e.home(user)
+	p := e.partitionOf(user)
 	if lastEventID == "" {
 		return p.attachNow(user, sub, ""), nil
 	}
@@ -167,7 +166,7 @@ func (e *Edge) Attach(ctx context.Context, user uuid.UUID, lastEventID string, s
 		return e.resync(p, user, sub, reasonOther)
 	}
 	attachment, err := p.attachBehind(user, sub, id)
-	for waited := time.Duration(0); errors.Is(err, ring.ErrAhead) && waited < aheadPatience; waited += aheadPoll {
+	for waited := time.Duration(0); errors.Is(err, ring.ErrAhead) && waited < aheadTimeout; waited += aheadPoll {
 		select {
 		case <-ctx.Done():
 			return Attachment{}, fmt.Errorf("wait for the deliveries: %w", ctx.Err())
@@ -197,21 +196,21 @@ func (e *Edge) resync(p *partition, user uuid.UUID, sub Subscriber, reason strin
 
 // Detach ends a subscription.
 func (e *Edge) Detach(user uuid.UUID, sub Subscriber) {
-	p := e.home(user)
+	p := e.partitionOf(user)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.remove(user, sub)
 }
 
-// Position is where the user's partition stands: all events up to there have been offered to the user's streams.
+// Position is that of the user's partition: all events up to there have been offered to the user's streams.
 func (e *Edge) Position(user uuid.UUID) sse.ID {
-	p := e.home(user)
+	p := e.partitionOf(user)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.position()
 }
 
-func (e *Edge) home(user uuid.UUID) *partition {
+func (e *Edge) partitionOf(user uuid.UUID) *partition {
 	return e.partitions[events.UserPartition(user, int32(len(e.partitions)))]
 }
 

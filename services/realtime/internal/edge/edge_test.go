@@ -219,7 +219,7 @@ func TestResyncNamesItsReason(t *testing.T) {
 	})
 }
 
-// A client that comes from an edge that has read further must wait for this one, not be told to reload.
+// A client that comes from an edge that has read further must wait for this one, not have to reload.
 func TestResumeWaitsForAnEdgeThatIsBehind(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := caughtUp(limits())
@@ -228,7 +228,7 @@ func TestResumeWaitsForAnEdgeThatIsBehind(t *testing.T) {
 		sub := newClient()
 		attached := make(chan Attachment)
 		go func() { attached <- attach(t, e, user, "1-2", sub) }()
-		time.Sleep(aheadPatience / 2)
+		time.Sleep(aheadTimeout / 2)
 		for offset := int64(1); offset < 5; offset++ {
 			ingest(t, e, record(t, 1, offset, fmt.Sprintf(`{"n":%d}`, offset), user))
 		}

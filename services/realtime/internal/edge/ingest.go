@@ -19,20 +19,20 @@ func (e *Edge) Ingest(ctx context.Context, records []bus.Record) error {
 	for _, record := range records {
 		p := e.partition(record.Partition)
 		if p == nil {
-			e.log.ErrorContext(ctx, "a delivery is in a partition that did not exist when this edge started; restart realtime",
+			e.logger.ErrorContext(ctx, "a delivery is in a partition that did not exist when this edge started; restart realtime",
 				"partition", record.Partition, "offset", record.Offset)
 			e.metrics.deliveries.WithLabelValues("unknown partition").Inc()
 			continue
 		}
-		entry, source, err := prepare(record)
+		entry, of, err := prepare(record)
 		switch {
 		case errors.Is(err, events.ErrUnknownType):
 			e.skip(p, record, "unknown type")
 		case err != nil:
 			e.skip(p, record, "malformed")
-			e.log.ErrorContext(ctx, "a delivery cannot be read", "partition", record.Partition, "offset", record.Offset, "error", err)
+			e.logger.ErrorContext(ctx, "a delivery cannot be read", "partition", record.Partition, "offset", record.Offset, "error", err)
 		default:
-			e.deliver(ctx, p, record, entry, source)
+			e.deliver(ctx, p, record, entry, of)
 		}
 	}
 	return nil
@@ -46,23 +46,23 @@ func (e *Edge) skip(p *partition, record bus.Record, outcome string) {
 	p.ring.Skip(record.Offset)
 }
 
-func (e *Edge) deliver(ctx context.Context, p *partition, record bus.Record, entry ring.Entry, source ring.Source) {
+func (e *Edge) deliver(ctx context.Context, p *partition, record bus.Record, entry ring.Entry, of events.Delivery) {
 	p.mu.Lock()
 	p.begin(e.limits, record.Offset)
-	if !p.ring.Add(time.Now(), entry, source) {
+	if !p.ring.Add(time.Now(), entry, of.EventID, of.Origin) {
 		p.mu.Unlock()
 		e.metrics.deliveries.WithLabelValues("repeat").Inc()
 		return
 	}
-	traced := e.trace(ctx, record, entry)
+	span := e.trace(ctx, record, entry)
 	for _, frame := range entry.Frames {
 		for _, user := range frame.To {
-			taken, refused := p.offer(user, traced.shown(frame.Frame))
-			traced.taken, traced.refused = traced.taken+taken, traced.refused+refused
+			taken, refused := p.offer(user, span.sampled(frame.Frame))
+			span.taken, span.refused = span.taken+taken, span.refused+refused
 		}
 	}
 	p.mu.Unlock()
-	traced.end()
+	span.end()
 	e.metrics.deliveries.WithLabelValues("kept").Inc()
 }
 
@@ -73,22 +73,22 @@ func (p *partition) begin(limits ring.Limits, offset int64) {
 	}
 }
 
-// prepare turns a record into what is kept and handed out. Errors: those of [events.Decode].
-func prepare(record bus.Record) (ring.Entry, ring.Source, error) {
+// prepare gives the delivery in a record, and what of it is kept and handed out. Errors: those of [events.Decode].
+func prepare(record bus.Record) (ring.Entry, events.Delivery, error) {
 	event, err := events.Decode(record.Headers, record.Value)
 	if err != nil {
-		return ring.Entry{}, ring.Source{}, fmt.Errorf("decode: %w", err)
+		return ring.Entry{}, events.Delivery{}, fmt.Errorf("decode: %w", err)
 	}
 	delivery, ok := event.Data.(events.Delivery)
 	if !ok {
-		return ring.Entry{}, ring.Source{}, fmt.Errorf("%w: %s is not for edges", events.ErrUnknownType, event.Data.EventName())
+		return ring.Entry{}, events.Delivery{}, fmt.Errorf("%w: %s is not for edges", events.ErrUnknownType, event.Data.EventName())
 	}
 	entry := ring.Entry{Offset: record.Offset, Time: record.Time, Frames: make([]ring.Addressed, 0, len(delivery.Streams))}
 	id := sse.ID{Partition: record.Partition, Offset: record.Offset}
 	for _, stream := range delivery.Streams {
 		text, err := sse.Event(id, stream.Data)
 		if err != nil {
-			return ring.Entry{}, ring.Source{}, fmt.Errorf("%w: %w", events.ErrMalformed, err)
+			return ring.Entry{}, events.Delivery{}, fmt.Errorf("%w: %w", events.ErrMalformed, err)
 		}
 		slices.SortFunc(stream.To, ring.CompareUsers)
 		entry.Frames = append(entry.Frames, ring.Addressed{
@@ -96,6 +96,5 @@ func prepare(record bus.Record) (ring.Entry, ring.Source, error) {
 			To:    slices.Compact(stream.To),
 		})
 	}
-	origin := delivery.Origin
-	return entry, ring.Source{EventID: delivery.EventID, Topic: origin.Topic, Partition: origin.Partition, Offset: origin.Offset}, nil
+	return entry, delivery, nil
 }

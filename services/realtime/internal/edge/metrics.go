@@ -31,7 +31,7 @@ func newMetrics(registry *prometheus.Registry) metrics {
 		})),
 		resyncs: telemetry.Counters(registry, prometheus.CounterOpts{
 			Name: "ism_realtime_resyncs_total",
-			Help: "Streams that could not resume and were told to reload, by reason.",
+			Help: "Streams that could not resume and whose clients had to reload, by reason.",
 		}, "reason", reasonMalformed, reasonOther, reasonExpired, reasonUnknown),
 		ringRecords: telemetry.Register(registry, prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "ism_realtime_ring_records",

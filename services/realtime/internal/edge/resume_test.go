@@ -96,7 +96,7 @@ func resumeUntil(t *testing.T, e *Edge, user uuid.UUID, events int, attached cha
 			}
 			frames = nil
 			if last, _ := sse.ParseID(lastEventID); position.Offset > last.Offset {
-				lastEventID = position.String() // as a keep-alive tells it
+				lastEventID = position.String() // as a keep-alive announces it
 			}
 			select {
 			case <-sub.news:

@@ -14,53 +14,52 @@ import (
 	"github.com/ism-chat/ism/services/realtime/internal/ring"
 )
 
-// maxShown is how many writes of a delivery to streams are shown in its trace, or as many more as the last user among them
-// has streams. All of them are counted.
-const maxShown = 16
+// maxWriteSpans is how many writes of a delivery to streams have spans in its trace; the last user's may exceed it. All writes are counted.
+const maxWriteSpans = 16
 
-// delivering is the span of a delivery at this edge.
-type delivering struct {
+// deliverySpan is the span of a delivery at this edge.
+type deliverySpan struct {
 	span           trace.Span
 	parent         *trace.SpanContext // of the spans of writing to streams; nil where the trace is not sampled
 	taken, refused int                // streams
 }
 
-// trace begins the span of a delivery. What an edge that starts reads back has been delivered before: it has none.
-func (e *Edge) trace(ctx context.Context, record bus.Record, entry ring.Entry) *delivering {
+// trace begins the span of a delivery. What a starting edge reads back was delivered before, and has none.
+func (e *Edge) trace(ctx context.Context, record bus.Record, entry ring.Entry) *deliverySpan {
 	if e.Ready(ctx) != nil {
-		return &delivering{span: trace.SpanFromContext(ctx)}
+		return &deliverySpan{span: trace.SpanFromContext(ctx)}
 	}
 	_, span := e.tracing.Process(ctx, record)
-	d := &delivering{span: span}
+	d := &deliverySpan{span: span}
 	if span.IsRecording() {
 		parent := span.SpanContext()
 		d.parent = &parent
-		span.SetAttributes(about(entry)...)
+		span.SetAttributes(attributesOf(entry)...)
 	}
 	return d
 }
 
-// shown is a frame as it is offered next: with the span that writing it belongs to, unless there are enough.
-func (d *delivering) shown(frame ring.Frame) ring.Frame {
-	if d.taken < maxShown {
+// sampled gives the frame the parent of its write's span, unless there are enough.
+func (d *deliverySpan) sampled(frame ring.Frame) ring.Frame {
+	if d.taken < maxWriteSpans {
 		frame.Parent = d.parent
 	}
 	return frame
 }
 
-func (d *delivering) end() {
+func (d *deliverySpan) end() {
 	if d.parent != nil {
 		d.span.SetAttributes(attribute.Int("ism.streams", d.taken), attribute.Int("ism.streams.cut", d.refused))
 		d.span.End()
 	}
 }
 
-// about names the room and the message that a delivery tells of.
-func about(entry ring.Entry) []attribute.KeyValue {
+// attributesOf gives the ids of a delivery's room and message.
+func attributesOf(entry ring.Entry) []attribute.KeyValue {
 	if len(entry.Frames) == 0 {
 		return nil
 	}
-	var told struct {
+	var data struct {
 		Message *struct {
 			ID     uuid.UUID `json:"messageId"`
 			RoomID uuid.UUID `json:"chatRoomId"`
@@ -69,15 +68,15 @@ func about(entry ring.Entry) []attribute.KeyValue {
 			ID uuid.UUID `json:"id"`
 		} `json:"room"`
 	}
-	_, data, _ := bytes.Cut(entry.Frames[0].Text, []byte("data: "))
-	if json.Unmarshal(data, &told) != nil {
+	_, text, _ := bytes.Cut(entry.Frames[0].Text, []byte("data: "))
+	if json.Unmarshal(text, &data) != nil {
 		return nil
 	}
 	switch {
-	case told.Message != nil:
-		return []attribute.KeyValue{telemetry.RoomID(told.Message.RoomID), telemetry.MessageID(told.Message.ID)}
-	case told.Room != nil:
-		return []attribute.KeyValue{telemetry.RoomID(told.Room.ID)}
+	case data.Message != nil:
+		return []attribute.KeyValue{telemetry.RoomID(data.Message.RoomID), telemetry.MessageID(data.Message.ID)}
+	case data.Room != nil:
+		return []attribute.KeyValue{telemetry.RoomID(data.Room.ID)}
 	default:
 		return nil
 	}

@@ -107,8 +107,8 @@ func TestWritesOfABigRoomAreCountedAndSomeAreShown(t *testing.T) {
 			}
 		}
 	}
-	if shown != maxShown {
-		t.Errorf("%d writes are shown, want %d", shown, maxShown)
+	if shown != maxWriteSpans {
+		t.Errorf("%d writes are shown, want %d", shown, maxWriteSpans)
 	}
 }
 

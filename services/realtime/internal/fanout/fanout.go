@@ -4,10 +4,10 @@ package fanout
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/google/uuid"
 	"go.opentelemetry.io/otel/attribute"
@@ -24,6 +24,9 @@ import (
 const Group = "ism.realtime.fanout"
 
 const source = "/ism/realtime"
+
+// roomEvent is an event of a room and its record.
+type roomEvent = bus.Decoded[events.RoomEvent]
 
 // Producer writes the deliveries.
 type Producer interface {
@@ -59,25 +62,18 @@ func New(producer Producer, partitions int32, rooms int, tracing bus.Tracing, te
 // Handle delivers records of one partition, in order. It is a consumer's Handler. When one of several is malformed it does
 // nothing, and is handed them one by one.
 func (f *Fanout) Handle(ctx context.Context, records []bus.Record) (err error) {
-	decoded := make([]events.Event, len(records))
-	for i, record := range records {
-		event, err := events.Decode(record.Headers, record.Value)
-		switch {
-		case errors.Is(err, events.ErrUnknownType): // the zero event: not for us
-		case err != nil:
-			return fmt.Errorf("%w: %w", bus.ErrRejected, err)
-		default:
-			decoded[i] = event
-		}
+	decoded, err := bus.Decode[events.RoomEvent](records)
+	if err != nil {
+		return err
 	}
 	var deliveries []bus.Record
-	for i, record := range records {
-		made, err := f.deliveries(record, decoded[i])
+	for _, d := range decoded {
+		made, err := f.deliveries(d)
 		if err != nil {
 			return err
 		}
 		if len(made) > 0 {
-			span := f.trace(ctx, record, decoded[i], made)
+			span := f.trace(ctx, d, made)
 			defer func() { bus.EndSpan(span, err) }() // once the deliveries have been written
 			deliveries = append(deliveries, made...)
 		}
@@ -93,15 +89,12 @@ func (f *Fanout) Handle(ctx context.Context, records []bus.Record) (err error) {
 }
 
 // trace starts a span in the record's trace, which the deliveries carry on.
-func (f *Fanout) trace(ctx context.Context, record bus.Record, event events.Event, deliveries []bus.Record) trace.Span {
-	ctx, span := f.tracing.Process(ctx, record)
+func (f *Fanout) trace(ctx context.Context, of roomEvent, deliveries []bus.Record) trace.Span {
+	ctx, span := f.tracing.Process(ctx, of.Record)
 	if span.IsRecording() {
-		span.SetAttributes(attribute.Int("ism.deliveries", len(deliveries)))
-		switch data := event.Data.(type) {
-		case events.MessagePosted:
-			span.SetAttributes(telemetry.RoomID(data.RoomID), telemetry.MessageID(data.Message.ID))
-		case events.RoomCreated:
-			span.SetAttributes(telemetry.RoomID(data.RoomID))
+		span.SetAttributes(attribute.Int("ism.deliveries", len(deliveries)), telemetry.RoomID(of.Data.InRoom()))
+		if data, posted := of.Data.(events.MessagePosted); posted {
+			span.SetAttributes(telemetry.MessageID(data.Message.ID))
 		}
 	}
 	for i := range deliveries {
@@ -110,40 +103,39 @@ func (f *Fanout) trace(ctx context.Context, record bus.Record, event events.Even
 	return span
 }
 
-// streams gives the server-sent events of an event, each with its recipients.
-func (f *Fanout) streams(event events.Event) ([]events.StreamEvent, error) {
-	switch data := event.Data.(type) {
+// streamEvents gives the server-sent events of an event, each with its recipients. Events of other types have none, but their audience may
+// be the newest.
+func (f *Fanout) streamEvents(of roomEvent) ([]events.StreamEvent, error) {
+	audience := f.audiences.newest(of.Data.InRoom(), of.Data.SeenBy())
+	switch data := of.Data.(type) {
 	case events.RoomCreated:
-		audience := f.audiences.newest(data.RoomID, data.Audience)
-		return newRooms(event, data, audience)
+		return newRooms(of.Event.Time, data, audience)
 	case events.MessagePosted:
-		audience := f.audiences.newest(data.RoomID, data.Audience)
-		chat := wire.ChatMessage{Type: "ChatMessage", Message: data.Message, Preview: data.Preview, CreatedAt: event.Time}
-		return one(chat, audience)
-	case events.RoomRead: // nothing on the wire, but its audience may be news
-		f.audiences.newest(data.RoomID, data.Audience)
-		return nil, nil
+		return streamEvent(wire.ChatMessage{
+			Type: "ChatMessage", Message: data.Message, Preview: data.Preview, CreatedAt: of.Event.Time,
+		}, audience)
 	default:
 		return nil, nil
 	}
 }
 
-func newRooms(event events.Event, data events.RoomCreated, audience []uuid.UUID) ([]events.StreamEvent, error) {
+func newRooms(at time.Time, data events.RoomCreated, audience []uuid.UUID) ([]events.StreamEvent, error) {
 	if data.Room.Type != wire.Single {
-		return one(wire.NewRoom{Type: "NewRoom", Room: data.Room, CreatedAt: event.Time}, audience)
+		return streamEvent(wire.NewRoom{Type: "NewRoom", Room: data.Room, CreatedAt: at}, audience)
 	}
-	var streams []events.StreamEvent
+	var all []events.StreamEvent
 	for _, user := range audience {
-		seen, err := one(wire.NewRoom{Type: "NewRoom", Room: data.RoomFor(user), CreatedAt: event.Time}, []uuid.UUID{user})
+		own, err := streamEvent(wire.NewRoom{Type: "NewRoom", Room: data.RoomFor(user), CreatedAt: at}, []uuid.UUID{user})
 		if err != nil {
 			return nil, err
 		}
-		streams = append(streams, seen...)
+		all = append(all, own...)
 	}
-	return streams, nil
+	return all, nil
 }
 
-func one(payload any, to []uuid.UUID) ([]events.StreamEvent, error) {
+// streamEvent gives the one event with the payload.
+func streamEvent(payload any, to []uuid.UUID) ([]events.StreamEvent, error) {
 	data, err := json.Marshal(payload)
 	if err != nil {
 		return nil, fmt.Errorf("%w: encode %T: %w", bus.ErrRejected, payload, err)
@@ -152,8 +144,8 @@ func one(payload any, to []uuid.UUID) ([]events.StreamEvent, error) {
 }
 
 // deliveries gives the records of an event, in the order of their partitions: the recipients divided among them.
-func (f *Fanout) deliveries(record bus.Record, event events.Event) ([]bus.Record, error) {
-	streams, err := f.streams(event)
+func (f *Fanout) deliveries(of roomEvent) ([]bus.Record, error) {
+	streams, err := f.streamEvents(of)
 	if err != nil {
 		return nil, err
 	}
@@ -170,7 +162,7 @@ func (f *Fanout) deliveries(record bus.Record, event events.Event) ([]bus.Record
 	}
 	var records []bus.Record
 	for _, number := range slices.Sorted(maps.Keys(byPartition)) {
-		made, err := delivery(record, event, number, byPartition[number])
+		made, err := delivery(of, number, byPartition[number])
 		if err != nil {
 			return nil, err
 		}
@@ -179,17 +171,17 @@ func (f *Fanout) deliveries(record bus.Record, event events.Event) ([]bus.Record
 	return records, nil
 }
 
-func delivery(record bus.Record, event events.Event, partition int32, streams []events.StreamEvent) (bus.Record, error) {
+func delivery(of roomEvent, partition int32, streams []events.StreamEvent) (bus.Record, error) {
 	data := events.Delivery{
 		Partition: partition,
-		EventID:   event.ID,
-		Origin:    events.Origin{Topic: record.Topic, Partition: record.Partition, Offset: record.Offset},
+		EventID:   of.Event.ID,
+		Origin:    events.Origin{Topic: of.Record.Topic, Partition: of.Record.Partition, Offset: of.Record.Offset},
 		Streams:   streams,
 	}
 	headers, value, err := events.Encode(events.Event{
-		ID:     uuid.NewSHA1(event.ID, []byte(data.PartitionKey())), // the same when it is written twice
+		ID:     uuid.NewSHA1(of.Event.ID, []byte(data.PartitionKey())), // the same when it is written twice
 		Source: source,
-		Time:   event.Time,
+		Time:   of.Event.Time,
 		Data:   data,
 	})
 	if err != nil {

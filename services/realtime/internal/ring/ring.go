@@ -9,6 +9,8 @@ import (
 
 	"github.com/google/uuid"
 	"go.opentelemetry.io/otel/trace"
+
+	"github.com/ism-chat/ism/libs/events"
 )
 
 // Limits bound a ring: what exceeds any of them falls out, the oldest first.
@@ -23,8 +25,8 @@ type Limits struct {
 type Frame struct {
 	Offset int64
 	Text   []byte
-	At     time.Time // when what it tells happened
-	// Parent is the span that writing it belongs under; nil where that is not to be traced.
+	At     time.Time // when the event happened
+	// Parent is the span under which the write is traced; nil where it is not.
 	Parent *trace.SpanContext
 }
 
@@ -42,10 +44,10 @@ type Entry struct {
 }
 
 var (
-	// ErrExpired says that what follows the place has fallen out, in part at least.
-	ErrExpired = errors.New("the place has fallen out of the ring")
-	// ErrAhead says that the place is behind the newest record that has been read.
-	ErrAhead = errors.New("the place has not been reached")
+	// ErrExpired says that what follows the position has fallen out, in part at least.
+	ErrExpired = errors.New("the position has fallen out of the ring")
+	// ErrAhead says that the position is behind the newest record that has been read.
+	ErrAhead = errors.New("the position has not been reached")
 )
 
 // Ring holds the deliveries of one partition in the order of their offsets. It is not safe for concurrent use.
@@ -53,7 +55,7 @@ type Ring struct {
 	limits  Limits
 	entries []Entry
 	bytes   int
-	floor   int64 // the greatest offset that one cannot resume before: everything after it is in entries
+	floor   int64 // everything behind this offset that was read is in entries; nobody can resume before it
 	newest  int64 // the greatest offset read
 	seen    seen
 }
@@ -75,14 +77,14 @@ func (r *Ring) Bytes() int { return r.bytes }
 // Skip moves the position to a record that delivers nothing.
 func (r *Ring) Skip(offset int64) { r.newest = max(r.newest, offset) }
 
-// Add adds the next delivery. It reports false, and only moves the position, where the delivery is a repeat: the record has
-// been read before, or the fan-out has already delivered what it tells.
-func (r *Ring) Add(now time.Time, entry Entry, source Source) bool {
+// Add adds the next delivery, of the event with the id and the origin. It reports false, and only moves the position, where the
+// delivery is a repeat: the record has been read before, or the fan-out has already delivered the event.
+func (r *Ring) Add(now time.Time, entry Entry, eventID uuid.UUID, origin events.Origin) bool {
 	if entry.Offset <= r.newest {
 		return false
 	}
 	r.newest = entry.Offset
-	if !r.seen.first(entry.Time, source) {
+	if !r.seen.first(entry.Time, eventID, origin) {
 		return false
 	}
 	r.entries = append(r.entries, entry)

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"github.com/ism-chat/ism/libs/events"
 )
 
 var start = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
@@ -26,8 +28,20 @@ func delivery(offset int64, at time.Time, to ...uuid.UUID) Entry {
 	}}}
 }
 
-func from(offset int64) Source {
-	return Source{EventID: uuid.New(), Topic: "ism.rooms", Offset: offset}
+// occurrence is an event and where it stands in its log.
+type occurrence struct {
+	EventID   uuid.UUID
+	Topic     string
+	Partition int32
+	Offset    int64
+}
+
+func add(r *Ring, now time.Time, entry Entry, of occurrence) bool {
+	return r.Add(now, entry, of.EventID, events.Origin{Topic: of.Topic, Partition: of.Partition, Offset: of.Offset})
+}
+
+func from(offset int64) occurrence {
+	return occurrence{EventID: uuid.New(), Topic: "ism.rooms", Offset: offset}
 }
 
 func offsets(frames []Frame) []int64 {
@@ -42,7 +56,7 @@ func TestReplayGivesWhatFollowsForOneUser(t *testing.T) {
 	r := New(limits(), 100)
 	for offset := int64(100); offset < 110; offset++ {
 		to := []uuid.UUID{user(1), user(byte(2 + offset%2))}
-		if !r.Add(start, delivery(offset, start, to...), from(offset)) {
+		if !add(r, start, delivery(offset, start, to...), from(offset)) {
 			t.Fatalf("offset %d was taken for a repeat", offset)
 		}
 	}
@@ -70,14 +84,14 @@ func TestReplayGivesWhatFollowsForOneUser(t *testing.T) {
 	}
 }
 
-func TestQuietPartitionKnowsItsPlace(t *testing.T) {
-	for begin, place := range map[int64]int64{0: -1, 5000: 4999} {
+func TestQuietPartitionKnowsItsPosition(t *testing.T) {
+	for begin, position := range map[int64]int64{0: -1, 5000: 4999} {
 		r := New(limits(), begin)
-		if r.Position() != place {
+		if r.Position() != position {
 			t.Errorf("begun at %d it stands at %d", begin, r.Position())
 		}
-		if frames, err := r.Replay(user(1), place); err != nil || len(frames) != 0 {
-			t.Errorf("resume at its place: %v, %v", frames, err)
+		if frames, err := r.Replay(user(1), position); err != nil || len(frames) != 0 {
+			t.Errorf("resume at its position: %v, %v", frames, err)
 		}
 	}
 }
@@ -97,16 +111,16 @@ func TestLimitsLetTheOldestFallOut(t *testing.T) {
 			now := start
 			for offset := range int64(200) {
 				now = now.Add(c.step)
-				r.Add(now, delivery(offset, now, user(1)), from(offset))
+				add(r, now, delivery(offset, now, user(1)), from(offset))
 			}
 			if r.Len() != 10 {
 				t.Fatalf("%d deliveries are kept", r.Len())
 			}
 			if frames, err := r.Replay(user(1), 189); err != nil || len(frames) != 10 {
-				t.Errorf("the oldest place that is kept: %d, %v", len(frames), err)
+				t.Errorf("the oldest position that is kept: %d, %v", len(frames), err)
 			}
 			if _, err := r.Replay(user(1), 188); !errors.Is(err, ErrExpired) {
-				t.Errorf("the place before: %v", err)
+				t.Errorf("the position before: %v", err)
 			}
 		})
 	}
@@ -114,7 +128,7 @@ func TestLimitsLetTheOldestFallOut(t *testing.T) {
 
 func TestOldDeliveriesFallOutWithoutNewOnes(t *testing.T) {
 	r := New(limits(), 0)
-	r.Add(start, delivery(0, start, user(1)), from(0))
+	add(r, start, delivery(0, start, user(1)), from(0))
 	r.Evict(start.Add(5*time.Minute + time.Second))
 	if r.Len() != 0 || r.Bytes() != 0 {
 		t.Errorf("%d deliveries of %d bytes are kept", r.Len(), r.Bytes())
@@ -126,18 +140,18 @@ func TestOldDeliveriesFallOutWithoutNewOnes(t *testing.T) {
 
 func TestRepeatsAreDropped(t *testing.T) {
 	event := uuid.New()
-	for name, second := range map[string]Source{
-		"the same stretch of the log once more": {EventID: event, Topic: "ism.rooms", Partition: 3, Offset: 7},
-		"the same event twice in the log":       {EventID: event, Topic: "ism.rooms", Partition: 3, Offset: 8},
-		"far before what has been seen":         {EventID: uuid.New(), Topic: "ism.rooms", Partition: 3, Offset: 5000 - stretchLength},
+	for name, second := range map[string]occurrence{
+		"the same offset of the log once more": {EventID: event, Topic: "ism.rooms", Partition: 3, Offset: 7},
+		"the same event twice in the log":      {EventID: event, Topic: "ism.rooms", Partition: 3, Offset: 8},
+		"far before what has been seen":        {EventID: uuid.New(), Topic: "ism.rooms", Partition: 3, Offset: 5000 - windowLength},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := New(limits(), 0)
-			r.Add(start, delivery(0, start, user(1)), Source{EventID: event, Topic: "ism.rooms", Partition: 3, Offset: 7})
+			add(r, start, delivery(0, start, user(1)), occurrence{EventID: event, Topic: "ism.rooms", Partition: 3, Offset: 7})
 			if name == "far before what has been seen" {
-				r.Add(start, delivery(1, start, user(1)), Source{EventID: uuid.New(), Topic: "ism.rooms", Partition: 3, Offset: 5000})
+				add(r, start, delivery(1, start, user(1)), occurrence{EventID: uuid.New(), Topic: "ism.rooms", Partition: 3, Offset: 5000})
 			}
-			if r.Add(start, delivery(2, start, user(1)), second) {
+			if add(r, start, delivery(2, start, user(1)), second) {
 				t.Error("the repeat was not noticed")
 			}
 			if r.Position() != 2 {
@@ -149,7 +163,7 @@ func TestRepeatsAreDropped(t *testing.T) {
 
 func TestWhatOnlyLooksLikeARepeatIsKept(t *testing.T) {
 	r := New(limits(), 0)
-	for i, source := range []Source{
+	for i, of := range []occurrence{
 		{EventID: uuid.New(), Topic: "ism.rooms", Partition: 3, Offset: 50},
 		{EventID: uuid.New(), Topic: "ism.rooms", Partition: 4, Offset: 50},
 		{EventID: uuid.New(), Topic: "ism.users", Partition: 3, Offset: 50},
@@ -157,7 +171,7 @@ func TestWhatOnlyLooksLikeARepeatIsKept(t *testing.T) {
 		{EventID: uuid.New(), Topic: "ism.rooms", Partition: 3, Offset: 5000},
 		{EventID: uuid.New(), Topic: "ism.rooms", Partition: 3, Offset: 4999},
 	} {
-		if !r.Add(start, delivery(int64(i), start, user(1)), source) {
+		if !add(r, start, delivery(int64(i), start, user(1)), of) {
 			t.Errorf("%d was dropped", i)
 		}
 	}
@@ -165,12 +179,12 @@ func TestWhatOnlyLooksLikeARepeatIsKept(t *testing.T) {
 
 func TestRecordReadTwiceIsDropped(t *testing.T) {
 	r := New(limits(), 0)
-	source := from(0)
-	if !r.Add(start, delivery(0, start, user(1)), source) || r.Add(start, delivery(0, start, user(1)), from(1)) {
+	of := from(0)
+	if !add(r, start, delivery(0, start, user(1)), of) || add(r, start, delivery(0, start, user(1)), from(1)) {
 		t.Error("a record that is read twice must count once")
 	}
 	r.Skip(3)
-	if r.Add(start, delivery(2, start, user(1)), from(2)) {
+	if add(r, start, delivery(2, start, user(1)), from(2)) {
 		t.Error("a record before one that was skipped must not count")
 	}
 }
@@ -178,15 +192,15 @@ func TestRecordReadTwiceIsDropped(t *testing.T) {
 func TestMarginOnlyFindsRepeats(t *testing.T) {
 	r := New(limits(), 0)
 	old := start.Add(-5*time.Minute - 30*time.Second)
-	source := from(7)
-	if !r.Add(start, delivery(0, old, user(1)), source) {
+	of := from(7)
+	if !add(r, start, delivery(0, old, user(1)), of) {
 		t.Fatal("a first delivery was dropped")
 	}
 	if r.Len() != 0 {
 		t.Error("a delivery that is too old is kept")
 	}
-	source.Offset = 9
-	if r.Add(start, delivery(1, start, user(1)), source) {
+	of.Offset = 9
+	if add(r, start, delivery(1, start, user(1)), of) {
 		t.Error("its repeat was not noticed")
 	}
 }
@@ -196,15 +210,15 @@ func TestMemoryForRepeatsIsBounded(t *testing.T) {
 	l.Records = 10
 	r := New(l, 0)
 	for offset := range int64(10_000) {
-		r.Add(start, delivery(offset, start, user(1)), from(offset))
+		add(r, start, delivery(offset, start, user(1)), from(offset))
 	}
-	if len(r.seen.ids) > 2*l.Records+1 || len(r.seen.order) > 2*l.Records+1 || len(r.seen.logs) != 1 {
-		t.Errorf("%d ids, %d in order, %d logs", len(r.seen.ids), len(r.seen.order), len(r.seen.logs))
+	if len(r.seen.ids) > 2*l.Records+1 || len(r.seen.order) > 2*l.Records+1 || len(r.seen.origins) != 1 {
+		t.Errorf("%d ids, %d in order, %d origins", len(r.seen.ids), len(r.seen.order), len(r.seen.origins))
 	}
 }
 
-// A fan-out that is killed and restarted again and again: every stretch begins at or before where the last one ended.
-func TestEachSourceCountsOnceWhateverIsWrittenAgain(t *testing.T) {
+// A fan-out that is killed and restarted again and again: each time it begins at or before where it ended.
+func TestEachOriginCountsOnceWhateverIsWrittenAgain(t *testing.T) {
 	for seed := range uint64(200) {
 		random := rand.New(rand.NewPCG(seed, 1))
 		ids := map[int64]uuid.UUID{}
@@ -220,7 +234,7 @@ func TestEachSourceCountsOnceWhateverIsWrittenAgain(t *testing.T) {
 				if _, ok := ids[next]; !ok {
 					ids[next] = uuid.New()
 				}
-				if r.Add(start, delivery(offset, start, user(1)), Source{EventID: ids[next], Topic: "ism.rooms", Offset: next}) {
+				if add(r, start, delivery(offset, start, user(1)), occurrence{EventID: ids[next], Topic: "ism.rooms", Offset: next}) {
 					got = append(got, next)
 				}
 				offset++
@@ -228,9 +242,9 @@ func TestEachSourceCountsOnceWhateverIsWrittenAgain(t *testing.T) {
 			}
 			committed += random.Int64N(next - committed + 1)
 		}
-		for i, source := range got {
-			if source != int64(i) {
-				t.Fatalf("seed %d: in place %d came %d", seed, i, source)
+		for i, offset := range got {
+			if offset != int64(i) {
+				t.Fatalf("seed %d: event %d was of offset %d", seed, i, offset)
 			}
 		}
 		if int64(len(got)) != length {
@@ -244,7 +258,7 @@ func BenchmarkReplayOfTheLastSeconds(b *testing.B) {
 	l.Records, l.Bytes = 50_000, 1<<30
 	r := New(l, 0)
 	for offset := range int64(25_000) {
-		r.Add(start, delivery(offset, start, user(1), user(2), user(byte(offset))), from(offset))
+		add(r, start, delivery(offset, start, user(1), user(2), user(byte(offset))), from(offset))
 	}
 	for b.Loop() {
 		if _, err := r.Replay(user(1), 24_600); err != nil {

@@ -4,27 +4,21 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"github.com/ism-chat/ism/libs/events"
 )
 
-// Source is what a delivery tells: an event, and where it stands in its log.
-type Source struct {
-	EventID   uuid.UUID
-	Topic     string
-	Partition int32
-	Offset    int64
-}
-
-// seen remembers which events have been delivered in a partition, in two ways. By where they stand in their log: a fan-out
-// that was killed before it committed delivers a stretch of the log once more. And by their id: a producer that was killed
-// before it took note has written the same event to its log twice.
+// seen remembers which events have been delivered in a partition, in two ways. By their origin: a fan-out that was killed before it
+// committed delivers the same offsets once more. And by their id: a producer that was killed before it knew of its success has written
+// the same event twice.
 type seen struct {
-	limits Limits
-	logs   map[log]*stretch
-	ids    map[uuid.UUID]struct{}
-	order  []dated // of ids
+	limits  Limits
+	origins map[topicPartition]*offsetWindow
+	ids     map[uuid.UUID]struct{}
+	order   []dated // of ids
 }
 
-type log struct {
+type topicPartition struct {
 	topic     string
 	partition int32
 }
@@ -35,23 +29,23 @@ type dated struct {
 }
 
 func newSeen(limits Limits) seen {
-	return seen{limits: limits, logs: map[log]*stretch{}, ids: map[uuid.UUID]struct{}{}}
+	return seen{limits: limits, origins: map[topicPartition]*offsetWindow{}, ids: map[uuid.UUID]struct{}{}}
 }
 
 // first reports whether the event has not been seen before, and remembers it.
-func (s *seen) first(at time.Time, source Source) bool {
-	from := log{source.Topic, source.Partition}
-	if s.logs[from] == nil {
-		s.logs[from] = &stretch{newest: -1}
+func (s *seen) first(at time.Time, eventID uuid.UUID, origin events.Origin) bool {
+	from := topicPartition{origin.Topic, origin.Partition}
+	if s.origins[from] == nil {
+		s.origins[from] = &offsetWindow{newest: -1}
 	}
-	if !s.logs[from].first(source.Offset) {
+	if !s.origins[from].first(origin.Offset) {
 		return false
 	}
-	if _, known := s.ids[source.EventID]; known {
+	if _, known := s.ids[eventID]; known {
 		return false
 	}
-	s.ids[source.EventID] = struct{}{}
-	s.order = append(s.order, dated{source.EventID, at})
+	s.ids[eventID] = struct{}{}
+	s.order = append(s.order, dated{eventID, at})
 	return true
 }
 
@@ -66,22 +60,22 @@ func (s *seen) evict(now time.Time) {
 	s.order = s.order[out:]
 }
 
-// stretchLength is how many of the newest offsets of a log are known one by one. A fan-out that fails within a batch may
+// windowLength is how many of the newest offsets of a partition are known one by one. A fan-out that fails within a batch may
 // write the batch's records once more and out of order, so it must be more than a batch.
-const stretchLength = 1024
+const windowLength = 1024
 
-// stretch remembers which offsets of a log have been seen: each of the newest ones, and all before those.
-type stretch struct {
+// offsetWindow remembers which offsets of a partition have been seen: each of the newest ones, and all before those.
+type offsetWindow struct {
 	newest int64
-	bits   [stretchLength / 64]uint64 // the offset's place is its remainder by the length
+	bits   [windowLength / 64]uint64 // an offset's bit is its remainder by the length
 }
 
 // first reports whether the offset has not been seen before, and remembers it.
-func (s *stretch) first(offset int64) bool {
-	if offset <= s.newest-stretchLength {
+func (s *offsetWindow) first(offset int64) bool {
+	if offset <= s.newest-windowLength {
 		return false
 	}
-	for gap := max(s.newest+1, offset-stretchLength+1); gap <= offset; gap++ {
+	for gap := max(s.newest+1, offset-windowLength+1); gap <= offset; gap++ {
 		s.set(gap, false)
 	}
 	s.newest = max(s.newest, offset)
@@ -92,13 +86,13 @@ func (s *stretch) first(offset int64) bool {
 	return true
 }
 
-func (s *stretch) get(offset int64) bool {
-	i := offset % stretchLength
+func (s *offsetWindow) get(offset int64) bool {
+	i := offset % windowLength
 	return s.bits[i/64]>>(i%64)&1 == 1
 }
 
-func (s *stretch) set(offset int64, seen bool) {
-	i := offset % stretchLength
+func (s *offsetWindow) set(offset int64, seen bool) {
+	i := offset % windowLength
 	if seen {
 		s.bits[i/64] |= 1 << (i % 64)
 	} else {

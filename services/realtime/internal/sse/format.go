@@ -41,7 +41,7 @@ func AppendRetry(dst []byte, wait time.Duration) []byte {
 	return append(dst, '\n')
 }
 
-// AppendPosition appends an id without an event: the client resumes behind it from now on, and is told nothing.
+// AppendPosition appends an id without an event: the client resumes behind it from now on, and dispatches nothing.
 func AppendPosition(dst []byte, id ID) []byte {
 	dst = append(dst, "id: "...)
 	dst = id.append(dst)

@@ -6,9 +6,8 @@ import (
 	"strings"
 )
 
-// ID is a place in a user's event stream: a partition of the deliveries and an offset there. As an event's id it names that
-// event; to resume behind it means to get everything with a greater offset. The offset is -1 where nothing stands before
-// the first record.
+// ID is a position in a user's event stream: a partition of the deliveries and an offset there. It is the id of the event there; to resume
+// behind it means to get everything with a greater offset. The offset is -1 before the first record.
 type ID struct {
 	Partition int32
 	Offset    int64

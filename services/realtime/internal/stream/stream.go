@@ -1,177 +1,303 @@
 package stream
 
 import (
-	"context"
 	"errors"
-	"net"
 	"os"
 	"time"
-
-	"go.opentelemetry.io/otel/attribute"
-	"go.opentelemetry.io/otel/codes"
-	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
-	"go.opentelemetry.io/otel/trace"
 
 	"github.com/ism-chat/ism/services/realtime/internal/ring"
 	"github.com/ism-chat/ism/services/realtime/internal/sse"
 )
 
-// Why a stream ended, the values of the metric's label.
+// Config says how streams behave.
+type Config struct {
+	KeepAlive    time.Duration // between comments
+	WriteTimeout time.Duration // of one chunk
+	Retry        time.Duration // how long clients wait before they reconnect
+	QueueEvents  int           // most events that wait for a client
+	QueueBytes   int           // most bytes that wait for a client, more only for a single event
+}
+
+// Reason is why a stream ended; "" while it has not.
+type Reason string
+
 const (
-	endedSlow    = "slow"    // the client did not keep up: its queue was full, or a write took too long
-	endedGone    = "gone"    // the connection broke
-	endedExpired = "expired" // the token's time was over
-	endedDrained = "drained" // this process stops
+	Slow    Reason = "slow"    // the client did not keep up: its queue was full, or a write took too long
+	Gone    Reason = "gone"    // the connection broke
+	Expired Reason = "expired" // the token's time was over
+	Drained Reason = "drained" // this process stops
 )
 
-// chunkBytes bounds what is written with one deadline.
-const chunkBytes = 64 << 10
+const (
+	// maxChunkBytes bounds what is written with one deadline.
+	maxChunkBytes = 64 << 10
+	// maxChunkBuffers is what one writev takes: Linux's IOV_MAX.
+	maxChunkBuffers = 1024
+)
 
-// stream is one open stream. Its goroutine is the only one that writes.
-type stream struct {
-	cfg     Config
-	source  Source
-	metrics *metrics
-	tracer  trace.Tracer
-	request Request
-	conn    conn
-	queue   *queue
-	last    int64 // offset of the newest id that was written
+// Opening is what a stream begins with.
+type Opening struct {
+	Header  []byte       // of the HTTP response
+	ID      sse.ID       // where the stream stands once Text is written
+	Text    []byte       // the id, or a Resync event with it
+	Backlog []ring.Frame // what a client that resumes has missed
 }
 
-// errCut says that the stream's queue has been closed.
-var errCut = errors.New("the stream has been cut")
+// Chunk is what is to be written next.
+type Chunk struct {
+	Buffers  [][]byte     // the bytes, in order; empty where there is nothing to write
+	Frames   []ring.Frame // those that are written with the chunk's last byte; none where the text is the stream's own
+	Live     bool         // the frames were offered, not missed
+	Deadline time.Time    // for the chunk's last byte
+}
 
-// run writes the stream until it ends, and says why.
-func (s *stream) run(ctx context.Context, header []byte, retry func() time.Duration) string {
-	err := s.serve(ctx, header, retry)
+// notice is what is written behind everything that was offered before it.
+type notice uint8
+
+const (
+	noNotice  notice = iota
+	keepAlive        // a comment
+	expiry           // only the position; then the stream ends
+	drain            // the time after which the client is to come back; then the stream ends
+)
+
+// Stream is the state of one event stream. See the package's comment for who may call what.
+type Stream struct {
+	cfg       *Config
+	expiresAt time.Time
+	commentAt time.Time // when the next keep-alive is due; zero before Open
+
+	text       []byte
+	batch      []ring.Frame
+	live       bool // the batch was offered, not missed
+	queue      []ring.Frame
+	queueBytes int
+
+	notice   notice
+	taken    bool // what was offered before the notice is no longer in the queue
+	position sse.ID
+	retry    time.Duration
+
+	deadline time.Time // of the chunk under way; zero where there is none
+	frames   int       // of the chunk under way, the first of the batch
+	unsent   int       // bytes of the chunk under way
+	sent     int       // bytes of the chunk under way
+
+	last    int64  // offset of the newest id that was written
+	closing Reason // Expired or Drained as soon as the stream is to end for that
+	ended   Reason
+}
+
+// New makes a stream that ends when its token expires. The configuration is shared, not copied.
+func New(cfg *Config, expiresAt time.Time) *Stream { return &Stream{cfg: cfg, expiresAt: expiresAt} }
+
+// Open begins the stream. Before it nothing is written and nothing is due.
+func (s *Stream) Open(now time.Time, opening Opening) {
+	if s.ended != "" {
+		return
+	}
+	s.text = append(sse.AppendRetry(opening.Header, s.cfg.Retry), opening.Text...)
+	s.batch = opening.Backlog
+	s.last = opening.ID.Offset
+	s.commentAt = now.Add(s.cfg.KeepAlive)
+	s.expiresAt = now.Add(s.expiresAt.Sub(now)) // on the monotonic clock: the machine's may be set
+}
+
+// Offer adds a frame behind those before it. It reports false where the stream has ended, or ends because its queue is full.
+func (s *Stream) Offer(frame ring.Frame) bool {
+	if s.ended != "" {
+		return false
+	}
+	if len(s.queue) >= s.cfg.QueueEvents || s.queueBytes+len(frame.Text) > s.cfg.QueueBytes && len(s.queue) > 0 {
+		s.End(Slow)
+		return false
+	}
+	s.queue = append(s.queue, frame)
+	s.queueBytes += len(frame.Text)
+	return true
+}
+
+// Due is when [Stream.Tick] is to be called next; zero where nothing is due by time.
+func (s *Stream) Due() time.Time {
+	if s.ended != "" || s.closing != "" || s.commentAt.IsZero() {
+		return s.deadline
+	}
+	due := earlier(s.commentAt, s.expiresAt)
+	if !s.deadline.IsZero() {
+		due = earlier(due, s.deadline)
+	}
+	return due
+}
+
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
+}
+
+// Tick does what is due at the time. Everything up to the position must have been offered.
+func (s *Stream) Tick(now time.Time, position sse.ID) {
 	switch {
-	case ctx.Err() != nil:
-		return endedDrained
-	case err == nil:
-		return endedExpired
-	case errors.Is(err, errCut), errors.Is(err, os.ErrDeadlineExceeded):
-		return endedSlow
-	default:
-		return endedGone
-	}
-}
-
-// serve returns nil when the token's time is over or ctx is done.
-func (s *stream) serve(ctx context.Context, header []byte, retry func() time.Duration) error {
-	attachment, err := s.source.Attach(ctx, s.request.User, s.request.LastEventID, s.queue)
-	if err != nil {
-		return err
-	}
-	defer s.source.Detach(s.request.User, s.queue)
-	expiry := time.NewTimer(time.Until(s.request.ExpiresAt))
-	defer expiry.Stop()
-	keepAlive := time.NewTicker(s.cfg.KeepAlive)
-	defer keepAlive.Stop()
-
-	s.last = attachment.ID.Offset
-	if err := s.write(append(sse.AppendRetry(header, s.cfg.Retry), attachment.Opening...)); err != nil {
-		return err
-	}
-	if err := s.writeFrames(attachment.Backlog); err != nil {
-		return err
-	}
-	for {
-		select {
-		case <-s.queue.more:
-			err = s.flush()
-		case <-keepAlive.C:
-			err = s.settle(sse.AppendComment(nil))
-		case <-expiry.C:
-			return s.settle(nil)
-		case <-ctx.Done():
-			return s.settle(sse.AppendRetry(nil, retry()))
-		}
-		if err != nil {
-			return err
+	case s.ended != "":
+	case !s.deadline.IsZero() && !now.Before(s.deadline):
+		s.End(Slow)
+	case s.closing != "" || s.commentAt.IsZero():
+	case !now.Before(s.expiresAt):
+		s.closing = Expired
+		s.give(expiry, position)
+	case !now.Before(s.commentAt):
+		missed := now.Sub(s.commentAt) / s.cfg.KeepAlive
+		s.commentAt = s.commentAt.Add((missed + 1) * s.cfg.KeepAlive)
+		if s.notice == noNotice {
+			s.give(keepAlive, position)
 		}
 	}
 }
 
-// settle writes what is queued, then lines of its own and, if the client does not know it, where the stream stands. So a
-// client to whom nothing has happened for long resumes from a place that is still kept.
-func (s *stream) settle(lines []byte) error {
-	position := s.source.Position(s.request.User) // before the queue is emptied: what comes later must not be skipped
-	if err := s.flush(); err != nil {
-		return err
+// Drain ends the stream with what it has been offered and the time after which the client is to come back. Everything up to the
+// position must have been offered.
+func (s *Stream) Drain(retry time.Duration, position sse.ID) {
+	if s.ended != "" || s.closing == Drained {
+		return
 	}
-	if position.Offset > s.last {
-		lines = sse.AppendPosition(lines, position)
-		s.last = position.Offset
+	s.closing = Drained
+	s.retry = retry
+	s.give(drain, position)
+}
+
+// give replaces a notice that has not been written: the queue is emptied anew, since the position is a newer one.
+func (s *Stream) give(notice notice, position sse.ID) {
+	s.notice, s.position, s.taken = notice, position, false
+}
+
+// End ends the stream at once.
+func (s *Stream) End(reason Reason) {
+	if s.ended != "" {
+		return
+	}
+	if s.closing == Drained {
+		reason = Drained
+	}
+	*s = Stream{cfg: s.cfg, last: s.last, ended: reason}
+}
+
+// Ended is why the stream has ended, "" while it has not.
+func (s *Stream) Ended() Reason { return s.ended }
+
+// Next gives what is to be written next, its buffers appended to dst: the rest of the chunk under way, or a new one. It gives the same again
+// until [Stream.Wrote] is called.
+func (s *Stream) Next(now time.Time, dst [][]byte) Chunk {
+	if s.deadline.IsZero() && !s.begin(now) {
+		return Chunk{}
+	}
+	chunk := Chunk{Buffers: dst, Frames: s.batch[:s.frames], Live: s.live, Deadline: s.deadline}
+	if len(s.text) > 0 {
+		chunk.Buffers = append(chunk.Buffers, s.text[s.sent:])
+		return chunk
+	}
+	skip := s.sent
+	for _, frame := range chunk.Frames {
+		if skip >= len(frame.Text) {
+			skip -= len(frame.Text)
+			continue
+		}
+		chunk.Buffers = append(chunk.Buffers, frame.Text[skip:])
+		skip = 0
+	}
+	return chunk
+}
+
+// begin begins a chunk. It reports false where there is nothing to write.
+func (s *Stream) begin(now time.Time) bool {
+	if s.ended != "" || s.commentAt.IsZero() {
+		return false
+	}
+	if len(s.text) == 0 && len(s.batch) == 0 {
+		s.refill()
+	}
+	if s.unsent = len(s.text); s.unsent == 0 {
+		for s.frames < min(len(s.batch), maxChunkBuffers) {
+			size := len(s.batch[s.frames].Text)
+			if s.frames > 0 && s.unsent+size > maxChunkBytes {
+				break
+			}
+			s.unsent += size
+			s.frames++
+		}
+	}
+	if s.unsent == 0 {
+		return false
+	}
+	s.deadline = now.Add(s.cfg.WriteTimeout)
+	return true
+}
+
+// refill takes what has been offered or, once that is written, the notice. Where both are written that were to come before its end, the
+// stream ends.
+func (s *Stream) refill() {
+	if s.closing != "" && s.notice == noNotice {
+		s.End(s.closing)
+		return
+	}
+	if !s.taken {
+		s.batch, s.queue, s.queueBytes, s.live = s.queue, nil, 0, true
+		s.taken = s.notice != noNotice
+	}
+	if len(s.batch) > 0 || s.notice == noNotice {
+		return
+	}
+	s.text = s.noticeText()
+	s.notice, s.taken = noNotice, false
+	if len(s.text) == 0 {
+		s.End(s.closing)
+	}
+}
+
+// noticeText has the position where the client does not know it. So a client to whom nothing has happened for long resumes from a
+// position that is still kept.
+func (s *Stream) noticeText() []byte {
+	var lines []byte
+	switch s.notice {
+	case keepAlive:
+		lines = sse.AppendComment(lines)
+	case drain:
+		lines = sse.AppendRetry(lines, s.retry)
+	case expiry, noNotice:
+	}
+	if s.position.Offset > s.last {
+		lines = sse.AppendPosition(lines, s.position)
+		s.last = s.position.Offset
 	}
 	if len(lines) == 0 {
 		return nil
 	}
-	return s.write(sse.AppendEnd(lines))
+	return sse.AppendEnd(lines)
 }
 
-// flush writes what is queued, and measures how late it is.
-func (s *stream) flush() error {
-	frames, open := s.queue.take()
-	if !open {
-		return errCut
+// Wrote says that so many bytes more of the chunk are written, and with which error. It reports whether that was all of it.
+func (s *Stream) Wrote(n int, err error) bool {
+	switch {
+	case s.ended != "":
+		return false
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		s.End(Slow)
+		return false
+	case err != nil:
+		s.End(Gone)
+		return false
 	}
-	if err := s.writeFrames(frames); err != nil {
-		return err
+	s.sent, s.unsent = s.sent+n, s.unsent-n
+	if s.unsent > 0 {
+		return false
 	}
-	now := time.Now()
-	for _, frame := range frames {
-		s.metrics.delay.Observe(max(0, now.Sub(frame.At).Seconds()))
+	if s.frames > 0 {
+		s.last = s.batch[s.frames-1].Offset
 	}
-	return nil
-}
-
-func (s *stream) writeFrames(frames []ring.Frame) error {
-	for len(frames) > 0 {
-		var chunk net.Buffers
-		size, n := 0, 0
-		for ; n < len(frames) && (n == 0 || size+len(frames[n].Text) <= chunkBytes); n++ {
-			chunk = append(chunk, frames[n].Text)
-			size += len(frames[n].Text)
-		}
-		begun := time.Now()
-		err := s.writeChunk(chunk)
-		s.trace(frames[:n], begun, err)
-		if err != nil {
-			return err
-		}
-		s.metrics.events.Add(float64(n))
-		s.last = frames[n-1].Offset
-		frames = frames[n:]
+	s.text, s.batch = nil, s.batch[s.frames:]
+	if len(s.batch) == 0 {
+		s.batch = nil
 	}
-	return nil
-}
-
-// trace shows in the traces of frames that they have been written to this stream.
-func (s *stream) trace(frames []ring.Frame, begun time.Time, err error) {
-	for _, frame := range frames {
-		if frame.Parent == nil {
-			continue
-		}
-		ctx := trace.ContextWithSpanContext(context.Background(), *frame.Parent)
-		_, span := s.tracer.Start(ctx, "write stream", trace.WithTimestamp(begun))
-		if span.IsRecording() {
-			span.SetAttributes(semconv.EnduserID(s.request.User.String()), attribute.Int("ism.stream.bytes", len(frame.Text)))
-			if err != nil {
-				span.SetStatus(codes.Error, err.Error())
-			}
-		}
-		span.End()
-	}
-}
-
-func (s *stream) write(text []byte) error { return s.writeChunk(net.Buffers{text}) }
-
-func (s *stream) writeChunk(chunk net.Buffers) error {
-	if !s.queue.allow(time.Now().Add(s.cfg.WriteTimeout)) {
-		return errCut
-	}
-	written, err := chunk.WriteTo(s.conn)
-	s.metrics.bytes.Add(float64(written))
-	return err
+	s.deadline, s.frames, s.sent = time.Time{}, 0, 0
+	return true
 }

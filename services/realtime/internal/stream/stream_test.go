@@ -1,405 +1,446 @@
 package stream
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
-	"net"
+	"os"
+	"slices"
 	"strings"
-	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
+	"unsafe"
 
-	"github.com/google/uuid"
-
-	"github.com/ism-chat/ism/libs/telemetry"
-	"github.com/ism-chat/ism/services/realtime/internal/edge"
 	"github.com/ism-chat/ism/services/realtime/internal/ring"
 	"github.com/ism-chat/ism/services/realtime/internal/sse"
 )
 
-func config() Config {
-	return Config{
-		KeepAlive: 5 * time.Second, WriteTimeout: 10 * time.Second, Retry: 2 * time.Second,
-		QueueEvents: 10, QueueBytes: 1000, MaxStreams: 100, MaxPerUser: 10,
+var start = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+
+const lifetime = time.Hour // of the token
+
+func config() *Config {
+	return &Config{
+		KeepAlive: 5 * time.Second, WriteTimeout: 10 * time.Second, Retry: 2 * time.Second, QueueEvents: 4, QueueBytes: 200,
 	}
 }
 
-// feed is a source of one partition whose events all go to every stream.
-type feed struct {
-	mu       sync.Mutex
-	position int64
-	backlog  []ring.Frame
-	subs     map[edge.Subscriber]bool
-	stuck    bool   // Attach waits for its context
-	arriving string // data of an event that comes just before the position is read
-}
-
-func newFeed() *feed { return &feed{position: 41, subs: map[edge.Subscriber]bool{}} }
-
-func (f *feed) Attach(ctx context.Context, _ uuid.UUID, _ string, sub edge.Subscriber) (edge.Attachment, error) {
-	if f.stuck {
-		<-ctx.Done()
-		return edge.Attachment{}, ctx.Err()
-	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.subs[sub] = true
-	id := sse.ID{Partition: 7, Offset: f.position}
-	return edge.Attachment{ID: id, Opening: sse.AppendEnd(sse.AppendPosition(nil, id)), Backlog: f.backlog}, nil
-}
-
-func (f *feed) Detach(_ uuid.UUID, sub edge.Subscriber) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	delete(f.subs, sub)
-}
-
-func (f *feed) Position(uuid.UUID) sse.ID {
-	f.mu.Lock()
-	data := f.arriving
-	f.arriving = ""
-	f.mu.Unlock()
-	if data != "" {
-		f.send(data)
-	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return sse.ID{Partition: 7, Offset: f.position}
-}
-
-func (f *feed) streams() int {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return len(f.subs)
-}
+func id(offset int64) sse.ID { return sse.ID{Partition: 7, Offset: offset} }
 
 func frame(offset int64, data string) ring.Frame {
-	return ring.Frame{Offset: offset, Text: sse.AppendEvent(nil, sse.ID{Partition: 7, Offset: offset}, data), At: time.Now()}
+	return ring.Frame{Offset: offset, Text: sse.AppendEvent(nil, id(offset), data)}
 }
 
-// send moves the position and, with data, delivers an event there.
-func (f *feed) send(data string) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.position++
-	if data == "" {
-		return
-	}
-	for sub := range f.subs {
-		if !sub.Offer(frame(f.position, data)) {
-			delete(f.subs, sub)
-		}
+func opening(offset int64, backlog ...ring.Frame) Opening {
+	return Opening{
+		Header: []byte("HTTP/1.1 200 OK\r\n\r\n"), ID: id(offset), Text: sse.AppendEnd(sse.AppendPosition(nil, id(offset))), Backlog: backlog,
 	}
 }
 
-// peer is the client's end of a stream, of which it reads everything as it comes, or nothing.
-type peer struct {
-	conn net.Conn
-	done chan struct{} // closed when the stream has ended and its layer has let go of it
+const opened = "HTTP/1.1 200 OK\r\n\r\nretry: 2000\nid: 7-41\n\n"
 
-	mu   sync.Mutex
+// layer is a connection layer without a connection: a stream, the time at it, and what its client has read since it was last asked.
+type layer struct {
+	*Stream
+	now  time.Time
 	text strings.Builder
-	err  error
 }
 
-func open(t *testing.T, h *Hijacked, request Request, reading bool) *peer {
-	t.Helper()
-	if request.ExpiresAt.IsZero() {
-		request.ExpiresAt = time.Now().Add(time.Hour)
-	}
-	server, client := net.Pipe()
-	taken, err := h.take(request.User)
-	if err != nil {
-		t.Fatal(err)
-	}
-	p := &peer{conn: client, done: make(chan struct{})}
-	go func() {
-		defer close(p.done)
-		defer h.leave(taken)
-		h.carry(server, []byte("HTTP/1.1 200 OK\r\n\r\n"), request, taken)
-	}()
-	if reading {
-		go p.read()
-	}
-	synctest.Wait()
-	return p
+func newLayer(cfg *Config) *layer {
+	return &layer{Stream: New(cfg, start.Add(lifetime)), now: start}
 }
 
-func (p *peer) read() {
-	buffer := make([]byte, 4096)
-	for {
-		n, err := p.conn.Read(buffer)
-		p.mu.Lock()
-		p.text.Write(buffer[:n])
-		p.err = err
-		p.mu.Unlock()
-		if err != nil {
+func openLayer(cfg *Config) *layer {
+	l := newLayer(cfg)
+	l.Open(l.now, opening(41))
+	return l
+}
+
+// read writes chunks to the end, at most so many, as a connection does whose client reads.
+func (l *layer) read(chunks int) {
+	for range chunks {
+		chunk := l.Next(l.now, nil)
+		if len(chunk.Buffers) == 0 {
 			return
 		}
+		n := 0
+		for _, buffer := range chunk.Buffers {
+			l.text.Write(buffer)
+			n += len(buffer)
+		}
+		l.Wrote(n, nil)
 	}
 }
 
-// got is what has been read since it was last asked for.
-func (p *peer) got() string {
-	synctest.Wait()
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	text := p.text.String()
-	p.text.Reset()
+// got is what the client has read once there is nothing more to write.
+func (l *layer) got() string {
+	l.read(1 << 20)
+	text := l.text.String()
+	l.text.Reset()
 	return text
 }
 
-func (p *peer) ended(t *testing.T) bool {
-	t.Helper()
-	synctest.Wait()
-	select {
-	case <-p.done:
-	default:
-		return false
+func (l *layer) pass(d time.Duration) { l.now = l.now.Add(d) }
+func (l *layer) tick(position int64)  { l.Tick(l.now, id(position)) }
+func (l *layer) drain(position int64) { l.Drain(3*time.Second, id(position)) }
+func (l *layer) offer(frames ...ring.Frame) {
+	for _, f := range frames {
+		l.Offer(f)
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.err != nil && !errors.Is(p.err, io.EOF) {
-		t.Errorf("the stream ended with %v", p.err)
-	}
-	return true
 }
 
-func drain(t *testing.T, h *Hijacked, patience time.Duration) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
-	h.Drain(ctx)
-}
-
-const opening = "HTTP/1.1 200 OK\r\n\r\nretry: 2000\nid: 7-41\n\n"
-
-func TestStreamCarriesEventsAndComments(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		source := newFeed()
-		h := NewHijacked(config(), source, telemetry.Discard(nil))
-		p := open(t, h, Request{}, true)
-		if got := p.got(); got != opening {
-			t.Errorf("opening %q", got)
-		}
-		source.send("one")
-		source.send("two")
-		if got := p.got(); got != "id: 7-42\ndata: one\n\nid: 7-43\ndata: two\n\n" {
-			t.Errorf("events %q", got)
-		}
-		time.Sleep(5 * time.Second)
-		if got := p.got(); got != ":\n\n" {
-			t.Errorf("keep-alive %q", got)
-		}
-		source.send("")
-		time.Sleep(5 * time.Second)
-		if got := p.got(); got != ":\nid: 7-44\n\n" {
-			t.Errorf("keep-alive after others' events %q", got)
-		}
-		time.Sleep(5 * time.Second)
-		if got := p.got(); got != ":\n\n" {
-			t.Errorf("next keep-alive %q", got)
-		}
-		drain(t, h, time.Second)
-	})
-}
-
-// A client that was told of a place before it has the event there would never get it.
-func TestPlaceIsNotToldBeforeItsEvent(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		source := newFeed()
-		h := NewHijacked(config(), source, telemetry.Discard(nil))
-		p := open(t, h, Request{}, true)
-		p.got()
-		source.mu.Lock()
-		source.arriving = "just now"
-		source.mu.Unlock()
-		time.Sleep(5 * time.Second)
-		if got := p.got(); got != "id: 7-42\ndata: just now\n\n:\n\n" {
-			t.Errorf("got %q", got)
-		}
-		drain(t, h, time.Second)
-	})
-}
-
-func TestBacklogComesFirst(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		source := newFeed()
-		var want strings.Builder
-		want.WriteString(opening)
-		for offset := int64(42); offset < 1042; offset++ { // far more than a queue holds
-			next := frame(offset, strings.Repeat("x", 200))
-			source.backlog = append(source.backlog, next)
-			want.Write(next.Text)
-		}
-		h := NewHijacked(config(), source, telemetry.Discard(nil))
-		p := open(t, h, Request{LastEventID: "7-41"}, true)
-		if got := p.got(); got != want.String() {
-			t.Errorf("got %d bytes, want %d", len(got), want.Len())
-		}
-		drain(t, h, time.Second)
-	})
-}
-
-func TestStreamEndsWithItsToken(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		source := newFeed()
-		h := NewHijacked(config(), source, telemetry.Discard(nil))
-		p := open(t, h, Request{ExpiresAt: time.Now().Add(12 * time.Second)}, true)
-		time.Sleep(12*time.Second - 1)
-		source.send("")
-		if p.ended(t) {
-			t.Error("the stream ended early")
-		}
-		p.got()
-		time.Sleep(time.Nanosecond)
-		if !p.ended(t) {
-			t.Error("the stream outlives its token")
-		}
-		if got := p.got(); got != "id: 7-42\n\n" {
-			t.Errorf("it ends with %q", got)
-		}
-		if source.streams() != 0 {
-			t.Error("it is still subscribed")
-		}
-		drain(t, h, time.Second)
-	})
-}
-
-func TestDrainTellsWhenToComeBack(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		source := newFeed()
-		h := NewHijacked(config(), source, telemetry.Discard(nil))
-		var peers []*peer
-		for range 50 {
-			peers = append(peers, open(t, h, Request{User: uuid.New()}, true))
-		}
-		source.send("last")
-		drain(t, h, time.Second)
-		waits := map[int]bool{}
-		for _, p := range peers {
-			var wait int
-			if !p.ended(t) {
-				t.Fatal("a stream is still open")
-			}
-			text, found := strings.CutPrefix(p.got(), opening+"id: 7-42\ndata: last\n\n")
-			if _, err := fmt.Sscanf(text, "retry: %d\n\n", &wait); !found || err != nil || wait < 500 || wait > 5000 {
-				t.Errorf("the stream ends with %q, %v", text, err)
-			}
-			waits[wait] = true
-		}
-		if len(waits) < 10 {
-			t.Errorf("clients come back after only %d different times", len(waits))
-		}
-		if source.streams() != 0 {
-			t.Error("streams are still subscribed")
-		}
-		if _, err := h.take(uuid.New()); err == nil {
-			t.Error("a stream was opened after the drain")
-		}
-	})
-}
-
-func TestDrainCutsWhoDoesNotRead(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		source := newFeed()
-		h := NewHijacked(config(), source, telemetry.Discard(nil))
-		p := open(t, h, Request{}, false)
-		begun := time.Now()
-		drain(t, h, 3*time.Second)
-		if took := time.Since(begun); took != 3*time.Second || !p.ended(t) {
-			t.Errorf("the drain took %v", took)
-		}
-	})
-}
-
-func TestDrainEndsAStreamThatIsStillAttaching(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		source := newFeed()
-		source.stuck = true
-		h := NewHijacked(config(), source, telemetry.Discard(nil))
-		p := open(t, h, Request{}, true)
-		drain(t, h, time.Second)
-		if !p.ended(t) {
-			t.Error("it is still open")
-		}
-	})
-}
-
-func TestClientThatDoesNotReadIsCutAndOthersGoOn(t *testing.T) {
-	for name, send := range map[string]string{"events": "x", "bytes": strings.Repeat("x", 300)} {
+func TestWhatIsWrittenInWhichOrder(t *testing.T) {
+	const rest = time.Hour // until the token expires, and more than any test lasts
+	for name, c := range map[string]struct {
+		do    func(l *layer)
+		want  string
+		ended Reason
+		due   time.Duration // after start; 0 where nothing is due
+	}{
+		"nothing before the opening": {
+			func(l *layer) { l.offer(frame(42, "one")); l.pass(rest); l.tick(50) }, "", "", 0,
+		},
+		"the opening": {
+			func(l *layer) { l.Open(l.now, opening(41)) }, opened, "", 5 * time.Second,
+		},
+		"what was offered before the opening comes behind it and its backlog": {
+			func(l *layer) {
+				l.offer(frame(44, "live"))
+				l.Open(l.now, opening(41, frame(42, "one"), frame(43, "two")))
+			},
+			opened + "id: 7-42\ndata: one\n\nid: 7-43\ndata: two\n\nid: 7-44\ndata: live\n\n", "", 5 * time.Second,
+		},
+		"a keep-alive whose position the client has": {
+			func(l *layer) {
+				l.Open(l.now, opening(41))
+				l.offer(frame(42, "one"))
+				l.pass(5 * time.Second)
+				l.tick(42)
+			},
+			opened + "id: 7-42\ndata: one\n\n:\n\n", "", 10 * time.Second,
+		},
+		"a keep-alive with a newer position": {
+			func(l *layer) {
+				l.Open(l.now, opening(41))
+				l.offer(frame(42, "one"))
+				l.pass(5 * time.Second)
+				l.tick(43)
+			},
+			opened + "id: 7-42\ndata: one\n\n:\nid: 7-43\n\n", "", 10 * time.Second,
+		},
+		"no keep-alive before its time": {
+			func(l *layer) { l.Open(l.now, opening(41)); l.pass(5*time.Second - 1); l.tick(43) }, opened, "", 5 * time.Second,
+		},
+		"one keep-alive for all that a slow write has missed": {
+			func(l *layer) {
+				l.Open(l.now, opening(41))
+				l.Next(l.now, nil)
+				for range 9 {
+					l.pass(time.Second)
+					l.tick(41)
+				}
+				l.read(1)
+				l.pass(8 * time.Second)
+				l.tick(42)
+			},
+			opened + ":\n\n", "", 20 * time.Second,
+		},
+		"what is offered while a keep-alive is written comes behind it": {
+			func(l *layer) {
+				l.Open(l.now, opening(41))
+				l.pass(5 * time.Second)
+				l.tick(42)
+				l.read(1)
+				l.Next(l.now, nil)
+				l.offer(frame(43, "one"))
+			},
+			opened + ":\nid: 7-42\n\nid: 7-43\ndata: one\n\n", "", 10 * time.Second,
+		},
+		"what is offered before a keep-alive's turn has its position": {
+			func(l *layer) {
+				l.Open(l.now, opening(41))
+				l.Next(l.now, nil)
+				l.pass(5 * time.Second)
+				l.tick(42)
+				l.offer(frame(43, "one"))
+			},
+			opened + "id: 7-43\ndata: one\n\n:\n\n", "", 10 * time.Second,
+		},
+		"the token expires": {
+			func(l *layer) {
+				l.Open(l.now, opening(41))
+				l.offer(frame(42, "one"))
+				l.pass(lifetime)
+				l.tick(42)
+			},
+			opened + "id: 7-42\ndata: one\n\n", Expired, 0,
+		},
+		"the token expires with a newer position": {
+			func(l *layer) { l.Open(l.now, opening(41)); l.pass(lifetime); l.tick(43) }, opened + "id: 7-43\n\n", Expired, 0,
+		},
+		"the token has expired before the opening": {
+			func(l *layer) { l.pass(rest); l.Open(l.now, opening(41, frame(42, "one"))); l.tick(42) },
+			opened + "id: 7-42\ndata: one\n\n", Expired, 0,
+		},
+		"a drain": {
+			func(l *layer) { l.Open(l.now, opening(41)); l.offer(frame(42, "one")); l.drain(42) },
+			opened + "id: 7-42\ndata: one\n\nretry: 3000\n\n", Drained, 0,
+		},
+		"a drain with a newer position": {
+			func(l *layer) { l.Open(l.now, opening(41)); l.drain(43) }, opened + "retry: 3000\nid: 7-43\n\n", Drained, 0,
+		},
+		"a drain before the opening": {
+			func(l *layer) { l.drain(42); l.Open(l.now, opening(41, frame(42, "one"))) },
+			opened + "id: 7-42\ndata: one\n\nretry: 3000\n\n", Drained, 0,
+		},
+		"a drain takes a keep-alive's turn, behind what was offered before": {
+			func(l *layer) {
+				l.Open(l.now, opening(41))
+				l.pass(5 * time.Second)
+				l.tick(43)
+				l.offer(frame(44, "one"))
+				l.drain(45)
+			},
+			opened + "id: 7-44\ndata: one\n\nretry: 3000\nid: 7-45\n\n", Drained, 0,
+		},
+		"a drain behind a keep-alive's frames takes the later ones too": {
+			func(l *layer) {
+				l.Open(l.now, opening(41))
+				l.got()
+				l.offer(frame(42, "one"))
+				l.pass(5 * time.Second)
+				l.tick(42)
+				l.Next(l.now, nil)
+				l.offer(frame(43, "two"))
+				l.drain(43)
+			},
+			"id: 7-42\ndata: one\n\nid: 7-43\ndata: two\n\nretry: 3000\n\n", Drained, 0,
+		},
+		"a drain while the token expires": {
+			func(l *layer) { l.Open(l.now, opening(41)); l.pass(lifetime); l.tick(42); l.drain(43) },
+			opened + "retry: 3000\nid: 7-43\n\n", Drained, 0,
+		},
+		"the token expires while it is drained": {
+			func(l *layer) { l.Open(l.now, opening(41)); l.drain(42); l.pass(lifetime); l.tick(43); l.drain(44) },
+			opened + "retry: 3000\nid: 7-42\n\n", Drained, 0,
+		},
+		"what is offered behind the last lines is left to the next stream": {
+			func(l *layer) {
+				l.Open(l.now, opening(41))
+				l.drain(42)
+				l.read(1)
+				l.Next(l.now, nil)
+				l.offer(frame(43, "late"))
+			},
+			opened + "retry: 3000\nid: 7-42\n\n", Drained, 0,
+		},
+	} {
 		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				source := newFeed()
-				h := NewHijacked(config(), source, telemetry.Discard(nil))
-				slow, quick := open(t, h, Request{}, false), open(t, h, Request{}, true)
-				var want strings.Builder
-				want.WriteString(opening)
-				for i := range 11 {
-					source.send(send)
-					want.Write(frame(int64(42+i), send).Text)
-					synctest.Wait()
-				}
-				if !slow.ended(t) {
-					t.Error("the slow stream is still open")
-				}
-				if got := quick.got(); got != want.String() {
-					t.Errorf("the other stream got %q", got)
-				}
-				if source.streams() != 1 {
-					t.Errorf("%d streams are subscribed", source.streams())
-				}
-				drain(t, h, time.Second)
-			})
+			l := newLayer(config())
+			c.do(l)
+			if got := l.got(); got != c.want {
+				t.Errorf("got  %q\nwant %q", got, c.want)
+			}
+			if l.Ended() != c.ended {
+				t.Errorf("ended %q, want %q", l.Ended(), c.ended)
+			}
+			if due := l.Due(); due.IsZero() != (c.due == 0) || c.due != 0 && !due.Equal(start.Add(c.due)) {
+				t.Errorf("due %v", due)
+			}
+			if l.Ended() != "" && l.Offer(frame(99, "late")) {
+				t.Error("a stream that has ended takes a frame")
+			}
 		})
 	}
 }
 
-func TestSingleEventMayExceedTheQueuesBytes(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		source := newFeed()
-		h := NewHijacked(config(), source, telemetry.Discard(nil))
-		p := open(t, h, Request{}, true)
-		source.send(strings.Repeat("x", 5000))
-		if got := p.got(); len(got) < 5000 {
-			t.Errorf("got %d bytes", len(got))
+func TestWhyAStreamEnds(t *testing.T) {
+	overflow := func(l *layer) {
+		for offset := range int64(5) {
+			l.offer(frame(42+offset, "x"))
 		}
-		drain(t, h, time.Second)
-	})
+	}
+	for name, c := range map[string]struct {
+		do   func(l *layer)
+		want Reason
+	}{
+		"the connection breaks":        {func(l *layer) { l.Next(l.now, nil); l.Wrote(3, io.ErrClosedPipe) }, Gone},
+		"a write reports its deadline": {func(l *layer) { l.Next(l.now, nil); l.Wrote(3, fmt.Errorf("write: %w", os.ErrDeadlineExceeded)) }, Slow},
+		"the deadline passes":          {func(l *layer) { l.Next(l.now, nil); l.pass(10 * time.Second); l.tick(41) }, Slow},
+		"the deadline is near":         {func(l *layer) { l.Next(l.now, nil); l.pass(10*time.Second - 1); l.tick(41) }, ""},
+		"a part is written in time": {func(l *layer) {
+			l.Next(l.now, nil)
+			l.pass(9 * time.Second)
+			l.Wrote(1, nil)
+			l.pass(time.Second)
+			l.tick(41)
+		}, Slow},
+		"too many frames":                  {overflow, Slow},
+		"too many frames after a break":    {func(l *layer) { l.Next(l.now, nil); l.Wrote(0, io.EOF); overflow(l) }, Gone},
+		"a break after too many frames":    {func(l *layer) { l.Next(l.now, nil); overflow(l); l.Wrote(0, io.EOF) }, Slow},
+		"too many bytes":                   {func(l *layer) { l.offer(frame(42, "x"), frame(43, strings.Repeat("x", 200))) }, Slow},
+		"many bytes in one frame":          {func(l *layer) { l.offer(frame(42, strings.Repeat("x", 2000))) }, ""},
+		"too many bytes behind such a one": {func(l *layer) { l.offer(frame(42, strings.Repeat("x", 2000)), frame(43, "x")) }, Slow},
+		"a break while it is drained":      {func(l *layer) { l.drain(41); l.Next(l.now, nil); l.Wrote(0, io.EOF) }, Drained},
+		"a slow write while it is drained": {func(l *layer) { l.drain(41); l.Next(l.now, nil); l.pass(10 * time.Second); l.tick(41) }, Drained},
+		"a cut":                            {func(l *layer) { l.End(Slow) }, Slow},
+		"a cut while it is drained":        {func(l *layer) { l.drain(41); l.End(Slow) }, Drained},
+		"a break while its token expires":  {func(l *layer) { l.pass(lifetime); l.tick(41); l.Next(l.now, nil); l.Wrote(0, io.EOF) }, Gone},
+		"it cannot be opened":              {func(l *layer) { l.Stream = New(config(), start); l.End(Gone); l.Open(l.now, opening(41)) }, Gone},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := openLayer(config())
+			c.do(l)
+			if l.Ended() != c.want {
+				t.Fatalf("ended %q, want %q", l.Ended(), c.want)
+			}
+			if c.want == "" {
+				return
+			}
+			l.tick(50)
+			l.drain(50)
+			if got := l.got(); got != "" || l.Ended() != c.want || !l.Due().IsZero() || l.Wrote(1, errors.New("late")) {
+				t.Errorf("after its end: %q, ended %q, due %v", got, l.Ended(), l.Due())
+			}
+		})
+	}
 }
 
-func TestWriteThatTakesTooLongEndsTheStream(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		h := NewHijacked(config(), newFeed(), telemetry.Discard(nil))
-		begun := time.Now()
-		p := open(t, h, Request{}, false)
-		<-p.done
-		if took := time.Since(begun); took != 10*time.Second {
-			t.Errorf("it ended after %v", took)
-		}
-		drain(t, h, time.Second)
-	})
+func TestBacklogMayExceedTheQueue(t *testing.T) {
+	l := newLayer(config())
+	var backlog []ring.Frame
+	want := opened
+	for offset := int64(42); offset < 1042; offset++ {
+		backlog = append(backlog, frame(offset, strings.Repeat("x", 200)))
+		want += string(backlog[len(backlog)-1].Text)
+	}
+	l.Open(l.now, opening(41, backlog...))
+	l.offer(frame(1042, "live"))
+	if got := l.got(); got != want+"id: 7-1042\ndata: live\n\n" {
+		t.Errorf("got %d bytes, want %d and one frame", len(got), len(want))
+	}
 }
 
-func TestGoneClientIsNoticedAtAKeepAlive(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		source := newFeed()
-		h := NewHijacked(config(), source, telemetry.Discard(nil))
-		p := open(t, h, Request{}, true)
-		_ = p.conn.Close()
-		time.Sleep(5 * time.Second)
-		synctest.Wait()
-		select {
-		case <-p.done:
-		default:
-			t.Error("the stream is still open")
+// A client that reads makes room in the queue as soon as what is there is about to be written.
+func TestQueueIsFreeOnceItsFramesAreBeingWritten(t *testing.T) {
+	l := openLayer(config())
+	l.got()
+	l.offer(frame(42, "a"), frame(43, "b"), frame(44, "c"), frame(45, "d"))
+	l.Next(l.now, nil)
+	l.offer(frame(46, "e"), frame(47, "f"), frame(48, "g"), frame(49, "h"))
+	if got := strings.Count(l.got(), "data: "); got != 8 || l.Ended() != "" {
+		t.Errorf("%d events, ended %q", got, l.Ended())
+	}
+}
+
+func TestChunksAreBounded(t *testing.T) {
+	for name, c := range map[string]struct {
+		frames []int // bytes of each
+		want   []int // frames of each chunk
+	}{
+		"as many as fit":             {[]int{30_000, 30_000, 5_536, 1}, []int{3, 1}},
+		"one more byte":              {[]int{30_000, 30_000, 5_537}, []int{2, 1}},
+		"one that is larger":         {[]int{10, 100_000, 10}, []int{1, 1, 1}},
+		"more than one writev takes": {slices.Repeat([]int{1}, 2500), []int{1024, 1024, 452}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := newLayer(&Config{KeepAlive: time.Minute, WriteTimeout: time.Second, QueueEvents: 1 << 20, QueueBytes: 1 << 30})
+			l.Open(l.now, opening(-1))
+			l.got()
+			for offset, size := range c.frames {
+				l.offer(ring.Frame{Offset: int64(offset), Text: slices.Repeat([]byte{'x'}, size)})
+			}
+			var got []int
+			for chunk := l.Next(l.now, nil); len(chunk.Buffers) > 0; chunk = l.Next(l.now, nil) {
+				if !chunk.Live || !chunk.Deadline.Equal(l.now.Add(time.Second)) {
+					t.Errorf("live %v, deadline %v", chunk.Live, chunk.Deadline)
+				}
+				got = append(got, len(chunk.Frames))
+				l.read(1)
+				l.pass(500 * time.Millisecond)
+			}
+			if !slices.Equal(got, c.want) {
+				t.Errorf("chunks of %v frames, want %v", got, c.want)
+			}
+		})
+	}
+}
+
+func TestRestOfAChunkIsWrittenNext(t *testing.T) {
+	for size := 1; size < 60; size++ {
+		l := openLayer(config())
+		l.offer(frame(42, "one"), frame(43, "two"))
+		var text strings.Builder
+		for chunk := l.Next(l.now, nil); len(chunk.Buffers) > 0; chunk = l.Next(l.now, nil) {
+			all := slices.Concat(chunk.Buffers...)
+			n := min(size, len(all))
+			text.Write(all[:n])
+			if done := l.Wrote(n, nil); done != (n == len(all)) {
+				t.Fatalf("%d of %d bytes: done is %v", n, len(all), done)
+			}
 		}
-		if source.streams() != 0 {
-			t.Error("it is still subscribed")
+		if got := text.String(); got != opened+"id: 7-42\ndata: one\n\nid: 7-43\ndata: two\n\n" {
+			t.Fatalf("in pieces of %d: %q", size, got)
 		}
-		drain(t, h, time.Second)
-	})
+	}
+}
+
+func TestChunkSaysWhatItIs(t *testing.T) {
+	l := newLayer(config())
+	l.offer(frame(44, "live"))
+	l.Open(l.now, opening(41, frame(42, "one"), frame(43, "two")))
+	for _, want := range []struct {
+		frames int
+		live   bool
+	}{{0, false}, {2, false}, {1, true}} {
+		if chunk := l.Next(l.now, nil); len(chunk.Frames) != want.frames || chunk.Live != want.live {
+			t.Errorf("%d frames, live %v; want %v", len(chunk.Frames), chunk.Live, want)
+		}
+		l.read(1)
+	}
+}
+
+func TestBuffersAreAppendedToTheCallers(t *testing.T) {
+	l := openLayer(config())
+	scratch := make([][]byte, 0, 8)
+	if chunk := l.Next(l.now, scratch); &chunk.Buffers[0] != &scratch[:1][0] {
+		t.Error("the caller's space is not used")
+	}
+}
+
+func TestTimeIsTheLayers(t *testing.T) {
+	l := newLayer(config())
+	l.Open(l.now, opening(41))
+	l.Next(l.now, nil)
+	for _, want := range []time.Duration{5 * time.Second, 10 * time.Second} { // a keep-alive, then the write's deadline
+		if !l.Due().Equal(start.Add(want)) {
+			t.Errorf("due %v, want %v after the start", l.Due(), want)
+		}
+		l.now = l.Due()
+		l.tick(41)
+	}
+	if l.Ended() != Slow {
+		t.Errorf("ended %q", l.Ended())
+	}
+	l = newLayer(&Config{KeepAlive: 2 * lifetime, WriteTimeout: time.Second, Retry: time.Second, QueueEvents: 1, QueueBytes: 1})
+	l.Open(l.now, opening(41))
+	l.got()
+	if !l.Due().Equal(start.Add(lifetime)) {
+		t.Errorf("due %v, want the token's expiry", l.Due())
+	}
+}
+
+// An idle stream is what there are most of.
+func TestIdleStreamIsSmall(t *testing.T) {
+	l := openLayer(config())
+	l.offer(frame(42, "one"))
+	l.pass(5 * time.Second)
+	l.tick(43)
+	l.got()
+	if l.text.Len() > 0 || l.Stream.text != nil || l.batch != nil || l.queue != nil {
+		t.Error("it holds on to what it has written")
+	}
+	if size := unsafe.Sizeof(Stream{}); size > 320 {
+		t.Errorf("it takes %d bytes", size)
+	}
 }

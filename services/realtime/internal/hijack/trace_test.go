@@ -1,4 +1,4 @@
-package stream
+package hijack
 
 import (
 	"testing"
@@ -37,7 +37,7 @@ func TestAWriteShowsInItsTrace(t *testing.T) {
 				tel := telemetry.Discard(nil)
 				tel.Tracer = sdktrace.NewTracerProvider(sdktrace.WithSampler(sdktrace.ParentBased(sdktrace.NeverSample())), sdktrace.WithSpanProcessor(spans))
 				source := newFeed()
-				h := NewHijacked(config(), source, tel)
+				h := New(config(), source, tel)
 				user := uuid.New()
 				p := open(t, h, Request{User: user}, true)
 				if !c.reading {

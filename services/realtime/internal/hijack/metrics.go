@@ -1,9 +1,12 @@
-package stream
+package hijack
 
 import (
+	"time"
+
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/ism-chat/ism/libs/telemetry"
+	"github.com/ism-chat/ism/services/realtime/internal/stream"
 )
 
 type metrics struct {
@@ -28,7 +31,7 @@ func newMetrics(registry *prometheus.Registry) *metrics {
 		ended: telemetry.Counters(registry, prometheus.CounterOpts{
 			Name: "ism_realtime_streams_ended_total",
 			Help: "Event streams that ended, by reason: slow, gone, expired or drained.",
-		}, "reason", endedSlow, endedGone, endedExpired, endedDrained),
+		}, "reason", string(stream.Slow), string(stream.Gone), string(stream.Expired), string(stream.Drained)),
 		events: telemetry.Register(registry, prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "ism_realtime_events_written_total",
 			Help: "Events written to streams.",
@@ -42,5 +45,16 @@ func newMetrics(registry *prometheus.Registry) *metrics {
 			Help:    "From the time of an event to its being written to a stream's socket, for live events.",
 			Buckets: []float64{.001, .0025, .005, .0075, .01, .015, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30},
 		})),
+	}
+}
+
+// written counts a chunk, and measures how late its frames are.
+func (m *metrics) written(chunk stream.Chunk, now time.Time) {
+	m.events.Add(float64(len(chunk.Frames)))
+	if !chunk.Live {
+		return
+	}
+	for _, frame := range chunk.Frames {
+		m.delay.Observe(max(0, now.Sub(frame.At).Seconds()))
 	}
 }

@@ -1,4 +1,4 @@
-package stream
+package hijack
 
 import (
 	"bufio"
@@ -16,12 +16,13 @@ import (
 
 	"github.com/ism-chat/ism/libs/httpapi"
 	"github.com/ism-chat/ism/libs/telemetry"
+	"github.com/ism-chat/ism/services/realtime/internal/stream"
 )
 
 // serve runs an HTTP server with the streams of a source, between handlers that add to the answer's header.
-func serve(t *testing.T, cfg Config, source Source) (h *Hijacked, address string) {
+func serve(t *testing.T, cfg Config, source Source) (h *Server, address string) {
 	t.Helper()
-	h = NewHijacked(cfg, source, telemetry.Discard(nil))
+	h = New(cfg, source, telemetry.Discard(nil))
 	app := fiber.New(fiber.Config{
 		DisableStartupMessage: true,
 		ReadTimeout:           200 * time.Millisecond, // streams must outlive it
@@ -160,14 +161,14 @@ func TestTooManyStreamsAreRefused(t *testing.T) {
 	}
 }
 
-// cutOne cuts one of the open streams and waits until its place is free.
-func cutOne(t *testing.T, h *Hijacked) {
+// cutOne cuts one of the open streams and waits until its slot is free.
+func cutOne(t *testing.T, h *Server) {
 	t.Helper()
 	h.mu.Lock()
 	before := len(h.open)
-	for taken := range h.open {
-		if taken.queue != nil {
-			taken.queue.abort()
+	for admitted := range h.open {
+		if admitted.conn != nil {
+			admitted.conn.end(stream.Slow)
 			break
 		}
 	}
@@ -185,7 +186,7 @@ func cutOne(t *testing.T, h *Hijacked) {
 		select {
 		case <-poll.C:
 		case <-deadline:
-			t.Fatal("the place stays taken")
+			t.Fatal("the slot stays taken")
 		}
 	}
 }
