@@ -1,7 +1,33 @@
 // Package membership tells the messages service who is in a room.
 //
-// rooms owns that knowledge. This package asks it once and keeps the answer for a while, and it follows the log of the
-// rooms to drop an answer as soon as a newer version of the membership passes by.
+// rooms owns that knowledge. A [Cache] asks it ([Client], or directly in the one process) and keeps the answer, and it follows the log of
+// the rooms to drop an answer as soon as a newer version of the membership passes by.
+//
+// # State
+//
+// Of each room the cache keeps at most one [events.Membership], of a bounded number of rooms, the least recently used ones out first, and
+// none for longer than the configured time. A question to rooms that is under way is a flight: all who ask for the same room meanwhile
+// share it.
+//
+// # Who may call what
+//
+// [Cache.Of] is for any number of requests at once. [Cache.Follow] and [Cache.CaughtUp] are the log reader's. [Cache.Run] ends last: it
+// waits for the flights.
+//
+// # Invariants
+//
+//   - Nothing is kept before the log has been read to its end once: until then a change could have passed by unseen.
+//   - What is kept is at least as new as the newest version that has passed in the log since it was asked for. A flight that brings an
+//     older answer asks again, and keeps none if the last one is old, too.
+//   - A refusal is never taken from memory, nor from a flight that began before the request: whoever has just joined is in.
+//
+// # Failures
+//
+//   - rooms is down: who is kept as a member can go on sending until the time is over; everything else is [ErrUnavailable], and nothing is
+//     written.
+//   - The log stands still: a change is noticed when the time is over, and by the message's readers, who use the newest membership in
+//     the room's log.
+//   - A record is malformed: it is passed over here. The consumer group that heals timelines sends it to the dead letters.
 package membership
 
 import (
