@@ -40,7 +40,7 @@ func TestMain(m *testing.M) {
 }
 
 // patience is how long anything may take before a test gives up.
-const patience = 30 * time.Second
+const patience = time.Minute
 
 // world is a messages service with real tokens, a broker and a store, behind its real listener.
 type world struct {

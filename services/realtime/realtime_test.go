@@ -34,7 +34,7 @@ func TestMain(m *testing.M) {
 }
 
 // patience bounds every wait for an engine.
-const patience = 30 * time.Second
+const patience = time.Minute
 
 // world is a broker, an issuer of tokens, and whoever writes to the rooms' log.
 type world struct {

@@ -206,7 +206,7 @@ func await(t *testing.T, what string, there func() bool) {
 	t.Helper()
 	poll := time.NewTicker(5 * time.Millisecond)
 	defer poll.Stop()
-	deadline := time.After(30 * time.Second)
+	deadline := time.After(time.Minute)
 	for !there() {
 		select {
 		case <-poll.C:
