@@ -237,7 +237,7 @@ func TestMalformedTokensAreRefused(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			began := time.Now()
 			refuse(t, verifier, token)
-			if took := time.Since(began); took > time.Second {
+			if took := time.Since(began); took > 5*time.Second {
 				t.Errorf("took %s", took)
 			}
 		})

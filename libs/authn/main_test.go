@@ -65,10 +65,10 @@ func rsaIssuer(tb testing.TB) (*authntest.Issuer, *rsa.PrivateKey) {
 	return issuer, key
 }
 
-// await polls until there is what is asked for, for ten seconds at most.
+// await polls until there is what is asked for, for half a minute at most.
 func await[T any](t *testing.T, poll func() (T, bool)) T {
 	t.Helper()
-	deadline := time.After(10 * time.Second)
+	deadline := time.After(30 * time.Second)
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
 	for {

@@ -26,7 +26,7 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // patience bounds every wait for a broker.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // world is a broker and a bus that uses it.
 type world struct {

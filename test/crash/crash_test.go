@@ -130,7 +130,7 @@ func verify(t *testing.T, people []*deployment.User, listeners []*deployment.Lis
 		total += len(stored)
 		for i, listener := range listeners {
 			who := "the stream of " + people[i].Name
-			live := listener.Await(t, 60*time.Second, "all that is in the history", func(seen []client.StreamEvent) bool {
+			live := listener.Await(t, 3*time.Minute, "all that is in the history", func(seen []client.StreamEvent) bool {
 				return len(deployment.Messages(t, seen, room)) >= len(stored)
 			})
 			var delivered []wire.Message
@@ -165,7 +165,7 @@ func verify(t *testing.T, people []*deployment.User, listeners []*deployment.Lis
 // settle gives a room's history, oldest first, once all that was acknowledged is in it and it has stopped growing.
 func settle(t *testing.T, reader *deployment.User, room uuid.UUID, acknowledged []uuid.UUID) []wire.Message {
 	t.Helper()
-	deadline := time.Now().Add(60 * time.Second)
+	deadline := time.Now().Add(3 * time.Minute)
 	var before int
 	for {
 		stored, err := reader.History(t.Context(), room)

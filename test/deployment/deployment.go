@@ -131,7 +131,7 @@ func (d *Deployment) AwaitLog(t testing.TB, service, text string) string {
 	t.Helper()
 	poll := time.NewTicker(50 * time.Millisecond)
 	defer poll.Stop()
-	deadline := time.After(20 * time.Second)
+	deadline := time.After(time.Minute)
 	for {
 		if log := d.Log(t, service); strings.Contains(log, text) {
 			return log
@@ -154,7 +154,7 @@ type User struct {
 // SignIn signs a user in and lets the messenger meet them, as every client does by listing its rooms.
 func (d *Deployment) SignIn(t testing.TB, name string) *User {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 15*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	token := d.Token(t, name)
 	id, err := client.Subject(token)
@@ -176,7 +176,7 @@ func (d *Deployment) Token(t testing.TB, name string) string {
 	if token, ok := d.tokens[name]; ok {
 		return token
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 15*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	token, _, err := client.PasswordToken(ctx, d.http, d.Issuer, clientID, name, name)
 	if err != nil {

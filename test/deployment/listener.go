@@ -110,14 +110,14 @@ func (l *Listener) Await(t testing.TB, patience time.Duration, what string, cond
 // AwaitType waits for the first event of a type.
 func (l *Listener) AwaitType(t testing.TB, eventType string) client.StreamEvent {
 	t.Helper()
-	seen := l.Await(t, 10*time.Second, "a "+eventType, func(all []client.StreamEvent) bool { return index(all, eventType) >= 0 })
+	seen := l.Await(t, time.Minute, "a "+eventType, func(all []client.StreamEvent) bool { return index(all, eventType) >= 0 })
 	return seen[index(seen, eventType)]
 }
 
 // AwaitMessages waits for a number of chat messages of a room and gives all that were seen.
 func (l *Listener) AwaitMessages(t testing.TB, room uuid.UUID, n int) []wire.ChatMessage {
 	t.Helper()
-	seen := l.Await(t, 30*time.Second, "chat messages", func(all []client.StreamEvent) bool { return len(Messages(t, all, room)) >= n })
+	seen := l.Await(t, time.Minute, "chat messages", func(all []client.StreamEvent) bool { return len(Messages(t, all, room)) >= n })
 	return Messages(t, seen, room)
 }
 

@@ -43,7 +43,7 @@ func history(t *testing.T, user *deployment.User, room uuid.UUID, messages int) 
 	t.Helper()
 	poll := time.NewTicker(50 * time.Millisecond)
 	defer poll.Stop()
-	for end := time.Now().Add(10 * time.Second); ; <-poll.C {
+	for end := time.Now().Add(time.Minute); ; <-poll.C {
 		found, err := user.History(t.Context(), room)
 		if err != nil {
 			t.Fatalf("read the history: %v", err)
@@ -137,7 +137,7 @@ func awaitRoom(t *testing.T, user *deployment.User, id uuid.UUID, wanted func(wi
 	t.Helper()
 	poll := time.NewTicker(20 * time.Millisecond)
 	defer poll.Stop()
-	deadline := time.After(10 * time.Second)
+	deadline := time.After(time.Minute)
 	var last wire.Room
 	for {
 		rooms, err := user.Rooms(t.Context())
@@ -219,7 +219,7 @@ func streamResumes(t *testing.T, d *deployment.Deployment) {
 
 func nextMessage(t *testing.T, stream *client.Stream) wire.Message {
 	t.Helper()
-	timer := time.AfterFunc(15*time.Second, stream.Close)
+	timer := time.AfterFunc(time.Minute, stream.Close)
 	defer timer.Stop()
 	for {
 		event, err := stream.Next()
@@ -246,7 +246,7 @@ func streamResyncs(t *testing.T, d *deployment.Deployment) {
 		if err != nil {
 			t.Fatalf("resume behind %q: %v", id, err)
 		}
-		timer := time.AfterFunc(15*time.Second, stream.Close)
+		timer := time.AfterFunc(time.Minute, stream.Close)
 		event, err := stream.Next()
 		if err != nil || event.Type != "Resync" {
 			t.Errorf("behind %q came %+v, %v", id, event, err)

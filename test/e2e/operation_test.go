@@ -24,7 +24,7 @@ func TestPrintedLinesWorkAsTyped(t *testing.T) {
 			script.WriteString(line)
 		}
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "bash", "-s")
 	cmd.Stdin = strings.NewReader("set -m\n" + script.String()) // with the job control of a terminal
@@ -120,7 +120,7 @@ func TestMissingEnginesAreNamed(t *testing.T) {
 // eventually asks until the server listens.
 func eventually(t *testing.T, url string) *http.Response {
 	t.Helper()
-	deadline := time.After(20 * time.Second)
+	deadline := time.After(time.Minute)
 	poll := time.NewTicker(50 * time.Millisecond)
 	defer poll.Stop()
 	httpClient := &http.Client{Timeout: 5 * time.Second}

@@ -173,7 +173,7 @@ func cutOne(t *testing.T, h *Server) {
 		}
 	}
 	h.mu.Unlock()
-	deadline := time.After(5 * time.Second)
+	deadline := time.After(30 * time.Second)
 	poll := time.NewTicker(time.Millisecond)
 	defer poll.Stop()
 	for {

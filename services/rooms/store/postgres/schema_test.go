@@ -145,7 +145,7 @@ func TestAServerThatComesLaterIsWaitedFor(t *testing.T) {
 
 func awaitPing(t *testing.T, s *Store) {
 	t.Helper()
-	deadline, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	deadline, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	poll := time.NewTicker(10 * time.Millisecond)
 	defer poll.Stop()
@@ -190,7 +190,7 @@ func TestASlowStatementIsUnavailable(t *testing.T) {
 	}
 	began := time.Now()
 	err = s.PutUser(t.Context(), store.User{ID: uuid.New(), DisplayName: "alice"})
-	if waited := time.Since(began); !errors.Is(err, store.ErrUnavailable) || waited > 2*time.Second {
+	if waited := time.Since(began); !errors.Is(err, store.ErrUnavailable) || waited > 20*time.Second {
 		t.Errorf("after %s: %v", waited, err)
 	}
 }
@@ -307,7 +307,7 @@ func TestAReadMarkWaitsForAChangeOfTheMembership(t *testing.T) {
 
 func awaitBlocked(t *testing.T, db *sql.DB, want int) {
 	t.Helper()
-	deadline, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	deadline, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	poll := time.NewTicker(5 * time.Millisecond)
 	defer poll.Stop()

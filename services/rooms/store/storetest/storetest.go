@@ -57,7 +57,7 @@ func Start(t testing.TB, s store.Store) store.Store {
 			t.Errorf("run the store: %v", err)
 		}
 	})
-	deadline := time.After(20 * time.Second)
+	deadline := time.After(time.Minute)
 	poll := time.NewTicker(5 * time.Millisecond)
 	defer poll.Stop()
 	for {
@@ -160,7 +160,7 @@ func markRead(t testing.TB, s store.Store, room, user uuid.UUID, at time.Time) i
 // lead gets the lead, for the rest of the test.
 func lead(t testing.TB, s store.Store) store.Lead {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	leader, err := s.Lead(ctx)
 	if err != nil {
