@@ -1,4 +1,3 @@
-// Package edge keeps the newest deliveries of every partition and hands them to the open streams of their recipients.
 package edge
 
 import (
@@ -23,7 +22,7 @@ import (
 
 // Subscriber is an open stream.
 type Subscriber interface {
-	// Offer hands over a frame without waiting. It reports false where the stream cannot take it: the stream has ended
+	// Offer hands over a frame. It must neither wait nor call the edge. It reports false where the stream cannot take it: the stream has ended
 	// itself then, and gets no more.
 	Offer(frame ring.Frame) bool
 }

@@ -1,4 +1,3 @@
-// Package ring keeps the newest deliveries of one partition, so that a client can resume behind any of them.
 package ring
 
 import (
