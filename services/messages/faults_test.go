@@ -193,7 +193,7 @@ func TestKafkaDownIsSaidWithinASecond(t *testing.T) {
 	w.caughtUp(kafkaClient(t, w.brokers))
 	w.store.written()
 	broker.Close()
-	quickest := patience // of some, since the machine may be busy
+	quickest := servicetest.Timeout // of some, since the machine may be busy
 	for range 3 {
 		begin := time.Now()
 		got := w.send(user, room, "lost")
