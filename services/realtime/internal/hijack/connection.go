@@ -39,9 +39,9 @@ type connection struct {
 	tracer  trace.Tracer
 	request Request
 	conn    conn
-	changed chan struct{} // has a token where the stream may have something to write, or has ended
+	changed chan struct{} // has a token while the stream may have something to write or may have ended
 
-	mu     sync.Mutex // never held while the source is called, which holds a lock of its own while it offers
+	mu     sync.Mutex // not held while the source is called: the source offers under a lock of its own
 	stream *stream.Stream
 }
 
@@ -62,7 +62,7 @@ func (c *connection) end(reason stream.Reason) {
 	c.wake()
 }
 
-// drain has the stream ended with its last events.
+// drain ends the stream once its last events are written.
 func (c *connection) drain() {
 	position := c.source.Position(c.request.User)
 	c.mu.Lock()
@@ -71,7 +71,7 @@ func (c *connection) drain() {
 	c.wake()
 }
 
-// wake has the stream looked at again. The caller holds the lock.
+// wake makes run look at the stream again. The caller holds the lock.
 func (c *connection) wake() {
 	if c.stream.Ended() != "" {
 		_ = c.conn.SetWriteDeadline(time.Unix(1, 0)) // ends a write under way; on a broken connection it ends anyhow
@@ -132,8 +132,8 @@ func (c *connection) tick() {
 	c.stream.Tick(now, position)
 }
 
-// next gives the chunk to be written, which has its deadline then; where there is none, when something is due, or why the stream has
-// ended.
+// next gives the chunk to write, whose deadline it has set at the connection; when something is due by time; and why the stream has
+// ended, if it has.
 func (c *connection) next() (chunk stream.Chunk, due time.Time, ended stream.Reason) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -13,15 +13,15 @@
 //
 //	New ──▶ Open ──▶ { Next ─▶ Wrote }, Offer, Tick at Due ──▶ Drain, or the token's expiry ──▶ ended
 //
-// Frames may be offered from New on: they are written behind the backlog. At a keep-alive, at the token's expiry and at a drain a notice
-// is added: everything that was offered before is written first, then the notice, and after the last two the stream ends. [Stream.Next]
-// is where a stream notices that it has ended, so a layer calls it until there is nothing to write, and then asks [Stream.Ended].
+// Frames may be offered from New on: they are written behind the backlog. A keep-alive, the token's expiry and a drain each add a notice:
+// everything that was offered before is written first, then the notice. After the notice of an expiry or a drain the stream ends, in the
+// next call of [Stream.Next]. So a layer calls Next until there is nothing to write, and then asks [Stream.Ended].
 //
 // # Invariants
 //
 //   - Frames are written in the order in which they are offered, behind the backlog, each once.
-//   - A position is announced only when everything up to it is written. The layer reads the position before it hands it over,
-//     everything up to it has been offered by then, and the queue is emptied after that.
+//   - A position is announced only when everything up to it is written: the layer reads the position when everything up to it has been
+//     offered, then hands it over, and only after that is the queue emptied for the notice.
 //   - The queue holds at most [Config.QueueEvents] frames and [Config.QueueBytes] bytes, more bytes only for a single frame. As many
 //     again may be in the batch.
 //   - One chunk is under way at a time, of at most [maxChunkBytes] unless one frame is larger. It has [Config.WriteTimeout] to be

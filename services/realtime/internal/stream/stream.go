@@ -21,6 +21,7 @@ type Config struct {
 // Reason is why a stream ended; "" while it has not.
 type Reason string
 
+// Why a stream ended.
 const (
 	Slow    Reason = "slow"    // the client did not keep up: its queue was full, or a write took too long
 	Gone    Reason = "gone"    // the connection broke
@@ -73,15 +74,15 @@ type Stream struct {
 	queue      []ring.Frame
 	queueBytes int
 
-	notice   notice
-	taken    bool // what was offered before the notice is no longer in the queue
-	position sse.ID
-	retry    time.Duration
+	notice     notice
+	queueTaken bool // what was offered before the notice is no longer in the queue
+	position   sse.ID
+	retry      time.Duration
 
-	deadline time.Time // of the chunk under way; zero where there is none
-	frames   int       // of the chunk under way, the first of the batch
-	unsent   int       // bytes of the chunk under way
-	sent     int       // bytes of the chunk under way
+	deadline    time.Time // of the chunk under way; zero where there is none
+	chunkFrames int       // of the chunk under way, the first of the batch
+	remaining   int       // bytes of the chunk under way
+	sent        int       // bytes of the chunk under way
 
 	last    int64  // offset of the newest id that was written
 	closing Reason // Expired or Drained as soon as the stream is to end for that
@@ -117,7 +118,7 @@ func (s *Stream) Offer(frame ring.Frame) bool {
 	return true
 }
 
-// Due is when [Stream.Tick] is to be called next; zero where nothing is due by time.
+// Due is when [Stream.Tick] is to be called next. It is zero if nothing is due by time.
 func (s *Stream) Due() time.Time {
 	if s.ended != "" || s.closing != "" || s.commentAt.IsZero() {
 		return s.deadline
@@ -145,12 +146,11 @@ func (s *Stream) Tick(now time.Time, position sse.ID) {
 	case s.closing != "" || s.commentAt.IsZero():
 	case !now.Before(s.expiresAt):
 		s.closing = Expired
-		s.give(expiry, position)
+		s.setNotice(expiry, position)
 	case !now.Before(s.commentAt):
-		missed := now.Sub(s.commentAt) / s.cfg.KeepAlive
-		s.commentAt = s.commentAt.Add((missed + 1) * s.cfg.KeepAlive)
+		s.commentAt = now.Add(s.cfg.KeepAlive - now.Sub(s.commentAt)%s.cfg.KeepAlive)
 		if s.notice == noNotice {
-			s.give(keepAlive, position)
+			s.setNotice(keepAlive, position)
 		}
 	}
 }
@@ -163,12 +163,12 @@ func (s *Stream) Drain(retry time.Duration, position sse.ID) {
 	}
 	s.closing = Drained
 	s.retry = retry
-	s.give(drain, position)
+	s.setNotice(drain, position)
 }
 
-// give replaces a notice that has not been written: the queue is emptied anew, since the position is a newer one.
-func (s *Stream) give(notice notice, position sse.ID) {
-	s.notice, s.position, s.taken = notice, position, false
+// setNotice replaces a notice that has not been written: the queue must be emptied anew, since the position is a newer one.
+func (s *Stream) setNotice(notice notice, position sse.ID) {
+	s.notice, s.position, s.queueTaken = notice, position, false
 }
 
 // End ends the stream at once.
@@ -191,7 +191,7 @@ func (s *Stream) Next(now time.Time, dst [][]byte) Chunk {
 	if s.deadline.IsZero() && !s.begin(now) {
 		return Chunk{}
 	}
-	chunk := Chunk{Buffers: dst, Frames: s.batch[:s.frames], Live: s.live, Deadline: s.deadline}
+	chunk := Chunk{Buffers: dst, Frames: s.batch[:s.chunkFrames], Live: s.live, Deadline: s.deadline}
 	if len(s.text) > 0 {
 		chunk.Buffers = append(chunk.Buffers, s.text[s.sent:])
 		return chunk
@@ -216,46 +216,46 @@ func (s *Stream) begin(now time.Time) bool {
 	if len(s.text) == 0 && len(s.batch) == 0 {
 		s.refill()
 	}
-	if s.unsent = len(s.text); s.unsent == 0 {
-		for s.frames < min(len(s.batch), maxChunkBuffers) {
-			size := len(s.batch[s.frames].Text)
-			if s.frames > 0 && s.unsent+size > maxChunkBytes {
+	if s.remaining = len(s.text); s.remaining == 0 {
+		for s.chunkFrames < min(len(s.batch), maxChunkBuffers) {
+			size := len(s.batch[s.chunkFrames].Text)
+			if s.chunkFrames > 0 && s.remaining+size > maxChunkBytes {
 				break
 			}
-			s.unsent += size
-			s.frames++
+			s.remaining += size
+			s.chunkFrames++
 		}
 	}
-	if s.unsent == 0 {
+	if s.remaining == 0 {
 		return false
 	}
 	s.deadline = now.Add(s.cfg.WriteTimeout)
 	return true
 }
 
-// refill takes what has been offered or, once that is written, the notice. Where both are written that were to come before its end, the
-// stream ends.
+// refill makes the queue the next batch or, once everything before the notice is written, the notice the next text. A stream that is
+// closing ends once its notice is written.
 func (s *Stream) refill() {
 	if s.closing != "" && s.notice == noNotice {
 		s.End(s.closing)
 		return
 	}
-	if !s.taken {
+	if !s.queueTaken {
 		s.batch, s.queue, s.queueBytes, s.live = s.queue, nil, 0, true
-		s.taken = s.notice != noNotice
+		s.queueTaken = s.notice != noNotice
 	}
 	if len(s.batch) > 0 || s.notice == noNotice {
 		return
 	}
 	s.text = s.noticeText()
-	s.notice, s.taken = noNotice, false
+	s.notice, s.queueTaken = noNotice, false
 	if len(s.text) == 0 {
 		s.End(s.closing)
 	}
 }
 
-// noticeText has the position where the client does not know it. So a client to whom nothing has happened for long resumes from a
-// position that is still kept.
+// noticeText includes the position if it is newer than the client's last id. So a client to whom nothing has happened for long resumes
+// from a position that is still kept.
 func (s *Stream) noticeText() []byte {
 	var lines []byte
 	switch s.notice {
@@ -287,17 +287,17 @@ func (s *Stream) Wrote(n int, err error) bool {
 		s.End(Gone)
 		return false
 	}
-	s.sent, s.unsent = s.sent+n, s.unsent-n
-	if s.unsent > 0 {
+	s.sent, s.remaining = s.sent+n, s.remaining-n
+	if s.remaining > 0 {
 		return false
 	}
-	if s.frames > 0 {
-		s.last = s.batch[s.frames-1].Offset
+	if s.chunkFrames > 0 {
+		s.last = s.batch[s.chunkFrames-1].Offset
 	}
-	s.text, s.batch = nil, s.batch[s.frames:]
+	s.text, s.batch = nil, s.batch[s.chunkFrames:]
 	if len(s.batch) == 0 {
 		s.batch = nil
 	}
-	s.deadline, s.frames, s.sent = time.Time{}, 0, 0
+	s.deadline, s.chunkFrames, s.sent = time.Time{}, 0, 0
 	return true
 }
