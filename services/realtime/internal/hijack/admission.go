@@ -2,7 +2,6 @@ package hijack
 
 import (
 	"net/http"
-	"time"
 
 	"github.com/google/uuid"
 
@@ -21,10 +20,10 @@ func (s *Server) admit(user uuid.UUID) (*slot, error) {
 	defer s.mu.Unlock()
 	switch {
 	case s.ctx.Err() != nil:
-		return nil, unavailable("draining", "Stopping", "this node is stopping")
+		return nil, httpapi.Unavailable("draining", "Stopping", "this node is stopping", nil)
 	case len(s.open) >= s.cfg.MaxStreams:
 		s.metrics.refused.WithLabelValues("process").Inc()
-		return nil, unavailable("too-many-streams", "Too many streams", "this node has no place for another stream")
+		return nil, httpapi.Unavailable("too-many-streams", "Too many streams", "this node has no place for another stream", nil)
 	case s.perUser[user] >= s.cfg.MaxPerUser:
 		s.metrics.refused.WithLabelValues("user").Inc()
 		problem := httpapi.NewProblem(http.StatusTooManyRequests, "too-many-streams", "Too many streams", "close one of your open streams first")
@@ -36,12 +35,6 @@ func (s *Server) admit(user uuid.UUID) (*slot, error) {
 	s.perUser[user]++
 	s.wait.Add(1)
 	return admitted, nil
-}
-
-func unavailable(code, title, detail string) error {
-	problem := httpapi.NewProblem(http.StatusServiceUnavailable, code, title, detail)
-	problem.RetryAfter = time.Second
-	return problem
 }
 
 func (s *Server) release(admitted *slot) {
