@@ -53,7 +53,7 @@ func (s *Service) create(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	created, row, err := s.deps.Store.CreateRoom(ctx, room)
+	created, row, err := s.changes.CreateRoom(ctx, room)
 	if err != nil {
 		return problemOf(err)
 	}
@@ -140,7 +140,7 @@ func (s *Service) markRead(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	row, err := s.deps.Store.MarkRead(ctx, id, authn.Caller(c).UserID, s.now())
+	row, err := s.changes.MarkRead(ctx, id, authn.Caller(c).UserID, s.now())
 	if err != nil {
 		return problemOf(err)
 	}

@@ -19,9 +19,10 @@ import (
 	"github.com/ism-chat/ism/libs/deployable"
 	"github.com/ism-chat/ism/libs/events"
 	"github.com/ism-chat/ism/libs/httpapi"
+	"github.com/ism-chat/ism/libs/outbox"
 	"github.com/ism-chat/ism/libs/telemetry"
 	"github.com/ism-chat/ism/services/rooms/internal/callers"
-	"github.com/ism-chat/ism/services/rooms/internal/outbox"
+	"github.com/ism-chat/ism/services/rooms/internal/changes"
 	"github.com/ism-chat/ism/services/rooms/internal/previews"
 	"github.com/ism-chat/ism/services/rooms/store"
 )
@@ -67,6 +68,7 @@ type Service struct {
 	cfg     Config
 	deps    Deps
 	callers *callers.Callers
+	changes *changes.Changes
 	relay   *outbox.Relay
 	now     func() time.Time // UTC, microseconds
 }
@@ -83,7 +85,10 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Service{cfg: cfg, deps: deps, callers: known, relay: outbox.New(deps.Store, deps.Telemetry), now: now}, nil
+	return &Service{
+		cfg: cfg, deps: deps, callers: known, changes: changes.New(deps.Store, deps.Telemetry.Propagator),
+		relay: outbox.New(deps.Store, "rooms", deps.Telemetry), now: now,
+	}, nil
 }
 
 const (
@@ -128,7 +133,7 @@ func (s *Service) work(ctx context.Context) error {
 	consumer, err := s.deps.Bus.NewConsumer(bus.ConsumerConfig{
 		Group:    previews.Group,
 		Topics:   []string{events.TopicRooms},
-		Handler:  previews.Handler(s.deps.Store, s.cfg.Epoch, s.deps.Bus.Tracing(previews.Group)),
+		Handler:  previews.Handler(s.changes, s.cfg.Epoch, s.deps.Bus.Tracing(previews.Group)),
 		MaxBatch: maxBatch,
 		Patience: patience,
 		Probe:    s.deps.Store.Ping,
