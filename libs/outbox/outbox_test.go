@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"log"
 	"os"
 	"path/filepath"
 	"strings"
@@ -90,14 +89,14 @@ func (s store) Pending(ctx context.Context, row int64) (bool, error) {
 func Example() {
 	dir, err := os.MkdirTemp("", "example")
 	if err != nil {
-		log.Fatal(err)
+		panic(err)
 	}
 	defer os.RemoveAll(dir)
 	ctx, stop := context.WithCancel(context.Background())
 	tel := telemetry.Discard(nil)
 	db, err := sqlite.Open(ctx, filepath.Join(dir, "rooms.db"), sqlite.UserVersion(outboxsqlite.Schema), nil)
 	if err != nil {
-		log.Fatal(err)
+		panic(err)
 	}
 	defer db.Close()
 	s := store{outboxsqlite.New(3*time.Second, tel.Store("rooms")), db}
@@ -123,7 +122,7 @@ func Example() {
 		return err
 	})
 	if err != nil {
-		log.Fatal(err)
+		panic(err)
 	}
 	s.Wake()
 	relay.Await(ctx, row) // before the request is answered

@@ -106,7 +106,7 @@ func TestReadersSeeTheLastCommitWhileSomebodyWrites(t *testing.T) {
 		}
 		return undone
 	})
-	if err != undone || count() != 1 {
+	if !errors.Is(err, undone) || count() != 1 {
 		t.Errorf("after a change that failed a reader sees %d rows, %v", count(), err)
 	}
 	if used, limit := db.Connections(); used != 0 || limit != 5 {
@@ -193,7 +193,7 @@ func TestFaultsOfTheProgramAreTold(t *testing.T) {
 func ExampleOpen() {
 	dir, err := os.MkdirTemp("", "example")
 	if err != nil {
-		log.Fatal(err)
+		panic(err)
 	}
 	defer os.RemoveAll(dir)
 	migrations := fstest.MapFS{ // a service embeds its folder of migrations
@@ -204,7 +204,7 @@ func ExampleOpen() {
 		log.Printf("the file cannot be opened; trying again in %s: %v", next, err)
 	})
 	if err != nil {
-		log.Fatal(err) // ctx is done
+		panic(err) // ctx is done
 	}
 	defer db.Close()
 	err = db.Transact(ctx, func(tx *sql.Tx) error {
@@ -212,11 +212,11 @@ func ExampleOpen() {
 		return err
 	})
 	if err != nil {
-		log.Fatal(err)
+		panic(err)
 	}
 	var text string
 	if err := db.Readers.QueryRowContext(ctx, "SELECT text FROM notes").Scan(&text); err != nil {
-		log.Fatal(err)
+		panic(err)
 	}
 	fmt.Println(text)
 	// Output: milk

@@ -159,9 +159,9 @@ func marksNeverGoBack(t *testing.T, s store.Store) {
 	users := addUsers(t, s, "alice", "bob")
 	room := create(t, s, newRoom(wire.Group, "", start(), users...)).ID
 	transact(t, s, func(ctx context.Context, tx store.Tx) error {
-		for _, step := range []struct{ to, want time.Duration }{{2, 2}, {1, 2}, {3, 3}} {
-			mark := store.ReadMark{RoomID: room, UserID: users[0], At: after(step.to * time.Second)}
-			if read, err := tx.AdvanceReadMark(ctx, mark); err != nil || !read.Equal(after(step.want*time.Second)) || read.Location() != time.UTC {
+		for _, step := range []struct{ to, want int }{{2, 2}, {1, 2}, {3, 3}} {
+			mark := store.ReadMark{RoomID: room, UserID: users[0], At: after(time.Duration(step.to) * time.Second)}
+			if read, err := tx.AdvanceReadMark(ctx, mark); err != nil || !read.Equal(after(time.Duration(step.want)*time.Second)) || read.Location() != time.UTC {
 				t.Errorf("moved to %s, the mark is %s, %v", mark.At, read, err)
 			}
 			mark.UserID = users[1]
