@@ -42,10 +42,10 @@ import (
 	"github.com/ism-chat/ism/libs/retry"
 )
 
-const (
-	readers     = 4
-	busyTimeout = 2 * time.Second
-)
+// BusyTimeout is how long a connection waits for a file that another process writes to. The deadline of a write is longer.
+const BusyTimeout = 2 * time.Second
+
+const readers = 4
 
 // DB is an open file.
 type DB struct {
@@ -85,7 +85,7 @@ func open(ctx context.Context, path string, migrate Migrate) (*DB, error) {
 // dataSource names the file and the pragmas that each connection begins with, see https://sqlite.org/pragma.html.
 func dataSource(path string, more ...string) string {
 	pragmas := append([]string{
-		"journal_mode(wal)", "synchronous(full)", "foreign_keys(on)", fmt.Sprintf("busy_timeout(%d)", busyTimeout.Milliseconds()),
+		"journal_mode(wal)", "synchronous(full)", "foreign_keys(on)", fmt.Sprintf("busy_timeout(%d)", BusyTimeout.Milliseconds()),
 	}, more...)
 	// The path is opaque, as a relative one would otherwise be taken for a host.
 	file := url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath(), RawQuery: url.Values{"_pragma": pragmas}.Encode()}
