@@ -13,7 +13,7 @@ import (
 	"github.com/ism-chat/ism/libs/authn"
 	"github.com/ism-chat/ism/libs/httpapi"
 	"github.com/ism-chat/ism/libs/wire"
-	"github.com/ism-chat/ism/services/rooms/store"
+	"github.com/ism-chat/ism/services/rooms/internal/changes"
 )
 
 // maxName is the longest name of a room, characters.
@@ -33,7 +33,7 @@ func (s *Service) create(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	created, row, err := s.deps.Store.CreateRoom(ctx, room)
+	created, row, err := s.changes.CreateRoom(ctx, room)
 	if err != nil {
 		return problemOf(err)
 	}
@@ -41,38 +41,38 @@ func (s *Service) create(c *fiber.Ctx) error {
 	return c.JSON(created)
 }
 
-func (s *Service) readNewRoom(c *fiber.Ctx) (store.NewRoom, error) {
+func (s *Service) readNewRoom(c *fiber.Ctx) (changes.NewRoom, error) {
 	var body newRoomBody
 	if err := httpapi.Decode(c, &body); err != nil {
-		return store.NewRoom{}, err
+		return changes.NewRoom{}, err
 	}
 	return body.room(authn.Caller(c).UserID, s.cfg.MaxMembers, s.now())
 }
 
 // room checks what was asked for. The error is the problem invalid-request.
-func (b newRoomBody) room(creator uuid.UUID, maxMembers int, at time.Time) (store.NewRoom, error) {
+func (b newRoomBody) room(creator uuid.UUID, maxMembers int, at time.Time) (changes.NewRoom, error) {
 	users, err := distinctIDs(b.Invited)
 	if err != nil {
-		return store.NewRoom{}, err
+		return changes.NewRoom{}, err
 	}
 	if !slices.Contains(users, creator) {
-		return store.NewRoom{}, httpapi.InvalidRequest("invitedUsers must contain the caller")
+		return changes.NewRoom{}, httpapi.InvalidRequest("invitedUsers must contain the caller")
 	}
-	room := store.NewRoom{ID: uuid.Must(uuid.NewV7()), Type: wire.RoomType(b.Type), Creator: creator, Users: users, At: at}
+	room := changes.NewRoom{ID: uuid.Must(uuid.NewV7()), Type: wire.RoomType(b.Type), Creator: creator, Users: users, At: at}
 	switch room.Type {
 	case wire.Single:
 		if len(users) != 2 {
-			return store.NewRoom{}, httpapi.InvalidRequest("a Single room has exactly two different users")
+			return changes.NewRoom{}, httpapi.InvalidRequest("a Single room has exactly two different users")
 		}
 	case wire.Group:
 		if len(users) < fewestMembers || len(users) > maxMembers {
-			return store.NewRoom{}, httpapi.InvalidRequest(fmt.Sprintf("a Group has %d to %d different users", fewestMembers, maxMembers))
+			return changes.NewRoom{}, httpapi.InvalidRequest(fmt.Sprintf("a Group has %d to %d different users", fewestMembers, maxMembers))
 		}
 		if room.Name, err = roomName(b.Name); err != nil {
-			return store.NewRoom{}, err
+			return changes.NewRoom{}, err
 		}
 	default:
-		return store.NewRoom{}, httpapi.InvalidRequest("roomType must be Single or Group")
+		return changes.NewRoom{}, httpapi.InvalidRequest("roomType must be Single or Group")
 	}
 	return room, nil
 }

@@ -15,7 +15,7 @@ func (s *Service) markRead(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	row, err := s.deps.Store.MarkRead(ctx, id, authn.Caller(c).UserID, s.now())
+	row, err := s.changes.MarkRead(ctx, id, authn.Caller(c).UserID, s.now())
 	if err != nil {
 		return problemOf(err)
 	}

@@ -16,9 +16,10 @@ import (
 	"github.com/ism-chat/ism/libs/events"
 	"github.com/ism-chat/ism/libs/httpapi"
 	"github.com/ism-chat/ism/libs/lifecycle"
+	"github.com/ism-chat/ism/libs/outbox"
 	"github.com/ism-chat/ism/libs/telemetry"
 	"github.com/ism-chat/ism/services/rooms/internal/callers"
-	"github.com/ism-chat/ism/services/rooms/internal/outbox"
+	"github.com/ism-chat/ism/services/rooms/internal/changes"
 	"github.com/ism-chat/ism/services/rooms/internal/previews"
 	"github.com/ism-chat/ism/services/rooms/store"
 )
@@ -39,6 +40,7 @@ type Service struct {
 	cfg      Config
 	deps     Deps
 	callers  *callers.Callers
+	changes  *changes.Changes
 	relay    *outbox.Relay
 	previews *bus.Consumer
 	now      func() time.Time // UTC, microseconds
@@ -53,10 +55,11 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
+	writer := changes.New(deps.Store, deps.Telemetry.Propagator)
 	consumer, err := deps.Bus.NewConsumer(bus.ConsumerConfig{
 		Group:    Group,
 		Topics:   []string{events.TopicRooms},
-		Handler:  previews.Handler(deps.Store, deps.Bus.Epoch(), deps.Bus.Tracing(Group)),
+		Handler:  previews.Handler(writer, deps.Bus.Epoch(), deps.Bus.Tracing(Group)),
 		MaxBatch: maxBatch,
 		Patience: fetchWait,
 		Probe:    deps.Store.Ping,
@@ -64,7 +67,9 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make the previews' consumer: %w", err)
 	}
-	return &Service{cfg: cfg, deps: deps, callers: known, relay: outbox.New(deps.Store, deps.Telemetry), previews: consumer, now: now}, nil
+	return &Service{
+		cfg: cfg, deps: deps, callers: known, changes: writer, relay: outbox.New(deps.Store, "rooms", deps.Telemetry), previews: consumer, now: now,
+	}, nil
 }
 
 const (

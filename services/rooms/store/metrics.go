@@ -6,13 +6,13 @@ import (
 	"github.com/ism-chat/ism/libs/telemetry"
 )
 
-// answers are the errors that are proper answers of a store: about the request, not about the store.
-func answers() []error { return []error{ErrRoomNotFound, ErrTooLarge, ErrRoomExists, ErrUnknownUsers} }
+// refusals are the errors that are about the request, not about the store.
+func refusals() []error { return []error{ErrRoomNotFound, ErrTooLarge, ErrRoomExists, ErrUnknownUsers} }
 
-// IsAnswer reports whether the error is about the request, not about the store.
-func IsAnswer(err error) bool {
-	for _, answer := range answers() {
-		if errors.Is(err, answer) {
+// IsRefusal reports whether the error is about the request, not about the store.
+func IsRefusal(err error) bool {
+	for _, refusal := range refusals() {
+		if errors.Is(err, refusal) {
 			return true
 		}
 	}
@@ -21,5 +21,5 @@ func IsAnswer(err error) bool {
 
 // NewMetrics makes the golden signals of a room store, whichever its backend.
 func NewMetrics(tel *telemetry.Telemetry) *telemetry.StoreMetrics {
-	return tel.Store("rooms", answers()...)
+	return tel.Store("rooms", refusals()...)
 }

@@ -1,12 +1,13 @@
 // Package store says what the rooms service needs of its store. The backends are in the packages beneath it, and package
 // storetest holds each of them to what is written here.
 //
-// A change and the event that tells of it are written in one transaction: the event as a row of the outbox. Whoever changes
-// a room locks the room's row before it writes to the outbox, so that a room's rows there stand in the order in which its
-// transactions commit.
+// A store knows rows, not rules: what a change of a room is, and which event belongs to it, is in package changes, which writes each change
+// in one transaction ([Tx]), the event as a row of the outbox. A transaction locks the rows of the rooms that it changes before it appends to
+// the outbox, so that a room's rows there stand in the order in which its transactions commit.
 package store
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"strings"
@@ -15,6 +16,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/ism-chat/ism/libs/events"
+	"github.com/ism-chat/ism/libs/outbox"
 	"github.com/ism-chat/ism/libs/wire"
 )
 
@@ -27,8 +29,8 @@ var (
 	ErrRoomExists = errors.New("the room exists")
 	// ErrUnknownUsers is what an [UnknownUsersError] is.
 	ErrUnknownUsers = errors.New("unknown users")
-	// ErrTooLarge says that a change cannot be told in one event, because it names too much.
-	ErrTooLarge = errors.New("the event is too large for the log")
+	// ErrTooLarge says that the event of a change would be too large, because it names too many users.
+	ErrTooLarge = outbox.ErrTooLarge
 )
 
 // RoomExistsError says that the two users have a Single room already.
@@ -60,23 +62,46 @@ type User struct {
 	Picture     *string // URL
 }
 
-// NewRoom is a room to be created.
-type NewRoom struct {
-	ID      uuid.UUID
-	Type    wire.RoomType
-	Name    *string // of a Group; a Single room has none of its own
-	Creator uuid.UUID
-	Users   []uuid.UUID // distinct, the creator among them; exactly two for a Single room
-	At      time.Time   // UTC, microseconds
+// Room is a room's row when it is created. Nobody is in it yet.
+type Room struct {
+	ID        uuid.UUID
+	Type      wire.RoomType
+	Name      *string // of a Group; a Single room has none of its own
+	CreatedBy uuid.UUID
+	CreatedAt time.Time // UTC, microseconds; also the time of the latest message as long as there is none
+	Preview   wire.Preview
+	Pair      *Pair // of a Single room
 }
 
-// Posted is what a room has to know of a message.
-type Posted struct {
+// Pair is the two users of a Single room, in the order of their ids' bytes.
+type Pair struct{ Low, High uuid.UUID }
+
+// PairOf orders two users.
+func PairOf(a, b uuid.UUID) Pair {
+	if bytes.Compare(a[:], b[:]) < 0 {
+		return Pair{a, b}
+	}
+	return Pair{b, a}
+}
+
+// RoomState is what a transaction that has locked a room reads of it.
+type RoomState struct {
+	MembershipVersion int64
+	LatestMessage     time.Time
+}
+
+// LatestMessage is what a room shows of a message.
+type LatestMessage struct {
 	RoomID   uuid.UUID
-	SenderID uuid.UUID
 	At       time.Time // the message's createdAt
 	Preview  wire.Preview
 	Position events.Position
+}
+
+// ReadMark says up to when a member has read a room.
+type ReadMark struct {
+	RoomID, UserID uuid.UUID
+	At             time.Time
 }
 
 // Store keeps users, rooms, members, read marks, previews and the outbox. Its methods are safe for concurrent use. Beside
@@ -92,10 +117,6 @@ type Store interface {
 	// PutUser adds a user, or changes one that was different.
 	PutUser(ctx context.Context, user User) error
 
-	// CreateRoom creates a room with all its users joined, and puts [events.RoomCreated] into the outbox. It gives the room
-	// as the creator sees it, and the row. Errors: [UnknownUsersError], [RoomExistsError], [ErrTooLarge].
-	CreateRoom(ctx context.Context, room NewRoom) (wire.Room, int64, error)
-
 	// Rooms lists the rooms that the user has joined, as the user sees them, the newest LatestMessage first.
 	Rooms(ctx context.Context, user uuid.UUID) ([]wire.Room, error)
 
@@ -108,34 +129,51 @@ type Store interface {
 	// SingleRoom finds the Single room of two users, in either order. Errors: [ErrRoomNotFound].
 	SingleRoom(ctx context.Context, a, b uuid.UUID) (uuid.UUID, error)
 
-	// MarkRead moves the user's read mark to the given time, or to the room's latest message if that is later, never back,
-	// and puts [events.RoomRead] into the outbox. It gives that row. Errors: [ErrRoomNotFound].
-	MarkRead(ctx context.Context, room, user uuid.UUID, at time.Time) (int64, error)
+	// Transact runs change in one transaction, and commits it if change gives nil. An error of change undoes the transaction, and is given
+	// as it is. The operation is the change's name in metrics. A transaction that the database ends in favour of others is begun anew,
+	// so change may run more than once, and does nothing but what the transaction undoes. Tx is not used after change has returned.
+	Transact(ctx context.Context, operation string, change func(ctx context.Context, tx Tx) error) error
 
-	// ApplyMessages takes messages, of any rooms, into the rooms' LatestMessage and preview, and moves their senders' read
-	// marks. A message whose position is not behind the newest that the room has taken leaves the room as it is, so messages may
-	// be applied again and in any order. Messages of unknown rooms are passed over.
-	ApplyMessages(ctx context.Context, messages []Posted) error
-
-	// Pending reports whether the row is still in the outbox.
-	Pending(ctx context.Context, row int64) (bool, error)
-
-	// Lead waits until no other relay leads, in any process, and gives the lead.
-	Lead(ctx context.Context) (Lead, error)
+	// Outbox is what the relay works on. Pending and Lead are as there, with the errors of a store.
+	outbox.Outbox
 }
 
-// Lead is the outbox as its one relay sees it. It is for one goroutine. An error of any method may mean that the lead is
-// lost, and is reason to release it.
-type Lead interface {
-	// Oldest gives the oldest rows, at most limit, in the order in which they were written. Rows of transactions that commit
-	// late are among the oldest of a later call.
-	Oldest(ctx context.Context, limit int) ([]Outgoing, error)
-	// Count gives the number of rows, but counts no further than to atMost.
-	Count(ctx context.Context, atMost int) (int, error)
-	// Delete removes rows that are in the log.
-	Delete(ctx context.Context, rows []int64) error
-	// Wait waits until rows have been added, but no longer than atMost.
-	Wait(ctx context.Context, atMost time.Duration) error
-	// Release gives the lead up.
-	Release()
+// Tx is a transaction that changes rooms. It is for one goroutine. It sees what it has written itself, and others see that from the commit on.
+//
+// A room is locked before anything of it is decided, and before its members are written. Several rooms are locked in one call, in the order of
+// their ids. So no two transactions wait for each other.
+type Tx interface {
+	// Users gives the users with the ids, in their order. Unknown ones are left out.
+	Users(ctx context.Context, ids []uuid.UUID) ([]User, error)
+
+	// InsertRoom adds a room, which is locked from then on as by LockRooms. If a transaction that has not ended yet adds a room of the
+	// same pair, its end is waited for. Errors: [RoomExistsError].
+	InsertRoom(ctx context.Context, room Room) error
+
+	// InsertMembers adds users to a room who have not been in it, as joined, in their order behind those who joined earlier.
+	InsertMembers(ctx context.Context, room uuid.UUID, users []uuid.UUID, at time.Time) error
+
+	// LockMembership gives the room's state, and keeps it and the membership from being changed until the transaction ends. Others may
+	// do the same meanwhile. Errors: [ErrRoomNotFound].
+	LockMembership(ctx context.Context, room uuid.UUID) (RoomState, error)
+
+	// LockRooms keeps the rooms to this transaction until it ends: no other locks them in either way. Unknown ones are passed over.
+	LockRooms(ctx context.Context, rooms []uuid.UUID) error
+
+	// Joined gives the ids of all who have joined the room and not left it, in the order of joining.
+	Joined(ctx context.Context, room uuid.UUID) ([]uuid.UUID, error)
+
+	// AdvanceReadMark moves the read mark of a user who has joined to the mark's time, never back, and gives the time that it then has.
+	// Errors: [ErrRoomNotFound].
+	AdvanceReadMark(ctx context.Context, mark ReadMark) (time.Time, error)
+
+	// AdvanceReadMarks moves read marks to the given times, never back. Those of users who are not in the room are passed over.
+	AdvanceReadMarks(ctx context.Context, marks []ReadMark) error
+
+	// SetLatestMessages sets what rooms show, one message a room, where its position is after that of the message shown. Unknown rooms
+	// are passed over. The rooms are locked.
+	SetLatestMessages(ctx context.Context, messages []LatestMessage) error
+
+	// Append adds a row to the outbox, and gives its id. The room that the row is of is locked.
+	Append(ctx context.Context, row outbox.Row) (int64, error)
 }

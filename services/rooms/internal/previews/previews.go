@@ -8,12 +8,12 @@ import (
 	"github.com/ism-chat/ism/libs/bus"
 	"github.com/ism-chat/ism/libs/events"
 	"github.com/ism-chat/ism/libs/telemetry"
-	"github.com/ism-chat/ism/services/rooms/store"
+	"github.com/ism-chat/ism/services/rooms/internal/changes"
 )
 
-// Rooms is the part of the store that takes messages.
+// Rooms takes messages, see [changes.Changes].
 type Rooms interface {
-	ApplyMessages(ctx context.Context, messages []store.Posted) error
+	ApplyMessages(ctx context.Context, messages []changes.Posted) error
 }
 
 // Handler gives the handler of records of [events.TopicRooms]. The epoch is that of the log which the records are read
@@ -25,10 +25,10 @@ func Handler(rooms Rooms, epoch int32, tracing bus.Tracing) bus.Handler {
 		if err != nil {
 			return err
 		}
-		messages, taken := make([]store.Posted, len(decoded)), make([]bus.Record, len(decoded))
+		messages, taken := make([]changes.Posted, len(decoded)), make([]bus.Record, len(decoded))
 		for i, posted := range decoded {
 			taken[i] = posted.Record
-			messages[i] = store.Posted{
+			messages[i] = changes.Posted{
 				RoomID:   posted.Data.RoomID,
 				SenderID: posted.Data.Message.SenderID,
 				At:       posted.Data.Message.CreatedAt,

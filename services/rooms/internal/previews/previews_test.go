@@ -18,16 +18,17 @@ import (
 	"github.com/ism-chat/ism/libs/events/eventstest"
 	"github.com/ism-chat/ism/libs/telemetry"
 	"github.com/ism-chat/ism/libs/wire"
+	"github.com/ism-chat/ism/services/rooms/internal/changes"
 	"github.com/ism-chat/ism/services/rooms/store"
 )
 
 // rooms keeps what is applied.
 type rooms struct {
-	applied []store.Posted
+	applied []changes.Posted
 	err     error
 }
 
-func (r *rooms) ApplyMessages(_ context.Context, messages []store.Posted) error {
+func (r *rooms) ApplyMessages(_ context.Context, messages []changes.Posted) error {
 	r.applied = append(r.applied, messages...)
 	return r.err
 }
@@ -49,7 +50,7 @@ func TestMessagesOfTheContractAreTaken(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []store.Posted{{
+	want := []changes.Posted{{
 		RoomID:   uuid.MustParse("0192d3a0-0000-7000-8000-000000000001"),
 		SenderID: uuid.MustParse("0192d3a0-0000-7000-8000-00000000000a"),
 		At:       time.Date(2026, 11, 23, 12, 30, 45, 123456000, time.UTC),

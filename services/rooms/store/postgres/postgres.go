@@ -14,9 +14,11 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"go.opentelemetry.io/otel/metric/noop"
-	"go.opentelemetry.io/otel/propagation"
 
 	"github.com/ism-chat/ism/libs/config"
+	"github.com/ism-chat/ism/libs/outbox"
+	outboxpostgres "github.com/ism-chat/ism/libs/outbox/postgres"
+	"github.com/ism-chat/ism/libs/retry"
 	"github.com/ism-chat/ism/libs/telemetry"
 	"github.com/ism-chat/ism/services/rooms/store"
 )
@@ -50,19 +52,19 @@ func (c Config) Validate() []config.Fault {
 
 const (
 	connectTimeout = 3 * time.Second
-	firstBackoff   = 100 * time.Millisecond
-	maxBackoff     = 5 * time.Second
-	attempts       = 3 // of a transaction that lost against others
+	attempts       = 3                  // of a transaction that the database ends in favour of others
+	leadLock       = 0x69736d5f726f6f6d // "ism_room", of the advisory locks of this database
+	outboxChannel  = "ism_rooms_outbox"
 )
 
 // Store is a [store.Store] in a Postgres database.
 type Store struct {
-	cfg        Config
-	conn       *pgx.ConnConfig
-	tel        *telemetry.Telemetry
-	propagator propagation.TextMapPropagator
-	metrics    *telemetry.StoreMetrics
-	open       atomic.Pointer[pgxpool.Pool]
+	cfg     Config
+	conn    *pgx.ConnConfig
+	tel     *telemetry.Telemetry
+	metrics *telemetry.StoreMetrics
+	outbox  *outboxpostgres.Outbox
+	open    atomic.Pointer[pgxpool.Pool]
 }
 
 var _ store.Store = (*Store)(nil)
@@ -75,26 +77,26 @@ func New(cfg Config, tel *telemetry.Telemetry) (*Store, error) {
 	}
 	conn.ConnectTimeout = connectTimeout
 	conn.RuntimeParams["application_name"] = "ism-rooms"
-	return &Store{cfg: cfg, conn: conn, tel: tel, propagator: tel.Propagator, metrics: store.NewMetrics(tel)}, nil
+	metrics := store.NewMetrics(tel)
+	rows := outboxpostgres.New(outboxpostgres.Config{
+		Connection: conn, Lock: leadLock, Channel: outboxChannel, Timeout: cfg.StatementTimeout,
+	}, metrics)
+	return &Store{cfg: cfg, conn: conn, tel: tel, metrics: metrics, outbox: rows}, nil
 }
 
 // Run implements [store.Store].
 func (s *Store) Run(ctx context.Context) error {
-	for delay := firstBackoff; ; delay = min(2*delay, maxBackoff) {
-		pool, err := s.connect(ctx)
-		if err == nil {
-			s.serve(ctx, pool)
-			return nil
-		}
-		if ctx.Err() == nil {
-			s.tel.Log.WarnContext(ctx, "the room store is not there yet; trying again", "error", err.Error())
-		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-time.After(delay):
-		}
+	var pool *pgxpool.Pool
+	err := retry.Policy{First: 100 * time.Millisecond, Max: 5 * time.Second}.Do(ctx, func(ctx context.Context) (err error) {
+		pool, err = s.connect(ctx)
+		return err
+	}, func(err error, _ time.Duration) {
+		s.tel.Log.WarnContext(ctx, "the room store is not there yet; trying again", "error", err.Error())
+	})
+	if err == nil {
+		s.serve(ctx, pool)
 	}
+	return nil // without a connection only the end of ctx ends it
 }
 
 func (s *Store) serve(ctx context.Context, pool *pgxpool.Pool) {
@@ -138,11 +140,11 @@ func (s *Store) connect(ctx context.Context) (*pgxpool.Pool, error) {
 
 // Ping implements [store.Store].
 func (s *Store) Ping(ctx context.Context) error {
-	return s.reading(ctx, "ping", func(ctx context.Context, pool *pgxpool.Pool) error { return pool.Ping(ctx) })
+	return s.do(ctx, "ping", func(ctx context.Context, pool *pgxpool.Pool) error { return pool.Ping(ctx) })
 }
 
-// reading runs an operation that only reads.
-func (s *Store) reading(ctx context.Context, operation string, read func(ctx context.Context, pool *pgxpool.Pool) error) (err error) {
+// do runs an operation that needs no transaction, or one of its own.
+func (s *Store) do(ctx context.Context, operation string, work func(ctx context.Context, pool *pgxpool.Pool) error) (err error) {
 	defer s.metrics.Observe(operation)(&err)
 	pool := s.open.Load()
 	if pool == nil {
@@ -150,44 +152,51 @@ func (s *Store) reading(ctx context.Context, operation string, read func(ctx con
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.StatementTimeout)
 	defer cancel()
-	return judged(operation, read(ctx, pool))
+	return storeError(operation, work(ctx, pool))
 }
 
-// writing runs an operation in one transaction, which is begun anew where it lost against others.
-func (s *Store) writing(ctx context.Context, operation string, write func(ctx context.Context, tx pgx.Tx) error) (err error) {
-	defer s.metrics.Observe(operation)(&err)
-	pool := s.open.Load()
-	if pool == nil {
-		return store.ErrUnavailable
+// Pending implements [outbox.Outbox].
+func (s *Store) Pending(ctx context.Context, row int64) (pending bool, err error) {
+	err = s.do(ctx, "outbox_pending", func(ctx context.Context, pool *pgxpool.Pool) error {
+		pending, err = s.outbox.Pending(ctx, pool, row)
+		return err
+	})
+	return pending, err
+}
+
+// Lead implements [outbox.Outbox].
+func (s *Store) Lead(ctx context.Context) (outbox.Lead, error) {
+	if s.open.Load() == nil {
+		return nil, store.ErrUnavailable
 	}
-	ctx, cancel := context.WithTimeout(ctx, s.cfg.StatementTimeout)
-	defer cancel()
-	for attempt := 1; ; attempt++ {
-		err := pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error { return write(ctx, tx) })
-		if attempt < attempts && lost(err) {
-			continue
-		}
-		return judged(operation, err)
-	}
+	lead, err := s.outbox.Lead(ctx)
+	return lead, storeError("lead", err)
 }
 
-// lost reports whether a transaction was undone for the sake of others: serialization failure, or deadlock.
-func lost(err error) bool {
-	var failed *pgconn.PgError
-	return errors.As(err, &failed) && (failed.Code == "40001" || failed.Code == "40P01")
+// isConflict reports whether the database ended a transaction in favour of others: serialization failure, or deadlock.
+func isConflict(err error) bool {
+	failed, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && (failed.Code == "40001" || failed.Code == "40P01")
 }
 
-// judged tells the store's answers and the program's faults from a store that does not work.
-func judged(operation string, err error) error {
-	if err == nil || store.IsAnswer(err) {
+// storeError gives the store's error for one of the database: refusals and faults of the program as they are, any other as
+// [store.ErrUnavailable].
+func storeError(doing string, err error) error {
+	if err == nil || store.IsRefusal(err) {
 		return err
 	}
-	var failed *pgconn.PgError
-	if errors.As(err, &failed) && len(failed.Code) == 5 {
+	if failed, ok := errors.AsType[*pgconn.PgError](err); ok && len(failed.Code) == 5 {
 		switch failed.Code[:2] { // the class, see Postgres's appendix A
 		case "21", "22", "23", "42": // cardinality, data, integrity, syntax or access rule
-			return fmt.Errorf("%s: %w", operation, err)
+			return fmt.Errorf("%s: %w", doing, err)
 		}
 	}
-	return fmt.Errorf("%w: %s: %w", store.ErrUnavailable, operation, err)
+	return fmt.Errorf("%w: %s: %w", store.ErrUnavailable, doing, err)
+}
+
+func orNotFound(err error) error {
+	if errors.Is(err, pgx.ErrNoRows) {
+		return store.ErrRoomNotFound
+	}
+	return err
 }

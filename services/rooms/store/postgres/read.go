@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"context"
-	"errors"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -31,7 +30,7 @@ const (
 
 // Rooms implements [store.Store].
 func (s *Store) Rooms(ctx context.Context, user uuid.UUID) (rooms []wire.Room, err error) {
-	err = s.reading(ctx, "list_rooms", func(ctx context.Context, pool *pgxpool.Pool) error {
+	err = s.do(ctx, "list_rooms", func(ctx context.Context, pool *pgxpool.Pool) error {
 		rows, err := pool.Query(ctx, selectRoomList, user)
 		if err != nil {
 			return err
@@ -44,7 +43,7 @@ func (s *Store) Rooms(ctx context.Context, user uuid.UUID) (rooms []wire.Room, e
 
 // Room implements [store.Store].
 func (s *Store) Room(ctx context.Context, room, user uuid.UUID) (found wire.Room, err error) {
-	err = s.reading(ctx, "get_room", func(ctx context.Context, pool *pgxpool.Pool) error {
+	err = s.do(ctx, "get_room", func(ctx context.Context, pool *pgxpool.Pool) error {
 		rows, err := pool.Query(ctx, selectRoom, user, room)
 		if err != nil {
 			return err
@@ -76,7 +75,7 @@ ORDER BY m.joined_at, m.position`
 func (s *Store) Membership(ctx context.Context, room uuid.UUID) (membership events.Membership, err error) {
 	snapshot := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
 	membership.RoomID = room
-	err = s.reading(ctx, "get_membership", func(ctx context.Context, pool *pgxpool.Pool) error {
+	err = s.do(ctx, "get_membership", func(ctx context.Context, pool *pgxpool.Pool) error {
 		return pgx.BeginTxFunc(ctx, pool, snapshot, func(tx pgx.Tx) error {
 			if err := tx.QueryRow(ctx, selectVersion, room).Scan(&membership.Version); err != nil {
 				return orNotFound(err)
@@ -107,16 +106,9 @@ const selectSingleRoom = `SELECT id FROM rooms WHERE type = 'Single' AND pair_lo
 
 // SingleRoom implements [store.Store].
 func (s *Store) SingleRoom(ctx context.Context, a, b uuid.UUID) (room uuid.UUID, err error) {
-	low, high := store.Pair(a, b)
-	err = s.reading(ctx, "find_single_room", func(ctx context.Context, pool *pgxpool.Pool) error {
-		return orNotFound(pool.QueryRow(ctx, selectSingleRoom, low, high).Scan(&room))
+	pair := store.PairOf(a, b)
+	err = s.do(ctx, "find_single_room", func(ctx context.Context, pool *pgxpool.Pool) error {
+		return orNotFound(pool.QueryRow(ctx, selectSingleRoom, pair.Low, pair.High).Scan(&room))
 	})
 	return room, err
-}
-
-func orNotFound(err error) error {
-	if errors.Is(err, pgx.ErrNoRows) {
-		return store.ErrRoomNotFound
-	}
-	return err
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/ism-chat/ism/libs/events"
 	"github.com/ism-chat/ism/libs/telemetry"
 	"github.com/ism-chat/ism/libs/wire"
+	"github.com/ism-chat/ism/services/rooms/internal/changes"
 	"github.com/ism-chat/ism/services/rooms/store"
 	"github.com/ism-chat/ism/services/rooms/store/storetest"
 )
@@ -247,8 +248,9 @@ func TestAReadMarkWaitsForAChangeOfTheMembership(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	room := store.NewRoom{ID: uuid.New(), Type: wire.Group, Creator: users[0], Users: users, At: time.Now().UTC().Truncate(time.Microsecond)}
-	if _, _, err := s.CreateRoom(t.Context(), room); err != nil {
+	flow := changes.New(s, telemetry.Discard(nil).Propagator)
+	room := changes.NewRoom{ID: uuid.New(), Type: wire.Group, Creator: users[0], Users: users, At: time.Now().UTC().Truncate(time.Microsecond)}
+	if _, _, err := flow.CreateRoom(t.Context(), room); err != nil {
 		t.Fatal(err)
 	}
 	db := openSQL(t, database)
@@ -268,7 +270,7 @@ func TestAReadMarkWaitsForAChangeOfTheMembership(t *testing.T) {
 	marks := make(chan error, 2)
 	for _, user := range users {
 		go func() {
-			_, err := s.MarkRead(context.Background(), room.ID, user, time.Now())
+			_, err := flow.MarkRead(context.Background(), room.ID, user, time.Now())
 			marks <- err
 		}()
 	}

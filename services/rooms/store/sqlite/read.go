@@ -4,13 +4,12 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"time"
 
 	"github.com/google/uuid"
 
 	"github.com/ism-chat/ism/libs/events"
+	"github.com/ism-chat/ism/libs/sqlite"
 	"github.com/ism-chat/ism/libs/wire"
 	"github.com/ism-chat/ism/services/rooms/store"
 )
@@ -34,8 +33,8 @@ const (
 // Rooms implements [store.Store].
 func (s *Store) Rooms(ctx context.Context, user uuid.UUID) ([]wire.Room, error) {
 	rooms := []wire.Room{}
-	err := s.reading(ctx, "list_rooms", func(db *sql.DB) error {
-		rows, err := db.QueryContext(ctx, selectRoomList, user[:])
+	err := s.do("list_rooms", func(db *sqlite.DB) error {
+		rows, err := db.Readers.QueryContext(ctx, selectRoomList, user[:])
 		if err != nil {
 			return err
 		}
@@ -54,8 +53,8 @@ func (s *Store) Rooms(ctx context.Context, user uuid.UUID) ([]wire.Room, error) 
 
 // Room implements [store.Store].
 func (s *Store) Room(ctx context.Context, room, user uuid.UUID) (found wire.Room, err error) {
-	err = s.reading(ctx, "get_room", func(db *sql.DB) error {
-		found, err = scanRoom(db.QueryRowContext(ctx, selectRoom, user[:], room[:]).Scan)
+	err = s.do("get_room", func(db *sqlite.DB) error {
+		found, err = scanRoom(db.Readers.QueryRowContext(ctx, selectRoom, user[:], room[:]).Scan)
 		return orNotFound(err)
 	})
 	return found, err
@@ -89,8 +88,8 @@ ORDER BY m.joined_at, m.position`
 
 // Membership implements [store.Store].
 func (s *Store) Membership(ctx context.Context, room uuid.UUID) (membership events.Membership, err error) {
-	err = s.reading(ctx, "get_membership", func(db *sql.DB) error {
-		tx, err := db.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+	err = s.do("get_membership", func(db *sqlite.DB) error {
+		tx, err := db.Readers.BeginTx(ctx, nil)
 		if err != nil {
 			return err
 		}
@@ -135,18 +134,9 @@ const selectSingleRoom = `SELECT id FROM rooms WHERE type = 'Single' AND pair_lo
 
 // SingleRoom implements [store.Store].
 func (s *Store) SingleRoom(ctx context.Context, a, b uuid.UUID) (room uuid.UUID, err error) {
-	low, high := store.Pair(a, b)
-	err = s.reading(ctx, "find_single_room", func(db *sql.DB) error {
-		return orNotFound(db.QueryRowContext(ctx, selectSingleRoom, low[:], high[:]).Scan(&room))
+	pair := store.PairOf(a, b)
+	err = s.do("find_single_room", func(db *sqlite.DB) error {
+		return orNotFound(db.Readers.QueryRowContext(ctx, selectSingleRoom, pair.Low[:], pair.High[:]).Scan(&room))
 	})
 	return room, err
 }
-
-func orNotFound(err error) error {
-	if errors.Is(err, sql.ErrNoRows) {
-		return store.ErrRoomNotFound
-	}
-	return err
-}
-
-func fromMicros(micros int64) time.Time { return time.UnixMicro(micros).UTC() }

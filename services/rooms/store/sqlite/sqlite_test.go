@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -11,8 +12,10 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/pressly/goose/v3"
 	"go.uber.org/goleak"
 
+	"github.com/ism-chat/ism/libs/sqlite"
 	"github.com/ism-chat/ism/libs/telemetry"
 	"github.com/ism-chat/ism/services/rooms/store"
 	"github.com/ism-chat/ism/services/rooms/store/storetest"
@@ -26,19 +29,20 @@ func TestConformance(t *testing.T) {
 	})
 }
 
+// open opens a new file that nothing has migrated.
 func open(t *testing.T) *sql.DB {
 	t.Helper()
-	db, err := sql.Open("sqlite", dataSource(filepath.Join(t.TempDir(), "rooms.db")))
+	none := func(context.Context, *sql.DB) error { return nil }
+	db, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "rooms.db"), none, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	db.SetMaxOpenConns(1)
 	t.Cleanup(func() {
 		if err := db.Close(); err != nil {
 			t.Error(err)
 		}
 	})
-	return db
+	return db.Writer
 }
 
 // schema is all that the migrations have made.
@@ -56,7 +60,11 @@ func schema(t *testing.T, db *sql.DB) string {
 
 func TestMigrationsGoUpAndDown(t *testing.T) {
 	db := open(t)
-	provider, err := newMigrations(db)
+	migrations, err := fs.Sub(embedded, "migrations")
+	if err != nil {
+		t.Fatal(err)
+	}
+	provider, err := goose.NewProvider(goose.DialectSQLite3, db, migrations)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -80,33 +88,11 @@ func TestMigrationsGoUpAndDown(t *testing.T) {
 	}
 }
 
-func TestConnectionsAreDurable(t *testing.T) {
-	opened, err := connect(t.Context(), filepath.Join(t.TempDir(), "rooms.db"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer opened.close() // it has been looked at
-	for name, db := range map[string]*sql.DB{"writer": opened.write, "reader": opened.read} {
-		for pragma, want := range map[string]string{"journal_mode": "wal", "synchronous": "2", "foreign_keys": "1", "busy_timeout": "2000"} {
-			var got string
-			if err := db.QueryRowContext(t.Context(), "PRAGMA "+pragma).Scan(&got); err != nil || got != want {
-				t.Errorf("the %s has %s %q, %v", name, pragma, got, err)
-			}
-		}
-	}
-	if _, err := opened.read.ExecContext(t.Context(), "DELETE FROM outbox"); err == nil {
-		t.Error("a reader can write")
-	}
-}
-
 func TestTheRoomListUsesIndexes(t *testing.T) {
-	opened, err := connect(t.Context(), filepath.Join(t.TempDir(), "rooms.db"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer opened.close() // it has been looked at
+	opened := New(Config{Path: filepath.Join(t.TempDir(), "rooms.db")}, telemetry.Discard(nil))
+	storetest.Start(t, opened)
 	user := uuid.New()
-	rows, err := opened.read.QueryContext(t.Context(), "EXPLAIN QUERY PLAN "+selectRoomList, user[:])
+	rows, err := opened.open.Load().Readers.QueryContext(t.Context(), "EXPLAIN QUERY PLAN "+selectRoomList, user[:])
 	if err != nil {
 		t.Fatal(err)
 	}

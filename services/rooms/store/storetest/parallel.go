@@ -12,7 +12,10 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/ism-chat/ism/libs/outbox"
+	"github.com/ism-chat/ism/libs/outbox/outboxtest"
 	"github.com/ism-chat/ism/libs/wire"
+	"github.com/ism-chat/ism/services/rooms/internal/changes"
 	"github.com/ism-chat/ism/services/rooms/store"
 )
 
@@ -48,7 +51,7 @@ func parallelSingleRooms(t *testing.T, s store.Store) {
 		pair := []uuid.UUID{users[i%2], users[1-i%2]}
 		var room wire.Room
 		err := persistently(t.Context(), func() (err error) {
-			room, _, err = s.CreateRoom(t.Context(), newRoom(wire.Single, "", start(), pair...))
+			room, _, err = flow(s).CreateRoom(t.Context(), newRoom(wire.Single, "", start(), pair...))
 			return err
 		})
 		var exists store.RoomExistsError
@@ -70,7 +73,7 @@ func parallelSingleRooms(t *testing.T, s store.Store) {
 			t.Errorf("found %s, created %s", found, room)
 		}
 	}
-	if rows := drain(t, lead(t, s)); len(rows) != 1 {
+	if rows := outboxtest.Drain(t, outboxtest.Lead(t, s)); len(rows) != 1 {
 		t.Errorf("the outbox has %d rows", len(rows))
 	}
 }
@@ -99,7 +102,7 @@ func parallelMarksAndMessages(t *testing.T, s store.Store) {
 	for range rooms {
 		ids = append(ids, create(t, s, newRoom(wire.Group, "", start(), users...)).ID)
 	}
-	var batches [parallel / 2][]store.Posted
+	var batches [parallel / 2][]changes.Posted
 	for i := range batches {
 		for j := range each {
 			n := i*each + j
@@ -110,9 +113,9 @@ func parallelMarksAndMessages(t *testing.T, s store.Store) {
 	atOnce(func(i int) {
 		err := persistently(t.Context(), func() error {
 			if i%2 == 0 {
-				return s.ApplyMessages(t.Context(), batches[i/2])
+				return flow(s).ApplyMessages(t.Context(), batches[i/2])
 			}
-			_, err := s.MarkRead(t.Context(), ids[i%rooms], users[2], after(time.Duration(i)*time.Microsecond))
+			_, err := flow(s).MarkRead(t.Context(), ids[i%rooms], users[2], after(time.Duration(i)*time.Microsecond))
 			return err
 		})
 		if err != nil {
@@ -146,9 +149,9 @@ func parallelMarksAndMessages(t *testing.T, s store.Store) {
 // they were written.
 func parallelOutbox(t *testing.T, s store.Store) {
 	users := addUsers(t, s, "alice", "bob")
-	leader := lead(t, s)
+	leader := outboxtest.Lead(t, s)
 	done := make(chan struct{})
-	var taken []store.Outgoing
+	var taken []outbox.Row
 	var relaying sync.WaitGroup
 	relaying.Go(func() {
 		for {
@@ -156,7 +159,7 @@ func parallelOutbox(t *testing.T, s store.Store) {
 			case <-done:
 				return
 			default:
-				taken = append(taken, drain(t, leader)...)
+				taken = append(taken, outboxtest.Drain(t, leader)...)
 			}
 		}
 	})
@@ -165,7 +168,7 @@ func parallelOutbox(t *testing.T, s store.Store) {
 		var room wire.Room
 		var row int64
 		err := persistently(t.Context(), func() (err error) {
-			room, row, err = s.CreateRoom(t.Context(), newRoom(wire.Group, fmt.Sprint(i), start(), users...))
+			room, row, err = flow(s).CreateRoom(t.Context(), newRoom(wire.Group, fmt.Sprint(i), start(), users...))
 			return err
 		})
 		if err != nil {
@@ -175,7 +178,7 @@ func parallelOutbox(t *testing.T, s store.Store) {
 		written[i] = append(written[i], row)
 		for j := range 4 {
 			err := persistently(t.Context(), func() (err error) {
-				row, err = s.MarkRead(t.Context(), room.ID, users[j%2], after(time.Duration(j)*time.Second))
+				row, err = flow(s).MarkRead(t.Context(), room.ID, users[j%2], after(time.Duration(j)*time.Second))
 				return err
 			})
 			if err != nil {
@@ -187,14 +190,14 @@ func parallelOutbox(t *testing.T, s store.Store) {
 	})
 	close(done)
 	relaying.Wait()
-	taken = append(taken, drain(t, leader)...)
+	taken = append(taken, outboxtest.Drain(t, leader)...)
 	var rows []int64
 	ids := map[string]bool{}
 	byRoom := map[string][]int64{}
-	for _, outgoing := range taken {
-		rows = append(rows, outgoing.Row)
-		ids[outgoing.Headers["ce_id"]] = true
-		byRoom[outgoing.Key] = append(byRoom[outgoing.Key], outgoing.Row)
+	for _, row := range taken {
+		rows = append(rows, row.ID)
+		ids[row.Headers["ce_id"]] = true
+		byRoom[row.Key] = append(byRoom[row.Key], row.ID)
 	}
 	if want := slices.Concat(written...); len(rows) != len(want) || len(ids) != len(want) {
 		t.Errorf("%d rows with %d ids were taken, %d written", len(rows), len(ids), len(want))

@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/ism-chat/ism/libs/wire"
+	"github.com/ism-chat/ism/services/rooms/internal/changes"
 	"github.com/ism-chat/ism/services/rooms/store"
 )
 
@@ -94,7 +95,7 @@ func pairHasOneSingleRoom(t *testing.T, s store.Store) {
 	users := addUsers(t, s, "alice", "bob", "carol")
 	room := create(t, s, newRoom(wire.Single, "", start(), users[0], users[1]))
 	for _, pair := range [][]uuid.UUID{{users[0], users[1]}, {users[1], users[0]}} {
-		_, _, err := s.CreateRoom(t.Context(), newRoom(wire.Single, "", start(), pair...))
+		_, _, err := flow(s).CreateRoom(t.Context(), newRoom(wire.Single, "", start(), pair...))
 		var exists store.RoomExistsError
 		if !errors.As(err, &exists) || exists.RoomID != room.ID || !errors.Is(err, store.ErrRoomExists) {
 			t.Errorf("a second room of the pair: %v", err)
@@ -112,7 +113,7 @@ func pairHasOneSingleRoom(t *testing.T, s store.Store) {
 
 func unknownUsersAreNamed(t *testing.T, s store.Store) {
 	known, strangers := addUsers(t, s, "alice"), []uuid.UUID{uuid.New(), uuid.New()}
-	_, _, err := s.CreateRoom(t.Context(), newRoom(wire.Group, "", start(), known[0], strangers[0], strangers[1]))
+	_, _, err := flow(s).CreateRoom(t.Context(), newRoom(wire.Group, "", start(), known[0], strangers[0], strangers[1]))
 	var unknown store.UnknownUsersError
 	if !errors.As(err, &unknown) || !slices.Equal(unknown.IDs, strangers) || !errors.Is(err, store.ErrUnknownUsers) {
 		t.Errorf("a room with strangers: %v", err)
@@ -131,7 +132,7 @@ func tooLargeIsRefused(t *testing.T, s store.Store) {
 			t.Fatal(err)
 		}
 	}
-	if _, _, err := s.CreateRoom(t.Context(), newRoom(wire.Group, "", start(), users...)); !errors.Is(err, store.ErrTooLarge) {
+	if _, _, err := flow(s).CreateRoom(t.Context(), newRoom(wire.Group, "", start(), users...)); !errors.Is(err, store.ErrTooLarge) {
 		t.Errorf("a room of %d with long names: %v", len(users), err)
 	}
 	if rooms, err := s.Rooms(t.Context(), users[0]); err != nil || len(rooms) != 0 {
@@ -173,7 +174,7 @@ func outsidersFindNothing(t *testing.T, s store.Store) {
 		if _, err := s.Room(t.Context(), id, users[2]); !errors.Is(err, store.ErrRoomNotFound) {
 			t.Errorf("eve gets a %s room: %v", name, err)
 		}
-		if _, err := s.MarkRead(t.Context(), id, users[2], start()); !errors.Is(err, store.ErrRoomNotFound) {
+		if _, err := flow(s).MarkRead(t.Context(), id, users[2], start()); !errors.Is(err, store.ErrRoomNotFound) {
 			t.Errorf("eve marks a %s room: %v", name, err)
 		}
 	}
@@ -222,7 +223,7 @@ func messagesAreTaken(t *testing.T, s store.Store) {
 func messagesOfManyRoomsAreTaken(t *testing.T, s store.Store) {
 	users := addUsers(t, s, "alice", "bob", "carol")
 	var rooms []uuid.UUID
-	var batch []store.Posted
+	var batch []changes.Posted
 	for i := range 20 {
 		room := create(t, s, newRoom(wire.Group, "", start(), users...)).ID
 		rooms = append(rooms, room)

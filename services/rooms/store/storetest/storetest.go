@@ -10,7 +10,10 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/ism-chat/ism/libs/events"
+	"github.com/ism-chat/ism/libs/outbox/outboxtest"
+	"github.com/ism-chat/ism/libs/telemetry"
 	"github.com/ism-chat/ism/libs/wire"
+	"github.com/ism-chat/ism/services/rooms/internal/changes"
 	"github.com/ism-chat/ism/services/rooms/store"
 )
 
@@ -31,11 +34,15 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		{"messages are taken in order of position", messagesAreTaken},
 		{"messages of many rooms are taken at once", messagesOfManyRoomsAreTaken},
 		{"read marks only move on", readMarksMoveOn},
+		{"a transaction that fails leaves nothing", failedTransactionLeavesNothing},
+		{"a transaction sees what it has written, others do not", transactionSeesItself},
+		{"users are read in the order asked for", usersAreReadInOrder},
+		{"unknown rooms and members are said", unknownRowsAreSaid},
+		{"read marks never go back", marksNeverGoBack},
+		{"a room of the same pair is waited for", pairIsWaitedFor},
+		{"a locked room is waited for", roomsAreLocked},
 		{"a refused change leaves nothing in the outbox", refusedLeavesNothing},
 		{"the outbox has every event in order", outboxHasEveryEvent},
-		{"the outbox is counted up to a limit", outboxIsCounted},
-		{"the lead is one's at a time", leadIsOnes},
-		{"the leader is woken", leaderIsWoken},
 		{"100 at once create one Single room", parallelSingleRooms},
 		{"100 at once add one user", parallelUsers},
 		{"100 at once mark and apply", parallelMarksAndMessages},
@@ -43,7 +50,13 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 	} {
 		t.Run(c.name, func(t *testing.T) { c.test(t, open(t)) })
 	}
+	t.Run("outbox", func(t *testing.T) {
+		outboxtest.Run(t, func(t *testing.T) outboxtest.Store { return outboxOf{open(t)} })
+	})
 }
+
+// flow is the changes that the service makes, on the store under test.
+func flow(s store.Store) *changes.Changes { return changes.New(s, telemetry.Discard(nil).Propagator) }
 
 // Start runs a store until the test ends, and waits until it answers.
 func Start(t testing.TB, s store.Store) store.Store {
@@ -95,8 +108,8 @@ func addUsers(t testing.TB, s store.Store, names ...string) []uuid.UUID {
 	return ids
 }
 
-func newRoom(kind wire.RoomType, name string, at time.Time, users ...uuid.UUID) store.NewRoom {
-	room := store.NewRoom{ID: uuid.Must(uuid.NewV7()), Type: kind, Creator: users[0], Users: users, At: at}
+func newRoom(kind wire.RoomType, name string, at time.Time, users ...uuid.UUID) changes.NewRoom {
+	room := changes.NewRoom{ID: uuid.Must(uuid.NewV7()), Type: kind, Creator: users[0], Users: users, At: at}
 	if name != "" {
 		room.Name = &name
 	}
@@ -104,9 +117,9 @@ func newRoom(kind wire.RoomType, name string, at time.Time, users ...uuid.UUID) 
 }
 
 // create creates a room and gives it as the creator, the first user, sees it.
-func create(t testing.TB, s store.Store, room store.NewRoom) wire.Room {
+func create(t testing.TB, s store.Store, room changes.NewRoom) wire.Room {
 	t.Helper()
-	created, _, err := s.CreateRoom(t.Context(), room)
+	created, _, err := flow(s).CreateRoom(t.Context(), room)
 	if err != nil {
 		t.Fatalf("create a room: %v", err)
 	}
@@ -135,60 +148,24 @@ func members(t testing.TB, s store.Store, room uuid.UUID) map[uuid.UUID]wire.Mem
 	return byID
 }
 
-func posted(room, sender uuid.UUID, text string, at time.Time, offset int64) store.Posted {
-	return store.Posted{
+func posted(room, sender uuid.UUID, text string, at time.Time, offset int64) changes.Posted {
+	return changes.Posted{
 		RoomID: room, SenderID: sender, At: at, Preview: wire.TextPreview("sender", text), Position: events.Position{Offset: offset},
 	}
 }
 
-func apply(t testing.TB, s store.Store, messages ...store.Posted) {
+func apply(t testing.TB, s store.Store, messages ...changes.Posted) {
 	t.Helper()
-	if err := s.ApplyMessages(t.Context(), messages); err != nil {
+	if err := flow(s).ApplyMessages(t.Context(), messages); err != nil {
 		t.Fatalf("apply messages: %v", err)
 	}
 }
 
 func markRead(t testing.TB, s store.Store, room, user uuid.UUID, at time.Time) int64 {
 	t.Helper()
-	row, err := s.MarkRead(t.Context(), room, user, at)
+	row, err := flow(s).MarkRead(t.Context(), room, user, at)
 	if err != nil {
 		t.Fatalf("mark as read: %v", err)
 	}
 	return row
-}
-
-// lead gets the lead, for the rest of the test.
-func lead(t testing.TB, s store.Store) store.Lead {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
-	leader, err := s.Lead(ctx)
-	if err != nil {
-		t.Fatalf("get the lead: %v", err)
-	}
-	t.Cleanup(leader.Release)
-	return leader
-}
-
-// drain takes all that is in the outbox.
-func drain(t testing.TB, leader store.Lead) []store.Outgoing {
-	t.Helper()
-	var all []store.Outgoing
-	for {
-		batch, err := leader.Oldest(t.Context(), 7)
-		if err != nil {
-			t.Fatalf("read the outbox: %v", err)
-		}
-		if len(batch) == 0 {
-			return all
-		}
-		rows := make([]int64, len(batch))
-		for i, outgoing := range batch {
-			rows[i] = outgoing.Row
-		}
-		if err := leader.Delete(t.Context(), rows); err != nil {
-			t.Fatalf("delete from the outbox: %v", err)
-		}
-		all = append(all, batch...)
-	}
 }

@@ -14,7 +14,7 @@ CREATE TABLE rooms (
     created_at         timestamptz NOT NULL,
     membership_version bigint NOT NULL DEFAULT 1,
     latest_message     timestamptz NOT NULL,
-    latest_epoch       integer NOT NULL DEFAULT -1, -- place of the latest message, before all places in a new room
+    latest_epoch       integer NOT NULL DEFAULT -1, -- position of the latest message, before all positions in a new room
     latest_offset      bigint NOT NULL DEFAULT -1,
     preview            jsonb NOT NULL,              -- as on the wire
     pair_low           uuid REFERENCES users (id),  -- the two users of a Single room, ordered
@@ -28,7 +28,7 @@ CREATE UNIQUE INDEX rooms_single_pair ON rooms (pair_low, pair_high) WHERE type 
 CREATE TABLE members (
     room_id      uuid NOT NULL REFERENCES rooms (id),
     user_id      uuid NOT NULL REFERENCES users (id),
-    position     integer NOT NULL, -- order among those who joined at once
+    position     integer NOT NULL, -- order among those who joined at the same time
     status       text NOT NULL CHECK (status IN ('Joined', 'Left', 'Invited')),
     joined_at    timestamptz NOT NULL,
     last_read_at timestamptz,

@@ -16,7 +16,7 @@ CREATE TABLE rooms (
     created_at         INTEGER NOT NULL,
     membership_version INTEGER NOT NULL DEFAULT 1,
     latest_message     INTEGER NOT NULL,
-    latest_epoch       INTEGER NOT NULL DEFAULT -1, -- place of the latest message, before all places in a new room
+    latest_epoch       INTEGER NOT NULL DEFAULT -1, -- position of the latest message, before all positions in a new room
     latest_offset      INTEGER NOT NULL DEFAULT -1,
     preview            TEXT NOT NULL,               -- JSON, as on the wire
     pair_low           BLOB REFERENCES users (id),  -- the two users of a Single room, ordered
@@ -30,7 +30,7 @@ CREATE UNIQUE INDEX rooms_single_pair ON rooms (pair_low, pair_high) WHERE type 
 CREATE TABLE members (
     room_id      BLOB NOT NULL REFERENCES rooms (id),
     user_id      BLOB NOT NULL REFERENCES users (id),
-    position     INTEGER NOT NULL, -- order among those who joined at once
+    position     INTEGER NOT NULL, -- order among those who joined at the same time
     status       TEXT NOT NULL CHECK (status IN ('Joined', 'Left', 'Invited')),
     joined_at    INTEGER NOT NULL,
     last_read_at INTEGER,

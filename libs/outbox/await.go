@@ -7,17 +7,17 @@ import (
 )
 
 const (
-	patience  = time.Second
-	firstLook = 10 * time.Millisecond
-	lastLook  = 100 * time.Millisecond
+	awaitTimeout = time.Second
+	firstLook    = 10 * time.Millisecond
+	lastLook     = 100 * time.Millisecond
 )
 
-// Await waits until the row is in the log, but no longer than a second: then it follows later. The relay of this process
-// says so at once; if that of another one has the lead, looking shows it.
+// Await waits until the row is in the log, but no longer than a second: then the row follows later. A row that this process relays ends the
+// wait at once; for one that another process relays the outbox is asked every 10 to 100 ms.
 func (r *Relay) Await(ctx context.Context, row int64) {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, awaitTimeout)
 	defer cancel()
-	relayed, leave := r.waiting.join(row)
+	relayed, leave := r.waiters.join(row)
 	defer leave()
 	for pause := firstLook; ; pause = min(2*pause, lastLook) {
 		if pending, err := r.outbox.Pending(ctx, row); err == nil && !pending {
@@ -33,13 +33,13 @@ func (r *Relay) Await(ctx context.Context, row int64) {
 	}
 }
 
-// waiting are the requests that wait for their rows.
-type waiting struct {
+// waiters are the requests that wait for their rows.
+type waiters struct {
 	mu   sync.Mutex
-	rows map[int64]chan struct{} // one request changes one row
+	rows map[int64]chan struct{} // one request waits for one row
 }
 
-func (w *waiting) join(row int64) (relayed <-chan struct{}, leave func()) {
+func (w *waiters) join(row int64) (relayed <-chan struct{}, leave func()) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.rows == nil {
@@ -54,7 +54,7 @@ func (w *waiting) join(row int64) (relayed <-chan struct{}, leave func()) {
 	}
 }
 
-func (w *waiting) wake(rows []int64) {
+func (w *waiters) wake(rows []int64) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, row := range rows {

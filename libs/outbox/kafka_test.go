@@ -1,4 +1,4 @@
-package outbox
+package outbox_test
 
 import (
 	"context"
@@ -12,22 +12,23 @@ import (
 	"github.com/ism-chat/ism/libs/bus"
 	"github.com/ism-chat/ism/libs/enginetest"
 	"github.com/ism-chat/ism/libs/events"
+	"github.com/ism-chat/ism/libs/outbox"
+	"github.com/ism-chat/ism/libs/outbox/outboxtest"
 	"github.com/ism-chat/ism/libs/telemetry"
-	"github.com/ism-chat/ism/services/rooms/store"
 )
 
-// TestRowsReachKafka relays from Postgres to Kafka, and reads there what each room was told, in its order.
+// TestRowsReachKafka relays from Postgres to Kafka, and reads there the events of each room, in their order.
 func TestRowsReachKafka(t *testing.T) {
-	s := onPostgres(t, enginetest.PostgresDatabase(t))
+	s := onPostgres(t, newDatabase(t))
 	tel := telemetry.Discard(nil)
 	b := bus.New(bus.Config{
-		Brokers: enginetest.KafkaBrokers(t), ClientID: "rooms-outbox-test", SecurityProtocol: "plaintext", Replication: 1,
+		Brokers: enginetest.KafkaBrokers(t), ClientID: "outbox-test", SecurityProtocol: "plaintext", Replication: 1,
 	}, tel)
 	t.Cleanup(b.Close)
 	if err := b.EnsureTopics(t.Context(), events.TopicRooms); err != nil {
 		t.Fatal(err)
 	}
-	producer, err := b.NewProducer(bus.ProducerConfig{DeliveryTimeout: 10 * time.Second})
+	producer, err := b.NewProducer(bus.ProducerConfig{DeliveryTimeout: 10 * time.Second, Gapless: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -37,30 +38,27 @@ func TestRowsReachKafka(t *testing.T) {
 		}
 	})
 	began := time.Now()
-	ids, rows := rooms(t, s, 20)
-	rows = append(rows, markRead(t, s, ids)...)
+	rooms := make([]string, 20)
 	want := map[string][]string{}
-	leader, err := s.Lead(t.Context())
-	if err != nil {
-		t.Fatal(err)
+	var rows []int64
+	for range 3 {
+		for i := range rooms {
+			if rooms[i] == "" {
+				rooms[i] = uuid.NewString()
+			}
+			row, id := appendRead(t, s, uuid.MustParse(rooms[i]))
+			rows = append(rows, row)
+			want[rooms[i]] = append(want[rooms[i]], id)
+		}
 	}
-	waiting, err := leader.Oldest(t.Context(), 100)
-	if err != nil || len(waiting) != len(rows) {
-		t.Fatalf("%d rows wait, %v", len(waiting), err)
-	}
-	leader.Release()
-	for _, outgoing := range waiting {
-		want[outgoing.Key] = append(want[outgoing.Key], outgoing.Headers["ce_id"])
-	}
-	r := New(s, tel)
-	run(t, r, producer)
+	run(t, outbox.New(s, "test", tel), producer)
 	for _, row := range rows {
 		await(t, "a row in Kafka", func() bool {
 			pending, err := s.Pending(t.Context(), row)
 			return err == nil && !pending
 		})
 	}
-	got := readSince(t, b, began.Add(-time.Minute), ids)
+	got := readSince(t, b, began.Add(-time.Minute), rooms)
 	for room, events := range want {
 		if !slices.Equal(got[room], events) {
 			t.Errorf("room %s has the events %v, want %v", room, got[room], events)
@@ -68,24 +66,23 @@ func TestRowsReachKafka(t *testing.T) {
 	}
 }
 
-// markRead lets every member of the rooms read them, and gives the rows.
-func markRead(t *testing.T, s store.Store, rooms []string) (rows []int64) {
+// appendRead appends an event of the room, and gives the ids of row and event.
+func appendRead(t *testing.T, s outboxtest.Store, room uuid.UUID) (row int64, event string) {
 	t.Helper()
-	for _, room := range rooms {
-		id := uuid.MustParse(room)
-		membership, err := s.Membership(t.Context(), id)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, member := range membership.Members {
-			row, err := s.MarkRead(t.Context(), id, member.ID, time.Now())
-			if err != nil {
-				t.Fatal(err)
-			}
-			rows = append(rows, row)
-		}
+	user, now := uuid.New(), time.Now()
+	read := events.RoomRead{RoomID: room, UserID: user, ReadAt: now, Audience: events.Audience{Users: []uuid.UUID{user}, Version: 1}}
+	made, err := outbox.NewRow(t.Context(), telemetry.Discard(nil).Propagator, "/ism/test", now, read)
+	if err != nil {
+		t.Fatal(err)
 	}
-	return rows
+	err = s.Transact(t.Context(), func(add func(row outbox.Row) (int64, error)) (err error) {
+		row, err = add(made)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return row, made.Headers[events.HeaderID]
 }
 
 // readSince gives the ids of the events that the log has had since then, by room, for the given rooms.

@@ -1,44 +1,17 @@
-package outbox
+package outbox_test
 
 import (
 	"context"
 	"slices"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
-	"github.com/ism-chat/ism/libs/config"
-	"github.com/ism-chat/ism/libs/enginetest"
-	"github.com/ism-chat/ism/libs/telemetry"
-	"github.com/ism-chat/ism/services/rooms/store"
-	"github.com/ism-chat/ism/services/rooms/store/postgres"
-	"github.com/ism-chat/ism/services/rooms/store/storetest"
+	"github.com/ism-chat/ism/libs/outbox"
+	"github.com/ism-chat/ism/libs/outbox/outboxtest"
 )
-
-// onPostgres runs a store on the database at url, as a process of its own would.
-func onPostgres(t *testing.T, url string) store.Store {
-	t.Helper()
-	cfg := postgres.Config{URL: config.Secret(url), PoolSize: 5, StatementTimeout: 5 * time.Second, Migrate: true}
-	s, err := postgres.New(cfg, telemetry.Discard(nil))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return storetest.Start(t, s)
-}
-
-// admin is a connection of the test's own.
-func admin(t *testing.T, url string) *pgx.Conn {
-	t.Helper()
-	conn, err := pgx.Connect(t.Context(), url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = conn.Close(context.Background()) })
-	return conn
-}
 
 // leaders are the connections that hold the lead.
 func leaders(t *testing.T, conn *pgx.Conn) []int32 {
@@ -66,9 +39,9 @@ func terminate(t *testing.T, conn *pgx.Conn, pids []int32) {
 }
 
 func TestALateCommitIsNotSkipped(t *testing.T) {
-	url := enginetest.PostgresDatabase(t)
+	url := newDatabase(t)
 	s, log := onPostgres(t, url), &journal{}
-	run(t, New(s, telemetry.Discard(nil)), log)
+	run(t, newRelay(s), log)
 	late := admin(t, url)
 	tx, err := late.Begin(t.Context())
 	if err != nil {
@@ -82,7 +55,7 @@ func TestALateCommitIsNotSkipped(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	early, earlyRows := rooms(t, s, 10)
+	early, earlyRows := appendRows(t, s, 10)
 	if earlyRows[0] <= lateRow {
 		t.Fatalf("row %d was written before row %d", earlyRows[0], lateRow)
 	}
@@ -95,12 +68,12 @@ func TestALateCommitIsNotSkipped(t *testing.T) {
 
 // dying is an outbox whose leader loses its connection behind the log's acknowledgement, before it can delete, once.
 type dying struct {
-	Outbox
+	outbox.Outbox
 	once sync.Once
 	kill func()
 }
 
-func (d *dying) Lead(ctx context.Context) (store.Lead, error) {
+func (d *dying) Lead(ctx context.Context) (outbox.Lead, error) {
 	lead, err := d.Outbox.Lead(ctx)
 	if err != nil {
 		return nil, err
@@ -109,7 +82,7 @@ func (d *dying) Lead(ctx context.Context) (store.Lead, error) {
 }
 
 type dyingLead struct {
-	store.Lead
+	outbox.Lead
 	outbox *dying
 }
 
@@ -119,17 +92,17 @@ func (l dyingLead) Delete(ctx context.Context, rows []int64) error {
 }
 
 func TestARelayThatDiesBeforeDeletingWritesAgainWithTheSameIDs(t *testing.T) {
-	url := enginetest.PostgresDatabase(t)
+	url := newDatabase(t)
 	s, log, conn := onPostgres(t, url), &journal{}, admin(t, url)
-	ids, rows := rooms(t, s, 5)
+	ids, rows := appendRows(t, s, 5)
 	killed := make(chan struct{})
-	r := New(&dying{Outbox: s, kill: func() {
+	r := newRelay(&dying{Outbox: s, kill: func() {
 		terminate(t, conn, leaders(t, conn))
 		close(killed)
-	}}, telemetry.Discard(nil))
+	}})
 	run(t, r, log)
 	<-killed
-	more, moreRows := rooms(t, s, 5)
+	more, moreRows := appendRows(t, s, 5)
 	for _, row := range append(rows, moreRows...) {
 		r.Await(t.Context(), row)
 	}
@@ -147,11 +120,11 @@ func TestARelayThatDiesBeforeDeletingWritesAgainWithTheSameIDs(t *testing.T) {
 
 // mortal is an outbox that gives the lead once.
 type mortal struct {
-	Outbox
+	outbox.Outbox
 	once sync.Once
 }
 
-func (m *mortal) Lead(ctx context.Context) (lead store.Lead, err error) {
+func (m *mortal) Lead(ctx context.Context) (lead outbox.Lead, err error) {
 	first := false
 	m.once.Do(func() { first = true })
 	if first {
@@ -162,14 +135,14 @@ func (m *mortal) Lead(ctx context.Context) (lead store.Lead, err error) {
 }
 
 func TestOneOfTwoRelaysLeadsAndTheOtherTakesOver(t *testing.T) {
-	url := enginetest.PostgresDatabase(t)
+	url := newDatabase(t)
 	first, second := onPostgres(t, url), onPostgres(t, url)
 	firstLog, secondLog, conn := &journal{}, &journal{}, admin(t, url)
-	run(t, New(&mortal{Outbox: first}, telemetry.Discard(nil)), firstLog)
+	run(t, newRelay(&mortal{Outbox: first}), firstLog)
 	await(t, "a leader", func() bool { return len(leaders(t, conn)) == 1 })
-	follower := New(second, telemetry.Discard(nil))
+	follower := newRelay(second)
 	run(t, follower, secondLog)
-	before, rows := rooms(t, second, 20)
+	before, rows := appendRows(t, second, 20)
 	for _, row := range rows {
 		follower.Await(t.Context(), row)
 	}
@@ -177,7 +150,7 @@ func TestOneOfTwoRelaysLeadsAndTheOtherTakesOver(t *testing.T) {
 		t.Fatalf("the leader wrote %d rows, the other %d", len(firstLog.keys()), len(secondLog.keys()))
 	}
 	terminate(t, conn, leaders(t, conn))
-	after, _ := rooms(t, first, 20)
+	after, _ := appendRows(t, first, 20)
 	await(t, "the rows behind the leader's end", func() bool { return slices.Equal(secondLog.keys(), after) })
 	if len(leaders(t, conn)) != 1 || len(firstLog.keys()) != len(before) {
 		t.Errorf("there are %d leaders, and the first wrote %d rows", len(leaders(t, conn)), len(firstLog.keys()))
@@ -185,18 +158,18 @@ func TestOneOfTwoRelaysLeadsAndTheOtherTakesOver(t *testing.T) {
 }
 
 func TestManyRelaysWriteEachRowOnce(t *testing.T) {
-	url := enginetest.PostgresDatabase(t)
+	url := newDatabase(t)
 	log := &journal{}
-	var stores []store.Store
+	var stores []outboxtest.Store
 	for range 3 {
 		s := onPostgres(t, url)
 		stores = append(stores, s)
-		run(t, New(s, telemetry.Discard(nil)), log)
+		run(t, newRelay(s), log)
 	}
 	var writing sync.WaitGroup
 	written := make([][]string, len(stores))
 	for i, s := range stores {
-		writing.Go(func() { written[i], _ = rooms(t, s, 60) })
+		writing.Go(func() { written[i], _ = appendRows(t, s, 60) })
 	}
 	writing.Wait()
 	want := slices.Concat(written...)

@@ -1,0 +1,155 @@
+package outbox
+
+import (
+	"context"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/ism-chat/ism/libs/bus"
+	"github.com/ism-chat/ism/libs/retry"
+	"github.com/ism-chat/ism/libs/telemetry"
+)
+
+// Log is where the rows go. See [bus.Producer]; it must be gapless, so that rows cannot overtake one that failed.
+type Log interface {
+	ProduceAll(ctx context.Context, records []bus.Record) ([]bus.Receipt, error)
+}
+
+const (
+	batchSize  = 500 // rows
+	countLimit = 10_000
+	pollEvery  = time.Second
+	// followAfter is how long this process waits for the lead until the rows that it could not relay are another's concern.
+	followAfter = 5 * time.Second
+)
+
+// Relay brings rows to the log while it leads.
+type Relay struct {
+	outbox  Outbox
+	tel     *telemetry.Telemetry
+	waiters waiters
+	oldest  atomic.Int64 // microseconds since 1970 of the oldest row that this process has read and not relayed, 0: none
+	rows    atomic.Int64 // that this process has found and not relayed
+	relayed prometheus.Counter
+	failed  prometheus.Counter
+	leading prometheus.Gauge
+}
+
+// New makes the relay of a service, for example "rooms", whose name is in the metrics' names: ism_rooms_outbox_relayed_total, …_failures_total,
+// …_leading, …_oldest_seconds and …_rows.
+func New(outbox Outbox, service string, tel *telemetry.Telemetry) *Relay {
+	name := func(suffix string) string { return prometheus.BuildFQName("ism", service+"_outbox", suffix) }
+	r := &Relay{
+		outbox: outbox,
+		tel:    tel,
+		relayed: telemetry.Register(tel.Metrics, prometheus.NewCounter(prometheus.CounterOpts{
+			Name: name("relayed_total"), Help: "Rows of the outbox that the log has acknowledged.",
+		})),
+		failed: telemetry.Register(tel.Metrics, prometheus.NewCounter(prometheus.CounterOpts{
+			Name: name("failures_total"), Help: "Rounds of the relay that failed; its rows are tried again.",
+		})),
+		leading: telemetry.Register(tel.Metrics, prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: name("leading"), Help: "1 where this process has the lead of the relay. The sum over all must be 1.",
+		})),
+	}
+	telemetry.Register(tel.Metrics, prometheus.Collector(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: name("oldest_seconds"), Help: "Age of the oldest row that the relay of this process has not brought to the log.",
+	}, r.age)))
+	telemetry.Register(tel.Metrics, prometheus.Collector(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: name("rows"), Help: "Rows that the relay of this process has not brought to the log; 10,000 stands for more, too.",
+	}, func() float64 { return float64(r.rows.Load()) })))
+	return r
+}
+
+// found notes for the metrics what is not relayed yet.
+func (r *Relay) found(rows int, oldest time.Time) {
+	r.rows.Store(int64(rows))
+	if rows == 0 {
+		r.oldest.Store(0)
+		return
+	}
+	r.oldest.Store(oldest.UnixMicro())
+}
+
+func (r *Relay) age() float64 {
+	oldest := r.oldest.Load()
+	if oldest == 0 {
+		return 0
+	}
+	return time.Since(time.UnixMicro(oldest)).Seconds()
+}
+
+// Run relays to the log until ctx is done. It outlives every fault of the store and of the log.
+func (r *Relay) Run(ctx context.Context, log Log) {
+	failed := func(err error, _ time.Duration) {
+		r.failed.Inc()
+		r.tel.Log.WarnContext(ctx, "the outbox is not being relayed; trying again", "error", err.Error())
+	}
+	_ = retry.Policy{First: 50 * time.Millisecond, Max: time.Second}.Do(ctx, func(ctx context.Context) error {
+		return r.lead(ctx, log)
+	}, failed) // it only ends with ctx
+}
+
+// lead gets the lead and relays until something fails.
+func (r *Relay) lead(ctx context.Context, log Log) error {
+	following := time.AfterFunc(followAfter, func() { r.found(0, time.Time{}) })
+	lead, err := r.outbox.Lead(ctx)
+	following.Stop()
+	if err != nil {
+		return fmt.Errorf("get the lead: %w", err)
+	}
+	defer lead.Release()
+	r.leading.Inc()
+	defer r.leading.Dec()
+	relayed, err := r.relayOldest(ctx, log, lead)
+	if err != nil {
+		return err
+	}
+	r.tel.Log.InfoContext(ctx, "this process relays the outbox")
+	for err == nil {
+		if relayed < batchSize {
+			if err := lead.Wait(ctx, pollEvery); err != nil {
+				return retry.AfterProgress(fmt.Errorf("wait for rows: %w", err))
+			}
+		}
+		relayed, err = r.relayOldest(ctx, log, lead)
+	}
+	return retry.AfterProgress(err)
+}
+
+// relayOldest relays one batch and gives its size.
+func (r *Relay) relayOldest(ctx context.Context, log Log, lead Lead) (int, error) {
+	batch, err := lead.Oldest(ctx, batchSize)
+	if err != nil {
+		return 0, fmt.Errorf("read the oldest rows: %w", err)
+	}
+	if len(batch) == 0 {
+		r.found(0, time.Time{})
+		return 0, nil
+	}
+	found := len(batch)
+	if found == batchSize { // there may be more
+		if found, err = lead.Count(ctx, countLimit); err != nil {
+			return 0, fmt.Errorf("count the rows: %w", err)
+		}
+	}
+	r.found(found, batch[0].At)
+	records, ids := make([]bus.Record, len(batch)), make([]int64, len(batch))
+	for i, row := range batch {
+		records[i] = bus.Record{Topic: row.Topic, Key: row.Key, Headers: row.Headers, Value: row.Value, Partition: bus.PartitionAny}
+		ids[i] = row.ID
+	}
+	if _, err := log.ProduceAll(ctx, records); err != nil {
+		return 0, fmt.Errorf("write %d rows to the log: %w", len(ids), err)
+	}
+	if err := lead.Delete(ctx, ids); err != nil {
+		return 0, fmt.Errorf("delete %d rows that are in the log: %w", len(ids), err)
+	}
+	r.found(max(0, found-len(ids)), time.Now()) // the next batch shows how old the others are
+	r.relayed.Add(float64(len(ids)))
+	r.waiters.wake(ids)
+	return len(ids), nil
+}

@@ -1,0 +1,187 @@
+package postgres
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/ism-chat/ism/libs/outbox"
+	outboxpostgres "github.com/ism-chat/ism/libs/outbox/postgres"
+	"github.com/ism-chat/ism/libs/wire"
+	"github.com/ism-chat/ism/services/rooms/store"
+)
+
+const upsertUser = `
+INSERT INTO users AS u (id, display_name, picture) VALUES ($1, $2, $3)
+ON CONFLICT (id) DO UPDATE SET display_name = excluded.display_name, picture = excluded.picture
+WHERE (u.display_name, u.picture) IS DISTINCT FROM (excluded.display_name, excluded.picture)`
+
+// PutUser implements [store.Store].
+func (s *Store) PutUser(ctx context.Context, user store.User) error {
+	return s.do(ctx, "put_user", func(ctx context.Context, pool *pgxpool.Pool) error {
+		_, err := pool.Exec(ctx, upsertUser, user.ID, user.DisplayName, user.Picture)
+		return err
+	})
+}
+
+// Transact implements [store.Store].
+func (s *Store) Transact(ctx context.Context, operation string, change func(ctx context.Context, tx store.Tx) error) (err error) {
+	defer s.metrics.Observe(operation)(&err)
+	pool := s.open.Load()
+	if pool == nil {
+		return store.ErrUnavailable
+	}
+	ctx, cancel := context.WithTimeout(ctx, s.cfg.StatementTimeout)
+	defer cancel()
+	for attempt := 1; ; attempt++ {
+		var refused error
+		err := pgx.BeginFunc(ctx, pool, func(begun pgx.Tx) error {
+			refused = change(ctx, tx{begun, s.outbox})
+			return refused
+		})
+		switch {
+		case attempt < attempts && isConflict(err):
+		case refused != nil:
+			return refused
+		default:
+			return storeError(operation, err)
+		}
+	}
+}
+
+// tx is a [store.Tx].
+type tx struct {
+	db     pgx.Tx
+	outbox *outboxpostgres.Outbox
+}
+
+const selectUsers = `
+SELECT id, display_name, picture
+FROM unnest($1::uuid[]) WITH ORDINALITY AS wanted (id, ordinal)
+JOIN users USING (id)
+ORDER BY ordinal`
+
+func (t tx) Users(ctx context.Context, ids []uuid.UUID) ([]store.User, error) {
+	rows, err := t.db.Query(ctx, selectUsers, ids)
+	if err != nil {
+		return nil, storeError("read users", err)
+	}
+	users, err := pgx.CollectRows(rows, pgx.RowToStructByPos[store.User])
+	return users, storeError("read users", err)
+}
+
+// insertRoom does nothing where the pair has a room. It waits for a transaction that is about to create one.
+const insertRoom = `
+INSERT INTO rooms (id, type, name, created_by, created_at, latest_message, preview, pair_low, pair_high)
+VALUES ($1, $2, $3, $4, $5, $5, $6, $7, $8)
+ON CONFLICT (pair_low, pair_high) WHERE type = 'Single' DO NOTHING`
+
+func (t tx) InsertRoom(ctx context.Context, room store.Room) error {
+	var low, high *uuid.UUID
+	if room.Pair != nil {
+		low, high = &room.Pair.Low, &room.Pair.High
+	}
+	result, err := t.db.Exec(ctx, insertRoom, room.ID, string(room.Type), room.Name, room.CreatedBy, room.CreatedAt, room.Preview, low, high)
+	if err != nil || result.RowsAffected() == 1 {
+		return storeError("insert room", err)
+	}
+	var existing uuid.UUID
+	if err := t.db.QueryRow(ctx, selectSingleRoom, low, high).Scan(&existing); err != nil {
+		return storeError("find the room that the pair has", err)
+	}
+	return store.RoomExistsError{RoomID: existing}
+}
+
+const insertMembers = `
+INSERT INTO members (room_id, user_id, position, status, joined_at)
+SELECT $1, user_id, position, 'Joined', $3
+FROM unnest($2::uuid[]) WITH ORDINALITY AS joining (user_id, position)`
+
+func (t tx) InsertMembers(ctx context.Context, room uuid.UUID, users []uuid.UUID, at time.Time) error {
+	_, err := t.db.Exec(ctx, insertMembers, room, users, at)
+	return storeError("insert members", err)
+}
+
+const lockMembership = `SELECT membership_version, latest_message FROM rooms WHERE id = $1 FOR SHARE`
+
+func (t tx) LockMembership(ctx context.Context, room uuid.UUID) (state store.RoomState, err error) {
+	err = t.db.QueryRow(ctx, lockMembership, room).Scan(&state.MembershipVersion, &state.LatestMessage)
+	state.LatestMessage = state.LatestMessage.UTC()
+	return state, storeError("lock membership", orNotFound(err))
+}
+
+const lockRooms = `SELECT FROM rooms WHERE id = ANY ($1) ORDER BY id FOR NO KEY UPDATE`
+
+func (t tx) LockRooms(ctx context.Context, rooms []uuid.UUID) error {
+	_, err := t.db.Exec(ctx, lockRooms, rooms)
+	return storeError("lock rooms", err)
+}
+
+const selectJoined = `SELECT user_id FROM members WHERE room_id = $1 AND status = 'Joined' ORDER BY joined_at, position`
+
+func (t tx) Joined(ctx context.Context, room uuid.UUID) ([]uuid.UUID, error) {
+	rows, err := t.db.Query(ctx, selectJoined, room)
+	if err != nil {
+		return nil, storeError("read who has joined", err)
+	}
+	users, err := pgx.CollectRows(rows, pgx.RowTo[uuid.UUID])
+	return users, storeError("read who has joined", err)
+}
+
+const updateReadMark = `
+UPDATE members SET last_read_at = greatest(last_read_at, $3)
+WHERE room_id = $1 AND user_id = $2 AND status = 'Joined'
+RETURNING last_read_at`
+
+func (t tx) AdvanceReadMark(ctx context.Context, mark store.ReadMark) (read time.Time, err error) {
+	err = t.db.QueryRow(ctx, updateReadMark, mark.RoomID, mark.UserID, mark.At).Scan(&read)
+	return read.UTC(), storeError("advance read mark", orNotFound(err))
+}
+
+const updateReadMarks = `
+UPDATE members AS m SET last_read_at = mark.at
+FROM unnest($1::uuid[], $2::uuid[], $3::timestamptz[]) AS mark (room_id, user_id, at)
+WHERE m.room_id = mark.room_id AND m.user_id = mark.user_id AND (m.last_read_at IS NULL OR m.last_read_at < mark.at)`
+
+func (t tx) AdvanceReadMarks(ctx context.Context, marks []store.ReadMark) error {
+	rooms, users, times := make([]uuid.UUID, len(marks)), make([]uuid.UUID, len(marks)), make([]time.Time, len(marks))
+	for i, mark := range marks {
+		rooms[i], users[i], times[i] = mark.RoomID, mark.UserID, mark.At
+	}
+	_, err := t.db.Exec(ctx, updateReadMarks, rooms, users, times)
+	return storeError("advance read marks", err)
+}
+
+const updateLatest = `
+UPDATE rooms AS r
+SET latest_message = m.at, preview = m.preview, latest_epoch = m.epoch, latest_offset = m.log_offset
+FROM unnest($1::uuid[], $2::timestamptz[], $3::jsonb[], $4::integer[], $5::bigint[])
+     AS m (room_id, at, preview, epoch, log_offset)
+WHERE r.id = m.room_id AND (r.latest_epoch, r.latest_offset) < (m.epoch, m.log_offset)`
+
+func (t tx) SetLatestMessages(ctx context.Context, messages []store.LatestMessage) error {
+	var latest struct {
+		rooms    []uuid.UUID
+		at       []time.Time
+		previews []wire.Preview
+		epochs   []int32
+		offsets  []int64
+	}
+	for _, message := range messages {
+		latest.rooms = append(latest.rooms, message.RoomID)
+		latest.at = append(latest.at, message.At)
+		latest.previews = append(latest.previews, message.Preview)
+		latest.epochs = append(latest.epochs, message.Position.Epoch)
+		latest.offsets = append(latest.offsets, message.Position.Offset)
+	}
+	_, err := t.db.Exec(ctx, updateLatest, latest.rooms, latest.at, latest.previews, latest.epochs, latest.offsets)
+	return storeError("set latest messages", err)
+}
+
+func (t tx) Append(ctx context.Context, row outbox.Row) (int64, error) {
+	id, err := t.outbox.Append(ctx, t.db, row)
+	return id, storeError("append event", err)
+}

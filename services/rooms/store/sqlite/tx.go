@@ -1,0 +1,205 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/ism-chat/ism/libs/outbox"
+	outboxsqlite "github.com/ism-chat/ism/libs/outbox/sqlite"
+	"github.com/ism-chat/ism/libs/sqlite"
+	"github.com/ism-chat/ism/services/rooms/store"
+)
+
+const upsertUser = `
+INSERT INTO users (id, display_name, picture) VALUES (?, ?, ?)
+ON CONFLICT (id) DO UPDATE SET display_name = excluded.display_name, picture = excluded.picture
+WHERE display_name IS NOT excluded.display_name OR picture IS NOT excluded.picture`
+
+// PutUser implements [store.Store].
+func (s *Store) PutUser(ctx context.Context, user store.User) error {
+	return s.do("put_user", func(db *sqlite.DB) error {
+		_, err := db.Writer.ExecContext(ctx, upsertUser, user.ID[:], user.DisplayName, user.Picture)
+		return err
+	})
+}
+
+// Transact implements [store.Store].
+func (s *Store) Transact(ctx context.Context, operation string, change func(ctx context.Context, tx store.Tx) error) (err error) {
+	defer s.metrics.Observe(operation)(&err)
+	db := s.open.Load()
+	if db == nil {
+		return store.ErrUnavailable
+	}
+	var (
+		refused  error
+		appended bool
+	)
+	err = db.Transact(ctx, func(begun *sql.Tx) error {
+		t := &tx{db: begun, outbox: s.outbox}
+		refused = change(ctx, t)
+		appended = t.appended
+		return refused
+	})
+	switch {
+	case refused != nil:
+		return refused
+	case err != nil:
+		return storeError(operation, err)
+	case appended:
+		s.outbox.Wake()
+	}
+	return nil
+}
+
+// tx is a [store.Tx]. It has the file's write lock from its beginning, so there is nothing else to lock, and nothing to wait for.
+type tx struct {
+	db       *sql.Tx
+	outbox   *outboxsqlite.Outbox
+	appended bool
+}
+
+const selectUser = `SELECT display_name, picture FROM users WHERE id = ?`
+
+func (t *tx) Users(ctx context.Context, ids []uuid.UUID) ([]store.User, error) {
+	users := make([]store.User, 0, len(ids))
+	for _, id := range ids {
+		user := store.User{ID: id}
+		err := t.db.QueryRowContext(ctx, selectUser, id[:]).Scan(&user.DisplayName, &user.Picture)
+		switch {
+		case errors.Is(err, sql.ErrNoRows):
+		case err != nil:
+			return nil, storeError("read users", err)
+		default:
+			users = append(users, user)
+		}
+	}
+	return users, nil
+}
+
+// insertRoom does nothing where the pair has a room.
+const insertRoom = `
+INSERT INTO rooms (id, type, name, created_by, created_at, latest_message, preview, pair_low, pair_high)
+VALUES (?1, ?2, ?3, ?4, ?5, ?5, ?6, ?7, ?8)
+ON CONFLICT (pair_low, pair_high) WHERE type = 'Single' DO NOTHING`
+
+func (t *tx) InsertRoom(ctx context.Context, room store.Room) error {
+	var low, high []byte
+	if room.Pair != nil {
+		low, high = room.Pair.Low[:], room.Pair.High[:]
+	}
+	preview, err := json.Marshal(room.Preview)
+	if err != nil {
+		return fmt.Errorf("encode preview: %w", err)
+	}
+	result, err := t.db.ExecContext(ctx, insertRoom, room.ID[:], string(room.Type), room.Name, room.CreatedBy[:], room.CreatedAt.UnixMicro(),
+		string(preview), low, high)
+	if err != nil {
+		return storeError("insert room", err)
+	}
+	if inserted, err := result.RowsAffected(); err != nil || inserted == 1 {
+		return storeError("insert room", err)
+	}
+	var existing uuid.UUID
+	if err := t.db.QueryRowContext(ctx, selectSingleRoom, low, high).Scan(&existing); err != nil {
+		return storeError("find the room that the pair has", err)
+	}
+	return store.RoomExistsError{RoomID: existing}
+}
+
+const insertMember = `INSERT INTO members (room_id, user_id, position, status, joined_at) VALUES (?, ?, ?, 'Joined', ?)`
+
+func (t *tx) InsertMembers(ctx context.Context, room uuid.UUID, users []uuid.UUID, at time.Time) error {
+	for position, user := range users {
+		if _, err := t.db.ExecContext(ctx, insertMember, room[:], user[:], position, at.UnixMicro()); err != nil {
+			return storeError("insert members", err)
+		}
+	}
+	return nil
+}
+
+const selectState = `SELECT membership_version, latest_message FROM rooms WHERE id = ?`
+
+func (t *tx) LockMembership(ctx context.Context, room uuid.UUID) (store.RoomState, error) {
+	var (
+		state  store.RoomState
+		latest int64
+	)
+	err := t.db.QueryRowContext(ctx, selectState, room[:]).Scan(&state.MembershipVersion, &latest)
+	state.LatestMessage = fromMicros(latest)
+	return state, storeError("lock membership", orNotFound(err))
+}
+
+func (t *tx) LockRooms(context.Context, []uuid.UUID) error { return nil }
+
+const selectJoined = `SELECT user_id FROM members WHERE room_id = ? AND status = 'Joined' ORDER BY joined_at, position`
+
+func (t *tx) Joined(ctx context.Context, room uuid.UUID) (users []uuid.UUID, err error) {
+	rows, err := t.db.QueryContext(ctx, selectJoined, room[:])
+	if err != nil {
+		return nil, storeError("read who has joined", err)
+	}
+	defer rows.Close() // rows.Err says what went wrong
+	for rows.Next() {
+		var user uuid.UUID
+		if err := rows.Scan(&user); err != nil {
+			return nil, storeError("read who has joined", err)
+		}
+		users = append(users, user)
+	}
+	return users, storeError("read who has joined", rows.Err())
+}
+
+const updateReadMark = `
+UPDATE members SET last_read_at = max(coalesce(last_read_at, 0), ?3)
+WHERE room_id = ?1 AND user_id = ?2 AND status = 'Joined'
+RETURNING last_read_at`
+
+func (t *tx) AdvanceReadMark(ctx context.Context, mark store.ReadMark) (time.Time, error) {
+	var read int64
+	err := t.db.QueryRowContext(ctx, updateReadMark, mark.RoomID[:], mark.UserID[:], mark.At.UnixMicro()).Scan(&read)
+	return fromMicros(read), storeError("advance read mark", orNotFound(err))
+}
+
+const updateSenderMark = `
+UPDATE members SET last_read_at = ?3
+WHERE room_id = ?1 AND user_id = ?2 AND (last_read_at IS NULL OR last_read_at < ?3)`
+
+func (t *tx) AdvanceReadMarks(ctx context.Context, marks []store.ReadMark) error {
+	for _, mark := range marks {
+		if _, err := t.db.ExecContext(ctx, updateSenderMark, mark.RoomID[:], mark.UserID[:], mark.At.UnixMicro()); err != nil {
+			return storeError("advance read marks", err)
+		}
+	}
+	return nil
+}
+
+const updateLatest = `
+UPDATE rooms SET latest_message = ?2, preview = ?3, latest_epoch = ?4, latest_offset = ?5
+WHERE id = ?1 AND (latest_epoch, latest_offset) < (?4, ?5)`
+
+func (t *tx) SetLatestMessages(ctx context.Context, messages []store.LatestMessage) error {
+	for _, message := range messages {
+		preview, err := json.Marshal(message.Preview)
+		if err != nil {
+			return fmt.Errorf("encode preview: %w", err)
+		}
+		_, err = t.db.ExecContext(ctx, updateLatest, message.RoomID[:], message.At.UnixMicro(), string(preview),
+			message.Position.Epoch, message.Position.Offset)
+		if err != nil {
+			return storeError("set latest messages", err)
+		}
+	}
+	return nil
+}
+
+func (t *tx) Append(ctx context.Context, row outbox.Row) (int64, error) {
+	id, err := t.outbox.Append(ctx, t.db, row)
+	t.appended = true
+	return id, storeError("append event", err)
+}
