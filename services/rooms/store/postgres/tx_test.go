@@ -66,7 +66,7 @@ func TestATransactionThatADeadlockEndsIsBegunAnew(t *testing.T) {
 		})
 	}
 	ended.Wait()
-	if runs[0]+runs[1] != 3 {
+	if runs[0]+runs[1] < 3 { // a slow server may end both
 		t.Errorf("they ran %v times", runs)
 	}
 }
