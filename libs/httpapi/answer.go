@@ -31,7 +31,7 @@ func (a *answers) fail(c *fiber.Ctx, err error) *Problem {
 		c.Set(fiber.HeaderRetryAfter, strconv.Itoa(int((problem.RetryAfter+time.Second-1)/time.Second)))
 	}
 	c.Status(problem.Status)
-	_ = c.JSON(problem.body(c.Path(), traceID, time.Now())) // strings, a number and a time: it can be encoded
+	_ = c.JSON(problem.onWire(c.Path(), traceID, time.Now())) // strings, a number and a time: it can be encoded
 	c.Set(fiber.HeaderContentType, mimeProblem)
 	return problem
 }

@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"github.com/ism-chat/ism/libs/wire"
 )
 
 // Problem is an error with an answer: RFC 9457 problem+json. It is an error, so handlers return it.
@@ -63,26 +65,13 @@ func timedOut() *Problem {
 	return p
 }
 
-// body is a problem on the wire: RFC 9457's members, our code and trace id, and what clients of the Rust ISM look for.
-type body struct {
-	Type      string    `json:"type"`
-	Title     string    `json:"title"`
-	Status    int       `json:"status"`
-	Detail    string    `json:"detail,omitempty"`
-	Code      string    `json:"code"`
-	TraceID   string    `json:"traceId"`
-	ErrorCode string    `json:"errorCode"`
-	Message   string    `json:"message"`
-	Timestamp time.Time `json:"timestamp"`
-	Path      string    `json:"path"`
-}
-
-func (p *Problem) body(path, traceID string, now time.Time) body {
+// onWire is the problem in the answer to a request for the path.
+func (p *Problem) onWire(path, traceID string, now time.Time) wire.Problem {
 	message := p.Detail
 	if message == "" {
 		message = p.Title
 	}
-	return body{
+	return wire.Problem{
 		Type: "urn:ism:problem:" + p.Code, Title: p.Title, Status: p.Status, Detail: p.Detail, Code: p.Code, TraceID: traceID,
 		ErrorCode: strings.ToUpper(strings.ReplaceAll(p.Code, "-", "_")), Message: message,
 		Timestamp: now.UTC().Truncate(time.Microsecond), Path: path,

@@ -1,7 +1,7 @@
 // Package wire has the JSON shapes that clients of the ISM wire see: in answers, in the data of server-sent events and, since events
 // carry them unchanged, in the log. Names and shapes are a contract with existing clients: fields may be added, never renamed.
 //
-// Their schemas are in schemas.yaml, which the services' OpenAPI documents and the events' AsyncAPI document refer to.
+// Each type has the schema of its name in schemas.yaml, which the services' OpenAPI documents and the events' AsyncAPI document refer to.
 package wire
 
 import (

@@ -5,7 +5,6 @@ package eventstest
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
 	"io/fs"
 	"path"
 	"strings"
@@ -15,6 +14,7 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"github.com/ism-chat/ism/libs/events"
+	"github.com/ism-chat/ism/libs/wire"
 )
 
 // Record is an event as it stands in Kafka.
@@ -85,7 +85,11 @@ type schemas struct {
 	payloads map[string]*jsonschema.Schema // by ce_type
 }
 
-const documentURL = "asyncapi.json"
+// The documents refer to each other as they lie in the repository.
+const (
+	documentURL = "file:///libs/events/asyncapi.yaml"
+	wireURL     = "file:///libs/wire/schemas.yaml"
+)
 
 func load(t testing.TB) schemas {
 	t.Helper()
@@ -103,17 +107,15 @@ func load(t testing.TB) schemas {
 			} `yaml:"messages"`
 		} `yaml:"components"`
 	}
-	var whole any
 	if err := yaml.Unmarshal(raw, &document); err != nil {
-		t.Fatalf("decode schema document: %v", err)
-	}
-	if err := yaml.Unmarshal(raw, &whole); err != nil {
 		t.Fatalf("decode schema document: %v", err)
 	}
 	compiler := jsonschema.NewCompiler()
 	compiler.AssertFormat()
-	if err := compiler.AddResource(documentURL, jsonOf(t, whole)); err != nil {
-		t.Fatalf("add schema document: %v", err)
+	for url, text := range map[string][]byte{documentURL: raw, wireURL: []byte(wire.Schemas)} {
+		if err := compiler.AddResource(url, jsonOf(t, text)); err != nil {
+			t.Fatalf("add schema document %s: %v", url, err)
+		}
 	}
 	compile := func(pointer string) *jsonschema.Schema {
 		schema, err := compiler.Compile(documentURL + pointer)
@@ -129,16 +131,20 @@ func load(t testing.TB) schemas {
 	return out
 }
 
-// jsonOf turns what the YAML decoder gives into what the JSON Schema compiler takes.
-func jsonOf(t testing.TB, value any) any {
+// jsonOf turns a document in YAML into what the JSON Schema compiler takes.
+func jsonOf(t testing.TB, text []byte) any {
 	t.Helper()
+	var value any
+	if err := yaml.Unmarshal(text, &value); err != nil {
+		t.Fatalf("decode schema document: %v", err)
+	}
 	raw, err := json.Marshal(value)
 	if err != nil {
-		t.Fatal(fmt.Errorf("schema document as JSON: %w", err))
+		t.Fatalf("schema document as JSON: %v", err)
 	}
 	out, err := jsonschema.UnmarshalJSON(bytes.NewReader(raw))
 	if err != nil {
-		t.Fatal(fmt.Errorf("schema document as JSON: %w", err))
+		t.Fatalf("schema document as JSON: %v", err)
 	}
 	return out
 }

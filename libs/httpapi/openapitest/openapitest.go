@@ -4,6 +4,8 @@ package openapitest
 import (
 	"bytes"
 	"context"
+	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"regexp"
@@ -24,13 +26,17 @@ type Description struct {
 	router   routers.Router
 }
 
-// Load reads and validates the document at path.
+// Load reads and validates the document at path, with the files that it refers to.
 func Load(tb testing.TB, path string) *Description {
 	tb.Helper()
-	document, err := openapi3.NewLoader().LoadFromFile(path)
+	loader := openapi3.NewLoader()
+	loader.IsExternalRefsAllowed = true
+	document, err := loader.LoadFromFile(path)
 	if err != nil {
 		tb.Fatalf("load %s: %v", path, err)
 	}
+	// The validator passes over what a reference to another file demands, unless the schema is made part of the document.
+	document.InternalizeRefs(tb.Context(), nil)
 	if err := document.Validate(context.Background()); err != nil {
 		tb.Fatalf("%s is no valid description: %v", path, err)
 	}
@@ -45,6 +51,19 @@ func Load(tb testing.TB, path string) *Description {
 func Check(tb testing.TB, app *fiber.App, path string) {
 	tb.Helper()
 	Load(tb, path).Routes(tb, app)
+}
+
+// Conforms gives an error where a JSON value does not satisfy the document's schema of the name.
+func (d *Description) Conforms(schema string, value []byte) error {
+	described, ok := d.document.Components.Schemas[schema]
+	if !ok {
+		return fmt.Errorf("the description has no schema %s", schema)
+	}
+	var decoded any
+	if err := json.Unmarshal(value, &decoded); err != nil {
+		return fmt.Errorf("decode a %s: %w", schema, err)
+	}
+	return described.Value.VisitJSON(decoded, openapi3.EnableJSONSchema2020())
 }
 
 var parameter = regexp.MustCompile(`:([a-z_]+)`)

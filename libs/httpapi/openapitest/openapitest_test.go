@@ -136,6 +136,75 @@ func TestAnswers(t *testing.T) {
 	}
 }
 
+const shared = `
+openapi: 3.1.0
+info: { title: Shared, version: 1.0.0 }
+components:
+  schemas:
+    Thing:
+      type: object
+      required: [kind, name, owner]
+      properties:
+        kind: { const: Thing }
+        name: { type: [string, "null"] }
+        owner: { $ref: "#/components/schemas/Owner" }
+    Owner: { type: object, required: [since], properties: { since: { type: string, format: date-time } } }
+`
+
+// What stands in another file is as binding as what stands in the document itself.
+func TestSchemasOfAnotherFile(t *testing.T) {
+	path := write(t, `
+openapi: 3.1.0
+info: { title: Things, version: 1.0.0 }
+paths:
+  /things:
+    get:
+      responses:
+        "200":
+          description: The things.
+          content: { application/json: { schema: { type: array, items: { $ref: "#/components/schemas/Thing" } } } }
+components:
+  schemas:
+    Thing: { $ref: "shared.yaml#/components/schemas/Thing" }
+`)
+	if err := os.WriteFile(filepath.Join(filepath.Dir(path), "shared.yaml"), []byte(shared), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	held := openapitest.Load(t, path)
+	asked, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://127.0.0.1:1/things", http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const owner = `{"since":"2026-11-23T12:30:45Z"}`
+	for name, c := range map[string]struct {
+		thing     string
+		described bool
+	}{
+		"as described":         {`{"kind":"Thing","name":"a","owner":` + owner + `}`, true},
+		"a null that may be":   {`{"kind":"Thing","name":null,"owner":` + owner + `}`, true},
+		"a null that may not":  {`{"kind":"Thing","name":"a","owner":null}`, false},
+		"a wrong type":         {`{"kind":"Thing","name":7,"owner":` + owner + `}`, false},
+		"another constant":     {`{"kind":"Owner","name":"a","owner":` + owner + `}`, false},
+		"a field missing":      {`{"kind":"Thing","owner":` + owner + `}`, false},
+		"a wrong format below": {`{"kind":"Thing","name":"a","owner":{"since":"yesterday"}}`, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := failures(t, func(tb testing.TB) {
+				held.Answer(tb, asked, http.StatusOK, http.Header{"Content-Type": {"application/json"}}, []byte("["+c.thing+"]"))
+			})
+			if (got == "") != c.described {
+				t.Errorf("failures %q", got)
+			}
+			if err := held.Conforms("Thing", []byte(c.thing)); (err == nil) != c.described {
+				t.Errorf("it conforms: %v", err)
+			}
+		})
+	}
+	if err := held.Conforms("Owner", []byte(owner)); err == nil {
+		t.Error("a schema that the document does not name was found")
+	}
+}
+
 func TestWhatIsNoDescription(t *testing.T) {
 	for name, path := range map[string]string{
 		"no file":       filepath.Join(t.TempDir(), "openapi.yaml"),

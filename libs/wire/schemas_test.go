@@ -1,0 +1,210 @@
+package wire_test
+
+import (
+	"encoding/json"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"maps"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"gopkg.in/yaml.v3"
+
+	"github.com/ism-chat/ism/libs/httpapi/openapitest"
+	"github.com/ism-chat/ism/libs/wire"
+)
+
+// types are the structs of this package, each of which has a schema.
+var types = []reflect.Type{
+	reflect.TypeFor[wire.Room](), reflect.TypeFor[wire.Member](), reflect.TypeFor[wire.Preview](),
+	reflect.TypeFor[wire.Message](), reflect.TypeFor[wire.TextBody](),
+	reflect.TypeFor[wire.ChatMessage](), reflect.TypeFor[wire.NewRoom](), reflect.TypeFor[wire.Resync](),
+	reflect.TypeFor[wire.Problem](),
+}
+
+// neverNull are the pointers that are never nil: a room has a preview from its beginning.
+var neverNull = []string{"Room.latestMessagePreviewText"}
+
+// body is the field whose schema depends on the message's type.
+const body = "Message.msgBody"
+
+type schema struct {
+	Required   []string            `yaml:"required"`
+	Properties map[string]property `yaml:"properties"`
+}
+
+type property struct {
+	Type   kinds  `yaml:"type"`
+	Format string `yaml:"format"`
+	Ref    string `yaml:"$ref"`
+}
+
+// kinds are the JSON types that a value may have: one, or a list of them.
+type kinds []string
+
+func (k *kinds) UnmarshalYAML(node *yaml.Node) error {
+	if node.Kind == yaml.ScalarNode {
+		*k = kinds{node.Value}
+		return nil
+	}
+	return node.Decode((*[]string)(k))
+}
+
+func schemas(t *testing.T) map[string]schema {
+	t.Helper()
+	var document struct {
+		Components struct {
+			Schemas map[string]schema `yaml:"schemas"`
+		} `yaml:"components"`
+	}
+	if err := yaml.Unmarshal([]byte(wire.Schemas), &document); err != nil {
+		t.Fatal(err)
+	}
+	return document.Components.Schemas
+}
+
+func TestEachTypeHasASchema(t *testing.T) {
+	var tested []string
+	for _, goType := range types {
+		tested = append(tested, goType.Name())
+	}
+	slices.Sort(tested)
+	if declared := declaredStructs(t); !slices.Equal(declared, tested) {
+		t.Errorf("the package has the structs %v, the list of types in this test %v: bring the list up to date", declared, tested)
+	}
+	if described := slices.Sorted(maps.Keys(schemas(t))); !slices.Equal(described, tested) {
+		t.Errorf("schemas.yaml describes %v, the package has %v: each type needs the schema of its name, each schema its type", described, tested)
+	}
+}
+
+func declaredStructs(t *testing.T) []string {
+	t.Helper()
+	files, err := filepath.Glob("*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, file := range files {
+		if strings.HasSuffix(file, "_test.go") {
+			continue
+		}
+		parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ast.Inspect(parsed, func(node ast.Node) bool {
+			if spec, ok := node.(*ast.TypeSpec); ok {
+				if _, ok := spec.Type.(*ast.StructType); ok && spec.Name.IsExported() {
+					names = append(names, spec.Name.Name)
+				}
+			}
+			return true
+		})
+	}
+	slices.Sort(names)
+	return names
+}
+
+func TestFieldsAreAsDescribed(t *testing.T) {
+	described := schemas(t)
+	for _, goType := range types {
+		t.Run(goType.Name(), func(t *testing.T) {
+			want := described[goType.Name()]
+			var inCode, required []string
+			for field := range goType.Fields() {
+				name, option, _ := strings.Cut(field.Tag.Get("json"), ",")
+				inCode = append(inCode, name)
+				if option != "omitempty" {
+					required = append(required, name)
+				}
+				if got, want := propertyOf(goType.Name()+"."+name, field.Type), want.Properties[name]; !reflect.DeepEqual(got, want) {
+					t.Errorf("%s is %+v in Go and %+v in schemas.yaml", name, got, want)
+				}
+			}
+			slices.Sort(inCode)
+			if inSchema := slices.Sorted(maps.Keys(want.Properties)); !slices.Equal(inSchema, inCode) {
+				t.Errorf("the Go type has the fields %v, its schema in schemas.yaml %v", inCode, inSchema)
+			}
+			slices.Sort(required)
+			if inSchema := slices.Sorted(slices.Values(want.Required)); !slices.Equal(inSchema, required) {
+				t.Errorf("always there in Go, without omitempty, are %v; required in schemas.yaml are %v", required, inSchema)
+			}
+		})
+	}
+}
+
+// propertyOf is the schema that a field has by its Go type.
+func propertyOf(name string, field reflect.Type) property {
+	if field.Kind() == reflect.Pointer {
+		p := propertyOf(name, field.Elem())
+		if !slices.Contains(neverNull, name) {
+			p.Type = append(p.Type, "null")
+		}
+		return p
+	}
+	switch {
+	case name == body:
+		return property{Ref: "#/components/schemas/TextBody"}
+	case field == reflect.TypeFor[uuid.UUID]():
+		return property{Type: kinds{"string"}, Format: "uuid"}
+	case field == reflect.TypeFor[time.Time]():
+		return property{Type: kinds{"string"}, Format: "date-time"}
+	}
+	switch field.Kind() {
+	case reflect.String:
+		return property{Type: kinds{"string"}}
+	case reflect.Bool:
+		return property{Type: kinds{"boolean"}}
+	case reflect.Int:
+		return property{Type: kinds{"integer"}}
+	default:
+		return property{Ref: "#/components/schemas/" + field.Name()}
+	}
+}
+
+func TestOpenAPIChecksNullsAndTypes(t *testing.T) {
+	described := openapitest.Load(t, "schemas.yaml")
+	preview := wire.NewRoomPreview()
+	room := wire.Room{ID: alice, Type: wire.Group, CreatedAt: time.Now(), LatestMessage: time.Now(), LatestMessageText: &preview}
+	member := wire.Member{ID: bob, JoinedAt: time.Now(), Status: wire.Joined}
+	for _, c := range []struct {
+		schema   string
+		value    any
+		nullable []string
+	}{
+		{"Room", room, []string{"roomImageUrl", "roomName"}},
+		{"Member", member, []string{"profilePicture", "lastMessageReadAt"}},
+	} {
+		var fields map[string]any
+		raw, err := json.Marshal(c.value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := json.Unmarshal(raw, &fields); err != nil {
+			t.Fatal(err)
+		}
+		check := func(field string, value any) error {
+			changed := maps.Clone(fields)
+			changed[field] = value
+			raw, err := json.Marshal(changed)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return described.Conforms(c.schema, raw)
+		}
+		for field := range fields {
+			if err := check(field, nil); (err == nil) != slices.Contains(c.nullable, field) {
+				t.Errorf("%s.%s with null: %v", c.schema, field, err)
+			}
+			if err := check(field, 7); err == nil {
+				t.Errorf("%s.%s may be a number", c.schema, field)
+			}
+		}
+	}
+}
