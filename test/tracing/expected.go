@@ -59,7 +59,7 @@ func Send() Expectation {
 				Service: "messages", Name: "store append", Kind: internal,
 				Below: []Expectation{
 					{
-						Service: "messages", Name: "BATCH INSERT messages message_times", Kind: client,
+						Service: "messages", Name: "BATCH INSERT messages message_times message_ids", Kind: client,
 						Keys: []string{statement, "db.namespace", "server.address"}, Engines: true,
 					},
 				},

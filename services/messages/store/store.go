@@ -1,12 +1,36 @@
-// Package store says what the messages service needs of a store of timelines. The backends are in the packages beneath
-// it, and package storetest holds each of them to what is written here.
+// Package store says what the messages service needs of a store of timelines. The backends are in the packages beneath it,
+// and package storetest holds each of them to what is written here.
 //
-// A timeline is ordered by position and by nothing else: a message's createdAt is a clock's word, and clocks differ.
+// # State
+//
+// A room's timeline is a set of entries. An entry is a message at its position in the room's log. It is made by one record of
+// the log, and changed only by later records, its revisions: an edit or a deletion. A revision keeps the entry's position, so
+// an edited or deleted message stays where it was. Each entry has one content, that of its newest revision.
+//
+// # Invariants
+//
+//   - Position alone orders a timeline. A message's createdAt was read from a clock, and clocks differ.
+//   - What is stored depends on which entries were appended, never on their order or on how often. So the log can be replayed
+//     from any offset at any time: a late original does not bring back what an edit or a deletion has replaced.
+//   - One position has one message. The log gives each position once, unless it was truncated or made anew without a new
+//     epoch. Then what was stored first stays, and [ErrPositionTaken] tells.
+//   - The log is the truth. A store that was lost is filled again from the log, as far back as that reaches.
+//
+// # Lifecycle
+//
+// Run connects, brings the schema up to date, serves until its context is done, and closes. Only the messages service writes,
+// from two sides: a send writes its own message, and the consumer group of the log writes every message.
+//
+// # Failures
+//
+// A store that is down, full or too slow gives [ErrUnavailable] within its own timeout. What was being written may be stored
+// or not; the consumer group appends it again until it is.
 package store
 
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/google/uuid"
@@ -15,13 +39,42 @@ import (
 	"github.com/ism-chat/ism/libs/wire"
 )
 
-// ErrUnavailable says that the store cannot be reached, refuses or is too slow. What was being written may have been.
-var ErrUnavailable = errors.New("the message store is unavailable")
+var (
+	// ErrUnavailable says that the store cannot be reached, refuses or is too slow. What was being written may be stored.
+	ErrUnavailable = errors.New("the message store is unavailable")
+	// ErrPositionTaken says that a position has another message than the one given. It does not go away by trying again.
+	ErrPositionTaken = errors.New("the position is taken by another message")
+	// ErrMessageNotFound says that a room has no message with the id.
+	ErrMessageNotFound = errors.New("the room has no such message")
+)
 
-// Entry is a message at its position. Its CreatedAt has microseconds; anything finer is cut off.
+// Entry is a message at its position, with the content that one record of the log gave it. All its times have microseconds;
+// anything finer is cut off.
 type Entry struct {
 	Position events.Position
-	Message  wire.Message
+	// Message is the whole message as it is with this content. Revisions of a message differ in Body alone.
+	Message wire.Message
+	// Revision is the position of the edit or deletion that made this content. It is zero for the message as it was sent:
+	// the first position of a log cannot revise anything.
+	Revision events.Position
+	// EditedAt and DeletedAt are set by revisions: when the message was edited last, and when it was deleted. Zero is never.
+	// The body of a deleted message is whatever the deletion says, without anything of what was deleted.
+	EditedAt, DeletedAt time.Time
+}
+
+// Supersedes reports whether e replaces other, another content of the same message. The higher revision does, except that a
+// deletion is final: it also replaces edits that the log has after it, as happens when somebody edits what is being deleted.
+func (e Entry) Supersedes(other Entry) bool {
+	if e.DeletedAt.IsZero() != other.DeletedAt.IsZero() {
+		return other.DeletedAt.IsZero()
+	}
+	return e.Revision.Compare(other.Revision) > 0
+}
+
+// PositionTaken is the [ErrPositionTaken] of an entry whose position has the message taker.
+func PositionTaken(entry Entry, taker uuid.UUID) error {
+	return fmt.Errorf("%w: message %s of room %s is refused at (%d, %d), which has message %s",
+		ErrPositionTaken, entry.Message.ID, entry.Message.RoomID, entry.Position.Epoch, entry.Position.Offset, taker)
 }
 
 // Range is the part of a timeline that a page is cut from.
@@ -38,15 +91,22 @@ const LocateWindow = 32
 // Store keeps timelines. Its methods are safe for concurrent use. Unless said otherwise their errors are [ErrUnavailable],
 // wrapped, or the context's.
 type Store interface {
-	// Run connects, makes the schema, and stays until ctx is done; then it closes. A store that is not there is tried again
-	// with a growing delay. Until the store is connected every other method gives [ErrUnavailable] at once.
+	// Run connects, makes the schema or brings it up to date, and stays until ctx is done; then it closes. A store that is
+	// not there is tried again with a growing delay. Until the store is connected every other method gives [ErrUnavailable]
+	// at once.
 	Run(ctx context.Context) error
 
-	// Append writes messages, durably once it returns. A message at a position that is taken is the same message, so writing
-	// it again changes nothing. After an error any of the messages may have been written.
+	// Append writes entries, durably once it returns. Entries may come in any order and any number of times, a revision also
+	// before the message that it revises: what is kept of a message is the content that no other [Entry.Supersedes].
+	//
+	// A position that has another message keeps it. Then the error is [ErrPositionTaken], wrapped, and the entries that are
+	// not named by it are written. Calls at the same time are not checked against each other. A backend may take a position for
+	// free, without looking, that is behind everything that it knows to be stored of the room. After any other error any of the
+	// entries may have been written.
 	Append(ctx context.Context, entries []Entry) error
 
-	// Page gives at most limit messages of a room's range, the newest position first. It is empty for a room without messages.
+	// Page gives at most limit messages of a room's range, the newest position first, each with its newest content. It is
+	// empty for a room without messages. Deleted messages are in it.
 	Page(ctx context.Context, room uuid.UUID, within Range, limit int) ([]Entry, error)
 
 	// Locate gives the range of the messages before a time.
@@ -56,6 +116,11 @@ type Store interface {
 	// highest position among the [LocateWindow] newest, by createdAt, of the messages created before the time, and leaves out
 	// what was created at that time or later.
 	Locate(ctx context.Context, room uuid.UUID, at time.Time) (Range, error)
+
+	// Find gives the message of a room that has the id, with its newest content, or [ErrMessageNotFound]. If the log has the
+	// id at several positions, the first is given. A message that another one has overwritten, because Append could not know
+	// of it, gives [ErrPositionTaken].
+	Find(ctx context.Context, room, message uuid.UUID) (Entry, error)
 
 	// Ping reports whether messages can be written now.
 	Ping(ctx context.Context) error

@@ -3,6 +3,7 @@ package observed
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/google/uuid"
@@ -19,7 +20,7 @@ func New(s store.Store, tel *telemetry.Telemetry) store.Store {
 	return &observed{
 		store:   s,
 		tracer:  tel.Tracer.Tracer("github.com/ism-chat/ism/services/messages/store"),
-		metrics: tel.Store("messages"),
+		metrics: tel.Store("messages", store.ErrMessageNotFound),
 	}
 }
 
@@ -38,7 +39,7 @@ func (o *observed) observe(ctx context.Context, operation string, describe func(
 	end := o.metrics.Observe(operation)
 	return ctx, func(err *error) {
 		end(err)
-		if *err != nil {
+		if *err != nil && !errors.Is(*err, store.ErrMessageNotFound) {
 			span.SetStatus(codes.Error, (*err).Error())
 		}
 		span.End()
@@ -69,6 +70,14 @@ func (o *observed) Locate(ctx context.Context, room uuid.UUID, at time.Time) (wi
 	})
 	defer end(&err)
 	return o.store.Locate(ctx, room, at)
+}
+
+func (o *observed) Find(ctx context.Context, room, message uuid.UUID) (entry store.Entry, err error) {
+	ctx, end := o.observe(ctx, "find", func() []attribute.KeyValue {
+		return []attribute.KeyValue{telemetry.RoomID(room), telemetry.MessageID(message)}
+	})
+	defer end(&err)
+	return o.store.Find(ctx, room, message)
 }
 
 func (o *observed) Ping(ctx context.Context) (err error) {

@@ -1,12 +1,47 @@
-// Package timeline writes timelines from two sides: sends write their message through as soon as the log has it, and a
-// consumer group of the log writes whatever they did not.
+// Package timeline writes to the store of timelines what the rooms' log has, from two sides. A send writes its own message
+// through as soon as the log has it, so that the sender finds it at once. The consumer group ism.messages.timeline goes over
+// every record and writes what no send has written, so that nothing is missing after a crash or an outage of the store.
 //
-// The log is the truth. Each message is at the position that its offset names, so writing it twice changes nothing; the
-// memory of what sends have written only saves the work.
+// # State
+//
+// The timelines themselves are in the store. A [Timeline] holds three small memories of its process, which only save work or
+// tell the state of the store; losing them loses nothing:
+//
+//   - sending: the sends that have begun and are not settled, by message id.
+//   - written: the positions of the messages that sends have written, by message id; the newest 16,384.
+//   - failing: the partitions that the store last failed in, each with the time; forgotten after 30 s.
+//
+// # Who may touch it
+//
+// Any number of sends call [Timeline.Begin] and [Timeline.WriteThrough] at once. The consumer calls [Timeline.Apply], one batch
+// of a partition at a time and partitions at once, and [Timeline.Probe]. One mutex guards the memories and is never held during
+// a call of the store.
+//
+// # Lifecycle
+//
+// A Timeline starts empty and has no goroutines. A send is begun before it appends to the log and settled when its
+// write-through has ended, in any way. Apply waits for sends that have begun, so that it does not write the same message at the
+// same time; each is bounded by the deadlines of its request.
+//
+// # Invariants
+//
+//   - A message's position is the epoch of this process and the offset of its record. Both sides derive the same entry from the
+//     same record, so it does not matter which of them writes it, or that both do.
+//   - Apply returns without an error only if every message of the batch is in the store. Then the consumer commits its offset.
+//
+// # Failures
+//
+//   - The store fails during a write-through: the send succeeds all the same, and the consumer group writes the message.
+//   - The store fails during Apply: Apply fails and Probe reports an outage, so the partition waits and no record is given up.
+//   - The process ends: the group's next owner of the partition begins at the last committed offset and writes again what is
+//     there, which changes nothing.
+//   - The position has another message: the log was made anew without a new epoch, or it lost records. Apply rejects the record,
+//     which goes to the dead letters with the reason; what was stored first stays.
 package timeline
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -149,6 +184,10 @@ func (t *Timeline) write(ctx context.Context, missing []applying) error {
 	bus.EndSpans(spans, err)
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if errors.Is(err, store.ErrPositionTaken) {
+		delete(t.failing, missing[0].record.Partition) // it answers
+		return fmt.Errorf("%w: %w", bus.ErrRejected, err)
+	}
 	if err != nil {
 		t.failing[missing[0].record.Partition] = time.Now()
 		return fmt.Errorf("apply %d messages to timelines: %w", len(entries), err)

@@ -111,6 +111,30 @@ func stored(t *testing.T, s store.Store) []store.Entry {
 	return entries
 }
 
+func TestARecordIsRejectedWhosePositionHasAnotherMessage(t *testing.T) {
+	lines, s, _ := newTimeline(t, 5)
+	first := record(t, posted(1), 100)
+	if err := lines.Apply(t.Context(), []bus.Record{first}); err != nil {
+		t.Fatal(err)
+	}
+	before := stored(t, s)
+	if err := lines.Apply(t.Context(), []bus.Record{record(t, posted(2), 100)}); !errors.Is(err, bus.ErrRejected) || !errors.Is(err, store.ErrPositionTaken) {
+		t.Errorf("apply gives %v, want ErrRejected", err)
+	}
+	if err := lines.Probe(t.Context()); err != nil {
+		t.Errorf("the store counts as down: %v", err)
+	}
+	if err := lines.WriteThrough(t.Context(), posted(3).Message, 100); !errors.Is(err, store.ErrPositionTaken) {
+		t.Errorf("write-through gives %v, want ErrPositionTaken", err)
+	}
+	if after := stored(t, s); len(after) != 1 || after[0].Message.ID != before[0].Message.ID {
+		t.Errorf("the timeline is %+v, want %+v", after, before)
+	}
+	if err := lines.Apply(t.Context(), []bus.Record{first}); err != nil {
+		t.Errorf("the message that was there first: %v", err)
+	}
+}
+
 func TestWhatTheLogHasIsWritten(t *testing.T) {
 	lines, s, tel := newTimeline(t, 5)
 	var records []bus.Record

@@ -63,3 +63,31 @@ func BenchmarkAppend(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkRead measures a page and a look-up in a room of one bucket.
+func BenchmarkRead(b *testing.B) {
+	s := storetest.Start(b, newStore(b, cassandratest.Config(b)))
+	room := uuid.Must(uuid.NewV7())
+	entries := make([]store.Entry, 1000)
+	for i := range entries {
+		entries[i] = entry(room, int64(i))
+		entries[i].Message.CreatedAt = time.Now()
+	}
+	if err := s.Append(context.Background(), entries); err != nil {
+		b.Fatal(err)
+	}
+	b.Run("page of 50", func(b *testing.B) {
+		for b.Loop() {
+			if page, err := s.Page(context.Background(), room, store.Range{Before: entries[900].Position}, 50); err != nil || len(page) != 50 {
+				b.Fatal(len(page), err)
+			}
+		}
+	})
+	b.Run("find", func(b *testing.B) {
+		for i := 0; b.Loop(); i++ {
+			if _, err := s.Find(context.Background(), room, entries[i%len(entries)].Message.ID); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}

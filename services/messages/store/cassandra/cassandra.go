@@ -1,12 +1,50 @@
 // Package cassandra keeps timelines in Apache Cassandra or ScyllaDB.
 //
+// # Partitions
+//
 // A room's messages are partitioned by (room, bucket), a bucket being ten days of createdAt, so that no partition grows for
 // ever, and ordered by position within each. Clocks differ, so the positions of one bucket need not all stand before those of the
 // next. The table room_places makes that harmless: for every span of 2^20 offsets it lists the buckets that hold any of the
 // room's positions in it, nearly always one. A page goes through the spans downwards and merges, by position, the buckets of each.
 //
+// # Writes
+//
 // Every write is an upsert that carries its message's createdAt as write time: however often it is repeated, and however
 // late, the same cells come out, and nothing that has been deleted since comes back.
+//
+// # Revisions
+//
+// Clocks do not decide which content of a message is the newest, and neither do write times: they would have to order positions,
+// which do not fit in one. A revision is an element of a map in the message's row, under the position of the record that made
+// it, and the reader takes the element that no other supersedes. So revisions may come in any order, also before the original,
+// and a page still reads one row a message. Write times only get rid of what is superseded. The row's own body is overwritten
+// with a placeholder, a microsecond above the original's write time, and the elements that are superseded are removed; two
+// revisions that are written at the same instant may leave both elements until one of them is replayed.
+//
+// # Positions that are taken
+//
+// A plain upsert would overwrite another message at its position. A lightweight transaction would not, but takes four round trips
+// between replicas, and must not be mixed with plain writes of the same row. With the message id in the key both messages would
+// stay, but the key of a table cannot be altered, and a second table would have to be written beside the first for as long as
+// builds run that read that one. So Append reads before it writes, where something may be there. Where that is, it knows from the
+// room's frontier: the position behind everything stored, read when the process first writes to the room, and then raised by its
+// own writes. An entry behind the frontier, as every send is and nearly every record that the consumer group comes to, costs no
+// read. An entry before it is a replay, a revision, or two sends overtaking each other: what is stored at its position is read, in
+// every bucket of its span, for many entries at once.
+//
+// To read before every write takes twice as long an append (BenchmarkAppend, best of six: 0.90 ms instead of 0.42 one by one; 218
+// µs instead of 105 with 32 at once). What the frontier cannot know is what other processes have stored behind it since. That is
+// of the same log, and so at positions of its own, unless the log lost records, or was made anew without a new epoch, while this
+// process was running. Then a message can be overwritten that another process had stored; [Store.Find] gives
+// [store.ErrPositionTaken] for it.
+//
+// # Look-up by id
+//
+// message_ids has the same partitions as messages, so its row goes into the same batch: it adds nothing to a send that can be
+// measured, and a fifth to a batch of 64. A table partitioned by id would need no bucket to find a message, but a write of its
+// own for each, ten times the work of a batch. The bucket comes from the time in an id of version 7; for other ids all buckets of
+// the room are asked, 37 a year. What builds before this table have stored is found among the messages of the second of its id,
+// and by its id alone once it has been replayed.
 package cassandra
 
 import (
@@ -38,6 +76,8 @@ type Store struct {
 	tracer  trace.Tracer
 	session atomic.Pointer[gocql.Session] // nil until connected
 	listed  *lru.Cache[listing, struct{}]
+
+	frontiers *frontiers
 }
 
 var _ store.Store = (*Store)(nil)
@@ -48,11 +88,16 @@ func New(cfg Config, tel *telemetry.Telemetry) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make memory of listed buckets: %w", err)
 	}
+	frontiers, err := newFrontiers()
+	if err != nil {
+		return nil, fmt.Errorf("make memory of rooms' frontiers: %w", err)
+	}
 	return &Store{
-		cfg:    cfg,
-		log:    tel.Log,
-		tracer: tel.Tracer.Tracer("github.com/ism-chat/ism/services/messages/store/cassandra"),
-		listed: listed,
+		cfg:       cfg,
+		log:       tel.Log,
+		tracer:    tel.Tracer.Tracer("github.com/ism-chat/ism/services/messages/store/cassandra"),
+		listed:    listed,
+		frontiers: frontiers,
 	}, nil
 }
 

@@ -47,7 +47,7 @@ func (s *Store) Run(ctx context.Context) error {
 }
 
 // connect makes the schema where that is configured, on a session of its own, since a session is bound to a keyspace that
-// must be there.
+// must be there. Where it is not, it fails until somebody else has made the schema.
 func (s *Store) connect(ctx context.Context) (*gocql.Session, error) {
 	cfg := s.cfg
 	if cfg.Migrate || cfg.Datacenter == "" {
@@ -63,6 +63,14 @@ func (s *Store) connect(ctx context.Context) (*gocql.Session, error) {
 	session, err := cluster.CreateSession()
 	if err != nil {
 		return nil, fmt.Errorf("connect to keyspace %s: %w", cfg.Keyspace, err)
+	}
+	if !cfg.Migrate {
+		checking, cancel := context.WithTimeout(ctx, migrateTimeout)
+		defer cancel()
+		if err := (migration{session: session, keyspace: cfg.Keyspace, log: s.log}).check(checking); err != nil {
+			session.Close()
+			return nil, err
+		}
 	}
 	return session, nil
 }
@@ -92,7 +100,7 @@ func (s *Store) prepare(ctx context.Context, cfg *Config) error {
 	if !cfg.Migrate {
 		return nil
 	}
-	return migrate(ctx, session, *cfg)
+	return migration{session: session, keyspace: cfg.Keyspace, log: s.log}.run(ctx, *cfg)
 }
 
 func (s *Store) cluster(cfg Config) (*gocql.ClusterConfig, error) {

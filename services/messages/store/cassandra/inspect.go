@@ -18,6 +18,7 @@ type Inspection struct {
 	Keyspace      bool              // it is there
 	Replication   map[string]string // of the keyspace, as CQL has it: class, and a number for each datacenter
 	MissingTables []string
+	MissingSteps  []string // of the schema, in order, as people read them
 }
 
 // Inspect looks at the cluster and changes nothing. Reaching for it is not ended by ctx, but by timeouts of its own.
@@ -46,11 +47,9 @@ func Inspect(ctx context.Context, cfg Config) (found Inspection, err error) {
 		return Inspection{}, fmt.Errorf("list nodes: %w", err)
 	}
 	found.Nodes = len(peers) + 1
-	own, err := names(ctx, session, `SELECT table_name FROM system_schema.tables WHERE keyspace_name = 'system'`)
-	if err != nil {
-		return Inspection{}, fmt.Errorf("list the system's tables: %w", err)
+	if found.Scylla, err = isScylla(ctx, session); err != nil {
+		return Inspection{}, err
 	}
-	found.Scylla = own["scylla_local"]
 	return found, inspectKeyspace(ctx, session, cfg.Keyspace, &found)
 }
 
@@ -63,14 +62,21 @@ func inspectKeyspace(ctx context.Context, session *gocql.Session, keyspace strin
 	if !found.Keyspace {
 		return nil
 	}
-	present, err := names(ctx, session, `SELECT table_name FROM system_schema.tables WHERE keyspace_name = ?`, keyspace)
+	present, err := presentTables(ctx, session, keyspace)
 	if err != nil {
-		return fmt.Errorf("list tables: %w", err)
+		return err
 	}
-	for _, wanted := range schema {
-		if !present[wanted.name] {
-			found.MissingTables = append(found.MissingTables, wanted.name)
+	for _, step := range steps {
+		for _, change := range step.changes {
+			if wanted, ok := change.(table); ok && !wanted.doneIn(present) {
+				found.MissingTables = append(found.MissingTables, wanted.name)
+			}
 		}
 	}
+	recorded, err := recordedSteps(ctx, session, keyspace)
+	if err != nil {
+		return err
+	}
+	found.MissingSteps = describe(missingFrom(recorded))
 	return nil
 }

@@ -3,6 +3,7 @@ package cassandra
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -21,12 +22,12 @@ const maxWave = 8
 
 const (
 	selectPage = `
-SELECT epoch, log_offset, message_id, sender_id, type, body, created_at FROM messages
+SELECT epoch, log_offset, message_id, sender_id, type, body, created_at, revisions FROM messages
 WHERE room_id = ? AND bucket = ? AND epoch = ? AND log_offset >= ? AND log_offset < ?
 LIMIT ?`
 	// Filtering is within one partition, and passes over little: what the clocks were apart.
 	selectPageCreatedBefore = `
-SELECT epoch, log_offset, message_id, sender_id, type, body, created_at FROM messages
+SELECT epoch, log_offset, message_id, sender_id, type, body, created_at, revisions FROM messages
 WHERE room_id = ? AND bucket = ? AND epoch = ? AND log_offset >= ? AND log_offset < ? AND created_at < ?
 LIMIT ? ALLOW FILTERING`
 )
@@ -38,6 +39,14 @@ func (s *Store) Page(ctx context.Context, room uuid.UUID, within store.Range, li
 		return nil, err
 	}
 	defer cancel()
+	entries, err := readPage(ctx, session, room, within, limit)
+	if err != nil {
+		return nil, unavailable("read timeline", err)
+	}
+	return entries, nil
+}
+
+func readPage(ctx context.Context, session *gocql.Session, room uuid.UUID, within store.Range, limit int) ([]store.Entry, error) {
 	parts := walkParts(ctx, session, room, within)
 	defer parts.close() //nolint:errcheck // closed below where its error counts
 	var entries []store.Entry
@@ -55,12 +64,12 @@ func (s *Store) Page(ctx context.Context, room uuid.UUID, within store.Range, li
 			})
 		}
 		if err := group.Wait(); err != nil {
-			return nil, unavailable("read timeline", err)
+			return nil, err
 		}
 		entries = append(entries, slices.Concat(found...)...)
 	}
 	if err := parts.close(); err != nil {
-		return nil, unavailable("read where the timeline is", err)
+		return nil, fmt.Errorf("read where the timeline is: %w", err)
 	}
 	return entries[:min(len(entries), limit)], nil
 }
@@ -98,14 +107,15 @@ func scanEntry(rows *gocql.Iter, room uuid.UUID) (store.Entry, bool) {
 		message, sender   gocql.UUID
 		messageType, body string
 		createdMicros     int64
+		revised           revisions
 	)
-	if !rows.Scan(&entry.Position.Epoch, &entry.Position.Offset, &message, &sender, &messageType, &body, &createdMicros) {
+	if !rows.Scan(&entry.Position.Epoch, &entry.Position.Offset, &message, &sender, &messageType, &body, &createdMicros, &revised) {
 		return store.Entry{}, false
 	}
 	entry.Message.ID, entry.Message.SenderID = uuid.UUID(message), uuid.UUID(sender)
 	entry.Message.Type, entry.Message.Body = wire.MessageType(messageType), []byte(body)
 	entry.Message.CreatedAt = time.UnixMicro(createdMicros).UTC()
-	return entry, true
+	return revised.newest(entry), true
 }
 
 // read begins a query that may be repeated at another node. It is not repeated before the first try has failed: gocql 1.7

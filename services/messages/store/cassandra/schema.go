@@ -1,54 +1,100 @@
 package cassandra
 
-import (
-	"context"
-	"fmt"
-	"strings"
+import "fmt"
 
-	"github.com/gocql/gocql"
-)
+// step is one change of the schema, which the table schema_steps records once it is done. Steps are numbered from 1 and made in
+// order; only ever append to them. Each only adds, so that the build before it works beside it and after a rollback.
+type step struct {
+	name    string
+	changes []change
+}
 
-// table is one table of the schema. Its CQL is what Cassandra 5 and ScyllaDB both speak.
+// change adds a table or a column.
+type change interface {
+	doneIn(present tables) bool
+	statement(keyspace string) string
+}
+
+// tables are the tables of a keyspace, each with its columns.
+type tables map[string]map[string]bool
+
+// table is a table to be made. Its CQL is what Cassandra 5 and ScyllaDB both speak.
 type table struct {
 	name    string
 	columns string
 	options string
 }
 
-// schema is the tables, each made where it is missing.
+func (t table) doneIn(present tables) bool { return present[t.name] != nil }
+
+func (t table) statement(keyspace string) string {
+	return fmt.Sprintf("CREATE TABLE IF NOT EXISTS %s.%s (%s) WITH %s", keyspace, t.name, t.columns, t.options)
+}
+
+// column is a column to be added to a table.
+type column struct{ table, name, cqlType string }
+
+func (c column) doneIn(present tables) bool { return present[c.table][c.name] }
+
+// statement fails where the column is there: ScyllaDB has no IF NOT EXISTS for columns.
+func (c column) statement(keyspace string) string {
+	return fmt.Sprintf("ALTER TABLE %s.%s ADD %s %s", keyspace, c.table, c.name, c.cqlType)
+}
+
+// steps make the schema.
 //
-// messages and message_times hold a room's messages of one time bucket in a partition of the same key, so that a message
-// goes into both in one batch of one partition. room_places and room_buckets say which partitions a room has: a room's
-// rows in them are few, one for each million offsets of the log in which the room has messages.
-var schema = []table{
+// messages, message_times and message_ids hold a room's messages of one time bucket in a partition of the same key, so that a
+// message goes into all of them in one batch of one partition. room_places and room_buckets say which partitions a room has: a
+// room's rows in them are few, one for each million offsets of the log in which the room has messages.
+var steps = []step{
 	{
-		name: "messages", // a room's messages by position
-		columns: `room_id uuid, bucket int, epoch int, log_offset bigint,
-			message_id uuid, sender_id uuid, type text, body text, created_at bigint,
-			PRIMARY KEY ((room_id, bucket), epoch, log_offset)`,
-		options: `CLUSTERING ORDER BY (epoch DESC, log_offset DESC) AND ` + byBucket,
+		name: "timelines", changes: []change{
+			table{
+				name: "messages", // a room's messages by position
+				columns: `room_id uuid, bucket int, epoch int, log_offset bigint,
+					message_id uuid, sender_id uuid, type text, body text, created_at bigint,
+					PRIMARY KEY ((room_id, bucket), epoch, log_offset)`,
+				options: `CLUSTERING ORDER BY (epoch DESC, log_offset DESC) AND ` + byBucket,
+			},
+			table{
+				name: "message_times", // the positions of a room's messages by createdAt
+				columns: `room_id uuid, bucket int, created_at bigint, epoch int, log_offset bigint,
+					PRIMARY KEY ((room_id, bucket), created_at, epoch, log_offset)`,
+				options: `CLUSTERING ORDER BY (created_at DESC, epoch DESC, log_offset DESC) AND ` + byBucket,
+			},
+			table{
+				name: "room_places", // in which buckets the positions of a span are
+				columns: `room_id uuid, epoch int, span bigint, bucket int,
+					PRIMARY KEY (room_id, epoch, span, bucket)`,
+				options: `CLUSTERING ORDER BY (epoch DESC, span DESC, bucket DESC)`,
+			},
+			table{
+				name:    "room_buckets", // which buckets a room has
+				columns: `room_id uuid, bucket int, PRIMARY KEY (room_id, bucket)`,
+				options: `CLUSTERING ORDER BY (bucket DESC)`,
+			},
+			table{
+				name:    "probe", // one row, to find out whether writes are taken
+				columns: `id int PRIMARY KEY, at bigint`,
+				options: `comment = 'written by readiness checks'`,
+			},
+		},
 	},
 	{
-		name: "message_times", // the positions of a room's messages by createdAt
-		columns: `room_id uuid, bucket int, created_at bigint, epoch int, log_offset bigint,
-			PRIMARY KEY ((room_id, bucket), created_at, epoch, log_offset)`,
-		options: `CLUSTERING ORDER BY (created_at DESC, epoch DESC, log_offset DESC) AND ` + byBucket,
+		name: "messages by id", changes: []change{
+			table{
+				name: "message_ids", // the positions of a room's messages by message id, the first first
+				columns: `room_id uuid, bucket int, message_id uuid, epoch int, log_offset bigint,
+					PRIMARY KEY ((room_id, bucket), message_id, epoch, log_offset)`,
+				options: byBucket,
+			},
+		},
 	},
 	{
-		name: "room_places", // in which buckets the positions of a span are
-		columns: `room_id uuid, epoch int, span bigint, bucket int,
-			PRIMARY KEY (room_id, epoch, span, bucket)`,
-		options: `CLUSTERING ORDER BY (epoch DESC, span DESC, bucket DESC)`,
-	},
-	{
-		name:    "room_buckets", // which buckets a room has
-		columns: `room_id uuid, bucket int, PRIMARY KEY (room_id, bucket)`,
-		options: `CLUSTERING ORDER BY (bucket DESC)`,
-	},
-	{
-		name:    "probe", // one row, to find out whether writes are taken
-		columns: `id int PRIMARY KEY, at bigint`,
-		options: `comment = 'written by readiness checks'`,
+		name: "revisions", changes: []change{
+			// By the position of the record that made it, a content of the message: body, edited_at, deleted_at.
+			column{table: "messages", name: "revisions", cqlType: `map<frozen<tuple<int, bigint>>, frozen<tuple<text, bigint, bigint>>>`},
+		},
 	},
 }
 
@@ -56,52 +102,16 @@ var schema = []table{
 const byBucket = `compaction = {'class': 'TimeWindowCompactionStrategy',
 	'compaction_window_unit': 'DAYS', 'compaction_window_size': '10'}`
 
-// migrate makes the keyspace and the tables that are missing. It looks first, since even a statement that has nothing to
-// do makes the nodes agree on a schema.
-func migrate(ctx context.Context, session *gocql.Session, cfg Config) error {
-	if err := createKeyspace(ctx, session, cfg); err != nil {
-		return err
-	}
-	present, err := names(ctx, session, `SELECT table_name FROM system_schema.tables WHERE keyspace_name = ?`, cfg.Keyspace)
-	if err != nil {
-		return fmt.Errorf("list tables: %w", err)
-	}
-	for _, wanted := range schema {
-		if present[wanted.name] {
-			continue
-		}
-		statement := fmt.Sprintf("CREATE TABLE IF NOT EXISTS %s.%s (%s) WITH %s", cfg.Keyspace, wanted.name, wanted.columns, wanted.options)
-		if err := session.Query(statement).WithContext(ctx).Exec(); err != nil {
-			return fmt.Errorf("make table %s: %w", wanted.name, err)
-		}
-	}
-	if err := session.AwaitSchemaAgreement(ctx); err != nil {
-		return fmt.Errorf("await agreement on the schema: %w", err)
-	}
-	return nil
-}
-
-func createKeyspace(ctx context.Context, session *gocql.Session, cfg Config) error {
-	present, err := names(ctx, session, `SELECT keyspace_name FROM system_schema.keyspaces WHERE keyspace_name = ?`, cfg.Keyspace)
-	if err != nil {
-		return fmt.Errorf("list keyspaces: %w", err)
-	}
-	if present[cfg.Keyspace] {
-		return nil
-	}
-	statement := fmt.Sprintf("CREATE KEYSPACE IF NOT EXISTS %s WITH replication = {'class': 'NetworkTopologyStrategy', '%s': '%d'}",
-		cfg.Keyspace, cfg.Datacenter, cfg.ReplicationFactor)
-	if err := session.Query(statement).WithContext(ctx).Exec(); err != nil {
-		return fmt.Errorf("make keyspace %s: %w", cfg.Keyspace, err)
-	}
-	return nil
-}
-
-func names(ctx context.Context, session *gocql.Session, query string, args ...any) (map[string]bool, error) {
-	found := map[string]bool{}
-	rows := session.Query(query, args...).WithContext(ctx).Iter()
-	for name := ""; rows.Scan(&name); {
-		found[strings.ToLower(name)] = true
-	}
-	return found, rows.Close()
+// bookkeeping is what the steps themselves need.
+var bookkeeping = []table{
+	{
+		name:    "schema_steps", // the steps that are done
+		columns: `number int PRIMARY KEY, name text, applied_at timestamp`,
+		options: `comment = 'steps of the schema that are done'`,
+	},
+	{
+		name:    "schema_lock", // one row while somebody makes a step; written by lightweight transactions alone
+		columns: `id int PRIMARY KEY, holder uuid`,
+		options: `comment = 'held by the process that changes the schema; expires by itself'`,
+	},
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/ism-chat/ism/libs/events"
 	"github.com/ism-chat/ism/services/messages/store"
 )
 
@@ -43,6 +44,9 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) USING TIMESTAMP ?`
 	insertTime = `
 INSERT INTO message_times (room_id, bucket, created_at, epoch, log_offset)
 VALUES (?, ?, ?, ?, ?) USING TIMESTAMP ?`
+	insertID = `
+INSERT INTO message_ids (room_id, bucket, message_id, epoch, log_offset)
+VALUES (?, ?, ?, ?, ?) USING TIMESTAMP ?`
 	insertPositions = `INSERT INTO room_places (room_id, epoch, span, bucket) VALUES (?, ?, ?, ?)`
 	insertBucket    = `INSERT INTO room_buckets (room_id, bucket) VALUES (?, ?)`
 )
@@ -55,22 +59,26 @@ func (s *Store) Append(ctx context.Context, entries []store.Entry) error {
 		return err
 	}
 	defer cancel()
-	if err := s.list(ctx, session, entries); err != nil {
+	writable, taken, err := s.check(ctx, session, entries)
+	if err != nil {
+		return unavailable("look whether positions are taken", err)
+	}
+	if err := s.list(ctx, session, writable); err != nil {
 		return unavailable("list buckets", err)
 	}
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(parallelBatches)
-	for _, batch := range batches(entries) {
+	for _, batch := range batches(writable) {
 		group.Go(func() error { return write(ctx, session, batch) })
 	}
 	if err := group.Wait(); err != nil {
 		return unavailable("write messages", err)
 	}
-	return nil
+	return taken
 }
 
 // list writes the rows that say where the messages are, but for those that are known to be there.
-func (s *Store) list(ctx context.Context, session *gocql.Session, entries []store.Entry) error {
+func (s *Store) list(ctx context.Context, session *gocql.Session, entries []appending) error {
 	missing := map[listing]struct{}{}
 	for _, entry := range entries {
 		row := listing{
@@ -105,10 +113,10 @@ func (s *Store) list(ctx context.Context, session *gocql.Session, entries []stor
 }
 
 // batches groups entries by partition, and cuts the groups to what one batch takes.
-func batches(entries []store.Entry) [][]store.Entry {
+func batches(entries []appending) [][]appending {
 	var (
-		done [][]store.Entry
-		open = map[partition][]store.Entry{}
+		done [][]appending
+		open = map[partition][]appending{}
 		size = map[partition]int{}
 	)
 	for _, entry := range entries {
@@ -127,23 +135,35 @@ func batches(entries []store.Entry) [][]store.Entry {
 }
 
 // write writes messages of one partition, all or none of them.
-func write(ctx context.Context, session *gocql.Session, entries []store.Entry) error {
+//
+// An original has its message's createdAt as write time, and a revision a microsecond more. So the original's own body, however
+// late it is written, never comes back to where a revision has replaced it.
+func write(ctx context.Context, session *gocql.Session, entries []appending) error {
 	batch := session.NewBatch(gocql.UnloggedBatch).WithContext(ctx)
-	batch.Entries = make([]gocql.BatchEntry, 0, 2*len(entries))
+	batch.Entries = make([]gocql.BatchEntry, 0, 3*len(entries))
 	latest := time.Now().Add(maxAhead).UnixMicro()
 	for _, entry := range entries {
 		var (
-			m          = entry.Message
-			room       = gocql.UUID(m.RoomID)
-			micros     = m.CreatedAt.UnixMicro()
-			bucket     = bucketOf(micros)
-			written    = min(micros, latest)
-			byPosition = []any{room, bucket, entry.Position.Epoch, entry.Position.Offset, gocql.UUID(m.ID), gocql.UUID(m.SenderID), string(m.Type), string(m.Body), micros, written}
-			byTime     = []any{room, bucket, micros, entry.Position.Epoch, entry.Position.Offset, written}
-			messages   = gocql.BatchEntry{Stmt: insertMessage, Args: byPosition, Idempotent: true}
-			times      = gocql.BatchEntry{Stmt: insertTime, Args: byTime, Idempotent: true}
+			m      = entry.Message
+			room   = gocql.UUID(m.RoomID)
+			id     = gocql.UUID(m.ID)
+			micros = m.CreatedAt.UnixMicro()
+			bucket = bucketOf(micros)
+			at     = entry.Position
+			// What an original and its revisions all write.
+			written = min(micros, latest)
+			byTime  = []any{room, bucket, micros, at.Epoch, at.Offset, written}
+			byID    = []any{room, bucket, id, at.Epoch, at.Offset, written}
 		)
-		batch.Entries = append(batch.Entries, messages, times)
+		if entry.Revision == (events.Position{}) {
+			byPosition := []any{room, bucket, at.Epoch, at.Offset, id, gocql.UUID(m.SenderID), string(m.Type), string(m.Body), micros, written}
+			batch.Entries = append(batch.Entries, gocql.BatchEntry{Stmt: insertMessage, Args: byPosition, Idempotent: true})
+		} else {
+			batch.Entries = append(batch.Entries, revise(entry.Entry, entry.superseded, min(micros+1, latest))...)
+		}
+		batch.Entries = append(batch.Entries,
+			gocql.BatchEntry{Stmt: insertTime, Args: byTime, Idempotent: true},
+			gocql.BatchEntry{Stmt: insertID, Args: byID, Idempotent: true})
 	}
 	return session.ExecuteBatch(batch)
 }

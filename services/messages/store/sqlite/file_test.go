@@ -1,6 +1,7 @@
 package sqlite_test
 
 import (
+	"database/sql"
 	"encoding/json"
 	"log/slog"
 	"os"
@@ -55,5 +56,54 @@ func TestMessagesOutliveTheProcess(t *testing.T) {
 				t.Errorf("there are %d messages (%v), want %d", len(entries), err, i+1)
 			}
 		})
+	}
+}
+
+// version1 is the schema as the first build made it.
+const version1 = `
+CREATE TABLE messages (
+	room_id    BLOB NOT NULL,
+	epoch      INTEGER NOT NULL,
+	log_offset INTEGER NOT NULL,
+	message_id BLOB NOT NULL,
+	sender_id  BLOB NOT NULL,
+	type       TEXT NOT NULL,
+	body       BLOB NOT NULL,
+	created_at INTEGER NOT NULL,
+	PRIMARY KEY (room_id, epoch, log_offset)
+) WITHOUT ROWID, STRICT;
+CREATE INDEX messages_by_time ON messages (room_id, created_at, epoch, log_offset);
+CREATE TABLE probe (id INTEGER PRIMARY KEY, at INTEGER NOT NULL) STRICT;
+PRAGMA user_version = 1`
+
+func TestMessagesOfTheFirstSchemaAreFoundAndRevised(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "messages.db")
+	db, err := sql.Open("sqlite", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	room, message, sender := uuid.Must(uuid.NewV7()), uuid.Must(uuid.NewV7()), uuid.New()
+	if _, err := db.Exec(version1); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := db.Exec(`INSERT INTO messages VALUES (?, 0, 7, ?, ?, 'Text', ?, 1790000000000000)`, room[:], message[:], sender[:], []byte(`{"text":"old"}`)); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s := storetest.Start(t, sqlite.New(path, slog.New(slog.DiscardHandler)))
+	found, err := s.Find(t.Context(), room, message)
+	if err != nil || found.Position.Offset != 7 || found.Revision != (events.Position{}) || !found.EditedAt.IsZero() || !found.DeletedAt.IsZero() {
+		t.Fatalf("found %+v, %v", found, err)
+	}
+	edited := found
+	edited.Revision, edited.EditedAt, edited.Message.Body = events.Position{Offset: 9}, time.UnixMicro(1_790_000_000_000_009).UTC(), json.RawMessage(`{"text":"new"}`)
+	if err := s.Append(t.Context(), []store.Entry{edited, found}); err != nil {
+		t.Fatal(err)
+	}
+	entries, err := s.Page(t.Context(), room, store.Range{Before: events.EndOfLog}, 10)
+	if err != nil || len(entries) != 1 || string(entries[0].Message.Body) != `{"text":"new"}` || !entries[0].EditedAt.Equal(edited.EditedAt) {
+		t.Errorf("the timeline is %+v, %v", entries, err)
 	}
 }

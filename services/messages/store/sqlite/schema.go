@@ -21,6 +21,12 @@ CREATE TABLE messages (
 ) WITHOUT ROWID, STRICT;
 CREATE INDEX messages_by_time ON messages (room_id, created_at, epoch, log_offset);
 CREATE TABLE probe (id INTEGER PRIMARY KEY, at INTEGER NOT NULL) STRICT;
+`, `
+ALTER TABLE messages ADD COLUMN revision_epoch  INTEGER NOT NULL DEFAULT 0; -- with revision_offset: 0, 0 is the original
+ALTER TABLE messages ADD COLUMN revision_offset INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE messages ADD COLUMN edited_at       INTEGER; -- microseconds since 1970
+ALTER TABLE messages ADD COLUMN deleted_at      INTEGER; -- microseconds since 1970
+CREATE INDEX messages_by_id ON messages (room_id, message_id, epoch, log_offset);
 `}
 
 func migrate(ctx context.Context, db *sql.DB) error {

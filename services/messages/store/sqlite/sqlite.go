@@ -2,6 +2,9 @@
 //
 // One goroutine writes. It takes what has queued up while it was busy into one transaction, so that many small appends
 // share one sync to disk. Readers have connections of their own, which write-ahead logging lets read meanwhile.
+//
+// A message is one row, which a revision overwrites if it is newer. Whether a position is taken is part of the same upsert: only
+// where that changes nothing, as in a replay, the row is looked at.
 package sqlite
 
 import (
@@ -35,7 +38,7 @@ const (
 type Store struct {
 	path  string
 	log   *slog.Logger
-	queue chan appending
+	queue chan *appending
 	open  atomic.Pointer[connections]
 }
 
@@ -52,12 +55,13 @@ func (c *connections) close() error { return errors.Join(c.write.Close(), c.read
 type appending struct {
 	ctx     context.Context
 	entries []store.Entry
+	taken   error        // what the writing goroutine found taken of the positions
 	done    chan<- error // has room for the one result
 }
 
 // New makes the store in the file at path, which Run creates where it is missing. It opens nothing.
 func New(path string, log *slog.Logger) *Store {
-	return &Store{path: path, log: log, queue: make(chan appending, queueLength)}
+	return &Store{path: path, log: log, queue: make(chan *appending, queueLength)}
 }
 
 // Run implements [store.Store].
@@ -135,7 +139,7 @@ func (s *Store) Append(ctx context.Context, entries []store.Entry) error {
 	}
 	done := make(chan error, 1)
 	select {
-	case s.queue <- appending{ctx: ctx, entries: entries, done: done}:
+	case s.queue <- &appending{ctx: ctx, entries: entries, done: done}:
 	case <-ctx.Done():
 		return unavailable("queue messages", ctx.Err())
 	}
@@ -147,16 +151,16 @@ func (s *Store) Append(ctx context.Context, entries []store.Entry) error {
 	}
 }
 
-const selectPage = `
-SELECT epoch, log_offset, message_id, sender_id, type, body, created_at
-FROM messages
+const selectEntries = `
+SELECT epoch, log_offset, message_id, sender_id, type, body, created_at, revision_epoch, revision_offset, edited_at, deleted_at
+FROM messages`
+
+const selectPage = selectEntries + `
 WHERE room_id = ? AND (epoch, log_offset) < (?, ?)
 ORDER BY epoch DESC, log_offset DESC
 LIMIT ?`
 
-const selectPageCreatedBefore = `
-SELECT epoch, log_offset, message_id, sender_id, type, body, created_at
-FROM messages
+const selectPageCreatedBefore = selectEntries + `
 WHERE room_id = ? AND (epoch, log_offset) < (?, ?) AND created_at < ?
 ORDER BY epoch DESC, log_offset DESC
 LIMIT ?`
@@ -179,24 +183,60 @@ func (s *Store) Page(ctx context.Context, room uuid.UUID, within store.Range, li
 	defer rows.Close()
 	entries := make([]store.Entry, 0, limit)
 	for rows.Next() {
-		var (
-			entry         = store.Entry{Message: wire.Message{RoomID: room}}
-			body          []byte
-			createdMicros int64
-		)
-		err := rows.Scan(&entry.Position.Epoch, &entry.Position.Offset, &entry.Message.ID, &entry.Message.SenderID,
-			&entry.Message.Type, &body, &createdMicros)
+		entry, err := scanEntry(rows, room)
 		if err != nil {
 			return nil, unavailable("read message", err)
 		}
-		entry.Message.Body = body
-		entry.Message.CreatedAt = time.UnixMicro(createdMicros).UTC()
 		entries = append(entries, entry)
 	}
 	if err := rows.Err(); err != nil {
 		return nil, unavailable("read timeline", err)
 	}
 	return entries, nil
+}
+
+const selectByID = selectEntries + `
+WHERE room_id = ? AND message_id = ?
+ORDER BY epoch, log_offset
+LIMIT 1`
+
+// Find implements [store.Store].
+func (s *Store) Find(ctx context.Context, room, message uuid.UUID) (store.Entry, error) {
+	opened := s.open.Load()
+	if opened == nil {
+		return store.Entry{}, store.ErrUnavailable
+	}
+	entry, err := scanEntry(opened.read.QueryRowContext(ctx, selectByID, room[:], message[:]), room)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return store.Entry{}, store.ErrMessageNotFound
+	case err != nil:
+		return store.Entry{}, unavailable("find message by id", err)
+	}
+	return entry, nil
+}
+
+func scanEntry(row interface{ Scan(into ...any) error }, room uuid.UUID) (store.Entry, error) {
+	var (
+		entry           = store.Entry{Message: wire.Message{RoomID: room}}
+		body            []byte
+		created         int64
+		edited, deleted sql.NullInt64
+	)
+	err := row.Scan(&entry.Position.Epoch, &entry.Position.Offset, &entry.Message.ID, &entry.Message.SenderID, &entry.Message.Type,
+		&body, &created, &entry.Revision.Epoch, &entry.Revision.Offset, &edited, &deleted)
+	if err != nil {
+		return store.Entry{}, err
+	}
+	entry.Message.Body = body
+	entry.Message.CreatedAt = time.UnixMicro(created).UTC()
+	if edited.Valid {
+		entry.EditedAt = time.UnixMicro(edited.Int64).UTC()
+	}
+	if deleted.Valid {
+		entry.DeletedAt = time.UnixMicro(deleted.Int64).UTC()
+	}
+	return entry, nil
 }
 
 const selectPositionAt = `

@@ -1,17 +1,30 @@
 package sqlite
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
+	"errors"
 	"time"
+
+	"github.com/google/uuid"
 
 	"github.com/ism-chat/ism/services/messages/store"
 )
 
-const insertMessage = `
-INSERT INTO messages (room_id, epoch, log_offset, message_id, sender_id, type, body, created_at)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?)
-ON CONFLICT DO NOTHING`
+// The order of contents is that of [store.Entry.Supersedes].
+const upsertMessage = `
+INSERT INTO messages (room_id, epoch, log_offset, message_id, sender_id, type, body, created_at,
+	revision_epoch, revision_offset, edited_at, deleted_at)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (room_id, epoch, log_offset) DO UPDATE
+SET body = excluded.body, revision_epoch = excluded.revision_epoch, revision_offset = excluded.revision_offset,
+	edited_at = excluded.edited_at, deleted_at = excluded.deleted_at
+WHERE message_id = excluded.message_id
+	AND (excluded.deleted_at IS NOT NULL, excluded.revision_epoch, excluded.revision_offset)
+		> (deleted_at IS NOT NULL, revision_epoch, revision_offset)`
+
+const selectMessageAt = `SELECT message_id FROM messages WHERE room_id = ? AND epoch = ? AND log_offset = ?`
 
 const upsertProbe = `INSERT INTO probe (id, at) VALUES (1, ?) ON CONFLICT (id) DO UPDATE SET at = excluded.at`
 
@@ -25,15 +38,15 @@ func (s *Store) writeQueued(ctx context.Context, db *sql.DB) {
 			batch := s.gather(first)
 			err := write(ctx, db, batch)
 			for _, waiting := range batch {
-				waiting.done <- err
+				waiting.done <- cmp.Or(err, waiting.taken)
 			}
 		}
 	}
 }
 
 // gather takes what is queued behind the first, up to one transaction's worth, leaving out what nobody waits for any more.
-func (s *Store) gather(first appending) []appending {
-	batch, size := []appending{first}, len(first.entries)
+func (s *Store) gather(first *appending) []*appending {
+	batch, size := []*appending{first}, len(first.entries)
 	for size < maxBatch {
 		select {
 		case next := <-s.queue:
@@ -48,8 +61,9 @@ func (s *Store) gather(first appending) []appending {
 	return batch
 }
 
-// write writes all of a batch or nothing. Without any message it still proves that the database takes a write.
-func write(ctx context.Context, db *sql.DB, batch []appending) error {
+// write writes all of a batch or nothing, apart from entries whose position is taken. Without any message it still proves that
+// the database takes a write.
+func write(ctx context.Context, db *sql.DB, batch []*appending) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*busyTimeout)
 	defer cancel()
 	tx, err := db.BeginTx(ctx, nil)
@@ -57,17 +71,21 @@ func write(ctx context.Context, db *sql.DB, batch []appending) error {
 		return unavailable("begin to write messages", err)
 	}
 	defer tx.Rollback() //nolint:errcheck // after the commit it has nothing to do
-	insert, err := tx.PrepareContext(ctx, insertMessage)
+	upsert, err := tx.PrepareContext(ctx, upsertMessage)
 	if err != nil {
 		return unavailable("prepare to write messages", err)
 	}
 	written := 0
 	for _, waiting := range batch {
 		for _, entry := range waiting.entries {
-			if err := insertEntry(ctx, insert, entry); err != nil {
+			switch err := writeEntry(ctx, tx, upsert, entry); {
+			case errors.Is(err, store.ErrPositionTaken):
+				waiting.taken = errors.Join(waiting.taken, err)
+			case err != nil:
 				return unavailable("write message", err)
+			default:
+				written++
 			}
-			written++
 		}
 	}
 	if written == 0 {
@@ -81,9 +99,28 @@ func write(ctx context.Context, db *sql.DB, batch []appending) error {
 	return nil
 }
 
-func insertEntry(ctx context.Context, insert *sql.Stmt, entry store.Entry) error {
-	m := entry.Message
-	_, err := insert.ExecContext(ctx, m.RoomID[:], entry.Position.Epoch, entry.Position.Offset, m.ID[:], m.SenderID[:],
-		string(m.Type), []byte(m.Body), m.CreatedAt.UnixMicro())
-	return err
+// writeEntry looks for another message at the position only where the upsert changed nothing.
+func writeEntry(ctx context.Context, tx *sql.Tx, upsert *sql.Stmt, entry store.Entry) error {
+	m, at := entry.Message, entry.Position
+	result, err := upsert.ExecContext(ctx, m.RoomID[:], at.Epoch, at.Offset, m.ID[:], m.SenderID[:], string(m.Type), []byte(m.Body),
+		m.CreatedAt.UnixMicro(), entry.Revision.Epoch, entry.Revision.Offset, micros(entry.EditedAt), micros(entry.DeletedAt))
+	if err != nil {
+		return err
+	}
+	if changed, err := result.RowsAffected(); err != nil || changed > 0 {
+		return err
+	}
+	var taker uuid.UUID
+	if err := tx.QueryRowContext(ctx, selectMessageAt, m.RoomID[:], at.Epoch, at.Offset).Scan(&taker); err != nil {
+		return err
+	}
+	if taker != m.ID {
+		return store.PositionTaken(entry, taker)
+	}
+	return nil
+}
+
+// micros is a time in microseconds since 1970, NULL for the zero time.
+func micros(at time.Time) sql.NullInt64 {
+	return sql.NullInt64{Int64: at.UnixMicro(), Valid: !at.IsZero()}
 }

@@ -164,14 +164,23 @@ func testLargeBatch(t *testing.T, s store.Store) {
 	same(t, "timeline", whole(t, s, room, 100), newestFirst(entries))
 }
 
-// testModel writes random messages in random order, some of them again, and compares random questions with what a slice
-// gives. The seed is fixed, so a failure comes again.
+// testModel writes random messages and their revisions in random order, some of them again, and compares random questions with
+// what a slice gives. The seed is fixed, so a failure comes again.
 func testModel(t *testing.T, s store.Store) {
 	for seed := range uint64(6) {
 		random := rand.New(rand.NewPCG(seed, 5403))
 		room := newRoom()
-		entries := randomEntries(random, room)
-		model := newestFirst(entries)
+		originals := randomEntries(random, room)
+		var entries []store.Entry
+		model := newestFirst(originals)
+		for i, original := range model {
+			contents := []store.Entry{original}
+			if random.IntN(3) == 0 {
+				contents = append(contents, revisions(random, original, 3)...)
+			}
+			entries = append(entries, contents...)
+			model[i] = newest(contents)
+		}
 		random.Shuffle(len(entries), func(i, j int) { entries[i], entries[j] = entries[j], entries[i] })
 		for batch := range slices.Chunk(entries, 1+random.IntN(60)) {
 			appendAll(t, s, batch...)
@@ -192,6 +201,8 @@ func testModel(t *testing.T, s store.Store) {
 			if got.Before != want.Before || !got.CreatedBefore.Equal(want.CreatedBefore) {
 				t.Fatalf("seed %d: locate %s gives %+v, want %+v", seed, at, got, want)
 			}
+			message := model[random.IntN(len(model))]
+			same(t, "random message", []store.Entry{find(t, s, message)}, []store.Entry{message})
 		}
 	}
 }

@@ -74,9 +74,14 @@ func Run(t *testing.T, newStore func(t *testing.T) store.Store) {
 		{"a walk has no gap and no repeat while messages arrive", testWalk},
 		{"a time with messages of its own ends before them", testLocateExactly},
 		{"a time between messages ends behind the ones before", testLocateBetween},
+		{"a message is found by its id", testFind},
+		{"the newest revision stands at the message's own position", testRevisions},
+		{"a deletion is final", testDeletion},
+		{"a taken position is refused to another message", testTakenPosition},
 		{"rooms do not mix", testRoomsApart},
 		{"a large batch is written whole", testLargeBatch},
 		{"a hundred write and read at once", testParallel},
+		{"revisions that are written at once leave the newest", testParallelRevisions},
 		{"a context that is done ends the operation", testContext},
 	} {
 		t.Run(test.name, func(t *testing.T) { test.run(t, s) })
@@ -136,6 +141,22 @@ func locate(t *testing.T, s store.Store, room uuid.UUID, at time.Time) store.Ran
 	return within
 }
 
+func find(t *testing.T, s store.Store, message store.Entry) store.Entry {
+	t.Helper()
+	entry, err := s.Find(t.Context(), message.Message.RoomID, message.Message.ID)
+	if err != nil {
+		t.Fatalf("find the message at %v: %v", message.Position, err)
+	}
+	return entry
+}
+
+func findNot(t *testing.T, s store.Store, room, message uuid.UUID) {
+	t.Helper()
+	if entry, err := s.Find(t.Context(), room, message); !errors.Is(err, store.ErrMessageNotFound) {
+		t.Errorf("find gives %+v, %v, want ErrMessageNotFound", entry, err)
+	}
+}
+
 // whole reads a timeline page by page.
 func whole(t *testing.T, s store.Store, room uuid.UUID, limit int) []store.Entry {
 	t.Helper()
@@ -167,6 +188,8 @@ func same(t *testing.T, what string, got, want []store.Entry) {
 		switch {
 		case got[i].Position != want[i].Position:
 			t.Fatalf("%s: message %d is at %v, want %v", what, i, got[i].Position, want[i].Position)
+		case got[i].Revision != want[i].Revision || !got[i].EditedAt.Equal(want[i].EditedAt) || !got[i].DeletedAt.Equal(want[i].DeletedAt):
+			t.Fatalf("%s: message %d has the content\n%+v, want\n%+v", what, i, got[i], want[i])
 		case g.RoomID != w.RoomID || g.ID != w.ID || g.SenderID != w.SenderID || g.Type != w.Type ||
 			string(g.Body) != string(w.Body) || !g.CreatedAt.Equal(w.CreatedAt):
 			t.Fatalf("%s: message %d is\n%+v, want\n%+v", what, i, g, w)
@@ -193,6 +216,9 @@ func testBeforeRun(t *testing.T, s store.Store) {
 	if _, err := s.Locate(t.Context(), newRoom(), start); !errors.Is(err, store.ErrUnavailable) {
 		t.Errorf("locate gives %v, want ErrUnavailable", err)
 	}
+	if _, err := s.Find(t.Context(), newRoom(), uuid.Must(uuid.NewV7())); !errors.Is(err, store.ErrUnavailable) {
+		t.Errorf("find gives %v, want ErrUnavailable", err)
+	}
 	if err := s.Ping(t.Context()); !errors.Is(err, store.ErrUnavailable) {
 		t.Errorf("ping gives %v, want ErrUnavailable", err)
 	}
@@ -206,6 +232,9 @@ func testContext(t *testing.T, s store.Store) {
 	}
 	if _, err := s.Locate(ctx, newRoom(), start); err == nil {
 		t.Error("locate answers after its context is done")
+	}
+	if _, err := s.Find(ctx, newRoom(), uuid.Must(uuid.NewV7())); err == nil || errors.Is(err, store.ErrMessageNotFound) {
+		t.Errorf("find answers after its context is done: %v", err)
 	}
 	AwaitPing(t, s)
 }

@@ -1,0 +1,231 @@
+package cassandra
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+
+	"github.com/gocql/gocql"
+	"github.com/google/uuid"
+	lru "github.com/hashicorp/golang-lru/v2"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/ism-chat/ism/libs/events"
+	"github.com/ism-chat/ism/services/messages/store"
+)
+
+// maxFrontiers is how many rooms' frontiers are remembered.
+const maxFrontiers = 100_000
+
+// frontiers remembers by room the position behind everything that this process knows to be stored. It is read once and then
+// raised by what the process writes, never lowered.
+type frontiers struct {
+	mu     sync.Mutex
+	behind *lru.Cache[uuid.UUID, events.Position]
+}
+
+func newFrontiers() (*frontiers, error) {
+	behind, err := lru.New[uuid.UUID, events.Position](maxFrontiers)
+	if err != nil {
+		return nil, err
+	}
+	return &frontiers{behind: behind}, nil
+}
+
+func (f *frontiers) known(room uuid.UUID) bool { return f.behind.Contains(room) }
+
+// raise remembers that everything stored of a room is before a position.
+func (f *frontiers) raise(room uuid.UUID, position events.Position) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if before, known := f.behind.Get(room); !known || position.Compare(before) > 0 {
+		f.behind.Add(room, position)
+	}
+}
+
+// pass raises a known frontier behind an entry that is about to be written. It reports whether the entry was before it, so that
+// something may be there; so it may if the room's frontier has been forgotten.
+func (f *frontiers) pass(entry store.Entry) (before bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	frontier, known := f.behind.Get(entry.Message.RoomID)
+	if !known || entry.Position.Compare(frontier) < 0 {
+		return true
+	}
+	f.behind.Add(entry.Message.RoomID, entry.Position.Next())
+	return false
+}
+
+// appending is an entry that may be written, and the keys of the stored revisions that it replaces.
+type appending struct {
+	store.Entry
+	superseded []revisionKey
+}
+
+// place is a position of a room.
+type place struct {
+	room     uuid.UUID
+	position events.Position
+}
+
+func placeOf(entry store.Entry) place {
+	return place{room: entry.Message.RoomID, position: entry.Position}
+}
+
+// stored is what a place has.
+type stored struct {
+	message   uuid.UUID
+	revisions revisions // read for revisions alone
+}
+
+// check compares entries with what is stored. It leaves out those that are refused, and revisions that are superseded already.
+func (s *Store) check(ctx context.Context, session *gocql.Session, entries []store.Entry) (writable []appending, taken, err error) {
+	if err := s.learnFrontiers(ctx, session, entries); err != nil {
+		return nil, nil, err
+	}
+	var doubtful []store.Entry
+	for _, entry := range entries {
+		if s.frontiers.pass(entry) {
+			doubtful = append(doubtful, entry)
+		}
+	}
+	found, err := readPlaces(ctx, session, doubtful)
+	if err != nil {
+		return nil, nil, err
+	}
+	writable = make([]appending, 0, len(entries))
+	for _, entry := range entries {
+		at, there := found[placeOf(entry)]
+		switch {
+		case there && at.message != entry.Message.ID:
+			taken = errors.Join(taken, store.PositionTaken(entry, at.message))
+			continue
+		case !there:
+			found[placeOf(entry)] = stored{message: entry.Message.ID} // to the rest of the entries
+		case entry.Revision != (events.Position{}) && at.revisions.newest(entry).Supersedes(entry):
+			continue
+		}
+		writable = append(writable, appending{Entry: entry, superseded: at.revisions.supersededBy(entry)})
+	}
+	return writable, taken, nil
+}
+
+// learnFrontiers reads the frontiers of the rooms that have none.
+func (s *Store) learnFrontiers(ctx context.Context, session *gocql.Session, entries []store.Entry) error {
+	rooms := map[uuid.UUID]struct{}{}
+	for _, entry := range entries {
+		if !s.frontiers.known(entry.Message.RoomID) {
+			rooms[entry.Message.RoomID] = struct{}{}
+		}
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(parallelBatches)
+	for room := range rooms {
+		group.Go(func() error {
+			newest, err := readPage(ctx, session, room, store.Range{Before: events.EndOfLog}, 1)
+			if err != nil {
+				return err
+			}
+			var behind events.Position
+			if len(newest) > 0 {
+				behind = newest[0].Position.Next()
+			}
+			s.frontiers.raise(room, behind)
+			return nil
+		})
+	}
+	return group.Wait()
+}
+
+const (
+	selectSpanBuckets = `SELECT bucket FROM room_places WHERE room_id = ? AND epoch = ? AND span = ?`
+	selectMessageIDs  = `
+SELECT log_offset, message_id FROM messages
+WHERE room_id = ? AND bucket = ? AND epoch = ? AND log_offset IN ?`
+	selectRevisions = `
+SELECT message_id, revisions FROM messages
+WHERE room_id = ? AND bucket = ? AND epoch = ? AND log_offset = ?`
+)
+
+// readPlaces reads what is stored at the positions of entries, whatever the bucket that it is in.
+func readPlaces(ctx context.Context, session *gocql.Session, entries []store.Entry) (map[place]stored, error) {
+	bySpan := map[listing][]store.Entry{}
+	for _, entry := range entries {
+		key := listing{room: entry.Message.RoomID, epoch: entry.Position.Epoch, span: entry.Position.Offset >> spanBits}
+		bySpan[key] = append(bySpan[key], entry)
+	}
+	var mu sync.Mutex
+	found := map[place]stored{}
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(parallelBatches)
+	for at, entries := range bySpan {
+		group.Go(func() error {
+			buckets, err := readBuckets(ctx, session, at)
+			if err != nil {
+				return err
+			}
+			for _, bucket := range buckets {
+				at.bucket = bucket
+				err := readStored(ctx, session, at, entries, func(at place, what stored) {
+					mu.Lock()
+					defer mu.Unlock()
+					if known := found[at]; known.revisions == nil {
+						found[at] = what
+					}
+				})
+				if err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	return found, group.Wait()
+}
+
+func readBuckets(ctx context.Context, session *gocql.Session, of listing) ([]int, error) {
+	var buckets []int
+	rows := read(ctx, session, selectSpanBuckets, gocql.UUID(of.room), of.epoch, of.span)
+	for bucket := 0; rows.Scan(&bucket); {
+		buckets = append(buckets, bucket)
+	}
+	return buckets, rows.Close()
+}
+
+// readStored reads what one bucket has at the positions of entries of one span: of originals many ids at once, of revisions,
+// which are rare, each message's revisions.
+func readStored(ctx context.Context, session *gocql.Session, in listing, entries []store.Entry, found func(place, stored)) error {
+	var originals []int64
+	at := func(offset int64) place {
+		return place{room: in.room, position: events.Position{Epoch: in.epoch, Offset: offset}}
+	}
+	for _, entry := range entries {
+		if entry.Revision == (events.Position{}) {
+			originals = append(originals, entry.Position.Offset)
+			continue
+		}
+		var (
+			id   gocql.UUID
+			made revisions
+		)
+		rows := read(ctx, session, selectRevisions, gocql.UUID(in.room), in.bucket, in.epoch, entry.Position.Offset)
+		if rows.Scan(&id, &made) {
+			found(at(entry.Position.Offset), stored{message: uuid.UUID(id), revisions: made})
+		}
+		if err := rows.Close(); err != nil {
+			return err
+		}
+	}
+	for offsets := range slices.Chunk(originals, maxBatchMessages) {
+		rows := read(ctx, session, selectMessageIDs, gocql.UUID(in.room), in.bucket, in.epoch, offsets)
+		var id gocql.UUID
+		for offset := int64(0); rows.Scan(&offset, &id); {
+			found(at(offset), stored{message: uuid.UUID(id)})
+		}
+		if err := rows.Close(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
