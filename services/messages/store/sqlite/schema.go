@@ -1,11 +1,5 @@
 package sqlite
 
-import (
-	"context"
-	"database/sql"
-	"fmt"
-)
-
 // migrations bring the schema from one version, PRAGMA user_version, to the next. Only ever append to them.
 var migrations = []string{`
 CREATE TABLE messages (
@@ -28,30 +22,3 @@ ALTER TABLE messages ADD COLUMN edited_at       INTEGER; -- microseconds since 1
 ALTER TABLE messages ADD COLUMN deleted_at      INTEGER; -- microseconds since 1970
 CREATE INDEX messages_by_id ON messages (room_id, message_id, epoch, log_offset);
 `}
-
-func migrate(ctx context.Context, db *sql.DB) error {
-	tx, err := db.BeginTx(ctx, nil)
-	if err != nil {
-		return fmt.Errorf("begin schema migration: %w", err)
-	}
-	defer tx.Rollback() //nolint:errcheck // after the commit it has nothing to do
-	var version int
-	if err := tx.QueryRowContext(ctx, "PRAGMA user_version").Scan(&version); err != nil {
-		return fmt.Errorf("read schema version: %w", err)
-	}
-	if version > len(migrations) {
-		return fmt.Errorf("the database has schema version %d, newer than this build's %d", version, len(migrations))
-	}
-	for i := version; i < len(migrations); i++ {
-		if _, err := tx.ExecContext(ctx, migrations[i]); err != nil {
-			return fmt.Errorf("migrate schema to version %d: %w", i+1, err)
-		}
-	}
-	if _, err := tx.ExecContext(ctx, fmt.Sprintf("PRAGMA user_version = %d", len(migrations))); err != nil {
-		return fmt.Errorf("write schema version: %w", err)
-	}
-	if err := tx.Commit(); err != nil {
-		return fmt.Errorf("commit schema migration: %w", err)
-	}
-	return nil
-}

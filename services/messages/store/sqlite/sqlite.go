@@ -13,25 +13,20 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/url"
 	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
-	_ "modernc.org/sqlite" // the driver "sqlite"
 
 	"github.com/ism-chat/ism/libs/events"
+	"github.com/ism-chat/ism/libs/sqlite"
 	"github.com/ism-chat/ism/libs/wire"
 	"github.com/ism-chat/ism/services/messages/store"
 )
 
 const (
-	queueLength  = 1024
-	maxBatch     = 512 // messages in one transaction
-	readers      = 4
-	busyTimeout  = 2 * time.Second
-	firstBackoff = 100 * time.Millisecond
-	maxBackoff   = 5 * time.Second
+	queueLength = 1024
+	maxBatch    = 512 // messages in one transaction
 )
 
 // Store is a [store.Store] in one SQLite file.
@@ -39,17 +34,10 @@ type Store struct {
 	path  string
 	log   *slog.Logger
 	queue chan *appending
-	open  atomic.Pointer[connections]
+	open  atomic.Pointer[sqlite.DB]
 }
 
 var _ store.Store = (*Store)(nil)
-
-type connections struct {
-	write *sql.DB // one connection, of the writing goroutine
-	read  *sql.DB
-}
-
-func (c *connections) close() error { return errors.Join(c.write.Close(), c.read.Close()) }
 
 // appending is one call of Append, or of Ping with no entries, on its way to the writing goroutine.
 type appending struct {
@@ -66,67 +54,31 @@ func New(path string, log *slog.Logger) *Store {
 
 // Run implements [store.Store].
 func (s *Store) Run(ctx context.Context) error {
-	for delay := firstBackoff; ; delay = min(2*delay, maxBackoff) {
-		opened, err := connect(ctx, s.path)
-		if err == nil {
-			return s.serve(ctx, opened)
-		}
-		if ctx.Err() != nil {
-			return nil //nolint:nilerr // the store was told to end
-		}
+	opened, err := sqlite.Open(ctx, s.path, sqlite.UserVersion(migrations...), func(err error, next time.Duration) {
 		s.log.WarnContext(ctx, "message store does not open; it is tried again",
-			slog.String("path", s.path), slog.Duration("in", delay), slog.Any("error", err))
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-time.After(delay):
-		}
+			slog.String("path", s.path), slog.Duration("in", next), slog.Any("error", err))
+	})
+	if err != nil {
+		return nil //nolint:nilerr // ctx is done, and nothing is open
 	}
+	return s.serve(ctx, opened)
 }
 
-func (s *Store) serve(ctx context.Context, opened *connections) error {
+func (s *Store) serve(ctx context.Context, opened *sqlite.DB) error {
 	s.open.Store(opened)
-	s.writeQueued(ctx, opened.write)
+	s.writeQueued(ctx, opened.Writer)
 	s.open.Store(nil)
 	for {
 		select {
 		case late := <-s.queue:
 			late.done <- store.ErrUnavailable
 		default:
-			if err := opened.close(); err != nil {
+			if err := opened.Close(); err != nil {
 				return fmt.Errorf("close message store: %w", err)
 			}
 			return nil
 		}
 	}
-}
-
-// dataSource gives the pragmas of every connection. Full synchronization, because the consumer group that heals timelines commits what is
-// written here: a commit that a power cut could take back would be lost for good.
-func dataSource(path string) string {
-	query := url.Values{"_pragma": {
-		"journal_mode(wal)", "synchronous(full)", "foreign_keys(on)",
-		fmt.Sprintf("busy_timeout(%d)", busyTimeout.Milliseconds()),
-	}, "_txlock": {"immediate"}}
-	return (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath(), RawQuery: query.Encode()}).String()
-}
-
-func connect(ctx context.Context, path string) (*connections, error) {
-	write, err := sql.Open("sqlite", dataSource(path))
-	if err != nil {
-		return nil, fmt.Errorf("open message store: %w", err)
-	}
-	write.SetMaxOpenConns(1)
-	if err := migrate(ctx, write); err != nil {
-		return nil, errors.Join(err, write.Close())
-	}
-	read, err := sql.Open("sqlite", dataSource(path))
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("open message store to read: %w", err), write.Close())
-	}
-	read.SetMaxOpenConns(readers)
-	read.SetMaxIdleConns(readers)
-	return &connections{write: write, read: read}, nil
 }
 
 // Ping implements [store.Store]: it goes through the writing goroutine, as an append does.
@@ -176,7 +128,7 @@ func (s *Store) Page(ctx context.Context, room uuid.UUID, within store.Range, li
 		query = selectPageCreatedBefore
 		args = []any{room[:], within.Before.Epoch, within.Before.Offset, within.CreatedBefore.UnixMicro(), limit}
 	}
-	rows, err := opened.read.QueryContext(ctx, query, args...)
+	rows, err := opened.Readers.QueryContext(ctx, query, args...)
 	if err != nil {
 		return nil, unavailable("read timeline", err)
 	}
@@ -206,7 +158,7 @@ func (s *Store) Find(ctx context.Context, room, message uuid.UUID) (store.Entry,
 	if opened == nil {
 		return store.Entry{}, store.ErrUnavailable
 	}
-	entry, err := scanEntry(opened.read.QueryRowContext(ctx, selectByID, room[:], message[:]), room)
+	entry, err := scanEntry(opened.Readers.QueryRowContext(ctx, selectByID, room[:], message[:]), room)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		return store.Entry{}, store.ErrMessageNotFound
@@ -262,14 +214,14 @@ func (s *Store) Locate(ctx context.Context, room uuid.UUID, at time.Time) (store
 		return store.Range{}, store.ErrUnavailable
 	}
 	var position events.Position
-	err := opened.read.QueryRowContext(ctx, selectPositionAt, room[:], at.UnixMicro()).Scan(&position.Epoch, &position.Offset)
+	err := opened.Readers.QueryRowContext(ctx, selectPositionAt, room[:], at.UnixMicro()).Scan(&position.Epoch, &position.Offset)
 	switch {
 	case err == nil:
 		return store.Range{Before: position}, nil
 	case !errors.Is(err, sql.ErrNoRows):
 		return store.Range{}, unavailable("find message by time", err)
 	}
-	err = opened.read.QueryRowContext(ctx, selectPositionBefore, room[:], at.UnixMicro(), store.LocateWindow).
+	err = opened.Readers.QueryRowContext(ctx, selectPositionBefore, room[:], at.UnixMicro(), store.LocateWindow).
 		Scan(&position.Epoch, &position.Offset)
 	switch {
 	case err == nil:

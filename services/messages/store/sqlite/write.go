@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/ism-chat/ism/libs/sqlite"
 	"github.com/ism-chat/ism/services/messages/store"
 )
 
@@ -64,7 +65,7 @@ func (s *Store) gather(first *appending) []*appending {
 // write writes all of a batch or nothing, apart from entries whose position is taken. Without any message it still proves that
 // the database takes a write.
 func write(ctx context.Context, db *sql.DB, batch []*appending) error {
-	ctx, cancel := context.WithTimeout(ctx, 2*busyTimeout)
+	ctx, cancel := context.WithTimeout(ctx, 2*sqlite.BusyTimeout)
 	defer cancel()
 	tx, err := db.BeginTx(ctx, nil)
 	if err != nil {
