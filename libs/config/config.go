@@ -32,6 +32,17 @@ type Fault struct {
 // Faults is all that is wrong with the configuration, as one error.
 type Faults []Fault
 
+// Under gives those faults whose variable's name begins with the prefix.
+func (f Faults) Under(prefix string) Faults {
+	var some Faults
+	for _, fault := range f {
+		if strings.HasPrefix(fault.Variable, prefix) {
+			some = append(some, fault)
+		}
+	}
+	return some
+}
+
 // Error lists the faults, a line each.
 func (f Faults) Error() string {
 	var text strings.Builder
