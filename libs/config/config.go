@@ -34,13 +34,7 @@ type Faults []Fault
 
 // Under gives those faults whose variable's name begins with the prefix.
 func (f Faults) Under(prefix string) Faults {
-	var some Faults
-	for _, fault := range f {
-		if strings.HasPrefix(fault.Variable, prefix) {
-			some = append(some, fault)
-		}
-	}
-	return some
+	return slices.DeleteFunc(slices.Clone(f), func(fault Fault) bool { return !strings.HasPrefix(fault.Variable, prefix) })
 }
 
 // Error lists the faults, a line each.

@@ -20,6 +20,9 @@ const (
 // Look is what a check does. It notes what it finds until ctx is done.
 type Look func(ctx context.Context, n *Notes)
 
+// WithToken makes a look of a function that needs a user's token. Without a token it does not look, and notes that.
+type WithToken func(look func(ctx context.Context, n *Notes, token string)) Look
+
 // Check is one look at the installation.
 type Check struct {
 	Group, Name string

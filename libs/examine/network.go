@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -24,9 +23,7 @@ func Explain(err error) string {
 		err = at.Err
 	}
 	name, unresolved := errors.AsType[*net.DNSError](err)
-	_, untrusted := errors.AsType[x509.UnknownAuthorityError](err)
-	_, otherName := errors.AsType[x509.HostnameError](err)
-	_, outdated := errors.AsType[x509.CertificateInvalidError](err)
+	_, untrusted := errors.AsType[*tls.CertificateVerificationError](err)
 	_, noTLS := errors.AsType[tls.RecordHeaderError](err)
 	timeout, _ := errors.AsType[net.Error](err)
 	switch {
@@ -34,7 +31,7 @@ func Explain(err error) string {
 		return fmt.Sprintf("the name %s is not known here", name.Name)
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return "the connection is refused: nothing listens there"
-	case untrusted || otherName || outdated:
+	case untrusted:
 		return "its certificate is not trusted: " + err.Error()
 	case noTLS:
 		return "it does not speak TLS there"

@@ -151,32 +151,25 @@ func (i *Issuer) lookAtKeys(_ context.Context, n *examine.Notes) {
 		n.Add(examine.Fault, explainIssuer(found.err), "see that "+found.KeySet+" is reached from here; ISM_OIDC_ADDRESS replaces the issuer's own URL in it")
 		return
 	}
-	usable, unusable := split(found.Keys)
+	usable, reasons := split(found.Keys)
 	if len(usable) == 0 {
-		n.Add(examine.Fault, fmt.Sprintf("none of the %d keys at %s can verify a token%s", len(found.Keys), found.KeySet, reasons(unusable)),
+		n.Add(examine.Fault, fmt.Sprintf("none of the %d keys at %s can verify a token%s", len(found.Keys), found.KeySet, reasons),
 			"give the realm an active signing key of one of ISM_OIDC_ALGORITHMS (Keycloak: Realm settings, Keys)")
 		return
 	}
 	n.OK("%d of %d keys can verify tokens: %s", len(usable), len(found.Keys), strings.Join(usable, ", "))
 }
 
-func split(keys []authn.PublishedKey) (usable []string, unusable []authn.PublishedKey) {
+// split gives the keys that can verify a token, and why the others cannot.
+func split(keys []authn.PublishedKey) (usable []string, reasons string) {
 	for _, key := range keys {
 		if key.Unusable == "" {
 			usable = append(usable, key.ID)
 		} else {
-			unusable = append(unusable, key)
+			reasons += fmt.Sprintf("; %s: %s", key.ID, key.Unusable)
 		}
 	}
-	return usable, unusable
-}
-
-func reasons(keys []authn.PublishedKey) string {
-	var text strings.Builder
-	for _, key := range keys {
-		fmt.Fprintf(&text, "; %s: %s", key.ID, key.Unusable)
-	}
-	return text.String()
+	return usable, reasons
 }
 
 // lookAtToken compares what a token says with what the services insist on.
@@ -198,7 +191,7 @@ func (i *Issuer) lookAtToken(_ context.Context, n *examine.Notes) {
 	i.compareToken(n, read)
 }
 
-func (i *Issuer) compareToken(n *examine.Notes, token tokenParts) {
+func (i *Issuer) compareToken(n *examine.Notes, token accessToken) {
 	published := i.published()
 	wrong := false
 	fault := func(found, do string) {
@@ -220,8 +213,8 @@ func (i *Issuer) compareToken(n *examine.Notes, token tokenParts) {
 	if len(i.cfg.Algorithms) > 0 && !slices.Contains(i.cfg.Algorithms, token.Algorithm) {
 		fault(fmt.Sprintf("tokens are signed with %q, which ISM_OIDC_ALGORITHMS does not have", token.Algorithm), "have the realm sign with one of "+strings.Join(i.cfg.Algorithms, ", "))
 	}
-	if usable, unusable := split(published.Keys); published.err == nil && token.KeyID != "" && !slices.Contains(usable, token.KeyID) {
-		fault(fmt.Sprintf("the token is signed with the key %q, which is not among the issuer's usable keys (%s)%s", token.KeyID, strings.Join(usable, ", "), reasons(unusable)),
+	if usable, reasons := split(published.Keys); published.err == nil && token.KeyID != "" && !slices.Contains(usable, token.KeyID) {
+		fault(fmt.Sprintf("the token is signed with the key %q, which is not among the issuer's usable keys (%s)%s", token.KeyID, strings.Join(usable, ", "), reasons),
 			"the realm's key has expired or was rotated: keep the old one published until its tokens have expired (Keycloak: passive, not disabled), and restart what caches the key set on the way; the services fetch it every ISM_OIDC_REFRESH_INTERVAL")
 	}
 	if !wrong {
@@ -232,8 +225,8 @@ func (i *Issuer) compareToken(n *examine.Notes, token tokenParts) {
 // lookAtOwnClock takes the time of a token's making; without a token, what the issuer says with its answers, as not all do.
 func (i *Issuer) lookAtOwnClock(ctx context.Context, n *examine.Notes) {
 	token := i.token()
-	if read, err := readToken(token.text); err == nil && read.IssuedAt > 0 {
-		i.compareClock(n, "the issuer", time.Unix(read.IssuedAt, 0), token.before, token.after)
+	if read, err := readToken(token.text); err == nil && read.IssuedAt >= 1 {
+		i.compareClock(n, "the issuer", time.Unix(int64(read.IssuedAt), 0), token.before, token.after)
 		return
 	}
 	i.LookAtClock(ctx, n, strings.TrimSuffix(i.address(), "/")+discoveryPath, "the issuer")

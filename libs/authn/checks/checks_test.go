@@ -64,21 +64,21 @@ func issuerFor(t *testing.T, user User, variables ...string) []examine.Check {
 	return NewIssuer(cfg.OIDC, false, found, user, here, time.Now).Checks()
 }
 
-// onServer gives the checks of an issuer that gives tokens.
-func onServer(t *testing.T, server *authntest.TokenServer, variables ...string) []examine.Check {
+// onServer gives the checks of an issuer that is reached at another address than its name.
+func onServer(t *testing.T, server *authntest.Issuer, variables ...string) []examine.Check {
 	t.Helper()
-	return issuerFor(t, alice, append(variables, "ISM_OIDC_ISSUER="+server.URL, "ISM_OIDC_ADDRESS="+server.Address)...)
+	return issuerFor(t, alice, append(variables, "ISM_OIDC_ISSUER="+server.URL, "ISM_OIDC_ADDRESS="+server.OtherAddress())...)
 }
 
 func TestAGoodIssuer(t *testing.T) {
-	issuer := authntest.NewTokenServer(t)
+	issuer := authntest.New(t)
 	for _, f := range examine.Run(t.Context(), onServer(t, issuer)) {
 		examinetest.Expect(t, f, examine.OK)
 	}
 }
 
 func TestAWrongIssuerIsNamed(t *testing.T) {
-	issuer := authntest.NewTokenServer(t)
+	issuer := authntest.New(t)
 	issuer.Announce("http://keycloak:8080/realms/ism", issuer.URL+"/protocol/openid-connect/certs")
 	checks := onServer(t, issuer)
 	examinetest.Expect(t, examinetest.Find(t, checks, "issuer"), examine.Fault, "http://keycloak:8080/realms/ism", issuer.URL, "ISM_OIDC_ISSUER=http://keycloak:8080/realms/ism")
@@ -97,7 +97,7 @@ func TestAnIssuerThatIsNotReachedIsNamed(t *testing.T) {
 	address := examinetest.ClosedPort(t)
 	checks := issuerFor(t, alice, "ISM_OIDC_ISSUER=http://"+address+"/realms/ism")
 	examinetest.Expect(t, examinetest.Find(t, checks, "issuer"), examine.Fault, address, "nothing listens", "ISM_OIDC_ADDRESS")
-	issuer := authntest.NewTokenServer(t)
+	issuer := authntest.New(t)
 	issuer.SetDown(true)
 	checks = issuerFor(t, alice, "ISM_OIDC_ISSUER="+issuer.URL)
 	examinetest.Expect(t, examinetest.Find(t, checks, "issuer"), examine.Fault, "503")
@@ -106,7 +106,7 @@ func TestAnIssuerThatIsNotReachedIsNamed(t *testing.T) {
 }
 
 func TestATokenWhoseKeyIsNoLongerPublishedIsNamed(t *testing.T) {
-	issuer := authntest.NewTokenServer(t)
+	issuer := authntest.New(t)
 	old := issuer.Token(t, uuid.New(), "alice")
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -121,7 +121,7 @@ func TestATokenWhoseKeyIsNoLongerPublishedIsNamed(t *testing.T) {
 }
 
 func TestKeysThatCannotBeUsedAreNamed(t *testing.T) {
-	issuer := authntest.NewTokenServer(t)
+	issuer := authntest.New(t)
 	checks := onServer(t, issuer, "ISM_OIDC_ALGORITHMS=RS256")
 	examinetest.Expect(t, examinetest.Find(t, checks, "keys"), examine.Fault, "none of the 1 keys", "ES256", "ISM_OIDC_ALGORITHMS")
 	examinetest.Expect(t, examinetest.Find(t, checks, "token"), examine.Fault, "ES256")
@@ -133,7 +133,7 @@ func TestKeysThatCannotBeUsedAreNamed(t *testing.T) {
 }
 
 func TestAnAudienceThatTokensLackIsNamed(t *testing.T) {
-	issuer := authntest.NewTokenServer(t)
+	issuer := authntest.New(t)
 	claims := issuer.Claims(uuid.New(), "alice")
 	claims["aud"] = []string{"account", "ism"}
 	issuer.Give = func() string { return issuer.Sign(t, claims) }
@@ -144,7 +144,7 @@ func TestAnAudienceThatTokensLackIsNamed(t *testing.T) {
 }
 
 func TestTokensThatAreNoneAreNamed(t *testing.T) {
-	issuer := authntest.NewTokenServer(t)
+	issuer := authntest.New(t)
 	for name, token := range map[string]string{
 		"opaque":      "2YotnFZFEjr1zCsicMWpAA",
 		"no base64":   "a.%.c",

@@ -9,52 +9,46 @@ import (
 	"github.com/google/uuid"
 )
 
-// tokenParts are what a token says, believed without its signature.
-type tokenParts struct {
-	Algorithm string
-	KeyID     string
-	Issuer    string
-	Audience  []string
-	IssuedAt  int64 // seconds since 1970; 0: it does not say
+// accessToken is what a token says in its header and its claims, believed without its signature.
+type accessToken struct {
+	Algorithm string   `json:"alg"`
+	KeyID     string   `json:"kid"`
+	Issuer    string   `json:"iss"`
+	Subject   string   `json:"sub"`
+	Audience  audience `json:"aud"`
+	IssuedAt  float64  `json:"iat"` // seconds since 1970; 0: it does not say
 }
 
-func readToken(token string) (tokenParts, error) {
-	segments := strings.Split(token, ".")
-	if len(segments) != 3 {
-		return tokenParts{}, errors.New("the access token is no JWT")
-	}
-	var header struct {
-		Algorithm string `json:"alg"`
-		KeyID     string `json:"kid"`
-	}
-	var claims struct {
-		Issuer   string          `json:"iss"`
-		Subject  string          `json:"sub"`
-		Audience json.RawMessage `json:"aud"`
-		IssuedAt float64         `json:"iat"`
-	}
-	for segment, into := range map[string]any{segments[0]: &header, segments[1]: &claims} {
-		document, err := base64.RawURLEncoding.DecodeString(segment)
-		if err != nil {
-			return tokenParts{}, errors.New("the access token is not base64url")
-		}
-		if err := json.Unmarshal(document, into); err != nil {
-			return tokenParts{}, errors.New("the access token has other JSON than a JWT")
-		}
-	}
-	if _, err := uuid.Parse(claims.Subject); err != nil {
-		return tokenParts{}, errors.New("the token's sub is no UUID")
-	}
-	return tokenParts{header.Algorithm, header.KeyID, claims.Issuer, audience(claims.Audience), int64(claims.IssuedAt)}, nil
-}
+// audience is one text or a list of them (RFC 7519, section 4.1.3); anything else is none.
+type audience []string
 
-// audience is one text or a list of them (RFC 7519, section 4.1.3).
-func audience(raw json.RawMessage) []string {
+func (a *audience) UnmarshalJSON(raw []byte) error {
 	var one string
 	if json.Unmarshal(raw, &one) == nil {
-		return []string{one}
+		*a = audience{one}
+		return nil
 	}
-	var several []string
-	_ = json.Unmarshal(raw, &several) // anything else is no audience
-	return several
+	_ = json.Unmarshal(raw, (*[]string)(a))
+	return nil
+}
+
+func readToken(text string) (accessToken, error) {
+	var token accessToken
+	segments := strings.Split(text, ".")
+	if len(segments) != 3 {
+		return accessToken{}, errors.New("the access token is no JWT")
+	}
+	for _, segment := range []string{segments[1], segments[0]} { // the header last: its alg and kid are those that count
+		document, err := base64.RawURLEncoding.DecodeString(segment)
+		if err != nil {
+			return accessToken{}, errors.New("the access token is not base64url")
+		}
+		if err := json.Unmarshal(document, &token); err != nil {
+			return accessToken{}, errors.New("the access token has other JSON than a JWT")
+		}
+	}
+	if _, err := uuid.Parse(token.Subject); err != nil {
+		return accessToken{}, errors.New("the token's sub is no UUID")
+	}
+	return token, nil
 }

@@ -23,34 +23,21 @@ const (
 	otherDescriptors = 1000
 )
 
-// Access is how clients reach the service.
-type Access struct {
-	Gateway string // its base URL
-	// WithToken looks where the gateway answers and there is a token.
-	WithToken func(look func(ctx context.Context, n *examine.Notes, token string)) examine.Look
-}
-
-// Part is the check of a stream and of descriptors. here says that the doctor runs where the service does.
-func Part(cfg realtime.Config, access Access, here bool) examine.Part {
-	s := stream{url: access.Gateway + "/api/sse", keepAlive: cfg.KeepAlive, timeouts: timeouts{first: 3 * time.Second, late: 2 * time.Second, longest: 8 * time.Second}}
+// Part is the check of a stream through the gateway at the target, and of descriptors. here says that the doctor runs where the
+// service does.
+func Part(cfg realtime.Config, target examine.Target, withToken examine.WithToken, here bool) examine.Part {
+	s := stream{url: target.String() + "/api/sse", firstTimeout: 3 * time.Second, aliveTimeout: min(cfg.KeepAlive+2*time.Second, 8*time.Second)}
 	descriptors := func(_ context.Context, n *examine.Notes) { lookAtDescriptors(n, here, cfg.MaxStreams) }
 	return examine.Part{Checks: []examine.Check{
-		{Group: "gateway", Name: "stream", Limit: limit, Look: access.WithToken(s.look)},
+		{Group: "gateway", Name: "stream", Limit: limit, Look: withToken(s.look)},
 		{Group: "host", Name: "descriptors", Look: descriptors},
 	}}
 }
 
 type stream struct {
-	url       string
-	keepAlive time.Duration
-	timeouts  timeouts
-}
-
-// timeouts are how long the parts of a stream are waited for.
-type timeouts struct {
-	first   time.Duration // its beginning; the service sends it at once
-	late    time.Duration // what a keep-alive may take on its way
-	longest time.Duration // a keep-alive, however rare it is configured to be
+	url          string
+	firstTimeout time.Duration // for its beginning, which the service sends at once
+	aliveTimeout time.Duration // for a keep-alive
 }
 
 const unbuffer = "switch buffering and compression off for /api/sse in whatever stands between: in nginx proxy_buffering off; and gzip off;"
@@ -68,12 +55,12 @@ func (s stream) look(ctx context.Context, n *examine.Notes, token string) {
 	request.Header.Set("Accept", "text/event-stream")
 	began := time.Now()
 	// A proxy that buffers may even keep the header back.
-	beginning := time.AfterFunc(s.timeouts.first, cancel)
+	beginning := time.AfterFunc(s.firstTimeout, cancel)
 	defer beginning.Stop()
 	response, err := examine.NewClient().Do(request)
 	if err != nil {
-		if time.Since(began) >= s.timeouts.first {
-			n.Add(examine.Fault, fmt.Sprintf("nothing of a stream arrives within %s: it is held back on the way", s.timeouts.first), unbuffer)
+		if time.Since(began) >= s.firstTimeout {
+			n.Add(examine.Fault, fmt.Sprintf("nothing of a stream arrives within %s: it is held back on the way", s.firstTimeout), unbuffer)
 			return
 		}
 		n.Add(examine.Fault, "GET /api/sse fails: "+examine.Explain(err), "look at the logs of the gateway and of realtime")
@@ -85,13 +72,12 @@ func (s stream) look(ctx context.Context, n *examine.Notes, token string) {
 	}
 	lines := bufio.NewReader(io.LimitReader(response.Body, maxStream))
 	if _, err := lines.Peek(1); err != nil {
-		n.Add(examine.Fault, fmt.Sprintf("the stream opens, but nothing of it arrives within %s: it is held back on the way", s.timeouts.first), unbuffer)
+		n.Add(examine.Fault, fmt.Sprintf("the stream opens, but nothing of it arrives within %s: it is held back on the way", s.firstTimeout), unbuffer)
 		return
 	}
 	beginning.Stop()
 	first := time.Since(began)
-	wait := min(s.keepAlive+s.timeouts.late, s.timeouts.longest)
-	ending := time.AfterFunc(wait, cancel)
+	ending := time.AfterFunc(s.aliveTimeout, cancel)
 	defer ending.Stop()
 	for {
 		line, err := lines.ReadString('\n')
@@ -100,7 +86,7 @@ func (s stream) look(ctx context.Context, n *examine.Notes, token string) {
 			n.Add(examine.Fault, fmt.Sprintf("the stream ended after %s", rounded(time.Since(began))), "look at the logs of the gateway and of realtime; a proxy's read time-out must be longer than ISM_REALTIME_KEEP_ALIVE")
 			return
 		case err != nil:
-			n.Add(examine.Fault, fmt.Sprintf("the stream begins, but no keep-alive arrives within %s: it is held back on the way", wait), unbuffer+" If ISM_REALTIME_KEEP_ALIVE is longer than 6s, that is the reason")
+			n.Add(examine.Fault, fmt.Sprintf("the stream begins, but no keep-alive arrives within %s: it is held back on the way", s.aliveTimeout), unbuffer+" If ISM_REALTIME_KEEP_ALIVE is longer than 6s, that is the reason")
 			return
 		case strings.HasPrefix(line, ":"):
 			n.OK("first bytes after %s, a keep-alive after %s", rounded(first), rounded(time.Since(began)))

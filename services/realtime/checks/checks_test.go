@@ -54,10 +54,7 @@ func TestWhatIsBrokenOfAStreamIsNamed(t *testing.T) {
 		"streams unavailable": {unavailable, examine.Fault, []string{"503", "realtime"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := stream{
-				url: examinetest.Serve(t, test.broken), keepAlive: 100 * time.Millisecond,
-				timeouts: timeouts{first: 300 * time.Millisecond, late: 300 * time.Millisecond, longest: time.Second},
-			}
+			s := stream{url: examinetest.Serve(t, test.broken), firstTimeout: 300 * time.Millisecond, aliveTimeout: 400 * time.Millisecond}
 			found := examinetest.Look(t, func(ctx context.Context, n *examine.Notes) { s.look(ctx, n, "token") })
 			examinetest.Expect(t, found[0], test.result, test.words...)
 		})

@@ -20,6 +20,7 @@ import (
 	identity "github.com/ism-chat/ism/libs/authn/checks"
 	"github.com/ism-chat/ism/libs/bus"
 	kafka "github.com/ism-chat/ism/libs/bus/checks"
+	"github.com/ism-chat/ism/libs/config"
 	"github.com/ism-chat/ism/libs/deployable"
 	"github.com/ism-chat/ism/libs/examine"
 	"github.com/ism-chat/ism/libs/telemetry"
@@ -52,8 +53,6 @@ type options struct {
 	userGiven     bool
 	servicesGiven bool
 }
-
-var errUsage = errors.New("wrong command line")
 
 // Main runs the command with an environment in the form of [os.Environ], and gives its exit code.
 func Main(ctx context.Context, args, environ []string, stdout, stderr io.Writer) int {
@@ -121,7 +120,7 @@ func parse(args []string, stdout, stderr io.Writer) (options, error) {
 	if err != nil {
 		fmt.Fprintf(stderr, "ism doctor: %v\n\n", err)
 		print(stderr)
-		return options{}, errUsage
+		return options{}, err
 	}
 	flags.Visit(func(f *flag.Flag) {
 		o.userGiven = o.userGiven || f.Name == "user" || f.Name == "password" || f.Name == "client-id"
@@ -188,7 +187,7 @@ func (d *doctor) parts() []examine.Part {
 	return []examine.Part{
 		{Checks: []examine.Check{{Group: "configuration", Name: "variables", Look: s.look}}},
 		{Checks: d.gatewayChecks()},
-		realtime.Part(s.realtime.Realtime, realtime.Access{Gateway: d.target.String(), WithToken: d.withToken}, s.inside()),
+		realtime.Part(s.realtime.Realtime, d.target, d.withToken, s.inside()),
 		{Checks: d.clockChecks()},
 		{Checks: d.serviceChecks()},
 		{Checks: d.identity.Checks()},
@@ -210,10 +209,6 @@ func (d *doctor) examine(ctx context.Context) report {
 		return cmp.Compare(slices.Index(groups, a.Group), slices.Index(groups, b.Group))
 	})
 	findings := examine.Run(ctx, checks)
-	secrets = append(secrets, d.identity.Secrets()...)
-	if d.password != d.user {
-		secrets = append(secrets, d.password)
-	}
-	examine.Redact(findings, secrets)
+	examine.Redact(findings, slices.Concat(secrets, d.identity.Secrets(), examine.Password(d.user, config.Secret(d.password))))
 	return newReport(d.target.String(), findings)
 }

@@ -3,6 +3,8 @@ package doctor
 import (
 	"bytes"
 	"encoding/json"
+	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -21,6 +23,20 @@ func TestWhatIsNotConfiguredIsNotChecked(t *testing.T) {
 	}
 	if found := examine.Run(t.Context(), d.checks("configuration")); len(found) > 0 {
 		t.Errorf("an empty environment: %v", found)
+	}
+}
+
+func TestEveryGroupHasItsPlaceAndIsDocumented(t *testing.T) {
+	page, err := os.ReadFile("../../../../docs/doctor.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, part := range doctorFor(t, "http://localhost:1").parts() {
+		for _, check := range part.Checks {
+			if !slices.Contains(groups, check.Group) || !strings.Contains(string(page), "| "+check.Group+" | ") {
+				t.Errorf("%s, with the check %s, is not in the list of groups or not in docs/doctor.md", check.Group, check.Name)
+			}
+		}
 	}
 }
 
@@ -61,7 +77,7 @@ func TestTheCommandLine(t *testing.T) {
 }
 
 func TestTheReportAndItsExitCode(t *testing.T) {
-	issuer := authntest.NewTokenServer(t)
+	issuer := authntest.New(t)
 	good, gone := examinetest.Serve(t, standIn{}.ServeHTTP), examinetest.ClosedPort(t)
 	code, stdout, _ := run(t, []string{"-target", good}, variables(issuer)...)
 	if code != 0 || !strings.Contains(stdout, " 0 faults, ") {
@@ -79,7 +95,7 @@ func TestTheReportAndItsExitCode(t *testing.T) {
 }
 
 func TestNoSecretIsPrinted(t *testing.T) {
-	issuer, gone := authntest.NewTokenServer(t), examinetest.ClosedPort(t)
+	issuer, gone := authntest.New(t), examinetest.ClosedPort(t)
 	var token string
 	issuer.Give = func() string {
 		token = issuer.Sign(t, issuer.Claims([16]byte{1}, "alice"))

@@ -14,7 +14,7 @@ import (
 // behind gives a doctor for a gateway with the given routes broken, and an issuer that works.
 func behind(t *testing.T, broken standIn) *doctor {
 	t.Helper()
-	return doctorFor(t, examinetest.Serve(t, broken.ServeHTTP), variables(authntest.NewTokenServer(t))...)
+	return doctorFor(t, examinetest.Serve(t, broken.ServeHTTP), variables(authntest.New(t))...)
 }
 
 func TestAGoodGateway(t *testing.T) {
@@ -69,7 +69,7 @@ func TestClocksThatDiffer(t *testing.T) {
 	const noticeable = 5 * time.Second
 	skewed := func(skew time.Duration, more ...string) *doctor {
 		now := func() time.Time { return time.Now().Add(-skew) }
-		return doctorAt(t, now, examinetest.Serve(t, standIn{}.ServeHTTP), variables(authntest.NewTokenServer(t), more...)...)
+		return doctorAt(t, now, examinetest.Serve(t, standIn{}.ServeHTTP), variables(authntest.New(t), more...)...)
 	}
 	for skew, want := range map[time.Duration]examine.Result{
 		0: examine.OK, 3 * time.Second: examine.OK, 10 * time.Second: examine.Warning, -10 * time.Second: examine.Warning, time.Minute: examine.Fault, -time.Minute: examine.Fault,

@@ -4,13 +4,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 
 	"github.com/ism-chat/ism/libs/examine"
 )
 
-// report is what the doctor says.
+// report is what the doctor says, in the order of its groups.
 type report struct {
 	Target   string                 `json:"target"`
 	Findings []examine.Finding      `json:"findings"`
@@ -37,28 +36,22 @@ func (r report) writeJSON(out io.Writer) error {
 
 func (r report) writeText(out io.Writer) error {
 	width := 0
-	var groups []string
 	for _, f := range r.Findings {
 		width = max(width, len(f.Check))
-		if !slices.Contains(groups, f.Group) {
-			groups = append(groups, f.Group)
-		}
 	}
 	var text strings.Builder
-	for _, group := range groups {
-		fmt.Fprintf(&text, "%s\n", group)
-		for _, f := range r.Findings {
-			if f.Group != group {
-				continue
-			}
-			fmt.Fprintf(&text, "  %-*s  %-*s  %s\n", len(examine.NotChecked), f.Result, width, f.Check, f.Found)
-			if f.Do != "" {
-				fmt.Fprintf(&text, "  %*s  do: %s\n", len(examine.NotChecked)+2+width, "", f.Do)
-			}
+	group, gap := "", ""
+	for _, f := range r.Findings {
+		if f.Group != group {
+			text.WriteString(gap + f.Group + "\n")
+			group, gap = f.Group, "\n"
 		}
-		text.WriteString("\n")
+		fmt.Fprintf(&text, "  %-*s  %-*s  %s\n", len(examine.NotChecked), f.Result, width, f.Check, f.Found)
+		if f.Do != "" {
+			fmt.Fprintf(&text, "  %*s  do: %s\n", len(examine.NotChecked)+2+width, "", f.Do)
+		}
 	}
-	fmt.Fprintf(&text, "%d ok, %s, %s, %d not checked\n", r.Counts[examine.OK], examine.Count(r.Counts[examine.Fault], "fault"), examine.Count(r.Counts[examine.Warning], "warning"), r.Counts[examine.NotChecked])
+	fmt.Fprintf(&text, gap+"%d ok, %s, %s, %d not checked\n", r.Counts[examine.OK], examine.Count(r.Counts[examine.Fault], "fault"), examine.Count(r.Counts[examine.Warning], "warning"), r.Counts[examine.NotChecked])
 	if _, err := io.WriteString(out, text.String()); err != nil {
 		return fmt.Errorf("write the report: %w", err)
 	}

@@ -65,14 +65,13 @@ func (d *doctor) lookAtReadiness(ctx context.Context, n *examine.Notes, address 
 	n.OK("ready")
 }
 
-// knowsServices reports whether any of the services' names is known, of which a stopped container has none.
+// knowsServices reports whether the name of any service is known here. That of a stopped container is not.
 func (d *doctor) knowsServices(ctx context.Context) bool {
-	for _, address := range d.services {
-		if host, _, err := net.SplitHostPort(address); err == nil {
-			if _, err := net.DefaultResolver.LookupHost(ctx, host); err == nil {
-				return true
-			}
+	return slices.ContainsFunc(d.services, func(address string) bool {
+		host, _, err := net.SplitHostPort(address)
+		if err == nil {
+			_, err = net.DefaultResolver.LookupHost(ctx, host)
 		}
-	}
-	return false
+		return err == nil
+	})
 }
