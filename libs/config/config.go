@@ -33,6 +33,11 @@ type Fault struct {
 // Faults is all that is wrong with the configuration, as one error.
 type Faults []Fault
 
+// Under gives those faults whose variable's name begins with the prefix.
+func (f Faults) Under(prefix string) Faults {
+	return slices.DeleteFunc(slices.Clone(f), func(fault Fault) bool { return !strings.HasPrefix(fault.Variable, prefix) })
+}
+
 // Error lists the faults, a line each.
 func (f Faults) Error() string {
 	var text strings.Builder

@@ -22,6 +22,16 @@ type Findings struct {
 	Unread Faults
 }
 
+// Has reports whether a variable is set whose name begins with one of the prefixes.
+func (f Findings) Has(prefixes ...string) bool {
+	for variable := range f.Given {
+		if slices.ContainsFunc(prefixes, func(prefix string) bool { return strings.HasPrefix(variable, prefix) }) {
+			return true
+		}
+	}
+	return false
+}
+
 // Survey fills the structs that cfgs point to from one environment, in the form of [os.Environ], and says what it found instead
 // of insisting on anything: it is for programs that look at an installation from beside it. A variable may belong to several of
 // the configurations. The error is a fault in the program.

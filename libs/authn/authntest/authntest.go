@@ -14,6 +14,7 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -30,6 +31,8 @@ import (
 type Issuer struct {
 	// URL is the issuer's name in tokens and the address at which it is reached.
 	URL string
+	// Give gives the token to whoever asks for one: alice's, unless a test sets it.
+	Give func() string
 
 	mu         sync.Mutex
 	keys       []signer // the last one signs
@@ -53,6 +56,7 @@ func New(tb testing.TB) *Issuer {
 	i.URL = server.URL + "/realms/ism"
 	i.announced = i.URL
 	i.jwksURI = i.URL + "/protocol/openid-connect/certs"
+	i.Give = func() string { return i.Token(tb, uuid.New(), "alice") }
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		tb.Fatal(err)
@@ -229,7 +233,15 @@ func methodOf(key crypto.Signer) (jwt.SigningMethod, error) {
 	}
 }
 
+// OtherAddress is where the issuer is reached, too, under another name than it gives itself.
+func (i *Issuer) OtherAddress() string { return strings.Replace(i.URL, "127.0.0.1", "localhost", 1) }
+
 func (i *Issuer) serve(w http.ResponseWriter, r *http.Request) {
+	if r.URL.Path == "/realms/ism/protocol/openid-connect/token" {
+		w.Header().Set("Content-Type", "application/json")
+		_ = json.NewEncoder(w).Encode(map[string]any{"access_token": i.Give(), "expires_in": 60})
+		return
+	}
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	if i.down {

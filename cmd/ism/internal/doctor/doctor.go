@@ -11,13 +11,23 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
-	"sync"
 	"time"
 
+	client "github.com/ism-chat/ism/clients/go"
+	"github.com/ism-chat/ism/libs/authn"
+	identity "github.com/ism-chat/ism/libs/authn/checks"
 	"github.com/ism-chat/ism/libs/bus"
+	kafka "github.com/ism-chat/ism/libs/bus/checks"
+	"github.com/ism-chat/ism/libs/config"
 	"github.com/ism-chat/ism/libs/deployable"
+	"github.com/ism-chat/ism/libs/examine"
 	"github.com/ism-chat/ism/libs/telemetry"
+	media "github.com/ism-chat/ism/services/media/checks"
+	messages "github.com/ism-chat/ism/services/messages/checks"
+	realtime "github.com/ism-chat/ism/services/realtime/checks"
+	rooms "github.com/ism-chat/ism/services/rooms/checks"
 )
 
 const exitFault = 1
@@ -32,7 +42,7 @@ The exit code is 0 without faults, 1 with faults, 2 for a wrong command line.
 
 // options are the command line.
 type options struct {
-	target   *url.URL
+	target   examine.Target
 	issuer   string
 	user     string
 	password string
@@ -43,8 +53,6 @@ type options struct {
 	userGiven     bool
 	servicesGiven bool
 }
-
-var errUsage = errors.New("wrong command line")
 
 // Main runs the command with an environment in the form of [os.Environ], and gives its exit code.
 func Main(ctx context.Context, args, environ []string, stdout, stderr io.Writer) int {
@@ -60,7 +68,7 @@ func Main(ctx context.Context, args, environ []string, stdout, stderr io.Writer)
 		fmt.Fprintf(stderr, "ism doctor: %v\n", err)
 		return exitFault
 	}
-	d := newDoctor(opts, known)
+	d := newDoctor(opts, known, time.Now)
 	r := d.examine(ctx)
 	write := r.writeText
 	if opts.json {
@@ -70,7 +78,7 @@ func Main(ctx context.Context, args, environ []string, stdout, stderr io.Writer)
 		fmt.Fprintf(stderr, "ism doctor: %v\n", err)
 		return exitFault
 	}
-	if r.Counts[Fault] > 0 {
+	if r.Counts[examine.Fault] > 0 {
 		return exitFault
 	}
 	return 0
@@ -112,7 +120,7 @@ func parse(args []string, stdout, stderr io.Writer) (options, error) {
 	if err != nil {
 		fmt.Fprintf(stderr, "ism doctor: %v\n\n", err)
 		print(stderr)
-		return options{}, errUsage
+		return options{}, err
 	}
 	flags.Visit(func(f *flag.Flag) {
 		o.userGiven = o.userGiven || f.Name == "user" || f.Name == "password" || f.Name == "client-id"
@@ -123,60 +131,84 @@ func parse(args []string, stdout, stderr io.Writer) (options, error) {
 	return o, nil
 }
 
-func parseTarget(text string) (*url.URL, error) {
+func parseTarget(text string) (examine.Target, error) {
 	target, err := url.Parse(text)
 	if err != nil || target.Host == "" || target.Scheme != "http" && target.Scheme != "https" || strings.Trim(target.Path, "/") != "" || target.RawQuery != "" || target.User != nil {
-		return nil, errors.New("-target must be the base URL, for example http://localhost:5403")
+		return examine.Target{}, errors.New("-target must be the base URL, for example http://localhost:5403")
 	}
 	target.Path = ""
-	return target, nil
+	return examine.Target{URL: target}, nil
 }
 
-// doctor holds what the checks share.
+// groups are the order in which findings are printed.
+var groups = []string{"configuration", gateway, services, "identity", "kafka", "rooms", "messages", "media", "host"}
+
+// doctor holds what its own checks share.
 type doctor struct {
 	options
-	settings    *settings
-	now         func() time.Time
-	patience    patience
-	http        *http.Client // to addresses as they are
-	public      *http.Client // to addresses as clients outside have them
-	front       func() front // what stands at the target
-	inStack     func() bool  // the names of the compose stack are known here
-	identity    *identity
-	lostBrokers func() []string // of those that are configured, each with the reason
-	bus         *bus.Bus
-	topics      []bus.Topic // that have to be there
+	settings *settings
+	http     *http.Client
+	front    func() front // what stands at the target
+	inStack  func() bool  // the names of the compose stack are known here
+	identity *identity.Issuer
+	bus      *bus.Bus
 }
 
-func newDoctor(opts options, known *settings) *doctor {
-	d := &doctor{options: opts, settings: known, now: time.Now, patience: usualPatience(), http: newClient(nil)}
-	d.public = newClient(d.dialPublic)
-	d.front = sync.OnceValue(d.lookAtFront)
-	d.inStack = sync.OnceValue(d.knowsServices)
-	d.identity = newIdentity(d)
-	d.lostBrokers = sync.OnceValue(func() []string {
-		ctx, cancel := context.WithTimeout(context.Background(), limit-grace)
-		defer cancel()
-		return unreachable(ctx, known.shared().Kafka.Brokers)
-	})
+func newDoctor(opts options, known *settings, now func() time.Time) *doctor {
+	d := &doctor{options: opts, settings: known, http: examine.NewClient()}
+	d.front = examine.Once(d.lookAtFront)
+	d.inStack = examine.Once(d.knowsServices)
+	cfg, guessed := d.configuredIssuer()
+	d.identity = identity.NewIssuer(cfg, guessed, known.found, identity.User{Name: d.user, Given: d.userGiven, Token: d.requestToken}, d.target, now)
 	d.bus = bus.New(known.shared().Kafka, telemetry.Discard(nil))
-	d.topics = d.bus.Table()
 	return d
+}
+
+// configuredIssuer is the issuer that the command line or the environment names, or else the one that the demo realm would have.
+func (d *doctor) configuredIssuer() (cfg authn.Config, guessed bool) {
+	cfg = d.settings.shared().OIDC
+	switch {
+	case d.issuer != "" && d.issuer != cfg.Issuer:
+		cfg.Issuer, cfg.Address = d.issuer, ""
+	case cfg.Issuer == "":
+		cfg.Issuer, guessed = d.target.String()+"/realms/ism", true
+	}
+	return cfg, guessed
+}
+
+func (d *doctor) requestToken(ctx context.Context, httpClient *http.Client, issuer string) (string, error) {
+	token, _, err := client.PasswordToken(ctx, httpClient, issuer, d.client, d.user, d.password)
+	return token, err
+}
+
+// parts are all who contribute checks. A new service adds its own here.
+func (d *doctor) parts() []examine.Part {
+	s, found := d.settings, d.settings.found
+	return []examine.Part{
+		{Checks: []examine.Check{{Group: "configuration", Name: "variables", Look: s.look}}},
+		{Checks: d.gatewayChecks()},
+		realtime.Part(s.realtime.Realtime, d.target, d.withToken, s.inside()),
+		{Checks: d.clockChecks()},
+		{Checks: d.serviceChecks()},
+		{Checks: d.identity.Checks()},
+		kafka.Part(d.bus, s.shared().Kafka, found, s.consumerGroups()...),
+		rooms.Part(s.rooms.Rooms.Postgres, found),
+		messages.Part(s.messages.Messages.Cassandra, found),
+		media.Part(s.media.Media.S3, found, d.target),
+	}
 }
 
 // examine makes all checks.
 func (d *doctor) examine(ctx context.Context) report {
-	var checks []check
-	for _, group := range [][]check{
-		d.gatewayChecks(), d.serviceChecks(), d.identity.checks(), d.kafkaChecks(), d.roomsChecks(), d.messagesChecks(), d.mediaChecks(), d.hostChecks(),
-	} {
-		checks = append(checks, group...)
+	var checks []examine.Check
+	var secrets []string
+	for _, part := range d.parts() {
+		checks, secrets = append(checks, part.Checks...), append(secrets, part.Secrets...)
 	}
-	findings := append(d.settings.findings(), runAll(ctx, checks)...)
-	secrets := append(d.settings.secrets(), d.identity.secret()...)
-	if d.password != d.user {
-		secrets = append(secrets, d.password)
-	}
-	redact(findings, secrets)
+	slices.SortStableFunc(checks, func(a, b examine.Check) int {
+		return cmp.Compare(slices.Index(groups, a.Group), slices.Index(groups, b.Group))
+	})
+	findings := examine.Run(ctx, checks)
+	examine.Redact(findings, slices.Concat(secrets, d.identity.Secrets(), examine.Password(d.user, config.Secret(d.password))))
 	return newReport(d.target.String(), findings)
 }

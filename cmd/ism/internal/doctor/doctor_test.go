@@ -2,108 +2,68 @@ package doctor
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"os"
-	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
-	"testing/synctest"
-	"time"
+
+	"github.com/ism-chat/ism/libs/authn/authntest"
+	"github.com/ism-chat/ism/libs/examine"
+	"github.com/ism-chat/ism/libs/examine/examinetest"
 )
 
-func TestACheckThatDoesNotComeBackIsLeft(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		free := make(chan struct{})
-		defer close(free)
-		began := time.Now()
-		findings := runAll(t.Context(), []check{
-			{group: "g", name: "hangs", look: func(_ context.Context, n *notes) {
-				n.ok("this far")
-				<-free
-				n.ok("too late")
-			}},
-			{group: "g", name: "ends with its time", limit: time.Second, look: func(ctx context.Context, n *notes) {
-				<-ctx.Done()
-				n.add(Warning, "it waited in vain", "")
-			}},
-		})
-		if took := time.Since(began); took != limit+grace {
-			t.Errorf("it took %s", took)
-		}
-		if len(findings) != 3 || findings[0].Result != OK || findings[1].Result != Fault || findings[2].Result != Warning {
-			t.Errorf("found %v", findings)
-		}
-	})
-}
-
-func TestChecksTogetherEndInTime(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		began := time.Now()
-		runAll(t.Context(), []check{{limit: time.Hour, look: func(ctx context.Context, _ *notes) { <-ctx.Done() }}})
-		if took := time.Since(began); took > 20*time.Second {
-			t.Errorf("it took %s", took)
-		}
-	})
-}
-
 func TestWhatIsNotConfiguredIsNotChecked(t *testing.T) {
-	d := doctorFor(t, "http://"+closedPort(t))
-	for _, checks := range [][]check{d.serviceChecks(), d.kafkaChecks(), d.roomsChecks(), d.messagesChecks(), d.mediaChecks(), d.hostChecks()} {
-		for _, f := range runAll(t.Context(), checks) {
-			expect(t, f, NotChecked)
-			if f.Do == "" {
-				t.Errorf("%s does not say what it takes: %s", f.Check, f.Found)
-			}
+	d := doctorFor(t, "http://"+examinetest.ClosedPort(t))
+	for _, f := range examine.Run(t.Context(), d.checks(services, "kafka", "rooms", "messages", "media", "host")) {
+		examinetest.Expect(t, f, examine.NotChecked)
+		if f.Do == "" {
+			t.Errorf("%s does not say what it takes: %s", f.Check, f.Found)
 		}
 	}
-	if found := d.settings.findings(); len(found) > 0 {
+	if found := examine.Run(t.Context(), d.checks("configuration")); len(found) > 0 {
 		t.Errorf("an empty environment: %v", found)
+	}
+}
+
+func TestEveryGroupHasItsPlaceAndIsDocumented(t *testing.T) {
+	page, err := os.ReadFile("../../../../docs/doctor.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, part := range doctorFor(t, "http://localhost:1").parts() {
+		for _, check := range part.Checks {
+			if !slices.Contains(groups, check.Group) || !strings.Contains(string(page), "| "+check.Group+" | ") {
+				t.Errorf("%s, with the check %s, is not in the list of groups or not in docs/doctor.md", check.Group, check.Name)
+			}
+		}
 	}
 }
 
 func TestFaultyVariablesAreFaultsAndTheirPartIsNotChecked(t *testing.T) {
 	d := doctorFor(t, "http://localhost:1", "ISM_KAFKA_BROKERS=kafka", "ISM_KAFKA_PARTITION=3", "ISM_MEDIA_S3_ENDPOINT=http://s3:7070")
-	found := map[string]Finding{}
-	for _, f := range d.settings.findings() {
+	found := map[string]examine.Finding{}
+	for _, f := range examine.Run(t.Context(), d.checks("configuration")) {
 		found[f.Check] = f
 	}
-	expect(t, found["ISM_KAFKA_BROKERS"], Fault, "host:port")
-	expect(t, found["ISM_KAFKA_PARTITION"], Warning, "ISM_KAFKA_PARTITIONS")
-	expect(t, find(t, d.kafkaChecks(), "brokers"), NotChecked, "see configuration")
-	expect(t, find(t, d.mediaChecks(), "bucket"), Fault, "is missing")
+	examinetest.Expect(t, found["ISM_KAFKA_BROKERS"], examine.Fault, "host:port")
+	examinetest.Expect(t, found["ISM_KAFKA_PARTITION"], examine.Warning, "ISM_KAFKA_PARTITIONS")
+	examinetest.Expect(t, examinetest.Find(t, d.checks("kafka"), "brokers"), examine.NotChecked, "see configuration")
+	examinetest.Expect(t, examinetest.Find(t, d.checks("media"), "bucket"), examine.Fault, "is missing")
 }
 
-func TestTheHostIsJudged(t *testing.T) {
-	for allowed, want := range map[uint64]Result{20_000: OK, 10_500: Warning, 1024: Fault} {
-		n := &notes{}
-		judgeDescriptors(n, allowed, 10_000)
-		expect(t, n.close()[0], want, "ISM_REALTIME_MAX_STREAMS")
-	}
+func TestAFormerNameIsAWarning(t *testing.T) {
+	d := doctorFor(t, "http://localhost:1", "ISM_ROOMS_EPOCH=1")
+	examinetest.Expect(t, examinetest.Find(t, d.checks("configuration"), "ISM_ROOMS_EPOCH"), examine.Warning, "ISM_KAFKA_EPOCH")
+}
+
+func TestTheHostIsChecked(t *testing.T) {
 	d := doctorFor(t, "http://localhost:1", "ISM_MESSAGES_CASSANDRA_HOSTS=scylla:9042")
-	for content, want := range map[string]Result{"1048576\n": OK, "65536\n": Warning, "none\n": NotChecked} {
-		file := filepath.Join(t.TempDir(), "number")
-		if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		n := &notes{}
-		d.lookAtAIO(n, file)
-		got := n.close()[0]
-		expect(t, got, want)
-		if want == Warning {
-			expect(t, got, want, "sysctl -w fs.aio-max-nr=1048576")
-		}
-		n = &notes{}
-		lookAtMaps(n, file)
-		if warned := len(n.close()) == 1; warned != (want == Warning) {
-			t.Errorf("max_map_count of %q: %v", content, n.findings)
-		}
-	}
-	expect(t, find(t, d.hostChecks(), "descriptors"), OK)
+	examinetest.Expect(t, examinetest.Find(t, d.checks("host"), "descriptors"), examine.OK)
 }
 
-// examine runs the command.
-func examine(t *testing.T, args []string, variables ...string) (code int, stdout, stderr string) {
+// run runs the command.
+func run(t *testing.T, args []string, variables ...string) (code int, stdout, stderr string) {
 	t.Helper()
 	var out, errs bytes.Buffer
 	code = Main(t.Context(), args, variables, &out, &errs)
@@ -112,41 +72,41 @@ func examine(t *testing.T, args []string, variables ...string) (code int, stdout
 
 func TestTheCommandLine(t *testing.T) {
 	for _, args := range [][]string{{"-target", "localhost:5403"}, {"-target", "http://x/api"}, {"-what"}, {"more"}, {"-issuer", "id"}} {
-		if code, stdout, stderr := examine(t, args); code != 2 || stdout != "" || !strings.Contains(stderr, "-target") {
+		if code, stdout, stderr := run(t, args); code != 2 || stdout != "" || !strings.Contains(stderr, "-target") {
 			t.Errorf("%q: exit code %d: %s%s", args, code, stdout, stderr)
 		}
 	}
-	if code, stdout, _ := examine(t, []string{"-h"}); code != 0 || !strings.Contains(stdout, "-target") {
+	if code, stdout, _ := run(t, []string{"-h"}); code != 0 || !strings.Contains(stdout, "-target") {
 		t.Errorf("-h: exit code %d: %s", code, stdout)
 	}
 }
 
 func TestTheReportAndItsExitCode(t *testing.T) {
-	issuer := newTokenServer(t)
-	good, gone := serve(t, standIn{}.ServeHTTP), closedPort(t)
-	code, stdout, _ := examine(t, []string{"-target", good}, issuer.variables()...)
+	issuer := authntest.New(t)
+	good, gone := examinetest.Serve(t, standIn{}.ServeHTTP), examinetest.ClosedPort(t)
+	code, stdout, _ := run(t, []string{"-target", good}, variables(issuer)...)
 	if code != 0 || !strings.Contains(stdout, " 0 faults, ") {
 		t.Errorf("exit code %d:\n%s", code, stdout)
 	}
-	code, stdout, _ = examine(t, []string{"--target", "http://" + gone}, issuer.variables()...)
+	code, stdout, _ = run(t, []string{"--target", "http://" + gone}, variables(issuer)...)
 	if code != 1 || !strings.Contains(stdout, " 1 fault, ") || !strings.Contains(stdout, "do: start the installation") {
 		t.Errorf("exit code %d:\n%s", code, stdout)
 	}
-	code, stdout, _ = examine(t, []string{"-json", "-target", "http://" + gone}, issuer.variables()...)
+	code, stdout, _ = run(t, []string{"-json", "-target", "http://" + gone}, variables(issuer)...)
 	var read report
-	if err := json.Unmarshal([]byte(stdout), &read); err != nil || code != 1 || read.Counts[Fault] != 1 || read.Target != "http://"+gone || len(read.Findings) < 10 {
+	if err := json.Unmarshal([]byte(stdout), &read); err != nil || code != 1 || read.Counts[examine.Fault] != 1 || read.Target != "http://"+gone || len(read.Findings) < 10 {
 		t.Errorf("exit code %d, %v:\n%s", code, err, stdout)
 	}
 }
 
 func TestNoSecretIsPrinted(t *testing.T) {
-	issuer, gone := newTokenServer(t), closedPort(t)
+	issuer, gone := authntest.New(t), examinetest.ClosedPort(t)
 	var token string
-	issuer.token = func() string {
+	issuer.Give = func() string {
 		token = issuer.Sign(t, issuer.Claims([16]byte{1}, "alice"))
 		return token
 	}
-	_, stdout, stderr := examine(t, []string{"-target", serve(t, standIn{}.ServeHTTP), "-user", "alice", "-password", "secret-of-alice"}, issuer.variables(
+	_, stdout, stderr := run(t, []string{"-target", examinetest.Serve(t, standIn{}.ServeHTTP), "-user", "alice", "-password", "secret-of-alice"}, variables(issuer,
 		"ISM_ROOMS_POSTGRES_URL=postgres://rooms:secret-of-rooms@"+gone+"/rooms",
 		"ISM_MESSAGES_CASSANDRA_HOSTS="+gone, "ISM_MESSAGES_CASSANDRA_PASSWORD=secret-of-messages",
 		"ISM_MEDIA_S3_ENDPOINT=http://"+gone, "ISM_MEDIA_S3_ACCESS_KEY=media", "ISM_MEDIA_S3_SECRET_KEY=secret-of-media",
@@ -154,10 +114,5 @@ func TestNoSecretIsPrinted(t *testing.T) {
 	)...)
 	if token == "" || strings.Contains(stdout+stderr, "secret-of") || strings.Contains(stdout+stderr, token) {
 		t.Errorf("a secret is printed:\n%s%s", stdout, stderr)
-	}
-	findings := []Finding{{Found: "dial x?password=secret-of-rooms failed", Do: "use secret-of"}}
-	redact(findings, []string{"secret-of", "secret-of-rooms", "", "x"})
-	if findings[0].Found != "dial x?password=[secret] failed" || findings[0].Do != "use [secret]" {
-		t.Errorf("hidden as %v", findings)
 	}
 }

@@ -1,8 +1,6 @@
 package seedconfig
 
 import (
-	"fmt"
-	"io"
 	"strings"
 )
 
@@ -68,23 +66,4 @@ func tables() map[string]bool {
 		}
 	}
 	return names
-}
-
-const tableHead = "| key | variable | note |\n|---|---|---|\n"
-
-// WriteTable writes what becomes of each key, in Markdown.
-func WriteTable(out io.Writer) error {
-	var table strings.Builder
-	table.WriteString(tableHead)
-	for _, k := range keys {
-		variables := "none"
-		if k.variables != "" {
-			variables = "`" + strings.ReplaceAll(k.variables, ", ", "`, `") + "`"
-		}
-		fmt.Fprintf(&table, "| `%s` | %s | %s |\n", k.name, variables, k.note)
-	}
-	if _, err := io.WriteString(out, table.String()); err != nil {
-		return fmt.Errorf("write the table of keys: %w", err)
-	}
-	return nil
 }

@@ -1,4 +1,5 @@
-package doctor
+// Package checks gives what `ism doctor` checks of rooms: its database.
+package checks
 
 import (
 	"context"
@@ -9,33 +10,35 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/ism-chat/ism/libs/config"
+	"github.com/ism-chat/ism/libs/examine"
 	"github.com/ism-chat/ism/services/rooms/store/postgres"
 )
 
-const roomsGroup = "rooms"
-
-func (d *doctor) roomsChecks() []check {
-	return []check{{group: roomsGroup, name: "postgres", look: d.lookAtPostgres}}
+// Part is the check of the database, its migrations and the role.
+func Part(cfg postgres.Config, found config.Findings) examine.Part {
+	look := func(ctx context.Context, n *examine.Notes) { lookAtPostgres(ctx, n, cfg) }
+	return examine.Part{
+		Checks:  []examine.Check{{Group: "rooms", Name: "postgres", Look: examine.Configured(found, "ISM_ROOMS_POSTGRES_", "URL", look)}},
+		Secrets: secrets(cfg),
+	}
 }
 
-func (d *doctor) lookAtPostgres(ctx context.Context, n *notes) {
-	if !d.settings.usable(n, "ISM_ROOMS_POSTGRES_", "ISM_ROOMS_POSTGRES_URL") {
-		return
-	}
-	cfg, err := pgx.ParseConfig(d.settings.rooms.Rooms.Postgres.URL.Reveal())
+func lookAtPostgres(ctx context.Context, n *examine.Notes, store postgres.Config) {
+	cfg, err := pgx.ParseConfig(store.URL.Reveal())
 	if err != nil { // its text may have the password
-		n.add(Fault, "ISM_ROOMS_POSTGRES_URL is no Postgres address", "set postgres://user:password@host:port/database")
+		n.Add(examine.Fault, "ISM_ROOMS_POSTGRES_URL is no Postgres address", "set postgres://user:password@host:port/database")
 		return
 	}
 	where := fmt.Sprintf("%s:%d", cfg.Host, cfg.Port)
 	connection, err := pgx.ConnectConfig(ctx, cfg)
 	if err != nil {
-		n.add(Fault, where+": "+explainPostgres(err), adviceForPostgres(err, cfg))
+		n.Add(examine.Fault, where+": "+explainPostgres(err), adviceForPostgres(err, cfg))
 		return
 	}
 	defer func() { _ = connection.Close(context.WithoutCancel(ctx)) }() // nothing was written
-	n.ok("%s, database %s is reached as %s", where, cfg.Database, cfg.User)
-	d.lookAtMigrations(ctx, n, connection)
+	n.OK("%s, database %s is reached as %s", where, cfg.Database, cfg.User)
+	lookAtMigrations(ctx, n, connection, store.Migrate)
 	lookAtRole(ctx, n, connection)
 }
 
@@ -45,10 +48,10 @@ func explainPostgres(err error) string {
 	}
 	if _, unreached := errors.AsType[*pgconn.ConnectError](err); unreached {
 		if cause := errors.Unwrap(err); cause != nil {
-			return explain(cause)
+			return examine.Explain(cause)
 		}
 	}
-	return explain(err)
+	return examine.Explain(err)
 }
 
 func adviceForPostgres(err error, cfg *pgx.ConnConfig) string {
@@ -68,17 +71,17 @@ func adviceForPostgres(err error, cfg *pgx.ConnConfig) string {
 	}
 }
 
-func (d *doctor) lookAtMigrations(ctx context.Context, n *notes, connection *pgx.Conn) {
+func lookAtMigrations(ctx context.Context, n *examine.Notes, connection *pgx.Conn, migrates bool) {
 	pending, err := postgres.PendingMigrations(ctx, connection)
 	switch {
 	case err != nil:
-		n.addAs("migrations", Fault, explainPostgres(err), "let the role read the tables of its database")
+		n.AddAs("migrations", examine.Fault, explainPostgres(err), "let the role read the tables of its database")
 	case len(pending) == 0:
-		n.addAs("migrations", OK, "complete", "")
-	case d.settings.rooms.Rooms.Postgres.Migrate:
-		n.addAs("migrations", Fault, "missing: "+strings.Join(pending, ", "), "start rooms, which makes them, and look at its log: the role must own the schema")
+		n.AddAs("migrations", examine.OK, "complete", "")
+	case migrates:
+		n.AddAs("migrations", examine.Fault, "missing: "+strings.Join(pending, ", "), "start rooms, which makes them, and look at its log: the role must own the schema")
 	default:
-		n.addAs("migrations", Fault, "missing: "+strings.Join(pending, ", ")+", and ISM_ROOMS_POSTGRES_MIGRATE is false", "start rooms once with ISM_ROOMS_POSTGRES_MIGRATE=true, as a role that owns the schema")
+		n.AddAs("migrations", examine.Fault, "missing: "+strings.Join(pending, ", ")+", and ISM_ROOMS_POSTGRES_MIGRATE is false", "start rooms once with ISM_ROOMS_POSTGRES_MIGRATE=true, as a role that owns the schema")
 	}
 }
 
@@ -87,28 +90,28 @@ const roleQuery = `SELECT rolsuper, rolcreatedb OR rolcreaterole,
 	FROM pg_roles r WHERE rolname = current_user`
 
 // lookAtRole sees whether the role has more rights than rooms needs.
-func lookAtRole(ctx context.Context, n *notes, connection *pgx.Conn) {
+func lookAtRole(ctx context.Context, n *examine.Notes, connection *pgx.Conn) {
 	var super, creates bool
 	var others []string
 	if err := connection.QueryRow(ctx, roleQuery).Scan(&super, &creates, &others); err != nil {
-		n.addAs("role", NotChecked, explainPostgres(err), "")
+		n.AddAs("role", examine.NotChecked, explainPostgres(err), "")
 		return
 	}
 	const do = "give rooms a role that owns its own database and nothing else"
 	switch {
 	case super:
-		n.addAs("role", Warning, "rooms works as a superuser", do)
+		n.AddAs("role", examine.Warning, "rooms works as a superuser", do)
 	case len(others) > 0:
-		n.addAs("role", Warning, "it owns other databases, too: "+strings.Join(others, ", "), do)
+		n.AddAs("role", examine.Warning, "it owns other databases, too: "+strings.Join(others, ", "), do)
 	case creates:
-		n.addAs("role", Warning, "it may make databases or roles", do)
+		n.AddAs("role", examine.Warning, "it may make databases or roles", do)
 	default:
-		n.addAs("role", OK, "owns no other database and is no superuser", "")
+		n.AddAs("role", examine.OK, "owns no other database and is no superuser", "")
 	}
 }
 
-// postgresSecrets are the address, which has the password, and the password, unless it is the user's name.
-func postgresSecrets(cfg postgres.Config) []string {
+// secrets are the address, which has the password, and the password, unless it is the user's name.
+func secrets(cfg postgres.Config) []string {
 	if cfg.URL == "" {
 		return nil
 	}

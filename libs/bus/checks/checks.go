@@ -1,0 +1,190 @@
+// Package checks gives what `ism doctor` checks of Kafka.
+package checks
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/ism-chat/ism/libs/bus"
+	"github.com/ism-chat/ism/libs/config"
+	"github.com/ism-chat/ism/libs/events"
+	"github.com/ism-chat/ism/libs/examine"
+)
+
+const (
+	group  = "kafka"
+	prefix = "ISM_KAFKA_"
+	// tooFarBehind is the lag, in records, from which a group is worth a word.
+	tooFarBehind = 1000
+)
+
+// Part is the check of brokers, topics and the services' consumer groups.
+func Part(b *bus.Bus, cfg bus.Config, found config.Findings, groups ...string) examine.Part {
+	return examine.Part{Checks: newCluster(b, cfg, b.Table()).checks(found, groups), Secrets: examine.Password(cfg.SASLUsername, cfg.SASLPassword)}
+}
+
+type cluster struct {
+	bus        *bus.Bus
+	configured []string
+	lost       func() []string // of the configured brokers, each with the reason
+	topics     []bus.Topic     // that have to be there
+}
+
+func newCluster(b *bus.Bus, cfg bus.Config, topics []bus.Topic) *cluster {
+	return &cluster{bus: b, configured: cfg.Brokers, topics: topics, lost: examine.Once(func(ctx context.Context) []string {
+		return examine.Unreachable(ctx, cfg.Brokers)
+	})}
+}
+
+func (c *cluster) checks(found config.Findings, groups []string) []examine.Check {
+	checks := []examine.Check{{Group: group, Name: "brokers", Look: examine.Configured(found, prefix, "BROKERS", c.lookAtBrokers)}}
+	if !found.Has(prefix) { // one check says so
+		return checks
+	}
+	add := func(name string, look examine.Look) {
+		checks = append(checks, examine.Check{Group: group, Name: name, Look: examine.Configured(found, prefix, "BROKERS", c.behindBrokers(look))})
+	}
+	add("topics", c.lookAtTopics)
+	for _, name := range groups {
+		add(name, func(ctx context.Context, n *examine.Notes) { c.lookAtGroup(ctx, n, name) })
+	}
+	return checks
+}
+
+// lookAtBrokers reaches for the brokers as they are configured, and then where they say themselves that they are.
+func (c *cluster) lookAtBrokers(ctx context.Context, n *examine.Notes) {
+	unreached := c.lost()
+	if c.noBroker() {
+		n.Add(examine.Fault, strings.Join(unreached, "; "), "start Kafka, or correct ISM_KAFKA_BROKERS")
+		return
+	}
+	advertised, err := c.bus.Brokers(ctx)
+	if err != nil {
+		n.Add(examine.Fault, "a broker is there, but gives no metadata: "+err.Error(), "compare ISM_KAFKA_SECURITY_PROTOCOL and the SASL settings with the broker's listener")
+		return
+	}
+	if lost := examine.Unreachable(ctx, advertised); len(lost) > 0 {
+		n.Add(examine.Fault, "brokers tell clients an address that is not reached from here: "+strings.Join(lost, "; "),
+			"correct advertised.listeners of the brokers (KAFKA_ADVERTISED_LISTENERS), or start those that are down")
+		return
+	}
+	if len(unreached) > 0 {
+		n.Add(examine.Warning, "not all of ISM_KAFKA_BROKERS are reached: "+strings.Join(unreached, "; "), "correct ISM_KAFKA_BROKERS, or start those that are down")
+		return
+	}
+	n.OK("%s, reached at %s", examine.Count(len(advertised), "broker"), strings.Join(advertised, ", "))
+}
+
+// noBroker reports whether none of the brokers is reached.
+func (c *cluster) noBroker() bool { return len(c.lost()) == len(c.configured) }
+
+// behindBrokers looks only if there is a broker to ask.
+func (c *cluster) behindBrokers(look examine.Look) examine.Look {
+	return func(ctx context.Context, n *examine.Notes) {
+		if c.noBroker() {
+			n.Add(examine.NotChecked, "no broker is reached, see brokers", "")
+			return
+		}
+		look(ctx, n)
+	}
+}
+
+// unwritten are topics that nothing in this version writes; they are made by the services that will.
+var unwritten = []string{events.TopicUsers, events.TopicNotifications, events.TopicMedia}
+
+// lookAtTopics compares the topics with the suite's table.
+func (c *cluster) lookAtTopics(ctx context.Context, n *examine.Notes) {
+	var names []string
+	for _, topic := range c.topics {
+		names = append(names, topic.Name)
+	}
+	found, err := c.bus.Inspect(ctx, names...)
+	if err != nil {
+		n.Add(examine.NotChecked, err.Error(), "see brokers; to read the settings of topics takes the right DescribeConfigs")
+		return
+	}
+	for _, wanted := range c.topics {
+		topic, ok := found[wanted.Name]
+		switch {
+		case ok:
+			compareTopic(n, wanted, topic)
+		case slices.Contains(unwritten, wanted.Name):
+			n.AddAs(wanted.Name, examine.NotChecked, "it is not there; nothing in this version writes it", "")
+		default:
+			n.AddAs(wanted.Name, examine.Fault, "it is not there", "start the services, which make it; without the right to, make it: "+createTopic(wanted))
+		}
+	}
+}
+
+func createTopic(t bus.Topic) string {
+	return fmt.Sprintf("kafka-topics.sh --create --topic %s --partitions %d --replication-factor %d --config retention.ms=%d --config min.insync.replicas=%d",
+		t.Name, t.Partitions, t.Replication, t.Retention.Milliseconds(), t.MinInSync)
+}
+
+func alterTopic(name, setting string) string {
+	return fmt.Sprintf("kafka-configs.sh --alter --entity-type topics --entity-name %s --add-config %s", name, setting)
+}
+
+func compareTopic(n *examine.Notes, wanted, found bus.Topic) {
+	good := true
+	note := func(result examine.Result, text, do string) {
+		good = false
+		n.AddAs(wanted.Name, result, text, do)
+	}
+	if len(found.Leaderless) > 0 {
+		note(examine.Fault, fmt.Sprintf("partitions %v have no leader: nothing can be written to them or read", found.Leaderless), "start the brokers that hold them")
+	}
+	if found.Partitions != wanted.Partitions {
+		note(examine.Warning, fmt.Sprintf("it has %d partitions, the suite makes it with %d", found.Partitions, wanted.Partitions),
+			"leave them if it holds records, since keys would move; ISM_KAFKA_PARTITIONS says how new topics are made")
+	}
+	retention := fmt.Sprintf("retention.ms=%d", wanted.Retention.Milliseconds())
+	switch {
+	case found.Retention >= 0 && found.Retention < wanted.Retention:
+		note(examine.Fault, fmt.Sprintf("records are kept for %s instead of %s: what is not read by then is lost", found.Retention, wanted.Retention), alterTopic(wanted.Name, retention))
+	case found.Retention != wanted.Retention:
+		note(examine.Warning, fmt.Sprintf("records are kept longer than the suite's %s, which costs disk", wanted.Retention), alterTopic(wanted.Name, retention))
+	}
+	if found.Replication < wanted.Replication {
+		note(examine.Fault, fmt.Sprintf("it has %d replicas, ISM_KAFKA_REPLICATION is %d: a broker that dies takes acknowledged messages along", found.Replication, wanted.Replication),
+			"give it more with kafka-reassign-partitions.sh")
+	}
+	inSync := fmt.Sprintf("min.insync.replicas=%d", max(1, found.Replication-1))
+	switch {
+	case found.MinInSync > found.Replication:
+		note(examine.Fault, fmt.Sprintf("min.insync.replicas is %d with %d replicas: nothing can be written", found.MinInSync, found.Replication), alterTopic(wanted.Name, inSync))
+	case found.MinInSync < wanted.MinInSync:
+		note(examine.Fault, fmt.Sprintf("min.insync.replicas is %d instead of %d: what is acknowledged may be on too few brokers", found.MinInSync, wanted.MinInSync), alterTopic(wanted.Name, inSync))
+	}
+	if good {
+		n.AddAs(wanted.Name, examine.OK, fmt.Sprintf("%s, %s, %s, %d in sync at least", examine.Count(found.Partitions, "partition"), days(found.Retention), examine.Count(found.Replication, "replica"), found.MinInSync), "")
+	}
+}
+
+func days(d time.Duration) string {
+	const day = 24 * time.Hour
+	if d >= day && d%day == 0 {
+		return fmt.Sprintf("kept %d days", d/day)
+	}
+	return "kept " + d.String()
+}
+
+// lookAtGroup sees whether somebody reads, and how far behind.
+func (c *cluster) lookAtGroup(ctx context.Context, n *examine.Notes, name string) {
+	group, err := c.bus.InspectGroup(ctx, name, events.TopicRooms)
+	service := strings.Split(name, ".")[1]
+	switch {
+	case err != nil:
+		n.Add(examine.NotChecked, err.Error(), "see brokers; to read a group takes the right Describe")
+	case group.Members == 0:
+		n.Add(examine.Fault, fmt.Sprintf("nobody reads (%s), %d records wait", strings.ToLower(group.State), group.Lag), "start "+service+", or look at its log")
+	case group.Lag > tooFarBehind:
+		n.Add(examine.Warning, fmt.Sprintf("%d members, %d records behind", group.Members, group.Lag),
+			"look again in a minute: if it grows, see "+service+"'s runbook, and add replicas up to the number of partitions")
+	default:
+		n.OK("%s, %d records behind", examine.Count(group.Members, "member"), group.Lag)
+	}
+}

@@ -1,0 +1,146 @@
+// Package checks gives what `ism doctor` checks of media: its bucket, and the address at which browsers reach it.
+package checks
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/minio/minio-go/v7"
+
+	"github.com/ism-chat/ism/libs/config"
+	"github.com/ism-chat/ism/libs/examine"
+	"github.com/ism-chat/ism/services/media/objects"
+)
+
+// Part is the check of the bucket, to which it writes one small object that it takes away again, and of presigned addresses.
+func Part(cfg objects.Config, found config.Findings, target examine.Target) examine.Part {
+	s := store{cfg: cfg, public: cmp.Or(cfg.PublicURL, cfg.Endpoint), target: target}
+	check := func(name string, look examine.Look) examine.Check {
+		return examine.Check{Group: "media", Name: name, Look: examine.Configured(found, "ISM_MEDIA_S3_", "ENDPOINT", look)}
+	}
+	return examine.Part{
+		Checks:  []examine.Check{check("public address", s.lookAtPublicName), check("bucket", s.lookAtBucket)},
+		Secrets: examine.Password(cfg.AccessKey, cfg.SecretKey),
+	}
+}
+
+type store struct {
+	cfg    objects.Config
+	public string // where browsers reach it
+	target examine.Target
+}
+
+// lookAtPublicName sees whether browsers can know the name that presigned addresses carry.
+func (s store) lookAtPublicName(_ context.Context, n *examine.Notes) {
+	at, err := url.Parse(s.public)
+	if err != nil {
+		n.Add(examine.Fault, "ISM_MEDIA_S3_PUBLIC_URL is no URL", "set it to the address at which browsers reach the object store")
+		return
+	}
+	const do = "set ISM_MEDIA_S3_PUBLIC_URL to the address at which browsers reach the object store, through the gateway for example"
+	host := at.Hostname()
+	ip, notIP := netip.ParseAddr(host)
+	switch {
+	case s.cfg.PublicURL == "" && !examine.IsLoopback(host):
+		n.Add(examine.Warning, fmt.Sprintf("there is no ISM_MEDIA_S3_PUBLIC_URL: browsers are sent to the endpoint, %s", at.Host), do)
+	case examine.IsLoopback(host) && !examine.IsLoopback(s.target.Hostname()) && strings.Contains(s.target.Hostname(), "."):
+		n.Add(examine.Fault, fmt.Sprintf("browsers are sent to %s, which is their own machine", at.Host), do)
+	case examine.IsLoopback(host):
+		n.OK("%s: for browsers on this machine alone", at.Host)
+	case notIP != nil && !strings.Contains(host, "."), strings.HasSuffix(host, ".internal"), strings.HasSuffix(host, ".local"), strings.HasSuffix(host, ".svc"):
+		n.Add(examine.Fault, fmt.Sprintf("%s is an inside host name, which browsers do not know", host), do)
+	case notIP == nil && ip.IsPrivate():
+		n.Add(examine.Warning, fmt.Sprintf("%s is a private address: only for browsers in its network", host), do)
+	default:
+		n.OK("%s", at.Host)
+	}
+}
+
+// lookAtBucket writes an object, reads it as services and as browsers do, and takes it away again.
+func (s store) lookAtBucket(ctx context.Context, n *examine.Notes) {
+	cfg := s.cfg
+	client, err := objects.Client(cfg, cfg.Endpoint)
+	if err != nil {
+		n.Add(examine.Fault, examine.Explain(err), "correct ISM_MEDIA_S3_ENDPOINT")
+		return
+	}
+	exists, err := client.BucketExists(ctx, cfg.Bucket)
+	switch {
+	case err != nil:
+		n.Add(examine.Fault, fmt.Sprintf("%s: %s", cfg.Endpoint, explainS3(err)), adviceForS3(err))
+		return
+	case !exists && cfg.CreateBucket:
+		n.Add(examine.Fault, "there is no bucket "+cfg.Bucket, "start media, which makes it, and look at its log; or correct ISM_MEDIA_S3_BUCKET")
+		return
+	case !exists:
+		n.Add(examine.Fault, "there is no bucket "+cfg.Bucket+", and ISM_MEDIA_S3_CREATE_BUCKET is false", "make it, or correct ISM_MEDIA_S3_BUCKET")
+		return
+	}
+	name, content := "ism-doctor-"+uuid.NewString(), "written by ism doctor; delete it"
+	if _, err := client.PutObject(ctx, cfg.Bucket, name, strings.NewReader(content), int64(len(content)), minio.PutObjectOptions{ContentType: "text/plain"}); err != nil {
+		n.Add(examine.Fault, "the bucket is there, but cannot be written: "+explainS3(err), "give the key of ISM_MEDIA_S3_ACCESS_KEY the rights PutObject, GetObject and DeleteObject")
+		return
+	}
+	s.lookAtPresigned(ctx, n, name, content)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), examine.Limit) // also where the time was up
+	defer cancel()
+	if err := client.RemoveObject(ctx, cfg.Bucket, name, minio.RemoveObjectOptions{}); err != nil {
+		n.Add(examine.Warning, fmt.Sprintf("%s was written and cannot be taken away: %s", name, explainS3(err)), "give the key the right DeleteObject, and delete it")
+		return
+	}
+	n.OK("%s is written and read", cfg.Bucket)
+}
+
+// lookAtPresigned fetches an object as a browser would, by an address that is signed.
+func (s store) lookAtPresigned(ctx context.Context, n *examine.Notes, name, content string) {
+	const checkName = "presigned address"
+	outside, err := objects.Client(s.cfg, s.public)
+	if err != nil {
+		n.AddAs(checkName, examine.Fault, examine.Explain(err), "correct ISM_MEDIA_S3_PUBLIC_URL")
+		return
+	}
+	address, err := outside.PresignedGetObject(ctx, s.cfg.Bucket, name, time.Minute, nil)
+	if err != nil {
+		n.AddAs(checkName, examine.Fault, "no address can be signed: "+explainS3(err), "correct ISM_MEDIA_S3_REGION and the keys")
+		return
+	}
+	where := address.Scheme + "://" + address.Host // the rest is signed
+	got, err := examine.Get(ctx, s.target.PublicClient(), address.String(), "")
+	switch {
+	case err != nil:
+		n.AddAs(checkName, examine.Fault, fmt.Sprintf("an object is not reached at %s: %s", where, examine.Explain(err)), "see that ISM_MEDIA_S3_PUBLIC_URL is reached from outside, and that the gateway passes the bucket's path on to the object store")
+	case got.Status == http.StatusForbidden:
+		n.AddAs(checkName, examine.Fault, fmt.Sprintf("%s refuses the signature", where), "the gateway must pass on Host as the browser sent it, with its port, and the path unchanged: both are signed; or correct ISM_MEDIA_S3_REGION")
+	case got.Status != http.StatusOK || got.Body != content:
+		n.AddAs(checkName, examine.Fault, fmt.Sprintf("%s does not give the object: %s", where, got), "see that the gateway passes the path /"+s.cfg.Bucket+"/ on to the object store")
+	default:
+		through := ""
+		if s.target.Fronts(address.Hostname()) {
+			through = ", through " + s.target.Host
+		}
+		n.AddAs(checkName, examine.OK, "an object is fetched from "+where+through, "")
+	}
+}
+
+func explainS3(err error) string {
+	if answer := minio.ToErrorResponse(err); answer.Code != "" {
+		return strings.TrimSpace(answer.Code + ": " + answer.Message)
+	}
+	return examine.Explain(err)
+}
+
+func adviceForS3(err error) string {
+	switch minio.ToErrorResponse(err).Code {
+	case "InvalidAccessKeyId", "SignatureDoesNotMatch", "AccessDenied", "Forbidden", "403 Forbidden":
+		return "correct ISM_MEDIA_S3_ACCESS_KEY, ISM_MEDIA_S3_SECRET_KEY and ISM_MEDIA_S3_REGION, and see whether clocks agree"
+	default:
+		return "start the object store, or correct ISM_MEDIA_S3_ENDPOINT"
+	}
+}

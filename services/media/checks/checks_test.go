@@ -1,0 +1,133 @@
+package checks
+
+import (
+	"net/http"
+	"net/http/httputil"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/google/uuid"
+	"github.com/minio/minio-go/v7"
+	"go.uber.org/goleak"
+
+	"github.com/ism-chat/ism/libs/enginetest"
+	"github.com/ism-chat/ism/libs/examine"
+	"github.com/ism-chat/ism/libs/examine/examinetest"
+	"github.com/ism-chat/ism/services/media/objects"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// onTarget gives the checks of an installation.
+func onTarget(t *testing.T, target string, variables ...string) ([]examine.Check, objects.Config) {
+	t.Helper()
+	at, err := url.Parse(target)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var cfg struct{ Media struct{ S3 objects.Config } }
+	found := examinetest.Survey(t, &cfg, variables...)
+	return Part(cfg.Media.S3, found, examine.Target{URL: at}).Checks, cfg.Media.S3
+}
+
+// onStore gives the checks of an object store, with a bucket of its own.
+func onStore(t *testing.T, target string, more ...string) ([]examine.Check, *minio.Client, string) {
+	t.Helper()
+	s3, bucket := enginetest.S3(t), "test-"+uuid.NewString()
+	variables := append([]string{
+		"ISM_MEDIA_S3_ENDPOINT=" + s3.Endpoint, "ISM_MEDIA_S3_ACCESS_KEY=" + s3.AccessKey, "ISM_MEDIA_S3_SECRET_KEY=" + s3.SecretKey, "ISM_MEDIA_S3_BUCKET=" + bucket,
+	}, more...)
+	checks, cfg := onTarget(t, target, variables...)
+	client, err := objects.Client(cfg, s3.Endpoint)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(client.CredContext().Client.CloseIdleConnections)
+	return checks, client, bucket
+}
+
+func TestTheBucketIsWrittenAndLeftAsItWas(t *testing.T) {
+	checks, client, bucket := onStore(t, "http://localhost:1")
+	examinetest.Expect(t, examinetest.Find(t, checks, "bucket"), examine.Fault, bucket, "start media")
+	if err := client.MakeBucket(t.Context(), bucket, minio.MakeBucketOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	examinetest.Expect(t, examinetest.Find(t, checks, "bucket"), examine.OK)
+	examinetest.Expect(t, examinetest.Find(t, checks, "presigned address"), examine.OK)
+	for object := range client.ListObjects(t.Context(), bucket, minio.ListObjectsOptions{}) {
+		t.Errorf("%s was left behind", object.Key)
+	}
+}
+
+func TestTheObjectStoreThatIsNotReachedOrRefusesIsNamed(t *testing.T) {
+	gone := examinetest.ClosedPort(t)
+	checks, _, _ := onStore(t, "http://localhost:1", "ISM_MEDIA_S3_ENDPOINT=http://"+gone)
+	examinetest.Expect(t, examinetest.Find(t, checks, "bucket"), examine.Fault, gone, "nothing listens")
+	checks, _, _ = onStore(t, "http://localhost:1", "ISM_MEDIA_S3_SECRET_KEY=hush-hush")
+	got := examinetest.Find(t, checks, "bucket")
+	examinetest.Expect(t, got, examine.Fault, "ISM_MEDIA_S3_SECRET_KEY")
+	if strings.Contains(got.Found, "hush-hush") {
+		t.Errorf("the key is printed: %v", got)
+	}
+}
+
+func TestPresignedAddressesThatDoNotWorkAreNamed(t *testing.T) {
+	at, err := url.Parse(enginetest.S3(t).Endpoint)
+	if err != nil {
+		t.Fatal(err)
+	}
+	passing := func(keepHost bool) string {
+		proxy := &httputil.ReverseProxy{Transport: &http.Transport{DisableKeepAlives: true}, Rewrite: func(r *httputil.ProxyRequest) {
+			r.SetURL(at)
+			if keepHost {
+				r.Out.Host = r.In.Host
+			}
+		}}
+		return examinetest.Serve(t, proxy.ServeHTTP)
+	}
+	foreign := examinetest.Serve(t, func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "not here", http.StatusNotFound) })
+	for name, test := range map[string]struct {
+		public string
+		result examine.Result
+		words  []string
+	}{
+		"passed on":         {passing(true), examine.OK, nil},
+		"with another Host": {passing(false), examine.Fault, []string{"refuses the signature", "Host"}},
+		"nothing there":     {"http://" + examinetest.ClosedPort(t), examine.Fault, []string{"nothing listens"}},
+		"something else":    {foreign, examine.Fault, []string{"404"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			checks, client, bucket := onStore(t, "http://localhost:1", "ISM_MEDIA_S3_PUBLIC_URL="+test.public)
+			if err := client.MakeBucket(t.Context(), bucket, minio.MakeBucketOptions{}); err != nil {
+				t.Fatal(err)
+			}
+			got := examinetest.Find(t, checks, "presigned address")
+			examinetest.Expect(t, got, test.result, test.words...)
+			if strings.Contains(got.Found, "X-Amz") {
+				t.Errorf("the signature is printed: %v", got)
+			}
+		})
+	}
+}
+
+func TestPublicNamesAreCompared(t *testing.T) {
+	for _, test := range []struct {
+		target, public string
+		result         examine.Result
+	}{
+		{"http://gateway:8080", "https://media.example.com", examine.OK},
+		{"http://localhost:5403", "http://localhost:5403", examine.OK},
+		{"http://gateway:8080", "http://localhost:5403", examine.OK}, // the stack on a laptop, from inside
+		{"https://chat.example.com", "http://localhost:5403", examine.Fault},
+		{"http://gateway:8080", "http://s3:7070", examine.Fault},
+		{"http://gateway:8080", "http://s3.media.svc", examine.Fault},
+		{"http://gateway:8080", "http://10.0.0.7:9000", examine.Warning},
+		{"http://gateway:8080", "", examine.Warning},
+	} {
+		checks, _ := onTarget(t, test.target, "ISM_MEDIA_S3_ENDPOINT=http://s3:7070", "ISM_MEDIA_S3_PUBLIC_URL="+test.public, "ISM_MEDIA_S3_ACCESS_KEY=k", "ISM_MEDIA_S3_SECRET_KEY=s")
+		if got := examinetest.Find(t, checks[:1], "public address"); got.Result != test.result {
+			t.Errorf("%s at %s: %v", test.public, test.target, got)
+		}
+	}
+}
