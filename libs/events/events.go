@@ -31,12 +31,9 @@ import (
 
 // Topics of the suite. Partition counts and retention stand in the bus package's table.
 const (
-	TopicRooms         = "ism.rooms"         // the log of every room, keyed by room id
-	TopicUsers         = "ism.users"         // what happens to users, keyed by user id
-	TopicNotifications = "ism.notifications" // custom notifications, keyed by user id
-	TopicMedia         = "ism.media"         // what happens to media objects, keyed by object id
-	TopicDeliveries    = "ism.deliveries"    // realtime's own: events by user partition
-	TopicDeadLetters   = "ism.dead-letters"  // records that a consumer could not handle, with the reason
+	TopicRooms       = "ism.rooms"        // the log of every room, keyed by room id
+	TopicDeliveries  = "ism.deliveries"   // realtime's own: events by user partition
+	TopicDeadLetters = "ism.dead-letters" // records that a consumer could not handle, with the reason
 )
 
 var (

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net"
-	"slices"
 	"strings"
 	"time"
 
@@ -97,9 +96,6 @@ func unreachable(ctx context.Context, addresses []string) []string {
 	return lost
 }
 
-// unwritten are topics that nothing in this version writes; they are made by the services that will.
-var unwritten = []string{events.TopicUsers, events.TopicNotifications, events.TopicMedia}
-
 // lookAtTopics compares the topics with the suite's table.
 func (d *doctor) lookAtTopics(ctx context.Context, n *notes) {
 	if !d.behindBrokers(n) {
@@ -115,13 +111,9 @@ func (d *doctor) lookAtTopics(ctx context.Context, n *notes) {
 		return
 	}
 	for _, wanted := range d.topics {
-		topic, ok := found[wanted.Name]
-		switch {
-		case ok:
+		if topic, ok := found[wanted.Name]; ok {
 			compareTopic(n, wanted, topic)
-		case slices.Contains(unwritten, wanted.Name):
-			n.addAs(wanted.Name, NotChecked, "it is not there; nothing in this version writes it", "")
-		default:
+		} else {
 			n.addAs(wanted.Name, Fault, "it is not there", "start the services, which make it; without the right to, make it: "+createTopic(wanted))
 		}
 	}
