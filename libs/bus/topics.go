@@ -35,12 +35,9 @@ func (b *Bus) topics() map[string]topic {
 func table() map[string]topic {
 	const day = 24 * time.Hour
 	return map[string]topic{
-		events.TopicRooms:         {partitions: 12, retention: 7 * day},
-		events.TopicUsers:         {partitions: 6, retention: 7 * day},
-		events.TopicNotifications: {partitions: 6, retention: 7 * day},
-		events.TopicMedia:         {partitions: 6, retention: 7 * day},
-		events.TopicDeliveries:    {partitions: 4, retention: time.Hour},
-		events.TopicDeadLetters:   {partitions: 1, retention: 30 * day},
+		events.TopicRooms:       {partitions: 12, retention: 7 * day},
+		events.TopicDeliveries:  {partitions: 4, retention: time.Hour},
+		events.TopicDeadLetters: {partitions: 1, retention: 30 * day},
 	}
 }
 

@@ -9,7 +9,8 @@
 //
 // The type ends in the major version ("ism.room.created.v1"); the attribute dataschema carries major and minor
 // ("urn:ism:events:room.created:1.0"). A minor version only adds optional fields, so a reader takes any minor version of a
-// major version it knows and passes over fields it does not. A new major version is a new type.
+// major version it knows and passes over fields it does not. A new major version is a new type. The versions of all types are in the
+// catalogue (catalogue.go).
 //
 // # What a reader does with what it cannot use
 //
@@ -21,9 +22,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"reflect"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -31,12 +29,9 @@ import (
 
 // Topics of the suite. Partition counts and retention stand in the bus package's table.
 const (
-	TopicRooms         = "ism.rooms"         // the log of every room, keyed by room id
-	TopicUsers         = "ism.users"         // what happens to users, keyed by user id
-	TopicNotifications = "ism.notifications" // custom notifications, keyed by user id
-	TopicMedia         = "ism.media"         // what happens to media objects, keyed by object id
-	TopicDeliveries    = "ism.deliveries"    // realtime's own: events by user partition
-	TopicDeadLetters   = "ism.dead-letters"  // records that a consumer could not handle, with the reason
+	TopicRooms       = "ism.rooms"        // the log of every room, keyed by room id
+	TopicDeliveries  = "ism.deliveries"   // realtime's own: events by user partition
+	TopicDeadLetters = "ism.dead-letters" // records that a consumer could not handle, with the reason
 )
 
 var (
@@ -83,16 +78,7 @@ const (
 	specVersion  = "1.0"
 	typePrefix   = "ism."
 	schemaPrefix = "urn:ism:events:"
-	minorVersion = 0
 )
-
-// catalogue has one zero value of every event type; major versions stand beside the type's name.
-var catalogue = map[string]reflect.Type{
-	"room.created.v1":   reflect.TypeFor[RoomCreated](),
-	"room.read.v1":      reflect.TypeFor[RoomRead](),
-	"message.posted.v1": reflect.TypeFor[MessagePosted](),
-	"delivery.v1":       reflect.TypeFor[Delivery](),
-}
 
 // New makes the event of data that happened at the given time, with a new id.
 func New(source string, at time.Time, data Data) Event {
@@ -102,6 +88,10 @@ func New(source string, at time.Time, data Data) Event {
 // Encode gives the record of an event: its headers and its value. It fails with [ErrMalformed] where the data lacks what
 // every reader relies on, so that a faulty event is found by its producer.
 func Encode(event Event) (headers map[string]string, value []byte, err error) {
+	kind, err := kindOfData(event.Data)
+	if err != nil {
+		return nil, nil, err
+	}
 	if err := event.Data.validate(); err != nil {
 		return nil, nil, fmt.Errorf("%w: %s: %w", ErrMalformed, event.Data.EventName(), err)
 	}
@@ -109,15 +99,14 @@ func Encode(event Event) (headers map[string]string, value []byte, err error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("encode %s: %w", event.Data.EventName(), err)
 	}
-	name := event.Data.EventName()
 	return map[string]string{
 		headerSpecVersion: specVersion,
 		HeaderID:          event.ID.String(),
 		headerSource:      event.Source,
-		HeaderType:        typePrefix + name + ".v1",
+		HeaderType:        typePrefix + kind.name,
 		headerTime:        event.Time.UTC().Format(time.RFC3339Nano),
 		headerSubject:     event.Data.PartitionKey(),
-		headerSchema:      schemaPrefix + name + ":1." + strconv.Itoa(minorVersion),
+		headerSchema:      schemaPrefix + kind.schema,
 		headerContentType: "application/json",
 	}, value, nil
 }
@@ -131,16 +120,9 @@ func Decode(headers map[string]string, value []byte) (Event, error) {
 	if v := headers[headerSpecVersion]; v != specVersion {
 		return fail("specversion %q is not %q", v, specVersion)
 	}
-	name, ours := strings.CutPrefix(headers[HeaderType], typePrefix)
-	if !ours {
-		return Event{}, fmt.Errorf("%w: %q", ErrUnknownType, headers[HeaderType])
-	}
-	dataType, known := catalogue[name]
-	if !known {
-		if base, versioned := cutMajor(name); versioned && knownBase(base) {
-			return fail("type %q has a major version that this build does not read", headers[HeaderType])
-		}
-		return Event{}, fmt.Errorf("%w: %q", ErrUnknownType, headers[HeaderType])
+	kind, err := kindOfType(headers[HeaderType])
+	if err != nil {
+		return Event{}, err
 	}
 	id, err := uuid.Parse(headers[HeaderID])
 	if err != nil {
@@ -150,35 +132,12 @@ func Decode(headers map[string]string, value []byte) (Event, error) {
 	if err != nil {
 		return fail("time %q is no RFC 3339 time", headers[headerTime])
 	}
-	target := reflect.New(dataType)
-	if err := json.Unmarshal(value, target.Interface()); err != nil {
-		return fail("data of %s: %v", name, err)
-	}
-	data, ok := target.Elem().Interface().(Data)
-	if !ok {
-		return fail("%s has no data type", name)
+	data, err := kind.decode(value)
+	if err != nil {
+		return fail("data of %s: %v", kind.name, err)
 	}
 	if err := data.validate(); err != nil {
-		return fail("data of %s: %v", name, err)
+		return fail("data of %s: %v", kind.name, err)
 	}
 	return Event{ID: id, Source: headers[headerSource], Time: at.UTC(), Data: data}, nil
-}
-
-// cutMajor gives the name without its major version: of "room.created.v2", "room.created".
-func cutMajor(name string) (base string, ok bool) {
-	i := strings.LastIndex(name, ".v")
-	if i < 0 {
-		return "", false
-	}
-	_, err := strconv.Atoi(name[i+2:])
-	return name[:i], err == nil
-}
-
-func knownBase(base string) bool {
-	for name := range catalogue {
-		if b, ok := cutMajor(name); ok && b == base {
-			return true
-		}
-	}
-	return false
 }

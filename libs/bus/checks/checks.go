@@ -4,7 +4,6 @@ package checks
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -92,9 +91,6 @@ func (c *cluster) behindBrokers(look examine.Look) examine.Look {
 	}
 }
 
-// unwritten are topics that nothing in this version writes; they are made by the services that will.
-var unwritten = []string{events.TopicUsers, events.TopicNotifications, events.TopicMedia}
-
 // lookAtTopics compares the topics with the suite's table.
 func (c *cluster) lookAtTopics(ctx context.Context, n *examine.Notes) {
 	var names []string
@@ -107,13 +103,9 @@ func (c *cluster) lookAtTopics(ctx context.Context, n *examine.Notes) {
 		return
 	}
 	for _, wanted := range c.topics {
-		topic, ok := found[wanted.Name]
-		switch {
-		case ok:
+		if topic, ok := found[wanted.Name]; ok {
 			compareTopic(n, wanted, topic)
-		case slices.Contains(unwritten, wanted.Name):
-			n.AddAs(wanted.Name, examine.NotChecked, "it is not there; nothing in this version writes it", "")
-		default:
+		} else {
 			n.AddAs(wanted.Name, examine.Fault, "it is not there", "start the services, which make it; without the right to, make it: "+createTopic(wanted))
 		}
 	}

@@ -12,7 +12,6 @@ import (
 
 	"github.com/ism-chat/ism/libs/bus"
 	"github.com/ism-chat/ism/libs/enginetest"
-	"github.com/ism-chat/ism/libs/events"
 	"github.com/ism-chat/ism/libs/examine"
 	"github.com/ism-chat/ism/libs/examine/examinetest"
 	"github.com/ism-chat/ism/libs/telemetry"
@@ -92,11 +91,8 @@ func TestTopicsThatDifferFromTheTableAreNamed(t *testing.T) {
 	t.Run("missing", func(t *testing.T) {
 		missing := wanted
 		missing.Name = "ism.test." + uuid.NewString()
-		later := wanted
-		later.Name = events.TopicUsers
-		checks := onBrokers(t, strings.Join(brokers, ","), previews, missing, later)
+		checks := onBrokers(t, strings.Join(brokers, ","), previews, missing)
 		examinetest.Expect(t, examinetest.Find(t, checks, missing.Name), examine.Fault, "not there", "--partitions 2", "retention.ms=3600000")
-		examinetest.Expect(t, examinetest.Find(t, checks, events.TopicUsers), examine.NotChecked, "nothing in this version")
 	})
 }
 

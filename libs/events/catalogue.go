@@ -1,0 +1,77 @@
+package events
+
+import (
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"strconv"
+	"strings"
+)
+
+// catalogue has every type of event with its major and its minor version. It is the one place where a type is added, and where a type
+// that gets another optional field gets its next minor version.
+var catalogue = []kind{
+	kindOf[RoomCreated](1, 0),
+	kindOf[RoomRead](1, 0),
+	kindOf[MessagePosted](1, 0),
+	kindOf[Delivery](1, 0),
+}
+
+// kind is a type of event in one major version.
+type kind struct {
+	goType   reflect.Type
+	name     string // with the major version, for example "room.created.v1"
+	anyMajor string // what every major version's name begins with, for example "room.created.v"
+	schema   string // with both versions, for example "room.created:1.0"
+	decode   func(value []byte) (Data, error)
+}
+
+func kindOf[D Data](major, minor int) kind {
+	var zero D
+	name := zero.EventName()
+	return kind{
+		goType:   reflect.TypeFor[D](),
+		name:     fmt.Sprintf("%s.v%d", name, major),
+		anyMajor: name + ".v",
+		schema:   fmt.Sprintf("%s:%d.%d", name, major, minor),
+		decode: func(value []byte) (Data, error) {
+			var data D
+			err := json.Unmarshal(value, &data)
+			return data, err
+		},
+	}
+}
+
+// kindOfData gives the kind of what is to be written.
+func kindOfData(data Data) (kind, error) {
+	goType := reflect.TypeOf(data)
+	for _, k := range catalogue {
+		if k.goType == goType {
+			return k, nil
+		}
+	}
+	return kind{}, fmt.Errorf("%w: %s (%s) is not in the catalogue of events", ErrMalformed, data.EventName(), goType)
+}
+
+// kindOfType gives the kind of what was read, by its ce_type. Errors: [ErrUnknownType]; [ErrMalformed] for a major version that this
+// build does not read.
+func kindOfType(ceType string) (kind, error) {
+	name, ours := strings.CutPrefix(ceType, typePrefix)
+	if !ours {
+		return kind{}, fmt.Errorf("%w: %q", ErrUnknownType, ceType)
+	}
+	otherMajor := false
+	for _, k := range catalogue {
+		if k.name == name {
+			return k, nil
+		}
+		if major, ok := strings.CutPrefix(name, k.anyMajor); ok {
+			_, err := strconv.Atoi(major)
+			otherMajor = otherMajor || err == nil
+		}
+	}
+	if otherMajor {
+		return kind{}, fmt.Errorf("%w: type %q has a major version that this build does not read", ErrMalformed, ceType)
+	}
+	return kind{}, fmt.Errorf("%w: %q", ErrUnknownType, ceType)
+}
