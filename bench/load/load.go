@@ -45,8 +45,8 @@ type Result struct {
 	Delivery  Quantiles     `json:"sendToDeliver"` // from the appointed time of sending to each recipient's stream
 }
 
-// deliveryPatience is how long after the last send its deliveries are waited for.
-const deliveryPatience = 15 * time.Second
+// deliveryTimeout is how long after the last send its deliveries are waited for.
+const deliveryTimeout = 15 * time.Second
 
 // Run puts load on a messenger and measures it.
 func Run(ctx context.Context, o Options) (Result, error) {
@@ -178,7 +178,7 @@ func (r *run) measure(ctx context.Context) (Result, error) {
 	}
 	sends.Wait()
 	expected := (counted - r.failed) * r.RoomSize
-	for deadline := time.Now().Add(deliveryPatience); r.deliveries() < expected && time.Now().Before(deadline); {
+	for deadline := time.Now().Add(deliveryTimeout); r.deliveries() < expected && time.Now().Before(deadline); {
 		<-time.After(20 * time.Millisecond)
 	}
 	r.mu.Lock()

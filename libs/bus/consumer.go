@@ -28,9 +28,9 @@ type ConsumerConfig struct {
 	// Probe reports whether what the handler depends on works. While it fails, a failing record is retried for ever: the
 	// fault is not the record's. Nil: always works.
 	Probe func(ctx context.Context) error
-	// Patience is how long records may wait for others, so that a group which nobody waits for costs a fetch for many records
+	// FetchWait is how long records may wait for others, so that a group which nobody waits for costs a fetch for many records
 	// instead of one for each. 0: each is fetched at once.
-	Patience time.Duration
+	FetchWait time.Duration
 	// Assigned, if set, is called before the first record of a newly assigned partition, again until it succeeds.
 	Assigned func(ctx context.Context, topic string, partition int32) error
 }
@@ -38,7 +38,7 @@ type ConsumerConfig struct {
 const (
 	pollStep        = 500 * time.Millisecond // in which a stop is noticed; records end it at once
 	pausedStep      = 5 * time.Millisecond   // while a partition is paused, so that it is soon resumed
-	patientBytes    = 64 << 10               // that end a patient group's waiting
+	fetchMinBytes   = 64 << 10               // that end the wait earlier
 	leaveTimeout    = 7 * time.Second        // more than the session timeout, which bounds leaving in most cases
 	drainTimeout    = 8 * time.Second
 	defaultAttempts = 5
@@ -178,9 +178,9 @@ func (c *Consumer) settings() kafka.ConfigMap {
 		"fetch.queue.backoff.ms":     10,
 		"queued.max.messages.kbytes": 16 << 10,
 	}
-	if c.cfg.Patience > 0 {
-		settings["fetch.min.bytes"] = patientBytes
-		settings["fetch.wait.max.ms"] = int(c.cfg.Patience.Milliseconds())
+	if c.cfg.FetchWait > 0 {
+		settings["fetch.min.bytes"] = fetchMinBytes
+		settings["fetch.wait.max.ms"] = int(c.cfg.FetchWait.Milliseconds())
 	}
 	return settings
 }

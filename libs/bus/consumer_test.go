@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"github.com/ism-chat/ism/libs/events"
+	"github.com/ism-chat/ism/libs/servicetest"
 )
 
 // expectOrder checks that each partition's records have been handled from the first on, none left out. A record may have
@@ -67,11 +68,11 @@ func TestNothingIsLostAcrossRebalances(t *testing.T) {
 		}
 		first := run(t, w.consumer(cfg))
 		w.write(producer, topic, 0, phase, strconv.Itoa)
-		eventually(t, "the first member works", func() bool { return handled.distinct() > 0 })
+		servicetest.Await(t, "the first member works", func() bool { return handled.distinct() > 0 })
 
 		second := w.consumer(cfg)
 		secondRuns := run(t, second)
-		eventually(t, "the second member has partitions", func() bool {
+		servicetest.Await(t, "the second member has partitions", func() bool {
 			return strings.Count(w.log.String(), "partitions revoked") > 0
 		})
 		w.write(producer, topic, phase, 2*phase, strconv.Itoa)
@@ -79,9 +80,9 @@ func TestNothingIsLostAcrossRebalances(t *testing.T) {
 		deserter := w.deserter(group, topic)
 		secondRuns.stop()
 		w.write(producer, topic, 2*phase, total, strconv.Itoa)
-		eventually(t, "the deserter has got records", deserter.poll)
+		servicetest.Await(t, "the deserter has got records", deserter.poll)
 		deserter.leave()
-		eventually(t, "all is handled", func() bool { return handled.distinct() == total })
+		servicetest.Await(t, "all is handled", func() bool { return handled.distinct() == total })
 		first.stop()
 		expectOrder(t, handled.records(), total)
 	})
@@ -157,7 +158,7 @@ func TestOnlyHandledRecordsAreCommitted(t *testing.T) {
 				return nil
 			},
 		}))
-		eventually(t, "the rest is handled", func() bool { return len(again.records()) >= total-stuck })
+		servicetest.Await(t, "the rest is handled", func() bool { return len(again.records()) >= total-stuck })
 		consumer.stop()
 		if got := fmt.Sprint(handled.values()); got != "[0 1 2 3 4 5 6]" {
 			t.Errorf("first: %s", got)
@@ -182,7 +183,7 @@ func TestRejectedRecordsGoToTheDeadLetters(t *testing.T) {
 		large := Record{
 			Topic: topic, Key: "large", Value: make([]byte, 998_000), Partition: PartitionAny, Headers: map[string]string{"kept": "yes"},
 		}
-		if _, err := producer.Produce(within(t, patience), large); err != nil {
+		if _, err := producer.Produce(within(t, timeout), large); err != nil {
 			t.Fatal(err)
 		}
 		var handled ledger
@@ -209,7 +210,7 @@ func TestRejectedRecordsGoToTheDeadLetters(t *testing.T) {
 				return nil
 			},
 		}))
-		eventually(t, "all is handled or buried", func() bool {
+		servicetest.Await(t, "all is handled or buried", func() bool {
 			return len(handled.records()) == 8 && strings.Count(w.log.String(), "went to the dead letters") == 4
 		})
 		consumer.stop()
@@ -283,7 +284,7 @@ func TestPartitionWaitsForItsDependencies(t *testing.T) {
 				return nil
 			},
 		}))
-		eventually(t, "all is handled", func() bool { return handled.distinct() == total })
+		servicetest.Await(t, "all is handled", func() bool { return handled.distinct() == total })
 		consumer.stop()
 		expectOrder(t, handled.records(), total)
 		if letters := w.deadLetters(topic); len(letters) > 0 {
@@ -317,7 +318,7 @@ func TestShutdownDrainsAndCommits(t *testing.T) {
 		})
 		receive(t, "a batch under way", entered)
 		first.cancel()
-		eventually(t, "the worker is told to stop", receive(t, "a worker", workers).stopped)
+		servicetest.Await(t, "the worker is told to stop", receive(t, "a worker", workers).stopped)
 		close(proceed)
 		first.stop()
 		done := len(handled.records())
@@ -340,7 +341,7 @@ func TestShutdownDrainsAndCommits(t *testing.T) {
 			handled.add(records...)
 			return nil
 		})
-		eventually(t, "the rest is handled", func() bool { return handled.distinct() == total })
+		servicetest.Await(t, "the rest is handled", func() bool { return handled.distinct() == total })
 		third.stop()
 		if got := handled.values(); len(got) != total {
 			t.Errorf("handled %v", got)
@@ -374,7 +375,7 @@ func TestBackpressure(t *testing.T) {
 		running := run(t, slow)
 		for range 2 {
 			queue := receive(t, "a worker", queues)
-			eventually(t, "its queue is full", queue.paused)
+			servicetest.Await(t, "its queue is full", queue.paused)
 			queue.mu.Lock()
 			waiting := len(queue.queue)
 			queue.mu.Unlock()
@@ -383,7 +384,7 @@ func TestBackpressure(t *testing.T) {
 			}
 		}
 		close(proceed)
-		eventually(t, "all is handled", func() bool { return handled.distinct() == total })
+		servicetest.Await(t, "all is handled", func() bool { return handled.distinct() == total })
 		running.stop()
 		expectOrder(t, handled.records(), total)
 		if got := len(handled.records()); got != total {
@@ -417,14 +418,14 @@ func TestPausedPartitionComesBack(t *testing.T) {
 				return nil
 			},
 		}))
-		eventually(t, "both partitions are paused", func() bool {
+		servicetest.Await(t, "both partitions are paused", func() bool {
 			return strings.Count(w.log.String(), "its partition waits") == 2
 		})
 		other := w.deserter(group, topic)
-		eventually(t, "the other member has got a partition", other.poll)
+		servicetest.Await(t, "the other member has got a partition", other.poll)
 		open.Store(true)
 		other.leave()
-		eventually(t, "all is handled", func() bool { return handled.distinct() == total })
+		servicetest.Await(t, "all is handled", func() bool { return handled.distinct() == total })
 		consumer.stop()
 		expectOrder(t, handled.records(), total)
 	})

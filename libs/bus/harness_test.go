@@ -1,7 +1,6 @@
 package bus
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"log/slog"
@@ -17,23 +16,23 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
-	"go.uber.org/goleak"
 
 	"github.com/ism-chat/ism/libs/enginetest"
+	"github.com/ism-chat/ism/libs/servicetest"
 	"github.com/ism-chat/ism/libs/telemetry"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { servicetest.VerifyNoLeaks(m) }
 
-// patience bounds every wait for a broker.
-const patience = time.Minute
+// timeout bounds every wait for a broker.
+const timeout = time.Minute
 
 // world is a broker and a bus that uses it.
 type world struct {
 	*Bus
 	t     *testing.T
 	spans *tracetest.SpanRecorder
-	log   *journal
+	log   *servicetest.Log
 }
 
 // onBothBrokers runs a test on the broker of the one-process deployment and on Kafka.
@@ -52,7 +51,7 @@ func onKafka(t *testing.T, test func(t *testing.T, w *world)) {
 
 func newWorld(t *testing.T, brokers []string) *world {
 	t.Helper()
-	w := &world{t: t, spans: tracetest.NewSpanRecorder(), log: &journal{}}
+	w := &world{t: t, spans: tracetest.NewSpanRecorder(), log: &servicetest.Log{}}
 	tel := telemetry.Discard(slog.New(slog.NewTextHandler(w.log, nil)))
 	provider := sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(w.spans))
 	t.Cleanup(func() { _ = provider.Shutdown(context.Background()) })
@@ -65,24 +64,6 @@ func newWorld(t *testing.T, brokers []string) *world {
 		}
 	})
 	return w
-}
-
-// journal is a log that tests can read.
-type journal struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (j *journal) Write(p []byte) (int, error) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.buf.Write(p)
-}
-
-func (j *journal) String() string {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.buf.String()
 }
 
 // broker is an embedded broker that can be ended and started again, on the same port with the same data.
@@ -131,12 +112,12 @@ func (b *broker) addresses() []string { return []string{"127.0.0.1:" + strconv.I
 // topic makes a topic that no other test has.
 func (w *world) topic(partitions int) string {
 	w.t.Helper()
-	ctx := within(w.t, patience)
+	ctx := within(w.t, timeout)
 	name := "ism.test." + uuid.NewString()
 	if err := w.create(ctx, []kafka.TopicSpecification{{Topic: name, NumPartitions: partitions, ReplicationFactor: 1}}); err != nil {
 		w.t.Fatal(err)
 	}
-	eventually(w.t, "the topic is known", func() bool {
+	servicetest.Await(w.t, "the topic is known", func() bool {
 		count, err := w.Partitions(ctx, name)
 		return err == nil && int(count) == partitions
 	})
@@ -164,7 +145,7 @@ func (w *world) write(p *Producer, topic string, from, to int, keyOf func(int) s
 	for i := from; i < to; i++ {
 		records = append(records, Record{Topic: topic, Key: keyOf(i), Value: []byte(strconv.Itoa(i)), Partition: PartitionAny})
 	}
-	receipts, err := p.ProduceAll(within(w.t, patience), records)
+	receipts, err := p.ProduceAll(within(w.t, timeout), records)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -174,7 +155,7 @@ func (w *world) write(p *Producer, topic string, from, to int, keyOf func(int) s
 // read gives all records that a topic holds, by partition.
 func (w *world) read(topic string) map[int32][]Record {
 	w.t.Helper()
-	ctx, cancel := context.WithCancel(within(w.t, patience))
+	ctx, cancel := context.WithCancel(within(w.t, timeout))
 	defer cancel()
 	got := map[int32][]Record{}
 	caughtUp := false
@@ -193,7 +174,7 @@ func (w *world) read(topic string) map[int32][]Record {
 		w.t.Fatal(err)
 	}
 	if !caughtUp {
-		w.t.Fatalf("%s has not been read within %s", topic, patience)
+		w.t.Fatalf("%s has not been read within %s", topic, timeout)
 	}
 	return got
 }
@@ -300,23 +281,9 @@ func receive[T any](t *testing.T, what string, from <-chan T) T {
 	select {
 	case value := <-from:
 		return value
-	case <-time.After(patience):
-		t.Fatalf("waited %s for %s", patience, what)
+	case <-time.After(timeout):
+		t.Fatalf("waited %s for %s", timeout, what)
 		panic("unreachable")
-	}
-}
-
-func eventually(t *testing.T, what string, holds func() bool) {
-	t.Helper()
-	limit := time.After(patience)
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	for !holds() {
-		select {
-		case <-tick.C:
-		case <-limit:
-			t.Fatalf("waited %s in vain: %s", patience, what)
-		}
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/ism-chat/ism/libs/events"
+	"github.com/ism-chat/ism/libs/servicetest"
 )
 
 func TestTheTableIsWhatTopicsAreMadeWith(t *testing.T) {
@@ -35,7 +36,7 @@ func TestInspectGivesTopicsAsTheyAre(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		ctx := within(t, patience)
+		ctx := within(t, timeout)
 		_, err = admin.IncrementalAlterConfigs(ctx, []kafka.ConfigResource{{Type: kafka.ResourceTopic, Name: name, Config: []kafka.ConfigEntry{
 			{Name: retentionConfig, Value: "-1", IncrementalOperation: kafka.AlterConfigOpTypeSet},
 		}}})
@@ -57,13 +58,13 @@ func TestInspectGroupCountsWhatIsNotCommitted(t *testing.T) {
 	onBothBrokers(t, func(t *testing.T, w *world) {
 		topic, group := w.topic(2), w.group()
 		w.write(w.producer(ProducerConfig{}), topic, 0, 5, oneKey)
-		ctx := within(t, patience)
+		ctx := within(t, timeout)
 		never, err := w.InspectGroup(ctx, group, topic)
 		if err != nil || never.Members != 0 || never.Lag != 5 {
 			t.Fatalf("a group that never was: %v, %v", never, err)
 		}
 		run(t, w.consumer(ConsumerConfig{Group: group, Topics: []string{topic}, Handler: func(context.Context, []Record) error { return nil }}))
-		eventually(t, "the group has one member and has committed all", func() bool {
+		servicetest.Await(t, "the group has one member and has committed all", func() bool {
 			now, err := w.InspectGroup(ctx, group, topic)
 			return err == nil && now.Members == 1 && now.Lag == 0
 		})
@@ -86,7 +87,7 @@ func TestInspectGroupWaitsForItsCoordinator(t *testing.T) {
 		response.Groups = append(response.Groups, group)
 		return response, nil, true // and is asked no more
 	})
-	group, err := w.InspectGroup(within(t, patience), w.group(), topic)
+	group, err := w.InspectGroup(within(t, timeout), w.group(), topic)
 	if err != nil || group.Lag != 5 || !refused.Load() {
 		t.Errorf("%v, %v; refused at first: %t", group, err, refused.Load())
 	}

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ism-chat/ism/libs/servicetest"
 	"github.com/ism-chat/ism/libs/telemetry"
 )
 
@@ -117,19 +118,19 @@ func TestKilledMembersRecordsAreHandledByAnother(t *testing.T) {
 		topic, group := w.topic(partitions), w.group()
 		stop := w.traffic(topic)
 		killed := w.process(group, topic, w.cfg.Brokers)
-		eventually(t, "the first works", func() bool { return killed.handled.distinct() >= 100 })
+		servicetest.Await(t, "the first works", func() bool { return killed.handled.distinct() >= 100 })
 		var handled ledger
 		run(t, w.consumer(ConsumerConfig{Group: group, Topics: []string{topic}, MaxBatch: 10, Handler: func(_ context.Context, records []Record) error {
 			handled.add(records...)
 			return nil
 		}}))
-		eventually(t, "the second works", func() bool { return handled.distinct() >= 100 })
+		servicetest.Await(t, "the second works", func() bool { return handled.distinct() >= 100 })
 		if owned := partitionsOf(handled.records()); owned == partitions {
 			t.Fatal("the first has no partition left when it is killed")
 		}
 		killed.kill()
 		begun := time.Now()
-		eventually(t, "the second has taken over", func() bool { return partitionsOf(handled.records()) == partitions })
+		servicetest.Await(t, "the second has taken over", func() bool { return partitionsOf(handled.records()) == partitions })
 		took := time.Since(begun)
 		t.Logf("taken over after %s", took)
 		if took > 30*time.Second { // the clients' own default is 45 s
@@ -138,7 +139,7 @@ func TestKilledMembersRecordsAreHandledByAnother(t *testing.T) {
 		total := stop()
 		before := killed.handled.records()
 		var all ledger
-		eventually(t, "all is handled", func() bool {
+		servicetest.Await(t, "all is handled", func() bool {
 			all = ledger{}
 			all.add(before...)
 			all.add(handled.records()...)
@@ -170,12 +171,12 @@ func TestOrderlyRebalancesRepeatNothing(t *testing.T) {
 				handled.add(records...)
 				return nil
 			}}))
-			eventually(t, "the new member works", func() bool { return own.Load() >= 50 })
+			servicetest.Await(t, "the new member works", func() bool { return own.Load() >= 50 })
 			return member
 		}
 		goOn := func() {
 			n := handled.distinct() + 100
-			eventually(t, "more is handled", func() bool { return handled.distinct() >= n })
+			servicetest.Await(t, "more is handled", func() bool { return handled.distinct() >= n })
 		}
 		first := join()
 		second := join()
@@ -186,7 +187,7 @@ func TestOrderlyRebalancesRepeatNothing(t *testing.T) {
 		second.stop()
 		goOn()
 		total := stop()
-		eventually(t, "all is handled", func() bool { return handled.distinct() == total })
+		servicetest.Await(t, "all is handled", func() bool { return handled.distinct() == total })
 		third.stop()
 		expectOrder(t, handled.records(), total)
 		if got := len(handled.records()); got != total {

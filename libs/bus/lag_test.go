@@ -4,6 +4,8 @@ import (
 	"context"
 	"testing"
 	"time"
+
+	"github.com/ism-chat/ism/libs/servicetest"
 )
 
 // lags are what the metrics say of a group's lag, by partition of a topic.
@@ -50,14 +52,14 @@ func TestLagIsWhatHasNotBeenHandled(t *testing.T) {
 			}
 			return ctx.Err()
 		}}))
-		eventually(t, "nothing waits in either partition", func() bool {
+		servicetest.Await(t, "nothing waits in either partition", func() bool {
 			lags := w.lags(group, topic)
 			return len(lags) == 2 && total(lags) == 0
 		})
 		w.write(w.producer(ProducerConfig{}), topic, 0, 10, oneKey)
-		eventually(t, "ten records wait", func() bool { return total(w.lags(group, topic)) == 10 })
+		servicetest.Await(t, "ten records wait", func() bool { return total(w.lags(group, topic)) == 10 })
 		close(release)
-		eventually(t, "none waits", func() bool { return total(w.lags(group, topic)) == 0 })
+		servicetest.Await(t, "none waits", func() bool { return total(w.lags(group, topic)) == 0 })
 		consumer.stop()
 		if left := w.lags(group, topic); len(left) != 0 {
 			t.Errorf("after the end there is %v", left)
@@ -77,7 +79,7 @@ func TestReadersHaveALag(t *testing.T) {
 		}
 		w.write(w.producer(ProducerConfig{}), topic, 0, 10, oneKey)
 		running := run(t, reader)
-		eventually(t, "both partitions are read to their ends", func() bool {
+		servicetest.Await(t, "both partitions are read to their ends", func() bool {
 			lags := w.lags(readerGroup, topic)
 			return len(lags) == 2 && total(lags) == 0
 		})

@@ -19,7 +19,7 @@ func TestNothingIsWrittenForACallerThatHasGone(t *testing.T) {
 			t.Fatalf("for a caller that has gone: %v", err)
 		}
 	}
-	if receipt, err := producer.Produce(within(t, patience), record); err != nil || receipt.Offset != 0 {
+	if receipt, err := producer.Produce(within(t, timeout), record); err != nil || receipt.Offset != 0 {
 		t.Errorf("the first record stands at %d: %v", receipt.Offset, err)
 	}
 }

@@ -9,6 +9,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/ism-chat/ism/libs/servicetest"
 )
 
 func TestOrderPerKeyOfManyProducers(t *testing.T) {
@@ -56,7 +58,7 @@ func TestProduceToAPartition(t *testing.T) {
 		topic := w.topic(4)
 		producer := w.producer(ProducerConfig{})
 		for partition := range int32(4) {
-			receipt, err := producer.Produce(within(t, patience), Record{Topic: topic, Key: "same", Value: []byte("1"), Partition: partition})
+			receipt, err := producer.Produce(within(t, timeout), Record{Topic: topic, Key: "same", Value: []byte("1"), Partition: partition})
 			if err != nil || receipt != (Receipt{Partition: partition, Offset: 0}) {
 				t.Errorf("partition %d: got %+v, %v", partition, receipt, err)
 			}
@@ -70,7 +72,7 @@ func TestRecordThatIsTooLargeIsRejected(t *testing.T) {
 		topic := w.topic(1)
 		for _, cfg := range []ProducerConfig{{}, {Gapless: true}} {
 			producer := w.producer(cfg)
-			_, err := producer.Produce(within(t, patience), Record{Topic: topic, Value: make([]byte, 1<<20), Partition: PartitionAny})
+			_, err := producer.Produce(within(t, timeout), Record{Topic: topic, Value: make([]byte, 1<<20), Partition: PartitionAny})
 			if !errors.Is(err, ErrRejected) {
 				t.Errorf("%+v: got %v", cfg, err)
 			}
@@ -92,7 +94,7 @@ func TestProduceFailsSoonWithoutBroker(t *testing.T) {
 			w := newWorld(t, broker.addresses())
 			topic := w.topic(1)
 			producer := w.producer(ProducerConfig{DeliveryTimeout: timeout, Gapless: gapless})
-			eventually(t, "the producer has started", func() bool {
+			servicetest.Await(t, "the producer has started", func() bool {
 				_, err := producer.Produce(t.Context(), Record{Topic: topic, Key: "key", Value: []byte("1"), Partition: PartitionAny})
 				return err == nil
 			})
@@ -144,7 +146,7 @@ func TestGaplessOverOutages(t *testing.T) {
 	written := make(chan error, 1)
 	go func() {
 		defer close(at)
-		limit := time.After(patience)
+		limit := time.After(timeout)
 		for batch := 0; batch < batches; {
 			var records []Record
 			for i := range size {

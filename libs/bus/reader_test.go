@@ -8,6 +8,8 @@ import (
 
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/trace"
+
+	"github.com/ism-chat/ism/libs/servicetest"
 )
 
 // reading notes what a reader has told.
@@ -47,7 +49,7 @@ func TestReaderOfAnEmptyTopicHasCaughtUp(t *testing.T) {
 			t.Errorf("begins at %v", begun)
 		}
 		w.write(w.producer(ProducerConfig{}), topic, 0, 5, oneKey)
-		eventually(t, "what is written then is read", func() bool { return len(r.values()) == 5 })
+		servicetest.Await(t, "what is written then is read", func() bool { return len(r.values()) == 5 })
 	})
 }
 
@@ -69,11 +71,11 @@ func TestReaderBeginsWhereItIsTold(t *testing.T) {
 		now := w.reader(topic, time.Time{})
 		receive(t, "catching up", now.caughtUp)
 		w.write(producer, topic, 30, 33, oneKey)
-		eventually(t, "only what is new is read", func() bool { return len(now.values()) == 3 })
+		servicetest.Await(t, "only what is new is read", func() bool { return len(now.values()) == 3 })
 		if got := now.values(); got[0] != 30 {
 			t.Errorf("from now on: %v", got)
 		}
-		eventually(t, "the other reader goes on", func() bool { return len(since.values()) == 13 })
+		servicetest.Await(t, "the other reader goes on", func() bool { return len(since.values()) == 13 })
 	})
 }
 
@@ -87,7 +89,7 @@ func TestReaderOutlivesItsBroker(t *testing.T) {
 	broker.stop()
 	broker.start()
 	w.write(w.producer(ProducerConfig{}), topic, 10, 20, strconv.Itoa)
-	eventually(t, "all is read, once", func() bool { return r.distinct() == 20 })
+	servicetest.Await(t, "all is read, once", func() bool { return r.distinct() == 20 })
 	if got := len(r.values()); got != 20 {
 		t.Errorf("%d records were handed over for 20", got)
 	}
@@ -106,7 +108,7 @@ func TestStoppingDoesNotNeedTheBroker(t *testing.T) {
 	r := w.reader(topic, time.Time{})
 	receive(t, "catching up", r.caughtUp)
 	w.write(w.producer(ProducerConfig{}), topic, 0, 10, oneKey)
-	eventually(t, "all is handled", func() bool { return handled.distinct() == 10 })
+	servicetest.Await(t, "all is handled", func() bool { return handled.distinct() == 10 })
 	broker.stop()
 	consumer.cancel()
 	receive(t, "the consumer's end", consumer.done)
@@ -125,7 +127,7 @@ func (w *world) ended(id trace.TraceID, name string) sdktrace.ReadOnlySpan {
 func TestTraceGoesWithTheRecord(t *testing.T) {
 	onBothBrokers(t, func(t *testing.T, w *world) {
 		topic := w.topic(1)
-		ctx, root := w.tel.Tracer.Tracer("test").Start(within(t, patience), "request")
+		ctx, root := w.tel.Tracer.Tracer("test").Start(within(t, timeout), "request")
 		if _, err := w.producer(ProducerConfig{}).Produce(ctx, Record{Topic: topic, Key: "k", Value: []byte("1"), Partition: PartitionAny}); err != nil {
 			t.Fatal(err)
 		}
@@ -142,7 +144,7 @@ func TestTraceGoesWithTheRecord(t *testing.T) {
 		if got := receive(t, "the record", traced); got.TraceID() != want {
 			t.Errorf("handled in trace %s, sent in %s", got.TraceID(), want)
 		}
-		eventually(t, "its spans have ended", func() bool {
+		servicetest.Await(t, "its spans have ended", func() bool {
 			sent, processed := w.ended(want, "send "+topic), w.ended(want, "process "+topic)
 			if sent == nil || processed == nil {
 				return false

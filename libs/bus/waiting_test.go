@@ -11,6 +11,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
+	"github.com/ism-chat/ism/libs/servicetest"
 	"github.com/ism-chat/ism/libs/telemetry"
 )
 
@@ -18,7 +19,7 @@ import (
 func TestWaitingPartitionIsLoggedNowAndThen(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const outage = 2 * time.Minute
-		log := &journal{}
+		log := &servicetest.Log{}
 		b := New(Config{Brokers: []string{"127.0.0.1:1"}, Replication: 1}, telemetry.Discard(slog.New(slog.NewTextHandler(log, nil))))
 		begun, tried := time.Now(), 0
 		down := func() error {

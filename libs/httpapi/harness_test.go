@@ -8,69 +8,36 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
-	"go.uber.org/goleak"
 
+	"github.com/ism-chat/ism/libs/servicetest"
 	"github.com/ism-chat/ism/libs/telemetry"
 )
 
-func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(
-		m,
-		// fasthttp's for the Date header of all servers, and the cleaner of a pool, which looks every ten seconds whether
-		// its server has ended.
-		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.updateServerDate.func1"),
-		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.(*workerPool).Start.func2"),
-	)
-}
+func TestMain(m *testing.M) { servicetest.VerifyNoLeaks(m) }
 
-// patience is how long a test waits for what must come.
-const patience = 30 * time.Second
+// timeout is how long a test waits for what must come.
+const timeout = 30 * time.Second
 
 // journal keeps what is logged.
-type journal struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (j *journal) Write(p []byte) (int, error) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.text.Write(p)
-}
-
-func (j *journal) String() string {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.text.String()
-}
+type journal struct{ servicetest.Log }
 
 // records are the log's records with the message.
 func (j *journal) records(t *testing.T, message string) []map[string]any {
 	t.Helper()
-	var records []map[string]any
-	for line := range strings.Lines(j.String()) {
-		var record map[string]any
-		if err := json.Unmarshal([]byte(line), &record); err != nil {
-			t.Fatalf("%q: %v", line, err)
-		}
-		if record["msg"] == message {
-			records = append(records, record)
-		}
-	}
-	return records
+	return slices.DeleteFunc(j.Records(t), func(record map[string]any) bool { return record["msg"] != message })
 }
 
 // await waits for a record of the message for which the condition holds.
 func (j *journal) await(t *testing.T, message string, is func(map[string]any) bool) map[string]any {
 	t.Helper()
 	var found map[string]any
-	eventually(t, "a record "+message, func() bool {
+	servicetest.Await(t, "a record "+message, func() bool {
 		for _, record := range j.records(t, message) {
 			if is(record) {
 				found = record
@@ -80,20 +47,6 @@ func (j *journal) await(t *testing.T, message string, is func(map[string]any) bo
 		return false
 	})
 	return found
-}
-
-func eventually(t *testing.T, what string, is func() bool) {
-	t.Helper()
-	limit := time.After(patience)
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	for !is() {
-		select {
-		case <-limit:
-			t.Fatalf("there was not: %s", what)
-		case <-tick.C:
-		}
-	}
 }
 
 // fixture is a server under test, on a loopback port.
@@ -111,8 +64,8 @@ type fixture struct {
 
 func testConfig() Config {
 	return Config{
-		Address: "127.0.0.1:0", InternalAddress: "127.0.0.1:0", BodyLimit: 64 << 10, HeaderLimit: 16 << 10, ReadTimeout: patience,
-		WriteTimeout: patience, HandlerTimeout: patience, IdleTimeout: time.Minute,
+		Address: "127.0.0.1:0", InternalAddress: "127.0.0.1:0", BodyLimit: 64 << 10, HeaderLimit: 16 << 10, ReadTimeout: timeout,
+		WriteTimeout: timeout, HandlerTimeout: timeout, IdleTimeout: time.Minute,
 	}
 }
 
@@ -127,7 +80,7 @@ func serve(t *testing.T, mount func(*fiber.App), options ...option) *fixture {
 
 func run(t *testing.T, make func(Config, Deps) *Server, mount func(*fiber.App), options ...option) *fixture {
 	t.Helper()
-	f := &fixture{log: &journal{}, http: &http.Client{Transport: &http.Transport{}, Timeout: patience}, ended: newChannel()}
+	f := &fixture{log: &journal{}, http: &http.Client{Transport: &http.Transport{}, Timeout: timeout}, ended: newChannel()}
 	f.tel = telemetry.Discard(slog.New(slog.NewJSONHandler(f.log, &slog.HandlerOptions{Level: slog.LevelDebug})))
 	cfg, deps := testConfig(), Deps{Service: "test", Telemetry: f.tel, Draining: newChannel()}
 	for _, change := range options {
@@ -167,7 +120,7 @@ func (f *fixture) stop(t *testing.T) error {
 	select {
 	case <-f.ended:
 		return f.err
-	case <-time.After(2 * patience):
+	case <-time.After(2 * timeout):
 		t.Fatal("the server does not stop")
 		return nil
 	}
@@ -259,7 +212,7 @@ func (f *fixture) connect(t *testing.T) *net.TCPConn {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := connection.SetDeadline(time.Now().Add(2 * patience)); err != nil {
+	if err := connection.SetDeadline(time.Now().Add(2 * timeout)); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = connection.Close() })

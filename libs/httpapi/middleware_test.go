@@ -19,6 +19,8 @@ import (
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 	"go.opentelemetry.io/otel/trace"
+
+	"github.com/ism-chat/ism/libs/servicetest"
 )
 
 func TestPlainEndpoints(t *testing.T) {
@@ -239,7 +241,7 @@ func TestTraces(t *testing.T) {
 	f.do(t, http.MethodGet, "/health", "")
 	f.do(t, http.MethodGet, "/unknown", "", "Traceparent", "garbage").problem(t, 500, "internal")
 	spans := map[string]sdktrace.ReadOnlySpan{}
-	eventually(t, "the span of every request", func() bool { return len(recorder.Ended()) == 7 })
+	servicetest.Await(t, "the span of every request", func() bool { return len(recorder.Ended()) == 7 })
 	for _, span := range recorder.Ended() {
 		if span.SpanKind() != trace.SpanKindServer {
 			t.Errorf("%s is a %s", span.Name(), span.SpanKind())
@@ -314,7 +316,7 @@ func TestMetrics(t *testing.T) {
 		# TYPE ism_http_requests_in_flight gauge
 		ism_http_requests_in_flight{listener="public"} 0
 	`
-	eventually(t, "all requests in the metrics", func() bool {
+	servicetest.Await(t, "all requests in the metrics", func() bool {
 		return testutil.GatherAndCompare(f.tel.Metrics, strings.NewReader(want), "ism_http_requests_total", "ism_http_requests_in_flight") == nil
 	})
 }

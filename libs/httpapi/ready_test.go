@@ -13,6 +13,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/ism-chat/ism/libs/servicetest"
 	"github.com/ism-chat/ism/libs/telemetry"
 )
 
@@ -33,7 +34,7 @@ func TestReady(t *testing.T) {
 	})
 	expect := func(status int, want string) {
 		t.Helper()
-		eventually(t, want, func() bool {
+		servicetest.Await(t, want, func() bool {
 			got := f.do(t, http.MethodGet, "/ready", "")
 			if strings.Contains(string(got.body), secret) {
 				t.Fatalf("the answer tells the cause: %s", got.body)
@@ -92,7 +93,7 @@ func TestManyProbesAreFewChecks(t *testing.T) {
 			}
 		})
 	}
-	eventually(t, "a check", func() bool { return checked.Load() > 0 })
+	servicetest.Await(t, "a check", func() bool { return checked.Load() > 0 })
 	close(release)
 	probes.Wait()
 	if got := checked.Load(); got != 1 {

@@ -24,23 +24,23 @@ const (
 	internal = "internal"
 )
 
-// When the server stops, a request that has not wholly arrived has arrivalPatience to do so, and one that is worked on
+// When the server stops, a request that has not wholly arrived has arrivalTimeout to do so, and one that is worked on
 // has its handler's deadline and stopMargin.
 const (
-	arrivalPatience = time.Second
-	stopMargin      = 5 * time.Second
+	arrivalTimeout = time.Second
+	stopMargin     = 5 * time.Second
 )
 
 // Server is one listener with its routes.
 type Server struct {
 	App *fiber.App
 
-	address      string
-	stopPatience time.Duration
-	log          *slog.Logger
-	listening    chan struct{} // closed once listener is set
-	listener     *listener
-	connections  *connections
+	address     string
+	stopTimeout time.Duration
+	log         *slog.Logger
+	listening   chan struct{} // closed once listener is set
+	listener    *listener
+	connections *connections
 }
 
 // New makes the public server, with GET /, /health and /ready.
@@ -96,7 +96,7 @@ func newServer(address, listener string, cfg Config, deps Deps) *Server {
 	app.Get("/health", func(c *fiber.Ctx) error { return c.SendString("Healthy") })
 	app.Get("/ready", readiness.answer)
 	return &Server{
-		App: app, address: address, stopPatience: cfg.HandlerTimeout + stopMargin, log: deps.Telemetry.Log,
+		App: app, address: address, stopTimeout: cfg.HandlerTimeout + stopMargin, log: deps.Telemetry.Log,
 		listening: make(chan struct{}), connections: connections,
 	}
 }
@@ -148,15 +148,15 @@ func (s *Server) Run(ctx context.Context) error {
 
 // stop finishes what is under way.
 func (s *Server) stop(ctx context.Context) error {
-	patience, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.stopPatience)
+	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.stopTimeout)
 	defer cancel()
 	stopped := make(chan error, 1)
-	go func() { stopped <- s.App.ShutdownWithContext(patience) }()
+	go func() { stopped <- s.App.ShutdownWithContext(stopping) }()
 	err := s.await(stopped)
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
 		s.connections.cut()
-		return fmt.Errorf("stop serving on %s: requests were still under way after %s", s.address, s.stopPatience)
+		return fmt.Errorf("stop serving on %s: requests were still under way after %s", s.address, s.stopTimeout)
 	case err != nil:
 		return fmt.Errorf("stop serving on %s: %w", s.address, err)
 	default:
@@ -167,8 +167,8 @@ func (s *Server) stop(ctx context.Context) error {
 // await waits for fasthttp, which waits for connections that have sent nothing or half a request for as long as for one
 // that is answered, and then for the connections to be closed.
 func (s *Server) await(stopped <-chan error) error {
-	arrival := time.Now().Add(arrivalPatience)
-	tick := time.NewTicker(arrivalPatience / 20)
+	arrival := time.Now().Add(arrivalTimeout)
+	tick := time.NewTicker(arrivalTimeout / 20)
 	defer tick.Stop()
 	for ended := false; ; {
 		if open := s.connections.hurry(arrival); ended && open == 0 {

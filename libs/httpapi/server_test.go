@@ -16,6 +16,7 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
+	"github.com/ism-chat/ism/libs/servicetest"
 	"github.com/ism-chat/ism/libs/telemetry"
 )
 
@@ -50,7 +51,7 @@ func TestRunEndsWhenItIsToldToWhileItBegins(t *testing.T) {
 			if err != nil {
 				t.Error(err)
 			}
-		case <-time.After(patience):
+		case <-time.After(timeout):
 			t.Fatal("the server does not stop")
 		}
 	}
@@ -63,7 +64,7 @@ func TestRunTellsThatItsListenerEnded(t *testing.T) {
 	}
 	select {
 	case <-f.ended:
-	case <-time.After(patience):
+	case <-time.After(timeout):
 		t.Fatal("it serves nobody, and does not say so")
 	}
 	if f.err == nil || !strings.Contains(f.err.Error(), "the listener has ended") {
@@ -94,7 +95,7 @@ func TestRequestsUnderWayAreFinished(t *testing.T) {
 	write(t, connection, "GET /hold HTTP/1.1\r\nHost: x\r\n\r\n")
 	<-h.entered
 	f.cancel()
-	eventually(t, "an end of listening", func() bool {
+	servicetest.Await(t, "an end of listening", func() bool {
 		more, err := net.Dial("tcp", f.Address())
 		if err == nil {
 			_ = more.Close()
@@ -131,7 +132,7 @@ func TestConnectionsWithoutRequestsDoNotHoldUpTheEnd(t *testing.T) {
 	write(t, half, "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{")
 	refused := f.connect(t)
 	write(t, refused, "garbage\r\n\r\n")
-	eventually(t, "four connections", func() bool {
+	servicetest.Await(t, "four connections", func() bool {
 		f.connections.mu.Lock()
 		defer f.connections.mu.Unlock()
 		return len(f.connections.open) == 4
@@ -140,7 +141,7 @@ func TestConnectionsWithoutRequestsDoNotHoldUpTheEnd(t *testing.T) {
 	if err := f.stop(t); err != nil {
 		t.Error(err)
 	}
-	if took := time.Since(begun); took > arrivalPatience+2*time.Second {
+	if took := time.Since(begun); took > arrivalTimeout+2*time.Second {
 		t.Errorf("the end took %s", took)
 	}
 	for name, connection := range map[string]net.Conn{"silent": silent, "idle": idle, "half": half, "refused": refused} {
@@ -154,7 +155,7 @@ func TestARequestThatArrivesWhileStoppingIsAnswered(t *testing.T) {
 	f := serve(t, echo)
 	connection := f.connect(t)
 	write(t, connection, "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 12\r\n\r\n{\"text\"")
-	eventually(t, "a connection", func() bool {
+	servicetest.Await(t, "a connection", func() bool {
 		f.connections.mu.Lock()
 		defer f.connections.mu.Unlock()
 		return len(f.connections.open) == 1
@@ -174,7 +175,7 @@ func TestARequestThatArrivesWhileStoppingIsAnswered(t *testing.T) {
 func TestWhatWouldNotEndIsCut(t *testing.T) {
 	h := newHold()
 	f := serve(t, h.mount)
-	f.stopPatience = 200 * time.Millisecond
+	f.stopTimeout = 200 * time.Millisecond
 	connection := f.connect(t)
 	write(t, connection, "GET /hold HTTP/1.1\r\nHost: x\r\n\r\n")
 	<-h.entered
@@ -187,7 +188,7 @@ func TestWhatWouldNotEndIsCut(t *testing.T) {
 		t.Errorf("%s, %v", got, err)
 	}
 	close(h.leave)
-	eventually(t, "an end of the handler", func() bool { return f.App.Server().GetCurrentConcurrency() == 0 })
+	servicetest.Await(t, "an end of the handler", func() bool { return f.App.Server().GetCurrentConcurrency() == 0 })
 }
 
 // TestHijackedConnectionsKeepNoDeadline holds fasthttp to what the write timeout of answers relies on.

@@ -13,13 +13,12 @@ import (
 	"testing/synctest"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"github.com/ism-chat/ism/libs/config"
 	"github.com/ism-chat/ism/libs/lifecycle"
+	"github.com/ism-chat/ism/libs/servicetest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { servicetest.VerifyNoLeaks(m) }
 
 // diary keeps what happens, with the time since it was begun.
 type diary struct {

@@ -12,7 +12,6 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
-	"go.uber.org/goleak"
 
 	"github.com/ism-chat/ism/libs/bus"
 	"github.com/ism-chat/ism/libs/enginetest"
@@ -20,11 +19,12 @@ import (
 	"github.com/ism-chat/ism/libs/outbox/outboxtest"
 	"github.com/ism-chat/ism/libs/outbox/postgres"
 	outboxsqlite "github.com/ism-chat/ism/libs/outbox/sqlite"
+	"github.com/ism-chat/ism/libs/servicetest"
 	"github.com/ism-chat/ism/libs/sqlite"
 	"github.com/ism-chat/ism/libs/telemetry"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { servicetest.VerifyNoLeaks(m) }
 
 func TestConformance(t *testing.T) {
 	t.Run("postgres", func(t *testing.T) {
@@ -180,20 +180,6 @@ func run(t *testing.T, r *outbox.Relay, log outbox.Log) (stop func()) {
 	}
 	t.Cleanup(stop)
 	return stop
-}
-
-func await(t *testing.T, what string, there func() bool) {
-	t.Helper()
-	poll := time.NewTicker(2 * time.Millisecond)
-	defer poll.Stop()
-	deadline := time.After(20 * time.Second)
-	for !there() {
-		select {
-		case <-poll.C:
-		case <-deadline:
-			t.Fatalf("%s: not within 20 s", what)
-		}
-	}
 }
 
 // appendRows appends n rows, each with a key of its own, and gives their keys and ids.

@@ -14,6 +14,7 @@ import (
 	"github.com/ism-chat/ism/libs/events"
 	"github.com/ism-chat/ism/libs/outbox"
 	"github.com/ism-chat/ism/libs/outbox/outboxtest"
+	"github.com/ism-chat/ism/libs/servicetest"
 	"github.com/ism-chat/ism/libs/telemetry"
 )
 
@@ -53,7 +54,7 @@ func TestRowsReachKafka(t *testing.T) {
 	}
 	run(t, outbox.New(s, "test", tel), producer)
 	for _, row := range rows {
-		await(t, "a row in Kafka", func() bool {
+		servicetest.Await(t, "a row in Kafka", func() bool {
 			pending, err := s.Pending(t.Context(), row)
 			return err == nil && !pending
 		})

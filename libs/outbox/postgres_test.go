@@ -11,6 +11,7 @@ import (
 
 	"github.com/ism-chat/ism/libs/outbox"
 	"github.com/ism-chat/ism/libs/outbox/outboxtest"
+	"github.com/ism-chat/ism/libs/servicetest"
 )
 
 // leaders are the connections that hold the lead.
@@ -59,11 +60,11 @@ func TestALateCommitIsNotSkipped(t *testing.T) {
 	if earlyRows[0] <= lateRow {
 		t.Fatalf("row %d was written before row %d", earlyRows[0], lateRow)
 	}
-	await(t, "the rows that have committed", func() bool { return slices.Equal(log.keys(), early) })
+	servicetest.Await(t, "the rows that have committed", func() bool { return slices.Equal(log.keys(), early) })
 	if err := tx.Commit(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	await(t, "the row that commits late", func() bool { return slices.Equal(log.keys(), append(early, lateKey)) })
+	servicetest.Await(t, "the row that commits late", func() bool { return slices.Equal(log.keys(), append(early, lateKey)) })
 }
 
 // dying is an outbox whose leader loses its connection behind the log's acknowledgement, before it can delete, once.
@@ -106,7 +107,7 @@ func TestARelayThatDiesBeforeDeletingWritesAgainWithTheSameIDs(t *testing.T) {
 	for _, row := range append(rows, moreRows...) {
 		r.Await(t.Context(), row)
 	}
-	await(t, "all rows gone", func() bool {
+	servicetest.Await(t, "all rows gone", func() bool {
 		pending, err := s.Pending(t.Context(), moreRows[4])
 		return err == nil && !pending
 	})
@@ -139,7 +140,7 @@ func TestOneOfTwoRelaysLeadsAndTheOtherTakesOver(t *testing.T) {
 	first, second := onPostgres(t, url), onPostgres(t, url)
 	firstLog, secondLog, conn := &journal{}, &journal{}, admin(t, url)
 	run(t, newRelay(&mortal{Outbox: first}), firstLog)
-	await(t, "a leader", func() bool { return len(leaders(t, conn)) == 1 })
+	servicetest.Await(t, "a leader", func() bool { return len(leaders(t, conn)) == 1 })
 	follower := newRelay(second)
 	run(t, follower, secondLog)
 	before, rows := appendRows(t, second, 20)
@@ -151,7 +152,7 @@ func TestOneOfTwoRelaysLeadsAndTheOtherTakesOver(t *testing.T) {
 	}
 	terminate(t, conn, leaders(t, conn))
 	after, _ := appendRows(t, first, 20)
-	await(t, "the rows behind the leader's end", func() bool { return slices.Equal(secondLog.keys(), after) })
+	servicetest.Await(t, "the rows behind the leader's end", func() bool { return slices.Equal(secondLog.keys(), after) })
 	if len(leaders(t, conn)) != 1 || len(firstLog.keys()) != len(before) {
 		t.Errorf("there are %d leaders, and the first wrote %d rows", len(leaders(t, conn)), len(firstLog.keys()))
 	}
@@ -173,7 +174,7 @@ func TestManyRelaysWriteEachRowOnce(t *testing.T) {
 	}
 	writing.Wait()
 	want := slices.Concat(written...)
-	await(t, "all rows", func() bool { return len(log.keys()) >= len(want) })
+	servicetest.Await(t, "all rows", func() bool { return len(log.keys()) >= len(want) })
 	got := log.keys()
 	slices.Sort(got)
 	slices.Sort(want)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/ism-chat/ism/libs/outbox"
+	"github.com/ism-chat/ism/libs/servicetest"
 )
 
 func TestRowsAreRelayedInOrder(t *testing.T) {
@@ -14,7 +15,7 @@ func TestRowsAreRelayedInOrder(t *testing.T) {
 	run(t, newRelay(s), log)
 	more, _ := appendRows(t, s, 20)
 	want = append(want, more...)
-	await(t, "all rows", func() bool { return len(log.keys()) >= len(want) })
+	servicetest.Await(t, "all rows", func() bool { return len(log.keys()) >= len(want) })
 	if got := log.keys(); !slices.Equal(got, want) {
 		t.Errorf("%d records are not the %d rows in their order", len(got), len(want))
 	}
@@ -77,21 +78,21 @@ func TestAwaitGivesUpWhileTheLogIsDown(t *testing.T) {
 		t.Error("the log is not down")
 	}
 	log.set(false)
-	await(t, "the rows when the log is back", func() bool { return slices.Equal(log.keys(), ids) })
+	servicetest.Await(t, "the rows when the log is back", func() bool { return slices.Equal(log.keys(), ids) })
 }
 
 func TestRowsOfALaterStartAreRelayed(t *testing.T) {
 	s, log := onSQLite(t), &journal{}
 	first := run(t, newRelay(s), log)
 	ids, rows := appendRows(t, s, 1)
-	await(t, "the first row", func() bool {
+	servicetest.Await(t, "the first row", func() bool {
 		pending, err := s.Pending(t.Context(), rows[0])
 		return err == nil && !pending
 	})
 	first()
 	between, _ := appendRows(t, s, 2)
 	run(t, newRelay(s), log)
-	await(t, "the rows of the time without a relay", func() bool { return slices.Equal(log.keys(), append(ids, between...)) })
+	servicetest.Await(t, "the rows of the time without a relay", func() bool { return slices.Equal(log.keys(), append(ids, between...)) })
 }
 
 func TestAgeIsThatOfTheOldestRow(t *testing.T) {
@@ -102,9 +103,9 @@ func TestAgeIsThatOfTheOldestRow(t *testing.T) {
 	}
 	run(t, r, log)
 	appendRows(t, s, 1)
-	await(t, "an age", func() bool { return r.Age() > 0.05 })
+	servicetest.Await(t, "an age", func() bool { return r.Age() > 0.05 })
 	log.set(false)
-	await(t, "no age", func() bool { return r.Age() == 0 && len(log.keys()) == 1 })
+	servicetest.Await(t, "no age", func() bool { return r.Age() == 0 && len(log.keys()) == 1 })
 }
 
 func TestRowsThatWaitAreCounted(t *testing.T) {
@@ -112,9 +113,9 @@ func TestRowsThatWaitAreCounted(t *testing.T) {
 	r := newRelay(s)
 	run(t, r, log)
 	appendRows(t, s, 3)
-	await(t, "three rows", func() bool { return r.Found() == 3 })
+	servicetest.Await(t, "three rows", func() bool { return r.Found() == 3 })
 	appendRows(t, s, outbox.BatchSize)
-	await(t, "more rows than a batch has", func() bool { return r.Found() == outbox.BatchSize+3 })
+	servicetest.Await(t, "more rows than a batch has", func() bool { return r.Found() == outbox.BatchSize+3 })
 	log.set(false)
-	await(t, "no rows", func() bool { return r.Found() == 0 && len(log.keys()) == outbox.BatchSize+3 })
+	servicetest.Await(t, "no rows", func() bool { return r.Found() == 0 && len(log.keys()) == outbox.BatchSize+3 })
 }

@@ -1,21 +1,19 @@
 package telemetry
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"log/slog"
 	"reflect"
 	"strings"
-	"sync"
 	"testing"
 	"testing/slogtest"
 
 	"go.opentelemetry.io/otel/trace"
-	"go.uber.org/goleak"
+
+	"github.com/ism-chat/ism/libs/servicetest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { servicetest.VerifyNoLeaks(m) }
 
 const (
 	traceID = "4bf92f3577b34da6a3ce929d0e0e4736"
@@ -35,41 +33,10 @@ func inSpan(ctx context.Context, t *testing.T) context.Context {
 	return trace.ContextWithSpanContext(ctx, trace.NewSpanContext(trace.SpanContextConfig{TraceID: trID, SpanID: spID}))
 }
 
-// journal keeps what is logged.
-type journal struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (j *journal) Write(p []byte) (int, error) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.text.Write(p)
-}
-
-func (j *journal) String() string {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.text.String()
-}
-
-func (j *journal) records(t *testing.T) []map[string]any {
-	t.Helper()
-	var records []map[string]any
-	for line := range strings.Lines(j.String()) {
-		var record map[string]any
-		if err := json.Unmarshal([]byte(line), &record); err != nil {
-			t.Fatalf("%q: %v", line, err)
-		}
-		records = append(records, record)
-	}
-	return records
-}
-
 func TestHandlerKeepsTheRulesOfSlog(t *testing.T) {
-	j := &journal{}
+	j := &servicetest.Log{}
 	log := newLog(j, formatJSON, slog.LevelInfo)
-	if err := slogtest.TestHandler(log.Handler(), func() []map[string]any { return j.records(t) }); err != nil {
+	if err := slogtest.TestHandler(log.Handler(), func() []map[string]any { return j.Records(t) }); err != nil {
 		t.Error(err)
 	}
 }
@@ -90,9 +57,9 @@ func TestRecordsCarryTraceAndContext(t *testing.T) {
 			map[string]any{"w": "2", "g": map[string]any{"x": "3", "h": map[string]any{"a": "1"}}},
 		},
 	} {
-		j := &journal{}
+		j := &servicetest.Log{}
 		c.log(newLog(j, formatJSON, slog.LevelInfo)).InfoContext(ctx, "hello", "a", "1")
-		got := j.records(t)[0]
+		got := j.Records(t)[0]
 		delete(got, slog.TimeKey)
 		want := map[string]any{"level": "INFO", "msg": "hello", "request_id": "r1", "user_id": "u1", "trace_id": traceID, "span_id": spanID}
 		for key, value := range c.want {
@@ -105,7 +72,7 @@ func TestRecordsCarryTraceAndContext(t *testing.T) {
 }
 
 func TestLoggersOfOneParentDoNotMix(t *testing.T) {
-	j := &journal{}
+	j := &servicetest.Log{}
 	parent := newLog(j, formatText, slog.LevelInfo).WithGroup("g").With("p", 1)
 	one, two := parent.With("one", 1), parent.With("two", 2)
 	ctx := With(t.Context(), slog.String("request_id", "r"))
@@ -122,7 +89,7 @@ func TestWithReplacesAndLeavesTheParentAlone(t *testing.T) {
 	base := With(t.Context(), slog.String("request_id", "r1"), slog.String("user_id", "u1"))
 	one := With(base, slog.String("user_id", "u2"), slog.String("room_id", "1"))
 	two := With(base, slog.String("room_id", "2"))
-	j := &journal{}
+	j := &servicetest.Log{}
 	log := newLog(j, formatText, slog.LevelInfo)
 	for _, ctx := range []context.Context{one, two, base, t.Context()} {
 		log.InfoContext(ctx, "m")
@@ -137,19 +104,19 @@ func TestWithReplacesAndLeavesTheParentAlone(t *testing.T) {
 }
 
 func TestLevel(t *testing.T) {
-	j := &journal{}
+	j := &servicetest.Log{}
 	log := newLog(j, formatJSON, slog.LevelWarn)
 	log.Info("quiet")
 	log.WithGroup("g").Info("quiet")
 	log.Warn("loud")
-	if got := j.records(t); len(got) != 1 || got[0]["msg"] != "loud" {
+	if got := j.Records(t); len(got) != 1 || got[0]["msg"] != "loud" {
 		t.Error(got)
 	}
 }
 
 func TestDiscard(t *testing.T) {
 	Discard(nil).Log.Info("nowhere")
-	j := &journal{}
+	j := &servicetest.Log{}
 	tel := Discard(slog.New(slog.NewTextHandler(j, nil)))
 	ctx, span := tel.Tracer.Tracer("test").Start(With(t.Context(), slog.String("user_id", "u")), "span")
 	tel.Log.InfoContext(ctx, "m")

@@ -187,7 +187,7 @@ func TestNewRegistersGoProcessAndBuild(t *testing.T) {
 		}
 	}
 	tel.Log.Info("hello")
-	if got := j.records(t)[0]["service"]; got != "rooms" {
+	if got := j.Records(t)[0]["service"]; got != "rooms" {
 		t.Errorf("service %v", got)
 	}
 	if err := tel.Shutdown(t.Context()); err != nil {

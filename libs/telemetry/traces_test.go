@@ -16,6 +16,7 @@ import (
 	"google.golang.org/grpc"
 
 	"github.com/ism-chat/ism/libs/config"
+	"github.com/ism-chat/ism/libs/servicetest"
 )
 
 // fakeCollector keeps the spans that it is sent.
@@ -63,9 +64,9 @@ func (f *fakeCollector) serve(t *testing.T) (endpoint string) {
 	return "http://" + listener.Addr().String()
 }
 
-func start(t *testing.T, cfg Config) (*Telemetry, *journal) {
+func start(t *testing.T, cfg Config) (*Telemetry, *servicetest.Log) {
 	t.Helper()
-	j := &journal{}
+	j := &servicetest.Log{}
 	cfg.LogFormat = formatJSON
 	tel, err := newTelemetry(t.Context(), cfg, "rooms", j)
 	if err != nil {
@@ -130,7 +131,7 @@ func TestCollectorThatIsDownCostsOnlyTraces(t *testing.T) {
 			if took := time.Since(begun); took > 10*time.Second {
 				t.Errorf("shut down after %s", took)
 			}
-			records := j.records(t)
+			records := j.Records(t)
 			if len(records) != 1 || records[0]["level"] != "WARN" || records[0]["endpoint"] != endpoint {
 				t.Errorf("logged %s", j.String())
 			}
@@ -157,7 +158,7 @@ func TestOutageIsLoggedAtItsBeginningAndEnd(t *testing.T) {
 		}
 	}
 	var levels []any
-	for _, record := range j.records(t) {
+	for _, record := range j.Records(t) {
 		levels = append(levels, record["level"])
 	}
 	if len(levels) != 2 || levels[0] != "WARN" || levels[1] != "INFO" {

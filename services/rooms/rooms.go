@@ -57,12 +57,12 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	}
 	writer := changes.New(deps.Store, deps.Telemetry.Propagator)
 	consumer, err := deps.Bus.NewConsumer(bus.ConsumerConfig{
-		Group:    Group,
-		Topics:   []string{events.TopicRooms},
-		Handler:  previews.Handler(writer, deps.Bus.Epoch(), deps.Bus.Tracing(Group)),
-		MaxBatch: maxBatch,
-		Patience: fetchWait,
-		Probe:    deps.Store.Ping,
+		Group:     Group,
+		Topics:    []string{events.TopicRooms},
+		Handler:   previews.Handler(writer, deps.Bus.Epoch(), deps.Bus.Tracing(Group)),
+		MaxBatch:  maxBatch,
+		FetchWait: fetchWait,
+		Probe:     deps.Store.Ping,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("make the previews' consumer: %w", err)

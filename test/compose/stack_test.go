@@ -28,14 +28,14 @@ import (
 	"github.com/ism-chat/ism/test/observability/queries"
 )
 
-const patience = 4 * time.Minute // Prometheus scrapes every 15 s, and a slow machine takes its time
+const timeout = 4 * time.Minute // Prometheus scrapes every 15 s, and a slow machine takes its time
 
 // eventually waits until what is asked for is so, and says what was last found if it never is.
 func eventually(t *testing.T, what string, so func() (bool, string)) {
 	t.Helper()
 	poll := time.NewTicker(250 * time.Millisecond)
 	defer poll.Stop()
-	for end := time.Now().Add(patience); ; <-poll.C {
+	for end := time.Now().Add(timeout); ; <-poll.C {
 		ok, found := so()
 		if ok {
 			return

@@ -17,8 +17,8 @@ import (
 	"github.com/google/uuid"
 )
 
-// composePatience is how long the whole stack may take to be healthy, on two slow cores that other things use too.
-const composePatience = 10 * time.Minute
+// composeTimeout is how long the whole stack may take to be healthy, on two slow cores that other things use too.
+const composeTimeout = 10 * time.Minute
 
 // ComposeServices are the deployables of ours in the compose stack.
 func ComposeServices() []string {
@@ -77,7 +77,7 @@ func (s *Stack) Run(t testing.TB, args ...string) string {
 // Try is Run for a command that may fail: the error is an [exec.ExitError] then.
 func (s *Stack) Try(t testing.TB, args ...string) (string, error) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), composePatience)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), composeTimeout)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "docker", append([]string{"compose", "--progress", "quiet", "-f", s.file}, args...)...)
 	var out bytes.Buffer
@@ -93,7 +93,7 @@ func (s *Stack) Try(t testing.TB, args ...string) (string, error) {
 // healthy. Jaeger, Prometheus and Grafana, which are of a profile, stay as they are.
 func (s *Stack) Up(t testing.TB, args ...string) {
 	t.Helper()
-	s.Run(t, append([]string{"--profile", "", "up", "-d", "--wait", "--wait-timeout", strconv.Itoa(int(composePatience.Seconds()))}, args...)...)
+	s.Run(t, append([]string{"--profile", "", "up", "-d", "--wait", "--wait-timeout", strconv.Itoa(int(composeTimeout.Seconds()))}, args...)...)
 }
 
 // RestartContainer restarts a service's container as an operator would, and waits until it is healthy.
@@ -175,7 +175,7 @@ func (c *container) awaitReady(t testing.TB, httpClient *http.Client) {
 		}
 		poll := time.NewTicker(250 * time.Millisecond)
 		defer poll.Stop()
-		for end := time.Now().Add(startPatience); !ready(); <-poll.C {
+		for end := time.Now().Add(startTimeout); !ready(); <-poll.C {
 			if time.Now().After(end) {
 				t.Fatalf("%s is not ready again:\n%s", c.name, last(c.log(t)))
 			}

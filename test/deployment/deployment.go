@@ -50,8 +50,8 @@ type Deployment struct {
 // clientID is the public OIDC client of browsers, which both identity providers have.
 const clientID = "ism-web"
 
-// startPatience is how long a process may take to become ready, on a slow machine that other things use too.
-const startPatience = 4 * time.Minute
+// startTimeout is how long a process may take to become ready, on a slow machine that other things use too.
+const startTimeout = 4 * time.Minute
 
 // Spans are those that the deployment's processes have recorded.
 type Spans interface {

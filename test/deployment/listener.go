@@ -90,9 +90,9 @@ func (l *Listener) Events() []client.StreamEvent {
 }
 
 // Await waits until the events read so far satisfy the condition.
-func (l *Listener) Await(t testing.TB, patience time.Duration, what string, condition func([]client.StreamEvent) bool) []client.StreamEvent {
+func (l *Listener) Await(t testing.TB, timeout time.Duration, what string, condition func([]client.StreamEvent) bool) []client.StreamEvent {
 	t.Helper()
-	deadline := time.NewTimer(patience)
+	deadline := time.NewTimer(timeout)
 	defer deadline.Stop()
 	for {
 		seen := l.Events()

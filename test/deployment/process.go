@@ -55,7 +55,7 @@ func (p *process) awaitReady(t testing.TB, httpClient *http.Client) {
 	if p.readyURL == "" {
 		return
 	}
-	deadline := time.NewTimer(startPatience)
+	deadline := time.NewTimer(startTimeout)
 	defer deadline.Stop()
 	poll := time.NewTicker(50 * time.Millisecond)
 	defer poll.Stop()

@@ -21,8 +21,8 @@ import (
 	"github.com/ism-chat/ism/test/observability/queries"
 )
 
-// patience is how long what is measured may take to be seen: lag is measured every five seconds.
-const patience = 3 * time.Minute
+// timeout is how long what is measured may take to be seen: lag is measured every five seconds.
+const timeout = 3 * time.Minute
 
 // TestNoQueryIsWithoutData runs every expression of the dashboards and rules on a Prometheus that scrapes five services with
 // something to do.
@@ -38,7 +38,7 @@ func TestNoQueryIsWithoutData(t *testing.T) {
 
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
-	for deadline := time.Now().Add(patience); ; <-tick.C {
+	for deadline := time.Now().Add(timeout); ; <-tick.C {
 		users.round(t)
 		faults, err := queries.Faults(t.Context(), address, expressions)
 		switch {

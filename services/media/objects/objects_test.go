@@ -4,17 +4,16 @@ import (
 	"context"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/uuid"
-	"go.uber.org/goleak"
 
 	"github.com/ism-chat/ism/libs/config"
 	"github.com/ism-chat/ism/libs/enginetest"
+	"github.com/ism-chat/ism/libs/servicetest"
 	"github.com/ism-chat/ism/libs/telemetry"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { servicetest.VerifyNoLeaks(m) }
 
 func settings(t *testing.T) Config {
 	t.Helper()
@@ -45,20 +44,11 @@ func run(t *testing.T, cfg Config) *Bucket {
 	return bucket
 }
 
-func await(t *testing.T, what string, done func() bool) {
-	t.Helper()
-	for end := time.Now().Add(30 * time.Second); !done(); time.Sleep(10 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("waited in vain: %s", what)
-		}
-	}
-}
-
 func TestTheBucketIsMadeOnceAndReady(t *testing.T) {
 	cfg := settings(t)
 	for range 2 {
 		bucket := run(t, cfg)
-		await(t, "it is ready", func() bool { return bucket.Ready(t.Context()) == nil })
+		servicetest.Await(t, "it is ready", func() bool { return bucket.Ready(t.Context()) == nil })
 	}
 }
 
@@ -74,7 +64,7 @@ func TestWithoutTheRightToMakeItABucketIsWaitedFor(t *testing.T) {
 	}
 	cfg.CreateBucket = true
 	run(t, cfg)
-	await(t, "it has found the bucket", func() bool { return waiting.Ready(t.Context()) == nil })
+	servicetest.Await(t, "it has found the bucket", func() bool { return waiting.Ready(t.Context()) == nil })
 }
 
 func TestAWrongKeyIsNotReady(t *testing.T) {

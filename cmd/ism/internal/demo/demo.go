@@ -31,8 +31,8 @@ type options struct {
 
 const defaultURL = "http://localhost:5403"
 
-// patience is how long the demo waits for any one thing.
-const patience = 10 * time.Second
+// timeout is how long the demo waits for any one thing.
+const timeout = 10 * time.Second
 
 // Run plays the demo and prints it.
 func Run(ctx context.Context, args []string, out io.Writer) error {
@@ -137,7 +137,7 @@ func (d *demo) play(ctx context.Context) error {
 }
 
 func (d *demo) signIn(ctx context.Context, name string, on side) (*user, error) {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	token, _, err := client.PasswordToken(ctx, d.http, d.issuer, d.clientID, name, name)
 	if err != nil {
@@ -158,7 +158,7 @@ func (d *demo) signIn(ctx context.Context, name string, on side) (*user, error) 
 
 // meet gives the Single room of the two, which an earlier demo may have left.
 func (d *demo) meet(ctx context.Context, left, right *user) (uuid.UUID, error) {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	room, err := left.client.CreateRoom(ctx, client.NewRoom{Type: wire.Single, Invited: []uuid.UUID{left.id, right.id}})
 	if err == nil {
@@ -210,7 +210,7 @@ func (d *demo) sayLive(ctx context.Context, from, to *user, room uuid.UUID, line
 }
 
 func (d *demo) send(ctx context.Context, from *user, room uuid.UUID, line string) (wire.Message, error) {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	sent, err := from.client.SendText(ctx, room, line)
 	if err != nil {
@@ -254,7 +254,7 @@ func (d *demo) loseAndResume(ctx context.Context, left, right *user, room uuid.U
 
 // readBack compares the newest part of the history with what was seen live.
 func (d *demo) readBack(ctx context.Context, reader *user, room uuid.UUID, live []wire.Message) error {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	page, err := reader.client.Timeline(ctx, room, "")
 	if err != nil {

@@ -65,7 +65,7 @@ func textOf(message wire.Message) string {
 
 // nextMessage reads the stream up to its next chat message.
 func nextMessage(stream *client.Stream) (wire.Message, error) {
-	timer := time.AfterFunc(patience, stream.Close)
+	timer := time.AfterFunc(timeout, stream.Close)
 	defer timer.Stop()
 	for {
 		event, err := stream.Next()

@@ -13,21 +13,15 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/golang-jwt/jwt/v5"
-	"go.uber.org/goleak"
 
 	"github.com/ism-chat/ism/cmd/ism/internal/devidp"
 	"github.com/ism-chat/ism/libs/authn"
 	"github.com/ism-chat/ism/libs/authn/authntest"
+	"github.com/ism-chat/ism/libs/servicetest"
 	"github.com/ism-chat/ism/libs/telemetry"
 )
 
-func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(m,
-		// fasthttp keeps one goroutine for the Date header for ever, and one of each server until it next looks up from its sleep.
-		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.updateServerDate.func1"),
-		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.(*workerPool).Start.func2"),
-	)
-}
+func TestMain(m *testing.M) { servicetest.VerifyNoLeaks(m) }
 
 // serve runs a provider with its key in dir until the test ends, and gives its issuer.
 func serve(t *testing.T, dir string, settings devidp.Settings) string {

@@ -3,7 +3,7 @@ package edge
 import (
 	"testing"
 
-	"go.uber.org/goleak"
+	"github.com/ism-chat/ism/libs/servicetest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { servicetest.VerifyNoLeaks(m) }

@@ -3,13 +3,7 @@ package hijack
 import (
 	"testing"
 
-	"go.uber.org/goleak"
+	"github.com/ism-chat/ism/libs/servicetest"
 )
 
-func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(m,
-		// fasthttp never ends the one, and the other only after ten seconds.
-		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.updateServerDate.func1"),
-		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.(*workerPool).Start.func2"),
-	)
-}
+func TestMain(m *testing.M) { servicetest.VerifyNoLeaks(m) }

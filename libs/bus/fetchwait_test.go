@@ -7,9 +7,11 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/ism-chat/ism/libs/servicetest"
 )
 
-// A group with patience takes what was written one by one together, and loses nothing of it.
+// A group with a fetch wait takes what was written one by one together, and loses nothing of it.
 func TestPatientGroupTakesRecordsTogether(t *testing.T) {
 	t.Parallel()
 	onBothBrokers(t, func(t *testing.T, w *world) {
@@ -18,7 +20,7 @@ func TestPatientGroupTakesRecordsTogether(t *testing.T) {
 	})
 }
 
-// What patience saves is fetches. How many records a handler gets at once depends on the machine, too: they are handed on one by
+// What a fetch wait saves is fetches. How many records a handler gets at once depends on the machine, too: they are handed on one by
 // one as a fetch brings them.
 func TestPatientGroupFetchesSeldom(t *testing.T) {
 	t.Parallel()
@@ -36,32 +38,32 @@ func TestPatientGroupFetchesSeldom(t *testing.T) {
 		fetches.Store(0)
 	})
 	// One is under way when the writing begins, and one more may begin before all has been handled.
-	if most := 2 + int64(time.Since(begun)/testPatience); fetches.Load() > most {
+	if most := 2 + int64(time.Since(begun)/testFetchWait); fetches.Load() > most {
 		t.Errorf("%d fetches for %d records, want at most %d", fetches.Load(), total, most)
 	}
 }
 
-const testPatience = 2 * time.Second
+const testFetchWait = 2 * time.Second
 
-// takeOneByOne writes records, each when that before it has been acknowledged, and has a patient group handle them. It says
+// takeOneByOne writes records, each when that before it has been acknowledged, and has a group with a fetch wait handle them. It says
 // when the group works and the writing begins.
 func takeOneByOne(t *testing.T, w *world, total int, begins func()) {
 	t.Helper()
 	topic, producer := w.topic(1), w.producer(ProducerConfig{})
 	var handled ledger
 	run(t, w.consumer(ConsumerConfig{
-		Group: w.group(), Topics: []string{topic}, MaxBatch: total, Patience: testPatience,
+		Group: w.group(), Topics: []string{topic}, MaxBatch: total, FetchWait: testFetchWait,
 		Handler: func(_ context.Context, records []Record) error {
 			handled.add(records...)
 			return nil
 		},
 	}))
 	w.write(producer, topic, 0, 1, oneKey)
-	eventually(t, "the group works", func() bool { return handled.distinct() == 1 })
+	servicetest.Await(t, "the group works", func() bool { return handled.distinct() == 1 })
 	begins()
 	for i := range total {
 		w.write(producer, topic, 1+i, 2+i, oneKey) // returns when it is acknowledged
 	}
-	eventually(t, "all are handled", func() bool { return handled.distinct() == 1+total })
+	servicetest.Await(t, "all are handled", func() bool { return handled.distinct() == 1+total })
 	expectOrder(t, handled.records(), 1+total)
 }
