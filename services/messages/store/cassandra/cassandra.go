@@ -32,8 +32,8 @@
 // read. An entry before it is a replay, a revision, or two sends overtaking each other: what is stored at its position is read, in
 // every bucket of its span, for many entries at once.
 //
-// To read before every write takes twice as long an append (BenchmarkAppend, best of six: 0.90 ms instead of 0.42 one by one; 218
-// µs instead of 105 with 32 at once). What the frontier cannot know is what other processes have stored behind it since. That is
+// To read before every write would double the time of an append (BenchmarkAppend, best of six: 0.90 ms instead of 0.42 one by
+// one; 218 µs instead of 105 with 32 at once). What the frontier cannot know is what other processes have stored behind it since. That is
 // of the same log, and so at positions of its own, unless the log lost records, or was made anew without a new epoch, while this
 // process was running. Then a message can be overwritten that another process had stored; [Store.Find] gives
 // [store.ErrPositionTaken] for it.
@@ -41,7 +41,7 @@
 // # Look-up by id
 //
 // message_ids has the same partitions as messages, so its row goes into the same batch: it adds nothing to a send that can be
-// measured, and a fifth to a batch of 64. A table partitioned by id would need no bucket to find a message, but a write of its
+// measured, and a quarter to the batches of a replay. A table partitioned by id would need no bucket to find a message, but a write of its
 // own for each, ten times the work of a batch. The bucket comes from the time in an id of version 7; for other ids all buckets of
 // the room are asked, 37 a year. What builds before this table have stored is found among the messages of the second of its id,
 // and by its id alone once it has been replayed.

@@ -330,8 +330,18 @@ func TestMessagesOfTheBuildBeforeStepsAreReadAndHealed(t *testing.T) {
 		t.Errorf("the build before reads %v", bodies)
 	}
 
+	// The build before does not look whether a position is taken. What it has overwritten is said to be.
+	lost := now(room, 3)
+	if err := s.Append(t.Context(), []store.Entry{lost}); err != nil {
+		t.Fatal(err)
+	}
+	before.write(t, now(room, 3))
+	if _, err := s.Find(t.Context(), room, lost.Message.ID); !errors.Is(err, store.ErrPositionTaken) {
+		t.Errorf("a message that was overwritten gives %v, want ErrPositionTaken", err)
+	}
+
 	// The build before writes beside this one, and cannot bring back what has been revised.
-	beside := now(room, 3)
+	beside := now(room, 4)
 	before.write(t, beside)
 	find("a message from beside, which nobody has replayed", beside)
 	edited := revised(old)
@@ -340,11 +350,11 @@ func TestMessagesOfTheBuildBeforeStepsAreReadAndHealed(t *testing.T) {
 	}
 	before.write(t, old)
 	find("a revised message", edited)
-	if bodies := before.bodies(t, old); !slices.Equal(bodies, []string{`{"text":"message 3"}`, `{"text":"message 2"}`, `{}`}) {
+	if bodies := before.bodies(t, old); !slices.Equal(bodies, []string{`{"text":"message 4"}`, `{"text":"message 3"}`, `{"text":"message 2"}`, `{}`}) {
 		t.Errorf("after a revision the build before reads %v", bodies)
 	}
 	entries, err := s.Page(t.Context(), room, store.Range{Before: events.EndOfLog}, 10)
-	if err != nil || len(entries) != 3 || string(entries[2].Message.Body) != string(edited.Message.Body) {
+	if err != nil || len(entries) != 4 || string(entries[3].Message.Body) != string(edited.Message.Body) {
 		t.Errorf("the timeline is %+v, %v", entries, err)
 	}
 }

@@ -84,6 +84,7 @@ func (p part) read(ctx context.Context, session *gocql.Session, room uuid.UUID, 
 			args = []any{gocql.UUID(room), bucket, p.epoch, p.from, p.before, createdBefore.UnixMicro(), limit}
 		}
 		rows := read(ctx, session, statement, args...)
+		merged = slices.Grow(merged, rows.NumRows())
 		for {
 			entry, ok := scanEntry(rows, room)
 			if !ok {

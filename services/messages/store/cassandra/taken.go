@@ -119,6 +119,9 @@ func (s *Store) learnFrontiers(ctx context.Context, session *gocql.Session, entr
 			rooms[entry.Message.RoomID] = struct{}{}
 		}
 	}
+	if len(rooms) == 0 {
+		return nil
+	}
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(parallelBatches)
 	for room := range rooms {
@@ -150,13 +153,16 @@ WHERE room_id = ? AND bucket = ? AND epoch = ? AND log_offset = ?`
 
 // readPlaces reads what is stored at the positions of entries, whatever the bucket that it is in.
 func readPlaces(ctx context.Context, session *gocql.Session, entries []store.Entry) (map[place]stored, error) {
+	found := map[place]stored{}
+	if len(entries) == 0 {
+		return found, nil
+	}
 	bySpan := map[listing][]store.Entry{}
 	for _, entry := range entries {
 		key := listing{room: entry.Message.RoomID, epoch: entry.Position.Epoch, span: entry.Position.Offset >> spanBits}
 		bySpan[key] = append(bySpan[key], entry)
 	}
 	var mu sync.Mutex
-	found := map[place]stored{}
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(parallelBatches)
 	for at, entries := range bySpan {

@@ -52,19 +52,25 @@ VALUES (?, ?, ?, ?, ?) USING TIMESTAMP ?`
 )
 
 // Append implements [store.Store]. Partitions are listed before anything is written to them, so that a reader who sees a
-// message through one list sees it through all.
+// message through one list sees it through all. What is stored already is looked at meanwhile.
 func (s *Store) Append(ctx context.Context, entries []store.Entry) error {
 	session, ctx, cancel, err := s.connected(ctx)
 	if err != nil {
 		return err
 	}
 	defer cancel()
-	writable, taken, err := s.check(ctx, session, entries)
-	if err != nil {
-		return unavailable("look whether positions are taken", err)
-	}
-	if err := s.list(ctx, session, writable); err != nil {
-		return unavailable("list buckets", err)
+	var (
+		writable []appending
+		taken    error
+	)
+	before, preparing := errgroup.WithContext(ctx)
+	before.Go(func() (err error) {
+		writable, taken, err = s.check(preparing, session, entries)
+		return err
+	})
+	before.Go(func() error { return s.list(preparing, session, entries) })
+	if err := before.Wait(); err != nil {
+		return unavailable("prepare to write messages", err)
 	}
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(parallelBatches)
@@ -78,7 +84,7 @@ func (s *Store) Append(ctx context.Context, entries []store.Entry) error {
 }
 
 // list writes the rows that say where the messages are, but for those that are known to be there.
-func (s *Store) list(ctx context.Context, session *gocql.Session, entries []appending) error {
+func (s *Store) list(ctx context.Context, session *gocql.Session, entries []store.Entry) error {
 	missing := map[listing]struct{}{}
 	for _, entry := range entries {
 		row := listing{
@@ -137,7 +143,8 @@ func batches(entries []appending) [][]appending {
 // write writes messages of one partition, all or none of them.
 //
 // An original has its message's createdAt as write time, and a revision a microsecond more. So the original's own body, however
-// late it is written, never comes back to where a revision has replaced it.
+// late it is written, never comes back to where a revision has replaced it. Only where both are cut to maxAhead it may, in the row:
+// what is read is the revision.
 func write(ctx context.Context, session *gocql.Session, entries []appending) error {
 	batch := session.NewBatch(gocql.UnloggedBatch).WithContext(ctx)
 	batch.Entries = make([]gocql.BatchEntry, 0, 3*len(entries))

@@ -166,6 +166,26 @@ func testTakenPosition(t *testing.T, s store.Store) {
 		t.Errorf("located at %+v", got)
 	}
 
+	// Calls at the same time, which a store may write together, each get an answer of their own.
+	var running sync.WaitGroup
+	more := line(room, 40)[10:]
+	for i, entry := range more {
+		running.Go(func() {
+			if i%2 == 0 {
+				if err := s.Append(t.Context(), []store.Entry{entry}); err != nil {
+					t.Errorf("a new message among refused ones: %v", err)
+				}
+			} else if err := s.Append(t.Context(), []store.Entry{message(room, at, start, "refused")}); !errors.Is(err, store.ErrPositionTaken) {
+				t.Errorf("another message among new ones: append gives %v, want ErrPositionTaken", err)
+			}
+		})
+	}
+	running.Wait()
+	for i := 0; i < len(more); i += 2 {
+		entries = append(entries, more[i])
+	}
+	same(t, "timeline", whole(t, s, room, 4), newestFirst(entries))
+
 	// A deleted message keeps its place, and the places of other rooms and epochs are their own.
 	gone := deletion(entries[3], events.Position{Offset: 502})
 	appendAll(t, s, gone)
