@@ -1,6 +1,6 @@
 // Package authn verifies the access tokens of an OpenID Connect issuer.
 //
-// A token is a JWT (RFC 7519) in the form of RFC 9068 or of Keycloak. It is judged by the keys that the issuer publishes
+// A token is a JWT (RFC 7519) in the form of RFC 9068 or of Keycloak. It is verified with the keys that the issuer publishes
 // (OpenID Connect Discovery 1.0, RFC 7517) and by nothing that the token itself points to: jku, x5u, jwk and x5c in its
 // header have no meaning here.
 package authn
@@ -95,18 +95,18 @@ type Principal struct {
 	ExpiresAt time.Time // exp
 }
 
-// ErrNoKeys means that the token could not be judged, because no keys of the issuer have been fetched yet.
+// ErrNoKeys means that the token could not be verified, because no keys of the issuer have been fetched yet.
 var ErrNoKeys = errors.New("no keys of the issuer have been fetched yet")
 
 // Verifier checks tokens against an issuer's keys.
 type Verifier struct {
-	log    *slog.Logger
-	issuer *issuer
-	keys   *keySet
-	keyOf  func(ctx context.Context) jwt.Keyfunc
-	parser *jwt.Parser
-	judged *judged
-	tokens *prometheus.CounterVec
+	log      *slog.Logger
+	issuer   *issuer
+	keys     *keySet
+	keyOf    func(ctx context.Context) jwt.Keyfunc
+	parser   *jwt.Parser
+	accepted *acceptedTokens
+	tokens   *prometheus.CounterVec
 }
 
 // New makes a verifier. It reaches for nothing: Run does. The error is a [config.Faults].
@@ -135,7 +135,7 @@ func New(cfg Config, tel *telemetry.Telemetry) (*Verifier, error) {
 	if err != nil {
 		return nil, fmt.Errorf("prepare the key lookup: %w", err)
 	}
-	accepted, err := newJudged(cfg.Leeway)
+	accepted, err := newAcceptedTokens(cfg.Leeway)
 	if err != nil {
 		return nil, err
 	}
@@ -150,13 +150,13 @@ func New(cfg Config, tel *telemetry.Telemetry) (*Verifier, error) {
 		options = append(options, jwt.WithAudience(cfg.Audience...))
 	}
 	return &Verifier{
-		log:    tel.Log,
-		issuer: source,
-		keys:   keys,
-		keyOf:  lookup.KeyfuncCtx,
-		parser: jwt.NewParser(options...),
-		judged: accepted,
-		tokens: metrics.tokens,
+		log:      tel.Log,
+		issuer:   source,
+		keys:     keys,
+		keyOf:    lookup.KeyfuncCtx,
+		parser:   jwt.NewParser(options...),
+		accepted: accepted,
+		tokens:   metrics.tokens,
 	}, nil
 }
 

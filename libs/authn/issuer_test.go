@@ -146,7 +146,7 @@ func TestUnusableKeysAreLeftOut(t *testing.T) {
 	}
 }
 
-// While the issuer is down, its tokens are judged by the keys that it had.
+// While the issuer is down, its tokens are verified with the keys that it had.
 func TestAnOutageOfTheIssuer(t *testing.T) {
 	issuer := authntest.New(t)
 	verifier := issuer.Verifier(t, silent())

@@ -254,7 +254,7 @@ func TestAWaitingRequestGoesWithItsClient(t *testing.T) {
 // What is remembered of a token ends with the token, and with the key set.
 func TestAnAcceptedTokenIsForgottenInTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		accepted, err := newJudged(30 * time.Second)
+		accepted, err := newAcceptedTokens(30 * time.Second)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -271,11 +271,11 @@ func TestAnAcceptedTokenIsForgottenInTime(t *testing.T) {
 		if _, ok := accepted.recall(digest, 1); ok {
 			t.Error("outlives the token")
 		}
-		for i := range 2 * maxJudged {
+		for i := range 2 * maxAccepted {
 			accepted.remember([32]byte{byte(i), byte(i >> 8), byte(i >> 16)}, 1, Principal{})
 		}
-		if n := accepted.entries.Len(); n != maxJudged {
-			t.Errorf("remembers %d tokens, want %d", n, maxJudged)
+		if n := accepted.entries.Len(); n != maxAccepted {
+			t.Errorf("remembers %d tokens, want %d", n, maxAccepted)
 		}
 	})
 }

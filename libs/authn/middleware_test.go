@@ -224,7 +224,7 @@ func TestAMegabyteOfToken(t *testing.T) {
 	}
 }
 
-func TestWithoutKeysNothingIsJudged(t *testing.T) {
+func TestWithoutKeysNothingIsVerified(t *testing.T) {
 	down := httptest.NewServer(http.NotFoundHandler())
 	defer down.Close()
 	verifier, err := authn.New(authn.Config{Issuer: down.URL}, silent())

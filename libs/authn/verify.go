@@ -16,7 +16,7 @@ const (
 	maxDepth = 16       // levels of JSON; Keycloak's tokens have four
 )
 
-// Verify checks a token. [ErrNoKeys] means that it could not be judged; every other error means the same 401, and its
+// Verify checks a token. [ErrNoKeys] means that it could not be verified; every other error means the same 401, and its
 // text is for the log. The text never contains the token.
 func (v *Verifier) Verify(ctx context.Context, token string) (Principal, error) {
 	if len(token) > maxToken {
@@ -24,7 +24,7 @@ func (v *Verifier) Verify(ctx context.Context, token string) (Principal, error) 
 	}
 	generation := v.keys.generation.Load()
 	digest := sha256.Sum256([]byte(token))
-	if principal, ok := v.judged.recall(digest, generation); ok {
+	if principal, ok := v.accepted.recall(digest, generation); ok {
 		return principal, nil
 	}
 	if err := checkShape(token); err != nil {
@@ -37,7 +37,7 @@ func (v *Verifier) Verify(ctx context.Context, token string) (Principal, error) 
 	if err != nil {
 		return Principal{}, err
 	}
-	v.judged.remember(digest, generation, principal)
+	v.accepted.remember(digest, generation, principal)
 	return principal, nil
 }
 

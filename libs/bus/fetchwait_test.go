@@ -12,7 +12,7 @@ import (
 )
 
 // A group with a fetch wait takes what was written one by one together, and loses nothing of it.
-func TestPatientGroupTakesRecordsTogether(t *testing.T) {
+func TestGroupWithFetchWaitTakesRecordsTogether(t *testing.T) {
 	t.Parallel()
 	onBothBrokers(t, func(t *testing.T, w *world) {
 		const total = 30
@@ -22,7 +22,7 @@ func TestPatientGroupTakesRecordsTogether(t *testing.T) {
 
 // What a fetch wait saves is fetches. How many records a handler gets at once depends on the machine, too: they are handed on one by
 // one as a fetch brings them.
-func TestPatientGroupFetchesSeldom(t *testing.T) {
+func TestGroupWithFetchWaitFetchesSeldom(t *testing.T) {
 	t.Parallel()
 	const total = 100
 	broker := startBroker(t)

@@ -141,11 +141,11 @@ func (b *Bus) InspectGroup(ctx context.Context, name string, topics ...string) (
 }
 
 func lacksCoordinator(err error) bool {
-	var told kafka.Error
-	if !errors.As(err, &told) {
+	var refused kafka.Error
+	if !errors.As(err, &refused) {
 		return false
 	}
-	switch told.Code() {
+	switch refused.Code() {
 	case kafka.ErrCoordinatorNotAvailable, kafka.ErrCoordinatorLoadInProgress, kafka.ErrNotCoordinator:
 		return true
 	default:
@@ -196,8 +196,8 @@ func (b *Bus) lag(ctx context.Context, admin *kafka.AdminClient, group string, t
 		return 0, err
 	}
 	committed, err := admin.ListConsumerGroupOffsets(ctx, []kafka.ConsumerGroupTopicPartitions{{Group: group, Partitions: partitions}})
-	var told kafka.Error
-	never := errors.As(err, &told) && told.Code() == kafka.ErrGroupIDNotFound // some brokers say so, others that nothing is committed
+	var refused kafka.Error
+	never := errors.As(err, &refused) && refused.Code() == kafka.ErrGroupIDNotFound // some brokers say so, others that nothing is committed
 	if err != nil && !never {
 		return 0, fmt.Errorf("read what group %s has committed: %w", group, err)
 	}

@@ -194,9 +194,9 @@ func (b *Bus) reportRetention(ctx context.Context, wanted map[string]topic, pres
 		return
 	}
 	for _, result := range results {
-		entry, told := result.Config[retentionConfig]
+		entry, given := result.Config[retentionConfig]
 		expected := strconv.FormatInt(wanted[result.Name].retention.Milliseconds(), 10)
-		if told && entry.Value != expected {
+		if given && entry.Value != expected {
 			b.tel.Log.WarnContext(ctx, "a topic has another retention than the suite makes it with",
 				"topic", result.Name, "retention_ms", entry.Value, "expected_ms", expected)
 		}

@@ -55,13 +55,13 @@ func survives(t *testing.T, d *deployment.Deployment, victims []string, harm fun
 	for _, user := range people {
 		all = append(all, user.ID)
 	}
-	var places []uuid.UUID
+	var chatRooms []uuid.UUID
 	for i := range rooms {
 		room, err := people[0].CreateRoom(t.Context(), client.NewRoom{Type: wire.Group, Name: fmt.Sprintf("Crash %d", i), Invited: all})
 		if err != nil {
 			t.Fatalf("create a room: %v", err)
 		}
-		places = append(places, room.ID)
+		chatRooms = append(chatRooms, room.ID)
 	}
 	var listeners []*deployment.Listener
 	for _, user := range people {
@@ -73,7 +73,7 @@ func survives(t *testing.T, d *deployment.Deployment, victims []string, harm fun
 	journal := &journal{acknowledged: map[uuid.UUID][]uuid.UUID{}}
 	var senders sync.WaitGroup
 	for i, user := range people {
-		senders.Go(func() { journal.chat(sending, user, places[i%rooms]) })
+		senders.Go(func() { journal.chat(sending, user, chatRooms[i%rooms]) })
 	}
 	wait(calm)
 	for _, victim := range victims {
@@ -84,7 +84,7 @@ func survives(t *testing.T, d *deployment.Deployment, victims []string, harm fun
 	}
 	stop()
 	senders.Wait()
-	verify(t, people, listeners, places, journal)
+	verify(t, people, listeners, chatRooms, journal)
 }
 
 // wait lets the load run for a while: it is what the test does, not what it waits for.
@@ -121,10 +121,10 @@ func (j *journal) chat(ctx context.Context, user *deployment.User, room uuid.UUI
 	}
 }
 
-func verify(t *testing.T, people []*deployment.User, listeners []*deployment.Listener, places []uuid.UUID, journal *journal) {
+func verify(t *testing.T, people []*deployment.User, listeners []*deployment.Listener, chatRooms []uuid.UUID, journal *journal) {
 	t.Helper()
 	total := 0
-	for _, room := range places {
+	for _, room := range chatRooms {
 		stored := settle(t, people[0], room, journal.acknowledged[room])
 		noneTwice(t, "the history", stored)
 		total += len(stored)

@@ -26,7 +26,7 @@ func TestWhatIsNotConfiguredIsNotChecked(t *testing.T) {
 	}
 }
 
-func TestEveryGroupHasItsPlaceAndIsDocumented(t *testing.T) {
+func TestEveryGroupIsInTheOrderAndDocumented(t *testing.T) {
 	page, err := os.ReadFile("../../../../docs/doctor.md")
 	if err != nil {
 		t.Fatal(err)

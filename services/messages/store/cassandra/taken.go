@@ -63,17 +63,17 @@ type appending struct {
 	superseded []revisionKey
 }
 
-// place is a position of a room.
-type place struct {
+// roomPosition is a position of a room.
+type roomPosition struct {
 	room     uuid.UUID
 	position events.Position
 }
 
-func placeOf(entry store.Entry) place {
-	return place{room: entry.Message.RoomID, position: entry.Position}
+func roomPositionOf(entry store.Entry) roomPosition {
+	return roomPosition{room: entry.Message.RoomID, position: entry.Position}
 }
 
-// stored is what a place has.
+// stored is what a position has.
 type stored struct {
 	message   uuid.UUID
 	revisions revisions // read for revisions alone
@@ -90,19 +90,19 @@ func (s *Store) check(ctx context.Context, session *gocql.Session, entries []sto
 			doubtful = append(doubtful, entry)
 		}
 	}
-	found, err := readPlaces(ctx, session, doubtful)
+	found, err := readPositions(ctx, session, doubtful)
 	if err != nil {
 		return nil, nil, err
 	}
 	writable = make([]appending, 0, len(entries))
 	for _, entry := range entries {
-		at, there := found[placeOf(entry)]
+		at, there := found[roomPositionOf(entry)]
 		switch {
 		case there && at.message != entry.Message.ID:
 			taken = errors.Join(taken, store.PositionTaken(entry, at.message))
 			continue
 		case !there:
-			found[placeOf(entry)] = stored{message: entry.Message.ID} // to the rest of the entries
+			found[roomPositionOf(entry)] = stored{message: entry.Message.ID} // to the rest of the entries
 		case entry.Revision != (events.Position{}) && at.revisions.newest(entry).Supersedes(entry):
 			continue
 		}
@@ -151,9 +151,9 @@ SELECT message_id, revisions FROM messages
 WHERE room_id = ? AND bucket = ? AND epoch = ? AND log_offset = ?`
 )
 
-// readPlaces reads what is stored at the positions of entries, whatever the bucket that it is in.
-func readPlaces(ctx context.Context, session *gocql.Session, entries []store.Entry) (map[place]stored, error) {
-	found := map[place]stored{}
+// readPositions reads what is stored at the positions of entries, whatever the bucket that it is in.
+func readPositions(ctx context.Context, session *gocql.Session, entries []store.Entry) (map[roomPosition]stored, error) {
+	found := map[roomPosition]stored{}
 	if len(entries) == 0 {
 		return found, nil
 	}
@@ -173,7 +173,7 @@ func readPlaces(ctx context.Context, session *gocql.Session, entries []store.Ent
 			}
 			for _, bucket := range buckets {
 				at.bucket = bucket
-				err := readStored(ctx, session, at, entries, func(at place, what stored) {
+				err := readStored(ctx, session, at, entries, func(at roomPosition, what stored) {
 					mu.Lock()
 					defer mu.Unlock()
 					if known := found[at]; known.revisions == nil {
@@ -201,10 +201,10 @@ func readBuckets(ctx context.Context, session *gocql.Session, of listing) ([]int
 
 // readStored reads what one bucket has at the positions of entries of one span: of originals many ids at once, of revisions,
 // which are rare, each message's revisions.
-func readStored(ctx context.Context, session *gocql.Session, in listing, entries []store.Entry, found func(place, stored)) error {
+func readStored(ctx context.Context, session *gocql.Session, in listing, entries []store.Entry, found func(roomPosition, stored)) error {
 	var originals []int64
-	at := func(offset int64) place {
-		return place{room: in.room, position: events.Position{Epoch: in.epoch, Offset: offset}}
+	at := func(offset int64) roomPosition {
+		return roomPosition{room: in.room, position: events.Position{Epoch: in.epoch, Offset: offset}}
 	}
 	for _, entry := range entries {
 		if entry.Revision == (events.Position{}) {

@@ -17,8 +17,8 @@ import (
 	"github.com/ism-chat/ism/services/messages/store"
 )
 
-// patience is how long anything may take before a test gives up.
-const patience = 60 * time.Second
+// timeout is how long anything may take before a test gives up.
+const timeout = 60 * time.Second
 
 // Start runs a store until the test ends, and waits until it takes writes.
 func Start(t testing.TB, s store.Store) store.Store {
@@ -39,7 +39,7 @@ func Start(t testing.TB, s store.Store) store.Store {
 // AwaitPing waits until a store takes writes.
 func AwaitPing(t testing.TB, s store.Store) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
 	poll := time.NewTicker(5 * time.Millisecond)
 	defer poll.Stop()

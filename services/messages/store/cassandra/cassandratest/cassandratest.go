@@ -14,8 +14,8 @@ import (
 )
 
 const (
-	user     = "cassandra" // the default of a fresh cluster, and its password
-	patience = time.Minute // for a change of schema
+	user          = "cassandra" // the default of a fresh cluster, and its password
+	schemaTimeout = time.Minute // for a change of schema
 )
 
 // Config is the configuration of a store with a keyspace that is the test's own and goes with it.
@@ -40,7 +40,7 @@ func drop(tb testing.TB, cfg cassandra.Config) {
 	tb.Helper()
 	cluster := gocql.NewCluster(cfg.Hosts...)
 	cluster.ProtoVersion = 4
-	cluster.Timeout, cluster.ConnectTimeout = patience, patience
+	cluster.Timeout, cluster.ConnectTimeout = schemaTimeout, schemaTimeout
 	cluster.NumConns = 1
 	cluster.Authenticator = gocql.PasswordAuthenticator{Username: user, Password: user}
 	session, err := cluster.CreateSession()

@@ -1,0 +1,9 @@
+package servicetest_test
+
+import (
+	"testing"
+
+	"github.com/ism-chat/ism/libs/servicetest"
+)
+
+func TestMain(m *testing.M) { servicetest.VerifyNoLeaks(m) }
