@@ -198,6 +198,14 @@ func TestNewRegistersGoProcessAndBuild(t *testing.T) {
 	}
 }
 
+func TestALinkersVersionAndRevisionCount(t *testing.T) {
+	version, revision = "1.2.3", "abc"
+	defer func() { version, revision = "", "" }()
+	if b := readBuild(); b.version != "1.2.3" || b.revision != "abc" || b.goVersion == "unknown" {
+		t.Errorf("%+v", b)
+	}
+}
+
 func TestCountersAreThereFromTheBeginning(t *testing.T) {
 	registry := prometheus.NewRegistry()
 	made := Counters(registry, prometheus.CounterOpts{Name: "x_total", Help: "x"}, "result", "ok", "failed")

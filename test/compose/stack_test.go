@@ -96,6 +96,18 @@ func TestComposeIsExaminedByItsDoctor(t *testing.T) {
 	}
 }
 
+// A service says which version it is, as its image's tag does, and which revision that was built from.
+func TestComposeSaysWhatRuns(t *testing.T) {
+	stack := deployment.Compose(t)
+	for _, service := range deployment.ComposeServices() {
+		_, version, _ := strings.Cut(stack.Image(t, service), ":")
+		want := regexp.MustCompile(`^ism_build_info\{.*revision="[0-9a-f]{40}(-changed)?",.*version="` + regexp.QuoteMeta(version) + `"\}`)
+		if series := scrape(t, stack.Addresses(t, service)[0]); !slices.ContainsFunc(series, want.MatchString) {
+			t.Errorf("%s does not say that it is %s", service, version)
+		}
+	}
+}
+
 // Whoever asks too much is told so, and the others are served meanwhile. This gateway is one of its own, whose limit any machine
 // exceeds; what the stack's own is configured with comes the same way.
 func TestComposeHoldsAnAddressToItsRate(t *testing.T) {
