@@ -127,17 +127,18 @@ func (b *Bus) InspectGroup(ctx context.Context, name string, topics ...string) (
 	if err != nil {
 		return Group{}, err
 	}
-	for {
-		group, err := b.inspectGroup(ctx, admin, name, topics)
-		if !lacksCoordinator(err) {
-			return group, err
+	var group Group
+	ended := retryPolicy().Do(ctx, func(ctx context.Context) error {
+		group, err = b.inspectGroup(ctx, admin, name, topics)
+		if lacksCoordinator(err) {
+			return err
 		}
-		select {
-		case <-time.After(retryDelay):
-		case <-ctx.Done():
-			return Group{}, err
-		}
+		return nil
+	}, nil)
+	if err == nil { // otherwise the last answer says more than that the time is over
+		err = ended
 	}
+	return group, err
 }
 
 func lacksCoordinator(err error) bool {

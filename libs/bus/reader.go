@@ -61,10 +61,9 @@ func (b *Bus) NewReader(cfg ReaderConfig) (*Reader, error) {
 
 // Run makes the topic if it is one of the suite and missing, and reads until ctx is done.
 func (r *Reader) Run(ctx context.Context) error {
-	if err := r.bus.ensureOwn(ctx, []string{r.cfg.Topic}); err != nil {
-		if ctx.Err() != nil {
-			return nil
-		}
+	if err := r.bus.ensureOwn(ctx, []string{r.cfg.Topic}); ctx.Err() != nil {
+		return nil
+	} else if err != nil {
 		return err
 	}
 	consumer, err := kafka.NewConsumer(r.bus.clientConfig(kafka.ConfigMap{
@@ -94,32 +93,26 @@ func (r *Reader) Run(ctx context.Context) error {
 	return err
 }
 
-// assign finds out where to begin, again until the brokers have told, and begins there.
+// assign finds out where to begin, and begins there.
 func (r *Reader) assign(ctx context.Context) error {
-	for warned := false; ; {
-		begin, err := r.offsets(ctx)
-		if err == nil {
-			for _, partition := range begin {
-				r.begin[partition.Partition] = int64(partition.Offset)
-				if r.cfg.Begin != nil {
-					r.cfg.Begin(partition.Partition, int64(partition.Offset))
-				}
-			}
-			if err := r.kafka.Assign(begin); err != nil {
-				return fmt.Errorf("read %s: %w", r.cfg.Topic, err)
-			}
-			return nil
-		}
-		if !warned {
-			warned = true
-			r.bus.tel.Log.WarnContext(ctx, "a topic cannot be read yet; trying again", "topic", r.cfg.Topic, "error", err.Error())
-		}
-		select {
-		case <-time.After(retryDelay):
-		case <-ctx.Done():
-			return fmt.Errorf("read %s: %w", r.cfg.Topic, ctx.Err())
+	var begin []kafka.TopicPartition
+	find := func(ctx context.Context) (err error) {
+		begin, err = r.offsets(ctx)
+		return err
+	}
+	if err := r.bus.untilReached(ctx, "a topic cannot be read yet; trying again", find, "topic", r.cfg.Topic); err != nil {
+		return fmt.Errorf("read %s: %w", r.cfg.Topic, err)
+	}
+	for _, partition := range begin {
+		r.begin[partition.Partition] = int64(partition.Offset)
+		if r.cfg.Begin != nil {
+			r.cfg.Begin(partition.Partition, int64(partition.Offset))
 		}
 	}
+	if err := r.kafka.Assign(begin); err != nil {
+		return fmt.Errorf("read %s: %w", r.cfg.Topic, err)
+	}
+	return nil
 }
 
 // offsets gives where each partition is read from, and notes which offset it must reach to have caught up.

@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
 
 	"github.com/ism-chat/ism/libs/events"
+	"github.com/ism-chat/ism/libs/retry"
 )
 
 // topic says how a topic is made.
@@ -44,7 +46,6 @@ func table() map[string]topic {
 const (
 	metadataTimeout = 3 * time.Second
 	adminTimeout    = 10 * time.Second
-	retryDelay      = 500 * time.Millisecond
 
 	retentionConfig = "retention.ms"
 	inSyncConfig    = "min.insync.replicas"
@@ -80,24 +81,23 @@ func (b *Bus) EnsureTopics(ctx context.Context, names ...string) error {
 		}
 		wanted[name] = spec
 	}
-	warned := false
-	for {
-		err := b.ensure(ctx, wanted)
-		if err == nil {
-			return nil
-		}
-		if ctx.Err() != nil {
-			return fmt.Errorf("ensure topics: %w", ctx.Err())
-		}
-		if !warned {
-			warned = true
-			b.tel.Log.WarnContext(ctx, "topics cannot be ensured yet; trying again", "error", err.Error())
-		}
-		select {
-		case <-time.After(retryDelay):
-		case <-ctx.Done():
-		}
+	if err := b.untilReached(ctx, "topics cannot be ensured yet; trying again", func(ctx context.Context) error { return b.ensure(ctx, wanted) }); err != nil {
+		return fmt.Errorf("ensure topics: %w", err)
 	}
+	return nil
+}
+
+// untilReached attempts what needs the brokers until it succeeds, and logs the first failure alone. The error is the cause of ctx's end.
+func (b *Bus) untilReached(ctx context.Context, warning string, attempt func(ctx context.Context) error, attributes ...any) error {
+	var first sync.Once
+	return retryPolicy().Do(ctx, attempt, func(err error, _ time.Duration) {
+		first.Do(func() { b.tel.Log.WarnContext(ctx, warning, append(attributes, "error", err.Error())...) })
+	})
+}
+
+// retryPolicy asks about twice a second: metadata of a broker that starts is worth having soon.
+func retryPolicy() retry.Policy {
+	return retry.Policy{First: 500 * time.Millisecond, Max: 500 * time.Millisecond}
 }
 
 // ensureOwn ensures those of the topics that are the suite's. What others write is theirs to make.

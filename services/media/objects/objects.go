@@ -17,6 +17,7 @@ import (
 	"github.com/minio/minio-go/v7/pkg/credentials"
 
 	"github.com/ism-chat/ism/libs/config"
+	"github.com/ism-chat/ism/libs/retry"
 	"github.com/ism-chat/ism/libs/telemetry"
 )
 
@@ -46,9 +47,7 @@ func (c Config) Validate() []config.Fault {
 }
 
 const (
-	timeout      = 5 * time.Second // of a request to the object store
-	firstBackoff = 200 * time.Millisecond
-	maxBackoff   = 5 * time.Second
+	timeout = 5 * time.Second // of a request to the object store
 )
 
 var (
@@ -101,23 +100,16 @@ func Client(cfg Config, address string) (*minio.Client, error) {
 
 // Run sees to it that the bucket is there, trying again while the object store is not, and returns when ctx is done.
 func (b *Bucket) Run(ctx context.Context) error {
-	for delay := firstBackoff; ; delay = min(2*delay, maxBackoff) {
-		err := b.ensure(ctx)
-		if err == nil {
-			b.there.Store(true)
-			b.log.InfoContext(ctx, "the bucket of media is there", "endpoint", b.cfg.Endpoint, "bucket", b.cfg.Bucket)
-			<-ctx.Done()
-			return nil
-		}
-		if ctx.Err() == nil {
-			b.log.WarnContext(ctx, "the bucket of media is not there yet; trying again", "endpoint", b.cfg.Endpoint, "bucket", b.cfg.Bucket, "error", err.Error())
-		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-time.After(delay):
-		}
+	err := retry.Policy{First: 200 * time.Millisecond, Max: 5 * time.Second}.Do(ctx, b.ensure, func(err error, _ time.Duration) {
+		b.log.WarnContext(ctx, "the bucket of media is not there yet; trying again", "endpoint", b.cfg.Endpoint, "bucket", b.cfg.Bucket, "error", err.Error())
+	})
+	if err != nil {
+		return nil //nolint:nilerr // it was told to end
 	}
+	b.there.Store(true)
+	b.log.InfoContext(ctx, "the bucket of media is there", "endpoint", b.cfg.Endpoint, "bucket", b.cfg.Bucket)
+	<-ctx.Done()
+	return nil
 }
 
 func (b *Bucket) ensure(ctx context.Context) (err error) {

@@ -100,6 +100,9 @@ func compareKeyspace(n *examine.Notes, cfg cassandra.Config, found cassandra.Ins
 	} else {
 		n.AddAs("tables", examine.OK, cfg.Keyspace+" has all of them", "")
 	}
+	if len(found.MissingSteps) > 0 && len(found.MissingTables) == 0 {
+		n.AddAs("schema", examine.Fault, cfg.Keyspace+" lacks "+strings.Join(found.MissingSteps, ", "), makes)
+	}
 	compareReplication(n, cfg.Keyspace, found)
 }
 

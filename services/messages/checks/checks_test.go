@@ -114,6 +114,10 @@ func TestReplicationIsComparedWithTheNodes(t *testing.T) {
 		compareKeyspace(n, cassandra.Config{Keyspace: "k"}, cassandra.Inspection{Keyspace: true, Nodes: 1, MissingTables: []string{"room_places"}})
 	})
 	examinetest.Expect(t, got[0], examine.Fault, "room_places", "ISM_MESSAGES_CASSANDRA_MIGRATE=true")
+	got = examinetest.Look(t, func(_ context.Context, n *examine.Notes) {
+		compareKeyspace(n, cassandra.Config{Keyspace: "k", Migrate: true}, cassandra.Inspection{Keyspace: true, Nodes: 1, MissingSteps: []string{"step 3 (revisions)"}})
+	})
+	examinetest.Expect(t, got[1], examine.Fault, "step 3 (revisions)", "start messages")
 }
 
 func TestTheLimitsOfTheHostAreCompared(t *testing.T) {

@@ -9,11 +9,11 @@ import (
 	"time"
 
 	"github.com/gocql/gocql"
+
+	"github.com/ism-chat/ism/libs/retry"
 )
 
 const (
-	firstBackoff    = 200 * time.Millisecond
-	maxBackoff      = 5 * time.Second
 	migrateTimeout  = 30 * time.Second
 	reconnectEvery  = time.Second
 	connectTimeout  = 3 * time.Second
@@ -23,27 +23,24 @@ const (
 
 // Run implements [store.Store].
 func (s *Store) Run(ctx context.Context) error {
-	for delay := firstBackoff; ; delay = min(2*delay, maxBackoff) {
-		session, err := s.connect(ctx)
-		if err == nil {
-			s.log.InfoContext(ctx, "message store connected", slog.Any("hosts", s.cfg.Hosts), slog.String("keyspace", s.cfg.Keyspace))
-			s.session.Store(session)
-			<-ctx.Done()
-			s.session.Store(nil)
-			session.Close()
-			return nil
-		}
-		if ctx.Err() != nil {
-			return nil //nolint:nilerr // the store was told to end
-		}
-		s.log.WarnContext(ctx, "message store does not connect; it is tried again",
-			slog.Any("hosts", s.cfg.Hosts), slog.Duration("in", delay), slog.Any("error", err))
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-time.After(delay):
-		}
+	var session *gocql.Session
+	connect := func(ctx context.Context) (err error) {
+		session, err = s.connect(ctx)
+		return err
 	}
+	err := retry.Policy{First: 200 * time.Millisecond, Max: 5 * time.Second}.Do(ctx, connect, func(err error, next time.Duration) {
+		s.log.WarnContext(ctx, "message store does not connect; it is tried again",
+			slog.Any("hosts", s.cfg.Hosts), slog.Duration("in", next), slog.Any("error", err))
+	})
+	if err != nil {
+		return nil //nolint:nilerr // the store was told to end
+	}
+	s.log.InfoContext(ctx, "message store connected", slog.Any("hosts", s.cfg.Hosts), slog.String("keyspace", s.cfg.Keyspace))
+	s.session.Store(session)
+	<-ctx.Done()
+	s.session.Store(nil)
+	session.Close()
+	return nil
 }
 
 // connect makes the schema where that is configured, on a session of its own, since a session is bound to a keyspace that
