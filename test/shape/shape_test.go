@@ -9,8 +9,12 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/ism-chat/ism/libs/bus"
+	"github.com/ism-chat/ism/libs/telemetry"
 )
 
 const top = "../.."
@@ -199,5 +203,65 @@ func TestPackagesThatStartGoroutinesLookForLeaks(t *testing.T) {
 	}
 	if checked < 5 {
 		t.Errorf("only %d packages were looked at", checked)
+	}
+}
+
+var (
+	variable = regexp.MustCompile(`\bISM_[A-Z0-9_]+\b`)
+	topicRow = regexp.MustCompile("(?m)^\\| `(ism\\.[a-z-]+)` \\| (\\d+) \\|")
+)
+
+// documents are those that people write by hand.
+func documents(t *testing.T) map[string]string {
+	t.Helper()
+	texts := map[string]string{}
+	for _, pattern := range []string{"*.md", "docs/*.md", "docs/decisions/*.md", "services/*/README.md", "deploy/compose/*/README.md", "bench/README.md"} {
+		files, err := filepath.Glob(filepath.Join(top, pattern))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, file := range files {
+			file = strings.TrimPrefix(file, top+"/")
+			if !strings.HasPrefix(file, "docs/configuration") {
+				texts[file] = read(t, file)
+			}
+		}
+	}
+	return texts
+}
+
+func TestDocumentsNameSettingsThatThereAre(t *testing.T) {
+	known := map[string]bool{}
+	for _, name := range variable.FindAllString(read(t, "docs/configuration.md"), -1) {
+		known[name] = true
+	}
+	named := 0
+	for file, text := range documents(t) {
+		for _, name := range variable.FindAllString(text, -1) {
+			named++
+			isGroup := strings.HasSuffix(name, "_") // of which the text speaks as a whole, for example ISM_ROOMS_
+			if !known[name] && !isGroup && !strings.HasPrefix(name, "ISM_TEST_") {
+				t.Errorf("%s names %s, which no program reads: see docs/configuration.md", file, name)
+			}
+		}
+	}
+	if named < 50 {
+		t.Errorf("only %d settings are named", named)
+	}
+}
+
+func TestOperationsSayHowTopicsAreMade(t *testing.T) {
+	described := map[string]string{}
+	for _, row := range topicRow.FindAllStringSubmatch(read(t, "docs/operations.md"), -1) {
+		described[row[1]] = row[2]
+	}
+	table := bus.New(bus.Config{Replication: 1}, telemetry.Discard(nil)).Table()
+	for _, topic := range table {
+		if partitions := strconv.Itoa(topic.Partitions); described[topic.Name] != partitions {
+			t.Errorf("docs/operations.md gives %s %q partitions, it is made with %s", topic.Name, described[topic.Name], partitions)
+		}
+	}
+	if len(described) != len(table) {
+		t.Errorf("docs/operations.md describes %d topics, there are %d", len(described), len(table))
 	}
 }
