@@ -61,9 +61,10 @@ func (b *Bus) NewReader(cfg ReaderConfig) (*Reader, error) {
 
 // Run makes the topic if it is one of the suite and missing, and reads until ctx is done.
 func (r *Reader) Run(ctx context.Context) error {
-	if err := r.bus.ensureOwn(ctx, []string{r.cfg.Topic}); ctx.Err() != nil {
-		return nil
-	} else if err != nil {
+	if err := r.bus.ensureOwn(ctx, []string{r.cfg.Topic}); err != nil {
+		if ctx.Err() != nil {
+			return nil //nolint:nilerr // it was told to end
+		}
 		return err
 	}
 	consumer, err := kafka.NewConsumer(r.bus.clientConfig(kafka.ConfigMap{

@@ -39,10 +39,10 @@ func TestItIsTriedUntilItSucceeds(t *testing.T) {
 			t.Fatalf("%d attempts, delays %v, %v", attempts, delays, err)
 		}
 		var sum time.Duration
-		for i, expected := range []time.Duration{100, 200, 400, 800, 1000, 1000} {
+		for i, milliseconds := range []int{100, 200, 400, 800, 1000, 1000} {
 			sum += delays[i]
-			if !within(delays[i], expected*time.Millisecond) {
-				t.Errorf("delay %d is %s, expected about %d ms", i, delays[i], expected)
+			if !within(delays[i], time.Duration(milliseconds)*time.Millisecond) {
+				t.Errorf("delay %d is %s, expected about %d ms", i, delays[i], milliseconds)
 			}
 		}
 		if waited := time.Since(began); waited != sum {

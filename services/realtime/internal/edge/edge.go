@@ -114,7 +114,7 @@ func (e *Edge) Await(ctx context.Context) error {
 // Run lets deliveries that are too old fall out until ctx is done, also where no new ones come.
 func (e *Edge) Run(ctx context.Context) error {
 	if e.Await(ctx) != nil { // before that the partitions may not be known
-		return nil //nolint:nilerr // it was told to end
+		return nil
 	}
 	sweep := time.NewTicker(max(time.Second, e.limits.Window/10))
 	defer sweep.Stop()
