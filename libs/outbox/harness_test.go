@@ -58,7 +58,7 @@ func onPostgres(t *testing.T, url string) outboxtest.Store {
 	}
 	t.Cleanup(pool.Close)
 	cfg := postgres.Config{Connection: pool.Config().ConnConfig, Lock: 7, Channel: "Outbox of the test", Timeout: 5 * time.Second}
-	return postgresStore{postgres.New(cfg, telemetry.Discard(nil).Store("test")), pool}
+	return postgresStore{postgres.New(cfg), pool}
 }
 
 func (s postgresStore) Pending(ctx context.Context, row int64) (bool, error) {
@@ -99,7 +99,7 @@ func onSQLite(t *testing.T) outboxtest.Store {
 			t.Error(err)
 		}
 	})
-	return sqliteStore{outboxsqlite.New(5*time.Second, telemetry.Discard(nil).Store("test")), db}
+	return sqliteStore{outboxsqlite.New(5 * time.Second), db}
 }
 
 func (s sqliteStore) Lead(ctx context.Context) (outbox.Lead, error) { return s.Outbox.Lead(ctx, s.db) }

@@ -99,7 +99,7 @@ func Example() {
 		panic(err)
 	}
 	defer db.Close()
-	s := store{outboxsqlite.New(3*time.Second, tel.Store("rooms")), db}
+	s := store{outboxsqlite.New(3 * time.Second), db}
 
 	// The relay is a part of the service. Its log is a bus.Producer that is gapless.
 	relay, topic, ended := outbox.New(s, "rooms", tel), make(printed, 1), make(chan struct{})

@@ -20,6 +20,7 @@ import (
 	"github.com/ism-chat/ism/libs/telemetry"
 	"github.com/ism-chat/ism/services/rooms/internal/callers"
 	"github.com/ism-chat/ism/services/rooms/internal/changes"
+	"github.com/ism-chat/ism/services/rooms/internal/observed"
 	"github.com/ism-chat/ism/services/rooms/internal/previews"
 	"github.com/ism-chat/ism/services/rooms/store"
 )
@@ -51,6 +52,7 @@ var _ deployable.Service = (*Service)(nil)
 // New makes the service. It connects to nothing: its parts do.
 func New(cfg Config, deps Deps) (*Service, error) {
 	now := func() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }
+	deps.Store = observed.New(deps.Store, deps.Telemetry)
 	known, err := callers.New(deps.Store, now)
 	if err != nil {
 		return nil, err

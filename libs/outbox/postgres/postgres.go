@@ -14,7 +14,6 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/ism-chat/ism/libs/outbox"
-	"github.com/ism-chat/ism/libs/telemetry"
 )
 
 // Schema is the table, to be copied into a migration of the service. The outbox is short and changes all the time, so it is vacuumed by the
@@ -39,14 +38,11 @@ type Config struct {
 
 // Outbox is the outbox in one database. It is safe for concurrent use.
 type Outbox struct {
-	cfg     Config
-	metrics *telemetry.StoreMetrics
+	cfg Config
 }
 
 // New makes the outbox. It reaches for nothing.
-func New(cfg Config, metrics *telemetry.StoreMetrics) *Outbox {
-	return &Outbox{cfg: cfg, metrics: metrics}
-}
+func New(cfg Config) *Outbox { return &Outbox{cfg: cfg} }
 
 // insertRow also wakes the leader when the transaction commits.
 const insertRow = `
@@ -98,7 +94,7 @@ func (o *Outbox) Lead(ctx context.Context) (outbox.Lead, error) {
 			return nil, fmt.Errorf("try to lead: %w", err)
 		}
 		if leading {
-			return outbox.Bounded(l, o.cfg.Timeout, o.metrics), nil
+			return outbox.Bounded(l, o.cfg.Timeout), nil
 		}
 		select {
 		case <-ctx.Done():

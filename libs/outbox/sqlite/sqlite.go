@@ -10,7 +10,6 @@ import (
 
 	"github.com/ism-chat/ism/libs/outbox"
 	"github.com/ism-chat/ism/libs/sqlite"
-	"github.com/ism-chat/ism/libs/telemetry"
 )
 
 // Schema is the table, to be copied into a migration of the service. An id is never used a second time (AUTOINCREMENT), as a request may
@@ -28,14 +27,13 @@ CREATE TABLE outbox (
 // Outbox is the outbox in one file. It is safe for concurrent use.
 type Outbox struct {
 	timeout time.Duration
-	metrics *telemetry.StoreMetrics
 	added   chan struct{} // rows have been committed since the last Oldest; one signal is kept
 	vacant  chan struct{} // holds a token while nobody leads
 }
 
 // New makes the outbox. The timeout is that of each operation of the lead.
-func New(timeout time.Duration, metrics *telemetry.StoreMetrics) *Outbox {
-	o := &Outbox{timeout: timeout, metrics: metrics, added: make(chan struct{}, 1), vacant: make(chan struct{}, 1)}
+func New(timeout time.Duration) *Outbox {
+	o := &Outbox{timeout: timeout, added: make(chan struct{}, 1), vacant: make(chan struct{}, 1)}
 	o.vacant <- struct{}{}
 	return o
 }
@@ -77,7 +75,7 @@ func (o *Outbox) Pending(ctx context.Context, db *sqlite.DB, row int64) (pending
 func (o *Outbox) Lead(ctx context.Context, db *sqlite.DB) (outbox.Lead, error) {
 	select {
 	case <-o.vacant:
-		return outbox.Bounded(lead{o, db}, o.timeout, o.metrics), nil
+		return outbox.Bounded(lead{o, db}, o.timeout), nil
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}

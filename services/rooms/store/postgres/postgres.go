@@ -59,12 +59,11 @@ const (
 
 // Store is a [store.Store] in a Postgres database.
 type Store struct {
-	cfg     Config
-	conn    *pgx.ConnConfig
-	tel     *telemetry.Telemetry
-	metrics *telemetry.StoreMetrics
-	outbox  *outboxpostgres.Outbox
-	open    atomic.Pointer[pgxpool.Pool]
+	cfg    Config
+	conn   *pgx.ConnConfig
+	tel    *telemetry.Telemetry
+	outbox *outboxpostgres.Outbox
+	open   atomic.Pointer[pgxpool.Pool]
 }
 
 var _ store.Store = (*Store)(nil)
@@ -77,11 +76,10 @@ func New(cfg Config, tel *telemetry.Telemetry) (*Store, error) {
 	}
 	conn.ConnectTimeout = connectTimeout
 	conn.RuntimeParams["application_name"] = "ism-rooms"
-	metrics := store.NewMetrics(tel)
 	rows := outboxpostgres.New(outboxpostgres.Config{
 		Connection: conn, Lock: leadLock, Channel: outboxChannel, Timeout: cfg.StatementTimeout,
-	}, metrics)
-	return &Store{cfg: cfg, conn: conn, tel: tel, metrics: metrics, outbox: rows}, nil
+	})
+	return &Store{cfg: cfg, conn: conn, tel: tel, outbox: rows}, nil
 }
 
 // Run implements [store.Store].
@@ -144,8 +142,7 @@ func (s *Store) Ping(ctx context.Context) error {
 }
 
 // do runs an operation that needs no transaction, or one of its own.
-func (s *Store) do(ctx context.Context, operation string, work func(ctx context.Context, pool *pgxpool.Pool) error) (err error) {
-	defer s.metrics.Observe(operation)(&err)
+func (s *Store) do(ctx context.Context, operation string, work func(ctx context.Context, pool *pgxpool.Pool) error) error {
 	pool := s.open.Load()
 	if pool == nil {
 		return store.ErrUnavailable

@@ -28,8 +28,7 @@ func (s *Store) PutUser(ctx context.Context, user store.User) error {
 }
 
 // Transact implements [store.Store].
-func (s *Store) Transact(ctx context.Context, operation string, change func(ctx context.Context, tx store.Tx) error) (err error) {
-	defer s.metrics.Observe(operation)(&err)
+func (s *Store) Transact(ctx context.Context, operation string, change func(ctx context.Context, tx store.Tx) error) error {
 	pool := s.open.Load()
 	if pool == nil {
 		return store.ErrUnavailable

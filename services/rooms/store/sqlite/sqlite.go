@@ -28,19 +28,17 @@ const leadTimeout = 5 * time.Second
 
 // Store is a [store.Store] in one SQLite file.
 type Store struct {
-	path    string
-	tel     *telemetry.Telemetry
-	metrics *telemetry.StoreMetrics
-	outbox  *outboxsqlite.Outbox
-	open    atomic.Pointer[sqlite.DB]
+	path   string
+	tel    *telemetry.Telemetry
+	outbox *outboxsqlite.Outbox
+	open   atomic.Pointer[sqlite.DB]
 }
 
 var _ store.Store = (*Store)(nil)
 
 // New makes the store. It opens nothing: Run does.
 func New(cfg Config, tel *telemetry.Telemetry) *Store {
-	metrics := store.NewMetrics(tel)
-	return &Store{path: cfg.Path, tel: tel, metrics: metrics, outbox: outboxsqlite.New(leadTimeout, metrics)}
+	return &Store{path: cfg.Path, tel: tel, outbox: outboxsqlite.New(leadTimeout)}
 }
 
 //go:embed migrations/*.sql
@@ -82,8 +80,7 @@ func (s *Store) Ping(ctx context.Context) error {
 }
 
 // do runs an operation that needs no transaction, or one of its own.
-func (s *Store) do(operation string, work func(db *sqlite.DB) error) (err error) {
-	defer s.metrics.Observe(operation)(&err)
+func (s *Store) do(operation string, work func(db *sqlite.DB) error) error {
 	db := s.open.Load()
 	if db == nil {
 		return store.ErrUnavailable

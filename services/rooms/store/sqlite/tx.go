@@ -30,8 +30,7 @@ func (s *Store) PutUser(ctx context.Context, user store.User) error {
 }
 
 // Transact implements [store.Store].
-func (s *Store) Transact(ctx context.Context, operation string, change func(ctx context.Context, tx store.Tx) error) (err error) {
-	defer s.metrics.Observe(operation)(&err)
+func (s *Store) Transact(ctx context.Context, operation string, change func(ctx context.Context, tx store.Tx) error) error {
 	db := s.open.Load()
 	if db == nil {
 		return store.ErrUnavailable
@@ -40,7 +39,7 @@ func (s *Store) Transact(ctx context.Context, operation string, change func(ctx 
 		refused  error
 		appended bool
 	)
-	err = db.Transact(ctx, func(begun *sql.Tx) error {
+	err := db.Transact(ctx, func(begun *sql.Tx) error {
 		t := &tx{db: begun, outbox: s.outbox}
 		refused = change(ctx, t)
 		appended = t.appended

@@ -1,0 +1,73 @@
+// Package observed measures a store's operations, whichever its backend.
+package observed
+
+import (
+	"context"
+
+	"github.com/google/uuid"
+
+	"github.com/ism-chat/ism/libs/events"
+	"github.com/ism-chat/ism/libs/outbox"
+	"github.com/ism-chat/ism/libs/telemetry"
+	"github.com/ism-chat/ism/libs/wire"
+	"github.com/ism-chat/ism/services/rooms/store"
+)
+
+// New gives the store with the golden signals of each operation.
+func New(s store.Store, tel *telemetry.Telemetry) store.Store {
+	return observed{Store: s, metrics: tel.Store("rooms", store.Refusals()...)}
+}
+
+type observed struct {
+	store.Store
+	metrics *telemetry.StoreMetrics
+}
+
+func (o observed) Ping(ctx context.Context) (err error) {
+	defer o.metrics.Observe("ping")(&err)
+	return o.Store.Ping(ctx)
+}
+
+func (o observed) PutUser(ctx context.Context, user store.User) (err error) {
+	defer o.metrics.Observe("put_user")(&err)
+	return o.Store.PutUser(ctx, user)
+}
+
+func (o observed) Rooms(ctx context.Context, user uuid.UUID) (rooms []wire.Room, err error) {
+	defer o.metrics.Observe("list_rooms")(&err)
+	return o.Store.Rooms(ctx, user)
+}
+
+func (o observed) Room(ctx context.Context, room, user uuid.UUID) (found wire.Room, err error) {
+	defer o.metrics.Observe("get_room")(&err)
+	return o.Store.Room(ctx, room, user)
+}
+
+func (o observed) Membership(ctx context.Context, room uuid.UUID) (membership events.Membership, err error) {
+	defer o.metrics.Observe("get_membership")(&err)
+	return o.Store.Membership(ctx, room)
+}
+
+func (o observed) SingleRoom(ctx context.Context, a, b uuid.UUID) (room uuid.UUID, err error) {
+	defer o.metrics.Observe("find_single_room")(&err)
+	return o.Store.SingleRoom(ctx, a, b)
+}
+
+func (o observed) Transact(ctx context.Context, operation string, change func(ctx context.Context, tx store.Tx) error) (err error) {
+	defer o.metrics.Observe(operation)(&err)
+	return o.Store.Transact(ctx, operation, change)
+}
+
+func (o observed) Pending(ctx context.Context, row int64) (pending bool, err error) {
+	defer o.metrics.Observe("outbox_pending")(&err)
+	return o.Store.Pending(ctx, row)
+}
+
+// Lead is not measured itself: to wait for the lead is what most processes do all the time.
+func (o observed) Lead(ctx context.Context) (outbox.Lead, error) {
+	lead, err := o.Store.Lead(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return outbox.Observed(lead, o.metrics), nil
+}

@@ -1,0 +1,16 @@
+package store
+
+import "errors"
+
+// Refusals are the errors that are about the request, not about the store.
+func Refusals() []error { return []error{ErrRoomNotFound, ErrTooLarge, ErrRoomExists, ErrUnknownUsers} }
+
+// IsRefusal reports whether the error is about the request, not about the store.
+func IsRefusal(err error) bool {
+	for _, refusal := range Refusals() {
+		if errors.Is(err, refusal) {
+			return true
+		}
+	}
+	return false
+}
