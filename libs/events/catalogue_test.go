@@ -146,10 +146,18 @@ func (d asyncAPIDocument) describes(t *testing.T, entry events.Entry) {
 	if described := slices.Sorted(slices.Values(d.Components.Schemas[schema].Required)); !slices.Equal(described, required) {
 		t.Errorf("without omitempty in Go are %v, required in asyncapi.yaml are %v: bring them together", required, described)
 	}
+	hasChannel := false
 	for name, channel := range d.Channels {
-		if _, ok := channel.Messages[key]; channel.Address == entry.Zero.Topic() && !ok {
+		if channel.Address != entry.Zero.Topic() {
+			continue
+		}
+		hasChannel = true
+		if _, ok := channel.Messages[key]; !ok {
 			t.Errorf("asyncapi.yaml does not have the message %s in its channel: add it to channels.%s.messages", key, name)
 		}
+	}
+	if !hasChannel {
+		t.Errorf("asyncapi.yaml has no channel with the address %s: add it to channels, with the message %s", entry.Zero.Topic(), key)
 	}
 	actions := map[string]bool{}
 	for _, operation := range d.Operations {
