@@ -71,7 +71,7 @@ bench-compose: ## measure the compose stack, and what tracing costs it
 generate: ## write what is generated: docs/configuration.md, the table of the TOML's keys, the golden events
 	go test ./cmd/ism/internal/reference -update
 	go test ./cmd/ism/internal/seedconfig -update
-	go test ./libs/events -update
+	go test ./libs/events -run TestGoldenRecords -update
 
 clean: ## stop the engines and remove what was built; .ism, the data of make run, stays
 	-test/engines/down
