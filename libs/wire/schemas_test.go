@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -40,9 +41,10 @@ type schema struct {
 }
 
 type property struct {
-	Type   kinds  `yaml:"type"`
-	Format string `yaml:"format"`
-	Ref    string `yaml:"$ref"`
+	Type   kinds    `yaml:"type"`
+	Format string   `yaml:"format"`
+	Ref    string   `yaml:"$ref"`
+	Enum   []string `yaml:"enum"`
 }
 
 // kinds are the JSON types that a value may have: one, or a list of them.
@@ -85,11 +87,25 @@ func TestEachTypeHasASchema(t *testing.T) {
 
 func declaredStructs(t *testing.T) []string {
 	t.Helper()
+	var names []string
+	inspect(t, func(node ast.Node) {
+		if spec, ok := node.(*ast.TypeSpec); ok {
+			if _, ok := spec.Type.(*ast.StructType); ok && spec.Name.IsExported() {
+				names = append(names, spec.Name.Name)
+			}
+		}
+	})
+	slices.Sort(names)
+	return names
+}
+
+// inspect calls see for every node of the package, without its tests.
+func inspect(t *testing.T, see func(ast.Node)) {
+	t.Helper()
 	files, err := filepath.Glob("*.go")
 	if err != nil {
 		t.Fatal(err)
 	}
-	var names []string
 	for _, file := range files {
 		if strings.HasSuffix(file, "_test.go") {
 			continue
@@ -99,16 +115,65 @@ func declaredStructs(t *testing.T) []string {
 			t.Fatal(err)
 		}
 		ast.Inspect(parsed, func(node ast.Node) bool {
-			if spec, ok := node.(*ast.TypeSpec); ok {
-				if _, ok := spec.Type.(*ast.StructType); ok && spec.Name.IsExported() {
-					names = append(names, spec.Name.Name)
-				}
-			}
+			see(node)
 			return true
 		})
 	}
-	slices.Sort(names)
-	return names
+}
+
+func TestEnumsAreTheConstants(t *testing.T) {
+	described := schemas(t)
+	constants := constantsByType(t)
+	compared := map[string]bool{}
+	for _, goType := range types {
+		for field := range goType.Fields() {
+			if field.Type.Kind() != reflect.String || field.Type.PkgPath() == "" {
+				continue
+			}
+			name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
+			enum := slices.Sorted(slices.Values(described[goType.Name()].Properties[name].Enum))
+			if inCode := constants[field.Type.Name()]; !slices.Equal(enum, inCode) {
+				t.Errorf("%s.%s may be %v in schemas.yaml, the constants of %s are %v: bring them together", goType.Name(), name, enum, field.Type.Name(), inCode)
+			}
+			compared[field.Type.Name()] = true
+		}
+	}
+	for name := range constants {
+		if !compared[name] {
+			t.Errorf("no field of the wire is a %s, which has constants", name)
+		}
+	}
+}
+
+// constantsByType gives the sorted values of the text constants, by the name of their type.
+func constantsByType(t *testing.T) map[string][]string {
+	t.Helper()
+	values := map[string][]string{}
+	inspect(t, func(node ast.Node) {
+		spec, ok := node.(*ast.ValueSpec)
+		if !ok {
+			return
+		}
+		typeName, ok := spec.Type.(*ast.Ident)
+		if !ok {
+			return
+		}
+		for _, value := range spec.Values {
+			literal, ok := value.(*ast.BasicLit)
+			if !ok {
+				continue
+			}
+			text, err := strconv.Unquote(literal.Value)
+			if err != nil {
+				t.Fatal(err)
+			}
+			values[typeName.Name] = append(values[typeName.Name], text)
+		}
+	})
+	for _, texts := range values {
+		slices.Sort(texts)
+	}
+	return values
 }
 
 func TestFieldsAreAsDescribed(t *testing.T) {
@@ -123,8 +188,10 @@ func TestFieldsAreAsDescribed(t *testing.T) {
 				if option != "omitempty" {
 					required = append(required, name)
 				}
-				if got, want := propertyOf(goType.Name()+"."+name, field.Type), want.Properties[name]; !reflect.DeepEqual(got, want) {
-					t.Errorf("%s is %+v in Go and %+v in schemas.yaml", name, got, want)
+				inSchema := want.Properties[name]
+				inSchema.Enum = nil // see TestEnumsAreTheConstants
+				if got := propertyOf(goType.Name()+"."+name, field.Type); !reflect.DeepEqual(got, inSchema) {
+					t.Errorf("%s is %+v in Go and %+v in schemas.yaml", name, got, inSchema)
 				}
 			}
 			slices.Sort(inCode)
