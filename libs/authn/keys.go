@@ -40,7 +40,7 @@ type keySet struct {
 	generation atomic.Uint64
 	// wanted asks run for a fetch before its time.
 	wanted chan struct{}
-	// waiting holds a place for each request that waits for a fetch.
+	// waiting has an element for each request that waits for a fetch.
 	waiting chan struct{}
 
 	mu       sync.Mutex

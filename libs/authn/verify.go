@@ -33,7 +33,7 @@ func (v *Verifier) Verify(ctx context.Context, token string) (Principal, error) 
 	if generation == 0 {
 		return Principal{}, ErrNoKeys
 	}
-	principal, err := v.judge(ctx, token)
+	principal, err := v.principalOf(ctx, token)
 	if err != nil {
 		return Principal{}, err
 	}
@@ -41,7 +41,7 @@ func (v *Verifier) Verify(ctx context.Context, token string) (Principal, error) 
 	return principal, nil
 }
 
-func (v *Verifier) judge(ctx context.Context, token string) (Principal, error) {
+func (v *Verifier) principalOf(ctx context.Context, token string) (Principal, error) {
 	var c claims
 	parsed, err := v.parser.ParseWithClaims(token, &c, v.keyOf(ctx))
 	if err != nil {

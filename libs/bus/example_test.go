@@ -12,9 +12,9 @@ import (
 
 // A service that counts messages reads the rooms' log as a consumer group. Run is a part of the service, see package lifecycle.
 func ExampleBus_NewConsumer() {
-	log := bus.New(bus.Config{Brokers: []string{"localhost:9092"}, SecurityProtocol: "plaintext", Replication: 1}, telemetry.Discard(nil))
+	kafka := bus.New(bus.Config{Brokers: []string{"localhost:9092"}, SecurityProtocol: "plaintext", Replication: 1}, telemetry.Discard(nil))
 	messages := 0
-	consumer, err := log.NewConsumer(bus.ConsumerConfig{
+	consumer, err := kafka.NewConsumer(bus.ConsumerConfig{
 		Group:  "ism.statistics",
 		Topics: []string{events.TopicRooms},
 		Handler: func(_ context.Context, records []bus.Record) error {

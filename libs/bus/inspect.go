@@ -198,8 +198,8 @@ func (b *Bus) lag(ctx context.Context, admin *kafka.AdminClient, group string, t
 	}
 	committed, err := admin.ListConsumerGroupOffsets(ctx, []kafka.ConsumerGroupTopicPartitions{{Group: group, Partitions: partitions}})
 	var refused kafka.Error
-	never := errors.As(err, &refused) && refused.Code() == kafka.ErrGroupIDNotFound // some brokers say so, others that nothing is committed
-	if err != nil && !never {
+	neverCommitted := errors.As(err, &refused) && refused.Code() == kafka.ErrGroupIDNotFound // some brokers say so, others that nothing is committed
+	if err != nil && !neverCommitted {
 		return 0, fmt.Errorf("read what group %s has committed: %w", group, err)
 	}
 	handled := begins

@@ -29,7 +29,7 @@ type ProducerConfig struct {
 	// fails, none is in the log without all that stand before it, and none is sent later. Only what a stalled broker had
 	// received already may still come, as repetitions, beside what is written then.
 	//
-	// It is for records that must not be in the log twice, too: a client that gives one up by time goes on with a new epoch, and
+	// It is for records that must not be in the log twice, too: a client that gives one up by time goes on with a new producer epoch, and
 	// sends what is under way behind it again, though a broker that has just restarted may have written it. A call that fails
 	// fails those beside it with it, which is the price.
 	Gapless bool

@@ -183,15 +183,15 @@ func (s setting) parse(text string) error {
 	if isList(s.value.Type()) {
 		text = tidyList(text)
 	}
-	one := reflect.New(reflect.StructOf([]reflect.StructField{{
+	parsed := reflect.New(reflect.StructOf([]reflect.StructField{{
 		Name: "Value",
 		Type: s.value.Type(),
 		Tag:  reflect.StructTag(fmt.Sprintf("envconfig:%q default:%q", nowhere, text)),
 	}}))
-	if err := envconfig.Process("", one.Interface()); err != nil {
+	if err := envconfig.Process("", parsed.Interface()); err != nil {
 		return err
 	}
-	s.value.Set(one.Elem().Field(0))
+	s.value.Set(parsed.Elem().Field(0))
 	return nil
 }
 

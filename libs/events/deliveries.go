@@ -23,7 +23,7 @@ type Delivery struct {
 	Streams []StreamEvent `json:"streams"`
 }
 
-// Origin is the place of a source event in its Kafka log.
+// Origin is where a source event stands in its Kafka log.
 type Origin struct {
 	Topic     string `json:"topic"`
 	Partition int32  `json:"partition"`

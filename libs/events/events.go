@@ -1,8 +1,9 @@
 // Package events is the contract between the services: every event that travels over Kafka, its Go type, its schema
-// (asyncapi.yaml) and its golden fixture (testdata/golden). It is the only thing that services share about each other.
+// (asyncapi.yaml) and its golden fixture (testdata/golden). With package wire, whose shapes the events carry, it is all that services
+// share about each other.
 //
 // An event is a CloudEvent 1.0 in the Kafka protocol binding's binary mode: the attributes are record headers with the
-// prefix "ce_", the value is the JSON of the data alone, and the record's key is the partition key, a room's or a user's id.
+// prefix "ce_", the value is the JSON of the data alone, and the record's key is the partition key: the room's id, of a delivery the partition.
 // See https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/kafka-protocol-binding.md.
 //
 // # Versions

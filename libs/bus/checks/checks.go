@@ -28,12 +28,12 @@ func Part(b *bus.Bus, cfg bus.Config, found config.Findings, groups ...string) e
 type cluster struct {
 	bus        *bus.Bus
 	configured []string
-	lost       func() []string // of the configured brokers, each with the reason
+	unreached  func() []string // of the configured brokers, each with the reason
 	topics     []bus.Topic     // that have to be there
 }
 
 func newCluster(b *bus.Bus, cfg bus.Config, topics []bus.Topic) *cluster {
-	return &cluster{bus: b, configured: cfg.Brokers, topics: topics, lost: examine.Once(func(ctx context.Context) []string {
+	return &cluster{bus: b, configured: cfg.Brokers, topics: topics, unreached: examine.Once(func(ctx context.Context) []string {
 		return examine.Unreachable(ctx, cfg.Brokers)
 	})}
 }
@@ -55,7 +55,7 @@ func (c *cluster) checks(found config.Findings, groups []string) []examine.Check
 
 // lookAtBrokers reaches for the brokers as they are configured, and then where they say themselves that they are.
 func (c *cluster) lookAtBrokers(ctx context.Context, n *examine.Notes) {
-	unreached := c.lost()
+	unreached := c.unreached()
 	if c.noBroker() {
 		n.Add(examine.Fault, strings.Join(unreached, "; "), "start Kafka, or correct ISM_KAFKA_BROKERS")
 		return
@@ -65,8 +65,8 @@ func (c *cluster) lookAtBrokers(ctx context.Context, n *examine.Notes) {
 		n.Add(examine.Fault, "a broker is there, but gives no metadata: "+err.Error(), "compare ISM_KAFKA_SECURITY_PROTOCOL and the SASL settings with the broker's listener")
 		return
 	}
-	if lost := examine.Unreachable(ctx, advertised); len(lost) > 0 {
-		n.Add(examine.Fault, "brokers tell clients an address that is not reached from here: "+strings.Join(lost, "; "),
+	if unreachable := examine.Unreachable(ctx, advertised); len(unreachable) > 0 {
+		n.Add(examine.Fault, "brokers tell clients an address that is not reached from here: "+strings.Join(unreachable, "; "),
 			"correct advertised.listeners of the brokers (KAFKA_ADVERTISED_LISTENERS), or start those that are down")
 		return
 	}
@@ -78,7 +78,7 @@ func (c *cluster) lookAtBrokers(ctx context.Context, n *examine.Notes) {
 }
 
 // noBroker reports whether none of the brokers is reached.
-func (c *cluster) noBroker() bool { return len(c.lost()) == len(c.configured) }
+func (c *cluster) noBroker() bool { return len(c.unreached()) == len(c.configured) }
 
 // behindBrokers looks only if there is a broker to ask.
 func (c *cluster) behindBrokers(look examine.Look) examine.Look {
