@@ -1,7 +1,6 @@
 package objects
 
 import (
-	"context"
 	"strings"
 	"testing"
 	"time"
@@ -11,6 +10,7 @@ import (
 
 	"github.com/ism-chat/ism/libs/config"
 	"github.com/ism-chat/ism/libs/enginetest"
+	"github.com/ism-chat/ism/libs/servicetest"
 	"github.com/ism-chat/ism/libs/telemetry"
 )
 
@@ -32,16 +32,8 @@ func run(t *testing.T, cfg Config) *Bucket {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithCancel(t.Context())
-	ended := make(chan error)
-	go func() { ended <- bucket.Run(ctx) }()
-	t.Cleanup(func() {
-		cancel()
-		if err := <-ended; err != nil {
-			t.Errorf("it ended with %v", err)
-		}
-		bucket.client.CredContext().Client.CloseIdleConnections()
-	})
+	t.Cleanup(func() { bucket.client.CredContext().Client.CloseIdleConnections() })
+	servicetest.Run(t, "bucket", bucket.Run)
 	return bucket
 }
 
