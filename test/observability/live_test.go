@@ -3,7 +3,6 @@ package observability
 
 import (
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -16,6 +15,7 @@ import (
 	"gopkg.in/yaml.v3"
 
 	client "github.com/ism-chat/ism/clients/go"
+	"github.com/ism-chat/ism/libs/servicetest"
 	"github.com/ism-chat/ism/libs/wire"
 	"github.com/ism-chat/ism/test/deployment"
 	"github.com/ism-chat/ism/test/observability/queries"
@@ -72,12 +72,7 @@ func find(t *testing.T) string {
 func start(t *testing.T, program string, internal map[string]string) string {
 	t.Helper()
 	dir := t.TempDir()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := listener.Addr().String()
-	listener.Close()
+	address := fmt.Sprintf("127.0.0.1:%d", servicetest.FreePort(t))
 
 	config := filepath.Join(dir, "prometheus.yml")
 	if err := os.WriteFile(config, configure(t, internal), 0o600); err != nil {
@@ -108,22 +103,14 @@ func start(t *testing.T, program string, internal map[string]string) string {
 
 func awaitReady(t *testing.T, baseURL string) {
 	t.Helper()
-	poll := time.NewTicker(50 * time.Millisecond)
-	defer poll.Stop()
-	deadline := time.After(2 * time.Minute)
-	for {
-		if response, err := http.Get(baseURL + "/-/ready"); err == nil {
-			response.Body.Close()
-			if response.StatusCode == http.StatusOK {
-				return
-			}
+	servicetest.Await(t, "Prometheus is ready", func() bool {
+		response, err := http.Get(baseURL + "/-/ready")
+		if err != nil {
+			return false
 		}
-		select {
-		case <-poll.C:
-		case <-deadline:
-			t.Fatal("Prometheus is not ready")
-		}
-	}
+		response.Body.Close()
+		return response.StatusCode == http.StatusOK
+	})
 }
 
 func configure(t *testing.T, internal map[string]string) []byte {

@@ -1,7 +1,6 @@
 package objects
 
 import (
-	"context"
 	"strings"
 	"testing"
 
@@ -31,16 +30,8 @@ func run(t *testing.T, cfg Config) *Bucket {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithCancel(t.Context())
-	ended := make(chan error)
-	go func() { ended <- bucket.Run(ctx) }()
-	t.Cleanup(func() {
-		cancel()
-		if err := <-ended; err != nil {
-			t.Errorf("it ended with %v", err)
-		}
-		bucket.client.CredContext().Client.CloseIdleConnections()
-	})
+	t.Cleanup(func() { bucket.client.CredContext().Client.CloseIdleConnections() })
+	servicetest.Run(t, "bucket", bucket.Run)
 	return bucket
 }
 

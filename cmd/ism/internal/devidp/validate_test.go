@@ -1,12 +1,12 @@
 package devidp_test
 
 import (
-	"bytes"
 	"log/slog"
 	"strings"
 	"testing"
 
 	"github.com/ism-chat/ism/cmd/ism/internal/devidp"
+	"github.com/ism-chat/ism/libs/servicetest"
 )
 
 func TestOnlyOnLoopbackAndWithoutAnIssuer(t *testing.T) {
@@ -54,18 +54,18 @@ func TestFaultyConfigurations(t *testing.T) {
 }
 
 func TestItWarnsLoudly(t *testing.T) {
-	var journal bytes.Buffer
+	var log servicetest.Log
 	_, err := devidp.New(devidp.Config{
 		Settings: devidp.Settings{BackendSecret: "do-not-log-me"},
-		Dir:      t.TempDir(), Issuer: "http://127.0.0.1:5403/realms/ism", Log: slog.New(slog.NewTextHandler(&journal, nil)),
+		Dir:      t.TempDir(), Issuer: "http://127.0.0.1:5403/realms/ism", Log: slog.New(slog.NewTextHandler(&log, nil)),
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if text := journal.String(); !strings.Contains(text, "level=WARN") || !strings.Contains(text, "DEVELOPMENT IDENTITY PROVIDER") {
+	if text := log.String(); !strings.Contains(text, "level=WARN") || !strings.Contains(text, "DEVELOPMENT IDENTITY PROVIDER") {
 		t.Errorf("logged %q", text)
 	}
-	if strings.Contains(journal.String(), "do-not-log-me") {
+	if strings.Contains(log.String(), "do-not-log-me") {
 		t.Error("the secret is in the log")
 	}
 }

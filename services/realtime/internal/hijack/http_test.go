@@ -15,6 +15,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/ism-chat/ism/libs/httpapi"
+	"github.com/ism-chat/ism/libs/servicetest"
 	"github.com/ism-chat/ism/libs/telemetry"
 	"github.com/ism-chat/ism/services/realtime/internal/stream"
 )
@@ -173,20 +174,9 @@ func cutOne(t *testing.T, h *Server) {
 		}
 	}
 	h.mu.Unlock()
-	deadline := time.After(30 * time.Second)
-	poll := time.NewTicker(time.Millisecond)
-	defer poll.Stop()
-	for {
+	servicetest.Await(t, "the slot is free", func() bool {
 		h.mu.Lock()
-		now := len(h.open)
-		h.mu.Unlock()
-		if now < before {
-			return
-		}
-		select {
-		case <-poll.C:
-		case <-deadline:
-			t.Fatal("the slot stays taken")
-		}
-	}
+		defer h.mu.Unlock()
+		return len(h.open) < before
+	})
 }
