@@ -44,7 +44,7 @@ func asymmetric() []string {
 	return []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"}
 }
 
-// MissingIssuer is the fault of a configuration without an issuer. Validate does not tell it: the one process may do without.
+// MissingIssuer is the fault of a configuration without an issuer. Validate does not report it: the one process may do without an issuer.
 func MissingIssuer() config.Fault {
 	return config.Fault{Variable: "ISM_OIDC_ISSUER", Problem: "is required: the issuer that tokens carry, for example https://id.example.com/realms/ism"}
 }

@@ -94,7 +94,7 @@ func (c Config) Validate() []config.Fault {
 	return faults
 }
 
-// validateSecurity also refuses settings that the protocol does not use: whoever sets them believes to be safer than they are.
+// validateSecurity also refuses settings that the protocol does not use: whoever sets them believes the connection to be safer than it is.
 func (c Config) validateSecurity() []config.Fault {
 	var faults []config.Fault
 	fault := func(variable, format string, args ...any) {

@@ -14,7 +14,7 @@ import (
 	"github.com/ism-chat/ism/libs/telemetry"
 )
 
-// Handler handles records of one partition, in order. Where it fails on several records they are handed to it again one by one.
+// Handler handles records of one partition, in order. If it fails on several records, they are handed to it again one by one.
 type Handler func(ctx context.Context, records []Record) error
 
 // ConsumerConfig says what a consumer group reads and how.
@@ -25,8 +25,8 @@ type ConsumerConfig struct {
 	MaxBatch int // most records handed over at once; 1 if zero
 	// Attempts is how often a record is tried before it goes to the dead letters; 5 if zero.
 	Attempts int
-	// Probe reports whether what the handler depends on works. While it fails, a failing record is retried for ever: the
-	// fault is not the record's. Nil: always works.
+	// Probe reports whether what the handler depends on works, for example its store. While it fails, a record that cannot be
+	// handled is retried and never goes to the dead letters: the fault is not the record's. Nil: it always works.
 	Probe func(ctx context.Context) error
 	// FetchWait is how long records may wait for others, so that a group which nobody waits for costs a fetch for many records
 	// instead of one for each. 0: each is fetched at once.
@@ -55,7 +55,7 @@ type Consumer struct {
 	letters *Producer
 	work    context.Context // of the handlers: it outlives Run's for the time of draining
 	drain   time.Duration   // how long a batch may take to end when its worker stops
-	started func(*worker)   // if set, is told of each worker
+	started func(*worker)   // if set, is called with each new worker
 	leaving sync.WaitGroup  // a client that is being closed
 
 	disturbed *disturbances
@@ -142,9 +142,9 @@ func (c *Consumer) Run(ctx context.Context) (err error) {
 	return errors.Join(err, c.leave())
 }
 
-// leave commits what has been handled and leaves the group. While the brokers are away that takes the session timeout or, with
-// a commit under way, for ever (https://github.com/confluentinc/librdkafka/issues/3740). Then the client is left behind: it ends
-// when the brokers are back, or with the process, and the group notices by the session timeout.
+// leave commits what has been handled and leaves the group. While no broker answers, that takes the session timeout or, with a
+// commit under way, for ever (https://github.com/confluentinc/librdkafka/issues/3740). So it waits for leaveTimeout at most. The
+// client then ends when a broker answers again, or with the process, and the group drops the member by its session timeout.
 func (c *Consumer) leave() error {
 	left := make(chan error, 1)
 	c.leaving.Go(func() {
@@ -166,14 +166,14 @@ func (c *Consumer) settings() kafka.ConfigMap {
 		"group.id":                      c.cfg.Group,
 		"auto.offset.reset":             "earliest",
 		"partition.assignment.strategy": "cooperative-sticky",
-		// What has been handled is stored, and what is stored is committed.
+		// A worker stores the offset behind what it has handled. The client commits what is stored.
 		"enable.auto.offset.store": false,
 		"enable.auto.commit":       true,
 		"auto.commit.interval.ms":  500,
 		"session.timeout.ms":       6000,
 		"heartbeat.interval.ms":    2000,
-		// Latency: what is there is fetched at once, however long a fetch may wait for something when there is nothing, and
-		// fetching goes on soon after a queue was full.
+		// Latency: only a fetch that finds nothing waits, so a new record is here at once; and fetching goes on soon after a
+		// queue was full.
 		"fetch.wait.max.ms":          500,
 		"fetch.queue.backoff.ms":     10,
 		"queued.max.messages.kbytes": 16 << 10,
@@ -197,7 +197,7 @@ func (c *Consumer) poll(ctx context.Context) error {
 			if event.IsFatal() {
 				return fmt.Errorf("consume as %s: %w", c.cfg.Group, event)
 			}
-			c.disturbed.tell(ctx, event)
+			c.disturbed.report(ctx, event)
 		case kafka.OffsetsCommitted:
 			c.committed(event.Error)
 		}
@@ -215,7 +215,7 @@ func (c *Consumer) poll(ctx context.Context) error {
 
 func (c *Consumer) dispatch(message *kafka.Message) {
 	if err := message.TopicPartition.Error; err != nil {
-		c.disturbed.tell(context.Background(), err)
+		c.disturbed.report(context.Background(), err)
 		return
 	}
 	record := recordOf(message)

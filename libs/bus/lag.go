@@ -22,21 +22,21 @@ func (b *Bus) newLag(group string) lag {
 	}, []string{"group", "topic", "partition"}))}
 }
 
-// measure compares the next record to be handled, -1 before the first has come, with the partition's end as the last answer
-// of its broker told it. It asks nobody. Where no answer has come yet there is no figure.
+// measure sets the lag: from the offset of the next record to be handled, -1 before the first record has come, to the partition's end
+// as of the broker's last answer to a fetch. It sends no request. Before the first answer it sets nothing.
 func (l lag) measure(from *kafka.Consumer, at topicPartition, next int64) {
 	_, end, err := from.GetWatermarkOffsets(at.topic, at.partition)
 	if err != nil || end < 0 {
 		return
 	}
-	behind := int64(0) // before the first: what there is would have come with the answer
+	behind := int64(0) // before the first record: had there been any, they would have come with the answer
 	if next >= 0 {
 		behind = max(0, end-next)
 	}
 	l.records.WithLabelValues(l.group, at.topic, partitionLabel(at.partition)).Set(float64(behind))
 }
 
-// end takes a partition's figure away: it is another's now.
+// end removes a partition's lag: another process measures it now.
 func (l lag) end(at topicPartition) {
 	l.records.DeleteLabelValues(l.group, at.topic, partitionLabel(at.partition))
 }

@@ -25,13 +25,13 @@ const (
 type ProducerConfig struct {
 	// DeliveryTimeout is how long a record may take to be acknowledged; 10 s if zero.
 	DeliveryTimeout time.Duration
-	// Gapless is for sequences that are written again from their beginning when they fail: of the records of a call that
-	// fails, none is in the log without all that stand before it, and none is sent later. Only what a stalled broker had
-	// received already may still come, as repetitions, beside what is written then.
+	// Gapless says what is in the log after a call that failed: none of its records without all those before it, and none that is
+	// sent later. So the caller can write the sequence again from its beginning. Only what a stalled broker had already received may
+	// still be appended, beside the second attempt, as repetitions.
 	//
 	// It is for records that must not be in the log twice, too: a client that gives one up by time goes on with a new producer epoch, and
 	// sends what is under way behind it again, though a broker that has just restarted may have written it. A call that fails
-	// fails those beside it with it, which is the price.
+	// also fails the calls beside it: that is the price.
 	Gapless bool
 
 	maxBytes int // of a record, with its key and headers; the client's default (1,000,000) if zero
@@ -51,7 +51,7 @@ type Producer struct {
 	topics    map[string]*telemetry.Operation
 }
 
-// client is one life of the underlying producer.
+// client is a producer of librdkafka. Once it has failed for good, another one replaces it.
 type client struct {
 	kafka *kafka.Producer
 	done  chan struct{} // closed once its events have all been read
@@ -86,8 +86,8 @@ func (p *Producer) start() (*client, error) {
 		"go.delivery.report.fields":    "none",
 	}
 	if p.cfg.Gapless {
-		// The client must not give up one record and go on with the next: it never does by time, as the guarantee does not
-		// cover that, and the call that gives up replaces the client.
+		// The client must not give up one record and go on with the next. Its guarantee does not cover records that it gives up by
+		// time, so it has no timeout: the call has one, and replaces the client.
 		settings["enable.gapless.guarantee"] = true
 		settings["message.timeout.ms"] = 0
 	}
@@ -113,13 +113,13 @@ func (p *Producer) watch(c *client) {
 		case failed && err.IsFatal():
 			p.replace(c, err)
 		case failed:
-			disturbed.tell(context.Background(), err)
+			disturbed.report(context.Background(), err)
 		}
 	}
 }
 
-// replace puts a new client in the place of one that has failed for good. What the old one has not delivered fails, before
-// the new one is used. It does not wait.
+// replace begins to replace a client that has failed for good, and does not wait for it. What the old one has not delivered fails
+// before the new one is used.
 func (p *Producer) replace(failed *client, cause error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -140,7 +140,7 @@ func (p *Producer) replace(failed *client, cause error) {
 		p.mu.Unlock()
 		close(replaced)
 		if err != nil {
-			// It was made with the same settings before. The failed one refuses what it is given, and this is tried again then.
+			// Hardly possible, as the same settings have made a client before. The failed one refuses the next record, and is replaced then.
 			p.bus.tel.Log.Error("a Kafka producer cannot be replaced", "error", err.Error())
 			return
 		}
@@ -244,7 +244,7 @@ func (p *Producer) ProduceAll(ctx context.Context, records []Record) (receipts [
 				}
 				return nil, produceError(err)
 			}
-			if message.TopicPartition.Offset < 0 { // the broker knew it already, and no longer where
+			if message.TopicPartition.Offset < 0 { // the broker had it already, and no longer knows its offset
 				return nil, fmt.Errorf("%w: acknowledged without an offset", ErrUnavailable)
 			}
 			index, _ := message.Opaque.(int)
@@ -305,7 +305,7 @@ func (p *Producer) enqueue(used *client, record Record, headers map[string]strin
 	return produceError(err)
 }
 
-// isFatal also knows the errors of a client that failed for good before.
+// isFatal reports whether the client has failed for good, with this error or before it.
 func isFatal(err error) bool {
 	var refused kafka.Error
 	return errors.As(err, &refused) && (refused.IsFatal() || refused.Code() == kafka.ErrFatal)

@@ -18,8 +18,8 @@ type ReaderConfig struct {
 	Topic string
 	// Since is the time of the oldest records to read; zero: only what is written from now on.
 	Since time.Time
-	// Handler is called for the records of each partition, in order. Its error is logged and the records are passed over: what
-	// is read this way is for memory, and no second attempt would find it otherwise.
+	// Handler is called for the records of each partition, in order. Its error is logged and the records are passed over: a
+	// reader fills memory, where a second attempt would fail as the first did.
 	Handler  Handler
 	MaxBatch int // most records handed over at once; 1 if zero
 	// CaughtUp is called once, when all that was in the topic at the start has been handled.
@@ -187,7 +187,7 @@ func (r *Reader) poll(ctx context.Context) error {
 				if event.IsFatal() {
 					return fmt.Errorf("read %s: %w", r.cfg.Topic, event)
 				}
-				r.disturbed.tell(ctx, event)
+				r.disturbed.report(ctx, event)
 			}
 			if len(batch) >= r.cfg.MaxBatch || ctx.Err() != nil {
 				break
@@ -226,8 +226,8 @@ func (r *Reader) endLag() {
 	}
 }
 
-// caughtUp notes that a partition has been read up to the offset, and tells once that all have reached the end that they had
-// at the start.
+// caughtUp notes that a partition has been read up to the offset. It calls CaughtUp, once, when every partition has reached the end
+// that it had at the start.
 func (r *Reader) caughtUp(partition int32, next int64) {
 	if r.missing == nil {
 		return

@@ -173,7 +173,7 @@ func (b *Bus) create(ctx context.Context, missing []kafka.TopicSpecification) er
 	return errors.Join(errs...)
 }
 
-// reportRetention logs topics whose retention is not the table's. Brokers that do not tell are asked no more.
+// reportRetention logs topics whose retention is not the table's. A broker that does not say is not asked again.
 func (b *Bus) reportRetention(ctx context.Context, wanted map[string]topic, present []string) {
 	if len(present) == 0 {
 		return
@@ -230,7 +230,7 @@ func (b *Bus) adminClient() (*kafka.AdminClient, error) {
 	if b.admin != nil {
 		return b.admin, nil
 	}
-	// What goes wrong is told by the calls' errors; the client's own lines would go to standard error.
+	// Errors come from the calls. The client's own log would go to standard error.
 	admin, err := kafka.NewAdminClient(b.clientConfig(nil))
 	if err != nil {
 		return nil, fmt.Errorf("make admin client: %w", err)

@@ -18,7 +18,7 @@ import (
 )
 
 const (
-	// What waits for a worker before its partition is paused: batches, at least so many records, but no more than so many bytes.
+	// A partition is paused when its worker's queue has queueBatches batches, but no fewer than minQueue records, or maxQueueBytes.
 	queueBatches  = 4
 	minQueue      = 64
 	maxQueueBytes = 4 << 20
@@ -62,8 +62,8 @@ func (c *Consumer) startWorker(at topicPartition) *worker {
 	return w
 }
 
-// offer queues a record. It reports false when the queue has become full with it: then no more should come. What was already
-// on its way when the partition was paused is queued as well; the client bounds it.
+// offer queues a record. It reports false when this record has filled the queue: the partition is to be paused. Records that the
+// client has fetched before the pause are queued as well; their number is bounded by the client's own queue.
 func (w *worker) offer(record Record) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -168,7 +168,7 @@ func (w *worker) report() (end func()) {
 	})
 }
 
-// handle handles a batch, whatever it takes, and stores its offsets. It reports false if the worker has to stop before that.
+// handle handles a batch, in as many attempts as it takes, and stores its offsets. It reports false if the worker has to stop before that.
 func (w *worker) handle(batch []Record) bool {
 	if len(batch) > 1 && w.try(batch) == nil {
 		w.handled(batch[len(batch)-1])
@@ -198,7 +198,7 @@ func (w *worker) probe() error {
 	return guard(func() error { return w.consumer.cfg.Probe(ctx) })
 }
 
-// guard makes an error of a panic.
+// guard turns a panic into an error.
 func guard(do func() error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -219,11 +219,11 @@ func (w *worker) handled(record Record) {
 	}
 }
 
-// handleOne handles one record: by the handler or, if the fault is the record's own, by the dead letters. It reports false if
-// the worker has to stop before either.
+// handleOne hands one record to the handler, again until it succeeds, or writes it to the dead letters if the fault is the record's.
+// It reports false if the worker has to stop before either.
 func (w *worker) handleOne(record Record) bool {
 	log := w.consumer.bus.tel.Log.With("group", w.consumer.cfg.Group, "topic", record.Topic, "partition", record.Partition, "offset", record.Offset)
-	own := 0 // attempts in a row that failed while all that the handler depends on worked: those were the record's own fault
+	recordFaults := 0 // attempts in a row that failed while the probe succeeded: the fault was the record's
 	var reminded time.Time
 	for attempt := 1; ; attempt++ {
 		err := w.try([]Record{record})
@@ -240,16 +240,16 @@ func (w *worker) handleOne(record Record) bool {
 		if attempt == 1 {
 			log.WarnContext(w.ctx, "a record cannot be handled; trying again", "error", err.Error())
 		}
-		own++
+		recordFaults++
 		if down := w.probe(); down != nil {
-			own = 0
+			recordFaults = 0
 			if time.Since(reminded) >= remindEvery {
 				reminded = time.Now()
 				log.ErrorContext(w.ctx, "a record cannot be handled because what that needs is down; its partition waits",
 					"attempts", attempt, "error", err.Error(), "down", down.Error())
 			}
 		}
-		if own >= w.consumer.cfg.Attempts {
+		if recordFaults >= w.consumer.cfg.Attempts {
 			return w.bury(record, err, attempt)
 		}
 		if !w.pause(attempt) {

@@ -47,8 +47,8 @@ func isList(t reflect.Type) bool {
 	return (t.Kind() == reflect.Slice || t.Kind() == reflect.Map) && !isBytes && !unmarshals(t)
 }
 
-// parsable reports whether envconfig can parse the type: it skips others without a word. A secret stands alone, so that
-// no list of them is quoted in a fault.
+// parsable reports whether envconfig can parse the type: it silently skips all others. A list of secrets is not
+// allowed, because a fault would quote it.
 func parsable(t reflect.Type) bool {
 	if unmarshals(t) {
 		return true

@@ -12,7 +12,7 @@ type Rename struct{ Former, Variable string }
 func Renamed(cfg any) []Rename {
 	settings, err := settingsOf(cfg)
 	if err != nil {
-		return nil // Load has said it
+		return nil // Load has reported it
 	}
 	return renamed(settings, parseEnviron(os.Environ()))
 }

@@ -9,10 +9,10 @@ import (
 const hidden = "[secret]"
 
 // Secret is a configuration value that is never printed, logged or marshalled. Do not keep it in an unexported field of
-// a struct that is printed as a whole, nor as the key of a map: fmt and encoding/json then do not ask it.
+// a struct that is printed as a whole, nor as the key of a map: there fmt and encoding/json do not call its methods.
 type Secret string
 
-// Reveal gives the value itself, for the one place that needs it.
+// Reveal gives the value itself, for the one call that needs it.
 func (s Secret) Reveal() string { return string(s) }
 
 // String hides the value.

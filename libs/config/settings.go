@@ -121,8 +121,8 @@ func (s setting) load(env map[string]string) (string, error) {
 	return s.fallback, err
 }
 
-// lookup gives the text of the variable, or of the file that a secret is in. Its errors do not tell the file's name: who
-// mistakes _FILE has put the secret there.
+// lookup gives the text of the variable, or of the file that a secret is in. Its errors do not contain the file's name:
+// by mistake that may be the secret itself.
 func (s setting) lookup(env map[string]string) (string, error) {
 	text, path := env[s.variable], env[s.variable+fileSuffix]
 	switch {

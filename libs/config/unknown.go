@@ -39,7 +39,7 @@ func unread(variable, value string, known map[string]bool) string {
 	return "is not read; the nearest that is: " + nearest(variable, known)
 }
 
-// nearest gives the name to which the fewest edits lead, of several the first in the alphabet.
+// nearest gives the name that the fewest edits lead to; of several, the first in the alphabet.
 func nearest(variable string, known map[string]bool) string {
 	best, fewest := "", 0
 	for _, name := range slices.Sorted(maps.Keys(known)) {

@@ -33,7 +33,7 @@ type Config struct {
 // Common is what the configuration of every deployable embeds.
 func (c *Config) Common() *Config { return c }
 
-// load reads the configuration of a service's own program, and tells a missing issuer together with all other faults.
+// load reads the configuration of a service's own program, and reports a missing issuer together with all other faults.
 func load(cfg any, common *Config) error {
 	err := config.Load(cfg)
 	var faults config.Faults

@@ -32,7 +32,7 @@ func linger(of net.Conn) {
 	}
 }
 
-// Close closes the connection, as told by linger.
+// Close closes the connection, in the way that linger has set.
 func (c *conn) Close() error {
 	if c.unread.Swap(false) && c.CloseWrite() == nil && c.SetReadDeadline(time.Now().Add(lingerTime)) == nil {
 		_, _ = io.Copy(io.Discard, readOnly{c.TCPConn})
@@ -78,7 +78,7 @@ func (l *listener) Accept() (net.Conn, error) {
 			return &conn{TCPConn: accepted}, nil
 		}
 		if !exhausted(err) {
-			return nil, err //nolint:wrapcheck // fasthttp tells a closed listener by its error
+			return nil, err //nolint:wrapcheck // fasthttp recognises a closed listener by its error
 		}
 		l.log.WarnContext(context.Background(), "connections cannot be accepted", "error", err, "again_after", delay.String())
 		select {
@@ -89,7 +89,7 @@ func (l *listener) Accept() (net.Conn, error) {
 	}
 }
 
-// exhausted tells whether a connection could not be accepted for want of something that comes back.
+// exhausted reports whether a connection could not be accepted for lack of something that becomes free again.
 func exhausted(err error) bool {
 	for _, shortage := range []error{syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM} {
 		if errors.Is(err, shortage) {
@@ -120,8 +120,8 @@ func (k *connections) follow(c net.Conn, state fasthttp.ConnState) {
 	}
 }
 
-// hurry gives what is still to be read until then, and says how many connections there are. Handlers do not notice: they
-// begin when their request has been read.
+// hurry sets the deadline of everything that is still to be read, and gives the number of connections. It does not reach handlers:
+// they begin when their request has been read.
 func (k *connections) hurry(until time.Time) int {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -131,8 +131,8 @@ func (k *connections) hurry(until time.Time) int {
 	return len(k.open)
 }
 
-// cut ends the connections that remain, for their clients. They are closed by who serves them: fasthttp panics where it
-// cannot set a deadline because the connection has been closed (1.51, Server.serveConn).
+// cut ends the connections that remain, as their clients see it. It leaves closing them to fasthttp, which panics where it cannot set a
+// deadline because the connection is closed (1.51, Server.serveConn).
 func (k *connections) cut() {
 	k.mu.Lock()
 	defer k.mu.Unlock()

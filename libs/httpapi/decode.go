@@ -76,7 +76,7 @@ type key struct {
 	folded string
 }
 
-// inspect refuses what encoding/json has let through. The text is valid JSON, so one pass over its tokens does, without
+// inspect refuses what encoding/json has let through. The text is valid JSON, so one pass over its tokens is enough, without
 // a grammar.
 func inspect(raw []byte) error {
 	var (
@@ -156,7 +156,7 @@ func (l literal) value() string {
 	return value
 }
 
-// fold makes keys equal that are one to encoding/json.
+// fold makes keys equal that encoding/json takes for the same.
 func fold(name string) string {
 	return strings.Map(func(r rune) rune {
 		if r >= 'a' && r <= 'z' {

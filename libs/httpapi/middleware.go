@@ -25,7 +25,7 @@ const (
 )
 
 // observer is what every request passes through first: it gives the request its id, span and deadline, answers errors and
-// panics, and tells the log and the metrics about it.
+// panics, and reports it to the log and the metrics.
 type observer struct {
 	answers
 
@@ -75,7 +75,7 @@ func (o *observer) handle(c *fiber.Ctx) error {
 func (o *observer) unreadable(c *fiber.Ctx, err error) error {
 	if errors.Is(err, fiber.ErrBadGateway) {
 		c.Status(http.StatusBadRequest)
-		return nil // fiber's word for a connection that broke: there is nobody to answer
+		return nil // fiber's error for a connection that broke: there is nobody to answer
 	}
 	linger(c.Context().Conn())
 	o.refuse(c, err)
@@ -105,8 +105,8 @@ func mark(c *fiber.Ctx, id string) {
 	c.Set(fiber.HeaderXContentTypeOptions, "nosniff")
 }
 
-// access writes the access log. The context as the handler left it says who called. The query is not logged: it may hold
-// what is nobody's business.
+// access writes the access log. The context as the handler left it says who called. The query is not logged: it may
+// have a secret.
 func (o *observer) access(c *fiber.Ctx, level slog.Level, route string, begun time.Time, problem *Problem) {
 	ctx := c.UserContext()
 	bytes := 0
@@ -126,7 +126,7 @@ func (o *observer) access(c *fiber.Ctx, level slog.Level, route string, begun ti
 	o.log.LogAttrs(ctx, level, "request", attrs...)
 }
 
-// next runs the handlers behind. A panic becomes an error with the stack for the log.
+// next runs the handlers behind this one. A panic becomes an error with the stack for the log.
 func next(c *fiber.Ctx) (err error) {
 	defer func() {
 		if p := recover(); p != nil {

@@ -69,7 +69,7 @@ func (r *readiness) check(ctx context.Context) (ready bool, results map[string]s
 	if !r.checked.IsZero() && time.Since(r.checked) < freshness {
 		return r.ready, r.results
 	}
-	// The result is for all who ask, so it is not cut short by the deadline of the one that happens to be first.
+	// The result serves every probe that waits, so the deadline of the first one does not end the checks.
 	limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), checkTimeout)
 	defer cancel()
 	errs := make([]error, len(r.checks))

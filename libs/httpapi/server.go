@@ -79,9 +79,9 @@ func newServer(address, listener string, cfg Config, deps Deps) *Server {
 		WriteTimeout: writeTimeout,
 		IdleTimeout:  cfg.IdleTimeout,
 		ErrorHandler: observer.unreadable,
-		// Forms are read by the handlers that want one, not from whoever sends one.
+		// A form is read only by a handler that wants one.
 		DisablePreParseMultipartForm: true,
-		// Without trusted proxies, which there are none of, fiber takes no X-Forwarded header for the truth.
+		// With this check and no trusted proxies, fiber ignores every X-Forwarded header.
 		EnableTrustedProxyCheck: true,
 	})
 	connections := &connections{open: map[net.Conn]struct{}{}}
@@ -164,8 +164,8 @@ func (s *Server) stop(ctx context.Context) error {
 	}
 }
 
-// await waits for fasthttp, which waits for connections that have sent nothing or half a request for as long as for one
-// that is answered, and then for the connections to be closed.
+// await waits until fasthttp has stopped, and then until all connections are closed. fasthttp waits for a connection that has sent nothing
+// or half a request as long as for one whose request is being answered, so those get a deadline here.
 func (s *Server) await(stopped <-chan error) error {
 	arrival := time.Now().Add(arrivalTimeout)
 	tick := time.NewTicker(arrivalTimeout / 20)

@@ -20,8 +20,8 @@ import (
 // streamed answers whole to know their size.
 type tracing struct {
 	tracer trace.Tracer
-	// parent finds the caller's trace. Of the public, only the trace is taken: baggage goes on into the headers of every
-	// record that follows from a request, and is not for strangers to fill.
+	// parent finds the caller's trace. The public listener takes only the trace, not baggage: that goes on into the
+	// headers of every record that follows from a request, which must not have what strangers write.
 	parent propagation.TextMapPropagator
 }
 
@@ -33,8 +33,8 @@ func newTracing(listener string, tel *telemetry.Telemetry) tracing {
 	return t
 }
 
-// begin starts the span of a request, and tells the client its trace, also where the answer is a stream. Probes have
-// none: they are many and say nothing.
+// begin starts the span of a request, and gives the client its trace id in a header, also where the answer is a
+// stream. Probes have no span: they are many and show nothing.
 func (t tracing) begin(ctx context.Context, c *fiber.Ctx, requestID string, probe bool) (context.Context, trace.Span) {
 	if probe {
 		return ctx, noop.Span{}
@@ -49,7 +49,7 @@ func (t tracing) begin(ctx context.Context, c *fiber.Ctx, requestID string, prob
 	return ctx, span
 }
 
-// end says how the request ended. What is the client's fault is no error of the server's span.
+// end says how the request ended. A fault of the client is no error of the server's span.
 func (t tracing) end(span trace.Span, c *fiber.Ctx, route string, problem *Problem, err error) {
 	if !span.IsRecording() {
 		return

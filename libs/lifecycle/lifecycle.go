@@ -77,7 +77,7 @@ func (g *Group) Run(ctx context.Context) error {
 		g.log.InfoContext(log, "stopping", "reason", context.Cause(ctx).Error())
 	case first := <-ended:
 		first.reported = true
-		err := first.unasked()
+		err := first.endedEarly()
 		errs = append(errs, err)
 		g.log.ErrorContext(log, "stopping", "reason", err.Error())
 	}
@@ -122,7 +122,7 @@ func (g *Group) stop(ctx context.Context, parts []*running) []error {
 		}
 		select {
 		case <-parts[i].done:
-			if err := parts[i].asked(); err != nil {
+			if err := parts[i].failedToStop(); err != nil {
 				errs = append(errs, err)
 			}
 		default:
@@ -167,8 +167,8 @@ var (
 	errGoexit = errors.New("left its goroutine by runtime.Goexit")
 )
 
-// unasked is the error of a part that ended while the group was to run.
-func (r *running) unasked() error {
+// endedEarly is the error of a part that ended while the group was to run.
+func (r *running) endedEarly() error {
 	err := r.err
 	if err == nil {
 		err = errEarly
@@ -176,8 +176,8 @@ func (r *running) unasked() error {
 	return fmt.Errorf("%s ended: %w", r.name, err)
 }
 
-// asked is the error of a part that ended while the group was stopping, nil if it ended well.
-func (r *running) asked() error {
+// failedToStop is the error of a part that ended while the group was stopping, nil if it ended well.
+func (r *running) failedToStop() error {
 	if r.reported || r.err == nil || errors.Is(r.err, context.Canceled) {
 		return nil
 	}

@@ -16,7 +16,7 @@ type Policy struct {
 }
 
 // Do calls attempt until it succeeds, and gives nil then. When ctx is done it gives ctx's cause, without another attempt. failed, unless
-// it is nil, is told of each attempt that failed and of the delay until the next one.
+// it is nil, is called after each attempt that failed, with its error and the delay until the next one.
 func (p Policy) Do(ctx context.Context, attempt func(ctx context.Context) error, failed func(err error, next time.Duration)) error {
 	delays := &backoff.ExponentialBackOff{
 		InitialInterval: p.First, MaxInterval: p.Max, Multiplier: 2, RandomizationFactor: backoff.DefaultRandomizationFactor,
@@ -39,7 +39,7 @@ func (p Policy) Do(ctx context.Context, attempt func(ctx context.Context) error,
 	return err //nolint:wrapcheck // nil, or ctx's cause
 }
 
-// AfterProgress marks the error of an attempt that had worked for a while before it failed: the delays begin anew. Of nil it makes nil.
+// AfterProgress marks the error of an attempt that had worked for a while before it failed: the delays begin anew. AfterProgress(nil) is nil.
 func AfterProgress(err error) error {
 	if err == nil {
 		return nil

@@ -6,7 +6,7 @@ import (
 )
 
 // Attributes of spans by which what happened to a message, or in a room, is found. OpenTelemetry's messaging.message.id is
-// another: the id of the event that tells of it.
+// something else: the id of the event in the record.
 const (
 	MessageIDKey = attribute.Key("ism.message.id")
 	RoomIDKey    = attribute.Key("ism.room.id")

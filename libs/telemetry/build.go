@@ -10,7 +10,7 @@ import (
 // What a release is made as, set by the linker: -X github.com/ism-chat/ism/libs/telemetry.version=1.2.3. Empty otherwise.
 var version, revision string
 
-// build is what the binary knows of its making. Fields are "unknown" where it does not, as in tests.
+// build is what the binary knows of how it was made. Fields are "unknown" where it does not, as in tests.
 type build struct {
 	version   string // of the release, or else of the main module
 	revision  string // commit

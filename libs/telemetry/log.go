@@ -25,7 +25,7 @@ func newLog(out io.Writer, format string, level slog.Leveler) *slog.Logger {
 type attrsKey struct{}
 
 // With returns a context whose log records carry the given attributes, at the top level of the record. An attribute
-// takes the place of an earlier one with its key.
+// replaces an earlier one with the same key.
 func With(ctx context.Context, attrs ...slog.Attr) context.Context {
 	earlier := attrsOf(ctx)
 	merged := make([]slog.Attr, 0, len(earlier)+len(attrs))

@@ -55,8 +55,8 @@ func Register[C prometheus.Collector](registry prometheus.Registerer, collector 
 	panic(fmt.Sprintf("register a metric: %v", err))
 }
 
-// Counters registers a counter with one label, whose values are given: each is there from the beginning, as one that
-// appears with its first increase does not show it.
+// Counters registers a counter with one label and all the values that the label can have: each is 0 from the beginning, because
+// Prometheus sees no increase in a counter that appears with its first count.
 func Counters(registry prometheus.Registerer, opts prometheus.CounterOpts, label string, values ...string) *prometheus.CounterVec {
 	counters := Register(registry, prometheus.NewCounterVec(opts, []string{label}))
 	for _, value := range values {
@@ -105,7 +105,7 @@ func (o *Operations) With(values ...string) *Operation {
 	outcome := func(name string) prometheus.Counter {
 		return o.outcomes.WithLabelValues(append(values[:len(values):len(values)], name)...)
 	}
-	// A counter that is there from the beginning shows its first increase.
+	// Prometheus sees the first increase of a counter only if it was there before.
 	outcome(OutcomeOK)
 	outcome(OutcomeError)
 	return &Operation{

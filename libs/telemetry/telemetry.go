@@ -1,4 +1,4 @@
-// Package telemetry gives a deployable its log, its traces and its metrics. Everything is handed on; nothing is global.
+// Package telemetry gives a deployable its log, its traces and its metrics. They are passed to whatever uses them; nothing is global.
 package telemetry
 
 import (

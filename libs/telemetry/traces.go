@@ -75,7 +75,7 @@ func (t *traces) shutdown(ctx context.Context) error {
 }
 
 // export hands spans to an exporter and takes its errors into the log: the SDK would give them to OpenTelemetry's global
-// error handler, which prints to standard error. One warning tells that an outage has begun, one line that it is over.
+// error handler, which prints to standard error. One warning says that an outage has begun, one line that it is over.
 type export struct {
 	exporter sdktrace.SpanExporter
 	endpoint string
