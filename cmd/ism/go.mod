@@ -14,10 +14,12 @@ require (
 	github.com/ism-chat/ism/services/realtime v0.0.0
 	github.com/ism-chat/ism/services/rooms v0.0.0
 	github.com/twmb/franz-go/pkg/kfake v0.0.0-20260918054303-01f206a7e32c
-	go.uber.org/goleak v1.3.0
 )
 
-require github.com/sirupsen/logrus v1.10.2 // indirect
+require (
+	github.com/sirupsen/logrus v1.10.2 // indirect
+	go.uber.org/goleak v1.3.0 // indirect
+)
 
 require (
 	github.com/BurntSushi/toml v1.6.0

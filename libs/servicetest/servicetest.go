@@ -86,14 +86,20 @@ func FreePort(tb testing.TB) int {
 	return listener.Addr().(*net.TCPAddr).Port
 }
 
-// VerifyNoLeaks runs a package's tests and fails where a goroutine is left. It passes over what libraries never wait for.
-func VerifyNoLeaks(m *testing.M) {
-	goleak.VerifyTestMain(m,
+// VerifyNoLeaks runs a package's tests and fails where a goroutine is left. It passes over what libraries never wait for, and over those
+// with one of the given functions on their stack.
+func VerifyNoLeaks(m *testing.M, ignored ...string) {
+	ignored = append(ignored,
 		// fasthttp keeps one goroutine for the Date header for ever, and one of each server until it next wakes from a sleep of ten seconds.
-		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.updateServerDate.func1"),
-		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.(*workerPool).Start.func2"),
+		"github.com/valyala/fasthttp.updateServerDate.func1",
+		"github.com/valyala/fasthttp.(*workerPool).Start.func2",
 		// gocql does not wait for what it begins when a schema is changed, here by tests that run beside this one.
-		goleak.IgnoreAnyFunction("github.com/gocql/gocql.(*Session).handleSchemaEvent"))
+		"github.com/gocql/gocql.(*Session).handleSchemaEvent")
+	options := make([]goleak.Option, len(ignored))
+	for i, function := range ignored {
+		options[i] = goleak.IgnoreAnyFunction(function)
+	}
+	goleak.VerifyTestMain(m, options...)
 }
 
 // Log keeps what is logged, for a [log/slog.TextHandler] or a [log/slog.JSONHandler] to write to. The zero value is ready. It is safe for

@@ -8,20 +8,20 @@ import (
 
 	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
 	"github.com/google/uuid"
-	"go.uber.org/goleak"
 
 	"github.com/ism-chat/ism/libs/bus"
 	"github.com/ism-chat/ism/libs/enginetest"
 	"github.com/ism-chat/ism/libs/examine"
 	"github.com/ism-chat/ism/libs/examine/examinetest"
+	"github.com/ism-chat/ism/libs/servicetest"
 	"github.com/ism-chat/ism/libs/telemetry"
 )
 
 const previews = "ism.rooms.previews"
 
+// confluent-kafka-go ends this goroutine some time after its client has been closed.
 func TestMain(m *testing.M) {
-	// Librdkafka's Go client ends this some time after the client is closed.
-	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/confluentinc/confluent-kafka-go/v2/kafka.(*handle).waitTerminated"))
+	servicetest.VerifyNoLeaks(m, "github.com/confluentinc/confluent-kafka-go/v2/kafka.(*handle).waitTerminated")
 }
 
 // onBrokers gives the checks of brokers, of a group, and of topics in place of the suite's.

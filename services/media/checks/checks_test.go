@@ -9,15 +9,15 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/minio/minio-go/v7"
-	"go.uber.org/goleak"
 
 	"github.com/ism-chat/ism/libs/enginetest"
 	"github.com/ism-chat/ism/libs/examine"
 	"github.com/ism-chat/ism/libs/examine/examinetest"
+	"github.com/ism-chat/ism/libs/servicetest"
 	"github.com/ism-chat/ism/services/media/objects"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { servicetest.VerifyNoLeaks(m) }
 
 // onTarget gives the checks of an installation.
 func onTarget(t *testing.T, target string, variables ...string) ([]examine.Check, objects.Config) {

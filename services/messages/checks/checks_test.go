@@ -9,19 +9,15 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"github.com/ism-chat/ism/libs/examine"
 	"github.com/ism-chat/ism/libs/examine/examinetest"
+	"github.com/ism-chat/ism/libs/servicetest"
 	"github.com/ism-chat/ism/libs/telemetry"
 	"github.com/ism-chat/ism/services/messages/store/cassandra"
 	"github.com/ism-chat/ism/services/messages/store/cassandra/cassandratest"
 )
 
-func TestMain(m *testing.M) {
-	// gocql does not wait for what it begins when others change a schema
-	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/gocql/gocql.(*Session).handleSchemaEvent"))
-}
+func TestMain(m *testing.M) { servicetest.VerifyNoLeaks(m) }
 
 // onCluster gives the checks of a cluster.
 func onCluster(t *testing.T, variables ...string) []examine.Check {

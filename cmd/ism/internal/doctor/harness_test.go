@@ -8,18 +8,14 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"github.com/ism-chat/ism/libs/authn/authntest"
 	"github.com/ism-chat/ism/libs/examine"
+	"github.com/ism-chat/ism/libs/servicetest"
 )
 
+// confluent-kafka-go ends this goroutine some time after its client has been closed.
 func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(m,
-		// gocql does not wait for what it begins when others change a schema
-		goleak.IgnoreAnyFunction("github.com/gocql/gocql.(*Session).handleSchemaEvent"),
-		// Librdkafka's Go client ends this some time after the client is closed.
-		goleak.IgnoreAnyFunction("github.com/confluentinc/confluent-kafka-go/v2/kafka.(*handle).waitTerminated"))
+	servicetest.VerifyNoLeaks(m, "github.com/confluentinc/confluent-kafka-go/v2/kafka.(*handle).waitTerminated")
 }
 
 // doctorFor makes a doctor with a command line and variables.

@@ -3,8 +3,7 @@ package cassandra_test
 import (
 	"testing"
 
-	"go.uber.org/goleak"
-
+	"github.com/ism-chat/ism/libs/servicetest"
 	"github.com/ism-chat/ism/libs/telemetry"
 	"github.com/ism-chat/ism/services/messages/store"
 	"github.com/ism-chat/ism/services/messages/store/cassandra"
@@ -12,10 +11,7 @@ import (
 	"github.com/ism-chat/ism/services/messages/store/storetest"
 )
 
-// gocql does not wait for what it begins when others, here tests beside this one, change a schema.
-func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/gocql/gocql.(*Session).handleSchemaEvent"))
-}
+func TestMain(m *testing.M) { servicetest.VerifyNoLeaks(m) }
 
 func newStore(tb testing.TB, cfg cassandra.Config) *cassandra.Store {
 	tb.Helper()
