@@ -80,6 +80,8 @@ func TestEveryServiceIsKnownEverywhere(t *testing.T) {
 			"README.md":                   `services/NAME`,
 			"deploy/Dockerfile":           `AS NAME-source`,
 			"deploy/compose/compose.yaml": `(?m)^  NAME:$`,
+			"deploy/compose/up":           `(?m)^for service in .*\bNAME\b`,
+			"test/run":                    `\bNAME\b`,
 			"docs/configuration.md":       `(?m)^## NAME$`,
 			"docs/architecture.md":        `(?m)^\| NAME \|`,
 			"test/deployment/compose.go":  `"NAME"`,
