@@ -18,6 +18,8 @@ type Part struct {
 	Name string
 	// Run runs the part until ctx is done, then drains it and returns. Returning before ctx is done ends the deployable.
 	Run func(ctx context.Context) error
+	// Beside says that neither the part nor the one before it needs the other: they are stopped together.
+	Beside bool
 }
 
 // Config is part of a deployable's configuration.
@@ -59,7 +61,7 @@ func (g *Group) Draining() <-chan struct{} { return g.draining }
 
 // Run runs the parts until ctx is done or one of them ends, then stops the others; call it once. To stop is to close
 // Draining, to wait for the drain delay, and to end the context of one part after the other, each after the part before
-// it has returned. When a part takes so long that a tenth of the stop timeout is left, all that remain are stopped at
+// it has returned, unless they are beside each other. When a part takes so long that a tenth of the stop timeout is left, all that remain are stopped at
 // once, so that each gets the chance to drain. When the timeout is over Run returns without those that still run.
 //
 // The error names the parts that ended by themselves, that failed while stopping, and that would not stop. It is nil if
@@ -97,7 +99,12 @@ func (g *Group) stop(ctx context.Context, parts []*running) []error {
 	defer over.Stop()
 	hurry := false
 	for i := len(parts) - 1; i >= 0 && !hurry; i-- {
-		parts[i].cancel()
+		for together := i; together >= 0; together-- {
+			parts[together].cancel()
+			if !parts[together].beside {
+				break
+			}
+		}
 		select {
 		case <-parts[i].done:
 			g.log.InfoContext(ctx, "part stopped", "part", parts[i].name, "after", time.Since(begun).String())
@@ -138,6 +145,7 @@ func (g *Group) stop(ctx context.Context, parts []*running) []error {
 // running is a part under way. Its err is valid once done is closed.
 type running struct {
 	name     string
+	beside   bool
 	cancel   context.CancelFunc
 	done     chan struct{}
 	err      error
@@ -147,7 +155,7 @@ type running struct {
 // start runs a part in a goroutine of its own, with a context that only its turn to stop ends.
 func (g *Group) start(ctx context.Context, part Part, ended chan<- *running) *running {
 	own, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	r := &running{name: part.Name, cancel: cancel, done: make(chan struct{}), err: errGoexit}
+	r := &running{name: part.Name, beside: part.Beside, cancel: cancel, done: make(chan struct{}), err: errGoexit}
 	go func() {
 		defer func() {
 			if cause := recover(); cause != nil {

@@ -110,6 +110,24 @@ func TestPartsStopInReverseOrderAfterTheDrainDelay(t *testing.T) {
 	})
 }
 
+func TestPartsBesideEachOtherStopTogether(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDiary()
+		store, relay, consumer := d.part("store", time.Second, nil), d.part("relay", 3*time.Second, nil), d.part("consumer", 2*time.Second, nil)
+		consumer.Beside = true
+		ctx, cancel := after(time.Minute)
+		defer cancel()
+		begun := time.Now()
+		expectError(t, group(lifecycle.Config{StopTimeout: 20 * time.Second}, store, relay, consumer).Run(ctx), "")
+		if took := time.Since(begun); took != time.Minute+4*time.Second {
+			t.Errorf("it took %s", took)
+		}
+		if lines := d.read(); !slices.Equal(lines[2:], []string{"1m2s consumer stopped", "1m3s relay stopped", "1m3s store asked", "1m4s store stopped"}) {
+			t.Errorf("they stopped as %q", lines)
+		}
+	})
+}
+
 func TestPartThatEndsByItselfEndsTheGroup(t *testing.T) {
 	for name, c := range map[string]struct {
 		run  func(context.Context) error

@@ -96,8 +96,8 @@ func (s *Service) Parts() []lifecycle.Part {
 		{Name: "messages store", Run: s.deps.Store.Run},
 		{Name: "messages membership lookups", Run: s.members.Run},
 		{Name: "messages producer", Run: s.produceUntilDone},
-		{Name: "messages timeline healing", Run: s.healer.Run},
-		{Name: "messages membership follower", Run: s.follower.Run},
+		{Name: "messages timeline healing", Run: s.healer.Run, Beside: true},
+		{Name: "messages membership follower", Run: s.follower.Run, Beside: true},
 	}
 }
 

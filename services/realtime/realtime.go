@@ -102,8 +102,8 @@ func (s *Service) Checks() []httpapi.Check {
 func (s *Service) Parts() []lifecycle.Part {
 	return []lifecycle.Part{
 		{Name: "realtime ring", Run: s.edge.Run},
-		{Name: "realtime deliveries", Run: s.readDeliveries},
-		{Name: "realtime fan-out", Run: s.fanOut},
+		{Name: "realtime deliveries", Run: s.readDeliveries, Beside: true},
+		{Name: "realtime fan-out", Run: s.fanOut, Beside: true},
 		{Name: "realtime streams", Run: s.drainStreams},
 	}
 }

@@ -86,7 +86,7 @@ func (s *Service) Parts() []lifecycle.Part {
 	return []lifecycle.Part{
 		{Name: "rooms store", Run: s.deps.Store.Run},
 		{Name: "rooms outbox relay", Run: s.relayOutbox},
-		{Name: "rooms previews", Run: s.previews.Run},
+		{Name: "rooms previews", Run: s.previews.Run, Beside: true},
 	}
 }
 
