@@ -66,7 +66,7 @@ func (s *Store) Run(ctx context.Context) error {
 
 func (s *Store) serve(ctx context.Context, opened *sqlite.DB) error {
 	s.open.Store(opened)
-	s.writeQueued(ctx, opened.Writer)
+	s.writeQueued(ctx, opened)
 	s.open.Store(nil)
 	for {
 		select {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/google/uuid"
@@ -30,7 +31,7 @@ const selectMessageAt = `SELECT message_id FROM messages WHERE room_id = ? AND e
 const upsertProbe = `INSERT INTO probe (id, at) VALUES (1, ?) ON CONFLICT (id) DO UPDATE SET at = excluded.at`
 
 // writeQueued is the writing goroutine, until ctx is done.
-func (s *Store) writeQueued(ctx context.Context, db *sql.DB) {
+func (s *Store) writeQueued(ctx context.Context, db *sqlite.DB) {
 	for {
 		select {
 		case <-ctx.Done():
@@ -64,17 +65,19 @@ func (s *Store) gather(first *appending) []*appending {
 
 // write writes all of a batch or nothing, apart from entries whose position is taken. Without any message it still proves that
 // the database takes a write.
-func write(ctx context.Context, db *sql.DB, batch []*appending) error {
+func write(ctx context.Context, db *sqlite.DB, batch []*appending) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*sqlite.BusyTimeout)
 	defer cancel()
-	tx, err := db.BeginTx(ctx, nil)
-	if err != nil {
-		return unavailable("begin to write messages", err)
+	if err := db.Transact(ctx, func(tx *sql.Tx) error { return writeBatch(ctx, tx, batch) }); err != nil {
+		return unavailable("write messages", err)
 	}
-	defer tx.Rollback() //nolint:errcheck // after the commit it has nothing to do
+	return nil
+}
+
+func writeBatch(ctx context.Context, tx *sql.Tx, batch []*appending) error {
 	upsert, err := tx.PrepareContext(ctx, upsertMessage)
 	if err != nil {
-		return unavailable("prepare to write messages", err)
+		return fmt.Errorf("prepare: %w", err)
 	}
 	written := 0
 	for _, waiting := range batch {
@@ -83,19 +86,17 @@ func write(ctx context.Context, db *sql.DB, batch []*appending) error {
 			case errors.Is(err, store.ErrPositionTaken):
 				waiting.taken = errors.Join(waiting.taken, err)
 			case err != nil:
-				return unavailable("write message", err)
+				return err
 			default:
 				written++
 			}
 		}
 	}
-	if written == 0 {
-		if _, err := tx.ExecContext(ctx, upsertProbe, time.Now().UnixMicro()); err != nil {
-			return unavailable("write probe", err)
-		}
+	if written > 0 {
+		return nil
 	}
-	if err := tx.Commit(); err != nil {
-		return unavailable("commit messages", err)
+	if _, err := tx.ExecContext(ctx, upsertProbe, time.Now().UnixMicro()); err != nil {
+		return fmt.Errorf("write probe: %w", err)
 	}
 	return nil
 }
