@@ -131,10 +131,15 @@ type Bus struct {
 
 	mu    sync.Mutex
 	admin *kafka.AdminClient // nil until it is needed
+
+	ensuring sync.Mutex      // held during one attempt to ensure topics
+	ensured  map[string]bool // topics that are known to be there
 }
 
 // New makes a bus. It reaches for nothing.
-func New(cfg Config, tel *telemetry.Telemetry) *Bus { return &Bus{cfg: cfg, tel: tel} }
+func New(cfg Config, tel *telemetry.Telemetry) *Bus {
+	return &Bus{cfg: cfg, tel: tel, ensured: map[string]bool{}}
+}
 
 // Epoch is that of the log ism.rooms, see [events.Position].
 func (b *Bus) Epoch() int32 { return b.cfg.Epoch }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"sync"
@@ -110,7 +111,15 @@ func (b *Bus) ensureOwn(ctx context.Context, names []string) error {
 	return b.EnsureTopics(ctx, own...)
 }
 
+// ensure leaves out what is known to be there: the parts of a process start together and mostly want the same topics.
 func (b *Bus) ensure(ctx context.Context, wanted map[string]topic) error {
+	b.ensuring.Lock()
+	defer b.ensuring.Unlock()
+	wanted = maps.Clone(wanted)
+	maps.DeleteFunc(wanted, func(name string, _ topic) bool { return b.ensured[name] })
+	if len(wanted) == 0 {
+		return nil
+	}
 	metadata, err := b.metadata(ctx, nil)
 	if err != nil {
 		return err
@@ -135,6 +144,9 @@ func (b *Bus) ensure(ctx context.Context, wanted map[string]topic) error {
 		}
 	}
 	b.reportRetention(ctx, wanted, present)
+	for name := range wanted {
+		b.ensured[name] = true
+	}
 	return nil
 }
 
