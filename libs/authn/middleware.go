@@ -5,7 +5,6 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
-	"time"
 
 	"github.com/gofiber/fiber/v2"
 	"go.opentelemetry.io/otel/attribute"
@@ -33,9 +32,7 @@ func (v *Verifier) Require() fiber.Handler {
 		switch {
 		case errors.Is(err, ErrNoKeys):
 			v.tokens.WithLabelValues("unjudged").Inc()
-			problem := httpapi.NewProblem(http.StatusServiceUnavailable, "issuer-unavailable", "Issuer unavailable", "tokens cannot be verified yet")
-			problem.RetryAfter = time.Second
-			return problem.Because(err)
+			return httpapi.Unavailable("issuer-unavailable", "Issuer unavailable", "tokens cannot be verified yet", err)
 		case err != nil:
 			v.tokens.WithLabelValues("refused").Inc()
 			v.log.InfoContext(ctx, "token refused", "reason", reason(err))

@@ -60,9 +60,7 @@ func internalError() *Problem {
 }
 
 func timedOut() *Problem {
-	p := NewProblem(http.StatusServiceUnavailable, "timeout", "Timeout", "the request took too long and was given up")
-	p.RetryAfter = time.Second
-	return p
+	return Unavailable("timeout", "Timeout", "the request took too long and was given up", nil)
 }
 
 // onWire is the problem in the answer to a request for the path.

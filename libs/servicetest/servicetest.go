@@ -67,14 +67,6 @@ func Run(tb testing.TB, name string, part func(ctx context.Context) error) (stop
 	return stop
 }
 
-// Ended is a context that is done.
-func Ended(tb testing.TB) context.Context {
-	tb.Helper()
-	ctx, cancel := context.WithCancel(tb.Context())
-	cancel()
-	return ctx
-}
-
 // FreePort is a port of loopback at which nobody listens.
 func FreePort(tb testing.TB) int {
 	tb.Helper()
@@ -132,15 +124,6 @@ func (l *Log) Errors() []string {
 		}
 	}
 	return lines
-}
-
-// TakeErrors is [Log.Errors], and forgets all that has been logged.
-func (l *Log) TakeErrors() []string {
-	errors := l.Errors()
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.text.Reset()
-	return errors
 }
 
 // Records are the records that a [log/slog.JSONHandler] has written.

@@ -54,7 +54,7 @@ type Service struct {
 	timeline *timeline.Timeline
 	healer   *bus.Consumer
 	follower *bus.Reader
-	producer atomic.Pointer[bus.Producer] // nil while its part does not run
+	producer atomic.Pointer[bus.Producer] // nil until its part runs
 	leftOver rate.Sometimes               // logs what a store outage leaves to the consumer group
 }
 

@@ -2,7 +2,6 @@
 package nodetest
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -74,7 +73,6 @@ func serve(tb testing.TB, server *httpapi.Server) (url string, stop func()) {
 func (n *Node) Run(tb testing.TB) {
 	tb.Helper()
 	group := lifecycle.New(lifecycle.Config{StopTimeout: servicetest.Timeout}, n.tel.Log)
-	group.Add(lifecycle.Part{Name: "what needs no part", Run: func(ctx context.Context) error { <-ctx.Done(); return nil }})
 	for _, part := range n.service.Parts() {
 		group.Add(part)
 	}

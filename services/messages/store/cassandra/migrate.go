@@ -30,8 +30,8 @@ const (
 //
 // Two nodes of Cassandra that make the same table at the same time give it two ids, and disagree from then on. So steps are made
 // under a lock, a row that is written by lightweight transactions alone; only the keyspace and the two tables that this takes are
-// made without it. ScyllaDB needs none: its nodes agree on each change
-// before it is made, and a keyspace in tablets may not have lightweight transactions.
+// made without it. ScyllaDB needs none: its nodes agree on each change before it is made, and a keyspace in tablets may not have
+// lightweight transactions.
 type migration struct {
 	session  *gocql.Session
 	keyspace string
