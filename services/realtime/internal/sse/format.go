@@ -1,4 +1,4 @@
-// Package sse writes and reads the text of an event stream, as the HTML standard defines it in section 9.2
+// Package sse writes the text of an event stream, as the HTML standard defines it in section 9.2
 // (https://html.spec.whatwg.org/multipage/server-sent-events.html).
 package sse
 
@@ -13,38 +13,33 @@ import (
 // ContentType is the media type of an event stream.
 const ContentType = "text/event-stream"
 
-// Event gives the text of one event. The data is JSON; line breaks between its tokens are taken out, so that it stands on
-// one line.
-func Event(id ID, data []byte) ([]byte, error) {
+// Data gives the data line of an event, and the blank line behind it, that ends the event. The data is JSON; line breaks between its tokens
+// are taken out, so that it stands on one line.
+func Data(data []byte) ([]byte, error) {
 	if bytes.ContainsAny(data, "\r\n") {
 		var line bytes.Buffer
 		if err := json.Compact(&line, data); err != nil {
-			return nil, fmt.Errorf("put the data of event %s on one line: %w", id, err)
+			return nil, fmt.Errorf("put the data of an event on one line: %w", err)
 		}
 		data = line.Bytes()
 	}
-	return AppendEvent(make([]byte, 0, len("id: \ndata: \n\n")+maxIDLength+len(data)), id, data), nil
+	text := append(make([]byte, 0, len("data: \n\n")+len(data)), "data: "...)
+	text = append(text, data...)
+	return append(text, "\n\n"...), nil
 }
 
-// AppendEvent appends an event whose data stands on one line already.
-func AppendEvent[T string | []byte](dst []byte, id ID, line T) []byte {
-	dst = AppendPosition(dst, id)
-	dst = append(dst, "data: "...)
-	dst = append(dst, line...)
-	return append(dst, "\n\n"...)
+// AppendID appends the id of the event whose data follows. With a blank line behind it instead, the client resumes behind the id from now
+// on and dispatches nothing.
+func AppendID[T string | []byte](dst []byte, id T) []byte {
+	dst = append(dst, "id: "...)
+	dst = append(dst, id...)
+	return append(dst, '\n')
 }
 
 // AppendRetry appends how long the client is to wait before it reconnects. It takes effect at once.
 func AppendRetry(dst []byte, wait time.Duration) []byte {
 	dst = append(dst, "retry: "...)
 	dst = strconv.AppendInt(dst, wait.Milliseconds(), 10)
-	return append(dst, '\n')
-}
-
-// AppendPosition appends an id without an event: the client resumes behind it from now on, and dispatches nothing.
-func AppendPosition(dst []byte, id ID) []byte {
-	dst = append(dst, "id: "...)
-	dst = id.append(dst)
 	return append(dst, '\n')
 }
 
