@@ -13,8 +13,7 @@ import (
 var catalogue = []kind{
 	kindOf[RoomCreated](1, 0),
 	kindOf[RoomRead](1, 0),
-	kindOf[MessagePosted](1, 0),
-	kindOf[Delivery](1, 0),
+	kindOf[MessagePosted](1, 1), // 1: the payload of clients, first
 }
 
 // kind is a type of event in one major version.

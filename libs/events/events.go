@@ -3,7 +3,7 @@
 // share about each other.
 //
 // An event is a CloudEvent 1.0 in the Kafka protocol binding's binary mode: the attributes are record headers with the
-// prefix "ce_", the value is the JSON of the data alone, and the record's key is the partition key: the room's id, of a delivery the partition.
+// prefix "ce_", the value is the JSON of the data alone, and the record's key is the partition key, the room's id.
 // See https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/kafka-protocol-binding.md.
 //
 // # Versions
@@ -23,6 +23,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/google/uuid"
@@ -31,7 +32,6 @@ import (
 // Topics of the suite. Partition counts and retention stand in the bus package's table.
 const (
 	TopicRooms       = "ism.rooms"        // the log of every room, keyed by room id
-	TopicDeliveries  = "ism.deliveries"   // realtime's own: events by user partition
 	TopicDeadLetters = "ism.dead-letters" // records that a consumer could not handle, with the reason
 )
 
@@ -96,11 +96,7 @@ func Encode(event Event) (headers map[string]string, value []byte, err error) {
 	if err := event.Data.validate(); err != nil {
 		return nil, nil, fmt.Errorf("%w: %s: %w", ErrMalformed, event.Data.EventName(), err)
 	}
-	value, err = json.Marshal(event.Data)
-	if err != nil {
-		return nil, nil, fmt.Errorf("encode %s: %w", event.Data.EventName(), err)
-	}
-	return map[string]string{
+	headers = map[string]string{
 		headerSpecVersion: specVersion,
 		HeaderID:          event.ID.String(),
 		headerSource:      event.Source,
@@ -109,7 +105,20 @@ func Encode(event Event) (headers map[string]string, value []byte, err error) {
 		headerSubject:     event.Data.PartitionKey(),
 		headerSchema:      schemaPrefix + kind.schema,
 		headerContentType: "application/json",
-	}, value, nil
+	}
+	if data, ok := event.Data.(streamed); ok {
+		value, payload, err := encodeStreamed(data, event.Time)
+		if err != nil {
+			return nil, nil, err
+		}
+		headers[HeaderPayload] = strconv.Itoa(payload)
+		return headers, value, nil
+	}
+	value, err = json.Marshal(event.Data)
+	if err != nil {
+		return nil, nil, fmt.Errorf("encode %s: %w", event.Data.EventName(), err)
+	}
+	return headers, value, nil
 }
 
 // Decode reads an event from a record. Unknown headers, unknown fields and newer minor versions are tolerated.

@@ -61,10 +61,6 @@ func samples() map[string]events.Event {
 			Preview:  wire.TextPreview("alice", "Soup?"),
 			Audience: audience,
 		}),
-		"delivery.v1": event(4, "/ism/realtime", events.Delivery{
-			Partition: 3, EventID: uuid.UUID{0: 1, 15: 3}, Origin: events.Origin{Topic: events.TopicRooms, Partition: 7, Offset: 42},
-			Streams: []events.StreamEvent{{To: []uuid.UUID{alice, bob}, Data: json.RawMessage(`{"type":"ChatMessage"}`)}},
-		}),
 	}
 }
 
@@ -111,9 +107,6 @@ func normalize(t *testing.T, event events.Event) events.Event {
 	switch data := event.Data.(type) {
 	case events.MessagePosted:
 		data.Message.Body = json.RawMessage(compact(t, data.Message.Body))
-		event.Data = data
-	case events.Delivery:
-		data.Streams[0].Data = json.RawMessage(compact(t, data.Streams[0].Data))
 		event.Data = data
 	}
 	return event
@@ -219,26 +212,6 @@ func TestEncodeRefusesWhatReadersCouldNotUse(t *testing.T) {
 		if _, _, err := events.Encode(event); !errors.Is(err, events.ErrMalformed) {
 			t.Errorf("%s: an empty event gave %v", name, err)
 		}
-	}
-}
-
-func TestUserPartitionSpreadsAndStays(t *testing.T) {
-	counts := make([]int, 12)
-	for range 12_000 {
-		user := uuid.New()
-		p := events.UserPartition(user, 12)
-		if p != events.UserPartition(user, 12) {
-			t.Fatal("the same user moved")
-		}
-		counts[p]++
-	}
-	for p, n := range counts {
-		if n < 800 || n > 1200 {
-			t.Errorf("partition %d holds %d of 12,000 users", p, n)
-		}
-	}
-	if got := events.UserPartition(alice, 12); got != 7 {
-		t.Errorf("alice is in partition %d: streams that resume would look in another one", got)
 	}
 }
 

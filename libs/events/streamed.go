@@ -1,0 +1,171 @@
+package events
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/ism-chat/ism/libs/wire"
+)
+
+// HeaderPayload says how much of a record's value is what clients will see: so many bytes, and a closing brace. The event's own fields
+// follow them, membershipVersion and audience first. So an edge passes the payload on as it was written, and finds out who may see it without
+// decoding it. Readers of the event pass over the payload's fields that they do not know.
+const HeaderPayload = "ism_payload"
+
+// StreamEvent is the data of one server-sent event, one JSON object, and the users on whose streams it belongs.
+type StreamEvent struct {
+	To   []uuid.UUID
+	Data []byte
+}
+
+// streamed is an event that all of its audience sees in the same form.
+type streamed interface {
+	RoomEvent
+	// payload is what clients see.
+	payload(at time.Time) any
+	// own has the event's fields that are not in the payload; membershipVersion and audience are the first.
+	own() any
+}
+
+func (e MessagePosted) payload(at time.Time) any {
+	return wire.ChatMessage{Type: "ChatMessage", Message: e.Message, Preview: e.Preview, CreatedAt: at}
+}
+
+func (e MessagePosted) own() any {
+	return struct {
+		Version int64        `json:"membershipVersion"`
+		Users   []uuid.UUID  `json:"audience"`
+		RoomID  uuid.UUID    `json:"roomId"`
+		Preview wire.Preview `json:"preview"`
+	}{e.Version, e.Users, e.RoomID, e.Preview}
+}
+
+// encodeStreamed gives the value of an event, and how much of it is the payload.
+func encodeStreamed(data streamed, at time.Time) (value []byte, payload int, err error) {
+	value, err = json.Marshal(data.payload(at))
+	if err != nil {
+		return nil, 0, fmt.Errorf("encode what clients see of %s: %w", data.EventName(), err)
+	}
+	own, err := json.Marshal(data.own())
+	if err != nil {
+		return nil, 0, fmt.Errorf("encode %s: %w", data.EventName(), err)
+	}
+	payload = len(value) - 1
+	value[payload] = ','
+	return append(value, own[1:]...), payload, nil
+}
+
+// Envelope is what an edge needs to know of an event that all of its audience sees in the same form.
+type Envelope struct {
+	ID       uuid.UUID
+	At       time.Time
+	RoomID   uuid.UUID
+	Audience Audience
+
+	payload []byte // without its closing brace
+}
+
+// AppendPayload appends the JSON object that clients see, on one line.
+func (e Envelope) AppendPayload(dst []byte) []byte { return append(append(dst, e.payload...), '}') }
+
+// OpenEnvelope reads a record's envelope, its key being the room's id. It reports false where there is none that it can read, as in records
+// of older builds: then [Decode] tells what the record is.
+func OpenEnvelope(key string, headers map[string]string, value []byte) (Envelope, bool) {
+	length, err := strconv.Atoi(headers[HeaderPayload])
+	if err != nil || length < 1 || length >= len(value) || value[length] != ',' || bytes.ContainsAny(value[:length], "\r\n") {
+		return Envelope{}, false
+	}
+	envelope := Envelope{payload: value[:length]}
+	audience, ok := openAudience(value[length:])
+	if !ok {
+		return Envelope{}, false
+	}
+	envelope.Audience = audience
+	if envelope.ID, err = uuid.Parse(headers[HeaderID]); err != nil {
+		return Envelope{}, false
+	}
+	if envelope.RoomID, err = uuid.Parse(key); err != nil {
+		return Envelope{}, false
+	}
+	if envelope.At, err = time.Parse(time.RFC3339Nano, headers[headerTime]); err != nil {
+		return Envelope{}, false
+	}
+	return envelope, envelope.Audience.validate() == nil
+}
+
+const idLength = 36 // characters of a UUID
+
+// openAudience reads `,"membershipVersion":7,"audience":["…","…"]`, with which an event's own fields begin.
+func openAudience(text []byte) (Audience, bool) {
+	text, ok := bytes.CutPrefix(text, []byte(`,"membershipVersion":`))
+	if !ok {
+		return Audience{}, false
+	}
+	digits := bytes.IndexByte(text, ',')
+	if digits < 0 {
+		return Audience{}, false
+	}
+	version, err := strconv.ParseInt(string(text[:digits]), 10, 64)
+	if err != nil {
+		return Audience{}, false
+	}
+	text, ok = bytes.CutPrefix(text[digits:], []byte(`,"audience":[`))
+	if !ok {
+		return Audience{}, false
+	}
+	end := bytes.IndexByte(text, ']')
+	const each = idLength + len(`"",`)
+	if end < 0 || (end+1)%each != 0 {
+		return Audience{}, false
+	}
+	audience := Audience{Version: version, Users: make([]uuid.UUID, 0, (end+1)/each)}
+	for at := 0; at < end; at += each {
+		user, err := uuid.ParseBytes(text[at+1 : at+1+idLength])
+		if err != nil {
+			return Audience{}, false
+		}
+		audience.Users = append(audience.Users, user)
+	}
+	return audience, true
+}
+
+// StreamEvents gives what the users see of an event on their streams; none for an event that is not for streams.
+func StreamEvents(event Event, users []uuid.UUID) ([]StreamEvent, error) {
+	switch data := event.Data.(type) {
+	case RoomCreated:
+		return newRooms(event.Time, data, users)
+	case streamed:
+		return streamEvent(data.payload(event.Time), users)
+	default:
+		return nil, nil
+	}
+}
+
+// newRooms gives one event to all, but each member of a Single room its own: each sees the other's name and picture.
+func newRooms(at time.Time, data RoomCreated, users []uuid.UUID) ([]StreamEvent, error) {
+	if data.Room.Type != wire.Single {
+		return streamEvent(wire.NewRoom{Type: "NewRoom", Room: data.Room, CreatedAt: at}, users)
+	}
+	var all []StreamEvent
+	for _, user := range users {
+		own, err := streamEvent(wire.NewRoom{Type: "NewRoom", Room: data.RoomFor(user), CreatedAt: at}, []uuid.UUID{user})
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, own...)
+	}
+	return all, nil
+}
+
+func streamEvent(payload any, to []uuid.UUID) ([]StreamEvent, error) {
+	data, err := json.Marshal(payload)
+	if err != nil {
+		return nil, fmt.Errorf("%w: encode %T: %w", ErrMalformed, payload, err)
+	}
+	return []StreamEvent{{To: to, Data: data}}, nil
+}

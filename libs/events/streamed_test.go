@@ -1,0 +1,165 @@
+package events_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/google/uuid"
+
+	"github.com/ism-chat/ism/libs/events"
+	"github.com/ism-chat/ism/libs/wire"
+)
+
+func posted(text string, users ...uuid.UUID) events.Event {
+	event := samples()["message.posted.v1"]
+	data := event.Data.(events.MessagePosted)
+	body, err := json.Marshal(wire.TextBody{Text: text})
+	if err != nil {
+		panic(err)
+	}
+	data.Message.Body, data.Preview, data.Audience = body, wire.TextPreview("alice", text), events.Audience{Users: users, Version: 7}
+	event.Data = data
+	return event
+}
+
+func open(t testing.TB, event events.Event) (events.Envelope, bool) {
+	t.Helper()
+	headers, value, err := events.Encode(event)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return events.OpenEnvelope(event.Data.PartitionKey(), headers, value)
+}
+
+// What an edge passes on unread must be what it would have made of the decoded event.
+func TestEnvelopeSaysWhatTheDecodedEventSays(t *testing.T) {
+	for name, event := range map[string]events.Event{
+		"two":      posted("Soup?", alice, bob),
+		"alone":    posted("Soup?", alice),
+		"braces":   posted(`}],"audience":["`, alice, bob),
+		"lines":    posted("a\nb\r\u2028", alice),
+		"a sample": samples()["message.posted.v1"],
+	} {
+		t.Run(name, func(t *testing.T) {
+			envelope, ok := open(t, event)
+			if !ok {
+				t.Fatal("it has no envelope")
+			}
+			data := event.Data.(events.MessagePosted)
+			if envelope.ID != event.ID || !envelope.At.Equal(event.Time) || envelope.RoomID != data.RoomID || !reflect.DeepEqual(envelope.Audience, data.Audience) {
+				t.Errorf("envelope %+v of %+v", envelope, event)
+			}
+			made, err := events.StreamEvents(event, data.Users)
+			if err != nil || len(made) != 1 || !bytes.Equal(made[0].Data, envelope.AppendPayload(nil)) {
+				t.Errorf("passed on %s, made %s, %v", envelope.AppendPayload(nil), made, err)
+			}
+			var chat wire.ChatMessage
+			if err := json.Unmarshal(envelope.AppendPayload(nil), &chat); err != nil || chat.Type != "ChatMessage" || chat.Message.ID != data.Message.ID {
+				t.Errorf("clients see %+v, %v", chat, err)
+			}
+		})
+	}
+}
+
+// An edge that cannot read an envelope decodes the event, so a wrong one must never be taken for a right one.
+func TestEnvelopeThatIsNoneIsRefused(t *testing.T) {
+	event := posted("Soup?", alice, bob)
+	headers, value, err := events.Encode(event)
+	if err != nil {
+		t.Fatal(err)
+	}
+	with := func(name, text string) map[string]string {
+		changed := maps.Clone(headers)
+		changed[name] = text
+		return changed
+	}
+	without := func(old, replacement string) []byte { return []byte(strings.Replace(string(value), old, replacement, 1)) }
+	key := room.String()
+	for name, c := range map[string]struct {
+		key     string
+		headers map[string]string
+		value   []byte
+	}{
+		"no header":          {key, with(events.HeaderPayload, ""), value},
+		"not a number":       {key, with(events.HeaderPayload, "x"), value},
+		"negative":           {key, with(events.HeaderPayload, "-1"), value},
+		"beyond the value":   {key, with(events.HeaderPayload, "1000000"), value},
+		"elsewhere":          {key, with(events.HeaderPayload, "7"), value},
+		"no room":            {"7", headers, value},
+		"no id":              {key, with(events.HeaderID, "7"), value},
+		"no time":            {key, with("ce_time", "yesterday"), value},
+		"version 0":          {key, headers, without(`"membershipVersion":7`, `"membershipVersion":0`)},
+		"audience is empty":  {key, headers, without(fmt.Sprintf(`["%s","%s"]`, alice, bob), `[]`)},
+		"audience is cut":    {key, headers, value[:len(value)-250]},
+		"user is none":       {key, headers, without(bob.String(), strings.Repeat("x", 36))},
+		"on several lines":   {key, headers, without(`{"text"`, "{\n\"text"[:7])},
+		"laid out otherwise": {key, headers, without(`,"membershipVersion"`, `, "membershipVersion"`)},
+	} {
+		if envelope, ok := events.OpenEnvelope(c.key, c.headers, c.value); ok {
+			t.Errorf("%s: %+v", name, envelope)
+		}
+	}
+}
+
+func TestSingleRoomsAreSeenFromEachSide(t *testing.T) {
+	event := samples()["room.created.v1"]
+	data := event.Data.(events.RoomCreated)
+	toAll, err := events.StreamEvents(event, data.Users)
+	if err != nil || len(toAll) != 1 || len(toAll[0].To) != 2 {
+		t.Errorf("a group's creation is seen as %v, %v", toAll, err)
+	}
+	data.Room.Type, data.Room.Name = wire.Single, nil
+	event.Data = data
+	each, err := events.StreamEvents(event, data.Users)
+	if err != nil || len(each) != 2 {
+		t.Fatalf("a Single room's creation is seen as %v, %v", each, err)
+	}
+	for i, name := range []string{"bob", "alice"} {
+		var seen wire.NewRoom
+		if err := json.Unmarshal(each[i].Data, &seen); err != nil || seen.Type != "NewRoom" || seen.Room.Name == nil || *seen.Room.Name != name {
+			t.Errorf("%s sees %s, %v", each[i].To, each[i].Data, err)
+		}
+	}
+	if none, err := events.StreamEvents(samples()["room.read.v1"], data.Users); err != nil || len(none) != 0 {
+		t.Errorf("a read mark is seen as %v, %v", none, err)
+	}
+}
+
+func FuzzOpenEnvelope(f *testing.F) {
+	headers, value, err := events.Encode(posted("Soup?", alice, bob))
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(headers[events.HeaderPayload], value)
+	f.Add("1", []byte(`{,"membershipVersion":1,"audience":[`))
+	f.Add("1", []byte(`{,"membershipVersion":1,"audience":[""]`))
+	f.Fuzz(func(t *testing.T, payload string, value []byte) {
+		changed := maps.Clone(headers)
+		changed[events.HeaderPayload] = payload
+		if envelope, ok := events.OpenEnvelope(room.String(), changed, value); ok && (len(envelope.Audience.Users) == 0 || envelope.Audience.Version < 1) {
+			t.Errorf("%q is read as %+v", value, envelope)
+		}
+	})
+}
+
+func BenchmarkOpenEnvelope(b *testing.B) {
+	var users []uuid.UUID
+	for range 10 {
+		users = append(users, uuid.New())
+	}
+	headers, value, err := events.Encode(posted("Soup?", users...))
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, ok := events.OpenEnvelope(room.String(), headers, value); !ok {
+			b.Fatal("no envelope")
+		}
+	}
+}
