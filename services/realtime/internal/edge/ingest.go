@@ -7,94 +7,179 @@ import (
 	"slices"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/ism-chat/ism/libs/bus"
 	"github.com/ism-chat/ism/libs/events"
 	"github.com/ism-chat/ism/services/realtime/internal/ring"
 	"github.com/ism-chat/ism/services/realtime/internal/sse"
+	"github.com/ism-chat/ism/services/realtime/internal/stream"
 )
 
 // Ingest takes records of one partition, in order. It is a reader's Handler. It never fails: a record that cannot be used is
 // logged and passed over, for every edge reads it and none can mend it.
 func (e *Edge) Ingest(ctx context.Context, records []bus.Record) error {
+	if len(records) == 0 {
+		return nil
+	}
+	number, known := e.number(records[0].Topic, records[0].Partition)
+	if !known {
+		e.logger.ErrorContext(ctx, "records are in a partition that did not exist when this edge started; restart realtime",
+			"topic", records[0].Topic, "partition", records[0].Partition, "offset", records[0].Offset)
+		e.metrics.records.WithLabelValues("unknown partition").Add(float64(len(records)))
+		return nil
+	}
+	live := e.Ready(ctx) == nil
 	for _, record := range records {
-		p := e.partition(record.Partition)
-		if p == nil {
-			e.logger.ErrorContext(ctx, "a delivery is in a partition that did not exist when this edge started; restart realtime",
-				"partition", record.Partition, "offset", record.Offset)
-			e.metrics.deliveries.WithLabelValues("unknown partition").Inc()
-			continue
-		}
-		entry, of, err := prepare(record)
+		occurred, err := read(record)
 		switch {
 		case errors.Is(err, events.ErrUnknownType):
-			e.skip(p, record, "unknown type")
+			e.pass(number, record, "unknown type")
 		case err != nil:
-			e.skip(p, record, "malformed")
-			e.logger.ErrorContext(ctx, "a delivery cannot be read", "partition", record.Partition, "offset", record.Offset, "error", err)
+			e.pass(number, record, "malformed")
+			e.logger.ErrorContext(ctx, "a record cannot be read", "topic", record.Topic, "partition", record.Partition, "offset", record.Offset, "error", err)
 		default:
-			e.deliver(ctx, p, record, entry, of)
+			e.deliver(ctx, number, record, occurred, live)
 		}
 	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.publish()
 	return nil
 }
 
-func (e *Edge) skip(p *partition, record bus.Record, outcome string) {
-	e.metrics.deliveries.WithLabelValues(outcome).Inc()
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.begin(e.limits, record.Offset)
-	p.ring.Skip(record.Offset)
+// occurrence is what an edge needs of an event of a room.
+type occurrence struct {
+	id       uuid.UUID
+	at       time.Time
+	room     uuid.UUID
+	audience events.Audience
+	data     []byte       // what all of the audience see, as it stands on a stream; nil where the event tells
+	event    events.Event // decoded only where data is nil
 }
 
-func (e *Edge) deliver(ctx context.Context, p *partition, record bus.Record, entry ring.Entry, of events.Delivery) {
-	p.mu.Lock()
-	p.begin(e.limits, record.Offset)
-	if !p.ring.Add(time.Now(), entry, of.EventID, of.Origin) {
-		p.mu.Unlock()
-		e.metrics.deliveries.WithLabelValues("repeat").Inc()
-		return
+// read reads a record. Errors: those of [events.Decode].
+func read(record bus.Record) (occurrence, error) {
+	if envelope, ok := events.OpenEnvelope(record.Key, record.Headers, record.Value); ok {
+		return occurrence{
+			id: envelope.ID, at: envelope.At, room: envelope.RoomID, audience: envelope.Audience, data: sse.DataOf(len(record.Value), envelope.AppendPayload),
+		}, nil
 	}
-	span := e.trace(ctx, record, entry)
-	for _, frame := range entry.Frames {
-		for _, user := range frame.To {
-			taken, refused := p.offer(user, span.sampled(frame.Frame))
-			span.taken, span.refused = span.taken+taken, span.refused+refused
-		}
-	}
-	p.mu.Unlock()
-	span.end()
-	e.metrics.deliveries.WithLabelValues("kept").Inc()
-}
-
-// begin makes the ring where the reader has not said where it begins.
-func (p *partition) begin(limits ring.Limits, offset int64) {
-	if p.ring == nil {
-		p.ring = ring.New(limits, offset)
-	}
-}
-
-// prepare gives the delivery in a record, and what of it is kept and handed out. Errors: those of [events.Decode].
-func prepare(record bus.Record) (ring.Entry, events.Delivery, error) {
 	event, err := events.Decode(record.Headers, record.Value)
 	if err != nil {
-		return ring.Entry{}, events.Delivery{}, fmt.Errorf("decode: %w", err)
+		return occurrence{}, fmt.Errorf("decode: %w", err)
 	}
-	delivery, ok := event.Data.(events.Delivery)
+	inRoom, ok := event.Data.(events.RoomEvent)
 	if !ok {
-		return ring.Entry{}, events.Delivery{}, fmt.Errorf("%w: %s is not for edges", events.ErrUnknownType, event.Data.EventName())
+		return occurrence{}, fmt.Errorf("%w: %s is not for edges", events.ErrUnknownType, event.Data.EventName())
 	}
-	entry := ring.Entry{Offset: record.Offset, Time: record.Time, Frames: make([]ring.Addressed, 0, len(delivery.Streams))}
-	id := sse.ID{Partition: record.Partition, Offset: record.Offset}
-	for _, stream := range delivery.Streams {
-		text, err := sse.Event(id, stream.Data)
+	return occurrence{id: event.ID, at: event.Time, room: inRoom.InRoom(), audience: inRoom.SeenBy(), event: event}, nil
+}
+
+// sight is an event as some users see it.
+type sight struct {
+	to   []uuid.UUID
+	data []byte
+}
+
+// seenBy gives how the users see the event.
+func (o occurrence) seenBy(users []uuid.UUID) ([]sight, error) {
+	if o.data != nil {
+		return []sight{{to: users, data: o.data}}, nil
+	}
+	all, err := events.StreamEvents(o.event, users)
+	if err != nil {
+		return nil, fmt.Errorf("encode for streams: %w", err)
+	}
+	sights := make([]sight, 0, len(all))
+	for _, one := range all {
+		data, err := sse.Data(one.Data)
 		if err != nil {
-			return ring.Entry{}, events.Delivery{}, fmt.Errorf("%w: %w", events.ErrMalformed, err)
+			return nil, err
 		}
-		slices.SortFunc(stream.To, ring.CompareUsers)
-		entry.Frames = append(entry.Frames, ring.Addressed{
-			Frame: ring.Frame{Offset: record.Offset, Text: text, At: event.Time},
-			To:    slices.Compact(stream.To),
-		})
+		sights = append(sights, sight{to: one.To, data: data})
 	}
-	return entry, delivery, nil
+	return sights, nil
+}
+
+// pass moves on behind a record that is not for streams.
+func (e *Edge) pass(number int, record bus.Record, outcome string) {
+	e.metrics.records.WithLabelValues(outcome).Inc()
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.ring.Take(number, record.Offset) {
+		e.seq++
+	}
+}
+
+// deliver takes a record into the ring, and offers what it tells to the streams of those who may see it. While the edge reads what was
+// written before its start, there are none.
+func (e *Edge) deliver(ctx context.Context, number int, record bus.Record, of occurrence, live bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if !e.ring.Take(number, record.Offset) {
+		e.metrics.records.WithLabelValues("repeat").Inc()
+		return
+	}
+	e.seq++
+	users := e.audiences.newest(of.room, of.audience)
+	if !e.ring.First(record.Time, of.id) {
+		e.metrics.records.WithLabelValues("repeat").Inc()
+		return
+	}
+	sights, err := of.seenBy(users)
+	if err != nil {
+		e.metrics.records.WithLabelValues("malformed").Inc()
+		e.logger.ErrorContext(ctx, "a record cannot be written to streams", "topic", record.Topic, "partition", record.Partition, "offset", record.Offset, "error", err)
+		return
+	}
+	e.metrics.records.WithLabelValues("kept").Inc()
+	if len(sights) == 0 {
+		return
+	}
+	span := e.trace(ctx, record, of, sights, live)
+	defer span.end()
+	offer := &offering{edge: e, span: span}
+	now := time.Now()
+	for _, s := range sights {
+		event := &sse.Event{Data: s.data, At: of.at}
+		to := e.ring.Add(now, ring.Entry{Partition: number, Offset: record.Offset, Time: record.Time, Event: event}, s.to)
+		offer.event(event, to)
+	}
+}
+
+// offering offers the events of one record. All streams share the id line, which is made only if there is one.
+type offering struct {
+	edge *Edge
+	span *recordSpan
+	id   []byte
+}
+
+func (o *offering) event(event *sse.Event, to []*ring.User) {
+	traced := o.span.traced(event)
+	for _, user := range to {
+		if len(user.Streams) == 0 {
+			continue
+		}
+		if o.id == nil {
+			o.id = o.edge.idLine(o.edge.ring.Cut())
+		}
+		frame := sse.Frame{ID: o.id, Seq: o.edge.seq, Event: event}
+		if o.span.taken < maxWriteSpans {
+			frame.Event = traced
+		}
+		o.user(user, frame)
+	}
+}
+
+// user hands a frame to a user's streams. Those that cannot take it are gone.
+func (o *offering) user(user *ring.User, frame sse.Frame) {
+	o.edge.keep(user, slices.DeleteFunc(user.Streams, func(sub stream.Subscriber) bool {
+		if sub.Offer(frame) {
+			o.span.taken++
+			return false
+		}
+		o.span.refused++
+		return true
+	}))
 }

@@ -7,7 +7,7 @@ import (
 )
 
 type metrics struct {
-	deliveries  *prometheus.CounterVec
+	records     *prometheus.CounterVec
 	replays     prometheus.Counter
 	replayed    prometheus.Counter
 	resyncs     *prometheus.CounterVec
@@ -17,9 +17,9 @@ type metrics struct {
 
 func newMetrics(registry *prometheus.Registry) metrics {
 	return metrics{
-		deliveries: telemetry.Counters(registry, prometheus.CounterOpts{
-			Name: "ism_realtime_deliveries_read_total",
-			Help: "Delivery records read by the edge, by what became of them.",
+		records: telemetry.Counters(registry, prometheus.CounterOpts{
+			Name: "ism_realtime_records_read_total",
+			Help: "Records of the logs that the edge has read, by what became of them.",
 		}, "outcome", "kept", "repeat", "malformed", "unknown type", "unknown partition"),
 		replays: telemetry.Register(registry, prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "ism_realtime_replays_total",
@@ -35,11 +35,11 @@ func newMetrics(registry *prometheus.Registry) metrics {
 		}, "reason", reasonMalformed, reasonOther, reasonExpired, reasonUnknown),
 		ringRecords: telemetry.Register(registry, prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "ism_realtime_ring_records",
-			Help: "Deliveries kept for resuming streams.",
+			Help: "Events kept for resuming streams.",
 		})),
 		ringBytes: telemetry.Register(registry, prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "ism_realtime_ring_bytes",
-			Help: "Memory of the deliveries kept for resuming streams, about.",
+			Help: "Memory of the events kept for resuming streams, about.",
 		})),
 	}
 }

@@ -11,73 +11,61 @@ import (
 
 	"github.com/ism-chat/ism/libs/bus"
 	"github.com/ism-chat/ism/libs/telemetry"
-	"github.com/ism-chat/ism/services/realtime/internal/ring"
+	"github.com/ism-chat/ism/services/realtime/internal/sse"
 )
 
-// maxWriteSpans is how many writes of a delivery to streams have spans in its trace; the last user's may exceed it. All writes are counted.
+// maxWriteSpans is how many writes of an event to streams have spans in its trace; the last user's may exceed it. All writes are counted.
 const maxWriteSpans = 16
 
-// deliverySpan is the span of a delivery at this edge.
-type deliverySpan struct {
+// recordSpan is the span of a record at this edge.
+type recordSpan struct {
 	span           trace.Span
 	parent         *trace.SpanContext // of the spans of writing to streams; nil where the trace is not sampled
 	taken, refused int                // streams
 }
 
-// trace begins the span of a delivery. What a starting edge reads back was delivered before, and has none.
-func (e *Edge) trace(ctx context.Context, record bus.Record, entry ring.Entry) *deliverySpan {
-	if e.Ready(ctx) != nil {
-		return &deliverySpan{span: trace.SpanFromContext(ctx)}
+// trace begins the span of a record. What a starting edge reads back was delivered before, and has none.
+func (e *Edge) trace(ctx context.Context, record bus.Record, of occurrence, sights []sight, live bool) *recordSpan {
+	if !live {
+		return &recordSpan{span: trace.SpanFromContext(ctx)}
 	}
 	_, span := e.tracing.Process(ctx, record)
-	d := &deliverySpan{span: span}
+	s := &recordSpan{span: span}
 	if span.IsRecording() {
 		parent := span.SpanContext()
-		d.parent = &parent
-		span.SetAttributes(attributesOf(entry)...)
+		s.parent = &parent
+		span.SetAttributes(telemetry.RoomID(of.room))
+		if id, ok := messageID(sights[0].data); ok {
+			span.SetAttributes(telemetry.MessageID(id))
+		}
 	}
-	return d
+	return s
 }
 
-// sampled gives the frame the parent of its write's span, unless there are enough.
-func (d *deliverySpan) sampled(frame ring.Frame) ring.Frame {
-	if d.taken < maxWriteSpans {
-		frame.Parent = d.parent
+// traced is the event for writes that are to have spans.
+func (s *recordSpan) traced(event *sse.Event) *sse.Event {
+	if s.parent == nil {
+		return event
 	}
-	return frame
+	return &sse.Event{Data: event.Data, At: event.At, Parent: s.parent}
 }
 
-func (d *deliverySpan) end() {
-	if d.parent != nil {
-		d.span.SetAttributes(attribute.Int("ism.streams", d.taken), attribute.Int("ism.streams.cut", d.refused))
-		d.span.End()
+func (s *recordSpan) end() {
+	if s.parent != nil {
+		s.span.SetAttributes(attribute.Int("ism.streams", s.taken), attribute.Int("ism.streams.cut", s.refused))
+		s.span.End()
 	}
 }
 
-// attributesOf gives the ids of a delivery's room and message.
-func attributesOf(entry ring.Entry) []attribute.KeyValue {
-	if len(entry.Frames) == 0 {
-		return nil
-	}
-	var data struct {
+// messageID gives the id of the message in an event's data.
+func messageID(data []byte) (uuid.UUID, bool) {
+	var event struct {
 		Message *struct {
-			ID     uuid.UUID `json:"messageId"`
-			RoomID uuid.UUID `json:"chatRoomId"`
+			ID uuid.UUID `json:"messageId"`
 		} `json:"message"`
-		Room *struct {
-			ID uuid.UUID `json:"id"`
-		} `json:"room"`
 	}
-	_, text, _ := bytes.Cut(entry.Frames[0].Text, []byte("data: "))
-	if json.Unmarshal(text, &data) != nil {
-		return nil
+	if json.Unmarshal(bytes.TrimPrefix(data, []byte("data: ")), &event) != nil || event.Message == nil {
+		return uuid.UUID{}, false
 	}
-	switch {
-	case data.Message != nil:
-		return []attribute.KeyValue{telemetry.RoomID(data.Message.RoomID), telemetry.MessageID(data.Message.ID)}
-	case data.Room != nil:
-		return []attribute.KeyValue{telemetry.RoomID(data.Room.ID)}
-	default:
-		return nil
-	}
+	return event.Message.ID, true
 }

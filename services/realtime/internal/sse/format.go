@@ -28,6 +28,12 @@ func Data(data []byte) ([]byte, error) {
 	return append(text, "\n\n"...), nil
 }
 
+// DataOf is [Data] for a payload that stands on one line already, and appends itself. The size is about how many bytes that are.
+func DataOf(size int, payload func(dst []byte) []byte) []byte {
+	text := append(make([]byte, 0, len("data: \n\n")+size), "data: "...)
+	return append(payload(text), "\n\n"...)
+}
+
 // AppendID appends the id of the event whose data follows. With a blank line behind it instead, the client resumes behind the id from now
 // on and dispatches nothing.
 func AppendID[T string | []byte](dst []byte, id T) []byte {

@@ -1,4 +1,4 @@
-package fanout
+package edge
 
 import (
 	"fmt"
@@ -11,7 +11,7 @@ import (
 
 // audiences remembers the newest audience of each room that has been seen in the room's log, of a bounded number of rooms:
 // those in which something happened last. A record that was written by somebody who had not yet heard of a change then
-// still goes to the right people. All records of a room are in one partition, so no two of them are handled at a time.
+// still goes to the right people.
 type audiences struct {
 	rooms *lru.Cache[uuid.UUID, events.Audience]
 }

@@ -1,0 +1,134 @@
+package edge
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/ism-chat/ism/libs/wire"
+	"github.com/ism-chat/ism/services/realtime/internal/cut"
+	"github.com/ism-chat/ism/services/realtime/internal/ring"
+	"github.com/ism-chat/ism/services/realtime/internal/sse"
+	"github.com/ism-chat/ism/services/realtime/internal/stream"
+)
+
+// Reasons of a Resync event.
+const (
+	reasonMalformed = "malformed"        // the id is none
+	reasonOther     = "other-logs"       // the id is of logs that have been made anew, or got more partitions, since
+	reasonExpired   = "expired"          // what follows the id is no longer kept
+	reasonUnknown   = "unknown-position" // the id is of a record that has not been written
+)
+
+// aheadTimeout is how long a stream waits for the edge to reach the cut that it resumes from. Another edge may have read further.
+const (
+	aheadTimeout = time.Second
+	aheadPoll    = 10 * time.Millisecond
+)
+
+// Attach subscribes a stream of the user: it is offered all that comes behind the attachment's backlog, without gap or
+// repeat. With a last event id the backlog is all that follows it or, where that cannot be had, a Resync event is in the
+// opening. Without one the stream begins now. Detach the subscriber at the end. The edge must have caught up.
+func (e *Edge) Attach(ctx context.Context, user uuid.UUID, lastEventID string, sub stream.Subscriber) (stream.Attachment, error) {
+	if lastEventID == "" {
+		return e.attachNow(user, sub, nil), nil
+	}
+	behind, err := e.logs.Parse(lastEventID)
+	switch {
+	case errors.Is(err, cut.ErrOtherLogs):
+		return e.resync(user, sub, reasonOther)
+	case err != nil:
+		return e.resync(user, sub, reasonMalformed)
+	}
+	attachment, err := e.attachBehind(user, sub, behind)
+	for waited := time.Duration(0); errors.Is(err, ring.ErrAhead) && waited < aheadTimeout; waited += aheadPoll {
+		select {
+		case <-ctx.Done():
+			return stream.Attachment{}, fmt.Errorf("wait for the logs: %w", ctx.Err())
+		case <-time.After(aheadPoll):
+		}
+		attachment, err = e.attachBehind(user, sub, behind)
+	}
+	switch {
+	case errors.Is(err, ring.ErrAhead):
+		return e.resync(user, sub, reasonUnknown)
+	case errors.Is(err, ring.ErrExpired):
+		return e.resync(user, sub, reasonExpired)
+	}
+	e.metrics.replays.Inc()
+	e.metrics.replayed.Add(float64(len(attachment.Backlog)))
+	return attachment, nil
+}
+
+func (e *Edge) resync(user uuid.UUID, sub stream.Subscriber, reason string) (stream.Attachment, error) {
+	data, err := json.Marshal(wire.Resync{Type: "Resync", Reason: reason, CreatedAt: time.Now().UTC().Truncate(time.Microsecond)})
+	if err != nil {
+		return stream.Attachment{}, fmt.Errorf("encode Resync: %w", err)
+	}
+	text, err := sse.Data(data)
+	if err != nil {
+		return stream.Attachment{}, err
+	}
+	e.metrics.resyncs.WithLabelValues(reason).Inc()
+	return e.attachNow(user, sub, text), nil
+}
+
+// attachNow subscribes from here on, with the data of an event first unless there is none.
+func (e *Edge) attachNow(id uuid.UUID, sub stream.Subscriber, data []byte) stream.Attachment {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.subscribe(id, sub)
+	opening := e.idLine(e.ring.Cut())
+	if data == nil {
+		opening = sse.AppendEnd(opening)
+	}
+	return stream.Attachment{Opening: append(opening, data...), Seq: e.seq}
+}
+
+// attachBehind subscribes behind a cut. Errors: those of [ring.Ring.Replay], with nothing subscribed.
+func (e *Edge) attachBehind(id uuid.UUID, sub stream.Subscriber, behind cut.Cut) (stream.Attachment, error) {
+	e.mu.Lock()
+	missed, err := e.ring.Replay(id, behind)
+	if err == nil {
+		e.subscribe(id, sub)
+	}
+	e.mu.Unlock()
+	if err != nil {
+		return stream.Attachment{}, err
+	}
+	attachment := stream.Attachment{Opening: sse.AppendEnd(e.idLine(behind))}
+	reached := behind.Clone()
+	for _, m := range missed {
+		reached[m.Partition] = m.Offset + 1
+		attachment.Backlog = append(attachment.Backlog, sse.Frame{ID: e.idLine(reached), Event: m.Event})
+	}
+	return attachment, nil
+}
+
+// subscribe needs the lock.
+func (e *Edge) subscribe(id uuid.UUID, sub stream.Subscriber) {
+	user := e.ring.User(id)
+	user.Streams = append(user.Streams, sub)
+}
+
+// Detach ends a subscription.
+func (e *Edge) Detach(id uuid.UUID, sub stream.Subscriber) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	user := e.ring.User(id)
+	e.keep(user, slices.DeleteFunc(user.Streams, func(s stream.Subscriber) bool { return s == sub }))
+}
+
+// keep makes the streams the user's. The caller holds the lock.
+func (e *Edge) keep(user *ring.User, streams []stream.Subscriber) {
+	if len(streams) == 0 {
+		streams = nil // its memory with it
+	}
+	user.Streams = streams
+	e.ring.Forget(user)
+}
