@@ -67,6 +67,8 @@ type topicPartition struct {
 	partition int32
 }
 
+func partitionOf(record Record) topicPartition { return topicPartition{record.Topic, record.Partition} }
+
 func (p topicPartition) kafka() kafka.TopicPartition {
 	return kafka.TopicPartition{Topic: &p.topic, Partition: p.partition}
 }
@@ -219,7 +221,7 @@ func (c *Consumer) dispatch(message *kafka.Message) {
 		return
 	}
 	record := recordOf(message)
-	at := topicPartition{record.Topic, record.Partition}
+	at := partitionOf(record)
 	w, ok := c.workers[at]
 	if !ok { // revoked since it was fetched
 		return

@@ -160,7 +160,7 @@ func (w *world) read(topic string) map[int32][]Record {
 	got := map[int32][]Record{}
 	caughtUp := false
 	reader, err := w.NewReader(ReaderConfig{
-		Topic: topic, Since: time.UnixMilli(1), MaxBatch: 1000,
+		Topics: []string{topic}, Since: time.UnixMilli(1), MaxBatch: 1000,
 		Handler: func(_ context.Context, records []Record) error {
 			got[records[0].Partition] = append(got[records[0].Partition], records...)
 			return nil

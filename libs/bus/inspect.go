@@ -8,7 +8,6 @@ import (
 	"maps"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
@@ -176,27 +175,26 @@ func (b *Bus) lag(ctx context.Context, admin *kafka.AdminClient, group string, t
 	if err != nil {
 		return 0, err
 	}
-	var partitions []kafka.TopicPartition
-	first, last := map[kafka.TopicPartition]kafka.OffsetSpec{}, map[kafka.TopicPartition]kafka.OffsetSpec{}
+	var partitions []topicPartition
+	var asked []kafka.TopicPartition
 	for _, topic := range topics {
 		for _, partition := range metadata.Topics[topic].Partitions {
-			at := kafka.TopicPartition{Topic: &topic, Partition: partition.ID}
-			partitions = append(partitions, at)
-			first[at], last[at] = kafka.EarliestOffsetSpec, kafka.LatestOffsetSpec
+			at := topicPartition{topic, partition.ID}
+			partitions, asked = append(partitions, at), append(asked, at.kafka())
 		}
 	}
 	if len(partitions) == 0 {
 		return 0, nil
 	}
-	begins, err := offsets(ctx, admin, first)
+	begins, err := b.offsets(ctx, partitions, kafka.EarliestOffsetSpec)
 	if err != nil {
 		return 0, err
 	}
-	ends, err := offsets(ctx, admin, last)
+	ends, err := b.offsets(ctx, partitions, kafka.LatestOffsetSpec)
 	if err != nil {
 		return 0, err
 	}
-	committed, err := admin.ListConsumerGroupOffsets(ctx, []kafka.ConsumerGroupTopicPartitions{{Group: group, Partitions: partitions}})
+	committed, err := admin.ListConsumerGroupOffsets(ctx, []kafka.ConsumerGroupTopicPartitions{{Group: group, Partitions: asked}})
 	var refused kafka.Error
 	neverCommitted := errors.As(err, &refused) && refused.Code() == kafka.ErrGroupIDNotFound // some brokers say so, others that nothing is committed
 	if err != nil && !neverCommitted {
@@ -204,8 +202,9 @@ func (b *Bus) lag(ctx context.Context, admin *kafka.AdminClient, group string, t
 	}
 	handled := begins
 	for _, of := range committed.ConsumerGroupsTopicPartitions {
-		for _, at := range of.Partitions {
-			handled[partitionName(at)] = max(begins[partitionName(at)], int64(at.Offset))
+		for _, committed := range of.Partitions {
+			at := topicPartition{*committed.Topic, committed.Partition}
+			handled[at] = max(begins[at], int64(committed.Offset))
 		}
 	}
 	var lag int64
@@ -215,23 +214,31 @@ func (b *Bus) lag(ctx context.Context, admin *kafka.AdminClient, group string, t
 	return lag, nil
 }
 
-func offsets(ctx context.Context, admin *kafka.AdminClient, wanted map[kafka.TopicPartition]kafka.OffsetSpec) (map[string]int64, error) {
-	result, err := admin.ListOffsets(ctx, wanted)
+// offsets asks the brokers, in one request to each, for an offset of every partition. It is below 0 where no record is as young as
+// the specification asks.
+func (b *Bus) offsets(ctx context.Context, of []topicPartition, which kafka.OffsetSpec) (map[topicPartition]int64, error) {
+	admin, err := b.adminClient()
 	if err != nil {
-		return nil, fmt.Errorf("list offsets: %w", err)
+		return nil, err
 	}
-	found := make(map[string]int64, len(result.ResultInfos))
+	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
+	defer cancel()
+	wanted := make(map[kafka.TopicPartition]kafka.OffsetSpec, len(of))
+	for _, at := range of {
+		wanted[at.kafka()] = which
+	}
+	result, err := admin.ListOffsets(ctx, wanted, kafka.SetAdminRequestTimeout(queryTimeout))
+	if err != nil {
+		return nil, fmt.Errorf("%w: list offsets: %w", ErrUnavailable, err)
+	}
+	found := make(map[topicPartition]int64, len(result.ResultInfos))
 	var errs []error
 	for at, info := range result.ResultInfos {
 		if info.Error.Code() != kafka.ErrNoError {
-			errs = append(errs, fmt.Errorf("list offsets of %s: %w", partitionName(at), info.Error))
+			errs = append(errs, fmt.Errorf("list offsets of %s, partition %d: %w", *at.Topic, at.Partition, info.Error))
 			continue
 		}
-		found[partitionName(at)] = int64(info.Offset)
+		found[topicPartition{*at.Topic, at.Partition}] = int64(info.Offset)
 	}
 	return found, errors.Join(errs...)
-}
-
-func partitionName(at kafka.TopicPartition) string {
-	return strings.Join([]string{*at.Topic, strconv.Itoa(int(at.Partition))}, "/")
 }

@@ -72,7 +72,7 @@ func TestReadersHaveALag(t *testing.T) {
 	onBothBrokers(t, func(t *testing.T, w *world) {
 		topic := w.topic(2)
 		reader, err := w.NewReader(ReaderConfig{
-			Topic: topic, Since: time.UnixMilli(1), Handler: func(context.Context, []Record) error { return nil },
+			Topics: []string{topic}, Since: time.UnixMilli(1), Handler: func(context.Context, []Record) error { return nil },
 		})
 		if err != nil {
 			t.Fatal(err)

@@ -23,9 +23,9 @@ func (w *world) reader(topic string, since time.Time) *reading {
 	w.t.Helper()
 	r := &reading{begun: make(chan [2]int64, 64), caughtUp: make(chan struct{})}
 	reader, err := w.NewReader(ReaderConfig{
-		Topic: topic, Since: since, MaxBatch: 10,
+		Topics: []string{topic}, Since: since, MaxBatch: 10,
 		Handler:  func(_ context.Context, records []Record) error { r.add(records...); return nil },
-		Begin:    func(partition int32, offset int64) { r.begun <- [2]int64{int64(partition), offset} },
+		Begin:    func(_ string, partition int32, offset int64) { r.begun <- [2]int64{int64(partition), offset} },
 		CaughtUp: func() { close(r.caughtUp) },
 	})
 	if err != nil {
@@ -76,6 +76,51 @@ func TestReaderBeginsWhereItIsTold(t *testing.T) {
 			t.Errorf("from now on: %v", got)
 		}
 		servicetest.Await(t, "the other reader goes on", func() bool { return len(since.values()) == 13 })
+	})
+}
+
+func TestReaderOfSeveralTopics(t *testing.T) {
+	onBothBrokers(t, func(t *testing.T, w *world) {
+		full, half, empty := w.topic(2), w.topic(1), w.topic(1)
+		producer := w.producer(ProducerConfig{})
+		w.write(producer, full, 0, 20, strconv.Itoa)
+		w.write(producer, half, 0, 10, oneKey)
+		var handled ledger
+		begun, caughtUp := map[topicPartition]int64{}, make(chan int, 1)
+		reader, err := w.NewReader(ReaderConfig{
+			Topics: []string{full, half, empty}, Since: time.UnixMilli(1), MaxBatch: 7,
+			Handler: func(_ context.Context, records []Record) error {
+				if len(begun) != 4 {
+					t.Errorf("a record comes when %d partitions have begun", len(begun))
+				}
+				for _, record := range records {
+					if partitionOf(record) != partitionOf(records[0]) {
+						t.Errorf("a batch has records of %v and %v", partitionOf(records[0]), partitionOf(record))
+					}
+				}
+				handled.add(records...)
+				return nil
+			},
+			Begin:    func(topic string, partition int32, offset int64) { begun[topicPartition{topic, partition}] = offset },
+			CaughtUp: func() { caughtUp <- handled.distinct() },
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		reading := run(t, reader)
+		if had := receive(t, "catching up", caughtUp); had != 30 {
+			t.Errorf("caught up with %d records of 30", had)
+		}
+		w.write(producer, empty, 0, 5, oneKey)
+		servicetest.Await(t, "what is written then is read", func() bool { return handled.distinct() == 35 })
+		reading.stop()
+		by := map[string]int{}
+		for _, record := range handled.records() {
+			by[record.Topic]++
+		}
+		if by[full] != 20 || by[half] != 10 || by[empty] != 5 || begun[topicPartition{half, 0}] != 0 {
+			t.Errorf("read %v, begun at %v", by, begun)
+		}
 	})
 }
 

@@ -94,8 +94,8 @@ func readSince(t *testing.T, b *bus.Bus, since time.Time, rooms []string) map[st
 	var mu sync.Mutex
 	found := map[string][]string{}
 	reader, err := b.NewReader(bus.ReaderConfig{
-		Topic: events.TopicRooms,
-		Since: since,
+		Topics: []string{events.TopicRooms},
+		Since:  since,
 		Handler: func(_ context.Context, records []bus.Record) error {
 			mu.Lock()
 			defer mu.Unlock()

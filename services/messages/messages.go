@@ -79,7 +79,7 @@ func New(cfg Config, deps Deps) (*Service, error) {
 		return nil, fmt.Errorf("make the consumer that heals timelines: %w", err)
 	}
 	follower, err := deps.Bus.NewReader(bus.ReaderConfig{
-		Topic: events.TopicRooms, Handler: members.Follow, MaxBatch: maxBatch, CaughtUp: members.CaughtUp,
+		Topics: []string{events.TopicRooms}, Handler: members.Follow, MaxBatch: maxBatch, CaughtUp: members.CaughtUp,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("make the reader that follows memberships: %w", err)

@@ -124,11 +124,11 @@ func (s *Service) readDeliveries(ctx context.Context) error {
 	}
 	s.edge.Open(partitions)
 	reader, err := s.deps.Bus.NewReader(bus.ReaderConfig{
-		Topic:    events.TopicDeliveries,
+		Topics:   []string{events.TopicDeliveries},
 		Since:    time.Now().Add(-s.cfg.RingWindow - margin),
 		Handler:  s.edge.Ingest,
 		MaxBatch: maxBatch,
-		Begin:    s.edge.Begin,
+		Begin:    func(_ string, partition int32, offset int64) { s.edge.Begin(partition, offset) },
 		CaughtUp: s.edge.CaughtUp,
 	})
 	if err != nil {

@@ -181,7 +181,7 @@ func (w *world) log(t *testing.T, r room, n int) []bus.Record {
 	var mu sync.Mutex
 	var records []bus.Record
 	reader, err := w.bus.NewReader(bus.ReaderConfig{
-		Topic: events.TopicRooms, Since: time.Now().Add(-time.Minute), MaxBatch: 10,
+		Topics: []string{events.TopicRooms}, Since: time.Now().Add(-time.Minute), MaxBatch: 10,
 		Handler: func(_ context.Context, batch []bus.Record) error {
 			mu.Lock()
 			defer mu.Unlock()

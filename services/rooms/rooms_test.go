@@ -287,8 +287,8 @@ func (d *deployment) readLog(t *testing.T) []bus.Record {
 	defer stop()
 	caughtUp := false
 	reader, err := d.bus.NewReader(bus.ReaderConfig{
-		Topic: events.TopicRooms,
-		Since: time.Now().Add(-time.Hour),
+		Topics: []string{events.TopicRooms},
+		Since:  time.Now().Add(-time.Hour),
 		Handler: func(_ context.Context, records []bus.Record) error {
 			mu.Lock()
 			defer mu.Unlock()
