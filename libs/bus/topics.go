@@ -23,7 +23,7 @@ type topic struct {
 }
 
 // topics is the one table of the suite's topics, unless the configuration gives another partition count to all of them but the
-// dead letters. The counts must not change once the topics hold records: keys and users would move.
+// dead letters. The counts must not change once the topics hold records: keys would move.
 func (b *Bus) topics() map[string]topic {
 	table := table()
 	for name, spec := range table {
@@ -39,7 +39,6 @@ func table() map[string]topic {
 	const day = 24 * time.Hour
 	return map[string]topic{
 		events.TopicRooms:       {partitions: 12, retention: 7 * day},
-		events.TopicDeliveries:  {partitions: 4, retention: time.Hour},
 		events.TopicDeadLetters: {partitions: 1, retention: 30 * day},
 	}
 }

@@ -9,7 +9,9 @@ import (
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 
 	"github.com/ism-chat/ism/libs/bus"
+	"github.com/ism-chat/ism/libs/events"
 	"github.com/ism-chat/ism/libs/telemetry"
+	"github.com/ism-chat/ism/libs/wire"
 )
 
 const (
@@ -17,14 +19,12 @@ const (
 	unsampled = "00-5bf92f3577b34da6a3ce929d0e0e4737-00f067aa0ba902b7-00"
 )
 
-func tracedEdge() (*Edge, *tracetest.SpanRecorder) {
+func tracedEdge(t testing.TB) (*Edge, *tracetest.SpanRecorder) {
+	t.Helper()
 	spans := tracetest.NewSpanRecorder()
 	tel := telemetry.Discard(nil)
 	tel.Tracer = sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(spans))
-	e := New(limits(), bus.New(bus.Config{}, tel).Tracing(""), tel)
-	e.Open(partitions)
-	e.Begin(1, 0)
-	return e, spans
+	return starting(t, limits(), tel), spans
 }
 
 func in(parent string, record bus.Record) bus.Record {
@@ -40,31 +40,33 @@ func attributes(span sdktrace.ReadOnlySpan) map[attribute.Key]string {
 	return all
 }
 
-func TestADeliveryShowsInItsTrace(t *testing.T) {
-	e, spans := tracedEdge()
+func TestARecordShowsInItsTrace(t *testing.T) {
+	e, spans := tracedEdge(t)
 	e.CaughtUp()
-	room, message := uuid.New(), uuid.New()
+	user := uuid.New()
+	message := posted(uuid.New(), "a", 1, user)
+	room := events.RoomCreated{
+		RoomID: uuid.New(), CreatedBy: user, Room: wire.Room{Type: wire.Group},
+		Members: []wire.Member{{ID: user, DisplayName: "Alice", Status: wire.Joined}}, Audience: events.Audience{Users: []uuid.UUID{user}, Version: 1},
+	}
+	room.Room.ID = room.RoomID
 	for offset, c := range []struct {
-		data string
+		data events.Data
 		want map[attribute.Key]string
 	}{
-		{
-			`{"type":"ChatMessage","message":{"messageId":"` + message.String() + `","chatRoomId":"` + room.String() + `"}}`,
-			map[attribute.Key]string{telemetry.RoomIDKey: room.String(), telemetry.MessageIDKey: message.String()},
-		},
-		{`{"type":"NewRoom","room":{"id":"` + room.String() + `"}}`, map[attribute.Key]string{telemetry.RoomIDKey: room.String()}},
-		{`{"type":"SomethingElse"}`, nil},
+		{message, map[attribute.Key]string{telemetry.RoomIDKey: message.RoomID.String(), telemetry.MessageIDKey: message.Message.ID.String()}},
+		{room, map[attribute.Key]string{telemetry.RoomIDKey: room.RoomID.String()}},
 	} {
 		spans.Reset()
-		ingest(t, e, in(sampled, record(t, 1, int64(offset), c.data, userIn(1))))
+		ingest(t, e, in(sampled, recordOf(t, 1, int64(offset), uuid.New(), c.data)))
 		ended := spans.Ended()
-		if len(ended) != 1 || ended[0].Name() != "process ism.deliveries" || ended[0].Parent().SpanID().String() != "00f067aa0ba902b7" {
+		if len(ended) != 1 || ended[0].Name() != "process ism.rooms" || ended[0].Parent().SpanID().String() != "00f067aa0ba902b7" {
 			t.Fatalf("spans %v", ended)
 		}
 		got := attributes(ended[0])
 		for _, key := range []attribute.Key{telemetry.RoomIDKey, telemetry.MessageIDKey} {
 			if got[key] != c.want[key] {
-				t.Errorf("%s of %s is %q, want %q", key, c.data, got[key], c.want[key])
+				t.Errorf("%s of %T is %q, want %q", key, c.data, got[key], c.want[key])
 			}
 		}
 		if got["ism.streams"] != "0" || got["messaging.destination.partition.id"] != "1" {
@@ -74,21 +76,21 @@ func TestADeliveryShowsInItsTrace(t *testing.T) {
 }
 
 func TestWritesOfABigRoomAreCountedAndSomeAreShown(t *testing.T) {
-	e, spans := tracedEdge()
+	e, spans := tracedEdge(t)
 	e.CaughtUp()
 	var (
 		users   []uuid.UUID
 		clients []*client
 	)
 	for i := range 100 {
-		user, sub := userIn(1), newClient()
+		user, sub := uuid.New(), newClient()
 		if i == 0 {
-			sub.room = 0 // takes nothing
+			sub.capacity = 0 // takes nothing
 		}
 		attach(t, e, user, "", sub)
 		users, clients = append(users, user), append(clients, sub)
 	}
-	ingest(t, e, in(sampled, record(t, 1, 0, `{}`, users...)))
+	ingest(t, e, in(sampled, record(t, 1, 0, "x", users...)))
 	ended := spans.Ended()
 	if len(ended) != 1 {
 		t.Fatalf("%d spans", len(ended))
@@ -99,9 +101,9 @@ func TestWritesOfABigRoomAreCountedAndSomeAreShown(t *testing.T) {
 	shown := 0
 	for _, c := range clients {
 		for _, frame := range c.take() {
-			if frame.Parent != nil {
+			if frame.Event.Parent != nil {
 				shown++
-				if !frame.Parent.Equal(ended[0].SpanContext()) {
+				if !frame.Event.Parent.Equal(ended[0].SpanContext()) {
 					t.Error("a write belongs to another span")
 				}
 			}
@@ -113,25 +115,25 @@ func TestWritesOfABigRoomAreCountedAndSomeAreShown(t *testing.T) {
 }
 
 func TestWhatIsNotSampledOrReadBackHasNoSpans(t *testing.T) {
-	e, spans := tracedEdge()
-	user, sub := userIn(1), newClient()
-	ingest(t, e, in(sampled, record(t, 1, 0, `{"n":0}`, user)))
+	e, spans := tracedEdge(t)
+	user, sub := uuid.New(), newClient()
+	ingest(t, e, in(sampled, record(t, 1, 0, "0", user)))
 	e.CaughtUp()
 	attached := attach(t, e, user, "", sub)
-	ingest(t, e, in(unsampled, record(t, 1, 1, `{"n":1}`, user)))
+	ingest(t, e, in(unsampled, record(t, 1, 1, "1", user)))
 	if started := spans.Started(); len(started) != 0 {
 		t.Errorf("spans %v", started)
 	}
 	for _, frame := range sub.take() {
-		if frame.Parent != nil {
+		if frame.Event.Parent != nil {
 			t.Error("a write is traced")
 		}
 	}
-	ingest(t, e, in(sampled, record(t, 1, 2, `{"n":2}`, user)))
-	behind := attach(t, e, user, attached.ID.String(), newClient())
+	ingest(t, e, in(sampled, record(t, 1, 2, "2", user)))
+	behind := attach(t, e, user, idOf(t, attached.Opening), newClient())
 	for _, frame := range behind.Backlog {
-		if frame.Parent != nil {
-			t.Error("a replay is traced as if it was the delivery")
+		if frame.Event.Parent != nil {
+			t.Error("a replay is traced as if it was live")
 		}
 	}
 }

@@ -10,7 +10,8 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/ism-chat/ism/libs/events"
+	"github.com/ism-chat/ism/services/realtime/internal/cut"
+	"github.com/ism-chat/ism/services/realtime/internal/sse"
 )
 
 var start = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
@@ -21,248 +22,293 @@ func limits() Limits {
 
 func user(n byte) uuid.UUID { return uuid.UUID{15: n} }
 
-func delivery(offset int64, at time.Time, to ...uuid.UUID) Entry {
-	slices.SortFunc(to, CompareUsers)
-	return Entry{Offset: offset, Time: at, Frames: []Addressed{{
-		Frame: Frame{Offset: offset, Text: fmt.Appendf(nil, "%d", offset), At: at}, To: to,
-	}}}
+// add takes a record of the partition, and adds one entry of it. It reports false where the record or its event is a repeat.
+func add(r *Ring, now time.Time, partition int, offset int64, at time.Time, to ...uuid.UUID) bool {
+	if !r.Take(partition, offset) || !r.First(at, uuid.New()) {
+		return false
+	}
+	r.Add(now, Entry{Partition: partition, Offset: offset, Time: at, Event: &sse.Event{Data: fmt.Appendf(nil, "%d-%d", partition, offset)}}, to)
+	return true
 }
 
-// occurrence is an event and where it stands in its log.
-type occurrence struct {
-	EventID   uuid.UUID
-	Topic     string
-	Partition int32
-	Offset    int64
-}
-
-func add(r *Ring, now time.Time, entry Entry, of occurrence) bool {
-	return r.Add(now, entry, of.EventID, events.Origin{Topic: of.Topic, Partition: of.Partition, Offset: of.Offset})
-}
-
-func from(offset int64) occurrence {
-	return occurrence{EventID: uuid.New(), Topic: "ism.rooms", Offset: offset}
-}
-
-func offsets(frames []Frame) []int64 {
-	out := []int64{}
-	for _, f := range frames {
-		out = append(out, f.Offset)
+func texts(missed []Missed) []string {
+	out := []string{}
+	for _, m := range missed {
+		out = append(out, string(m.Event.Data))
 	}
 	return out
 }
 
 func TestReplayGivesWhatFollowsForOneUser(t *testing.T) {
-	r := New(limits(), 100)
-	for offset := int64(100); offset < 110; offset++ {
-		to := []uuid.UUID{user(1), user(byte(2 + offset%2))}
-		if !add(r, start, delivery(offset, start, to...), from(offset)) {
-			t.Fatalf("offset %d was taken for a repeat", offset)
+	r := New(limits(), 2)
+	r.Begin(0, 100)
+	r.Begin(1, 7)
+	for offset := int64(100); offset < 106; offset++ {
+		add(r, start, 0, offset, start, user(1), user(byte(2+offset%2)))
+		if offset%2 == 0 {
+			add(r, start, 1, offset-93, start, user(1))
 		}
+	}
+	if r.Len() != 9 || !slices.Equal(r.Cut(), cut.Cut{106, 12}) {
+		t.Fatalf("%d entries, at %v", r.Len(), r.Cut())
 	}
 	for _, c := range []struct {
-		user  uuid.UUID
-		after int64
-		want  []int64
+		user   uuid.UUID
+		behind cut.Cut
+		want   []string
 	}{
-		{user(1), 105, []int64{106, 107, 108, 109}},
-		{user(2), 99, []int64{100, 102, 104, 106, 108}},
-		{user(3), 104, []int64{105, 107, 109}},
-		{user(1), 109, []int64{}},
-		{user(9), 99, []int64{}},
+		{user(1), cut.Cut{104, 11}, []string{"0-104", "1-11", "0-105"}},
+		{user(1), cut.Cut{106, 9}, []string{"1-9", "1-11"}},
+		{user(1), cut.Cut{103, 12}, []string{"0-103", "0-104", "0-105"}},
+		{user(1), cut.Cut{106, 12}, []string{}},
+		{user(2), cut.Cut{100, 7}, []string{"0-100", "0-102", "0-104"}},
+		{user(3), cut.Cut{105, 12}, []string{"0-105"}},
+		{user(9), cut.Cut{100, 7}, []string{}},
 	} {
-		frames, err := r.Replay(c.user, c.after)
-		if got := offsets(frames); err != nil || !slices.Equal(got, c.want) {
-			t.Errorf("user %v after %d: %v, %v; want %v", c.user[15], c.after, got, err, c.want)
+		missed, err := r.Replay(c.user, c.behind)
+		if got := texts(missed); err != nil || !slices.Equal(got, c.want) {
+			t.Errorf("user %v behind %v: %v, %v; want %v", c.user[15], c.behind, got, err, c.want)
 		}
 	}
-	if _, err := r.Replay(user(1), 98); !errors.Is(err, ErrExpired) {
-		t.Errorf("before the beginning: %v", err)
-	}
-	if _, err := r.Replay(user(1), 110); !errors.Is(err, ErrAhead) {
-		t.Errorf("behind the end: %v", err)
-	}
-}
-
-func TestQuietPartitionKnowsItsPosition(t *testing.T) {
-	for begin, position := range map[int64]int64{0: -1, 5000: 4999} {
-		r := New(limits(), begin)
-		if r.Position() != position {
-			t.Errorf("begun at %d it stands at %d", begin, r.Position())
+	for _, behind := range []cut.Cut{{99, 12}, {106, 6}, {99, 99}} {
+		if _, err := r.Replay(user(1), behind); !errors.Is(err, ErrExpired) {
+			t.Errorf("behind %v: %v", behind, err)
 		}
-		if frames, err := r.Replay(user(1), position); err != nil || len(frames) != 0 {
-			t.Errorf("resume at its position: %v, %v", frames, err)
+	}
+	for _, behind := range []cut.Cut{{107, 7}, {100, 13}} {
+		if _, err := r.Replay(user(1), behind); !errors.Is(err, ErrAhead) {
+			t.Errorf("behind %v: %v", behind, err)
 		}
 	}
 }
 
 func TestLimitsLetTheOldestFallOut(t *testing.T) {
-	size := func() int { e := delivery(0, start, user(1)); return e.size() }()
+	size := (&kept{Entry: Entry{Event: &sse.Event{Data: []byte("0-100")}}, to: make([]link, 1)}).size()
 	for name, c := range map[string]struct {
 		limits Limits
 		step   time.Duration
 	}{
-		"age":     {Limits{Window: 9 * time.Second, Records: 1000, Bytes: 1 << 20}, time.Second},
-		"records": {Limits{Window: time.Hour, Records: 10, Bytes: 1 << 20}, time.Second},
-		"bytes":   {Limits{Window: time.Hour, Records: 1000, Bytes: 10*(size+2) + size/2}, 0},
+		"age":     {Limits{Window: 9 * time.Second, Records: 5000, Bytes: 1 << 30}, time.Second},
+		"records": {Limits{Window: 24 * time.Hour, Records: 10, Bytes: 1 << 30}, time.Second},
+		"bytes":   {Limits{Window: 24 * time.Hour, Records: 5000, Bytes: 10*(size+2) + size/2}, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r := New(c.limits, 0)
+			r := New(c.limits, 2)
 			now := start
-			for offset := range int64(200) {
+			for offset := range int64(5000) { // over several blocks
 				now = now.Add(c.step)
-				add(r, now, delivery(offset, now, user(1)), from(offset))
+				add(r, now, 0, offset, now, user(1), user(byte(offset%200+2)))
 			}
-			if r.Len() != 10 {
-				t.Fatalf("%d deliveries are kept", r.Len())
+			want := 10
+			if name == "bytes" {
+				want = r.limits.Bytes / (size + len("0") + 16)
 			}
-			if frames, err := r.Replay(user(1), 189); err != nil || len(frames) != 10 {
-				t.Errorf("the oldest position that is kept: %d, %v", len(frames), err)
+			if r.Len() != want {
+				t.Fatalf("%d entries are kept, want %d", r.Len(), want)
 			}
-			if _, err := r.Replay(user(1), 188); !errors.Is(err, ErrExpired) {
-				t.Errorf("the position before: %v", err)
+			oldest := int64(5000 - want)
+			if missed, err := r.Replay(user(1), cut.Cut{oldest, 0}); err != nil || len(missed) != want {
+				t.Errorf("the oldest cut that is kept: %d, %v", len(missed), err)
+			}
+			if _, err := r.Replay(user(1), cut.Cut{oldest - 1, 0}); !errors.Is(err, ErrExpired) {
+				t.Errorf("the cut before: %v", err)
+			}
+			if r.Users() != want+1 {
+				t.Errorf("%d users are remembered", r.Users())
+			}
+			if len(r.entries.blocks) > 2 {
+				t.Errorf("%d blocks are kept for %d entries", len(r.entries.blocks), want)
 			}
 		})
 	}
 }
 
-func TestOldDeliveriesFallOutWithoutNewOnes(t *testing.T) {
-	r := New(limits(), 0)
-	add(r, start, delivery(0, start, user(1)), from(0))
+// A partition in which little happens must not expire with the others.
+func TestQuietPartitionKeepsItsFloor(t *testing.T) {
+	l := limits()
+	l.Records = 10
+	r := New(l, 2)
+	add(r, start, 1, 0, start, user(2))
+	for offset := range int64(5) {
+		add(r, start, 0, offset, start, user(1))
+	}
+	if missed, err := r.Replay(user(2), cut.Cut{5, 0}); err != nil || len(missed) != 1 {
+		t.Errorf("%v, %v", missed, err)
+	}
+	for offset := int64(5); offset < 100; offset++ {
+		add(r, start, 0, offset, start, user(1))
+	}
+	if _, err := r.Replay(user(2), cut.Cut{100, 0}); !errors.Is(err, ErrExpired) {
+		t.Errorf("what has fallen out is given: %v", err)
+	}
+	if missed, err := r.Replay(user(2), cut.Cut{100, 1}); err != nil || len(missed) != 0 {
+		t.Errorf("behind it: %v, %v", missed, err)
+	}
+}
+
+func TestOldEntriesFallOutWithoutNewOnes(t *testing.T) {
+	r := New(limits(), 1)
+	add(r, start, 0, 0, start, user(1))
 	r.Evict(start.Add(5*time.Minute + time.Second))
-	if r.Len() != 0 || r.Bytes() != 0 {
-		t.Errorf("%d deliveries of %d bytes are kept", r.Len(), r.Bytes())
+	if r.Len() != 0 || r.Bytes() != 0 || r.Users() != 0 {
+		t.Errorf("%d entries of %d bytes and %d users are kept", r.Len(), r.Bytes(), r.Users())
 	}
-	if frames, err := r.Replay(user(1), 0); err != nil || len(frames) != 0 {
-		t.Errorf("resume behind all: %v, %v", frames, err)
+	if missed, err := r.Replay(user(1), cut.Cut{1}); err != nil || len(missed) != 0 {
+		t.Errorf("resume behind all: %v, %v", missed, err)
 	}
 }
 
-func TestRepeatsAreDropped(t *testing.T) {
+type sub struct{}
+
+func (sub) Offer(sse.Frame) bool { return true }
+
+func TestUsersWithStreamsAreRemembered(t *testing.T) {
+	r := New(limits(), 1)
+	alice := r.User(user(1))
+	alice.Streams = append(alice.Streams, sub{})
+	add(r, start, 0, 0, start, user(1))
+	r.Evict(start.Add(time.Hour))
+	if r.Users() != 1 || r.User(user(1)) != alice {
+		t.Error("a user with an open stream was forgotten")
+	}
+	alice.Streams = nil
+	r.Forget(alice)
+	if r.Users() != 0 {
+		t.Error("a user without anything is remembered")
+	}
+	bob := r.User(user(2))
+	add(r, start, 0, 1, start, user(2))
+	r.Forget(bob)
+	if r.Users() != 1 {
+		t.Error("a user with an entry was forgotten")
+	}
+}
+
+func TestUserWhoIsNamedTwiceGetsAnEventOnce(t *testing.T) {
+	r := New(limits(), 1)
+	r.Take(0, 0)
+	to := r.Add(start, Entry{Time: start, Event: &sse.Event{}}, []uuid.UUID{user(1), user(2), user(1)})
+	if len(to) != 2 {
+		t.Errorf("%d users", len(to))
+	}
+	if missed, err := r.Replay(user(1), cut.Cut{0}); err != nil || len(missed) != 1 {
+		t.Errorf("%v, %v", missed, err)
+	}
+}
+
+func TestRecordReadTwiceIsNotTaken(t *testing.T) {
+	r := New(limits(), 2)
+	if !r.Take(0, 0) || r.Take(0, 0) || !r.Take(0, 3) || r.Take(0, 2) || !r.Take(1, 2) {
+		t.Error("a record counts once, and none before one that was taken")
+	}
+}
+
+func TestEventWrittenTwiceIsARepeat(t *testing.T) {
+	r := New(limits(), 1)
 	event := uuid.New()
-	for name, second := range map[string]occurrence{
-		"the same offset of the log once more": {EventID: event, Topic: "ism.rooms", Partition: 3, Offset: 7},
-		"the same event twice in the log":      {EventID: event, Topic: "ism.rooms", Partition: 3, Offset: 8},
-		"far before what has been seen":        {EventID: uuid.New(), Topic: "ism.rooms", Partition: 3, Offset: 5000 - windowLength},
-	} {
-		t.Run(name, func(t *testing.T) {
-			r := New(limits(), 0)
-			add(r, start, delivery(0, start, user(1)), occurrence{EventID: event, Topic: "ism.rooms", Partition: 3, Offset: 7})
-			if name == "far before what has been seen" {
-				add(r, start, delivery(1, start, user(1)), occurrence{EventID: uuid.New(), Topic: "ism.rooms", Partition: 3, Offset: 5000})
-			}
-			if add(r, start, delivery(2, start, user(1)), second) {
-				t.Error("the repeat was not noticed")
-			}
-			if r.Position() != 2 {
-				t.Errorf("the repeat left the position at %d", r.Position())
-			}
-		})
-	}
-}
-
-func TestWhatOnlyLooksLikeARepeatIsKept(t *testing.T) {
-	r := New(limits(), 0)
-	for i, of := range []occurrence{
-		{EventID: uuid.New(), Topic: "ism.rooms", Partition: 3, Offset: 50},
-		{EventID: uuid.New(), Topic: "ism.rooms", Partition: 4, Offset: 50},
-		{EventID: uuid.New(), Topic: "ism.users", Partition: 3, Offset: 50},
-		{EventID: uuid.New(), Topic: "ism.rooms", Partition: 3, Offset: 49}, // written late, after a failure within a batch
-		{EventID: uuid.New(), Topic: "ism.rooms", Partition: 3, Offset: 5000},
-		{EventID: uuid.New(), Topic: "ism.rooms", Partition: 3, Offset: 4999},
-	} {
-		if !add(r, start, delivery(int64(i), start, user(1)), of) {
-			t.Errorf("%d was dropped", i)
-		}
-	}
-}
-
-func TestRecordReadTwiceIsDropped(t *testing.T) {
-	r := New(limits(), 0)
-	of := from(0)
-	if !add(r, start, delivery(0, start, user(1)), of) || add(r, start, delivery(0, start, user(1)), from(1)) {
-		t.Error("a record that is read twice must count once")
-	}
-	r.Skip(3)
-	if add(r, start, delivery(2, start, user(1)), from(2)) {
-		t.Error("a record before one that was skipped must not count")
-	}
-}
-
-func TestMarginOnlyFindsRepeats(t *testing.T) {
-	r := New(limits(), 0)
 	old := start.Add(-5*time.Minute - 30*time.Second)
-	of := from(7)
-	if !add(r, start, delivery(0, old, user(1)), of) {
-		t.Fatal("a first delivery was dropped")
+	if !r.First(old, event) || r.First(start, event) || !r.First(start, uuid.New()) {
+		t.Error("an event counts once")
 	}
-	if r.Len() != 0 {
-		t.Error("a delivery that is too old is kept")
+	r.Evict(start)
+	if r.First(start, event) {
+		t.Error("within the margin its repeat was not noticed")
 	}
-	of.Offset = 9
-	if add(r, start, delivery(1, start, user(1)), of) {
-		t.Error("its repeat was not noticed")
+	r.Evict(start.Add(time.Minute))
+	if len(r.seen.ids) != 1 {
+		t.Errorf("%d ids are remembered behind the margin", len(r.seen.ids))
 	}
 }
 
 func TestMemoryForRepeatsIsBounded(t *testing.T) {
 	l := limits()
 	l.Records = 10
-	r := New(l, 0)
-	for offset := range int64(10_000) {
-		add(r, start, delivery(offset, start, user(1)), from(offset))
+	r := New(l, 1)
+	for range 10_000 {
+		r.First(start, uuid.New())
 	}
-	if len(r.seen.ids) > 2*l.Records+1 || len(r.seen.order) > 2*l.Records+1 || len(r.seen.origins) != 1 {
-		t.Errorf("%d ids, %d in order, %d origins", len(r.seen.ids), len(r.seen.order), len(r.seen.origins))
-	}
-}
-
-// A fan-out that is killed and restarted again and again: each time it begins at or before where it ended.
-func TestEachOriginCountsOnceWhateverIsWrittenAgain(t *testing.T) {
-	for seed := range uint64(200) {
-		random := rand.New(rand.NewPCG(seed, 1))
-		ids := map[int64]uuid.UUID{}
-		r := New(limits(), 0)
-		var got []int64
-		offset, committed, length := int64(0), int64(0), int64(500)
-		for committed < length {
-			next := committed
-			for range random.IntN(200) {
-				if next == length {
-					break
-				}
-				if _, ok := ids[next]; !ok {
-					ids[next] = uuid.New()
-				}
-				if add(r, start, delivery(offset, start, user(1)), occurrence{EventID: ids[next], Topic: "ism.rooms", Offset: next}) {
-					got = append(got, next)
-				}
-				offset++
-				next++
-			}
-			committed += random.Int64N(next - committed + 1)
-		}
-		for i, offset := range got {
-			if offset != int64(i) {
-				t.Fatalf("seed %d: event %d was of offset %d", seed, i, offset)
-			}
-		}
-		if int64(len(got)) != length {
-			t.Fatalf("seed %d: %d of %d came", seed, len(got), length)
-		}
+	if len(r.seen.ids) > 2*l.Records || len(r.seen.order) > 2*l.Records {
+		t.Errorf("%d ids, %d in order", len(r.seen.ids), len(r.seen.order))
 	}
 }
 
-func BenchmarkReplayOfTheLastSeconds(b *testing.B) {
+// Whatever is added and falls out, a replay is what a plain list would give.
+func TestReplayIsWhatAListWouldGive(t *testing.T) {
+	type row struct {
+		partition int
+		offset    int64
+		to        []uuid.UUID
+	}
+	for seed := range uint64(100) {
+		random := rand.New(rand.NewPCG(seed, 7))
+		l := limits()
+		l.Records = 1 + random.IntN(60)
+		r := New(l, 3)
+		var all []row
+		next := cut.Cut{0, 0, 0}
+		for range 200 {
+			partition := random.IntN(3)
+			next[partition] += int64(random.IntN(2)) // offsets have gaps
+			one := row{partition: partition, offset: next[partition]}
+			for range random.IntN(4) {
+				one.to = append(one.to, user(byte(random.IntN(6))))
+			}
+			next[partition]++
+			add(r, start, one.partition, one.offset, start, one.to...)
+			all = append(all, one)
+		}
+		all = all[max(0, len(all)-l.Records):]
+		for range 50 {
+			behind := cut.Cut{random.Int64N(next[0] + 1), random.Int64N(next[1] + 1), random.Int64N(next[2] + 1)}
+			who := user(byte(random.IntN(7)))
+			missed, err := r.Replay(who, behind)
+			if errors.Is(err, ErrExpired) && !behind.Reached(r.floor) {
+				continue
+			}
+			want := []string{}
+			for _, one := range all {
+				if one.offset >= behind[one.partition] && slices.Contains(one.to, who) {
+					want = append(want, fmt.Sprintf("%d-%d", one.partition, one.offset))
+				}
+			}
+			if got := texts(missed); err != nil || !slices.Equal(got, want) {
+				t.Fatalf("seed %d: behind %v %v, %v; want %v", seed, behind, got, err, want)
+			}
+		}
+	}
+}
+
+func BenchmarkAddToTen(b *testing.B) {
 	l := limits()
-	l.Records, l.Bytes = 50_000, 1<<30
-	r := New(l, 0)
-	for offset := range int64(25_000) {
-		add(r, start, delivery(offset, start, user(1), user(2), user(byte(offset))), from(offset))
+	l.Records, l.Bytes = 500_000, 1<<30
+	r := New(l, 1)
+	users := make([]uuid.UUID, 10_000)
+	for i := range users {
+		users[i] = uuid.New()
 	}
+	event := &sse.Event{Data: make([]byte, 400)}
+	b.ReportAllocs()
+	offset := int64(0)
 	for b.Loop() {
-		if _, err := r.Replay(user(1), 24_600); err != nil {
-			b.Fatal(err)
+		at := int(offset*10) % len(users)
+		r.Take(0, offset)
+		r.First(start, uuid.UUID{byte(offset), byte(offset >> 8), byte(offset >> 16), byte(offset >> 24)})
+		r.Add(start, Entry{Offset: offset, Time: start, Event: event}, users[at:at+10])
+		offset++
+	}
+}
+
+func BenchmarkReplayInAFullRing(b *testing.B) {
+	l := limits()
+	l.Records, l.Bytes = 150_000, 1<<30
+	r := New(l, 1)
+	for offset := range int64(150_000) {
+		add(r, start, 0, offset, start, user(byte(offset%200)), user(byte(offset%200+1)))
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		if missed, err := r.Replay(user(1), cut.Cut{149_000}); err != nil || len(missed) != 10 {
+			b.Fatal(len(missed), err)
 		}
 	}
 }
