@@ -10,15 +10,15 @@ import (
 // Config is the service's own configuration.
 type Config struct {
 	RingWindow        time.Duration `envconfig:"RING_WINDOW" default:"5m" desc:"how long ago a stream may have broken to be resumed exactly"`
-	RingRecords       int           `envconfig:"RING_RECORDS" default:"150000" desc:"most deliveries kept for that, of each partition"`
-	RingBytes         int           `envconfig:"RING_BYTES" default:"50331648" desc:"most memory used for that, of each partition, bytes"`
+	RingRecords       int           `envconfig:"RING_RECORDS" default:"200000" desc:"most events kept for that"`
+	RingBytes         int           `envconfig:"RING_BYTES" default:"100663296" desc:"most memory used for that, about, bytes"`
 	KeepAlive         time.Duration `envconfig:"KEEP_ALIVE" default:"5s" desc:"how often a stream gets a comment, by which gone clients are noticed"`
 	WriteTimeout      time.Duration `envconfig:"WRITE_TIMEOUT" default:"10s" desc:"how long a client may take to accept what is written to it"`
 	QueueEvents       int           `envconfig:"QUEUE_EVENTS" default:"1024" desc:"most events that wait for a slow client before its stream is ended"`
 	QueueBytes        int           `envconfig:"QUEUE_BYTES" default:"1048576" desc:"most bytes that wait for a slow client before its stream is ended"`
 	MaxStreams        int           `envconfig:"MAX_STREAMS" default:"10000" desc:"most open streams of this process; above, 503"`
 	MaxStreamsPerUser int           `envconfig:"MAX_STREAMS_PER_USER" default:"20" desc:"most open streams of one user in this process; above, 429"`
-	AudienceRooms     int           `envconfig:"AUDIENCE_ROOMS" default:"100000" desc:"rooms whose newest membership the fan-out remembers"`
+	AudienceRooms     int           `envconfig:"AUDIENCE_ROOMS" default:"100000" desc:"rooms whose newest membership is remembered"`
 }
 
 // Validate is part of loading the configuration.
@@ -30,7 +30,7 @@ func (c Config) Validate() []config.Fault {
 		least    time.Duration
 		most     time.Duration
 	}{
-		{"RING_WINDOW", c.RingWindow, time.Second, 50 * time.Minute}, // the topic keeps an hour
+		{"RING_WINDOW", c.RingWindow, time.Second, 24 * time.Hour},
 		{"KEEP_ALIVE", c.KeepAlive, 100 * time.Millisecond, 5 * time.Minute},
 		{"WRITE_TIMEOUT", c.WriteTimeout, 100 * time.Millisecond, 5 * time.Minute},
 	} {

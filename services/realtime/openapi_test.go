@@ -1,11 +1,11 @@
 package realtime_test
 
 import (
-	"context"
 	"encoding/json"
 	"testing"
 
 	"github.com/gofiber/fiber/v2"
+	"github.com/google/uuid"
 
 	"github.com/ism-chat/ism/libs/authn/authntest"
 	"github.com/ism-chat/ism/libs/bus"
@@ -15,7 +15,6 @@ import (
 	"github.com/ism-chat/ism/libs/telemetry"
 	"github.com/ism-chat/ism/libs/wire"
 	"github.com/ism-chat/ism/services/realtime"
-	"github.com/ism-chat/ism/services/realtime/internal/fanout"
 )
 
 const description = "api/openapi.yaml"
@@ -33,35 +32,20 @@ func TestDescriptionAndRoutesAgree(t *testing.T) {
 	openapitest.Check(t, app, description)
 }
 
-// deliveries are the stream events of what a fan-out writes.
-type deliveries struct{ data []json.RawMessage }
-
-func (d *deliveries) ProduceAll(_ context.Context, records []bus.Record) ([]bus.Receipt, error) {
-	for _, record := range records {
-		event, err := events.Decode(record.Headers, record.Value)
-		if err != nil {
-			return nil, err
-		}
-		if delivery, ok := event.Data.(events.Delivery); ok {
-			for _, stream := range delivery.Streams {
-				d.data = append(d.data, stream.Data)
-			}
-		}
-	}
-	return make([]bus.Receipt, len(records)), nil
-}
-
 func TestEventsAreAsDescribed(t *testing.T) {
 	described := openapitest.Load(t, description)
-	written, tel := &deliveries{}, telemetry.Discard(nil)
-	fan, err := fanout.New(written, 12, 10, bus.New(bus.Config{}, tel).Tracing(fanout.Group), tel)
-	if err != nil {
-		t.Fatal(err)
-	}
+	var written []json.RawMessage
 	for name, golden := range eventstest.Golden(t) {
-		record := bus.Record{Topic: events.TopicRooms, Key: golden.Key, Headers: golden.Headers, Value: golden.Value}
-		if err := fan.Handle(t.Context(), []bus.Record{record}); err != nil {
+		event, err := events.Decode(golden.Headers, golden.Value)
+		if err != nil {
 			t.Fatalf("%s: %v", name, err)
+		}
+		seen, err := events.StreamEvents(event, []uuid.UUID{uuid.New()})
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		for _, one := range seen {
+			written = append(written, one.Data)
 		}
 	}
 	resync, err := json.Marshal(wire.Resync{Type: "Resync", Reason: "expired", CreatedAt: now()})
@@ -69,7 +53,7 @@ func TestEventsAreAsDescribed(t *testing.T) {
 		t.Fatal(err)
 	}
 	types := map[string]bool{}
-	for _, data := range append(written.data, resync) {
+	for _, data := range append(written, resync) {
 		if err := described.Conforms("StreamEvent", data); err != nil {
 			t.Errorf("%s is not as described: %v", data, err)
 		}

@@ -1,5 +1,5 @@
-// Package realtime is the service of live event streams. Its fan-out turns what happens in rooms into deliveries by user,
-// its edge holds the users' open streams and writes the deliveries to them.
+// Package realtime is the service of live event streams. Its edge reads what happens from the logs themselves, and writes it to the open
+// streams of those who may see it.
 package realtime
 
 import (
@@ -17,15 +17,15 @@ import (
 	"github.com/ism-chat/ism/libs/lifecycle"
 	"github.com/ism-chat/ism/libs/retry"
 	"github.com/ism-chat/ism/libs/telemetry"
+	"github.com/ism-chat/ism/services/realtime/internal/cut"
 	"github.com/ism-chat/ism/services/realtime/internal/edge"
-	"github.com/ism-chat/ism/services/realtime/internal/fanout"
 	"github.com/ism-chat/ism/services/realtime/internal/hijack"
 	"github.com/ism-chat/ism/services/realtime/internal/ring"
 	"github.com/ism-chat/ism/services/realtime/internal/stream"
 )
 
-// Group is the consumer group of the fan-out.
-const Group = fanout.Group
+// logs are the topics that edges read. Their order is part of every stream's id.
+func logs() []string { return []string{events.TopicRooms} }
 
 // Deps is what the service is handed.
 type Deps struct {
@@ -55,11 +55,8 @@ type streams interface {
 const (
 	// margin is how much further back than its ring reaches an edge reads at its start, to know repeats for what they are.
 	margin = time.Minute
-	// maxBatch is how many records the fan-out takes at once. It must be well below what an edge can sort out as repeats.
+	// maxBatch is how many records the edge takes at once.
 	maxBatch = 200
-	// deliveryTimeout is how long the fan-out waits for an acknowledgement. It is long, because a delivery that is given
-	// up and written again comes after those behind it.
-	deliveryTimeout = 2 * time.Minute
 	// reconnect is how long clients wait before they come back.
 	reconnect = 2 * time.Second
 	// startTimeout is how long a request waits for an edge that is starting. A browser that is refused never comes back
@@ -71,9 +68,13 @@ const (
 
 // New makes the service. It connects to nothing: its parts do.
 func New(cfg Config, deps Deps) (*Service, error) {
-	holder := edge.New(ring.Limits{
-		Window: cfg.RingWindow, Margin: margin, Records: cfg.RingRecords, Bytes: cfg.RingBytes,
+	holder, err := edge.New(edge.Config{
+		Limits: ring.Limits{Window: cfg.RingWindow, Margin: margin, Records: cfg.RingRecords, Bytes: cfg.RingBytes},
+		Rooms:  cfg.AudienceRooms,
 	}, deps.Bus.Tracing(""), deps.Telemetry)
+	if err != nil {
+		return nil, err
+	}
 	return &Service{
 		cfg:  cfg,
 		deps: deps,
@@ -94,7 +95,7 @@ func New(cfg Config, deps Deps) (*Service, error) {
 
 // Checks implements [deployable.Service].
 func (s *Service) Checks() []httpapi.Check {
-	return []httpapi.Check{{Name: "deliveries", Check: s.edge.Ready}}
+	return []httpapi.Check{{Name: "logs", Check: s.edge.Ready}}
 }
 
 // Parts implements [deployable.Service]. Streams are drained first, while the parts behind them still run, so that what has happened by then
@@ -102,8 +103,7 @@ func (s *Service) Checks() []httpapi.Check {
 func (s *Service) Parts() []lifecycle.Part {
 	return []lifecycle.Part{
 		{Name: "realtime ring", Run: s.edge.Run},
-		{Name: "realtime deliveries", Run: s.readDeliveries, Beside: true},
-		{Name: "realtime fan-out", Run: s.fanOut, Beside: true},
+		{Name: "realtime logs", Run: s.readLogs, Beside: true},
 		{Name: "realtime streams", Run: s.drainStreams},
 	}
 }
@@ -117,65 +117,46 @@ func (s *Service) drainStreams(ctx context.Context) error {
 	return nil
 }
 
-func (s *Service) readDeliveries(ctx context.Context) error {
-	partitions, err := s.countPartitions(ctx)
+// readLogs reads the logs from the ring's window back, and on until ctx is done.
+func (s *Service) readLogs(ctx context.Context) error {
+	topics, err := s.findLogs(ctx)
 	if err != nil {
 		return err
 	}
-	s.edge.Open(partitions)
+	s.edge.Open(s.deps.Bus.Epoch(), topics...)
 	reader, err := s.deps.Bus.NewReader(bus.ReaderConfig{
-		Topics:   []string{events.TopicDeliveries},
+		Topics:   logs(),
 		Since:    time.Now().Add(-s.cfg.RingWindow - margin),
 		Handler:  s.edge.Ingest,
 		MaxBatch: maxBatch,
-		Begin:    func(_ string, partition int32, offset int64) { s.edge.Begin(partition, offset) },
+		Begin:    s.edge.Begin,
 		CaughtUp: s.edge.CaughtUp,
 	})
 	if err != nil {
-		return fmt.Errorf("make the reader of deliveries: %w", err)
+		return fmt.Errorf("make the reader of the logs: %w", err)
 	}
 	return reader.Run(ctx)
 }
 
-func (s *Service) fanOut(ctx context.Context) error {
-	partitions, err := s.countPartitions(ctx)
-	if err != nil {
+// findLogs makes the topics of the logs that are missing, and gives them as they are.
+func (s *Service) findLogs(ctx context.Context) ([]cut.Topic, error) {
+	if err := s.deps.Bus.EnsureTopics(ctx, logs()...); err != nil {
+		return nil, err
+	}
+	var found []bus.Incarnation
+	find := func(ctx context.Context) (err error) {
+		found, err = s.deps.Bus.Incarnations(ctx, logs()...)
 		return err
 	}
-	cfg := bus.ProducerConfig{DeliveryTimeout: deliveryTimeout, Gapless: true}
-	return s.deps.Bus.WithProducer(ctx, cfg, func(ctx context.Context, producer *bus.Producer) error {
-		handler, err := fanout.New(producer, partitions, s.cfg.AudienceRooms, s.deps.Bus.Tracing(fanout.Group), s.deps.Telemetry)
-		if err != nil {
-			return err
-		}
-		consumer, err := s.deps.Bus.NewConsumer(bus.ConsumerConfig{
-			Group:    fanout.Group,
-			Topics:   []string{events.TopicRooms},
-			Handler:  handler.Handle,
-			MaxBatch: maxBatch,
-			Probe:    s.deps.Bus.Ready,
-		})
-		if err != nil {
-			return fmt.Errorf("make the fan-out's consumer: %w", err)
-		}
-		return consumer.Run(ctx)
-	})
-}
-
-// countPartitions makes the topic of the deliveries if it is missing, and gives the number of its partitions.
-func (s *Service) countPartitions(ctx context.Context) (partitions int32, err error) {
-	if err := s.deps.Bus.EnsureTopics(ctx, events.TopicDeliveries); err != nil {
-		return 0, err
-	}
-	count := func(ctx context.Context) (err error) {
-		partitions, err = s.deps.Bus.Partitions(ctx, events.TopicDeliveries)
-		return err
-	}
-	err = retry.Policy{First: time.Second, Max: time.Second}.Do(ctx, count, func(err error, _ time.Duration) {
-		s.deps.Telemetry.Log.WarnContext(ctx, "the partitions of the deliveries are not known yet", "error", err)
+	err := retry.Policy{First: time.Second, Max: time.Second}.Do(ctx, find, func(err error, _ time.Duration) {
+		s.deps.Telemetry.Log.WarnContext(ctx, "the logs are not known yet; trying again", "error", err)
 	})
 	if err != nil {
-		return 0, fmt.Errorf("count the partitions of the deliveries: %w", err)
+		return nil, fmt.Errorf("find the logs: %w", err)
 	}
-	return partitions, nil
+	topics := make([]cut.Topic, 0, len(found))
+	for _, log := range found {
+		topics = append(topics, cut.Topic{Name: log.Topic, ID: log.ID.String(), Partitions: log.Partitions})
+	}
+	return topics, nil
 }

@@ -9,8 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
-
 	"github.com/ism-chat/ism/libs/authn/authntest"
 	"github.com/ism-chat/ism/libs/bus"
 	"github.com/ism-chat/ism/libs/enginetest"
@@ -20,7 +18,6 @@ import (
 	"github.com/ism-chat/ism/libs/servicetest/nodetest"
 	"github.com/ism-chat/ism/libs/telemetry"
 	"github.com/ism-chat/ism/services/realtime"
-	"github.com/ism-chat/ism/services/realtime/internal/fanout"
 )
 
 func TestMain(m *testing.M) { servicetest.VerifyNoLeaks(m) }
@@ -28,8 +25,6 @@ func TestMain(m *testing.M) { servicetest.VerifyNoLeaks(m) }
 // world is a broker, an issuer of tokens, and whoever writes to the rooms' log.
 type world struct {
 	brokers  []string
-	embedded bool
-	nodes    int // that run
 	api      *openapitest.Description
 	issuer   *authntest.Issuer
 	bus      *bus.Bus
@@ -46,7 +41,6 @@ func onBothBrokers(t *testing.T, test func(t *testing.T, w *world)) {
 func newEmbeddedWorld(t *testing.T) *world {
 	t.Helper()
 	w := newWorld(t, nodetest.Broker(t).ListenAddrs())
-	w.embedded = true
 	return w
 }
 
@@ -57,7 +51,7 @@ func newWorld(t *testing.T, brokers []string) *world {
 	w.bus = bus.New(busConfig(brokers), telemetry.Discard(nil))
 	ctx, cancel := context.WithTimeout(t.Context(), servicetest.Timeout)
 	defer cancel()
-	if err := w.bus.EnsureTopics(ctx, events.TopicRooms, events.TopicDeliveries); err != nil {
+	if err := w.bus.EnsureTopics(ctx, events.TopicRooms); err != nil {
 		t.Fatal(err)
 	}
 	var err error
@@ -103,8 +97,7 @@ func (w *world) launch(t *testing.T, cfg realtime.Config, tel *telemetry.Telemet
 		t.Fatal(err)
 	}
 	started := nodetest.Start(t, "realtime", service, tel)
-	w.nodes++
-	n := &node{base: started.Public, stop: sync.OnceFunc(func() { started.Stop(); w.nodes-- })}
+	n := &node{base: started.Public, stop: sync.OnceFunc(started.Stop)}
 	t.Cleanup(n.stop)
 	return n
 }
@@ -123,37 +116,7 @@ func (w *world) startWith(t *testing.T, cfg realtime.Config, tel *telemetry.Tele
 		_ = response.Body.Close()
 		return response.StatusCode == http.StatusOK
 	})
-	if w.embedded && w.nodes > 1 {
-		w.awaitBalance(t)
-	}
 	return n
-}
-
-// awaitBalance waits until the fan-outs have divided the log among them. The embedded broker, which has one process as its
-// client where it is used, waits for a minute for a member that leaves before that.
-func (w *world) awaitBalance(t *testing.T) {
-	t.Helper()
-	admin, err := kafka.NewAdminClient(&kafka.ConfigMap{"bootstrap.servers": strings.Join(w.brokers, ",")})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer admin.Close()
-	servicetest.Await(t, "the fan-outs to be balanced", func() bool {
-		ctx, cancel := context.WithTimeout(t.Context(), servicetest.Timeout)
-		defer cancel()
-		described, err := admin.DescribeConsumerGroups(ctx, []string{fanout.Group})
-		if err != nil {
-			t.Fatal(err)
-		}
-		group := described.ConsumerGroupDescriptions[0]
-		busy := 0
-		for _, member := range group.Members {
-			if len(member.Assignment.TopicPartitions) > 0 {
-				busy++
-			}
-		}
-		return group.State == kafka.ConsumerGroupStateStable && busy == w.nodes
-	})
 }
 
 func (w *world) get(t *testing.T, address string, header map[string]string) (*http.Response, string) {
