@@ -22,12 +22,12 @@ type topic struct {
 	retention  time.Duration
 }
 
-// topics is the one table of the suite's topics, unless the configuration gives another partition count to all of them but the
-// dead letters. The counts must not change once the topics hold records: keys would move.
+// topics is the one table of the suite's topics, unless the configuration gives another partition count to those
+// that have more than one. The counts must not change once the topics hold records: keys would move.
 func (b *Bus) topics() map[string]topic {
 	table := table()
 	for name, spec := range table {
-		if b.cfg.Partitions > 0 && name != events.TopicDeadLetters {
+		if b.cfg.Partitions > 0 && spec.partitions > 1 {
 			spec.partitions = b.cfg.Partitions
 			table[name] = spec
 		}
@@ -39,6 +39,8 @@ func table() map[string]topic {
 	const day = 24 * time.Hour
 	return map[string]topic{
 		events.TopicRooms:       {partitions: 12, retention: 7 * day},
+		// One partition: the first claim of a ticket counts, and a user's streams end after those before it.
+		events.TopicEdges:       {partitions: 1, retention: time.Hour},
 		events.TopicDeadLetters: {partitions: 1, retention: 30 * day},
 	}
 }

@@ -3,7 +3,7 @@
 // share about each other.
 //
 // An event is a CloudEvent 1.0 in the Kafka protocol binding's binary mode: the attributes are record headers with the
-// prefix "ce_", the value is the JSON of the data alone, and the record's key is the partition key, the room's id.
+// prefix "ce_", the value is the JSON of the data alone, and the record's key is the partition key: the id of the room or the user.
 // See https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/kafka-protocol-binding.md.
 //
 // # Versions
@@ -32,6 +32,7 @@ import (
 // Topics of the suite. Partition counts and retention stand in the bus package's table.
 const (
 	TopicRooms       = "ism.rooms"        // the log of every room, keyed by room id
+	TopicEdges       = "ism.edges"        // what realtime's edges tell each other, keyed by user id
 	TopicDeadLetters = "ism.dead-letters" // records that a consumer could not handle, with the reason
 )
 

@@ -38,7 +38,13 @@ func samples() map[string]events.Event {
 	event := func(n byte, source string, data events.Data) events.Event {
 		return events.Event{ID: uuid.UUID{0: 1, 15: n}, Source: source, Time: at, Data: data}
 	}
+	const digest = "47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU"
 	return map[string]events.Event{
+		"ticket.issued.v1": event(5, "/ism/realtime", events.TicketIssued{
+			Digest: digest, UserID: alice, ExpiresAt: at.Add(30 * time.Second), TokenExpiresAt: at.Add(time.Hour),
+		}),
+		"ticket.claimed.v1":    event(6, "/ism/realtime", events.TicketClaimed{Digest: digest, UserID: alice, Claim: uuid.UUID{0: 3}}),
+		"user.disconnected.v1": event(7, "/ism/realtime", events.UserDisconnected{UserID: bob}),
 		"room.created.v1": event(1, "/ism/rooms", events.RoomCreated{
 			RoomID: room, CreatedBy: alice,
 			Room: wire.Room{
