@@ -221,7 +221,7 @@ func TestResyncWhereAStreamCannotResume(t *testing.T) {
 		w.post(t, r, numbered(0, kept+100)...)
 		ids := expect(t, stream, numbered(0, kept+100)...)
 		ofOtherLogs := altered(t, ids[0], func(raw []byte) []byte { raw[0] ^= 1; return raw })
-		ahead := altered(t, ids[0], func(raw []byte) []byte {
+		ahead := altered(t, ids[len(ids)-1], func(raw []byte) []byte {
 			_, length := binary.Uvarint(raw[4:]) // the first partition's, behind the digest
 			return append(binary.AppendUvarint(raw[:4:4], 1<<40), raw[4+length:]...)
 		})
@@ -274,9 +274,9 @@ func TestLastEventIDInTheQuery(t *testing.T) {
 	for _, c := range []struct{ query, header, want string }{
 		{ids[0], "", `"text":"1"`},
 		{ids[0], ids[1], `"text":"2"`},
-		{"nonsense", ids[0], `"text":"1"`},
-		{"nonsense", "", `"reason":"malformed"`},
-		{ids[0], "nonsense", `"reason":"malformed"`},
+		{"nonsense!", ids[0], `"text":"1"`},
+		{"nonsense!", "", `"reason":"malformed"`},
+		{ids[0], "nonsense!", `"reason":"malformed"`},
 	} {
 		if got := first(c.query, c.header); !strings.Contains(got, c.want) {
 			t.Errorf("query %q, header %q: %s", c.query, c.header, got)

@@ -12,17 +12,15 @@ import (
 	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 	"go.opentelemetry.io/otel/trace"
 
-	"github.com/ism-chat/ism/services/realtime/internal/edge"
-	"github.com/ism-chat/ism/services/realtime/internal/ring"
 	"github.com/ism-chat/ism/services/realtime/internal/sse"
 	"github.com/ism-chat/ism/services/realtime/internal/stream"
 )
 
 // Source is where streams get their events from.
 type Source interface {
-	Attach(ctx context.Context, user uuid.UUID, lastEventID string, sub edge.Subscriber) (edge.Attachment, error)
-	Detach(user uuid.UUID, sub edge.Subscriber)
-	Position(user uuid.UUID) sse.ID
+	Attach(ctx context.Context, user uuid.UUID, lastEventID string, sub stream.Subscriber) (stream.Attachment, error)
+	Detach(user uuid.UUID, sub stream.Subscriber)
+	Position() sse.Position
 }
 
 // conn is what a stream needs of its connection.
@@ -45,8 +43,8 @@ type connection struct {
 	stream *stream.Stream
 }
 
-// Offer is the stream's side of [edge.Subscriber].
-func (c *connection) Offer(frame ring.Frame) bool {
+// Offer is the stream's side of [stream.Subscriber].
+func (c *connection) Offer(frame sse.Frame) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	taken := c.stream.Offer(frame)
@@ -64,7 +62,7 @@ func (c *connection) end(reason stream.Reason) {
 
 // drain ends the stream once its last events are written.
 func (c *connection) drain() {
-	position := c.source.Position(c.request.User)
+	position := c.source.Position()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.stream.Drain(spread(), position)
@@ -89,7 +87,7 @@ func (c *connection) run(ctx context.Context, header []byte) stream.Reason {
 		c.end(stream.Gone)
 	} else {
 		defer c.source.Detach(c.request.User, c)
-		c.open(stream.Opening{Header: header, ID: attachment.ID, Text: attachment.Opening, Backlog: attachment.Backlog})
+		c.open(stream.Opening{Header: header, Text: attachment.Opening, Seq: attachment.Seq, Backlog: attachment.Backlog})
 	}
 	alarm := time.NewTimer(0)
 	defer alarm.Stop()
@@ -126,7 +124,7 @@ func (c *connection) tick() {
 	if due.IsZero() || now.Before(due) {
 		return
 	}
-	position := c.source.Position(c.request.User)
+	position := c.source.Position()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.stream.Tick(now, position)
@@ -159,15 +157,15 @@ func (c *connection) write(chunk stream.Chunk) {
 }
 
 // trace shows in the traces of frames that they have been written to this stream.
-func (c *connection) trace(frames []ring.Frame, begun time.Time, err error) {
+func (c *connection) trace(frames []sse.Frame, begun time.Time, err error) {
 	for _, frame := range frames {
-		if frame.Parent == nil {
+		if frame.Event.Parent == nil {
 			continue
 		}
-		ctx := trace.ContextWithSpanContext(context.Background(), *frame.Parent)
+		ctx := trace.ContextWithSpanContext(context.Background(), *frame.Event.Parent)
 		_, span := c.tracer.Start(ctx, "write stream", trace.WithTimestamp(begun))
 		if span.IsRecording() {
-			span.SetAttributes(semconv.EnduserID(c.request.User.String()), attribute.Int("ism.stream.bytes", len(frame.Text)))
+			span.SetAttributes(semconv.EnduserID(c.request.User.String()), attribute.Int("ism.stream.bytes", frame.Size()))
 			if err != nil {
 				span.SetStatus(codes.Error, err.Error())
 			}

@@ -15,8 +15,6 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/ism-chat/ism/libs/telemetry"
-	"github.com/ism-chat/ism/services/realtime/internal/edge"
-	"github.com/ism-chat/ism/services/realtime/internal/ring"
 	"github.com/ism-chat/ism/services/realtime/internal/sse"
 	"github.com/ism-chat/ism/services/realtime/internal/stream"
 )
@@ -34,33 +32,33 @@ func config() Config {
 type feed struct {
 	mu       sync.Mutex
 	position int64
-	backlog  []ring.Frame
-	subs     map[edge.Subscriber]bool
+	backlog  []sse.Frame
+	subs     map[stream.Subscriber]bool
 	stuck    bool   // Attach waits for its context
 	arriving string // data of an event that comes just before the position is read
 }
 
-func newFeed() *feed { return &feed{position: 41, subs: map[edge.Subscriber]bool{}} }
+func newFeed() *feed { return &feed{position: 41, subs: map[stream.Subscriber]bool{}} }
 
-func (f *feed) Attach(ctx context.Context, _ uuid.UUID, _ string, sub edge.Subscriber) (edge.Attachment, error) {
+func (f *feed) Attach(ctx context.Context, _ uuid.UUID, _ string, sub stream.Subscriber) (stream.Attachment, error) {
 	if f.stuck {
 		<-ctx.Done()
-		return edge.Attachment{}, ctx.Err()
+		return stream.Attachment{}, ctx.Err()
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.subs[sub] = true
-	id := sse.ID{Partition: 7, Offset: f.position}
-	return edge.Attachment{ID: id, Opening: sse.AppendEnd(sse.AppendPosition(nil, id)), Backlog: f.backlog}, nil
+	at := positionOf(f.position)
+	return stream.Attachment{Seq: at.Seq, Opening: append(at.ID, '\n'), Backlog: f.backlog}, nil
 }
 
-func (f *feed) Detach(_ uuid.UUID, sub edge.Subscriber) {
+func (f *feed) Detach(_ uuid.UUID, sub stream.Subscriber) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	delete(f.subs, sub)
 }
 
-func (f *feed) Position(uuid.UUID) sse.ID {
+func (f *feed) Position() sse.Position {
 	f.mu.Lock()
 	data := f.arriving
 	f.arriving = ""
@@ -70,7 +68,7 @@ func (f *feed) Position(uuid.UUID) sse.ID {
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return sse.ID{Partition: 7, Offset: f.position}
+	return positionOf(f.position)
 }
 
 func (f *feed) streams() int {
@@ -79,9 +77,16 @@ func (f *feed) streams() int {
 	return len(f.subs)
 }
 
-func frame(offset int64, data string) ring.Frame {
-	return ring.Frame{Offset: offset, Text: sse.AppendEvent(nil, sse.ID{Partition: 7, Offset: offset}, data), At: time.Now()}
+func positionOf(offset int64) sse.Position {
+	return sse.Position{Seq: uint64(offset + 1), ID: fmt.Appendf(nil, "id: 7-%d\n", offset)}
 }
+
+func frame(offset int64, data string) sse.Frame {
+	at := positionOf(offset)
+	return sse.Frame{ID: at.ID, Seq: at.Seq, Event: &sse.Event{Data: fmt.Appendf(nil, "data: %s\n\n", data), At: time.Now()}}
+}
+
+func text(frame sse.Frame) string { return string(frame.ID) + string(frame.Event.Data) }
 
 // send moves the position and, with data, delivers an event there.
 func (f *feed) send(data string) {
@@ -236,7 +241,7 @@ func TestBacklogComesFirst(t *testing.T) {
 		for offset := int64(42); offset < 1042; offset++ { // far more than a queue holds
 			next := frame(offset, strings.Repeat("x", 200))
 			source.backlog = append(source.backlog, next)
-			want.Write(next.Text)
+			want.WriteString(text(next))
 		}
 		h := New(config(), source, telemetry.Discard(nil))
 		p := open(t, h, Request{LastEventID: "7-41"}, true)
@@ -343,7 +348,7 @@ func TestClientThatDoesNotReadIsCutAndOthersGoOn(t *testing.T) {
 				want.WriteString(opening)
 				for i := range 11 {
 					source.send(send)
-					want.Write(frame(int64(42+i), send).Text)
+					want.WriteString(text(frame(int64(42+i), send)))
 					synctest.Wait()
 				}
 				if !slow.ended(t) {

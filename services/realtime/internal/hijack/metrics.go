@@ -55,6 +55,6 @@ func (m *metrics) written(chunk stream.Chunk, now time.Time) {
 		return
 	}
 	for _, frame := range chunk.Frames {
-		m.delay.Observe(max(0, now.Sub(frame.At).Seconds()))
+		m.delay.Observe(max(0, now.Sub(frame.Event.At).Seconds()))
 	}
 }

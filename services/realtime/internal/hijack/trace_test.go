@@ -12,14 +12,14 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/ism-chat/ism/libs/telemetry"
-	"github.com/ism-chat/ism/services/realtime/internal/ring"
+	"github.com/ism-chat/ism/services/realtime/internal/sse"
 )
 
 // offer hands a frame to every stream, behind those before it.
-func (f *feed) offer(frame ring.Frame) {
+func (f *feed) offer(frame sse.Frame) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.position = frame.Offset
+	f.position = int64(frame.Seq) - 1
 	for sub := range f.subs {
 		sub.Offer(frame)
 	}
@@ -45,7 +45,7 @@ func TestAWriteShowsInItsTrace(t *testing.T) {
 				}
 				parent := trace.NewSpanContext(trace.SpanContextConfig{TraceID: trace.TraceID{1}, SpanID: trace.SpanID{2}, TraceFlags: trace.FlagsSampled})
 				traced := frame(42, "one")
-				traced.Parent = &parent
+				traced.Event.Parent = &parent
 				source.offer(traced)
 				synctest.Wait()
 				source.offer(frame(43, "two"))

@@ -22,6 +22,9 @@ type Frame struct {
 	Event *Event
 }
 
+// Size is how many bytes the frame takes on a stream.
+func (f Frame) Size() int { return len(f.ID) + len(f.Event.Data) }
+
 // Position is where an edge is.
 type Position struct {
 	Seq uint64 // counts the records that the edge has taken, so that two positions of one edge can be compared

@@ -2,13 +2,13 @@ package stream
 
 import (
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/ism-chat/ism/services/realtime/internal/ring"
 	"github.com/ism-chat/ism/services/realtime/internal/sse"
 )
 
@@ -18,11 +18,11 @@ type history struct {
 	t        *testing.T
 	position int64 // of the log: all frames up to it have been offered
 
-	backlog []ring.Frame
-	live    []ring.Frame // that the stream has taken
-	promise int          // how many of the backlog and live were there when the stream was told to end
-	expires int64        // the position at that time
-	broken  bool         // the connection has been broken, cut or too slow
+	backlog []sse.Frame
+	live    []sse.Frame // that the stream has taken
+	promise int         // how many of the backlog and live were there when the stream was told to end
+	expires int64       // the position at that time
+	broken  bool        // the connection has been broken, cut or too slow
 	drained bool
 
 	read []byte // all that the client has
@@ -32,7 +32,7 @@ func newHistory(t *testing.T) *history {
 	return &history{
 		t: t, position: 99,
 		layer:   &layer{Stream: New(config(), start.Add(time.Minute)), now: start},
-		backlog: []ring.Frame{frame(90, "missed"), frame(93, "missed, too"), frame(99, "missed last")},
+		backlog: []sse.Frame{frame(90, "missed"), frame(93, "missed, too"), frame(99, "missed last")},
 	}
 }
 
@@ -88,13 +88,13 @@ func (h *history) offerNext(size int) {
 	next := frame(h.position, strings.Repeat("x", size))
 	waiting, bytes := 0, 0
 	for _, f := range h.live {
-		if f.Offset > h.lastEvent() {
-			waiting, bytes = waiting+1, bytes+len(f.Text)
+		if offsetOf(f) > h.lastEvent() {
+			waiting, bytes = waiting+1, bytes+f.Size()
 		}
 	}
 	ended := h.Ended() != ""
 	taken := h.Offer(next)
-	fits := waiting < h.cfg.QueueEvents && (waiting == 0 || bytes+len(next.Text) <= h.cfg.QueueBytes)
+	fits := waiting < h.cfg.QueueEvents && (waiting == 0 || bytes+next.Size() <= h.cfg.QueueBytes)
 	switch {
 	case ended && taken:
 		h.t.Fatal("a stream that has ended takes a frame")
@@ -157,25 +157,27 @@ type followed struct {
 	retry  bool  // the last block says when to come back
 }
 
+func offsetOf(frame sse.Frame) int64 { return int64(frame.Seq) - 1 }
+
 // follow reads what the client has, as a client does, and checks each block of it.
 func (h *history) follow() followed {
 	h.t.Helper()
 	expected := slices.Concat(h.backlog, h.live)
 	at := followed{event: -1, last: -1}
-	text, found := strings.CutPrefix(string(h.read), "HTTP/1.1 200 OK\r\n\r\n")
+	read, found := strings.CutPrefix(string(h.read), "HTTP/1.1 200 OK\r\n\r\n")
 	if !found {
 		return at
 	}
-	for i, block := range strings.SplitAfter(text, "\n\n") {
+	for i, block := range strings.SplitAfter(read, "\n\n") {
 		if !strings.HasSuffix(block, "\n\n") {
 			break // not yet read to its end
 		}
 		at.retry = strings.HasPrefix(block, "retry: ")
 		if strings.Contains(block, "data: ") {
-			if at.events == len(expected) || block != string(expected[at.events].Text) {
+			if at.events == len(expected) || block != text(expected[at.events]) {
 				h.t.Fatalf("block %d is %q, which does not follow %d", i, block, at.event)
 			}
-			at.event = expected[at.events].Offset
+			at.event = offsetOf(expected[at.events])
 			at.events++
 			if at.event <= at.last {
 				h.t.Fatalf("event %d comes behind id %d: a client that broke between them lost it", at.event, at.last)
@@ -188,11 +190,11 @@ func (h *history) follow() followed {
 			if !isID {
 				continue
 			}
-			id, err := sse.ParseID(offset)
-			if err != nil || id.Offset <= at.last || id.Offset > h.position {
+			var announced int64
+			if _, err := fmt.Sscanf(offset, "7-%d", &announced); err != nil || announced <= at.last || announced > h.position {
 				h.t.Fatalf("block %d announces %q behind %d: %v", i, offset, at.last, err)
 			}
-			at.last = id.Offset
+			at.last = announced
 		}
 	}
 	return at

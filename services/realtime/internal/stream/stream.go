@@ -5,7 +5,6 @@ import (
 	"os"
 	"time"
 
-	"github.com/ism-chat/ism/services/realtime/internal/ring"
 	"github.com/ism-chat/ism/services/realtime/internal/sse"
 )
 
@@ -32,24 +31,24 @@ const (
 const (
 	// maxChunkBytes bounds what is written with one deadline.
 	maxChunkBytes = 64 << 10
-	// maxChunkBuffers is what one writev takes: Linux's IOV_MAX.
-	maxChunkBuffers = 1024
+	// maxChunkFrames is what one writev takes, of two buffers each: Linux's IOV_MAX is 1024.
+	maxChunkFrames = 512
 )
 
 // Opening is what a stream begins with.
 type Opening struct {
-	Header  []byte       // of the HTTP response
-	ID      sse.ID       // where the stream stands once Text is written
-	Text    []byte       // the id, or a Resync event with it
-	Backlog []ring.Frame // what a client that resumes has missed
+	Header  []byte      // of the HTTP response
+	Text    []byte      // the id, or a Resync event with it
+	Seq     uint64      // of the position in Text, 0 where that is the client's own
+	Backlog []sse.Frame // what a client that resumes has missed
 }
 
 // Chunk is what is to be written next.
 type Chunk struct {
-	Buffers  [][]byte     // the bytes, in order; empty where there is nothing to write
-	Frames   []ring.Frame // those that are written with the chunk's last byte; none where the text is the stream's own
-	Live     bool         // the frames were offered, not missed
-	Deadline time.Time    // for the chunk's last byte
+	Buffers  [][]byte    // the bytes, in order; empty where there is nothing to write
+	Frames   []sse.Frame // those that are written with the chunk's last byte; none where the text is the stream's own
+	Live     bool        // the frames were offered, not missed
+	Deadline time.Time   // for the chunk's last byte
 }
 
 // notice is what is written behind everything that was offered before it.
@@ -69,14 +68,14 @@ type Stream struct {
 	commentAt time.Time // when the next keep-alive is due; zero before Open
 
 	text       []byte
-	batch      []ring.Frame
+	batch      []sse.Frame
 	live       bool // the batch was offered, not missed
-	queue      []ring.Frame
+	queue      []sse.Frame
 	queueBytes int
 
 	notice     notice
 	queueTaken bool // what was offered before the notice is no longer in the queue
-	position   sse.ID
+	position   sse.Position
 	retry      time.Duration
 
 	deadline    time.Time // of the chunk under way; zero where there is none
@@ -84,7 +83,7 @@ type Stream struct {
 	remaining   int       // bytes of the chunk under way
 	sent        int       // bytes of the chunk under way
 
-	last    int64  // offset of the newest id that was written
+	last    uint64 // Seq of the newest id that was written
 	closing Reason // Expired or Drained as soon as the stream is to end for that
 	ended   Reason
 }
@@ -99,22 +98,23 @@ func (s *Stream) Open(now time.Time, opening Opening) {
 	}
 	s.text = append(sse.AppendRetry(opening.Header, s.cfg.Retry), opening.Text...)
 	s.batch = opening.Backlog
-	s.last = opening.ID.Offset
+	s.last = opening.Seq
 	s.commentAt = now.Add(s.cfg.KeepAlive)
 	s.expiresAt = now.Add(s.expiresAt.Sub(now)) // on the monotonic clock: the machine's may be set
 }
 
 // Offer adds a frame behind those before it. It reports false where the stream has ended, or ends because its queue is full.
-func (s *Stream) Offer(frame ring.Frame) bool {
+func (s *Stream) Offer(frame sse.Frame) bool {
 	if s.ended != "" {
 		return false
 	}
-	if len(s.queue) >= s.cfg.QueueEvents || s.queueBytes+len(frame.Text) > s.cfg.QueueBytes && len(s.queue) > 0 {
+	size := frame.Size()
+	if len(s.queue) >= s.cfg.QueueEvents || s.queueBytes+size > s.cfg.QueueBytes && len(s.queue) > 0 {
 		s.End(Slow)
 		return false
 	}
 	s.queue = append(s.queue, frame)
-	s.queueBytes += len(frame.Text)
+	s.queueBytes += size
 	return true
 }
 
@@ -138,7 +138,7 @@ func earlier(a, b time.Time) time.Time {
 }
 
 // Tick does what is due at the time. Everything up to the position must have been offered.
-func (s *Stream) Tick(now time.Time, position sse.ID) {
+func (s *Stream) Tick(now time.Time, position sse.Position) {
 	switch {
 	case s.ended != "":
 	case !s.deadline.IsZero() && !now.Before(s.deadline):
@@ -157,7 +157,7 @@ func (s *Stream) Tick(now time.Time, position sse.ID) {
 
 // Drain ends the stream with what it has been offered and the time after which the client is to come back. Everything up to the
 // position must have been offered.
-func (s *Stream) Drain(retry time.Duration, position sse.ID) {
+func (s *Stream) Drain(retry time.Duration, position sse.Position) {
 	if s.ended != "" || s.closing == Drained {
 		return
 	}
@@ -167,7 +167,7 @@ func (s *Stream) Drain(retry time.Duration, position sse.ID) {
 }
 
 // setNotice replaces a notice that has not been written: the queue must be emptied anew, since the position is a newer one.
-func (s *Stream) setNotice(notice notice, position sse.ID) {
+func (s *Stream) setNotice(notice notice, position sse.Position) {
 	s.notice, s.position, s.queueTaken = notice, position, false
 }
 
@@ -198,12 +198,14 @@ func (s *Stream) Next(now time.Time, dst [][]byte) Chunk {
 	}
 	skip := s.sent
 	for _, frame := range chunk.Frames {
-		if skip >= len(frame.Text) {
-			skip -= len(frame.Text)
-			continue
+		for _, part := range [...][]byte{frame.ID, frame.Event.Data} {
+			if skip >= len(part) {
+				skip -= len(part)
+				continue
+			}
+			chunk.Buffers = append(chunk.Buffers, part[skip:])
+			skip = 0
 		}
-		chunk.Buffers = append(chunk.Buffers, frame.Text[skip:])
-		skip = 0
 	}
 	return chunk
 }
@@ -217,8 +219,8 @@ func (s *Stream) begin(now time.Time) bool {
 		s.refill()
 	}
 	if s.remaining = len(s.text); s.remaining == 0 {
-		for s.chunkFrames < min(len(s.batch), maxChunkBuffers) {
-			size := len(s.batch[s.chunkFrames].Text)
+		for s.chunkFrames < min(len(s.batch), maxChunkFrames) {
+			size := s.batch[s.chunkFrames].Size()
 			if s.chunkFrames > 0 && s.remaining+size > maxChunkBytes {
 				break
 			}
@@ -265,9 +267,9 @@ func (s *Stream) noticeText() []byte {
 		lines = sse.AppendRetry(lines, s.retry)
 	case expiry, noNotice:
 	}
-	if s.position.Offset > s.last {
-		lines = sse.AppendPosition(lines, s.position)
-		s.last = s.position.Offset
+	if s.position.Seq > s.last {
+		lines = append(lines, s.position.ID...)
+		s.last = s.position.Seq
 	}
 	if len(lines) == 0 {
 		return nil
@@ -292,7 +294,7 @@ func (s *Stream) Wrote(n int, err error) bool {
 		return false
 	}
 	if s.chunkFrames > 0 {
-		s.last = s.batch[s.chunkFrames-1].Offset
+		s.last = max(s.last, s.batch[s.chunkFrames-1].Seq)
 	}
 	s.text, s.batch = nil, s.batch[s.chunkFrames:]
 	if len(s.batch) == 0 {
