@@ -40,7 +40,7 @@ func (s *settings) shared() deployable.Config { return s.rooms.Config }
 
 // consumerGroups are the groups in which services read Kafka.
 func (s *settings) consumerGroups() []string {
-	return []string{rooms.Group, messages.Group, realtime.Group}
+	return []string{rooms.Group, messages.Group}
 }
 
 // inside reports whether the environment is that of the services, which name their engines.
