@@ -31,6 +31,7 @@ type Config struct {
 	Audience        []string      `envconfig:"AUDIENCE" desc:"a token must carry at least one of these in aud; empty: aud is not checked"`
 	Algorithms      []string      `envconfig:"ALGORITHMS" default:"RS256,RS384,RS512,PS256,PS384,PS512,ES256,ES384,ES512,EdDSA" desc:"signature algorithms that are accepted, asymmetric ones only"`
 	Leeway          time.Duration `envconfig:"LEEWAY" default:"30s" desc:"tolerance for exp and nbf, at most 5m"`
+	AdminRole       string        `envconfig:"ADMIN_ROLE" default:"ism-admin" desc:"tokens with this role or scope may call /api/admin: in roles, realm_access.roles or scope; empty: none may"`
 	RefreshInterval time.Duration `envconfig:"REFRESH_INTERVAL" default:"5m" desc:"how often the issuer's keys are fetched, at least 5s; a token with an unknown key id makes it happen sooner"`
 }
 
@@ -93,6 +94,7 @@ type Principal struct {
 	Picture   string    // picture, an http or https URL, or ""
 	ClientID  string    // azp, else client_id, else ""
 	ExpiresAt time.Time // exp
+	Admin     bool      // has the configured role or scope, see [Config.AdminRole]
 }
 
 // ErrNoKeys means that the token could not be verified, because no keys of the issuer have been fetched yet.
@@ -106,6 +108,7 @@ type Verifier struct {
 	keyOf    func(ctx context.Context) jwt.Keyfunc
 	parser   *jwt.Parser
 	accepted *acceptedTokens
+	admin    string // role or scope of administrators; "": there are none
 	tokens   *prometheus.CounterVec
 }
 
@@ -156,6 +159,7 @@ func New(cfg Config, tel *telemetry.Telemetry) (*Verifier, error) {
 		keyOf:    lookup.KeyfuncCtx,
 		parser:   jwt.NewParser(options...),
 		accepted: accepted,
+		admin:    cfg.AdminRole,
 		tokens:   metrics.tokens,
 	}, nil
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -35,7 +36,14 @@ type claims struct {
 	username  string
 	name      string
 	picture   string
+	roles     []string // RFC 9068 section 2.2.3.1, or Keycloak's realm roles
+	scope     string   // RFC 8693 section 4.2: scopes with spaces between them
 	idToken   bool
+}
+
+// has reports whether the token has a role or a scope of the name.
+func (c *claims) has(name string) bool {
+	return name != "" && (slices.Contains(c.roles, name) || slices.Contains(strings.Fields(c.scope), name))
 }
 
 // UnmarshalJSON takes claims by their exact names. Decoding into a struct would let a claim "Sub" pass for "sub".
@@ -66,6 +74,7 @@ func (c *claims) UnmarshalJSON(b []byte) error {
 			return fmt.Errorf("claim %s: %w", claim.name, err)
 		}
 	}
+	c.readRoles(all)
 	var err error
 	if c.expires, err = date(all["exp"]); err != nil {
 		return fmt.Errorf("claim exp: %w", err)
@@ -80,6 +89,22 @@ func (c *claims) UnmarshalJSON(b []byte) error {
 		}
 	}
 	return nil
+}
+
+// readRoles reads what a token may do. Issuers use these names in forms of their own, so what is not understood gives no role.
+func (c *claims) readRoles(all map[string]json.RawMessage) {
+	if json.Unmarshal(all["roles"], &c.roles) != nil {
+		c.roles = nil
+	}
+	var realm struct {
+		Roles []string `json:"roles"`
+	}
+	if json.Unmarshal(all["realm_access"], &realm) == nil {
+		c.roles = append(c.roles, realm.Roles...)
+	}
+	if json.Unmarshal(all["scope"], &c.scope) != nil {
+		c.scope = ""
+	}
 }
 
 // date reads a NumericDate (RFC 7519 section 2): a number, not a string of digits.

@@ -47,6 +47,16 @@ func (v *Verifier) Require() fiber.Handler {
 	}
 }
 
+// RequireAdmin is the middleware, behind Require, that lets only callers through whose token has the role of administrators.
+func (v *Verifier) RequireAdmin() fiber.Handler {
+	return func(c *fiber.Ctx) error {
+		if !Caller(c).Admin {
+			return httpapi.NewProblem(http.StatusForbidden, "forbidden", "Forbidden", "the token lacks the role of administrators")
+		}
+		return c.Next()
+	}
+}
+
 // reason puts the libraries' nested errors on one line of the log.
 func reason(err error) string { return clip(strings.ReplaceAll(err.Error(), "\n", ": ")) }
 

@@ -50,7 +50,9 @@ func (v *Verifier) principalOf(ctx context.Context, token string) (Principal, er
 	if err := checkHeader(parsed); err != nil {
 		return Principal{}, err
 	}
-	return c.principal()
+	principal, err := c.principal()
+	principal.Admin = c.has(v.admin)
+	return principal, err
 }
 
 // checkShape refuses what should not even be parsed: not three segments of base64url, JSON that is nested too deep.

@@ -169,6 +169,9 @@ func (h *Host) ReportRenamed(cfg any) {
 	}
 }
 
+// Draining is closed when the deployable begins to stop: what waits for something to happen is to answer then.
+func (h *Host) Draining() <-chan struct{} { return h.group.Draining() }
+
 // Add adds a part beneath the services: it stops after all of them. Add parts before Run.
 func (h *Host) Add(part lifecycle.Part) { h.group.Add(part) }
 

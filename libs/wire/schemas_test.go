@@ -26,6 +26,7 @@ var types = []reflect.Type{
 	reflect.TypeFor[wire.Room](), reflect.TypeFor[wire.Member](), reflect.TypeFor[wire.Preview](),
 	reflect.TypeFor[wire.Message](), reflect.TypeFor[wire.TextBody](),
 	reflect.TypeFor[wire.ChatMessage](), reflect.TypeFor[wire.NewRoom](), reflect.TypeFor[wire.Resync](),
+	reflect.TypeFor[wire.StreamTicket](), reflect.TypeFor[wire.Poll](), reflect.TypeFor[wire.PolledEvent](),
 	reflect.TypeFor[wire.Problem](),
 }
 
@@ -222,6 +223,8 @@ func propertyOf(name string, field reflect.Type) property {
 		return property{Type: kinds{"string"}, Format: "uuid"}
 	case field == reflect.TypeFor[time.Time]():
 		return property{Type: kinds{"string"}, Format: "date-time"}
+	case field == reflect.TypeFor[json.RawMessage]():
+		return property{Type: kinds{"object"}}
 	}
 	switch field.Kind() {
 	case reflect.String:
@@ -230,6 +233,8 @@ func propertyOf(name string, field reflect.Type) property {
 		return property{Type: kinds{"boolean"}}
 	case reflect.Int:
 		return property{Type: kinds{"integer"}}
+	case reflect.Slice:
+		return property{Type: kinds{"array"}}
 	default:
 		return property{Ref: "#/components/schemas/" + field.Name()}
 	}

@@ -1,6 +1,9 @@
 package wire
 
-import "time"
+import (
+	"encoding/json"
+	"time"
+)
 
 // ChatMessage is the server-sent event of a message, in the shape of the ISM wire.
 type ChatMessage struct {
@@ -22,4 +25,23 @@ type Resync struct {
 	Type      string    `json:"type"` // "Resync"
 	Reason    string    `json:"reason"`
 	CreatedAt time.Time `json:"createdAt"`
+}
+
+// StreamTicket opens one event stream, in the query of GET /api/sse, for clients that cannot set headers.
+type StreamTicket struct {
+	Ticket    string    `json:"ticket"`
+	ExpiresAt time.Time `json:"expiresAt"`
+}
+
+// Poll is the answer to a long poll: what a stream would have written behind the id from which it was asked for. The next one is to be asked
+// for from LastEventID.
+type Poll struct {
+	LastEventID string        `json:"lastEventId"`
+	Events      []PolledEvent `json:"events"` // may be empty
+}
+
+// PolledEvent is an event of a [Poll].
+type PolledEvent struct {
+	ID   string          `json:"id"`
+	Data json.RawMessage `json:"data"` // a ChatMessage, NewRoom, Resync, …
 }

@@ -18,6 +18,7 @@ type Config struct {
 	QueueBytes        int           `envconfig:"QUEUE_BYTES" default:"1048576" desc:"most bytes that wait for a slow client before its stream is ended"`
 	MaxStreams        int           `envconfig:"MAX_STREAMS" default:"10000" desc:"most open streams of this process; above, 503"`
 	MaxStreamsPerUser int           `envconfig:"MAX_STREAMS_PER_USER" default:"20" desc:"most open streams of one user in this process; above, 429"`
+	MaxPolls          int           `envconfig:"MAX_POLLS" default:"1000" desc:"most long polls of this process at a time; above, 503"`
 	AudienceRooms     int           `envconfig:"AUDIENCE_ROOMS" default:"100000" desc:"rooms whose newest membership is remembered"`
 }
 
@@ -48,6 +49,7 @@ func (c Config) Validate() []config.Fault {
 		{"QUEUE_BYTES", c.QueueBytes},
 		{"MAX_STREAMS", c.MaxStreams},
 		{"MAX_STREAMS_PER_USER", c.MaxStreamsPerUser},
+		{"MAX_POLLS", c.MaxPolls},
 		{"AUDIENCE_ROOMS", c.AudienceRooms},
 	} {
 		if n.value < 1 {

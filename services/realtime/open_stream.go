@@ -5,7 +5,6 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
-	"github.com/ism-chat/ism/libs/authn"
 	"github.com/ism-chat/ism/services/realtime/internal/hijack"
 )
 
@@ -16,14 +15,14 @@ func (s *Service) openStream(c *fiber.Ctx) error {
 	if err := s.edge.Await(ctx); err != nil {
 		return problemOf(err)
 	}
-	caller := authn.Caller(c)
-	lastEventID := c.Get("Last-Event-ID")
-	if lastEventID == "" {
-		lastEventID = c.Query("last_event_id")
+	grant := granted(c)
+	return s.streams.Serve(c, hijack.Request{User: grant.UserID, LastEventID: lastEventID(c), ExpiresAt: grant.ExpiresAt})
+}
+
+// lastEventID is the id behind which the client resumes, "" where it begins.
+func lastEventID(c *fiber.Ctx) string {
+	if id := c.Get("Last-Event-ID"); id != "" {
+		return id
 	}
-	return s.streams.Serve(c, hijack.Request{
-		User:        caller.UserID,
-		LastEventID: lastEventID,
-		ExpiresAt:   caller.ExpiresAt,
-	})
+	return c.Query("last_event_id")
 }

@@ -10,5 +10,5 @@ type ProgramConfig struct {
 
 // Build makes the service as its own program runs it.
 func Build(cfg *ProgramConfig, host *deployable.Host) (deployable.Service, error) {
-	return New(cfg.Realtime, Deps{Telemetry: host.Telemetry, Verifier: host.Verifier, Bus: host.Bus})
+	return New(cfg.Realtime, Deps{Telemetry: host.Telemetry, Verifier: host.Verifier, Bus: host.Bus, Draining: host.Draining()})
 }

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"fmt"
 	"iter"
+	"maps"
 	"net"
 	"strings"
 	"testing"
@@ -18,6 +19,14 @@ type raw struct{ conn net.Conn }
 
 func rawStream(t *testing.T, w *world, n *node, user wire.Member, header map[string]string) raw {
 	t.Helper()
+	all := map[string]string{"Authorization": "Bearer " + w.issuer.Token(t, user.ID, user.DisplayName)}
+	maps.Copy(all, header)
+	return rawRequest(t, n, all)
+}
+
+// rawRequest asks for a stream with the given header alone.
+func rawRequest(t *testing.T, n *node, header map[string]string) raw {
+	t.Helper()
 	address, path, found := strings.Cut(strings.TrimPrefix(n.base, "http://"), "/")
 	if !found {
 		path = "api/sse"
@@ -28,7 +37,7 @@ func rawStream(t *testing.T, w *world, n *node, user wire.Member, header map[str
 	}
 	t.Cleanup(func() { _ = conn.Close() })
 	_ = conn.SetDeadline(time.Now().Add(2 * servicetest.Timeout))
-	request := fmt.Sprintf("GET /%s HTTP/1.1\r\nHost: test\r\nAuthorization: Bearer %s\r\n", path, w.issuer.Token(t, user.ID, user.DisplayName))
+	request := fmt.Sprintf("GET /%s HTTP/1.1\r\nHost: test\r\n", path)
 	for name, value := range header {
 		request += name + ": " + value + "\r\n"
 	}

@@ -5,9 +5,11 @@ package realtime
 import (
 	"context"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
+	"github.com/google/uuid"
 
 	"github.com/ism-chat/ism/libs/authn"
 	"github.com/ism-chat/ism/libs/bus"
@@ -20,6 +22,7 @@ import (
 	"github.com/ism-chat/ism/services/realtime/internal/cut"
 	"github.com/ism-chat/ism/services/realtime/internal/edge"
 	"github.com/ism-chat/ism/services/realtime/internal/hijack"
+	"github.com/ism-chat/ism/services/realtime/internal/peers"
 	"github.com/ism-chat/ism/services/realtime/internal/ring"
 	"github.com/ism-chat/ism/services/realtime/internal/stream"
 )
@@ -32,6 +35,8 @@ type Deps struct {
 	Telemetry *telemetry.Telemetry
 	Verifier  *authn.Verifier
 	Bus       *bus.Bus
+	// Draining is closed when the process begins to stop: polls answer then. Nil: they are waited for.
+	Draining <-chan struct{}
 }
 
 // Service is the realtime service.
@@ -39,7 +44,10 @@ type Service struct {
 	cfg     Config
 	deps    Deps
 	edge    *edge.Edge
+	peers   *peers.Peers
 	streams streams
+	polls   chan struct{}                // has a token for each poll under way
+	toPeers atomic.Pointer[bus.Producer] // nil until its part runs
 }
 
 var _ deployable.Service = (*Service)(nil)
@@ -48,6 +56,8 @@ var _ deployable.Service = (*Service)(nil)
 type streams interface {
 	// Serve answers a request with a stream, which lives on when Serve has returned. Its errors are problems.
 	Serve(c *fiber.Ctx, request hijack.Request) error
+	// EndUser ends the open streams of a user. It does not wait.
+	EndUser(user uuid.UUID)
 	// Drain ends all streams and waits for them. When ctx is done it cuts what is left.
 	Drain(ctx context.Context)
 }
@@ -55,6 +65,8 @@ type streams interface {
 const (
 	// margin is how much further back than its ring reaches an edge reads at its start, to know repeats for what they are.
 	margin = time.Minute
+	// tellTimeout is how long it may take to tell other edges something.
+	tellTimeout = 3 * time.Second
 	// maxBatch is how many records the edge takes at once.
 	maxBatch = 200
 	// reconnect is how long clients wait before they come back.
@@ -75,22 +87,20 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Service{
-		cfg:  cfg,
-		deps: deps,
-		edge: holder,
-		streams: hijack.New(hijack.Config{
-			Config: stream.Config{
-				KeepAlive:    cfg.KeepAlive,
-				WriteTimeout: cfg.WriteTimeout,
-				Retry:        reconnect,
-				QueueEvents:  cfg.QueueEvents,
-				QueueBytes:   cfg.QueueBytes,
-			},
-			MaxStreams: cfg.MaxStreams,
-			MaxPerUser: cfg.MaxStreamsPerUser,
-		}, holder, deps.Telemetry),
-	}, nil
+	s := &Service{cfg: cfg, deps: deps, edge: holder, polls: make(chan struct{}, cfg.MaxPolls)}
+	s.streams = hijack.New(hijack.Config{
+		Config: stream.Config{
+			KeepAlive:    cfg.KeepAlive,
+			WriteTimeout: cfg.WriteTimeout,
+			Retry:        reconnect,
+			QueueEvents:  cfg.QueueEvents,
+			QueueBytes:   cfg.QueueBytes,
+		},
+		MaxStreams: cfg.MaxStreams,
+		MaxPerUser: cfg.MaxStreamsPerUser,
+	}, holder, deps.Telemetry)
+	s.peers = peers.New(s.streams.EndUser)
+	return s, nil
 }
 
 // Checks implements [deployable.Service].
@@ -103,6 +113,7 @@ func (s *Service) Checks() []httpapi.Check {
 func (s *Service) Parts() []lifecycle.Part {
 	return []lifecycle.Part{
 		{Name: "realtime ring", Run: s.edge.Run},
+		{Name: "realtime producer", Run: s.tellPeersUntilDone},
 		{Name: "realtime logs", Run: s.readLogs, Beside: true},
 		{Name: "realtime streams", Run: s.drainStreams},
 	}
@@ -117,6 +128,32 @@ func (s *Service) drainStreams(ctx context.Context) error {
 	return nil
 }
 
+// tellPeersUntilDone has a producer of what this edge tells the others.
+func (s *Service) tellPeersUntilDone(ctx context.Context) error {
+	cfg := bus.ProducerConfig{DeliveryTimeout: tellTimeout}
+	return s.deps.Bus.WithProducer(ctx, cfg, func(ctx context.Context, p *bus.Producer) error {
+		s.toPeers.Store(p)
+		<-ctx.Done()
+		return nil
+	})
+}
+
+// producer gives the producer of what this edge tells the others. The error is [bus.ErrUnavailable].
+func (s *Service) producer() (peers.Producer, error) {
+	if p := s.toPeers.Load(); p != nil {
+		return p, nil
+	}
+	return nil, fmt.Errorf("%w: the service is starting", bus.ErrUnavailable)
+}
+
+// take hands records to whom they are for: the edge, or what edges tell each other.
+func (s *Service) take(ctx context.Context, records []bus.Record) error {
+	if len(records) > 0 && records[0].Topic == events.TopicEdges {
+		return s.peers.Handle(ctx, records)
+	}
+	return s.edge.Ingest(ctx, records)
+}
+
 // readLogs reads the logs from the ring's window back, and on until ctx is done.
 func (s *Service) readLogs(ctx context.Context) error {
 	topics, err := s.findLogs(ctx)
@@ -125,9 +162,9 @@ func (s *Service) readLogs(ctx context.Context) error {
 	}
 	s.edge.Open(s.deps.Bus.Epoch(), topics...)
 	reader, err := s.deps.Bus.NewReader(bus.ReaderConfig{
-		Topics:   logs(),
+		Topics:   append(logs(), events.TopicEdges),
 		Since:    time.Now().Add(-s.cfg.RingWindow - margin),
-		Handler:  s.edge.Ingest,
+		Handler:  s.take,
 		MaxBatch: maxBatch,
 		Begin:    s.edge.Begin,
 		CaughtUp: s.edge.CaughtUp,

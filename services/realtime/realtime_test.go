@@ -77,7 +77,7 @@ func config() realtime.Config {
 		RingWindow: 5 * time.Minute, RingRecords: 10_000, RingBytes: 16 << 20,
 		KeepAlive: 200 * time.Millisecond, WriteTimeout: 5 * time.Second, QueueEvents: 1000, QueueBytes: 1 << 20,
 		MaxStreams: 1000, MaxStreamsPerUser: 1000, // gone clients are noticed late
-		AudienceRooms: 1000,
+		AudienceRooms: 1000, MaxPolls: 100,
 	}
 }
 
@@ -90,8 +90,15 @@ type node struct {
 // launch starts a node and does not wait.
 func (w *world) launch(t *testing.T, cfg realtime.Config, tel *telemetry.Telemetry) *node {
 	t.Helper()
+	return w.launchDraining(t, cfg, tel, nil)
+}
+
+func (w *world) launchDraining(t *testing.T, cfg realtime.Config, tel *telemetry.Telemetry, draining <-chan struct{}) *node {
+	t.Helper()
+	identity := w.issuer.Config()
+	identity.AdminRole = "ism-admin"
 	service, err := realtime.New(cfg, realtime.Deps{
-		Telemetry: tel, Verifier: w.issuer.Verifier(t, tel), Bus: bus.New(busConfig(w.brokers), tel),
+		Telemetry: tel, Verifier: authntest.Start(t, identity, tel), Bus: bus.New(busConfig(w.brokers), tel), Draining: draining,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -108,6 +115,12 @@ func (w *world) start(t *testing.T) *node { return w.startWith(t, config(), tele
 func (w *world) startWith(t *testing.T, cfg realtime.Config, tel *telemetry.Telemetry) *node {
 	t.Helper()
 	n := w.launch(t, cfg, tel)
+	w.awaitReady(t, n)
+	return n
+}
+
+func (w *world) awaitReady(t *testing.T, n *node) {
+	t.Helper()
 	servicetest.Await(t, "the node to be ready", func() bool {
 		response, err := w.http.Get(n.base + "/ready")
 		if err != nil {
@@ -116,14 +129,18 @@ func (w *world) startWith(t *testing.T, cfg realtime.Config, tel *telemetry.Tele
 		_ = response.Body.Close()
 		return response.StatusCode == http.StatusOK
 	})
-	return n
 }
 
 func (w *world) get(t *testing.T, address string, header map[string]string) (*http.Response, string) {
 	t.Helper()
+	return w.request(t, http.MethodGet, address, header)
+}
+
+func (w *world) request(t *testing.T, method, address string, header map[string]string) (*http.Response, string) {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), servicetest.Timeout)
 	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	request, err := http.NewRequestWithContext(ctx, method, address, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -174,3 +174,16 @@ func end(t *testing.T, stream *client.Stream) {
 		t.Fatalf("the stream does not end but has %s, %v", event.Data, err)
 	}
 }
+
+// ended reads the stream to its end, whose last event says why.
+func ended(t *testing.T, stream *client.Stream, reason string) {
+	t.Helper()
+	var last struct {
+		Type   string `json:"type"`
+		Reason string `json:"reason"`
+	}
+	if event := next(t, stream); json.Unmarshal(event.Data, &last) != nil || last.Type != "StreamEnded" || last.Reason != reason {
+		t.Errorf("the last event is %s, want the reason %s", event.Data, reason)
+	}
+	end(t, stream)
+}

@@ -20,6 +20,7 @@ const (
 	grantPassword          = "password"
 	grantClientCredentials = "client_credentials"
 	scope                  = "email profile"
+	backendRole            = "ism-admin" // the default of ISM_OIDC_ADMIN_ROLE
 	maxName                = 64 // characters of a user name or a client id
 )
 
@@ -82,7 +83,9 @@ func (p *Provider) grant(c *fiber.Ctx) (jwt.MapClaims, *refusal) {
 		if client != BackendClient {
 			return nil, refuse("unauthorized_client", "a public client may not use the client credentials grant")
 		}
-		return p.claims(client, "client:"+client, "service-account-"+client), nil
+		claims := p.claims(client, "client:"+client, "service-account-"+client)
+		claims["realm_access"] = fiber.Map{"roles": []string{backendRole}}
+		return claims, nil
 	case "":
 		return nil, refuse("invalid_request", "grant_type is missing")
 	default:

@@ -127,7 +127,7 @@ func compose(cfg Config, host *deployable.Host) ([]deployable.Service, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make messages: %w", err)
 	}
-	realtimeService, err := realtime.New(cfg.Realtime, realtime.Deps{Bus: host.Bus, Verifier: host.Verifier, Telemetry: host.Telemetry})
+	realtimeService, err := realtime.New(cfg.Realtime, realtime.Deps{Bus: host.Bus, Verifier: host.Verifier, Telemetry: host.Telemetry, Draining: host.Draining()})
 	if err != nil {
 		return nil, fmt.Errorf("make realtime: %w", err)
 	}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -152,4 +154,27 @@ func (e *Edge) number(topic string, partition int32) (int, bool) {
 		return 0, false
 	}
 	return e.first[topic] + int(partition), true
+}
+
+// Reached is how far an edge has read a partition.
+type Reached struct {
+	Topic     string `json:"topic"`
+	Partition int32  `json:"partition"`
+	Next      int64  `json:"nextOffset"`
+}
+
+// Reached gives how far the edge has read each partition; none before Open.
+func (e *Edge) Reached() []Reached {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	all := []Reached{}
+	if e.ring == nil {
+		return all
+	}
+	for _, topic := range slices.Sorted(maps.Keys(e.count)) {
+		for partition := range e.count[topic] {
+			all = append(all, Reached{Topic: topic, Partition: partition, Next: e.ring.Cut()[e.first[topic]+int(partition)]})
+		}
+	}
+	return all
 }

@@ -127,6 +127,17 @@ func (s *Server) carry(conn conn, header []byte, request Request, admitted *slot
 	s.metrics.ended.WithLabelValues(string(c.run(s.ctx, header))).Inc()
 }
 
+// EndUser ends the open streams of a user.
+func (s *Server) EndUser(user uuid.UUID) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.eachOpen(func(c *connection) {
+		if c.request.User == user {
+			c.end(stream.Gone)
+		}
+	})
+}
+
 // Drain ends all streams, each with its last events and the time after which its client is to come back, and waits for
 // them. Those that have not ended when ctx is done are cut.
 func (s *Server) Drain(ctx context.Context) {

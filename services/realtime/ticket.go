@@ -1,0 +1,61 @@
+package realtime
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+
+	"github.com/ism-chat/ism/libs/authn"
+	"github.com/ism-chat/ism/libs/wire"
+	"github.com/ism-chat/ism/services/realtime/internal/peers"
+)
+
+type grantKey struct{}
+
+// issueTicket handles POST /api/sse/ticket.
+func (s *Service) issueTicket(c *fiber.Ctx) error {
+	producer, err := s.producer()
+	if err != nil {
+		return problemOf(err)
+	}
+	caller := authn.Caller(c)
+	ticket, expiresAt, err := s.peers.Issue(c.UserContext(), producer, peers.Grant{UserID: caller.UserID, ExpiresAt: caller.ExpiresAt})
+	if err != nil {
+		return problemOf(err)
+	}
+	c.Set(fiber.HeaderCacheControl, "no-store")
+	return c.Status(http.StatusCreated).JSON(wire.StreamTicket{Ticket: ticket, ExpiresAt: expiresAt.UTC().Truncate(time.Millisecond)})
+}
+
+// ticketOrToken is the middleware of what a ticket opens, or else a token.
+func (s *Service) ticketOrToken() fiber.Handler {
+	byToken := s.deps.Verifier.Require()
+	return func(c *fiber.Ctx) error {
+		if !c.Context().QueryArgs().Has("ticket") {
+			return byToken(c)
+		}
+		if err := s.edge.Await(c.UserContext()); err != nil {
+			return problemOf(err)
+		}
+		producer, err := s.producer()
+		if err != nil {
+			return problemOf(err)
+		}
+		grant, err := s.peers.Redeem(c.UserContext(), producer, c.Query("ticket"))
+		if err != nil {
+			return problemOf(err)
+		}
+		c.Locals(grantKey{}, grant)
+		return c.Next()
+	}
+}
+
+// granted is whose stream the request may open, and until when.
+func granted(c *fiber.Ctx) peers.Grant {
+	if grant, byTicket := c.Locals(grantKey{}).(peers.Grant); byTicket {
+		return grant
+	}
+	caller := authn.Caller(c)
+	return peers.Grant{UserID: caller.UserID, ExpiresAt: caller.ExpiresAt}
+}
