@@ -11,6 +11,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -167,6 +168,31 @@ func (c *Client) History(ctx context.Context, room uuid.UUID) ([]wire.Message, e
 	return oldestFirst, nil
 }
 
+// Poll waits until something has happened behind the event id, at most for the timeout, in whole seconds, and gives it. With "" it gives the
+// id at once from which to poll on.
+func (c *Client) Poll(ctx context.Context, lastEventID string, timeout time.Duration) (wire.Poll, error) {
+	query := url.Values{"timeout": {strconv.Itoa(int(timeout.Seconds()))}}
+	if lastEventID != "" {
+		query.Set("last_event_id", lastEventID)
+	}
+	var answer wire.Poll
+	_, err := c.call(ctx, http.MethodGet, "/api/poll?"+query.Encode(), nil, &answer)
+	return answer, err
+}
+
+// StreamTicket gives a ticket with which one stream of the caller can be opened without a token, see [Client.StreamByTicket].
+func (c *Client) StreamTicket(ctx context.Context) (wire.StreamTicket, error) {
+	var ticket wire.StreamTicket
+	_, err := c.call(ctx, http.MethodPost, "/api/sse/ticket", nil, &ticket)
+	return ticket, err
+}
+
+// DisconnectUser ends all open streams of a user. The caller is a backend whose token has the role of administrators.
+func (c *Client) DisconnectUser(ctx context.Context, user uuid.UUID) error {
+	_, err := c.call(ctx, http.MethodPost, "/api/admin/users/"+user.String()+"/disconnect", nil, nil)
+	return err
+}
+
 // maxAnswer bounds what is read of an answer, bytes.
 const maxAnswer = 16 << 20
 
@@ -250,9 +276,19 @@ func Subject(token string) (uuid.UUID, error) {
 // PasswordToken gets a token from an OIDC issuer by the password grant (RFC 6749, section 4.3), which development realms
 // allow, and the time at which it expires.
 func PasswordToken(ctx context.Context, httpClient *http.Client, issuer, clientID, user, password string) (string, time.Time, error) {
-	form := url.Values{
+	return requestToken(ctx, httpClient, issuer, url.Values{
 		"grant_type": {"password"}, "client_id": {clientID}, "username": {user}, "password": {password}, "scope": {"openid"},
-	}
+	})
+}
+
+// BackendToken gets a token for a backend itself, by the client credentials grant (RFC 6749, section 4.4), and the time at which it expires.
+func BackendToken(ctx context.Context, httpClient *http.Client, issuer, clientID, secret string) (string, time.Time, error) {
+	return requestToken(ctx, httpClient, issuer, url.Values{
+		"grant_type": {"client_credentials"}, "client_id": {clientID}, "client_secret": {secret},
+	})
+}
+
+func requestToken(ctx context.Context, httpClient *http.Client, issuer string, form url.Values) (string, time.Time, error) {
 	endpoint := strings.TrimRight(issuer, "/") + "/protocol/openid-connect/token"
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, endpoint, strings.NewReader(form.Encode()))
 	if err != nil {
@@ -273,7 +309,7 @@ func PasswordToken(ctx context.Context, httpClient *http.Client, issuer, clientI
 		return "", time.Time{}, fmt.Errorf("decode token answer (status %d): %w", response.StatusCode, err)
 	}
 	if response.StatusCode != http.StatusOK || answer.Token == "" {
-		return "", time.Time{}, fmt.Errorf("no token for %s: status %d: %s", user, response.StatusCode, answer.Error)
+		return "", time.Time{}, fmt.Errorf("no token by the %s grant: status %d: %s", form.Get("grant_type"), response.StatusCode, answer.Error)
 	}
 	return answer.Token, time.Now().Add(time.Duration(answer.ExpiresIn) * time.Second), nil
 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -38,12 +39,25 @@ const maxLine = 4 << 20
 // sent its first line, from where on nothing that happens is missed. The stream lives until Close, the end of ctx or the
 // server's end of it.
 func (c *Client) Stream(ctx context.Context, lastEventID string) (*Stream, error) {
-	ctx, cancel := context.WithCancel(ctx)
 	request, err := c.request(ctx, http.MethodGet, "/api/sse", nil)
 	if err != nil {
-		cancel()
 		return nil, err
 	}
+	return c.open(request, lastEventID)
+}
+
+// StreamByTicket is [Client.Stream] for whoever has a ticket. A ticket opens one stream.
+func (c *Client) StreamByTicket(ctx context.Context, ticket, lastEventID string) (*Stream, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, c.base+"/api/sse?ticket="+url.QueryEscape(ticket), nil)
+	if err != nil {
+		return nil, fmt.Errorf("make request: %w", err)
+	}
+	return c.open(request, lastEventID)
+}
+
+func (c *Client) open(request *http.Request, lastEventID string) (*Stream, error) {
+	ctx, cancel := context.WithCancel(request.Context())
+	request = request.WithContext(ctx)
 	request.Header.Set("Accept", "text/event-stream")
 	if lastEventID != "" {
 		request.Header.Set("Last-Event-ID", lastEventID)

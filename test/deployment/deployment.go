@@ -168,6 +168,18 @@ func (d *Deployment) SignIn(t testing.TB, name string) *User {
 	return user
 }
 
+// Backend is a client of the backend that runs beside the messenger, whose token has the role of administrators.
+func (d *Deployment) Backend(t testing.TB) *client.Client {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	token, _, err := client.BackendToken(ctx, d.http, d.Issuer, "ism-backend", "ism-backend-secret")
+	if err != nil {
+		t.Fatalf("sign the backend in: %v", err)
+	}
+	return client.New(d.BaseURL, d.http, client.Token(token))
+}
+
 // Token is an access token of the user.
 func (d *Deployment) Token(t testing.TB, name string) string {
 	t.Helper()
