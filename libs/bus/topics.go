@@ -38,7 +38,7 @@ func (b *Bus) topics() map[string]topic {
 func table() map[string]topic {
 	const day = 24 * time.Hour
 	return map[string]topic{
-		events.TopicRooms:       {partitions: 12, retention: 7 * day},
+		events.TopicRooms: {partitions: 12, retention: 7 * day},
 		// One partition: the first claim of a ticket counts, and a user's streams end after those before it.
 		events.TopicEdges:       {partitions: 1, retention: time.Hour},
 		events.TopicDeadLetters: {partitions: 1, retention: 30 * day},

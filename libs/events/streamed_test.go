@@ -78,7 +78,9 @@ func TestEnvelopeThatIsNoneIsRefused(t *testing.T) {
 		changed[name] = text
 		return changed
 	}
-	without := func(old, replacement string) []byte { return []byte(strings.Replace(string(value), old, replacement, 1)) }
+	without := func(old, replacement string) []byte {
+		return []byte(strings.Replace(string(value), old, replacement, 1))
+	}
 	key := room.String()
 	for name, c := range map[string]struct {
 		key     string

@@ -66,12 +66,12 @@ ism_store_operations_total{operation="get_room",outcome="timeout",store="rooms"}
 func TestTopicMetrics(t *testing.T) {
 	tel := Discard(nil)
 	tel.Produced("ism.rooms").Observe(3*time.Millisecond, OutcomeOK)
-	tel.Consumed("ism.rooms", "ism.realtime.fanout").Begin()(OutcomeError)
+	tel.Consumed("ism.rooms", "ism.rooms.previews").Begin()(OutcomeError)
 	expectMetrics(t, tel, `
 # HELP ism_consume_operations_total Number of batches of records handled, by outcome: ok, refused, canceled, timeout or error.
 # TYPE ism_consume_operations_total counter
-ism_consume_operations_total{group="ism.realtime.fanout",outcome="error",topic="ism.rooms"} 1
-ism_consume_operations_total{group="ism.realtime.fanout",outcome="ok",topic="ism.rooms"} 0
+ism_consume_operations_total{group="ism.rooms.previews",outcome="error",topic="ism.rooms"} 1
+ism_consume_operations_total{group="ism.rooms.previews",outcome="ok",topic="ism.rooms"} 0
 # HELP ism_produce_duration_seconds Latency of records written.
 # TYPE ism_produce_duration_seconds histogram
 ism_produce_duration_seconds_bucket{topic="ism.rooms",le="0.0005"} 0

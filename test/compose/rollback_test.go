@@ -23,6 +23,9 @@ const landed = "38a26f35048ed198027a0939b91d7e2fd336a96c"
 
 // One service after another goes back to its older image, beside the others as they are, and forward again, as docs/operations.md
 // tells operators to do it. What either version writes, the other reads.
+//
+// realtime is not among them: the landed revision has its own log behind the rooms', which this one does not write. Its clients resync when it
+// goes back, see docs/decisions/one-log-one-hop.md.
 func TestComposeRollsOneServiceBack(t *testing.T) {
 	stack := deployment.Compose(t)
 	alice, bob := stack.SignIn(t, "alice"), stack.SignIn(t, "bob")
@@ -64,7 +67,7 @@ func TestComposeRollsOneServiceBack(t *testing.T) {
 	}
 
 	chat(t)
-	for _, service := range []string{"rooms", "messages", "realtime"} {
+	for _, service := range []string{"rooms", "messages"} {
 		current := stack.Image(t, service)
 		older := buildLanded(t, service)
 		t.Run(service, func(t *testing.T) {

@@ -86,7 +86,7 @@ func TestMissingEnginesAreNamed(t *testing.T) {
 	for service, missing := range map[string][]string{
 		"rooms":    {"oidc", "kafka", "rooms store"},
 		"messages": {"oidc", "kafka", "messages-store"},
-		"realtime": {"oidc", "kafka", "deliveries"},
+		"realtime": {"oidc", "kafka", "logs"},
 	} {
 		t.Run(service, func(t *testing.T) {
 			t.Parallel()

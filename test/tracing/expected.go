@@ -13,6 +13,7 @@ const (
 	MessageID = "ism.message.id"
 	RoomID    = "ism.room.id"
 
+	group     = "messaging.consumer.group.name"
 	partition = "messaging.destination.partition.id"
 	offset    = "messaging.kafka.offset"
 	eventID   = "messaging.message.id"
@@ -34,11 +35,7 @@ func Send() Expectation {
 			{
 				Service: "messages", Name: "send ism.rooms", Kind: producer, Keys: []string{partition, offset, eventID},
 				Below: []Expectation{
-					{
-						Service: "realtime", Name: "process ism.rooms", Kind: consumer, Group: "ism.realtime.fanout",
-						Keys:  []string{MessageID, RoomID, partition, offset, eventID},
-						Below: []Expectation{delivery(MessageID, RoomID)},
-					},
+					edge(MessageID, RoomID),
 					{
 						Service: "messages", Name: "process ism.rooms", Kind: consumer, Group: "ism.messages.timeline",
 						Keys: []string{MessageID, RoomID, partition, offset, eventID, "ism.timeline"},
@@ -78,30 +75,20 @@ func CreateRoom() Expectation {
 			{
 				Service: "rooms", Name: "send ism.rooms", Kind: producer, Keys: []string{partition, offset, eventID},
 				Below: []Expectation{
-					{
-						Service: "realtime", Name: "process ism.rooms", Kind: consumer, Group: "ism.realtime.fanout",
-						Keys:  []string{RoomID, partition, offset, eventID},
-						Below: []Expectation{delivery(RoomID)},
-					},
+					edge(RoomID),
 				},
 			},
 		},
 	}
 }
 
-// delivery is what becomes of an event that the fan-out hands on: a record for each partition of its recipients, which each
-// edge reads and writes to the streams that it has.
-func delivery(keys ...string) Expectation {
+// edge is what becomes of a record at each edge, which writes it to the streams that it has. An edge reads without a group.
+func edge(about ...string) Expectation {
 	return Expectation{
-		Service: "realtime", Name: "send ism.deliveries", Kind: producer, Keys: []string{partition, offset, eventID},
+		Service: "realtime", Name: "process ism.rooms", Kind: consumer, Each: true,
+		Keys: append(about, partition, offset, eventID, "ism.streams"),
 		Below: []Expectation{
-			{
-				Service: "realtime", Name: "process ism.deliveries", Kind: consumer, Each: true,
-				Keys: append(keys, partition, offset, "ism.streams"),
-				Below: []Expectation{
-					{Service: "realtime", Name: "write stream", Kind: internal, Keys: []string{"enduser.id"}},
-				},
-			},
+			{Service: "realtime", Name: "write stream", Kind: internal, Keys: []string{"enduser.id"}},
 		},
 	}
 }

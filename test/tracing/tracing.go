@@ -56,7 +56,7 @@ type Expectation struct {
 	Service string
 	Name    string
 	Kind    string
-	Group   string   // the consumer group, where that tells it from others of its name
+	Group   string   // the consumer group; "" for what has none
 	Keys    []string // of the attributes that it has
 	// Each says that there is one below each span of the expectation above, not only below one of them.
 	Each     bool
@@ -127,8 +127,7 @@ func (c *checker) fault(path, format string, args ...any) {
 }
 
 func (e Expectation) names(s Span) bool {
-	return s.Service == e.Service && s.Name == e.Name && s.Kind == e.Kind &&
-		(e.Group == "" || s.Attributes["messaging.consumer.group.name"] == e.Group)
+	return s.Service == e.Service && s.Name == e.Name && s.Kind == e.Kind && s.Attributes[group] == e.Group
 }
 
 // InOneProcess is the same where all services are in one process, called ism, that asks no other and whose stores are files.

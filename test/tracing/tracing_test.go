@@ -12,7 +12,7 @@ import (
 func spansOf(e Expectation, parent string, about map[string]string, spans []Span) []Span {
 	span := Span{
 		TraceID: "t", ID: strconv.Itoa(len(spans) + 1), Parent: parent, Service: e.Service, Name: e.Name, Kind: e.Kind,
-		Attributes: map[string]string{"messaging.consumer.group.name": e.Group},
+		Attributes: map[string]string{group: e.Group},
 	}
 	for _, key := range e.Keys {
 		span.Attributes[key] = about[key]
@@ -69,8 +69,13 @@ func TestWhatIsMissingIsNamed(t *testing.T) {
 		"a second root":   func(s []Span) []Span { return append(s, Span{TraceID: "t", ID: "x", Name: "x"}) },
 		"an orphan":       func(s []Span) []Span { return append(s, Span{TraceID: "t", ID: "x", Name: "x", Parent: "y"}) },
 		"nothing":         func([]Span) []Span { return nil },
-		"a delivery that no edge reads": func(s []Span) []Span {
-			i := slices.IndexFunc(s, func(s Span) bool { return s.Name == "send ism.deliveries" })
+		"a record that a group reads in place of the edge": func(s []Span) []Span {
+			i := slices.IndexFunc(s, func(s Span) bool { return s.Service == "realtime" && s.Name == "process ism.rooms" })
+			s[i].Attributes[group] = "ism.rooms.previews"
+			return s
+		},
+		"a record that no edge reads": func(s []Span) []Span {
+			i := slices.IndexFunc(s, func(s Span) bool { return s.Name == "send ism.rooms" })
 			return append(s, Span{
 				TraceID: "t", ID: "x", Parent: s[i].Parent, Service: s[i].Service, Name: s[i].Name, Kind: s[i].Kind, Attributes: s[i].Attributes,
 			})

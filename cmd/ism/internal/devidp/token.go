@@ -21,7 +21,7 @@ const (
 	grantClientCredentials = "client_credentials"
 	scope                  = "email profile"
 	backendRole            = "ism-admin" // the default of ISM_OIDC_ADMIN_ROLE
-	maxName                = 64 // characters of a user name or a client id
+	maxName                = 64          // characters of a user name or a client id
 )
 
 // refusal is an error answer of the token endpoint (RFC 6749, section 5.2).

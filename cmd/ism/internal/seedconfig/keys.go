@@ -54,7 +54,7 @@ var keys = []key{
 	{"kafka_config.topic", text, "", "topics have fixed names; custom notifications are not in this version"},
 	{"kafka_config.client_id", text, "ISM_KAFKA_CLIENT_ID", ""},
 	{"kafka_config.partition", numbers, "", "partitions are shared out among the replicas by Kafka's consumer groups"},
-	{"kafka_config.consumer_group", text, "", "consumer groups have fixed names: ism.rooms.previews, ism.messages.timeline, ism.realtime.fanout"},
+	{"kafka_config.consumer_group", text, "", "consumer groups have fixed names: ism.rooms.previews, ism.messages.timeline"},
 }
 
 // tables are the names of the TOML tables that the keys stand in.
