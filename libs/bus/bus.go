@@ -129,8 +129,10 @@ type Bus struct {
 	cfg Config
 	tel *telemetry.Telemetry
 
+	compareEvery time.Duration // see watch
+
 	mu    sync.Mutex
-	admin *kafka.AdminClient // nil until it is needed
+	admin *admin // nil until it is needed
 
 	ensuring sync.Mutex      // held during one attempt to ensure topics
 	ensured  map[string]bool // topics that are known to be there
@@ -138,7 +140,7 @@ type Bus struct {
 
 // New makes a bus. It reaches for nothing.
 func New(cfg Config, tel *telemetry.Telemetry) *Bus {
-	return &Bus{cfg: cfg, tel: tel, ensured: map[string]bool{}}
+	return &Bus{cfg: cfg, tel: tel, compareEvery: compareInterval, ensured: map[string]bool{}}
 }
 
 // Epoch is that of the log ism.rooms, see [events.Position].
@@ -149,7 +151,7 @@ func (b *Bus) Close() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.admin != nil {
-		b.admin.Close()
+		b.admin.close()
 		b.admin = nil
 	}
 }
@@ -162,6 +164,8 @@ func (b *Bus) clientConfig(own kafka.ConfigMap) *kafka.ConfigMap {
 		"security.protocol":        b.cfg.SecurityProtocol,
 		"socket.keepalive.enable":  true,
 		"log_level":                0, // see disturbances
+		statisticsSetting:          statisticsInterval,
+		"enable.metrics.push":      false, // what is sent to brokers is only what the suite needs
 		"reconnect.backoff.ms":     50,
 		"reconnect.backoff.max.ms": 1000,
 		// Asking for a topic must not make it, with the broker's number of partitions instead of the table's.

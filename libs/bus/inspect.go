@@ -215,8 +215,22 @@ func (b *Bus) lag(ctx context.Context, admin *kafka.AdminClient, group string, t
 }
 
 // offsets asks the brokers, in one request to each, for an offset of every partition. It is below 0 where no record is as young as
-// the specification asks.
+// the specification asks. With an error, too, it gives those that it has.
+//
+// A broker that has restarted refuses the leader epochs from before. For these requests the client never asks for the new ones by
+// itself, so that they would fail for ever: the metadata is read, and then once more the offsets.
 func (b *Bus) offsets(ctx context.Context, of []topicPartition, which kafka.OffsetSpec) (map[topicPartition]int64, error) {
+	found, err := b.listOffsets(ctx, of, which)
+	if err == nil || errors.Is(err, ErrUnavailable) {
+		return found, err
+	}
+	if _, err := b.metadata(ctx, nil); err != nil {
+		return found, err
+	}
+	return b.listOffsets(ctx, of, which)
+}
+
+func (b *Bus) listOffsets(ctx context.Context, of []topicPartition, which kafka.OffsetSpec) (map[topicPartition]int64, error) {
 	admin, err := b.adminClient()
 	if err != nil {
 		return nil, err

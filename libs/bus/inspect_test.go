@@ -13,6 +13,7 @@ import (
 
 	"github.com/ism-chat/ism/libs/events"
 	"github.com/ism-chat/ism/libs/servicetest"
+	"github.com/ism-chat/ism/libs/telemetry"
 )
 
 func TestTheTableIsWhatTopicsAreMadeWith(t *testing.T) {
@@ -94,7 +95,7 @@ func TestInspectGroupWaitsForItsCoordinator(t *testing.T) {
 }
 
 func TestInspectingWithoutABrokerFailsInTime(t *testing.T) {
-	b := New(Config{Brokers: []string{"127.0.0.1:1"}}, nil)
+	b := New(Config{Brokers: []string{"127.0.0.1:1"}}, telemetry.Discard(nil))
 	t.Cleanup(b.Close)
 	ctx := within(t, 300*time.Millisecond)
 	for name, ask := range map[string]func() error{

@@ -1,7 +1,6 @@
 package bus
 
 import (
-	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/ism-chat/ism/libs/telemetry"
@@ -22,18 +21,12 @@ func (b *Bus) newLag(group string) lag {
 	}, []string{"group", "topic", "partition"}))}
 }
 
-// measure sets the lag: from the offset of the next record to be handled, -1 before the first record has come, to the partition's end
-// as of the broker's last answer to a fetch. It sends no request. Before the first answer it sets nothing.
-func (l lag) measure(from *kafka.Consumer, at topicPartition, next int64) {
-	_, end, err := from.GetWatermarkOffsets(at.topic, at.partition)
-	if err != nil || end < 0 {
-		return
-	}
-	behind := int64(0) // before the first record: had there been any, they would have come with the answer
+// set sets the lag, from the offset of the next record to be handled to the partition's end. As long as the offset is not known, which
+// is -1, it sets nothing.
+func (l lag) set(at topicPartition, next, end int64) {
 	if next >= 0 {
-		behind = max(0, end-next)
+		l.records.WithLabelValues(l.group, at.topic, partitionLabel(at.partition)).Set(float64(max(0, end-next)))
 	}
-	l.records.WithLabelValues(l.group, at.topic, partitionLabel(at.partition)).Set(float64(behind))
 }
 
 // end removes a partition's lag: another process measures it now.

@@ -106,14 +106,17 @@ func (p *Producer) start() (*client, error) {
 // watch reads a client's events until it is closed. Delivery reports have channels of their own.
 func (p *Producer) watch(c *client) {
 	defer close(c.done)
-	disturbed := p.bus.disturbances("producer")
+	disturbed, sent := p.bus.disturbances("producer"), p.bus.newRequests("(producer)")
 	for event := range c.kafka.Events() {
-		err, failed := event.(kafka.Error)
-		switch {
-		case failed && err.IsFatal():
-			p.replace(c, err)
-		case failed:
-			disturbed.report(context.Background(), err)
+		switch event := event.(type) {
+		case *kafka.Stats:
+			sent.count(event.String())
+		case kafka.Error:
+			if event.IsFatal() {
+				p.replace(c, event)
+			} else {
+				disturbed.report(context.Background(), event)
+			}
 		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
@@ -40,10 +41,13 @@ type Reader struct {
 	cfg     ReaderConfig
 	name    string                          // the topics, for errors and the log
 	handled map[string]*telemetry.Operation // by topic
-	lag     lag
-	kafka   *kafka.Consumer
-	next    map[topicPartition]int64 // the next record to be handled
-	missing map[topicPartition]int64 // the offset that a partition must reach to have caught up
+	watch   *watch
+	next    map[topicPartition]int64  // the next record to be handled
+	signs   map[topicPartition]uint64 // see progress
+	missing map[topicPartition]int64  // the offset that a partition must reach to have caught up
+	leaving sync.WaitGroup            // clients that are being closed
+
+	opened func(*kafka.Consumer) // if set, is called with each client
 
 	disturbed *disturbances
 }
@@ -56,8 +60,8 @@ func (b *Bus) NewReader(cfg ReaderConfig) (*Reader, error) {
 	cfg.MaxBatch = max(cfg.MaxBatch, 1)
 	name := strings.Join(cfg.Topics, ", ")
 	r := &Reader{
-		bus: b, cfg: cfg, name: name, handled: map[string]*telemetry.Operation{}, lag: b.newLag(readerGroup),
-		next: map[topicPartition]int64{}, missing: map[topicPartition]int64{},
+		bus: b, cfg: cfg, name: name, handled: map[string]*telemetry.Operation{}, watch: b.newWatch(readerGroup, cfg.Topics),
+		next: map[topicPartition]int64{}, signs: map[topicPartition]uint64{}, missing: map[topicPartition]int64{},
 		disturbed: b.disturbances("reader of " + name),
 	}
 	for _, topic := range cfg.Topics {
@@ -74,7 +78,63 @@ func (r *Reader) Run(ctx context.Context) error {
 		}
 		return err
 	}
-	consumer, err := kafka.NewConsumer(r.bus.clientConfig(kafka.ConfigMap{
+	if err := r.begin(ctx); err != nil {
+		if ctx.Err() != nil {
+			return nil //nolint:nilerr // it was told to end
+		}
+		return err
+	}
+	for {
+		if err := r.read(ctx); !errors.Is(err, errStalled) {
+			return err
+		}
+		r.watch.replaced()
+	}
+}
+
+// begin finds out where to begin, and tells it.
+func (r *Reader) begin(ctx context.Context) error {
+	if err := r.bus.untilReached(ctx, "topics cannot be read yet; trying again", r.locate, "topics", r.name); err != nil {
+		return fmt.Errorf("read %s: %w", r.name, err)
+	}
+	if r.cfg.Begin != nil {
+		for at, next := range r.next {
+			r.cfg.Begin(at.topic, at.partition, next)
+		}
+	}
+	for at, next := range r.next {
+		r.caughtUp(at, next)
+	}
+	return nil
+}
+
+// read reads with one client, from what is next. The error is [errStalled] when that has to be replaced.
+func (r *Reader) read(ctx context.Context) error {
+	client, err := kafka.NewConsumer(r.bus.clientConfig(r.settings()))
+	if err != nil {
+		return fmt.Errorf("make reader of %s: %w", r.name, err)
+	}
+	if r.opened != nil {
+		r.opened(client)
+	}
+	from := make([]kafka.TopicPartition, 0, len(r.next))
+	for at, next := range r.next {
+		begin := at.kafka()
+		begin.Offset = kafka.Offset(next)
+		from = append(from, begin)
+	}
+	if err = client.Assign(from); err == nil {
+		err = r.poll(ctx, client)
+	}
+	r.watch.end(r.progress())
+	if _, closeErr := closeWithin(client, leaveTimeout, &r.leaving); closeErr != nil {
+		err = errors.Join(err, fmt.Errorf("close reader of %s: %w", r.name, closeErr))
+	}
+	return err
+}
+
+func (r *Reader) settings() kafka.ConfigMap {
+	return kafka.ConfigMap{
 		"group.id":                   "ism.reader." + uuid.NewString(), // the client wants one; nothing is committed to it
 		"enable.auto.commit":         false,
 		"enable.auto.offset.store":   false,
@@ -83,42 +143,7 @@ func (r *Reader) Run(ctx context.Context) error {
 		"fetch.wait.max.ms":          500,
 		"fetch.queue.backoff.ms":     10,
 		"queued.max.messages.kbytes": 16 << 10,
-	}))
-	if err != nil {
-		return fmt.Errorf("make reader of %s: %w", r.name, err)
 	}
-	r.kafka = consumer
-	err = r.assign(ctx)
-	if err == nil {
-		err = r.poll(ctx)
-	}
-	if ctx.Err() != nil {
-		err = nil
-	}
-	if closeErr := consumer.Close(); closeErr != nil {
-		err = errors.Join(err, fmt.Errorf("close reader of %s: %w", r.name, closeErr))
-	}
-	return err
-}
-
-// assign finds out where to begin, and begins there.
-func (r *Reader) assign(ctx context.Context) error {
-	if err := r.bus.untilReached(ctx, "topics cannot be read yet; trying again", r.locate, "topics", r.name); err != nil {
-		return fmt.Errorf("read %s: %w", r.name, err)
-	}
-	begin := make([]kafka.TopicPartition, 0, len(r.next))
-	for at, next := range r.next {
-		from := at.kafka()
-		from.Offset = kafka.Offset(next)
-		begin = append(begin, from)
-		if r.cfg.Begin != nil {
-			r.cfg.Begin(at.topic, at.partition, next)
-		}
-	}
-	if err := r.kafka.Assign(begin); err != nil {
-		return fmt.Errorf("read %s: %w", r.name, err)
-	}
-	return nil
 }
 
 // locate finds out where each partition is read from, and which offset it must reach to have caught up.
@@ -152,31 +177,22 @@ func (r *Reader) locate(ctx context.Context) error {
 	return nil
 }
 
-func (r *Reader) poll(ctx context.Context) error {
-	for at, next := range r.next {
-		r.caughtUp(at, next)
-	}
-	measured := time.Now()
-	defer r.endLag()
+// poll hands records over until ctx is done. The error is [errStalled] when the client has to be replaced.
+func (r *Reader) poll(ctx context.Context, client *kafka.Consumer) error {
+	sent := r.bus.newRequests(readerGroup)
 	for ctx.Err() == nil {
-		if time.Since(measured) > lagInterval {
-			measured = time.Now()
-			r.measureLag()
-		}
 		var batch []Record
-		for event := r.kafka.Poll(int(pollStep.Milliseconds())); event != nil; event = r.kafka.Poll(0) {
+		event := client.Poll(int(pollStep.Milliseconds()))
+		for ; event != nil; event = client.Poll(0) {
 			switch event := event.(type) {
 			case *kafka.Message:
-				record := recordOf(event)
-				if len(batch) > 0 && partitionOf(batch[0]) != partitionOf(record) {
-					r.handle(ctx, batch)
-					batch = nil
-				}
-				batch = append(batch, record)
+				batch = r.take(ctx, batch, event)
 			case kafka.PartitionEOF:
 				r.handle(ctx, batch)
 				batch = nil
-				r.caughtUp(topicPartition{*event.Topic, event.Partition}, math.MaxInt64) // all that was there is read, even if the log has become shorter
+				r.reachedEnd(topicPartition{*event.Topic, event.Partition}, int64(event.Offset))
+			case *kafka.Stats:
+				sent.count(event.String())
 			case kafka.Error:
 				if event.IsFatal() {
 					return fmt.Errorf("read %s: %w", r.name, event)
@@ -188,8 +204,42 @@ func (r *Reader) poll(ctx context.Context) error {
 			}
 		}
 		r.handle(ctx, batch)
+		r.watch.drained = r.watch.drained || event == nil
+		if err := r.watch.look(ctx, r.progress); err != nil {
+			return err
+		}
 	}
 	return nil
+}
+
+// take adds a record to a batch, once what the batch has of another partition has been handled.
+func (r *Reader) take(ctx context.Context, batch []Record, message *kafka.Message) []Record {
+	if err := message.TopicPartition.Error; err != nil {
+		r.disturbed.report(ctx, err)
+		return batch
+	}
+	record := recordOf(message)
+	if len(batch) > 0 && partitionOf(batch[0]) != partitionOf(record) {
+		r.handle(ctx, batch)
+		batch = nil
+	}
+	return append(batch, record)
+}
+
+// reachedEnd notes where the log ends. That may lie behind the last record: transactions end with a mark that nobody is given. It may also lie
+// before it, in a log that has been made anew.
+func (r *Reader) reachedEnd(at topicPartition, offset int64) {
+	r.next[at] = offset
+	r.signs[at]++
+	r.caughtUp(at, math.MaxInt64) // all that was there is read, even if the log has become shorter
+}
+
+func (r *Reader) progress() map[topicPartition]progress {
+	all := make(map[topicPartition]progress, len(r.next))
+	for at, next := range r.next {
+		all[at] = progress{arrived: next, handled: next, signs: r.signs[at]}
+	}
+	return all
 }
 
 func (r *Reader) handle(ctx context.Context, batch []Record) {
@@ -205,19 +255,8 @@ func (r *Reader) handle(ctx context.Context, batch []Record) {
 			"offset", batch[0].Offset, "records", len(batch), "error", err.Error())
 	}
 	r.next[at] = next
+	r.signs[at]++
 	r.caughtUp(at, next)
-}
-
-func (r *Reader) measureLag() {
-	for at, next := range r.next {
-		r.lag.measure(r.kafka, at, next)
-	}
-}
-
-func (r *Reader) endLag() {
-	for at := range r.next {
-		r.lag.end(at)
-	}
 }
 
 // caughtUp notes that a partition has been read up to the offset. It calls CaughtUp, once, when every partition has reached the end

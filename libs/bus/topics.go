@@ -236,18 +236,3 @@ func (b *Bus) metadata(ctx context.Context, name *string) (*kafka.Metadata, erro
 	}
 	return metadata, nil
 }
-
-func (b *Bus) adminClient() (*kafka.AdminClient, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.admin != nil {
-		return b.admin, nil
-	}
-	// Errors come from the calls. The client's own log would go to standard error.
-	admin, err := kafka.NewAdminClient(b.clientConfig(nil))
-	if err != nil {
-		return nil, fmt.Errorf("make admin client: %w", err)
-	}
-	b.admin = admin
-	return admin, nil
-}

@@ -38,19 +38,24 @@ type worker struct {
 	stopping chan struct{}
 	done     chan struct{}
 	next     atomic.Int64 // offset of the next record to be handled, -1 before the first has come
+	member   *member
 
-	mu     sync.Mutex
-	queue  []Record
-	bytes  int           // of the values in queue
-	full   bool          // the partition is paused, or about to be
-	filled chan struct{} // holds a token while there may be records in the queue
-	limit  int
+	mu      sync.Mutex
+	offered int64  // offset behind the last record that has been queued, -1 before the first
+	arrived int64  // the same, or where the log has been found to end
+	signs   uint64 // see progress
+	queue   []Record
+	bytes   int           // of the values in queue
+	full    bool          // the partition is paused, or about to be
+	filled  chan struct{} // holds a token while there may be records in the queue
+	limit   int
 }
 
-func (c *Consumer) startWorker(at topicPartition) *worker {
+func (m *member) startWorker(at topicPartition) *worker {
+	c := m.consumer
 	ctx, cancel := context.WithCancel(c.work)
 	w := &worker{
-		consumer: c, at: at, ctx: ctx, cancel: cancel,
+		consumer: c, member: m, at: at, ctx: ctx, cancel: cancel, offered: -1, arrived: -1,
 		stopping: make(chan struct{}), done: make(chan struct{}), filled: make(chan struct{}, 1),
 		limit: max(queueBatches*c.cfg.MaxBatch, minQueue),
 	}
@@ -70,6 +75,9 @@ func (w *worker) offer(record Record) bool {
 	w.queue = append(w.queue, record)
 	w.bytes += len(record.Value)
 	w.next.CompareAndSwap(-1, record.Offset)
+	w.offered = record.Offset + 1
+	w.arrived = w.offered
+	w.signs++
 	select {
 	case w.filled <- struct{}{}:
 	default:
@@ -79,6 +87,24 @@ func (w *worker) offer(record Record) bool {
 		return false
 	}
 	return true
+}
+
+// reachedEnd notes where the log ends. That may lie behind the last record: transactions end with a mark that nobody is given.
+func (w *worker) reachedEnd(offset int64) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.arrived = offset
+	w.signs++
+}
+
+func (w *worker) progress() progress {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	handled := w.next.Load()
+	if handled == w.offered {
+		handled = w.arrived
+	}
+	return progress{arrived: w.arrived, handled: handled, signs: w.signs, waits: w.full || len(w.queue) > 0}
 }
 
 // drained reports, once, that a queue that was full is half empty.
@@ -213,7 +239,7 @@ func (w *worker) handled(record Record) {
 	w.next.Store(record.Offset + 1)
 	behind := w.at.kafka()
 	behind.Offset = kafka.Offset(record.Offset + 1)
-	if _, err := w.consumer.kafka.StoreOffsets([]kafka.TopicPartition{behind}); err != nil {
+	if _, err := w.member.kafka.StoreOffsets([]kafka.TopicPartition{behind}); err != nil {
 		// The partition has been revoked meanwhile: its next owner handles the record again.
 		w.consumer.bus.tel.Log.Info("an offset cannot be stored", "topic", w.at.topic, "partition", w.at.partition, "error", err.Error())
 	}

@@ -1,0 +1,53 @@
+package bus
+
+import (
+	"encoding/json"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/ism-chat/ism/libs/telemetry"
+)
+
+// statisticsSetting has a client tell of itself, as an event. A client gives its requests in no other way.
+const (
+	statisticsSetting  = "statistics.interval.ms"
+	statisticsInterval = 5000
+)
+
+// requests counts what a client asks of the brokers.
+type requests struct {
+	sent *prometheus.CounterVec // by API
+	seen map[string]int64       // by API, what the client has told of
+}
+
+// newRequests is for one client of librdkafka: each counts from 0.
+func (b *Bus) newRequests(client string) *requests {
+	sent := telemetry.Register(b.tel.Metrics, prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "ism_kafka_requests_total", Help: "Requests to the Kafka brokers, by Kafka's name of the API.",
+	}, []string{"client", "api"}))
+	return &requests{sent: sent.MustCurryWith(prometheus.Labels{"client": client}), seen: map[string]int64{}}
+}
+
+// count takes a client's statistics (https://github.com/confluentinc/librdkafka/blob/master/STATISTICS.md).
+func (r *requests) count(statistics string) {
+	var told struct {
+		Brokers map[string]struct {
+			Requests map[string]int64 `json:"req"`
+		} `json:"brokers"`
+	}
+	if json.Unmarshal([]byte(statistics), &told) != nil {
+		return
+	}
+	total := map[string]int64{}
+	for _, broker := range told.Brokers {
+		for api, n := range broker.Requests {
+			total[api] += n
+		}
+	}
+	for api, n := range total {
+		if more := n - r.seen[api]; more > 0 {
+			r.sent.WithLabelValues(api).Add(float64(more))
+			r.seen[api] = n
+		}
+	}
+}
