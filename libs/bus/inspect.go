@@ -20,6 +20,7 @@ type Topic struct {
 	Replication int           // of the partition that has the fewest replicas
 	MinInSync   int           // min.insync.replicas
 	Retention   time.Duration // below 0: for ever
+	Compact     bool          // of each key the newest record is kept. Only of a topic in the table
 
 	// Leaderless are partitions that cannot be written or read now. Only of a topic that has been found.
 	Leaderless []int32
@@ -39,7 +40,7 @@ func (b *Bus) Table() []Topic {
 		made := b.specification(name, spec)
 		inSync, _ := strconv.Atoi(made.Config[inSyncConfig])
 		table = append(table, Topic{
-			Name: name, Partitions: spec.partitions, Replication: made.ReplicationFactor, MinInSync: inSync, Retention: spec.retention,
+			Name: name, Partitions: spec.partitions, Replication: made.ReplicationFactor, MinInSync: inSync, Retention: spec.retention, Compact: spec.compact,
 		})
 	}
 	slices.SortFunc(table, func(a, b Topic) int { return cmp.Compare(a.Name, b.Name) })

@@ -20,6 +20,7 @@ import (
 type topic struct {
 	partitions int
 	retention  time.Duration
+	compact    bool // of each key the newest record is kept, within the retention
 }
 
 // topics is the one table of the suite's topics, unless the configuration gives another partition count to those
@@ -40,7 +41,9 @@ func table() map[string]topic {
 	return map[string]topic{
 		events.TopicRooms: {partitions: 12, retention: 7 * day},
 		// One partition: the first claim of a ticket counts, and a user's streams end after those before it.
-		events.TopicEdges:       {partitions: 1, retention: time.Hour},
+		events.TopicEdges: {partitions: 1, retention: time.Hour},
+		// No stream lives longer than its token, so nobody is online for days without a record.
+		events.TopicOnline:      {partitions: 1, retention: 2 * day, compact: true},
 		events.TopicDeadLetters: {partitions: 1, retention: 30 * day},
 	}
 }
@@ -153,12 +156,15 @@ func (b *Bus) ensure(ctx context.Context, wanted map[string]topic) error {
 
 func (b *Bus) specification(name string, spec topic) kafka.TopicSpecification {
 	inSync := max(1, b.cfg.Replication-1)
+	config := map[string]string{
+		retentionConfig: strconv.FormatInt(spec.retention.Milliseconds(), 10),
+		inSyncConfig:    strconv.Itoa(inSync),
+	}
+	if spec.compact {
+		config["cleanup.policy"] = "compact,delete"
+	}
 	return kafka.TopicSpecification{
-		Topic: name, NumPartitions: spec.partitions, ReplicationFactor: max(1, b.cfg.Replication),
-		Config: map[string]string{
-			retentionConfig: strconv.FormatInt(spec.retention.Milliseconds(), 10),
-			inSyncConfig:    strconv.Itoa(inSync),
-		},
+		Topic: name, NumPartitions: spec.partitions, ReplicationFactor: max(1, b.cfg.Replication), Config: config,
 	}
 }
 

@@ -17,6 +17,8 @@ var catalogue = []kind{
 	kindOf[TicketIssued](1, 0),
 	kindOf[TicketClaimed](1, 0),
 	kindOf[UserDisconnected](1, 0),
+	kindOf[PresenceChanged](1, 0),
+	kindOf[EdgeAlive](1, 0),
 }
 
 // kind is a type of event in one major version.

@@ -74,3 +74,48 @@ func (e UserDisconnected) validate() error {
 	}
 	return nil
 }
+
+// PresenceChanged says that a user has opened the first stream at an edge, or has had none there for a while. A user is online who is so at an
+// edge that is alive, see [EdgeAlive].
+type PresenceChanged struct {
+	UserID uuid.UUID `json:"userId"`
+	EdgeID uuid.UUID `json:"edgeId"`
+	Online bool      `json:"online"`
+}
+
+func (PresenceChanged) EventName() string { return "presence.changed" }
+func (PresenceChanged) Topic() string     { return TopicOnline }
+
+// PartitionKey is the user and the edge: of each pair the newest record is kept.
+func (e PresenceChanged) PartitionKey() string { return e.UserID.String() + "/" + e.EdgeID.String() }
+
+func (e PresenceChanged) validate() error {
+	switch {
+	case e.UserID == uuid.Nil:
+		return errors.New("userId is missing")
+	case e.EdgeID == uuid.Nil:
+		return errors.New("edgeId is missing")
+	}
+	return nil
+}
+
+// EdgeAlive says until when an edge is to be taken for alive. One that stops says that it no longer is; of one that has died nothing more is
+// heard. All who were online there are then offline, unless they are so at another edge.
+type EdgeAlive struct {
+	EdgeID uuid.UUID `json:"edgeId"` // new with each start
+	Until  time.Time `json:"until"`
+}
+
+func (EdgeAlive) EventName() string      { return "edge.alive" }
+func (EdgeAlive) Topic() string          { return TopicOnline }
+func (e EdgeAlive) PartitionKey() string { return e.EdgeID.String() }
+
+func (e EdgeAlive) validate() error {
+	switch {
+	case e.EdgeID == uuid.Nil:
+		return errors.New("edgeId is missing")
+	case e.Until.IsZero():
+		return errors.New("until is missing")
+	}
+	return nil
+}

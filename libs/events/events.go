@@ -33,6 +33,7 @@ import (
 const (
 	TopicRooms       = "ism.rooms"        // the log of every room, keyed by room id
 	TopicEdges       = "ism.edges"        // what realtime's edges tell each other, keyed by user id
+	TopicOnline      = "ism.online"       // who is online, at which edge
 	TopicDeadLetters = "ism.dead-letters" // records that a consumer could not handle, with the reason
 )
 

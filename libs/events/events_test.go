@@ -45,6 +45,8 @@ func samples() map[string]events.Event {
 		}),
 		"ticket.claimed.v1":    event(6, "/ism/realtime", events.TicketClaimed{Digest: digest, UserID: alice, Claim: uuid.UUID{0: 3}}),
 		"user.disconnected.v1": event(7, "/ism/realtime", events.UserDisconnected{UserID: bob}),
+		"presence.changed.v1":  event(8, "/ism/realtime", events.PresenceChanged{UserID: alice, EdgeID: uuid.UUID{0: 4}, Online: true}),
+		"edge.alive.v1":        event(9, "/ism/realtime", events.EdgeAlive{EdgeID: uuid.UUID{0: 4}, Until: at.Add(30 * time.Second)}),
 		"room.created.v1": event(1, "/ism/rooms", events.RoomCreated{
 			RoomID: room, CreatedBy: alice,
 			Room: wire.Room{

@@ -22,6 +22,7 @@ import (
 	"github.com/ism-chat/ism/services/realtime/internal/cut"
 	"github.com/ism-chat/ism/services/realtime/internal/edge"
 	"github.com/ism-chat/ism/services/realtime/internal/hijack"
+	"github.com/ism-chat/ism/services/realtime/internal/online"
 	"github.com/ism-chat/ism/services/realtime/internal/peers"
 	"github.com/ism-chat/ism/services/realtime/internal/ring"
 	"github.com/ism-chat/ism/services/realtime/internal/stream"
@@ -45,9 +46,10 @@ type Service struct {
 	deps    Deps
 	edge    *edge.Edge
 	peers   *peers.Peers
+	online  *online.Announcer
 	streams streams
 	polls   chan struct{}                // has a token for each poll under way
-	toPeers atomic.Pointer[bus.Producer] // nil until its part runs
+	log     atomic.Pointer[bus.Producer] // nil until its part runs
 }
 
 var _ deployable.Service = (*Service)(nil)
@@ -65,7 +67,7 @@ type streams interface {
 const (
 	// margin is how much further back than its ring reaches an edge reads at its start, to know repeats for what they are.
 	margin = time.Minute
-	// tellTimeout is how long it may take to tell other edges something.
+	// tellTimeout is how long it may take to append what this edge tells.
 	tellTimeout = 3 * time.Second
 	// maxBatch is how many records the edge takes at once.
 	maxBatch = 200
@@ -80,14 +82,16 @@ const (
 
 // New makes the service. It connects to nothing: its parts do.
 func New(cfg Config, deps Deps) (*Service, error) {
+	announcer := online.New(deps.Telemetry)
 	holder, err := edge.New(edge.Config{
-		Limits: ring.Limits{Window: cfg.RingWindow, Margin: margin, Records: cfg.RingRecords, Bytes: cfg.RingBytes},
-		Rooms:  cfg.AudienceRooms,
+		Limits:  ring.Limits{Window: cfg.RingWindow, Margin: margin, Records: cfg.RingRecords, Bytes: cfg.RingBytes},
+		Rooms:   cfg.AudienceRooms,
+		Changed: announcer.Changed,
 	}, deps.Bus.Tracing(""), deps.Telemetry)
 	if err != nil {
 		return nil, err
 	}
-	s := &Service{cfg: cfg, deps: deps, edge: holder, polls: make(chan struct{}, cfg.MaxPolls)}
+	s := &Service{cfg: cfg, deps: deps, edge: holder, online: announcer, polls: make(chan struct{}, cfg.MaxPolls)}
 	s.streams = hijack.New(hijack.Config{
 		Config: stream.Config{
 			KeepAlive:    cfg.KeepAlive,
@@ -113,7 +117,8 @@ func (s *Service) Checks() []httpapi.Check {
 func (s *Service) Parts() []lifecycle.Part {
 	return []lifecycle.Part{
 		{Name: "realtime ring", Run: s.edge.Run},
-		{Name: "realtime producer", Run: s.tellPeersUntilDone},
+		{Name: "realtime producer", Run: s.produceUntilDone},
+		{Name: "realtime presence", Run: s.announceUntilDone},
 		{Name: "realtime logs", Run: s.readLogs, Beside: true},
 		{Name: "realtime streams", Run: s.drainStreams},
 	}
@@ -128,22 +133,32 @@ func (s *Service) drainStreams(ctx context.Context) error {
 	return nil
 }
 
-// tellPeersUntilDone has a producer of what this edge tells the others.
-func (s *Service) tellPeersUntilDone(ctx context.Context) error {
-	cfg := bus.ProducerConfig{DeliveryTimeout: tellTimeout}
-	return s.deps.Bus.WithProducer(ctx, cfg, func(ctx context.Context, p *bus.Producer) error {
-		s.toPeers.Store(p)
+// produceUntilDone has a producer of what this edge tells.
+func (s *Service) produceUntilDone(ctx context.Context) error {
+	return s.deps.Bus.WithProducer(ctx, bus.ProducerConfig{DeliveryTimeout: tellTimeout}, func(ctx context.Context, p *bus.Producer) error {
+		s.log.Store(p)
 		<-ctx.Done()
 		return nil
 	})
 }
 
-// producer gives the producer of what this edge tells the others. The error is [bus.ErrUnavailable].
-func (s *Service) producer() (peers.Producer, error) {
-	if p := s.toPeers.Load(); p != nil {
+// producer gives the producer of what this edge tells. The error is [bus.ErrUnavailable].
+func (s *Service) producer() (*bus.Producer, error) {
+	if p := s.log.Load(); p != nil {
 		return p, nil
 	}
 	return nil, fmt.Errorf("%w: the service is starting", bus.ErrUnavailable)
+}
+
+// announceUntilDone tells who is online here.
+func (s *Service) announceUntilDone(ctx context.Context) error {
+	if err := s.deps.Bus.EnsureTopics(ctx, events.TopicOnline); err != nil {
+		if ctx.Err() != nil {
+			return nil //nolint:nilerr // it was told to end
+		}
+		return err
+	}
+	return s.online.Run(ctx, func() (online.Producer, error) { return s.producer() })
 }
 
 // take hands records to whom they are for: the edge, or what edges tell each other.

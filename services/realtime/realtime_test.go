@@ -49,6 +49,7 @@ func newWorld(t *testing.T, brokers []string) *world {
 	w := &world{brokers: brokers, issuer: authntest.New(t), api: openapitest.Load(t, description), http: &http.Client{Transport: &http.Transport{}}}
 	t.Cleanup(w.http.CloseIdleConnections)
 	w.bus = bus.New(busConfig(brokers), telemetry.Discard(nil))
+	t.Cleanup(w.bus.Close)
 	ctx, cancel := context.WithTimeout(t.Context(), servicetest.Timeout)
 	defer cancel()
 	if err := w.bus.EnsureTopics(ctx, events.TopicRooms); err != nil {
@@ -97,14 +98,15 @@ func (w *world) launchDraining(t *testing.T, cfg realtime.Config, tel *telemetry
 	t.Helper()
 	identity := w.issuer.Config()
 	identity.AdminRole = "ism-admin"
+	itsBus := bus.New(busConfig(w.brokers), tel)
 	service, err := realtime.New(cfg, realtime.Deps{
-		Telemetry: tel, Verifier: authntest.Start(t, identity, tel), Bus: bus.New(busConfig(w.brokers), tel), Draining: draining,
+		Telemetry: tel, Verifier: authntest.Start(t, identity, tel), Bus: itsBus, Draining: draining,
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	started := nodetest.Start(t, "realtime", service, tel)
-	n := &node{base: started.Public, stop: sync.OnceFunc(started.Stop)}
+	n := &node{base: started.Public, stop: sync.OnceFunc(func() { started.Stop(); itsBus.Close() })}
 	t.Cleanup(n.stop)
 	return n
 }

@@ -1,6 +1,7 @@
 package realtime_test
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 	"net/url"
@@ -13,6 +14,8 @@ import (
 	"github.com/google/uuid"
 
 	client "github.com/ism-chat/ism/clients/go"
+	"github.com/ism-chat/ism/libs/bus"
+	"github.com/ism-chat/ism/libs/events"
 	"github.com/ism-chat/ism/libs/servicetest"
 	"github.com/ism-chat/ism/libs/telemetry"
 	"github.com/ism-chat/ism/libs/wire"
@@ -251,4 +254,67 @@ func TestPollsAreLimitedAndEndWithTheProcess(t *testing.T) {
 	if body := <-waiting; !strings.Contains(body, `"events":[]`) {
 		t.Errorf("the poll ends with %s", body)
 	}
+}
+
+// online reads who is online, until the condition holds.
+func (w *world) awaitOnline(t *testing.T, what string, holds func(online map[uuid.UUID]map[uuid.UUID]bool, alive map[uuid.UUID]time.Time) bool) {
+	t.Helper()
+	ctx, stop := context.WithTimeout(t.Context(), servicetest.Timeout)
+	defer stop()
+	online, alive, found := map[uuid.UUID]map[uuid.UUID]bool{}, map[uuid.UUID]time.Time{}, false
+	reader, err := w.bus.NewReader(bus.ReaderConfig{
+		Topics: []string{events.TopicOnline}, Since: time.Now().Add(-time.Hour), MaxBatch: 100,
+		Handler: func(_ context.Context, records []bus.Record) error {
+			for _, record := range records {
+				event, err := events.Decode(record.Headers, record.Value)
+				if err != nil {
+					return err
+				}
+				switch data := event.Data.(type) {
+				case events.PresenceChanged:
+					if online[data.UserID] == nil {
+						online[data.UserID] = map[uuid.UUID]bool{}
+					}
+					online[data.UserID][data.EdgeID] = data.Online
+				case events.EdgeAlive:
+					alive[data.EdgeID] = data.Until
+				}
+			}
+			if holds(online, alive) {
+				found = true
+				stop()
+			}
+			return nil
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := reader.Run(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if !found {
+		t.Fatalf("waited in vain until %s", what)
+	}
+}
+
+func TestWhoIsOnlineIsTold(t *testing.T) {
+	onBothBrokers(t, func(t *testing.T, w *world) {
+		n := w.start(t)
+		alice := newRoom("alice").members[0]
+		stream := w.open(t, n, alice, "")
+		var edge uuid.UUID
+		w.awaitOnline(t, "alice is online", func(online map[uuid.UUID]map[uuid.UUID]bool, alive map[uuid.UUID]time.Time) bool {
+			for id, is := range online[alice.ID] {
+				edge = id
+				return is && alive[id].After(time.Now())
+			}
+			return false
+		})
+		n.stop()
+		end(t, stream)
+		w.awaitOnline(t, "the edge has stopped", func(_ map[uuid.UUID]map[uuid.UUID]bool, alive map[uuid.UUID]time.Time) bool {
+			return !alive[edge].IsZero() && !alive[edge].After(time.Now())
+		})
+	})
 }

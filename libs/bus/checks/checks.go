@@ -112,8 +112,12 @@ func (c *cluster) lookAtTopics(ctx context.Context, n *examine.Notes) {
 }
 
 func createTopic(t bus.Topic) string {
-	return fmt.Sprintf("kafka-topics.sh --create --topic %s --partitions %d --replication-factor %d --config retention.ms=%d --config min.insync.replicas=%d",
+	command := fmt.Sprintf("kafka-topics.sh --create --topic %s --partitions %d --replication-factor %d --config retention.ms=%d --config min.insync.replicas=%d",
 		t.Name, t.Partitions, t.Replication, t.Retention.Milliseconds(), t.MinInSync)
+	if t.Compact {
+		command += " --config cleanup.policy=compact,delete"
+	}
+	return command
 }
 
 func alterTopic(name, setting string) string {

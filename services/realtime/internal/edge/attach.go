@@ -114,6 +114,9 @@ func (e *Edge) attachBehind(id uuid.UUID, sub stream.Subscriber, behind cut.Cut)
 func (e *Edge) subscribe(id uuid.UUID, sub stream.Subscriber) {
 	user := e.ring.User(id)
 	user.Streams = append(user.Streams, sub)
+	if len(user.Streams) == 1 {
+		e.cfg.Changed(id, true)
+	}
 }
 
 // Detach ends a subscription.
@@ -126,8 +129,9 @@ func (e *Edge) Detach(id uuid.UUID, sub stream.Subscriber) {
 
 // keep makes the streams the user's. The caller holds the lock.
 func (e *Edge) keep(user *ring.User, streams []stream.Subscriber) {
-	if len(streams) == 0 {
+	if len(streams) == 0 && len(user.Streams) > 0 {
 		streams = nil // its memory with it
+		e.cfg.Changed(user.ID, false)
 	}
 	user.Streams = streams
 	e.ring.Forget(user)

@@ -10,6 +10,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/ism-chat/ism/libs/bus"
 	"github.com/ism-chat/ism/libs/telemetry"
 	"github.com/ism-chat/ism/services/realtime/internal/cut"
@@ -24,6 +26,9 @@ var ErrNotCaughtUp = errors.New("the logs have not been read yet")
 type Config struct {
 	ring.Limits
 	Rooms int // whose newest membership is remembered
+	// Changed, if set, is called when a user's first stream has been attached, and when the last has been detached or is gone. It is called
+	// under the edge's lock: it must neither wait nor call the edge.
+	Changed func(user uuid.UUID, online bool)
 }
 
 // Edge is one node's view of the logs.
@@ -52,6 +57,9 @@ func New(cfg Config, tracing bus.Tracing, tel *telemetry.Telemetry) (*Edge, erro
 	known, err := newAudiences(cfg.Rooms)
 	if err != nil {
 		return nil, err
+	}
+	if cfg.Changed == nil {
+		cfg.Changed = func(uuid.UUID, bool) {}
 	}
 	return &Edge{
 		cfg: cfg, logger: tel.Log, tracing: tracing, metrics: newMetrics(tel.Metrics), audiences: known,

@@ -320,6 +320,30 @@ func TestUsersWithoutStreamsAndEventsAreForgotten(t *testing.T) {
 	}
 }
 
+func TestTheFirstStreamAndTheLastAreToldOf(t *testing.T) {
+	cfg := limits()
+	var told []string
+	alice, bob := uuid.New(), uuid.New()
+	cfg.Changed = func(user uuid.UUID, online bool) {
+		told = append(told, fmt.Sprint(map[uuid.UUID]string{alice: "alice", bob: "bob"}[user], " ", online))
+	}
+	e := caughtUp(t, cfg)
+	first, second, slow := newClient(), newClient(), newClient()
+	slow.capacity = 0
+	attach(t, e, alice, "", first)
+	attach(t, e, alice, "", second)
+	attach(t, e, bob, "", slow)
+	e.Detach(alice, first)
+	e.Detach(alice, first)
+	ingest(t, e, record(t, 1, 0, "x", alice, bob))
+	e.Detach(bob, slow)
+	e.Detach(alice, second)
+	e.Detach(alice, second)
+	if want := []string{"alice true", "bob true", "bob false", "alice false"}; !slices.Equal(told, want) {
+		t.Errorf("told %v, want %v", told, want)
+	}
+}
+
 func BenchmarkIngestForTen(b *testing.B) {
 	e := caughtUp(b, Config{Limits: limits().Limits, Rooms: 1000})
 	users := make([]uuid.UUID, 1000)
