@@ -31,6 +31,9 @@ type Resync struct {
 type StreamTicket struct {
 	Ticket    string    `json:"ticket"`
 	ExpiresAt time.Time `json:"expiresAt"`
+	// LastEventID is where streams are now. A stream that is opened behind it, in the query as last_event_id, misses nothing that happens from now
+	// on, however often it takes to be opened: an EventSource tells nobody the id with which its stream began.
+	LastEventID string `json:"lastEventId"`
 }
 
 // Poll is the answer to a long poll: what a stream would have written behind the id from which it was asked for. The next one is to be asked

@@ -15,17 +15,22 @@ type grantKey struct{}
 
 // issueTicket handles POST /api/sse/ticket.
 func (s *Service) issueTicket(c *fiber.Ctx) error {
+	if err := s.edge.Await(c.UserContext()); err != nil {
+		return problemOf(err)
+	}
 	producer, err := s.producer()
 	if err != nil {
 		return problemOf(err)
 	}
-	caller := authn.Caller(c)
+	caller, position := authn.Caller(c), s.edge.Position()
 	ticket, expiresAt, err := s.peers.Issue(c.UserContext(), producer, peers.Grant{UserID: caller.UserID, ExpiresAt: caller.ExpiresAt})
 	if err != nil {
 		return problemOf(err)
 	}
 	c.Set(fiber.HeaderCacheControl, "no-store")
-	return c.Status(http.StatusCreated).JSON(wire.StreamTicket{Ticket: ticket, ExpiresAt: expiresAt.UTC().Truncate(time.Millisecond)})
+	return c.Status(http.StatusCreated).JSON(wire.StreamTicket{
+		Ticket: ticket, ExpiresAt: expiresAt.UTC().Truncate(time.Millisecond), LastEventID: position.Text(),
+	})
 }
 
 // ticketOrToken is the middleware of what a ticket opens, or else a token.

@@ -78,7 +78,7 @@ stop_engine() {
 group_is_gone() { ! kill -0 -- "-$1" 2>/dev/null; }
 
 # install ENGINE…: installs what is missing of Debian's packages that the native engines need. nginx is for the gateway,
-# prometheus for the dashboards' queries.
+# prometheus for the dashboards' queries, chromium for streams as a browser reads them.
 install() {
   local packages
   packages=$(missing_packages "$@")
@@ -96,6 +96,7 @@ missing_packages() {
   for engine in "$@"; do
     case $engine in
       nginx) command -v nginx >/dev/null || [ -x /usr/sbin/nginx ] || missing+=(nginx-light) ;;
+      chromium) command -v chromium >/dev/null || missing+=(chromium) ;;
       prometheus) command -v prometheus >/dev/null || missing+=(prometheus) ;;
       postgres) [ -n "$(postgres_binaries)" ] || missing+=(postgresql) ;;
       kafka | cassandra | keycloak)

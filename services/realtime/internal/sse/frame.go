@@ -1,6 +1,7 @@
 package sse
 
 import (
+	"bytes"
 	"time"
 
 	"go.opentelemetry.io/otel/trace"
@@ -30,3 +31,6 @@ type Position struct {
 	Seq uint64 // counts the records that the edge has taken, so that two positions of one edge can be compared
 	ID  []byte // the id line of the edge's cut
 }
+
+// Text is the id without its line.
+func (p Position) Text() string { return string(bytes.TrimSpace(bytes.TrimPrefix(p.ID, []byte("id: ")))) }
