@@ -17,7 +17,6 @@ import (
 	"github.com/ism-chat/ism/libs/events"
 	"github.com/ism-chat/ism/libs/httpapi"
 	"github.com/ism-chat/ism/libs/lifecycle"
-	"github.com/ism-chat/ism/libs/retry"
 	"github.com/ism-chat/ism/libs/telemetry"
 	"github.com/ism-chat/ism/services/realtime/internal/cut"
 	"github.com/ism-chat/ism/services/realtime/internal/edge"
@@ -27,9 +26,6 @@ import (
 	"github.com/ism-chat/ism/services/realtime/internal/ring"
 	"github.com/ism-chat/ism/services/realtime/internal/stream"
 )
-
-// logs are the topics that edges read. Their order is part of every stream's id.
-func logs() []string { return []string{events.TopicRooms} }
 
 // Deps is what the service is handed.
 type Deps struct {
@@ -48,6 +44,8 @@ type Service struct {
 	peers   *peers.Peers
 	online  *online.Announcer
 	streams streams
+	opened  chan []cut.Topic             // has the logs once the edge has opened them
+	look    time.Duration                // see lookEvery
 	polls   chan struct{}                // has a token for each poll under way
 	log     atomic.Pointer[bus.Producer] // nil until its part runs
 }
@@ -69,6 +67,8 @@ const (
 	margin = time.Minute
 	// tellTimeout is how long it may take to append what this edge tells.
 	tellTimeout = 3 * time.Second
+	// lookEvery is how often it is looked whether the logs are still the same.
+	lookEvery = 10 * time.Second
 	// maxBatch is how many records the edge takes at once.
 	maxBatch = 200
 	// reconnect is how long clients wait before they come back.
@@ -91,7 +91,10 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Service{cfg: cfg, deps: deps, edge: holder, online: announcer, polls: make(chan struct{}, cfg.MaxPolls)}
+	s := &Service{
+		cfg: cfg, deps: deps, edge: holder, online: announcer,
+		opened: make(chan []cut.Topic, 1), look: lookEvery, polls: make(chan struct{}, cfg.MaxPolls),
+	}
 	s.streams = hijack.New(hijack.Config{
 		Config: stream.Config{
 			KeepAlive:    cfg.KeepAlive,
@@ -120,6 +123,7 @@ func (s *Service) Parts() []lifecycle.Part {
 		{Name: "realtime producer", Run: s.produceUntilDone},
 		{Name: "realtime presence", Run: s.announceUntilDone},
 		{Name: "realtime logs", Run: s.readLogs, Beside: true},
+		{Name: "realtime logs' watch", Run: s.watchLogs, Beside: true},
 		{Name: "realtime streams", Run: s.drainStreams},
 	}
 }
@@ -159,56 +163,4 @@ func (s *Service) announceUntilDone(ctx context.Context) error {
 		return err
 	}
 	return s.online.Run(ctx, func() (online.Producer, error) { return s.producer() })
-}
-
-// take hands records to whom they are for: the edge, or what edges tell each other.
-func (s *Service) take(ctx context.Context, records []bus.Record) error {
-	if len(records) > 0 && records[0].Topic == events.TopicEdges {
-		return s.peers.Handle(ctx, records)
-	}
-	return s.edge.Ingest(ctx, records)
-}
-
-// readLogs reads the logs from the ring's window back, and on until ctx is done.
-func (s *Service) readLogs(ctx context.Context) error {
-	topics, err := s.findLogs(ctx)
-	if err != nil {
-		return err
-	}
-	s.edge.Open(s.deps.Bus.Epoch(), topics...)
-	reader, err := s.deps.Bus.NewReader(bus.ReaderConfig{
-		Topics:   append(logs(), events.TopicEdges),
-		Since:    time.Now().Add(-s.cfg.RingWindow - margin),
-		Handler:  s.take,
-		MaxBatch: maxBatch,
-		Begin:    s.edge.Begin,
-		CaughtUp: s.edge.CaughtUp,
-	})
-	if err != nil {
-		return fmt.Errorf("make the reader of the logs: %w", err)
-	}
-	return reader.Run(ctx)
-}
-
-// findLogs makes the topics of the logs that are missing, and gives them as they are.
-func (s *Service) findLogs(ctx context.Context) ([]cut.Topic, error) {
-	if err := s.deps.Bus.EnsureTopics(ctx, logs()...); err != nil {
-		return nil, err
-	}
-	var found []bus.Incarnation
-	find := func(ctx context.Context) (err error) {
-		found, err = s.deps.Bus.Incarnations(ctx, logs()...)
-		return err
-	}
-	err := retry.Policy{First: time.Second, Max: time.Second}.Do(ctx, find, func(err error, _ time.Duration) {
-		s.deps.Telemetry.Log.WarnContext(ctx, "the logs are not known yet; trying again", "error", err)
-	})
-	if err != nil {
-		return nil, fmt.Errorf("find the logs: %w", err)
-	}
-	topics := make([]cut.Topic, 0, len(found))
-	for _, log := range found {
-		topics = append(topics, cut.Topic{Name: log.Topic, ID: log.ID.String(), Partitions: log.Partitions})
-	}
-	return topics, nil
 }

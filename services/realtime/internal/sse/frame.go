@@ -33,4 +33,6 @@ type Position struct {
 }
 
 // Text is the id without its line.
-func (p Position) Text() string { return string(bytes.TrimSpace(bytes.TrimPrefix(p.ID, []byte("id: ")))) }
+func (p Position) Text() string {
+	return string(bytes.TrimSpace(bytes.TrimPrefix(p.ID, []byte("id: "))))
+}

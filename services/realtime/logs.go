@@ -1,0 +1,104 @@
+package realtime
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/ism-chat/ism/libs/bus"
+	"github.com/ism-chat/ism/libs/events"
+	"github.com/ism-chat/ism/libs/retry"
+	"github.com/ism-chat/ism/services/realtime/internal/cut"
+)
+
+// logs are the topics that edges read. Their order is part of every stream's id.
+func logs() []string { return []string{events.TopicRooms} }
+
+// take hands records to whom they are for: the edge, or what edges tell each other.
+func (s *Service) take(ctx context.Context, records []bus.Record) error {
+	if len(records) > 0 && records[0].Topic == events.TopicEdges {
+		return s.peers.Handle(ctx, records)
+	}
+	return s.edge.Ingest(ctx, records)
+}
+
+// readLogs reads the logs from the ring's window back, and on until ctx is done.
+func (s *Service) readLogs(ctx context.Context) error {
+	topics, err := s.findLogs(ctx)
+	if err != nil {
+		return err
+	}
+	s.edge.Open(s.deps.Bus.Epoch(), topics...)
+	s.opened <- topics
+	reader, err := s.deps.Bus.NewReader(bus.ReaderConfig{
+		Topics:   append(logs(), events.TopicEdges),
+		Since:    time.Now().Add(-s.cfg.RingWindow - margin),
+		Handler:  s.take,
+		MaxBatch: maxBatch,
+		Begin:    s.edge.Begin,
+		CaughtUp: s.edge.CaughtUp,
+	})
+	if err != nil {
+		return fmt.Errorf("make the reader of the logs: %w", err)
+	}
+	return reader.Run(ctx)
+}
+
+// watchLogs ends the process when the logs are no longer those that the edge has opened: a topic has got partitions, which nobody here reads, or
+// was made anew. A process that is started again reads them as they are, and clients resync once.
+func (s *Service) watchLogs(ctx context.Context) error {
+	var opened []cut.Topic
+	select {
+	case opened = <-s.opened:
+	case <-ctx.Done():
+		return nil
+	}
+	looks := time.NewTicker(s.look)
+	defer looks.Stop()
+	for {
+		select {
+		case <-looks.C:
+		case <-ctx.Done():
+			return nil
+		}
+		found, err := s.deps.Bus.Incarnations(ctx, logs()...)
+		if err != nil {
+			continue // what cannot be asked now is asked again; that Kafka does not answer is told elsewhere
+		}
+		if now := topicsOf(found); !slices.Equal(now, opened) {
+			return fmt.Errorf("%w: they were %v and are %v; clients resync when this is started again", errOtherLogs, opened, now)
+		}
+	}
+}
+
+// errOtherLogs says that a topic has got partitions, or was made anew.
+var errOtherLogs = errors.New("the logs have changed")
+
+// findLogs makes the topics of the logs that are missing, and gives them as they are.
+func (s *Service) findLogs(ctx context.Context) ([]cut.Topic, error) {
+	if err := s.deps.Bus.EnsureTopics(ctx, logs()...); err != nil {
+		return nil, err
+	}
+	var found []bus.Incarnation
+	find := func(ctx context.Context) (err error) {
+		found, err = s.deps.Bus.Incarnations(ctx, logs()...)
+		return err
+	}
+	err := retry.Policy{First: time.Second, Max: time.Second}.Do(ctx, find, func(err error, _ time.Duration) {
+		s.deps.Telemetry.Log.WarnContext(ctx, "the logs are not known yet; trying again", "error", err)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("find the logs: %w", err)
+	}
+	return topicsOf(found), nil
+}
+
+func topicsOf(found []bus.Incarnation) []cut.Topic {
+	topics := make([]cut.Topic, 0, len(found))
+	for _, log := range found {
+		topics = append(topics, cut.Topic{Name: log.Topic, ID: log.ID.String(), Partitions: log.Partitions})
+	}
+	return topics
+}
