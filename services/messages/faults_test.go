@@ -317,6 +317,7 @@ func TestMembershipChangesCount(t *testing.T) {
 func produce(t *testing.T, brokers []string, data events.Data) {
 	t.Helper()
 	kafka := bus.New(bus.Config{Brokers: brokers, ClientID: "test", SecurityProtocol: "plaintext", Replication: 1}, telemetry.Discard(nil))
+	t.Cleanup(kafka.Close)
 	producer, err := kafka.NewProducer(bus.ProducerConfig{DeliveryTimeout: servicetest.Timeout})
 	if err != nil {
 		t.Fatal(err)

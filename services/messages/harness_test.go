@@ -90,6 +90,7 @@ func (w *world) start() {
 	w.base = node.Public
 	w.http = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 100}}
 	w.stop = sync.OnceFunc(func() {
+		defer kafka.Close()
 		w.http.CloseIdleConnections()
 		node.Stop()
 	})
