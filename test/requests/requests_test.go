@@ -1,0 +1,171 @@
+// Package requests counts what the messenger asks of the broker: that is what a message costs first, on a busy machine.
+package requests
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	client "github.com/ism-chat/ism/clients/go"
+	"github.com/ism-chat/ism/libs/wire"
+	"github.com/ism-chat/ism/test/deployment"
+)
+
+const (
+	settled = 6 * time.Second // the services' clients tell of themselves every five seconds
+	window  = 30 * time.Second
+	rate    = 100 // messages a second
+
+	produceAMessage = 1.1
+	fetchAMessage   = 2.5
+	atRest          = 5.0 // a second
+)
+
+// At a given rate a message may cost the broker so many requests, all services together; and silence nearly none.
+func TestRequestsToTheBroker(t *testing.T) {
+	d := deployment.FiveProcesses(t)
+	alice, bob := d.SignIn(t, "alice"), d.SignIn(t, "bob")
+	var rooms []uuid.UUID
+	for i := range 20 {
+		room, err := alice.CreateRoom(t.Context(), client.NewRoom{Type: wire.Group, Name: fmt.Sprint(i), Invited: []uuid.UUID{alice.ID, bob.ID}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		rooms = append(rooms, room.ID)
+	}
+	bob.Listen(t)
+	for _, room := range rooms { // who is in them is known from now on
+		if _, err := alice.SendText(t.Context(), room, "first"); err != nil {
+			t.Fatal(err)
+		}
+	}
+
+	wait(settled)
+	before := count(t, d)
+	wait(window)
+	quiet := count(t, d).since(before)
+	t.Logf("at rest, in %v: %v", window, quiet)
+	if got := quiet.all() / window.Seconds(); got > atRest {
+		t.Errorf("%.1f requests a second at rest, at most %.1f are allowed", got, atRest)
+	}
+
+	before = count(t, d)
+	sent := send(t, alice, rooms, window)
+	wait(settled)
+	busy := count(t, d).since(before)
+	t.Logf("for %d messages: %v", sent, busy)
+	if sent < rate*int(window.Seconds())*8/10 {
+		t.Skipf("NOT PROVED: this machine sends only %d messages in %v", sent, window)
+	}
+	for api, most := range map[string]float64{"Produce": produceAMessage, "Fetch": fetchAMessage} {
+		if got := busy[api] / float64(sent); got > most {
+			t.Errorf("%.2f %s requests a message, at most %.2f are allowed", got, api, most)
+		}
+	}
+}
+
+// wait lets the messenger run for a while: it is what is measured.
+func wait(d time.Duration) { <-time.After(d) }
+
+// send sends messages at the rate, each when it is due, and gives how many were acknowledged.
+func send(t *testing.T, user *deployment.User, rooms []uuid.UUID, length time.Duration) int {
+	t.Helper()
+	due := time.NewTicker(time.Second / rate)
+	defer due.Stop()
+	answers := make(chan error, 1000)
+	begun, sent := 0, 0
+	for end := time.After(length); ; {
+		select {
+		case <-due.C:
+			room := rooms[begun%len(rooms)]
+			begun++
+			go func() {
+				_, err := user.SendText(t.Context(), room, "counted")
+				answers <- err
+			}()
+			continue
+		case err := <-answers:
+			if err != nil {
+				t.Errorf("send: %v", err)
+			}
+			sent++
+			continue
+		case <-end:
+		}
+		break
+	}
+	for ; sent < begun; sent++ {
+		if err := <-answers; err != nil {
+			t.Errorf("send: %v", err)
+		}
+	}
+	return sent
+}
+
+// requests are those to the broker, by Kafka's name of the API.
+type requests map[string]float64
+
+func (r requests) since(before requests) requests {
+	more := requests{}
+	for api, n := range r {
+		if n > before[api] {
+			more[api] = n - before[api]
+		}
+	}
+	return more
+}
+
+func (r requests) all() (n float64) {
+	for _, of := range r {
+		n += of
+	}
+	return n
+}
+
+// count reads how many requests all services have made.
+func count(t *testing.T, d *deployment.Deployment) requests {
+	t.Helper()
+	total := requests{}
+	for service, address := range d.Internal {
+		response, err := http.Get("http://" + address + "/metrics")
+		if err != nil {
+			t.Fatalf("read the metrics of %s: %v", service, err)
+		}
+		if err := total.add(response.Body); err != nil {
+			t.Fatalf("read the metrics of %s: %v", service, err)
+		}
+	}
+	if len(total) == 0 {
+		t.Fatal("no service counts its requests to Kafka")
+	}
+	return total
+}
+
+// add adds what a page of metrics counts.
+func (r requests) add(page io.ReadCloser) error {
+	defer page.Close()
+	lines := bufio.NewScanner(page)
+	lines.Buffer(nil, 1<<20)
+	for lines.Scan() {
+		metric, ours := strings.CutPrefix(lines.Text(), "ism_kafka_requests_total{")
+		labels, value, _ := strings.Cut(metric, "} ")
+		_, api, found := strings.Cut(labels, `api="`)
+		if !ours || !found {
+			continue
+		}
+		n, err := strconv.ParseFloat(value, 64)
+		if err != nil {
+			return fmt.Errorf("%q: %w", lines.Text(), err)
+		}
+		api, _, _ = strings.Cut(api, `"`)
+		r[api] += n
+	}
+	return lines.Err()
+}
