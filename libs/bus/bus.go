@@ -129,7 +129,8 @@ type Bus struct {
 	cfg Config
 	tel *telemetry.Telemetry
 
-	compareEvery time.Duration // see watch
+	compareEvery    time.Duration // see watch
+	statisticsEvery time.Duration // see requests
 
 	mu    sync.Mutex
 	admin *admin // nil until it is needed
@@ -140,7 +141,7 @@ type Bus struct {
 
 // New makes a bus. It reaches for nothing.
 func New(cfg Config, tel *telemetry.Telemetry) *Bus {
-	return &Bus{cfg: cfg, tel: tel, compareEvery: compareInterval, ensured: map[string]bool{}}
+	return &Bus{cfg: cfg, tel: tel, compareEvery: compareInterval, statisticsEvery: statisticsInterval, ensured: map[string]bool{}}
 }
 
 // Epoch is that of the log ism.rooms, see [events.Position].
@@ -164,7 +165,7 @@ func (b *Bus) clientConfig(own kafka.ConfigMap) *kafka.ConfigMap {
 		"security.protocol":        b.cfg.SecurityProtocol,
 		"socket.keepalive.enable":  true,
 		"log_level":                0, // see disturbances
-		statisticsSetting:          statisticsInterval,
+		"statistics.interval.ms":   int(b.statisticsEvery.Milliseconds()),
 		"enable.metrics.push":      false, // what is sent to brokers is only what the suite needs
 		"reconnect.backoff.ms":     50,
 		"reconnect.backoff.max.ms": 1000,

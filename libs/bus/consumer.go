@@ -3,6 +3,7 @@ package bus
 import (
 	"context"
 	"errors"
+	"maps"
 	"sync"
 	"time"
 
@@ -37,7 +38,6 @@ type ConsumerConfig struct {
 const (
 	pollStep        = 500 * time.Millisecond // in which a stop is noticed; records end it at once
 	pausedStep      = 5 * time.Millisecond   // while a partition is paused, so that it is soon resumed
-	fetchMinBytes   = 64 << 10               // that end the wait earlier
 	leaveTimeout    = 7 * time.Second        // more than the session timeout, which bounds leaving in most cases
 	drainTimeout    = 8 * time.Second
 	defaultAttempts = 5
@@ -162,16 +162,8 @@ func (c *Consumer) settings() kafka.ConfigMap {
 		"auto.commit.interval.ms":  500,
 		"session.timeout.ms":       6000,
 		"heartbeat.interval.ms":    2000,
-		// Latency: only a fetch that finds nothing waits, so a new record is here at once; and fetching goes on soon after a
-		// queue was full.
-		"fetch.wait.max.ms":          500,
-		"fetch.queue.backoff.ms":     10,
-		"queued.max.messages.kbytes": 16 << 10,
 	}
-	if c.cfg.FetchWait > 0 {
-		settings["fetch.min.bytes"] = fetchMinBytes
-		settings["fetch.wait.max.ms"] = int(c.cfg.FetchWait.Milliseconds())
-	}
+	maps.Copy(settings, fetching(groupLongPoll, c.cfg.FetchWait))
 	return settings
 }
 

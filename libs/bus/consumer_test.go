@@ -397,7 +397,7 @@ func TestBackpressure(t *testing.T) {
 func TestPausedPartitionComesBack(t *testing.T) {
 	t.Parallel()
 	onBothBrokers(t, func(t *testing.T, w *world) {
-		const total = 600
+		const total = 6 * minQueue
 		topic, group := w.topic(2), w.group()
 		w.write(w.producer(ProducerConfig{}), topic, 0, total, strconv.Itoa)
 		var open atomic.Bool

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -25,6 +26,8 @@ type ReaderConfig struct {
 	// logged and the records are passed over: a reader fills memory, where a second attempt would fail as the first did.
 	Handler  Handler
 	MaxBatch int // most records handed over at once; 1 if zero
+	// FetchWait is how long records may wait for others, see [ConsumerConfig].
+	FetchWait time.Duration
 	// CaughtUp is called once, when all that was in the topics at the start has been handled.
 	CaughtUp func()
 	// Begin, if set, is called once for each partition, before the first record of any and before CaughtUp, with the offset at which
@@ -134,16 +137,19 @@ func (r *Reader) read(ctx context.Context) error {
 }
 
 func (r *Reader) settings() kafka.ConfigMap {
-	return kafka.ConfigMap{
-		"group.id":                   "ism.reader." + uuid.NewString(), // the client wants one; nothing is committed to it
-		"enable.auto.commit":         false,
-		"enable.auto.offset.store":   false,
-		"enable.partition.eof":       true,
-		"auto.offset.reset":          "earliest",
-		"fetch.wait.max.ms":          500,
-		"fetch.queue.backoff.ms":     10,
-		"queued.max.messages.kbytes": 16 << 10,
+	settings := kafka.ConfigMap{
+		"group.id":                 "ism.reader." + uuid.NewString(), // the client wants one; nothing is committed to it
+		"enable.auto.commit":       false,
+		"enable.auto.offset.store": false,
+		"enable.partition.eof":     true,
+		"auto.offset.reset":        "earliest",
 	}
+	longPoll := readerLongPoll
+	if r.cfg.FetchWait > 0 {
+		longPoll = groupLongPoll // a fetch may leave out a partition
+	}
+	maps.Copy(settings, fetching(longPoll, r.cfg.FetchWait))
+	return settings
 }
 
 // locate finds out where each partition is read from, and which offset it must reach to have caught up.

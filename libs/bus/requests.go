@@ -2,17 +2,15 @@ package bus
 
 import (
 	"encoding/json"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/ism-chat/ism/libs/telemetry"
 )
 
-// statisticsSetting has a client tell of itself, as an event. A client gives its requests in no other way.
-const (
-	statisticsSetting  = "statistics.interval.ms"
-	statisticsInterval = 5000
-)
+// statisticsInterval is how often a client tells of itself, as an event. It tells of its requests in no other way.
+const statisticsInterval = 5 * time.Second
 
 // requests counts what a client asks of the brokers.
 type requests struct {

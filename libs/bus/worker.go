@@ -20,7 +20,7 @@ import (
 const (
 	// A partition is paused when its worker's queue has queueBatches batches, but no fewer than minQueue records, or maxQueueBytes.
 	queueBatches  = 4
-	minQueue      = 64
+	minQueue      = 256 // half of it has to do until a partition that is resumed is fetched, see groupLongPoll
 	maxQueueBytes = 4 << 20
 
 	remindEvery  = 30 * time.Second // how often it is logged that a partition waits
