@@ -43,6 +43,9 @@ const (
 	// fetchWait is long enough that the sends have mostly written their messages before the consumer group comes to them, and short against
 	// what a page that lacks a message may take to be healed.
 	fetchWait = 200 * time.Millisecond
+	// followWait is how much later than the log's other readers this process may know of a change of members. Until then who has left may still
+	// send; who gets what is decided at the edges, which do not wait.
+	followWait = 100 * time.Millisecond
 )
 
 // Service is the messages service.
@@ -79,7 +82,7 @@ func New(cfg Config, deps Deps) (*Service, error) {
 		return nil, fmt.Errorf("make the consumer that heals timelines: %w", err)
 	}
 	follower, err := deps.Bus.NewReader(bus.ReaderConfig{
-		Topics: []string{events.TopicRooms}, Handler: members.Follow, MaxBatch: maxBatch, CaughtUp: members.CaughtUp,
+		Topics: []string{events.TopicRooms}, Handler: members.Follow, MaxBatch: maxBatch, CaughtUp: members.CaughtUp, FetchWait: followWait,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("make the reader that follows memberships: %w", err)
