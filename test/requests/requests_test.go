@@ -20,7 +20,7 @@ import (
 
 const (
 	settled = 6 * time.Second // the services' clients tell of themselves every five seconds
-	window  = 30 * time.Second
+	window  = 15 * time.Second
 	rate    = 100 // messages a second
 
 	produceAMessage = 1.1
