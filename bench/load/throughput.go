@@ -35,13 +35,11 @@ func Throughput(ctx context.Context, o Options, shares ...float64) (perSecond []
 		}
 		return 0, len(shares) > 0
 	}}
-	httpClient := &http.Client{Transport: transport}
-	defer httpClient.CloseIdleConnections()
-	r := &run{Options: o, http: httpClient, appointed: map[string]time.Time{}}
-	defer r.close()
-	if err := r.prepare(ctx); err != nil {
+	s, err := join(ctx, o, transport)
+	if err != nil {
 		return nil, err
 	}
+	defer s.Close()
 
 	acknowledged := make([]atomic.Int64, max(1, len(shares)))
 	took := make([]time.Duration, len(acknowledged))
@@ -50,7 +48,7 @@ func Throughput(ctx context.Context, o Options, shares ...float64) (perSecond []
 	defer stop()
 	mark := uuid.NewString()
 	var senders sync.WaitGroup
-	for number, from := range r.participants {
+	for number, from := range s.participants {
 		senders.Go(func() {
 			for i := 0; sending.Err() == nil; i++ {
 				_, err := from.client.SendText(sending, from.room, fmt.Sprintf("%s %d %d", mark, number, i))

@@ -128,7 +128,7 @@ func TestEventSourceMissesNothingWhileItsEdgeIsKilled(t *testing.T) {
 	told := &reports{news: make(chan struct{}, 1)}
 	server := httptest.NewServer(told)
 	defer server.Close()
-	d := deployment.FiveProcesses(t, map[string]string{"ISM_HTTP_CORS_ORIGINS": server.URL})
+	d := deployment.FiveProcesses(t, deployment.Settings{"ISM_HTTP_CORS_ORIGINS": server.URL})
 	alice, bob := d.SignIn(t, "alice"), d.SignIn(t, "bob")
 	room, err := alice.CreateRoom(t.Context(), client.NewRoom{Type: wire.Group, Name: "Browser", Invited: []uuid.UUID{alice.ID, bob.ID}})
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"context"
 	"crypto/tls"
 	"fmt"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -37,7 +38,7 @@ type Deployment struct {
 	BaseURL string
 	Issuer  string // where tokens come from, by the password grant
 	Spans   Spans
-	// Internal are the host:port of the internal listeners, by service, where each service has its own.
+	// Internal are the host:port of the internal listeners, by process.
 	Internal map[string]string
 
 	processes map[string]running
@@ -45,6 +46,19 @@ type Deployment struct {
 
 	mu     sync.Mutex
 	tokens map[string]string
+}
+
+// Settings are variables (ISM_…) that all services of a deployment get, over what it sets itself.
+type Settings map[string]string
+
+// apply puts settings over a process's own variables. A setting of the issuer is also where the deployment's tokens come from.
+func (d *Deployment) apply(variables map[string]string, settings []Settings) {
+	for _, given := range settings {
+		maps.Copy(variables, given)
+	}
+	if issuer, given := variables["ISM_OIDC_ISSUER"]; given {
+		d.Issuer = issuer
+	}
 }
 
 // clientID is the public OIDC client of browsers, which both identity providers have.
@@ -97,6 +111,17 @@ func (d *Deployment) Services() []string {
 		}
 	}
 	return names
+}
+
+// PIDs are the ids of the running processes by name, the gateway's with those of the services.
+func (d *Deployment) PIDs() map[string]int {
+	pids := map[string]int{}
+	for name, p := range d.processes {
+		if own, ok := p.(*process); ok {
+			pids[name] = own.cmd.Process.Pid
+		}
+	}
+	return pids
 }
 
 // Kill ends a process as a crash would, by SIGKILL.

@@ -14,7 +14,7 @@ import (
 
 // FiveProcesses starts the five services, each a process of its own, on Postgres, Cassandra, Kafka, Keycloak and S3,
 // behind nginx with the configuration of the compose stack. All of them get the settings, if there are any.
-func FiveProcesses(t testing.TB, settings ...map[string]string) *Deployment {
+func FiveProcesses(t testing.TB, settings ...Settings) *Deployment {
 	t.Helper()
 	postgres := enginetest.PostgresDatabase(t)
 	cassandra := strings.Join(enginetest.CassandraHosts(t), ",")
@@ -55,9 +55,7 @@ func FiveProcesses(t testing.TB, settings ...map[string]string) *Deployment {
 			"ISM_OTLP_ENDPOINT":         spans.Endpoint,
 		}
 		maps.Copy(variables, own[name])
-		for _, more := range settings {
-			maps.Copy(variables, more)
-		}
+		d.apply(variables, settings)
 		d.processes[name] = &process{
 			name: name, path: binary(t, name), env: environment(variables),
 			readyURL: baseURL(address) + "/ready", logFile: filepath.Join(dir, name+".log"),

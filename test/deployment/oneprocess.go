@@ -6,21 +6,24 @@ import (
 )
 
 // OneProcess starts the messenger in one process on a fresh data directory.
-func OneProcess(t testing.TB) *Deployment {
+func OneProcess(t testing.TB, settings ...Settings) *Deployment {
 	t.Helper()
 	address, internal := freeAddress(t), freeAddress(t)
 	base := baseURL(address)
 	spans := startCollector(t)
 	d := newDeployment(t, "one process", base, base+"/realms/ism", spans)
+	d.Internal = map[string]string{"ism": internal}
 	dir := t.TempDir()
+	variables := map[string]string{
+		"ISM_DATA_DIR":              filepath.Join(dir, "data"),
+		"ISM_HTTP_ADDRESS":          address,
+		"ISM_HTTP_INTERNAL_ADDRESS": internal,
+		"ISM_OTLP_ENDPOINT":         spans.Endpoint,
+	}
+	d.apply(variables, settings)
 	d.processes["ism"] = &process{
 		name: "ism", path: binary(t, "ism"), readyURL: base + "/ready", logFile: filepath.Join(dir, "ism.log"),
-		env: environment(map[string]string{
-			"ISM_DATA_DIR":              filepath.Join(dir, "data"),
-			"ISM_HTTP_ADDRESS":          address,
-			"ISM_HTTP_INTERNAL_ADDRESS": internal,
-			"ISM_OTLP_ENDPOINT":         spans.Endpoint,
-		}),
+		env: environment(variables),
 	}
 	return start(t, d)
 }
