@@ -79,6 +79,7 @@ func (w *world) start() {
 	tel := telemetry.Discard(slog.New(w.log))
 	w.tel = tel
 	kafka := bus.New(bus.Config{Brokers: w.brokers, ClientID: "messages-test", SecurityProtocol: "plaintext", Replication: 1}, tel)
+	w.tb.Cleanup(kafka.Close)
 	service, err := messages.New(messages.Config{
 		LogTimeout: 800 * time.Millisecond, WriteThroughTimeout: 500 * time.Millisecond,
 		Members: membership.Config{CacheRooms: 100, CacheTTL: 30 * time.Second},

@@ -55,6 +55,7 @@ func newWorld(t *testing.T, brokers []string) *world {
 	w := &world{brokers: brokers, issuer: authntest.New(t), api: openapitest.Load(t, description), http: &http.Client{Transport: &http.Transport{}}}
 	t.Cleanup(w.http.CloseIdleConnections)
 	w.bus = bus.New(busConfig(brokers), telemetry.Discard(nil))
+	t.Cleanup(w.bus.Close)
 	ctx, cancel := context.WithTimeout(t.Context(), servicetest.Timeout)
 	defer cancel()
 	if err := w.bus.EnsureTopics(ctx, events.TopicRooms, events.TopicDeliveries); err != nil {
@@ -96,9 +97,9 @@ type node struct {
 // launch starts a node and does not wait.
 func (w *world) launch(t *testing.T, cfg realtime.Config, tel *telemetry.Telemetry) *node {
 	t.Helper()
-	service, err := realtime.New(cfg, realtime.Deps{
-		Telemetry: tel, Verifier: w.issuer.Verifier(t, tel), Bus: bus.New(busConfig(w.brokers), tel),
-	})
+	kafka := bus.New(busConfig(w.brokers), tel)
+	t.Cleanup(kafka.Close)
+	service, err := realtime.New(cfg, realtime.Deps{Telemetry: tel, Verifier: w.issuer.Verifier(t, tel), Bus: kafka})
 	if err != nil {
 		t.Fatal(err)
 	}
