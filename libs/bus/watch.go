@@ -15,10 +15,12 @@ import (
 )
 
 const (
-	compareInterval = 5 * time.Second // between two requests for the ends of a client's partitions
-	silentAtLeast   = 2               // comparisons in a row that find a partition silent before its client is replaced
-	silentAtMost    = 64              // the same, after replacements that have changed nothing
-	unknownFactor   = 3               // how much longer a partition may be silent that has only just been assigned
+	// compareInterval is between two requests for the ends of a client's partitions: more than a partition that is resumed may be silent,
+	// see groupLongPoll.
+	compareInterval = 5 * time.Second
+	silentAtLeast   = 2  // comparisons in a row that find a partition silent before its client is replaced
+	silentAtMost    = 64 // the same, after replacements that have changed nothing
+	unknownFactor   = 3  // how much longer a partition may be silent that has only just been assigned
 )
 
 // errStalled ends a client that does not receive what is in the log.

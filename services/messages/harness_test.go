@@ -79,6 +79,7 @@ func (w *world) start() {
 	tel := telemetry.Discard(slog.New(w.log))
 	w.tel = tel
 	kafka := bus.New(bus.Config{Brokers: w.brokers, ClientID: "messages-test", SecurityProtocol: "plaintext", Replication: 1}, tel)
+	w.tb.Cleanup(kafka.Close)
 	service, err := messages.New(messages.Config{
 		LogTimeout: 800 * time.Millisecond, WriteThroughTimeout: 500 * time.Millisecond,
 		Members: membership.Config{CacheRooms: 100, CacheTTL: 30 * time.Second},
@@ -90,7 +91,6 @@ func (w *world) start() {
 	w.base = node.Public
 	w.http = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 100}}
 	w.stop = sync.OnceFunc(func() {
-		defer kafka.Close()
 		w.http.CloseIdleConnections()
 		node.Stop()
 	})
