@@ -35,7 +35,7 @@ var (
 	counted     = flag.Duration("for", 20*time.Second, "how long each rate is measured; a multiple of 5 s, at which Kafka's clients tell of their requests")
 	pathUsers   = flag.Int("users", 200, "users, each with a stream, in rooms of ten")
 	settings    = flag.String("settings", "", "variables that all services get, NAME=value, comma-separated; for one build alone: build:NAME=value")
-	profiles    = flag.String("profile", "", "services of which CPU profiles are kept in results, comma-separated")
+	profiles    = flag.String("profile", "", "services of which profiles of CPU and allocations are kept in results, comma-separated")
 )
 
 const (
@@ -300,7 +300,7 @@ func addRequests(ctx context.Context, internal string, requests map[string]float
 	return lines.Err() //nolint:wrapcheck // of reading a body
 }
 
-// profile takes CPU profiles of services, where they are asked for, until the function that it returns is called.
+// profile takes profiles of services, where they are asked for, until the function that it returns is called.
 func (p *path) profile(b *testing.B, phase string, rate int) (wait func()) {
 	b.Helper()
 	taken := make(chan error)
@@ -309,9 +309,11 @@ func (p *path) profile(b *testing.B, phase string, rate int) (wait func()) {
 		if !slices.Contains(strings.Split(*profiles, ","), name) {
 			continue
 		}
-		asked++
-		file := fmt.Sprintf("%s-%s-%s-%s-%s-%d.pprof", p.file, p.kind, p.build, name, phase, rate)
-		go func() { taken <- keepProfile(b.Context(), address, file) }()
+		for _, profile := range []string{"profile", "allocs"} {
+			asked++
+			file := fmt.Sprintf("%s-%s-%s-%s-%s-%d.%s", p.file, p.kind, p.build, name, phase, rate, profile)
+			go func() { taken <- keepProfile(b.Context(), address, profile, file) }()
+		}
 	}
 	return func() {
 		for range asked {
@@ -322,8 +324,9 @@ func (p *path) profile(b *testing.B, phase string, rate int) (wait func()) {
 	}
 }
 
-func keepProfile(ctx context.Context, internal, file string) error {
-	at := url.URL{Scheme: "http", Host: internal, Path: "/debug/pprof/profile", RawQuery: "seconds=" + strconv.Itoa(int(counted.Seconds()))}
+// keepProfile takes a profile over the time that a rate is measured for, of CPU ("profile") or of what is allocated ("allocs").
+func keepProfile(ctx context.Context, internal, profile, file string) error {
+	at := url.URL{Scheme: "http", Host: internal, Path: "/debug/pprof/" + profile, RawQuery: "seconds=" + strconv.Itoa(int(counted.Seconds()))}
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, at.String(), nil)
 	if err != nil {
 		return fmt.Errorf("take a profile: %w", err)

@@ -82,7 +82,8 @@ func Table(rows []Row) string {
 		runs[key] = append(runs[key], row)
 	}
 	keys := slices.SortedFunc(maps.Keys(runs), func(a, b series) int {
-		return cmp.Or(cmp.Compare(a.deployment, b.deployment), cmp.Compare(a.phase, b.phase), cmp.Compare(a.rate, b.rate), cmp.Compare(a.build, b.build))
+		phases := []string{Cold, Warm, Rest}
+		return cmp.Or(cmp.Compare(a.deployment, b.deployment), cmp.Compare(slices.Index(phases, a.phase), slices.Index(phases, b.phase)), cmp.Compare(a.rate, b.rate), cmp.Compare(a.build, b.build))
 	})
 	var b strings.Builder
 	b.WriteString("| deployment | phase | messages/s | build | runs | send→ack p50 / p99 ms | send→deliver p50 / p99 ms | refused | lost / twice | sustained/s | CPU ms a message | cores | MiB | Kafka requests a message |\n")

@@ -21,9 +21,7 @@ const maxDepth = 32
 // nesting are refused. Half a surrogate pair in an escape becomes U+FFFD, as encoding/json has it. The error is a [Problem]:
 // unsupported-media-type, malformed-json or, for a NUL in a string, invalid-request.
 func Decode(c *fiber.Ctx, target any) error {
-	mediaType, parameters, err := mime.ParseMediaType(c.Get(fiber.HeaderContentType))
-	charset := parameters["charset"]
-	if err != nil || mediaType != fiber.MIMEApplicationJSON || charset != "" && !strings.EqualFold(charset, "utf-8") {
+	if !isJSON(c.Get(fiber.HeaderContentType)) {
 		return problemOfStatus(http.StatusUnsupportedMediaType)
 	}
 	if encoding := c.Get(fiber.HeaderContentEncoding); encoding != "" && !strings.EqualFold(encoding, "identity") {
@@ -32,6 +30,16 @@ func Decode(c *fiber.Ctx, target any) error {
 	}
 	// Not fiber's Body: it would expand what is compressed, past every limit.
 	return decode(c.Request().Body(), target)
+}
+
+// isJSON reports whether a Content-Type is that of JSON in UTF-8.
+func isJSON(contentType string) bool {
+	if contentType == fiber.MIMEApplicationJSON {
+		return true
+	}
+	mediaType, parameters, err := mime.ParseMediaType(contentType)
+	charset := parameters["charset"]
+	return err == nil && mediaType == fiber.MIMEApplicationJSON && (charset == "" || strings.EqualFold(charset, "utf-8"))
 }
 
 func decode(raw []byte, target any) error {
@@ -70,10 +78,42 @@ func undecodable(err error) error {
 	}
 }
 
+// fewKeys is how many keys are compared one by one. Most requests have fewer, and need no map and no folded names.
+const fewKeys = 8
+
+// keySet has the keys that have been seen in a text.
+type keySet struct {
+	few  []key            // names as they are
+	many map[key]struct{} // folded names; nil as long as there are few
+}
+
 // key is a key of one of the objects of a text.
 type key struct {
 	object int
-	folded string
+	name   string
+}
+
+// add reports whether a key is new.
+func (k *keySet) add(object int, name string) bool {
+	if k.many == nil && len(k.few) < fewKeys {
+		for _, seen := range k.few {
+			if seen.object == object && strings.EqualFold(seen.name, name) {
+				return false
+			}
+		}
+		k.few = append(k.few, key{object, name})
+		return true
+	}
+	if k.many == nil {
+		k.many = map[key]struct{}{}
+		for _, seen := range k.few {
+			k.many[key{seen.object, fold(seen.name)}] = struct{}{}
+		}
+	}
+	folded := key{object, fold(name)}
+	_, seen := k.many[folded]
+	k.many[folded] = struct{}{}
+	return !seen
 }
 
 // inspect refuses what encoding/json has let through. The text is valid JSON, so one pass over its tokens is enough, without
@@ -84,7 +124,8 @@ func inspect(raw []byte) error {
 		depth   int
 		objects int
 		atKey   bool
-		seen    = map[key]struct{}{}
+		space   [fewKeys]key
+		seen    = keySet{few: space[:0]}
 	)
 	for at := 0; at < len(raw); at++ {
 		switch raw[at] {
@@ -110,11 +151,9 @@ func inspect(raw []byte) error {
 			}
 			if atKey {
 				name := text.value()
-				k := key{object: open[depth-1], folded: fold(name)}
-				if _, twice := seen[k]; twice {
+				if !seen.add(open[depth-1], name) {
 					return malformed("the key %q is there twice, at byte %d", clip(name), at)
 				}
-				seen[k] = struct{}{}
 				atKey = false
 			}
 			at += len(text.literal) - 1

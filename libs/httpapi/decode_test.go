@@ -88,6 +88,8 @@ func TestDecodeRefuses(t *testing.T) {
 		"a key twice, long s":       {`{"list":[],"li` + "\u017f" + `t":[]}`, "is there twice"},
 		"a key twice within":        {`{"any":[{"x":{"y":1,"z":2,"y":3}}]}`, `"y" is there twice`},
 		"a key twice, around more":  {`{"a":{"a":[]},"b":[{}],"a":0}`, `"a" is there twice`},
+		"a key twice, around many":  {`{"A":0,` + keys(2 * fewKeys)[1:len(keys(2*fewKeys))-1] + `,"a":0}`, `"a" is there twice`},
+		"a key twice, behind many":  {`{"any":{` + keys(2 * fewKeys)[8:len(keys(2*fewKeys))-2] + `,"End":0}}`, `"End" is there twice`},
 		"an empty key twice":        {`{"":1,"":2}`, `"" is there twice`},
 		"a long key twice":          {`{"` + long + `":1,"` + long + `":2}`, `"` + long[:40] + `…" is there twice`},
 		"deep objects":              {strings.Repeat(`{"a":`, maxDepth+1) + "0" + strings.Repeat("}", maxDepth+1), "deeper than 32 levels"},

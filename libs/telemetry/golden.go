@@ -83,6 +83,18 @@ type RouteMetrics struct {
 	requests *prometheus.CounterVec
 	inFlight prometheus.Gauge
 	listener string
+	known    sync.Map // routed → *routeSeries: few, see [RouteMetrics.Begin]
+}
+
+// routed is how a request was answered.
+type routed struct {
+	method, route string
+	status        int
+}
+
+type routeSeries struct {
+	duration prometheus.Observer
+	requests prometheus.Counter
 }
 
 // Routes makes the metrics of a listener, "public" or "internal".
@@ -109,10 +121,23 @@ func (r *RouteMetrics) Begin() func(method, route string, status int) {
 	r.inFlight.Inc()
 	return func(method, route string, status int) {
 		r.inFlight.Dec()
-		method, route = strings.Clone(method), strings.Clone(route)
-		r.duration.WithLabelValues(r.listener, method, route).Observe(time.Since(start).Seconds())
-		r.requests.WithLabelValues(r.listener, method, route, strconv.Itoa(status)).Inc()
+		series := r.series(method, route, status)
+		series.duration.Observe(time.Since(start).Seconds())
+		series.requests.Inc()
 	}
+}
+
+func (r *RouteMetrics) series(method, route string, status int) *routeSeries {
+	if known, ok := r.known.Load(routed{method, route, status}); ok {
+		return known.(*routeSeries) //nolint:forcetypeassert // nothing else is in it
+	}
+	method, route = strings.Clone(method), strings.Clone(route)
+	series := &routeSeries{
+		duration: r.duration.WithLabelValues(r.listener, method, route),
+		requests: r.requests.WithLabelValues(r.listener, method, route, strconv.Itoa(status)),
+	}
+	r.known.Store(routed{method, route, status}, series)
+	return series
 }
 
 // Saturation reports how full something bounded is, such as a queue or a pool of connections:

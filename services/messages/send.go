@@ -122,9 +122,10 @@ func (s *Service) compose(members events.Membership, sender uuid.UUID, body wire
 // store does not take now, the consumer group writes later.
 func (s *Service) post(ctx context.Context, posted events.MessagePosted) error {
 	message := posted.Message
-	settle := s.timeline.Begin(message.ID)
+	event := events.New(source, message.CreatedAt, posted)
+	settle := s.timeline.Begin(event.ID)
 	defer settle()
-	receipt, err := s.produce(ctx, posted)
+	receipt, err := s.produce(ctx, event)
 	if err != nil {
 		return err
 	}
@@ -139,7 +140,7 @@ func (s *Service) post(ctx context.Context, posted events.MessagePosted) error {
 	// The log has the message, so it is written even where the request's own deadline has passed.
 	writing, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.cfg.WriteThroughTimeout)
 	defer cancel()
-	if err := s.timeline.WriteThrough(writing, message, receipt.Offset); err != nil {
+	if err := s.timeline.WriteThrough(writing, event.ID, message, receipt.Offset); err != nil {
 		s.leftOver.Do(func() {
 			s.deps.Telemetry.Log.WarnContext(ctx, "messages are left to the consumer group",
 				slog.String("message_id", message.ID.String()), slog.Any("error", err))
@@ -148,12 +149,12 @@ func (s *Service) post(ctx context.Context, posted events.MessagePosted) error {
 	return nil
 }
 
-func (s *Service) produce(ctx context.Context, posted events.MessagePosted) (bus.Receipt, error) {
+func (s *Service) produce(ctx context.Context, event events.Event) (bus.Receipt, error) {
 	producer := s.producer.Load()
 	if producer == nil {
 		return bus.Receipt{}, fmt.Errorf("%w: the service is starting", bus.ErrUnavailable)
 	}
-	headers, value, err := events.Encode(events.New(source, posted.Message.CreatedAt, posted))
+	headers, value, err := events.Encode(event)
 	if err != nil {
 		return bus.Receipt{}, fmt.Errorf("encode message: %w", err)
 	}
@@ -161,7 +162,7 @@ func (s *Service) produce(ctx context.Context, posted events.MessagePosted) (bus
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.LogTimeout+100*time.Millisecond)
 	defer cancel()
 	receipt, err := producer.Produce(ctx, bus.Record{
-		Topic: posted.Topic(), Key: posted.PartitionKey(), Value: value, Headers: headers, Partition: bus.PartitionAny,
+		Topic: event.Data.Topic(), Key: event.Data.PartitionKey(), Value: value, Headers: headers, Partition: bus.PartitionAny,
 	})
 	if err != nil {
 		return bus.Receipt{}, fmt.Errorf("append message to the log: %w", err)

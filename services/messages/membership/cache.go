@@ -19,12 +19,15 @@ import (
 const (
 	fetchTimeout = 1500 * time.Millisecond // of one flight, its repeats included
 	maxFetches   = 3                       // of one flight
+	// maxTTL bounds what readers of the log must remember: who reads a message that was sent as of an old membership must still know the
+	// change that came before it in the room's log.
+	maxTTL = time.Minute
 )
 
 // Config says what a [Cache] keeps.
 type Config struct {
 	CacheRooms int           `envconfig:"CACHE_ROOMS" default:"10000" desc:"rooms whose members are kept in memory"`
-	CacheTTL   time.Duration `envconfig:"CACHE_TTL" default:"30s" desc:"how long a room's members are kept at most; a change is noticed at once by following the log"`
+	CacheTTL   time.Duration `envconfig:"CACHE_TTL" default:"30s" desc:"how long after rooms was asked its answer may be used, also while the log stands still; at most 1m; a change is mostly noticed at once by following the log"`
 }
 
 // Validate implements [config.Validator].
@@ -33,8 +36,8 @@ func (c Config) Validate() []config.Fault {
 	if c.CacheRooms < 1 {
 		faults = append(faults, config.Fault{Variable: "CACHE_ROOMS", Problem: "must be above 0"})
 	}
-	if c.CacheTTL <= 0 {
-		faults = append(faults, config.Fault{Variable: "CACHE_TTL", Problem: "must be above 0"})
+	if c.CacheTTL <= 0 || c.CacheTTL > maxTTL {
+		faults = append(faults, config.Fault{Variable: "CACHE_TTL", Problem: fmt.Sprintf("must be above 0 and at most %s", maxTTL)})
 	}
 	return faults
 }
@@ -43,7 +46,8 @@ func (c Config) Validate() []config.Fault {
 //
 // Requests for the same room share one question to rooms, a flight. An answer is only kept if it is not older than the
 // newest version that passed in the log while the flight was under way; else the flight asks again. Nothing is kept
-// before the log is followed.
+// before the log is followed, and nothing is used longer than the configured time after it was true for certain: after rooms was asked, or
+// after the room's creation was written to the log. So a log that stands still, or a follower that lags, makes no answer older than that.
 type Cache struct {
 	rooms   Rooms
 	ttl     time.Duration
@@ -65,7 +69,8 @@ type kept struct {
 // flight is one question to rooms. Its result may be read once done is closed.
 type flight struct {
 	number  uint64
-	newest  int64 // version seen in the log since the flight began
+	newest  int64     // version seen in the log since the flight began
+	asked   time.Time // when what it brings was asked for
 	done    chan struct{}
 	members events.Membership
 	err     error
@@ -153,6 +158,7 @@ func (c *Cache) fly(ctx context.Context, room uuid.UUID, f *flight) {
 	defer cancel()
 	defer close(f.done)
 	for fetch := 1; ; fetch++ {
+		f.asked = time.Now()
 		f.members, f.err = c.rooms.Membership(ctx, room)
 		if c.land(room, f, fetch == maxFetches) {
 			return
@@ -171,22 +177,24 @@ func (c *Cache) land(room uuid.UUID, f *flight, last bool) bool {
 	delete(c.flights, room)
 	switch {
 	case current:
-		c.keep(f.members)
+		c.keep(f.members, f.asked)
 	case errors.Is(f.err, ErrRoomNotFound):
 		c.kept.Remove(room)
 	}
 	return true
 }
 
-// keep needs mu.
-func (c *Cache) keep(m events.Membership) {
-	if !c.following {
+// keep keeps a membership that was true at the given time. It needs mu.
+func (c *Cache) keep(m events.Membership, at time.Time) {
+	until := at.Add(c.ttl)
+	if !c.following || !time.Now().Before(until) {
 		return
 	}
-	if old, ok := c.kept.Peek(m.RoomID); ok && old.membership.Version > m.Version {
+	old, ok := c.kept.Peek(m.RoomID)
+	if ok && (old.membership.Version > m.Version || old.membership.Version == m.Version && old.until.After(until)) {
 		return
 	}
-	c.kept.Add(m.RoomID, kept{membership: m, until: time.Now().Add(c.ttl)})
+	c.kept.Add(m.RoomID, kept{membership: m, until: until})
 }
 
 // Run waits until ctx is done, and then for the flights under way. No more requests may come by then.

@@ -68,14 +68,20 @@ func mustBeIn(t *testing.T, cache *membership.Cache, user uuid.UUID) events.Memb
 	return m
 }
 
-// follow hands the cache an event, as the log does.
+// follow hands the cache an event, as the log does that has just got it.
 func follow(t *testing.T, cache *membership.Cache, data events.Data) {
+	t.Helper()
+	followLate(t, cache, data, time.Now())
+}
+
+// followLate hands it an event that the log has had since the given time.
+func followLate(t *testing.T, cache *membership.Cache, data events.Data, since time.Time) {
 	t.Helper()
 	headers, value, err := events.Encode(events.New("/ism/test", time.Now(), data))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := cache.Follow(t.Context(), []bus.Record{{Topic: data.Topic(), Key: data.PartitionKey(), Headers: headers, Value: value}}); err != nil {
+	if err := cache.Follow(t.Context(), []bus.Record{{Topic: data.Topic(), Key: data.PartitionKey(), Headers: headers, Value: value, Time: since}}); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -118,6 +124,89 @@ func TestAnswersAreKeptForTheirTime(t *testing.T) {
 			t.Errorf("rooms was asked %d times after it, want 2", n)
 		}
 	})
+}
+
+// While the log stands still a change passes by unseen. What was answered before it is used for the time that began when rooms was asked,
+// however long rooms took, and then not once more.
+func TestALogThatStandsStillMakesNoAnswerOlder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const slow = time.Second
+		version := atomic.Int64{}
+		version.Store(1)
+		r := &rooms{}
+		r.answer = func(int32) (events.Membership, error) {
+			answer := members(version.Load(), alice)
+			time.Sleep(slow)
+			return answer, nil
+		}
+		cache := newCache(t, r, 10)
+		cache.CaughtUp()
+		asked := time.Now()
+		mustBeIn(t, cache, alice)
+		version.Store(2) // nobody tells the cache
+		time.Sleep(time.Until(asked.Add(30*time.Second - 1)))
+		if got := mustBeIn(t, cache, alice); got.Version != 1 || r.asked.Load() != 1 {
+			t.Errorf("within the time: version %d, rooms asked %d times; want 1, once", got.Version, r.asked.Load())
+		}
+		time.Sleep(time.Nanosecond)
+		if got := mustBeIn(t, cache, alice); got.Version != 2 {
+			t.Errorf("%s after rooms was asked the answer is still version %d", time.Since(asked), got.Version)
+		}
+	})
+}
+
+// A follower that lags comes to the creation of a room long after the room has changed.
+func TestACreationThatIsReadLateIsNotTakenForNew(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := always(members(2, bob))
+		cache := newCache(t, r, 10)
+		cache.CaughtUp()
+		created := events.RoomCreated{
+			RoomID: room, CreatedBy: alice, Room: wire.Room{ID: room, Type: wire.Group},
+			Members: members(1, alice, bob).Members, Audience: events.Audience{Users: []uuid.UUID{alice, bob}, Version: 1},
+		}
+		for _, age := range []time.Duration{30 * time.Second, time.Hour} {
+			followLate(t, cache, created, time.Now().Add(-age))
+			if m, err := cache.Of(t.Context(), room, alice); !errors.Is(err, membership.ErrRoomNotFound) {
+				t.Errorf("a member of %s ago, who has left, is in: %+v, %v", age, m, err)
+			}
+		}
+	})
+}
+
+// What is read 20 s late may be used for another 10; and a clock that is ahead gives it no more than its time.
+func TestACreationIsUsedForTheRestOfItsTime(t *testing.T) {
+	for name, c := range map[string]struct{ age, rest time.Duration }{
+		"late": {20 * time.Second, 10 * time.Second}, "of a clock that is ahead": {-time.Hour, 30 * time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := always(members(2, alice, bob))
+				cache := newCache(t, r, 10)
+				cache.CaughtUp()
+				followLate(t, cache, events.RoomCreated{
+					RoomID: room, CreatedBy: alice, Room: wire.Room{ID: room, Type: wire.Group},
+					Members: members(1, alice).Members, Audience: events.Audience{Users: []uuid.UUID{alice}, Version: 1},
+				}, time.Now().Add(-c.age))
+				time.Sleep(c.rest - 1)
+				if got := mustBeIn(t, cache, alice); got.Version != 1 {
+					t.Errorf("rooms was asked %d times before the time was over", r.asked.Load())
+				}
+				time.Sleep(time.Nanosecond)
+				if got := mustBeIn(t, cache, alice); got.Version != 2 {
+					t.Error("the creation is used after its time")
+				}
+			})
+		})
+	}
+}
+
+func TestTheTimeOfAnAnswerHasItsLimits(t *testing.T) {
+	for ttl, want := range map[time.Duration]int{0: 1, time.Nanosecond: 0, time.Minute: 0, time.Minute + 1: 1} {
+		if faults := (membership.Config{CacheRooms: 1, CacheTTL: ttl}).Validate(); len(faults) != want {
+			t.Errorf("%s: %v, want %d faults", ttl, faults, want)
+		}
+	}
 }
 
 func TestNoMoreRoomsAreKeptThanConfigured(t *testing.T) {

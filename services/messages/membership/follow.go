@@ -2,6 +2,7 @@ package membership
 
 import (
 	"context"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -18,7 +19,7 @@ func (c *Cache) Follow(_ context.Context, records []bus.Record) error {
 		}
 		for _, event := range decoded {
 			if created, ok := event.Data.(events.RoomCreated); ok {
-				c.created(created.Membership())
+				c.created(created.Membership(), record.Time)
 			} else {
 				c.seen(event.Data.InRoom(), event.Data.SeenBy().Version)
 			}
@@ -34,11 +35,16 @@ func (c *Cache) CaughtUp() {
 	c.following = true
 }
 
-func (c *Cache) created(m events.Membership) {
+// created takes the first membership of a room, which was true when it was written. The follower may come to it much later. A clock that is
+// ahead of ours says nothing of the future.
+func (c *Cache) created(m events.Membership, written time.Time) {
+	if now := time.Now(); written.After(now) {
+		written = now
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.notice(m.RoomID, m.Version)
-	c.keep(m)
+	c.keep(m, written)
 }
 
 func (c *Cache) seen(room uuid.UUID, version int64) {

@@ -19,13 +19,16 @@
 //   - Nothing is kept before the log has been read to its end once: until then a change could have passed by unseen.
 //   - What is kept is at least as new as the newest version that has passed in the log since it was asked for. A flight that brings an
 //     older answer asks again, and keeps none if the last one is old, too.
+//   - What is answered from memory was true at most the configured time ago: when rooms was asked, or when the room's creation was written.
+//     Neither how long rooms took to answer nor a log that stands still or is read late makes it more. Readers of the log rely on it: they
+//     need not remember changes that are older.
 //   - A refusal is never taken from memory, nor from a flight that began before the request: whoever has just joined is in.
 //
 // # Failures
 //
 //   - rooms is down: who is kept as a member can go on sending until the time is over; everything else is [ErrUnavailable], and nothing is
 //     written.
-//   - The log stands still: a change is noticed when the time is over, and by the message's readers, who use the newest membership in
+//   - The log stands still, or is read late: a change is noticed when the time is over, and by the message's readers, who use the newest membership in
 //     the room's log.
 //   - A record is malformed: it is passed over here. The consumer group that heals timelines sends it to the dead letters.
 package membership

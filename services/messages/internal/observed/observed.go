@@ -32,11 +32,14 @@ type observed struct {
 
 // observe begins an operation. The function that it returns ends it.
 func (o *observed) observe(ctx context.Context, operation string, describe func() []attribute.KeyValue) (context.Context, func(err *error)) {
+	end := o.metrics.Observe(operation)
+	if parent := trace.SpanContextFromContext(ctx); parent.IsValid() && !parent.IsSampled() {
+		return ctx, end // a span that nobody records says nothing
+	}
 	ctx, span := o.tracer.Start(ctx, "store "+operation)
 	if span.IsRecording() {
 		span.SetAttributes(describe()...)
 	}
-	end := o.metrics.Observe(operation)
 	return ctx, func(err *error) {
 		end(err)
 		if *err != nil && !errors.Is(*err, store.ErrMessageNotFound) {

@@ -7,8 +7,9 @@
 // The timelines themselves are in the store. A [Timeline] holds three small memories of its process, which only save work or
 // tell the state of the store; losing them loses nothing:
 //
-//   - sending: the sends that have begun and are not settled, by message id.
-//   - written: the positions of the messages that sends have written, by message id; the newest 16,384.
+//   - sending: the sends that have begun and are not settled, by the id of their event.
+//   - written: the messages that sends have written, by the id of their event; the newest 16,384. A record's headers tell that id, so the
+//     consumer group need not decode what a send of this process has written, which is nearly all that it comes to.
 //   - failing: the partitions that the store last failed in, each with the time; forgotten after 30 s.
 //
 // # Who may touch it
@@ -82,16 +83,22 @@ type Timeline struct {
 	tracing bus.Tracing
 
 	mu      sync.Mutex
-	sending map[uuid.UUID]chan struct{}            // by message id; closed when the send is settled
-	written *lru.Cache[uuid.UUID, events.Position] // by message id
-	failing map[int32]time.Time                    // when the store last failed, by partition that it holds up
+	sending map[uuid.UUID]chan struct{}   // by event id; closed when the send is settled
+	written *lru.Cache[uuid.UUID, passed] // by event id
+	failing map[int32]time.Time           // when the store last failed, by partition that it holds up
 
 	through, applied *prometheus.CounterVec
 }
 
+// passed is a message that a send has written through.
+type passed struct {
+	position events.Position
+	room, id uuid.UUID
+}
+
 // New makes a timeline whose log is in the given epoch.
 func New(s store.Store, epoch int32, tracing bus.Tracing, tel *telemetry.Telemetry) (*Timeline, error) {
-	memory, err := lru.New[uuid.UUID, events.Position](remembered)
+	memory, err := lru.New[uuid.UUID, passed](remembered)
 	if err != nil {
 		return nil, fmt.Errorf("make memory of written messages: %w", err)
 	}
@@ -109,23 +116,23 @@ func New(s store.Store, epoch int32, tracing bus.Tracing, tel *telemetry.Telemet
 	}, nil
 }
 
-// Begin says that a send of the message is about to append to the log, so that the consumer group waits for it instead of
-// writing the same message at the same time. Call the returned function when the send is over, whatever came of it.
-func (t *Timeline) Begin(message uuid.UUID) (settle func()) {
+// Begin says that a send is about to append an event to the log, so that the consumer group waits for it instead of writing the same
+// message at the same time. Call the returned function when the send is over, whatever came of it.
+func (t *Timeline) Begin(event uuid.UUID) (settle func()) {
 	settled := make(chan struct{})
 	t.mu.Lock()
-	t.sending[message] = settled
+	t.sending[event] = settled
 	t.mu.Unlock()
 	return func() {
 		t.mu.Lock()
-		delete(t.sending, message)
+		delete(t.sending, event)
 		t.mu.Unlock()
 		close(settled)
 	}
 }
 
-// WriteThrough writes a message that the log has at the offset.
-func (t *Timeline) WriteThrough(ctx context.Context, message wire.Message, offset int64) error {
+// WriteThrough writes the message of an event that the log has at the offset.
+func (t *Timeline) WriteThrough(ctx context.Context, event uuid.UUID, message wire.Message, offset int64) error {
 	entry := store.Entry{Position: events.Position{Epoch: t.epoch, Offset: offset}, Message: message}
 	if err := t.store.Append(ctx, []store.Entry{entry}); err != nil {
 		t.through.WithLabelValues("failed").Inc()
@@ -134,32 +141,37 @@ func (t *Timeline) WriteThrough(ctx context.Context, message wire.Message, offse
 	t.through.WithLabelValues("written").Inc()
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.written.Add(message.ID, entry.Position)
+	t.written.Add(event, passed{position: entry.Position, room: message.RoomID, id: message.ID})
 	return nil
 }
 
 // Apply writes the messages among records of one partition of the rooms' log. It is a [bus.Handler].
 func (t *Timeline) Apply(ctx context.Context, records []bus.Record) error {
-	decoded, err := bus.Decode[events.MessagePosted](records)
-	if err != nil {
-		return err
-	}
-	missing := make([]applying, 0, len(decoded))
-	for _, posted := range decoded {
-		entry := store.Entry{Position: events.Position{Epoch: t.epoch, Offset: posted.Record.Offset}, Message: posted.Data.Message}
-		if t.isWritten(ctx, entry) {
-			t.applied.WithLabelValues(known).Inc()
-			_, span := t.tracing.Process(ctx, posted.Record)
-			describe(span, entry.Message, known)
-			span.End()
+	unknown := make([]bus.Record, 0, len(records))
+	for _, record := range records {
+		message, ok := t.isWritten(ctx, record)
+		if !ok {
+			unknown = append(unknown, record)
 			continue
 		}
-		missing = append(missing, applying{record: posted.Record, entry: entry})
+		t.applied.WithLabelValues(known).Inc()
+		_, span := t.tracing.Process(ctx, record)
+		describe(span, message.room, message.id, known)
+		span.End()
 	}
-	if len(missing) == 0 {
-		return nil
+	decoded, err := bus.Decode[events.MessagePosted](unknown)
+	if err != nil || len(decoded) == 0 {
+		return err
+	}
+	missing := make([]applying, len(decoded))
+	for i, posted := range decoded {
+		missing[i] = applying{record: posted.Record, entry: store.Entry{Position: t.position(posted.Record), Message: posted.Data.Message}}
 	}
 	return t.write(ctx, missing)
+}
+
+func (t *Timeline) position(record bus.Record) events.Position {
+	return events.Position{Epoch: t.epoch, Offset: record.Offset}
 }
 
 // applying is a record and the entry that is made of it.
@@ -178,7 +190,7 @@ func (t *Timeline) write(ctx context.Context, missing []applying) error {
 	}
 	writing, spans := t.tracing.Batch(writing, records)
 	for i, span := range spans {
-		describe(span, entries[i].Message, written)
+		describe(span, entries[i].Message.RoomID, entries[i].Message.ID, written)
 	}
 	err := t.store.Append(writing, entries)
 	bus.EndSpans(spans, err)
@@ -198,9 +210,9 @@ func (t *Timeline) write(ctx context.Context, missing []applying) error {
 }
 
 // describe says in the trace of a message's send what its timeline needed of the consumer group.
-func describe(span trace.Span, message wire.Message, result string) {
+func describe(span trace.Span, room, message uuid.UUID, result string) {
 	if span.IsRecording() {
-		span.SetAttributes(telemetry.RoomID(message.RoomID), telemetry.MessageID(message.ID), attribute.String("ism.timeline", result))
+		span.SetAttributes(telemetry.RoomID(room), telemetry.MessageID(message), attribute.String("ism.timeline", result))
 	}
 }
 
@@ -223,20 +235,24 @@ func (t *Timeline) Probe(ctx context.Context) error {
 	return t.store.Ping(ctx)
 }
 
-// isWritten reports whether a send of this process has written the entry, after waiting for one that is under way.
-func (t *Timeline) isWritten(ctx context.Context, entry store.Entry) bool {
+// isWritten gives the message of a record that a send of this process has written, after waiting for one that is under way.
+func (t *Timeline) isWritten(ctx context.Context, record bus.Record) (message passed, ok bool) {
+	event, err := uuid.Parse(record.Headers[events.HeaderID])
+	if err != nil {
+		return passed{}, false // decoding it finds out what it is
+	}
 	t.mu.Lock()
-	settled, sending := t.sending[entry.Message.ID]
+	settled, sending := t.sending[event]
 	t.mu.Unlock()
 	if sending {
 		select {
 		case <-settled:
 		case <-ctx.Done():
-			return false
+			return passed{}, false
 		}
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	position, ok := t.written.Get(entry.Message.ID)
-	return ok && position == entry.Position
+	message, ok = t.written.Get(event)
+	return message, ok && message.position == t.position(record)
 }

@@ -95,11 +95,20 @@ func posted(i int) events.MessagePosted {
 
 func record(t *testing.T, data events.Data, offset int64) bus.Record {
 	t.Helper()
-	headers, value, err := events.Encode(events.New("/ism/test", time.Now(), data))
+	event := events.New("/ism/test", time.Now(), data)
+	if message, ok := data.(events.MessagePosted); ok {
+		event.ID = eventOf(message)
+	}
+	headers, value, err := events.Encode(event)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return bus.Record{Topic: data.Topic(), Key: data.PartitionKey(), Partition: 3, Offset: offset, Headers: headers, Value: value}
+}
+
+// eventOf is the id of the event of a message, here one that follows from the message's.
+func eventOf(posted events.MessagePosted) uuid.UUID {
+	return uuid.NewSHA1(uuid.Nil, posted.Message.ID[:])
 }
 
 func stored(t *testing.T, s store.Store) []store.Entry {
@@ -124,7 +133,7 @@ func TestARecordIsRejectedWhosePositionHasAnotherMessage(t *testing.T) {
 	if err := lines.Probe(t.Context()); err != nil {
 		t.Errorf("the store counts as down: %v", err)
 	}
-	if err := lines.WriteThrough(t.Context(), posted(3).Message, 100); !errors.Is(err, store.ErrPositionTaken) {
+	if err := lines.WriteThrough(t.Context(), uuid.New(), posted(3).Message, 100); !errors.Is(err, store.ErrPositionTaken) {
 		t.Errorf("write-through gives %v, want ErrPositionTaken", err)
 	}
 	if after := stored(t, s); len(after) != 1 || after[0].Message.ID != before[0].Message.ID {
@@ -197,8 +206,8 @@ func TestWhatCannotBeReadIsRejected(t *testing.T) {
 func TestWhatASendHasWrittenIsNotWrittenAgain(t *testing.T) {
 	lines, s, _ := newTimeline(t, 0)
 	one, two := posted(1), posted(2)
-	settle := lines.Begin(one.Message.ID)
-	if err := lines.WriteThrough(t.Context(), one.Message, 7); err != nil {
+	settle := lines.Begin(eventOf(one))
+	if err := lines.WriteThrough(t.Context(), eventOf(one), one.Message, 7); err != nil {
 		t.Fatal(err)
 	}
 	settle()
@@ -221,9 +230,9 @@ func TestWhatASendHasWrittenIsNotWrittenAgain(t *testing.T) {
 func TestWhatASendCouldNotWriteIsWrittenByTheConsumer(t *testing.T) {
 	lines, s, _ := newTimeline(t, 0)
 	one := posted(1)
-	settle := lines.Begin(one.Message.ID)
+	settle := lines.Begin(eventOf(one))
 	s.fail(store.ErrUnavailable)
-	if err := lines.WriteThrough(t.Context(), one.Message, 7); !errors.Is(err, store.ErrUnavailable) {
+	if err := lines.WriteThrough(t.Context(), eventOf(one), one.Message, 7); !errors.Is(err, store.ErrUnavailable) {
 		t.Fatalf("the error is %v", err)
 	}
 	settle()
@@ -280,7 +289,7 @@ func TestTheConsumerWaitsForASendUnderWay(t *testing.T) {
 			t.Fatal(err)
 		}
 		one := posted(1)
-		settle := lines.Begin(one.Message.ID)
+		settle := lines.Begin(eventOf(one))
 		applied := make(chan error, 1)
 		go func() { applied <- lines.Apply(t.Context(), []bus.Record{record(t, one, 7)}) }()
 		synctest.Wait()
@@ -289,7 +298,7 @@ func TestTheConsumerWaitsForASendUnderWay(t *testing.T) {
 			t.Fatalf("the consumer did not wait: %v", err)
 		default:
 		}
-		if err := lines.WriteThrough(t.Context(), one.Message, 7); err != nil {
+		if err := lines.WriteThrough(t.Context(), eventOf(one), one.Message, 7); err != nil {
 			t.Fatal(err)
 		}
 		settle()
@@ -300,6 +309,35 @@ func TestTheConsumerWaitsForASendUnderWay(t *testing.T) {
 			t.Errorf("%d messages were written, want 1", n)
 		}
 	})
+}
+
+// BenchmarkApply measures what the consumer group does about messages that sends of its process have written.
+func BenchmarkApply(b *testing.B) {
+	tel := telemetry.Discard(nil)
+	lines, err := timeline.New(&counting{Store: nothing{}}, 0, bus.New(bus.Config{}, tel).Tracing("ism.test"), tel)
+	if err != nil {
+		b.Fatal(err)
+	}
+	records := make([]bus.Record, 20)
+	for i := range records {
+		one := posted(i)
+		headers, value, err := events.Encode(events.Event{ID: eventOf(one), Source: "/ism/test", Time: time.Now(), Data: one})
+		if err != nil {
+			b.Fatal(err)
+		}
+		headers["traceparent"] = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00"
+		records[i] = bus.Record{Topic: one.Topic(), Key: one.PartitionKey(), Offset: int64(i), Headers: headers, Value: value}
+		if err := lines.WriteThrough(b.Context(), eventOf(one), one.Message, int64(i)); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := lines.Apply(b.Context(), records); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*len(records)), "ns/message")
 }
 
 // nothing is where no engine is meant: only how often it is written to.
@@ -317,7 +355,7 @@ func TestTheConsumerShowsInTheTraceOfASend(t *testing.T) {
 		t.Fatal(err)
 	}
 	missing, sent := posted(1), posted(2)
-	if err := lines.WriteThrough(t.Context(), sent.Message, 8); err != nil {
+	if err := lines.WriteThrough(t.Context(), eventOf(sent), sent.Message, 8); err != nil {
 		t.Fatal(err)
 	}
 	records := []bus.Record{record(t, missing, 7), record(t, sent, 8)}

@@ -113,11 +113,15 @@ func (s *Store) check(ctx context.Context, session *gocql.Session, entries []sto
 
 // learnFrontiers reads the frontiers of the rooms that have none.
 func (s *Store) learnFrontiers(ctx context.Context, session *gocql.Session, entries []store.Entry) error {
-	rooms := map[uuid.UUID]struct{}{}
+	var rooms map[uuid.UUID]struct{}
 	for _, entry := range entries {
-		if !s.frontiers.known(entry.Message.RoomID) {
-			rooms[entry.Message.RoomID] = struct{}{}
+		if s.frontiers.known(entry.Message.RoomID) {
+			continue
 		}
+		if rooms == nil {
+			rooms = map[uuid.UUID]struct{}{}
+		}
+		rooms[entry.Message.RoomID] = struct{}{}
 	}
 	if len(rooms) == 0 {
 		return nil

@@ -59,48 +59,57 @@ func (s *Store) Append(ctx context.Context, entries []store.Entry) error {
 		return err
 	}
 	defer cancel()
-	var (
-		writable []appending
-		taken    error
-	)
-	before, preparing := errgroup.WithContext(ctx)
-	before.Go(func() (err error) {
-		writable, taken, err = s.check(preparing, session, entries)
-		return err
-	})
-	before.Go(func() error { return s.list(preparing, session, entries) })
-	if err := before.Wait(); err != nil {
+	writable, taken, err := s.prepareWrites(ctx, session, entries)
+	if err != nil {
 		return unavailable("prepare to write messages", err)
 	}
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(parallelBatches)
-	for _, batch := range batches(writable) {
-		group.Go(func() error { return write(ctx, session, batch) })
-	}
-	if err := group.Wait(); err != nil {
+	if err := writeAll(ctx, session, batches(writable)); err != nil {
 		return unavailable("write messages", err)
 	}
 	return taken
 }
 
-// list writes the rows that say where the messages are, but for those that are known to be there.
-func (s *Store) list(ctx context.Context, session *gocql.Session, entries []store.Entry) error {
-	missing := map[listing]struct{}{}
+// prepareWrites lists the partitions of entries and looks at what is stored already, at once where both ask the store. Of what a send
+// writes, everything is mostly known.
+func (s *Store) prepareWrites(ctx context.Context, session *gocql.Session, entries []store.Entry) (writable []appending, taken, err error) {
+	unlisted := s.unlisted(entries)
+	if len(unlisted) == 0 {
+		return s.check(ctx, session, entries)
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() (err error) {
+		writable, taken, err = s.check(ctx, session, entries)
+		return err
+	})
+	group.Go(func() error { return s.list(ctx, session, unlisted) })
+	err = group.Wait()
+	return writable, taken, err
+}
+
+// unlisted are the rows that say where the messages are, without those that are known to be there.
+func (s *Store) unlisted(entries []store.Entry) map[listing]struct{} {
+	var missing map[listing]struct{}
 	for _, entry := range entries {
 		row := listing{
 			room: entry.Message.RoomID, epoch: entry.Position.Epoch, span: entry.Position.Offset >> spanBits,
 			bucket: bucketOf(entry.Message.CreatedAt.UnixMicro()),
 		}
-		if _, known := s.listed.Get(row); !known {
-			missing[row] = struct{}{}
+		if _, known := s.listed.Get(row); known {
+			continue
 		}
+		if missing == nil {
+			missing = map[listing]struct{}{}
+		}
+		missing[row] = struct{}{}
 	}
-	if len(missing) == 0 {
-		return nil
-	}
+	return missing
+}
+
+// list writes rows that say where messages are.
+func (s *Store) list(ctx context.Context, session *gocql.Session, rows map[listing]struct{}) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(parallelBatches)
-	for row := range missing {
+	for row := range rows {
 		group.Go(func() error {
 			batch := session.NewBatch(gocql.UnloggedBatch).WithContext(ctx)
 			room := gocql.UUID(row.room)
@@ -118,8 +127,24 @@ func (s *Store) list(ctx context.Context, session *gocql.Session, entries []stor
 	return group.Wait()
 }
 
+// writeAll writes batches, many at once. A single one, which is what a send writes, needs no goroutine.
+func writeAll(ctx context.Context, session *gocql.Session, batches [][]appending) error {
+	if len(batches) == 1 {
+		return write(ctx, session, batches[0])
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(parallelBatches)
+	for _, batch := range batches {
+		group.Go(func() error { return write(ctx, session, batch) })
+	}
+	return group.Wait()
+}
+
 // batches groups entries by partition, and cuts the groups to what one batch takes.
 func batches(entries []appending) [][]appending {
+	if len(entries) == 1 {
+		return [][]appending{entries}
+	}
 	var (
 		done [][]appending
 		open = map[partition][]appending{}
