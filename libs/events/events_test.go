@@ -112,8 +112,7 @@ func TestGoldenRecordsAreWhatIsEncodedAndDecoded(t *testing.T) {
 // normalize lays raw JSON out alike on both sides of a comparison.
 func normalize(t *testing.T, event events.Event) events.Event {
 	t.Helper()
-	switch data := event.Data.(type) {
-	case events.MessagePosted:
+	if data, ok := event.Data.(events.MessagePosted); ok {
 		data.Message.Body = json.RawMessage(compact(t, data.Message.Body))
 		event.Data = data
 	}
