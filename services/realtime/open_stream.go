@@ -6,7 +6,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"github.com/ism-chat/ism/libs/authn"
-	"github.com/ism-chat/ism/services/realtime/internal/hijack"
+	"github.com/ism-chat/ism/services/realtime/internal/eventloop"
 )
 
 // openStream handles GET /api/sse.
@@ -21,7 +21,7 @@ func (s *Service) openStream(c *fiber.Ctx) error {
 	if lastEventID == "" {
 		lastEventID = c.Query("last_event_id")
 	}
-	return s.streams.Serve(c, hijack.Request{
+	return s.streams.Serve(c, eventloop.Request{
 		User:        caller.UserID,
 		LastEventID: lastEventID,
 		ExpiresAt:   caller.ExpiresAt,
