@@ -27,6 +27,23 @@ type Resync struct {
 	CreatedAt time.Time `json:"createdAt"`
 }
 
+// StreamEnded is the last server-sent event of a stream that ends for a reason that the client should know.
+type StreamEnded struct {
+	Type      string    `json:"type"` // "StreamEnded"
+	Reason    EndReason `json:"reason"`
+	CreatedAt time.Time `json:"createdAt"`
+}
+
+// EndReason is why a stream ends.
+type EndReason string
+
+// Why a stream ends.
+const (
+	EndExpired      EndReason = "expired"      // the token's time is over: come back with a new one
+	EndReplaced     EndReason = "replaced"     // the user has opened more streams than it may, and this was the oldest: do not come back by yourself
+	EndDisconnected EndReason = "disconnected" // the backend has ended the user's streams
+)
+
 // StreamTicket opens one event stream, in the query of GET /api/sse, for clients that cannot set headers.
 type StreamTicket struct {
 	Ticket    string    `json:"ticket"`

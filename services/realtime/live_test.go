@@ -77,6 +77,9 @@ func TestStreamEndsWhenItsTokenExpires(t *testing.T) {
 	expires := time.Now().Add(5 * time.Second).Truncate(time.Second)
 	claims["exp"] = expires.Unix()
 	stream := w.openWith(t, n, w.issuer.Sign(t, claims), "")
+	if last := next(t, stream); last.Type != "StreamEnded" || !strings.Contains(string(last.Data), `"reason":"expired"`) {
+		t.Errorf("its last event is %s", last.Data)
+	}
 	end(t, stream)
 	if late := time.Since(expires); late < 0 || late > 20*time.Second {
 		t.Errorf("it ended %v after its token", late)

@@ -5,7 +5,7 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
-	"github.com/ism-chat/ism/services/realtime/internal/hijack"
+	"github.com/ism-chat/ism/services/realtime/internal/eventloop"
 )
 
 // openStream handles GET /api/sse.
@@ -16,7 +16,7 @@ func (s *Service) openStream(c *fiber.Ctx) error {
 		return problemOf(err)
 	}
 	grant := granted(c)
-	return s.streams.Serve(c, hijack.Request{User: grant.UserID, LastEventID: lastEventID(c), ExpiresAt: grant.ExpiresAt})
+	return s.streams.Serve(c, eventloop.Request{User: grant.UserID, LastEventID: lastEventID(c), ExpiresAt: grant.ExpiresAt})
 }
 
 // lastEventID is the id behind which the client resumes, "" where it begins.

@@ -52,8 +52,12 @@ func TestEventsAreAsDescribed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	ended, err := json.Marshal(wire.StreamEnded{Type: "StreamEnded", Reason: wire.EndExpired, CreatedAt: now()})
+	if err != nil {
+		t.Fatal(err)
+	}
 	types := map[string]bool{}
-	for _, data := range append(written, resync) {
+	for _, data := range append(written, resync, ended) {
 		if err := described.Conforms("StreamEvent", data); err != nil {
 			t.Errorf("%s is not as described: %v", data, err)
 		}
@@ -65,7 +69,7 @@ func TestEventsAreAsDescribed(t *testing.T) {
 		}
 		types[event.Type] = true
 	}
-	if len(types) != 3 {
+	if len(types) != 4 {
 		t.Errorf("types %v", types)
 	}
 	if err := described.Conforms("StreamEvent", []byte(`{"type":"ChatMessage","id":"0192d3a0-0000-7000-8000-000000000001"}`)); err == nil {

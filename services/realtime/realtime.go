@@ -20,7 +20,7 @@ import (
 	"github.com/ism-chat/ism/libs/telemetry"
 	"github.com/ism-chat/ism/services/realtime/internal/cut"
 	"github.com/ism-chat/ism/services/realtime/internal/edge"
-	"github.com/ism-chat/ism/services/realtime/internal/hijack"
+	"github.com/ism-chat/ism/services/realtime/internal/eventloop"
 	"github.com/ism-chat/ism/services/realtime/internal/online"
 	"github.com/ism-chat/ism/services/realtime/internal/peers"
 	"github.com/ism-chat/ism/services/realtime/internal/ring"
@@ -55,9 +55,11 @@ var _ deployable.Service = (*Service)(nil)
 // streams carries event streams to their clients.
 type streams interface {
 	// Serve answers a request with a stream, which lives on when Serve has returned. Its errors are problems.
-	Serve(c *fiber.Ctx, request hijack.Request) error
-	// EndUser ends the open streams of a user. It does not wait.
-	EndUser(user uuid.UUID)
+	Serve(c *fiber.Ctx, request eventloop.Request) error
+	// EndUser ends the open streams of a user, with a last event that says why. It does not wait.
+	EndUser(user uuid.UUID, reason stream.Reason)
+	// Snapshot is what is carried now.
+	Snapshot() eventloop.Snapshot
 	// Drain ends all streams and waits for them. When ctx is done it cuts what is left.
 	Drain(ctx context.Context)
 }
@@ -78,6 +80,9 @@ const (
 	startTimeout = 5 * time.Second
 	// drainTimeout is how long streams may take to write their last events.
 	drainTimeout = 5 * time.Second
+	// silentTimeout is how long a client's machine may acknowledge nothing of what is written. At most a keep-alive later a machine that has
+	// vanished is written to, so with the default of that it is given up after 35 seconds.
+	silentTimeout = 20 * time.Second
 )
 
 // New makes the service. It connects to nothing: its parts do.
@@ -95,7 +100,7 @@ func New(cfg Config, deps Deps) (*Service, error) {
 		cfg: cfg, deps: deps, edge: holder, online: announcer,
 		opened: make(chan []cut.Topic, 1), look: lookEvery, polls: make(chan struct{}, cfg.MaxPolls),
 	}
-	s.streams = hijack.New(hijack.Config{
+	s.streams = eventloop.New(eventloop.Config{
 		Config: stream.Config{
 			KeepAlive:    cfg.KeepAlive,
 			WriteTimeout: cfg.WriteTimeout,
@@ -105,8 +110,10 @@ func New(cfg Config, deps Deps) (*Service, error) {
 		},
 		MaxStreams: cfg.MaxStreams,
 		MaxPerUser: cfg.MaxStreamsPerUser,
+		Silent:     silentTimeout,
+		DrainOver:  cfg.Drain,
 	}, holder, deps.Telemetry)
-	s.peers = peers.New(s.streams.EndUser)
+	s.peers = peers.New(func(user uuid.UUID) { s.streams.EndUser(user, stream.Disconnected) })
 	return s, nil
 }
 
@@ -131,7 +138,7 @@ func (s *Service) Parts() []lifecycle.Part {
 // drainStreams waits until ctx is done, and then for the streams.
 func (s *Service) drainStreams(ctx context.Context) error {
 	<-ctx.Done()
-	draining, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
+	draining, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.cfg.Drain+drainTimeout)
 	defer cancel()
 	s.streams.Drain(draining)
 	return nil

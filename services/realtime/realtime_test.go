@@ -77,7 +77,7 @@ func config() realtime.Config {
 	return realtime.Config{
 		RingWindow: 5 * time.Minute, RingRecords: 10_000, RingBytes: 16 << 20,
 		KeepAlive: 200 * time.Millisecond, WriteTimeout: 5 * time.Second, QueueEvents: 1000, QueueBytes: 1 << 20,
-		MaxStreams: 1000, MaxStreamsPerUser: 1000, // gone clients are noticed late
+		MaxStreams: 1000, MaxStreamsPerUser: 1000,
 		AudienceRooms: 1000, MaxPolls: 100,
 	}
 }

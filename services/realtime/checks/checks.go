@@ -16,7 +16,7 @@ import (
 )
 
 const (
-	limit = 15 * time.Second // of the look at a stream, its token included
+	limit = 30 * time.Second // of the look at a stream, its token included
 	// maxStream is how many bytes of a stream are read before its keep-alive.
 	maxStream = 1 << 20
 	// otherDescriptors is what realtime opens beside its streams.
@@ -26,7 +26,7 @@ const (
 // Part is the check of a stream through the gateway at the target, and of descriptors. here says that the doctor runs where the
 // service does.
 func Part(cfg realtime.Config, target examine.Target, withToken examine.WithToken, here bool) examine.Part {
-	s := stream{url: target.String() + "/api/sse", firstTimeout: 3 * time.Second, aliveTimeout: min(cfg.KeepAlive+2*time.Second, 8*time.Second)}
+	s := stream{url: target.String() + "/api/sse", firstTimeout: 3 * time.Second, aliveTimeout: min(cfg.KeepAlive+2*time.Second, 20*time.Second)}
 	descriptors := func(_ context.Context, n *examine.Notes) { lookAtDescriptors(n, here, cfg.MaxStreams) }
 	return examine.Part{Checks: []examine.Check{
 		{Group: "gateway", Name: "stream", Limit: limit, Look: withToken(s.look)},
@@ -86,7 +86,7 @@ func (s stream) look(ctx context.Context, n *examine.Notes, token string) {
 			n.Add(examine.Fault, fmt.Sprintf("the stream ended after %s", rounded(time.Since(began))), "look at the logs of the gateway and of realtime; a proxy's read time-out must be longer than ISM_REALTIME_KEEP_ALIVE")
 			return
 		case err != nil:
-			n.Add(examine.Fault, fmt.Sprintf("the stream begins, but no keep-alive arrives within %s: it is held back on the way", s.aliveTimeout), unbuffer+" If ISM_REALTIME_KEEP_ALIVE is longer than 6s, that is the reason")
+			n.Add(examine.Fault, fmt.Sprintf("the stream begins, but no keep-alive arrives within %s: it is held back on the way", s.aliveTimeout), unbuffer+" If ISM_REALTIME_KEEP_ALIVE is longer than 18s, that is the reason")
 			return
 		case strings.HasPrefix(line, ":"):
 			n.OK("first bytes after %s, a keep-alive after %s", rounded(first), rounded(time.Since(began)))
@@ -103,8 +103,6 @@ func goodHeader(response *http.Response, n *examine.Notes) bool {
 	switch {
 	case response.StatusCode == http.StatusUnauthorized:
 		n.Add(examine.Fault, "GET /api/sse refuses the issuer's token", "see identity; the log of realtime says why at level debug")
-	case response.StatusCode == http.StatusTooManyRequests:
-		n.Add(examine.Warning, "the user has as many streams open as one may have", "close some, or give another -user")
 	case response.StatusCode != http.StatusOK:
 		n.Add(examine.Fault, fmt.Sprintf("GET /api/sse gives status %d", response.StatusCode), "look at the log of realtime, and at its /ready")
 	case !strings.HasPrefix(kind, "text/event-stream"):

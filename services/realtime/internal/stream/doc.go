@@ -7,15 +7,16 @@
 // A [Stream] is not safe for concurrent use. Its layer calls it from one goroutine or under one lock, which it must not hold while it
 // writes: a [Chunk] stays valid while frames are offered. What waits for the client is in three stages, written in this order: text of
 // the stream's own (the opening, a keep-alive, the last lines), the batch that is being written (at first the backlog of a resume), and the
-// queue of what has been offered since. A stream whose client has everything holds no memory for any of them.
+// queue of what has been offered since. A stream whose client has everything holds no memory for any of them. It is kept small for that: there
+// are many streams, and most are idle.
 //
 // # Lifecycle
 //
-//	New ──▶ Open ──▶ { Next ─▶ Wrote }, Offer, Tick at Due ──▶ Drain, or the token's expiry ──▶ ended
+//	New ──▶ Open ──▶ { Next ─▶ Wrote }, Offer, Tick at Due ──▶ Close, or the token's expiry ──▶ ended
 //
-// Frames may be offered from New on: they are written behind the backlog. A keep-alive, the token's expiry and a drain each add a notice:
-// everything that was offered before is written first, then the notice. After the notice of an expiry or a drain the stream ends, in the
-// next call of [Stream.Next]. So a layer calls Next until there is nothing to write, and then asks [Stream.Ended].
+// Frames may be offered from New on: they are written behind the backlog. A keep-alive, the token's expiry and a Close each add a notice:
+// everything that was offered before is written first, then the notice. After the notice of an expiry or a Close, the stream's last lines, it
+// ends, in the next call of [Stream.Next]. So a layer calls Next until there is nothing to write, and then asks [Stream.Ended].
 //
 // # Invariants
 //
@@ -26,7 +27,7 @@
 //     again may be in the batch.
 //   - One chunk is under way at a time, of at most [maxChunkBytes] unless one frame is larger. It has [Config.WriteTimeout] to be
 //     written to its last byte.
-//   - A stream ends once and keeps its first reason; once [Stream.Drain] has been called that is [Drained], whatever goes wrong.
+//   - A stream ends once and keeps its first reason; once [Stream.Close] has been called that is the reason given there, whatever goes wrong.
 //
 // # Failures
 //

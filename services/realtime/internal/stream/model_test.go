@@ -23,17 +23,19 @@ type history struct {
 	promise int         // how many of the backlog and live were there when the stream was told to end
 	expires int64       // the position at that time
 	broken  bool        // the connection has been broken, cut or too slow
-	drained bool
+	told    Reason      // to end, and why
 
 	read []byte // all that the client has
 }
 
 func newHistory(t *testing.T) *history {
-	return &history{
+	h := &history{
 		t: t, position: 99,
-		layer:   &layer{Stream: New(config(), start.Add(time.Minute)), now: start},
+		layer:   &layer{Stream: New(config(), start+time.Minute), now: start},
 		backlog: []sse.Frame{frame(90, "missed"), frame(93, "missed, too"), frame(99, "missed last")},
 	}
+	h.tell()
+	return h
 }
 
 // do lets one thing happen.
@@ -51,7 +53,7 @@ func (h *history) do(op, n byte) {
 		h.pass(time.Duration(n) * 50 * time.Millisecond)
 		h.onTime()
 	case 6:
-		if h.commentAt.IsZero() && h.Ended() == "" {
+		if h.commentAt == 0 && h.Ended() == None {
 			h.Open(h.now, opening(89, h.backlog...))
 		}
 	case 7:
@@ -60,12 +62,15 @@ func (h *history) do(op, n byte) {
 }
 
 func (h *history) end(n byte) {
-	ended := h.Ended() != ""
+	ended := h.Ended() != None
 	switch {
 	case n < 40:
-		h.drain(h.position)
-		if !h.drained && !ended {
-			h.drained = true
+		reason := [...]Reason{Drained, Replaced, Disconnected}[n%3]
+		if taken := h.Close(reason, 3*time.Second, position(h.position)); taken {
+			if h.told != None || ended {
+				h.t.Fatalf("told to end twice: %s and %s", h.told, reason)
+			}
+			h.told = reason
 			h.promised()
 		}
 	case n < 50:
@@ -92,7 +97,7 @@ func (h *history) offerNext(size int) {
 			waiting, bytes = waiting+1, bytes+f.Size()
 		}
 	}
-	ended := h.Ended() != ""
+	ended := h.Ended() != None
 	taken := h.Offer(next)
 	fits := waiting < h.cfg.QueueEvents && (waiting == 0 || bytes+next.Size() <= h.cfg.QueueBytes)
 	switch {
@@ -113,7 +118,7 @@ func (h *history) write(n int) {
 	chunk := h.Next(h.now, nil)
 	all := slices.Concat(chunk.Buffers...)
 	if len(all) == 0 {
-		if h.Ended() == "" && !h.commentAt.IsZero() && h.Due().IsZero() {
+		if h.Ended() == None && h.commentAt != 0 && h.Due() == 0 {
 			h.t.Fatal("an open stream that has nothing to write will never be looked at again")
 		}
 		return
@@ -131,14 +136,14 @@ func (h *history) write(n int) {
 func (h *history) onTime() {
 	for range 3 { // a write's deadline, the expiry, a keep-alive
 		due := h.Due()
-		if due.IsZero() || h.now.Before(due) {
+		if due == 0 || h.now < due {
 			return
 		}
-		slow := !h.deadline.IsZero() && !h.now.Before(h.deadline)
+		slow := h.unsent != nil && h.unsent.deadline != 0 && h.now >= h.unsent.deadline
 		closing := h.closing
 		h.tick(h.position)
 		h.broken = h.broken || slow
-		if h.closing == Expired && closing == "" {
+		if h.closing == Expired && closing == None {
 			h.promised()
 		}
 	}
@@ -152,9 +157,10 @@ func (h *history) lastEvent() int64 {
 
 type followed struct {
 	events int
-	event  int64 // the last one's offset
-	last   int64 // the last id, with or without an event
-	retry  bool  // the last block says when to come back
+	event  int64  // the last one's offset
+	last   int64  // the last id, with or without an event
+	retry  bool   // the last block says when to come back
+	ending string // why the stream ends, in the last block
 }
 
 func offsetOf(frame sse.Frame) int64 { return int64(frame.Seq) - 1 }
@@ -172,8 +178,12 @@ func (h *history) follow() followed {
 		if !strings.HasSuffix(block, "\n\n") {
 			break // not yet read to its end
 		}
+		if at.ending != "" {
+			h.t.Fatalf("%q comes behind the last event", block)
+		}
 		at.retry = strings.HasPrefix(block, "retry: ")
-		if strings.Contains(block, "data: ") {
+		_, at.ending, _ = strings.Cut(strings.TrimSpace(block), "data: ended ")
+		if at.ending == "" && strings.Contains(block, "data: ") {
 			if at.events == len(expected) || block != text(expected[at.events]) {
 				h.t.Fatalf("block %d is %q, which does not follow %d", i, block, at.event)
 			}
@@ -209,18 +219,20 @@ func (h *history) finish() {
 	at := h.follow()
 	ended := h.Ended()
 	switch {
-	case ended == "" && (h.broken || h.drained || h.closing != ""):
+	case ended == None && (h.broken || h.told != None || h.closing != None):
 		h.t.Fatal("the stream has not ended")
-	case ended == "" && at.events != len(h.backlog)+len(h.live):
+	case ended == None && at.events != len(h.backlog)+len(h.live):
 		h.t.Fatalf("the client has %d events of %d", at.events, len(h.backlog)+len(h.live))
 	case (ended == Slow || ended == Gone) && !h.broken:
 		h.t.Fatalf("ended %q though nothing went wrong", ended)
-	case h.drained != (ended == Drained):
-		h.t.Fatalf("ended %q, drained is %v", ended, h.drained)
-	case (ended == Drained || ended == Expired) && !h.broken && (at.events < h.promise || at.last < h.expires):
+	case ended.told() && ended != h.told || h.told != None && ended != h.told:
+		h.t.Fatalf("ended %q, told to end: %q", ended, h.told)
+	case (ended.told() || ended == Expired) && !h.broken && (at.events < h.promise || at.last < h.expires):
 		h.t.Fatalf("ended %q with %d events up to %d; before its end there were %d up to %d", ended, at.events, at.last, h.promise, h.expires)
-	case ended == Drained && !h.broken && !at.retry:
+	case ended.told() && !h.broken && !at.retry:
 		h.t.Fatal("the client does not know when to come back")
+	case (ended == Expired || ended == Replaced || ended == Disconnected) && !h.broken && at.ending != ended.String():
+		h.t.Fatalf("ended %q, the client was told %q", ended, at.ending)
 	}
 }
 
@@ -250,7 +262,7 @@ func TestRandomHistories(t *testing.T) {
 		h.finish()
 		endings[h.Ended()]++
 	}
-	for _, reason := range []Reason{"", Slow, Gone, Expired, Drained} {
+	for _, reason := range []Reason{None, Slow, Gone, Expired, Drained, Replaced, Disconnected} {
 		if endings[reason] < 20 {
 			t.Errorf("only %d histories end with %q: %v", endings[reason], reason, endings)
 		}

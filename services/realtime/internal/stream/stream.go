@@ -15,18 +15,9 @@ type Config struct {
 	Retry        time.Duration // how long clients wait before they reconnect
 	QueueEvents  int           // most events that wait for a client
 	QueueBytes   int           // most bytes that wait for a client, more only for a single event
+	// LastEvent gives the data of the event that says why a stream ends, as [sse.Event] has it. Nil says it to nobody. A drain has none.
+	LastEvent func(reason Reason) []byte
 }
-
-// Reason is why a stream ended; "" while it has not.
-type Reason string
-
-// Why a stream ended.
-const (
-	Slow    Reason = "slow"    // the client did not keep up: its queue was full, or a write took too long
-	Gone    Reason = "gone"    // the connection broke
-	Expired Reason = "expired" // the token's time was over
-	Drained Reason = "drained" // this process stops
-)
 
 const (
 	// maxChunkBytes bounds what is written with one deadline.
@@ -45,231 +36,198 @@ type Opening struct {
 
 // Chunk is what is to be written next.
 type Chunk struct {
-	Buffers  [][]byte    // the bytes, in order; empty where there is nothing to write
-	Frames   []sse.Frame // those that are written with the chunk's last byte; none where the text is the stream's own
-	Live     bool        // the frames were offered, not missed
-	Deadline time.Time   // for the chunk's last byte
+	Buffers  [][]byte      // the bytes, in order; empty where there is nothing to write
+	Frames   []sse.Frame   // those that are written with the chunk's last byte; none where the text is the stream's own
+	Live     bool          // the frames were offered, not missed
+	Deadline time.Duration // for the chunk's last byte
 }
 
-// notice is what is written behind everything that was offered before it.
-type notice uint8
-
-const (
-	noNotice  notice = iota
-	keepAlive        // a comment
-	expiry           // only the position; then the stream ends
-	drain            // the time after which the client is to come back; then the stream ends
-)
-
-// Stream is the state of one event stream. See the package's comment for who may call what.
+// Stream is the state of one event stream. See the package's comment for who may call what. All times are what the layer's clock shows:
+// how long it runs, more than 0.
 type Stream struct {
 	cfg       *Config
-	expiresAt time.Time
-	commentAt time.Time // when the next keep-alive is due; zero before Open
-
-	text       []byte
-	batch      []sse.Frame
-	live       bool // the batch was offered, not missed
-	queue      []sse.Frame
-	queueBytes int
-
-	notice     notice
-	queueTaken bool // what was offered before the notice is no longer in the queue
-	position   sse.Position
-	retry      time.Duration
-
-	deadline    time.Time // of the chunk under way; zero where there is none
-	chunkFrames int       // of the chunk under way, the first of the batch
-	remaining   int       // bytes of the chunk under way
-	sent        int       // bytes of the chunk under way
-
-	last    uint64 // Seq of the newest id that was written
-	closing Reason // Expired or Drained as soon as the stream is to end for that
-	ended   Reason
+	expiresAt time.Duration
+	commentAt time.Duration // when the next keep-alive is due; 0 before Open
+	last      uint64        // Seq of the newest id that was written
+	unsent    *unsent       // nil while the client has everything
+	closing   Reason        // why the stream is to end once its last lines are written
+	ended     Reason
 }
 
 // New makes a stream that ends when its token expires. The configuration is shared, not copied.
-func New(cfg *Config, expiresAt time.Time) *Stream { return &Stream{cfg: cfg, expiresAt: expiresAt} }
+func New(cfg *Config, expiresAt time.Duration) Stream {
+	return Stream{cfg: cfg, expiresAt: max(1, expiresAt)}
+}
 
 // Open begins the stream. Before it nothing is written and nothing is due.
-func (s *Stream) Open(now time.Time, opening Opening) {
-	if s.ended != "" {
+func (s *Stream) Open(now time.Duration, opening Opening) {
+	if s.ended != None {
 		return
 	}
-	s.text = append(sse.AppendRetry(opening.Header, s.cfg.Retry), opening.Text...)
-	s.batch = opening.Backlog
+	u := s.waiting()
+	u.text = append(sse.AppendRetry(opening.Header, s.cfg.Retry), opening.Text...)
+	u.batch = opening.Backlog
 	s.last = opening.Seq
-	s.commentAt = now.Add(s.cfg.KeepAlive)
-	s.expiresAt = now.Add(s.expiresAt.Sub(now)) // on the monotonic clock: the machine's may be set
+	s.commentAt = now + s.cfg.KeepAlive
+}
+
+// waiting is what the client does not have.
+func (s *Stream) waiting() *unsent {
+	if s.unsent == nil {
+		s.unsent = &unsent{}
+	}
+	return s.unsent
 }
 
 // Offer adds a frame behind those before it. It reports false where the stream has ended, or ends because its queue is full.
 func (s *Stream) Offer(frame sse.Frame) bool {
-	if s.ended != "" {
+	if s.ended != None {
 		return false
 	}
-	size := frame.Size()
-	if len(s.queue) >= s.cfg.QueueEvents || s.queueBytes+size > s.cfg.QueueBytes && len(s.queue) > 0 {
+	if !s.waiting().offer(frame, s.cfg) {
 		s.End(Slow)
 		return false
 	}
-	s.queue = append(s.queue, frame)
-	s.queueBytes += size
 	return true
 }
 
-// Due is when [Stream.Tick] is to be called next. It is zero if nothing is due by time.
-func (s *Stream) Due() time.Time {
-	if s.ended != "" || s.closing != "" || s.commentAt.IsZero() {
-		return s.deadline
+// Waiting gives how many events and bytes of events wait for the client, those included that are being written.
+func (s *Stream) Waiting() (events, bytes int) {
+	if s.unsent == nil {
+		return 0, 0
 	}
-	due := earlier(s.commentAt, s.expiresAt)
-	if !s.deadline.IsZero() {
-		due = earlier(due, s.deadline)
+	return s.unsent.size()
+}
+
+// Due is when [Stream.Tick] is to be called next. It is 0 if nothing is due by time.
+func (s *Stream) Due() time.Duration {
+	var deadline time.Duration
+	if s.unsent != nil {
+		deadline = s.unsent.deadline
+	}
+	if s.ended != None || s.closing != None || s.commentAt == 0 {
+		return deadline
+	}
+	due := min(s.commentAt, s.expiresAt)
+	if deadline != 0 {
+		due = min(due, deadline)
 	}
 	return due
 }
 
-func earlier(a, b time.Time) time.Time {
-	if b.Before(a) {
-		return b
-	}
-	return a
-}
-
 // Tick does what is due at the time. Everything up to the position must have been offered.
-func (s *Stream) Tick(now time.Time, position sse.Position) {
+func (s *Stream) Tick(now time.Duration, position sse.Position) {
 	switch {
-	case s.ended != "":
-	case !s.deadline.IsZero() && !now.Before(s.deadline):
+	case s.ended != None:
+	case s.unsent != nil && s.unsent.deadline != 0 && now >= s.unsent.deadline:
 		s.End(Slow)
-	case s.closing != "" || s.commentAt.IsZero():
-	case !now.Before(s.expiresAt):
+	case s.closing != None || s.commentAt == 0:
+	case now >= s.expiresAt:
 		s.closing = Expired
-		s.setNotice(expiry, position)
-	case !now.Before(s.commentAt):
-		s.commentAt = now.Add(s.cfg.KeepAlive - now.Sub(s.commentAt)%s.cfg.KeepAlive)
-		if s.notice == noNotice {
-			s.setNotice(keepAlive, position)
+		s.waiting().setNotice(ending, position)
+	case now >= s.commentAt:
+		s.commentAt = now + s.cfg.KeepAlive - (now-s.commentAt)%s.cfg.KeepAlive
+		if u := s.waiting(); u.notice == noNotice {
+			u.setNotice(keepAlive, position)
 		}
 	}
 }
 
-// Drain ends the stream with what it has been offered and the time after which the client is to come back. Everything up to the
-// position must have been offered.
-func (s *Stream) Drain(retry time.Duration, position sse.Position) {
-	if s.ended != "" || s.closing == Drained {
-		return
+// Close ends the stream with what it has been offered, with the event that says why, and, unless that is 0, with the time after which the
+// client is to come back. Everything up to the position must have been offered. It reports false where the stream ends for another reason:
+// it has ended, has been told to before, or is writing its last lines.
+func (s *Stream) Close(reason Reason, retry time.Duration, position sse.Position) bool {
+	if s.ended != None || s.closing.told() || s.closing != None && (s.unsent == nil || s.unsent.notice == noNotice) {
+		return false
 	}
-	s.closing = Drained
-	s.retry = retry
-	s.setNotice(drain, position)
+	s.closing = reason
+	u := s.waiting()
+	u.retry = retry
+	u.setNotice(ending, position)
+	return true
 }
 
-// setNotice replaces a notice that has not been written: the queue must be emptied anew, since the position is a newer one.
-func (s *Stream) setNotice(notice notice, position sse.Position) {
-	s.notice, s.position, s.queueTaken = notice, position, false
-}
+// Closing reports whether the stream has ended or is about to.
+func (s *Stream) Closing() bool { return s.ended != None || s.closing != None }
 
 // End ends the stream at once.
 func (s *Stream) End(reason Reason) {
-	if s.ended != "" {
+	if s.ended != None {
 		return
 	}
-	if s.closing == Drained {
-		reason = Drained
+	if s.closing.told() {
+		reason = s.closing
 	}
 	*s = Stream{cfg: s.cfg, last: s.last, ended: reason}
 }
 
-// Ended is why the stream has ended, "" while it has not.
+// Ended is why the stream has ended.
 func (s *Stream) Ended() Reason { return s.ended }
 
 // Next gives what is to be written next, its buffers appended to dst: the rest of the chunk under way, or a new one. It gives the same again
 // until [Stream.Wrote] is called.
-func (s *Stream) Next(now time.Time, dst [][]byte) Chunk {
-	if s.deadline.IsZero() && !s.begin(now) {
+func (s *Stream) Next(now time.Duration, dst [][]byte) Chunk {
+	if s.ended != None || s.commentAt == 0 || !s.begin(now) {
 		return Chunk{}
 	}
-	chunk := Chunk{Buffers: dst, Frames: s.batch[:s.chunkFrames], Live: s.live, Deadline: s.deadline}
-	if len(s.text) > 0 {
-		chunk.Buffers = append(chunk.Buffers, s.text[s.sent:])
-		return chunk
-	}
-	skip := s.sent
-	for _, frame := range chunk.Frames {
-		for _, part := range [...][]byte{frame.ID, frame.Event.Data} {
-			if skip >= len(part) {
-				skip -= len(part)
-				continue
-			}
-			chunk.Buffers = append(chunk.Buffers, part[skip:])
-			skip = 0
-		}
-	}
-	return chunk
+	return s.unsent.chunk(dst)
 }
 
-// begin begins a chunk. It reports false where there is nothing to write.
-func (s *Stream) begin(now time.Time) bool {
-	if s.ended != "" || s.commentAt.IsZero() {
-		return false
+// begin begins a chunk where none is under way. It reports false where there is nothing to write.
+func (s *Stream) begin(now time.Duration) bool {
+	if s.unsent != nil && s.unsent.deadline != 0 {
+		return true
 	}
-	if len(s.text) == 0 && len(s.batch) == 0 {
+	if s.unsent == nil || s.unsent.written() {
 		s.refill()
 	}
-	if s.remaining = len(s.text); s.remaining == 0 {
-		for s.chunkFrames < min(len(s.batch), maxChunkFrames) {
-			size := s.batch[s.chunkFrames].Size()
-			if s.chunkFrames > 0 && s.remaining+size > maxChunkBytes {
-				break
-			}
-			s.remaining += size
-			s.chunkFrames++
-		}
-	}
-	if s.remaining == 0 {
+	if s.unsent == nil {
 		return false
 	}
-	s.deadline = now.Add(s.cfg.WriteTimeout)
+	s.unsent.begin(now + s.cfg.WriteTimeout)
 	return true
 }
 
 // refill makes the queue the next batch or, once everything before the notice is written, the notice the next text. A stream that is
 // closing ends once its notice is written.
 func (s *Stream) refill() {
-	if s.closing != "" && s.notice == noNotice {
+	u := s.unsent
+	switch {
+	case s.closing != None && (u == nil || u.notice == noNotice):
 		s.End(s.closing)
 		return
-	}
-	if !s.queueTaken {
-		s.batch, s.queue, s.queueBytes, s.live = s.queue, nil, 0, true
-		s.queueTaken = s.notice != noNotice
-	}
-	if len(s.batch) > 0 || s.notice == noNotice {
+	case u == nil:
 		return
 	}
-	s.text = s.noticeText()
-	s.notice, s.queueTaken = noNotice, false
-	if len(s.text) == 0 {
+	u.take()
+	if len(u.batch) > 0 || u.notice == noNotice {
+		return
+	}
+	u.text = s.noticeText(u)
+	u.notice, u.queueTaken = noNotice, false
+	if len(u.text) == 0 {
 		s.End(s.closing)
 	}
 }
 
 // noticeText includes the position if it is newer than the client's last id. So a client to whom nothing has happened for long resumes
 // from a position that is still kept.
-func (s *Stream) noticeText() []byte {
+func (s *Stream) noticeText(u *unsent) []byte {
 	var lines []byte
-	switch s.notice {
-	case keepAlive:
+	if u.notice == keepAlive {
 		lines = sse.AppendComment(lines)
-	case drain:
-		lines = sse.AppendRetry(lines, s.retry)
-	case expiry, noNotice:
 	}
-	if s.position.Seq > s.last {
-		lines = append(lines, s.position.ID...)
-		s.last = s.position.Seq
+	if u.retry > 0 {
+		lines = sse.AppendRetry(lines, u.retry)
+	}
+	if u.position.Seq > s.last {
+		lines = append(lines, u.position.ID...)
+		s.last = u.position.Seq
+	}
+	if u.notice == ending && s.closing != Drained && s.cfg.LastEvent != nil {
+		if event := s.cfg.LastEvent(s.closing); event != nil {
+			return append(lines, event...)
+		}
 	}
 	if len(lines) == 0 {
 		return nil
@@ -280,7 +238,7 @@ func (s *Stream) noticeText() []byte {
 // Wrote says that so many bytes more of the chunk are written, and with which error. It reports whether that was all of it.
 func (s *Stream) Wrote(n int, err error) bool {
 	switch {
-	case s.ended != "":
+	case s.ended != None:
 		return false
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		s.End(Slow)
@@ -289,17 +247,13 @@ func (s *Stream) Wrote(n int, err error) bool {
 		s.End(Gone)
 		return false
 	}
-	s.sent, s.remaining = s.sent+n, s.remaining-n
-	if s.remaining > 0 {
+	newest, done := s.unsent.wrote(n)
+	if !done {
 		return false
 	}
-	if s.chunkFrames > 0 {
-		s.last = max(s.last, s.batch[s.chunkFrames-1].Seq)
+	s.last = max(s.last, newest)
+	if s.unsent.empty() {
+		s.unsent = nil
 	}
-	s.text, s.batch = nil, s.batch[s.chunkFrames:]
-	if len(s.batch) == 0 {
-		s.batch = nil
-	}
-	s.deadline, s.chunkFrames, s.sent = time.Time{}, 0, 0
 	return true
 }

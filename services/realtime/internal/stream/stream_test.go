@@ -14,9 +14,10 @@ import (
 	"github.com/ism-chat/ism/services/realtime/internal/sse"
 )
 
-var start = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
-
-const lifetime = time.Hour // of the token
+const (
+	start    = time.Minute // what the layer's clock shows at first
+	lifetime = time.Hour   // of the token
+)
 
 func config() *Config {
 	return &Config{
@@ -45,13 +46,13 @@ const opened = "HTTP/1.1 200 OK\r\n\r\nretry: 2000\nid: 7-41\n\n"
 
 // layer is a connection layer without a connection: a stream, the time at it, and what its client has read since it was last asked.
 type layer struct {
-	*Stream
-	now  time.Time
+	Stream
+	now  time.Duration
 	text strings.Builder
 }
 
 func newLayer(cfg *Config) *layer {
-	return &layer{Stream: New(cfg, start.Add(lifetime)), now: start}
+	return &layer{Stream: New(cfg, start+lifetime), now: start}
 }
 
 func openLayer(cfg *Config) *layer {
@@ -84,9 +85,15 @@ func (l *layer) got() string {
 	return text
 }
 
-func (l *layer) pass(d time.Duration) { l.now = l.now.Add(d) }
+func (l *layer) pass(d time.Duration) { l.now += d }
 func (l *layer) tick(offset int64)    { l.Tick(l.now, position(offset)) }
-func (l *layer) drain(offset int64)   { l.Drain(3*time.Second, position(offset)) }
+func (l *layer) drain(offset int64)   { l.Close(Drained, 3*time.Second, position(offset)) }
+
+// tell makes the stream say why it ends.
+func (l *layer) tell() {
+	l.cfg.LastEvent = func(reason Reason) []byte { return fmt.Appendf(nil, "data: ended %s\n\n", reason) }
+}
+
 func (l *layer) offer(frames ...sse.Frame) {
 	for _, f := range frames {
 		l.Offer(f)
@@ -102,17 +109,17 @@ func TestWhatIsWrittenInWhichOrder(t *testing.T) {
 		due   time.Duration // after start; 0 where nothing is due
 	}{
 		"nothing before the opening": {
-			func(l *layer) { l.offer(frame(42, "one")); l.pass(rest); l.tick(50) }, "", "", 0,
+			func(l *layer) { l.offer(frame(42, "one")); l.pass(rest); l.tick(50) }, "", None, 0,
 		},
 		"the opening": {
-			func(l *layer) { l.Open(l.now, opening(41)) }, opened, "", 5 * time.Second,
+			func(l *layer) { l.Open(l.now, opening(41)) }, opened, None, 5 * time.Second,
 		},
 		"what was offered before the opening comes behind it and its backlog": {
 			func(l *layer) {
 				l.offer(frame(44, "live"))
 				l.Open(l.now, opening(41, frame(42, "one"), frame(43, "two")))
 			},
-			opened + "id: 7-42\ndata: one\n\nid: 7-43\ndata: two\n\nid: 7-44\ndata: live\n\n", "", 5 * time.Second,
+			opened + "id: 7-42\ndata: one\n\nid: 7-43\ndata: two\n\nid: 7-44\ndata: live\n\n", None, 5 * time.Second,
 		},
 		"a keep-alive whose position the client has": {
 			func(l *layer) {
@@ -121,7 +128,7 @@ func TestWhatIsWrittenInWhichOrder(t *testing.T) {
 				l.pass(5 * time.Second)
 				l.tick(42)
 			},
-			opened + "id: 7-42\ndata: one\n\n:\n\n", "", 10 * time.Second,
+			opened + "id: 7-42\ndata: one\n\n:\n\n", None, 10 * time.Second,
 		},
 		"a keep-alive with a newer position": {
 			func(l *layer) {
@@ -130,10 +137,10 @@ func TestWhatIsWrittenInWhichOrder(t *testing.T) {
 				l.pass(5 * time.Second)
 				l.tick(43)
 			},
-			opened + "id: 7-42\ndata: one\n\n:\nid: 7-43\n\n", "", 10 * time.Second,
+			opened + "id: 7-42\ndata: one\n\n:\nid: 7-43\n\n", None, 10 * time.Second,
 		},
 		"no keep-alive before its time": {
-			func(l *layer) { l.Open(l.now, opening(41)); l.pass(5*time.Second - 1); l.tick(43) }, opened, "", 5 * time.Second,
+			func(l *layer) { l.Open(l.now, opening(41)); l.pass(5*time.Second - 1); l.tick(43) }, opened, None, 5 * time.Second,
 		},
 		"one keep-alive for all that a slow write has missed": {
 			func(l *layer) {
@@ -147,7 +154,7 @@ func TestWhatIsWrittenInWhichOrder(t *testing.T) {
 				l.pass(8 * time.Second)
 				l.tick(42)
 			},
-			opened + ":\n\n", "", 20 * time.Second,
+			opened + ":\n\n", None, 20 * time.Second,
 		},
 		"what is offered while a keep-alive is written comes behind it": {
 			func(l *layer) {
@@ -158,7 +165,7 @@ func TestWhatIsWrittenInWhichOrder(t *testing.T) {
 				l.Next(l.now, nil)
 				l.offer(frame(43, "one"))
 			},
-			opened + ":\nid: 7-42\n\nid: 7-43\ndata: one\n\n", "", 10 * time.Second,
+			opened + ":\nid: 7-42\n\nid: 7-43\ndata: one\n\n", None, 10 * time.Second,
 		},
 		"what is offered before a keep-alive's turn has its position": {
 			func(l *layer) {
@@ -168,7 +175,7 @@ func TestWhatIsWrittenInWhichOrder(t *testing.T) {
 				l.tick(42)
 				l.offer(frame(43, "one"))
 			},
-			opened + "id: 7-43\ndata: one\n\n:\n\n", "", 10 * time.Second,
+			opened + "id: 7-43\ndata: one\n\n:\n\n", None, 10 * time.Second,
 		},
 		"the token expires": {
 			func(l *layer) {
@@ -238,6 +245,50 @@ func TestWhatIsWrittenInWhichOrder(t *testing.T) {
 			},
 			opened + "retry: 3000\nid: 7-42\n\n", Drained, 0,
 		},
+		"the token expires, and the client is told": {
+			func(l *layer) { l.tell(); l.Open(l.now, opening(41)); l.pass(lifetime); l.tick(43) },
+			opened + "id: 7-43\ndata: ended expired\n\n", Expired, 0,
+		},
+		"the stream is replaced by another": {
+			func(l *layer) {
+				l.tell()
+				l.Open(l.now, opening(41))
+				l.offer(frame(42, "one"))
+				l.Close(Replaced, 30*time.Second, position(42))
+			},
+			opened + "id: 7-42\ndata: one\n\nretry: 30000\ndata: ended replaced\n\n", Replaced, 0,
+		},
+		"the user is disconnected": {
+			func(l *layer) { l.tell(); l.Open(l.now, opening(41)); l.Close(Disconnected, 0, position(43)) },
+			opened + "id: 7-43\ndata: ended disconnected\n\n", Disconnected, 0,
+		},
+		"the user is disconnected before the opening": {
+			func(l *layer) { l.tell(); l.Close(Disconnected, 0, position(41)); l.Open(l.now, opening(41)) },
+			opened + "data: ended disconnected\n\n", Disconnected, 0,
+		},
+		"a drain has no event": {
+			func(l *layer) { l.tell(); l.Open(l.now, opening(41)); l.drain(41) },
+			opened + "retry: 3000\n\n", Drained, 0,
+		},
+		"a drain leaves a stream to its end that has been told another": {
+			func(l *layer) {
+				l.tell()
+				l.Open(l.now, opening(41))
+				l.Close(Disconnected, 0, position(41))
+				l.drain(43)
+			},
+			opened + "data: ended disconnected\n\n", Disconnected, 0,
+		},
+		"the user is disconnected while the token expires": {
+			func(l *layer) {
+				l.tell()
+				l.Open(l.now, opening(41))
+				l.pass(lifetime)
+				l.tick(42)
+				l.Close(Disconnected, 0, position(42))
+			},
+			opened + "id: 7-42\ndata: ended disconnected\n\n", Disconnected, 0,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			l := newLayer(config())
@@ -248,10 +299,10 @@ func TestWhatIsWrittenInWhichOrder(t *testing.T) {
 			if l.Ended() != c.ended {
 				t.Errorf("ended %q, want %q", l.Ended(), c.ended)
 			}
-			if due := l.Due(); due.IsZero() != (c.due == 0) || c.due != 0 && !due.Equal(start.Add(c.due)) {
+			if due := l.Due(); due != 0 != (c.due != 0) || c.due != 0 && due != start+c.due {
 				t.Errorf("due %v", due)
 			}
-			if l.Ended() != "" && l.Offer(frame(99, "late")) {
+			if l.Ended() != None && l.Offer(frame(99, "late")) {
 				t.Error("a stream that has ended takes a frame")
 			}
 		})
@@ -271,7 +322,7 @@ func TestWhyAStreamEnds(t *testing.T) {
 		"the connection breaks":        {func(l *layer) { l.Next(l.now, nil); l.Wrote(3, io.ErrClosedPipe) }, Gone},
 		"a write reports its deadline": {func(l *layer) { l.Next(l.now, nil); l.Wrote(3, fmt.Errorf("write: %w", os.ErrDeadlineExceeded)) }, Slow},
 		"the deadline passes":          {func(l *layer) { l.Next(l.now, nil); l.pass(10 * time.Second); l.tick(41) }, Slow},
-		"the deadline is near":         {func(l *layer) { l.Next(l.now, nil); l.pass(10*time.Second - 1); l.tick(41) }, ""},
+		"the deadline is near":         {func(l *layer) { l.Next(l.now, nil); l.pass(10*time.Second - 1); l.tick(41) }, None},
 		"a part is written in time": {func(l *layer) {
 			l.Next(l.now, nil)
 			l.pass(9 * time.Second)
@@ -283,13 +334,15 @@ func TestWhyAStreamEnds(t *testing.T) {
 		"too many frames after a break":    {func(l *layer) { l.Next(l.now, nil); l.Wrote(0, io.EOF); overflow(l) }, Gone},
 		"a break after too many frames":    {func(l *layer) { l.Next(l.now, nil); overflow(l); l.Wrote(0, io.EOF) }, Slow},
 		"too many bytes":                   {func(l *layer) { l.offer(frame(42, "x"), frame(43, strings.Repeat("x", 200))) }, Slow},
-		"many bytes in one frame":          {func(l *layer) { l.offer(frame(42, strings.Repeat("x", 2000))) }, ""},
+		"many bytes in one frame":          {func(l *layer) { l.offer(frame(42, strings.Repeat("x", 2000))) }, None},
 		"too many bytes behind such a one": {func(l *layer) { l.offer(frame(42, strings.Repeat("x", 2000)), frame(43, "x")) }, Slow},
 		"a break while it is drained":      {func(l *layer) { l.drain(41); l.Next(l.now, nil); l.Wrote(0, io.EOF) }, Drained},
 		"a slow write while it is drained": {func(l *layer) { l.drain(41); l.Next(l.now, nil); l.pass(10 * time.Second); l.tick(41) }, Drained},
 		"a cut":                            {func(l *layer) { l.End(Slow) }, Slow},
 		"a cut while it is drained":        {func(l *layer) { l.drain(41); l.End(Slow) }, Drained},
 		"a break while its token expires":  {func(l *layer) { l.pass(lifetime); l.tick(41); l.Next(l.now, nil); l.Wrote(0, io.EOF) }, Gone},
+		"a break while it is replaced":     {func(l *layer) { l.Close(Replaced, 0, position(41)); l.Next(l.now, nil); l.Wrote(0, io.EOF) }, Replaced},
+		"garbage":                          {func(l *layer) { l.End(Garbage) }, Garbage},
 		"it cannot be opened":              {func(l *layer) { l.Stream = New(config(), start); l.End(Gone); l.Open(l.now, opening(41)) }, Gone},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -298,12 +351,12 @@ func TestWhyAStreamEnds(t *testing.T) {
 			if l.Ended() != c.want {
 				t.Fatalf("ended %q, want %q", l.Ended(), c.want)
 			}
-			if c.want == "" {
+			if c.want == None {
 				return
 			}
 			l.tick(50)
 			l.drain(50)
-			if got := l.got(); got != "" || l.Ended() != c.want || !l.Due().IsZero() || l.Wrote(1, errors.New("late")) {
+			if got := l.got(); got != "" || l.Ended() != c.want || l.Due() != 0 || l.Wrote(1, errors.New("late")) {
 				t.Errorf("after its end: %q, ended %q, due %v", got, l.Ended(), l.Due())
 			}
 		})
@@ -332,7 +385,7 @@ func TestQueueIsFreeOnceItsFramesAreBeingWritten(t *testing.T) {
 	l.offer(frame(42, "a"), frame(43, "b"), frame(44, "c"), frame(45, "d"))
 	l.Next(l.now, nil)
 	l.offer(frame(46, "e"), frame(47, "f"), frame(48, "g"), frame(49, "h"))
-	if got := strings.Count(l.got(), "data: "); got != 8 || l.Ended() != "" {
+	if got := strings.Count(l.got(), "data: "); got != 8 || l.Ended() != None {
 		t.Errorf("%d events, ended %q", got, l.Ended())
 	}
 }
@@ -356,7 +409,7 @@ func TestChunksAreBounded(t *testing.T) {
 			}
 			var got []int
 			for chunk := l.Next(l.now, nil); len(chunk.Buffers) > 0; chunk = l.Next(l.now, nil) {
-				if !chunk.Live || !chunk.Deadline.Equal(l.now.Add(time.Second)) {
+				if !chunk.Live || chunk.Deadline != l.now+time.Second {
 					t.Errorf("live %v, deadline %v", chunk.Live, chunk.Deadline)
 				}
 				got = append(got, len(chunk.Frames))
@@ -417,7 +470,7 @@ func TestTimeIsTheLayers(t *testing.T) {
 	l.Open(l.now, opening(41))
 	l.Next(l.now, nil)
 	for _, want := range []time.Duration{5 * time.Second, 10 * time.Second} { // a keep-alive, then the write's deadline
-		if !l.Due().Equal(start.Add(want)) {
+		if l.Due() != start+want {
 			t.Errorf("due %v, want %v after the start", l.Due(), want)
 		}
 		l.now = l.Due()
@@ -429,9 +482,39 @@ func TestTimeIsTheLayers(t *testing.T) {
 	l = newLayer(&Config{KeepAlive: 2 * lifetime, WriteTimeout: time.Second, Retry: time.Second, QueueEvents: 1, QueueBytes: 1})
 	l.Open(l.now, opening(41))
 	l.got()
-	if !l.Due().Equal(start.Add(lifetime)) {
+	if l.Due() != start+lifetime {
 		t.Errorf("due %v, want the token's expiry", l.Due())
 	}
+}
+
+func TestWaitingIsWhatTheClientDoesNotHave(t *testing.T) {
+	l := newLayer(config())
+	waits := func(what string, frames ...sse.Frame) {
+		t.Helper()
+		size := 0
+		for _, f := range frames {
+			size += f.Size()
+		}
+		if events, bytes := l.Waiting(); events != len(frames) || bytes != size {
+			t.Errorf("%s: %d events of %d bytes are waiting, want %d of %d", what, events, bytes, len(frames), size)
+		}
+	}
+	one, two, three := frame(42, "one"), frame(43, "two"), frame(44, "three")
+	waits("at first")
+	l.offer(three)
+	waits("offered", three)
+	l.Open(l.now, opening(41, one, two))
+	l.read(1)
+	waits("opened", one, two, three)
+	l.Next(l.now, nil)
+	l.Wrote(one.Size(), nil)
+	if events, bytes := l.Waiting(); events != 3 || bytes != two.Size()+three.Size() {
+		t.Errorf("in the middle of a chunk: %d events of %d bytes are waiting", events, bytes)
+	}
+	l.read(1)
+	waits("missed ones are written", three)
+	l.got()
+	waits("everything is written")
 }
 
 // An idle stream is what there are most of.
@@ -441,10 +524,10 @@ func TestIdleStreamIsSmall(t *testing.T) {
 	l.pass(5 * time.Second)
 	l.tick(43)
 	l.got()
-	if l.text.Len() > 0 || l.Stream.text != nil || l.batch != nil || l.queue != nil {
+	if l.text.Len() > 0 || l.unsent != nil {
 		t.Error("it holds on to what it has written")
 	}
-	if size := unsafe.Sizeof(Stream{}); size > 320 {
+	if size := unsafe.Sizeof(Stream{}); size > 64 {
 		t.Errorf("it takes %d bytes", size)
 	}
 }

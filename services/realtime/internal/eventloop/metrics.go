@@ -1,4 +1,4 @@
-package hijack
+package eventloop
 
 import (
 	"time"
@@ -19,6 +19,10 @@ type metrics struct {
 }
 
 func newMetrics(registry *prometheus.Registry) *metrics {
+	reasons := make([]string, 0, len(stream.Reasons()))
+	for _, reason := range stream.Reasons() {
+		reasons = append(reasons, reason.String())
+	}
 	return &metrics{
 		open: telemetry.Register(registry, prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "ism_realtime_streams_open",
@@ -26,12 +30,12 @@ func newMetrics(registry *prometheus.Registry) *metrics {
 		})),
 		refused: telemetry.Counters(registry, prometheus.CounterOpts{
 			Name: "ism_realtime_streams_refused_total",
-			Help: "Streams refused because there were too many, of the process or of the user.",
-		}, "limit", "process", "user"),
+			Help: "Streams refused because there were too many in this process.",
+		}, "limit", "process"),
 		ended: telemetry.Counters(registry, prometheus.CounterOpts{
 			Name: "ism_realtime_streams_ended_total",
-			Help: "Event streams that ended, by reason: slow, gone, expired or drained.",
-		}, "reason", string(stream.Slow), string(stream.Gone), string(stream.Expired), string(stream.Drained)),
+			Help: "Event streams that ended, by reason: slow, gone, silent, garbage, expired, replaced, disconnected or drained.",
+		}, "reason", reasons...),
 		events: telemetry.Register(registry, prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "ism_realtime_events_written_total",
 			Help: "Events written to streams.",
@@ -57,4 +61,19 @@ func (m *metrics) written(chunk stream.Chunk, now time.Time) {
 	for _, frame := range chunk.Frames {
 		m.delay.Observe(max(0, now.Sub(frame.Event.At).Seconds()))
 	}
+}
+
+// observeQueues reports what waits for clients, at each scrape.
+func observeQueues(registry *prometheus.Registry, s *Server) {
+	telemetry.Register(registry, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "ism_realtime_queue_bytes",
+		Help: "Bytes of events that wait for clients, those included that are being written.",
+	}, func() float64 {
+		total := 0
+		for _, c := range s.registry.each() {
+			_, bytes := c.waiting()
+			total += bytes
+		}
+		return float64(total)
+	}))
 }

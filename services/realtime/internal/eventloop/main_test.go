@@ -1,4 +1,4 @@
-package hijack
+package eventloop
 
 import (
 	"testing"

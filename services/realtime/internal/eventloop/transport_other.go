@@ -1,0 +1,5 @@
+//go:build !linux || ism_goroutines
+
+package eventloop
+
+func newTransport(h *host) transport { return newGoroutines(h) }
