@@ -215,6 +215,7 @@ func TestResyncWhereAStreamCannotResume(t *testing.T) {
 		const kept = 1000 // others may write to the same Kafka meanwhile
 		cfg := config()
 		cfg.RingRecords = kept
+		cfg.QueueEvents, cfg.QueueBytes = 2*kept, 16<<20 // all at once
 		n := w.startWith(t, cfg, telemetry.Discard(nil))
 		r := newRoom("alice")
 		stream := w.open(t, n, r.members[0], "")
