@@ -247,7 +247,7 @@ func (a *Announcer) produce(ctx context.Context, to Producer, all ...events.Data
 			Topic: data.Topic(), Key: data.PartitionKey(), Headers: headers, Value: value, Partition: bus.PartitionAny,
 		})
 	}
-	ctx, cancel := context.WithTimeout(ctx, tellTime)
+	ctx, cancel := context.WithTimeout(telemetry.Untraced(ctx), tellTime)
 	defer cancel()
 	if _, err := to.ProduceAll(ctx, records); err != nil {
 		return fmt.Errorf("tell who is online: %w", err)
