@@ -30,7 +30,7 @@ type connections struct {
 	base   string // URL without the last slash
 	host   string
 	dial   func(ctx context.Context) (net.Conn, error)
-	places chan struct{}
+	slots chan struct{}
 
 	mu   sync.Mutex
 	idle []*connection
@@ -51,7 +51,7 @@ func newConnections(baseURL string) (*connections, error) {
 	if base.Port() == "" {
 		address = net.JoinHostPort(base.Hostname(), base.Scheme)
 	}
-	c := &connections{base: base.String(), host: base.Host, places: make(chan struct{}, maxConnections)}
+	c := &connections{base: base.String(), host: base.Host, slots: make(chan struct{}, maxConnections)}
 	plain, secure := &net.Dialer{}, &tls.Dialer{}
 	c.dial = func(ctx context.Context) (net.Conn, error) { return plain.DialContext(ctx, "tcp", address) }
 	if base.Scheme == "https" {
@@ -71,8 +71,8 @@ func (c *connections) send(ctx context.Context, head []byte, room uuid.UUID, tex
 	ctx, cancel := context.WithDeadline(ctx, deadline)
 	defer cancel()
 	select {
-	case c.places <- struct{}{}:
-		defer func() { <-c.places }()
+	case c.slots <- struct{}{}:
+		defer func() { <-c.slots }()
 	case <-ctx.Done():
 		return 0, ctx.Err() //nolint:wrapcheck // told by its kind alone
 	}

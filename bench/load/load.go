@@ -148,11 +148,11 @@ func each(n int, do func(i int) error) error {
 		mu     sync.Mutex
 		failed error
 	)
-	places := make(chan struct{}, joining)
+	slots := make(chan struct{}, joining)
 	for i := range n {
-		places <- struct{}{}
+		slots <- struct{}{}
 		work.Go(func() {
-			defer func() { <-places }()
+			defer func() { <-slots }()
 			if err := do(i); err != nil {
 				mu.Lock()
 				failed = err
