@@ -7,7 +7,7 @@ LINTER := $(TOOLS)/golangci-lint-v2.5.0
 export CGO_ENABLED := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo up down logs build test $(SERVICES:%=test-%) test-compose race lint bench bench-compose generate format clean
+.PHONY: help run demo up down logs build test $(SERVICES:%=test-%) test-compose race lint bench bench-path bench-compose generate format clean
 
 help: ## list the targets
 	@sed -nE 's/^\$$\(SERVICES.*test-%:/test-SERVICE:/; s/^([a-zA-Z-]+): .*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -64,6 +64,10 @@ format: $(LINTER) ## format the code
 
 bench: build ## measure both deployments side by side, on the real engines
 	test/run -bench
+
+bench-path: build ## measure the whole path and what everything costs: BUILDS=name=folder,… DEPLOYMENTS=five,one RATES=… FOR=20s RUNS=1
+	test/run -path -builds $(or $(BUILDS),here=$(CURDIR)/bin) $(if $(DEPLOYMENTS),-deployments $(DEPLOYMENTS)) $(if $(RATES),-rates $(RATES)) \
+		$(if $(FOR),-for $(FOR)) $(if $(RUNS),-runs $(RUNS)) $(if $(SETTINGS),-settings $(SETTINGS)) $(if $(PROFILE),-profile $(PROFILE))
 
 bench-compose: ## measure the compose stack, and what tracing costs it
 	test/compose/run -bench

@@ -63,10 +63,10 @@ func (h *handler) Enabled(ctx context.Context, level slog.Level) bool {
 }
 
 func (h *handler) Handle(ctx context.Context, record slog.Record) error {
-	attrs := attrsOf(ctx)
+	var space [8]slog.Attr // enough for what requests have, so that no line needs memory for it
+	attrs := append(space[:0], attrsOf(ctx)...)
 	if span := trace.SpanContextFromContext(ctx); span.IsValid() {
-		attrs = append(slices.Clip(attrs),
-			slog.String("trace_id", span.TraceID().String()), slog.String("span_id", span.SpanID().String()))
+		attrs = append(attrs, slog.String("trace_id", span.TraceID().String()), slog.String("span_id", span.SpanID().String()))
 	}
 	if len(attrs) == 0 {
 		return h.inner.Handle(ctx, record)
@@ -76,7 +76,7 @@ func (h *handler) Handle(ctx context.Context, record slog.Record) error {
 		record.AddAttrs(attrs...)
 		return h.inner.Handle(ctx, record)
 	}
-	grouped := h.ungrouped.WithAttrs(attrs)
+	grouped := h.ungrouped.WithAttrs(slices.Clone(attrs)) // which may keep them
 	for _, step := range h.since {
 		grouped = step(grouped)
 	}

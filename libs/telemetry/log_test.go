@@ -133,11 +133,13 @@ func TestDiscard(t *testing.T) {
 }
 
 func BenchmarkHandle(b *testing.B) {
-	ctx := With(b.Context(), slog.String("request_id", "r1"), slog.String("user_id", "u1"))
+	_, span := Discard(nil).Tracer.Tracer("bench").Start(b.Context(), "request")
+	ctx := With(trace.ContextWithSpan(b.Context(), span), slog.String("request_id", "r1"), slog.String("user_id", "u1"))
 	log := slog.New(newHandler(slog.NewJSONHandler(nowhere{}, nil)))
 	b.ReportAllocs()
 	for b.Loop() {
-		log.InfoContext(ctx, "request", "status", 200)
+		log.LogAttrs(ctx, slog.LevelInfo, "message accepted", slog.String("message_id", "m"), slog.String("room_id", "r"),
+			slog.Int("epoch", 0), slog.Int("partition", 7), slog.Int64("offset", 123_456))
 	}
 }
 
