@@ -27,9 +27,9 @@ const (
 // connections send messages. An HTTP client's connection has two goroutines of its own, which all of a request goes through; here the
 // sender writes and reads it.
 type connections struct {
-	base   string // URL without the last slash
-	host   string
-	dial   func(ctx context.Context) (net.Conn, error)
+	base  string // URL without the last slash
+	host  string
+	dial  func(ctx context.Context) (net.Conn, error)
 	slots chan struct{}
 
 	mu   sync.Mutex
