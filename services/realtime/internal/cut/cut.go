@@ -65,10 +65,10 @@ const digestLength = 4 // bytes
 func Of(epoch int32, topics ...Topic) Logs {
 	h := fnv.New32a()
 	number := func(n int32) {
-		_, _ = h.Write(binary.BigEndian.AppendUint32(nil, uint32(n))) //nolint:gosec // its bits are hashed
+		_, _ = h.Write(binary.BigEndian.AppendUint32(nil, uint32(n)))
 	}
 	text := func(s string) {
-		number(int32(len(s))) //nolint:gosec // a topic's name
+		number(int32(len(s)))
 		_, _ = h.Write([]byte(s))
 	}
 	number(epoch)
@@ -90,7 +90,7 @@ func (l Logs) Partitions() int { return l.partitions }
 func (l Logs) Append(dst []byte, c Cut) []byte {
 	raw := binary.BigEndian.AppendUint32(make([]byte, 0, digestLength+len(c)*binary.MaxVarintLen64), l.digest)
 	for _, next := range c {
-		raw = binary.AppendUvarint(raw, uint64(next)) //nolint:gosec // offsets are not negative
+		raw = binary.AppendUvarint(raw, uint64(next))
 	}
 	return base64.RawURLEncoding.AppendEncode(dst, raw)
 }

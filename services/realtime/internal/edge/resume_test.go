@@ -278,7 +278,7 @@ func TestAttachingWhileRecordsComeIn(t *testing.T) {
 					t.Error(err)
 					return
 				}
-				frames := append(attachment.Backlog, sub.take()...)
+				frames := slices.Concat(attachment.Backlog, sub.take())
 				for _, frame := range frames[:rand.IntN(len(frames)+1)] {
 					if got := textOf(t, frame); got != fmt.Sprint(next) {
 						t.Errorf("got %s, want %d", got, next)

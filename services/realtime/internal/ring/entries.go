@@ -42,7 +42,7 @@ type entries struct {
 
 func newEntries() entries { return entries{base: 1, first: 1, next: 1} }
 
-func (e *entries) len() int { return int(e.next - e.first) } //nolint:gosec // bounded by the ring's limits
+func (e *entries) len() int { return int(e.next - e.first) }
 
 func (e *entries) at(seq uint64) *kept {
 	i := seq - e.base
