@@ -34,7 +34,7 @@ func (s *Service) readLogs(ctx context.Context) error {
 	s.opened <- topics
 	reader, err := s.deps.Bus.NewReader(bus.ReaderConfig{
 		Topics:   append(logs(), events.TopicEdges),
-		Since:    time.Now().Add(-s.cfg.RingWindow - margin),
+		Since:    time.Now().Add(-max(s.cfg.RingWindow, membershipReach) - margin),
 		Handler:  s.take,
 		MaxBatch: maxBatch,
 		Begin:    s.edge.Begin,

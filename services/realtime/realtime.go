@@ -67,6 +67,9 @@ type streams interface {
 const (
 	// margin is how much further back than its ring reaches an edge reads at its start, to know repeats for what they are.
 	margin = time.Minute
+	// membershipReach is how far back an edge reads at least, to know of all changes of memberships of which a sender may not know yet: messages
+	// uses no membership that is older than a minute, and a send takes some seconds at most.
+	membershipReach = 2 * time.Minute
 	// tellTimeout is how long it may take to append what this edge tells.
 	tellTimeout = 3 * time.Second
 	// lookEvery is how often it is looked whether the logs are still the same.

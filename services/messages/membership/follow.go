@@ -13,6 +13,11 @@ import (
 // Follow takes records of the rooms' log, of every partition. It is a [bus.Handler].
 func (c *Cache) Follow(_ context.Context, records []bus.Record) error {
 	for _, record := range records {
+		// Nearly all records are messages, of which only the version matters.
+		if envelope, ok := events.OpenEnvelope(record.Key, record.Headers, record.Value); ok {
+			c.seen(envelope.RoomID, envelope.Audience.Version)
+			continue
+		}
 		decoded, err := bus.Decode[events.RoomEvent]([]bus.Record{record})
 		if err != nil {
 			continue // the consumer group that heals timelines sends what is malformed to the dead letters
