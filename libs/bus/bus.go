@@ -165,7 +165,7 @@ func (b *Bus) clientConfig(own kafka.ConfigMap) *kafka.ConfigMap {
 		"security.protocol":        b.cfg.SecurityProtocol,
 		"socket.keepalive.enable":  true,
 		"socket.nagle.disable":     true, // a record does not wait on the way for more to send
-		"log_level":                0, // see disturbances
+		"log_level":                0,    // see disturbances
 		"statistics.interval.ms":   int(b.statisticsEvery.Milliseconds()),
 		"enable.metrics.push":      false, // what is sent to brokers is only what the suite needs
 		"reconnect.backoff.ms":     50,

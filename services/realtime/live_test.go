@@ -200,6 +200,49 @@ func TestMetricsTellWhatHappens(t *testing.T) {
 	})
 }
 
+func TestAnOperatorSeesTheStreams(t *testing.T) {
+	w := newEmbeddedWorld(t)
+	n := w.start(t)
+	r := newRoom("alice", "bob")
+	streams := []*client.Stream{w.open(t, n, r.members[0], ""), w.open(t, n, r.members[0], ""), w.open(t, n, r.members[1], "")}
+	w.post(t, r, "1", "2", "3")
+	for _, stream := range streams {
+		expect(t, stream, "1", "2", "3")
+	}
+	response, err := w.http.Get(n.internal + "/debug/streams")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	var seen struct {
+		Streams int `json:"streams"`
+		Users   int `json:"users"`
+		Oldest  []struct {
+			User uuid.UUID `json:"user"`
+		} `json:"oldest"`
+		Logs []struct {
+			Topic string `json:"topic"`
+			Next  int64  `json:"nextOffset"`
+		} `json:"logs"`
+	}
+	if err := json.NewDecoder(response.Body).Decode(&seen); err != nil {
+		t.Fatal(err)
+	}
+	read := int64(0)
+	for _, log := range seen.Logs {
+		if log.Topic != events.TopicRooms {
+			t.Errorf("topic %s", log.Topic)
+		}
+		read += log.Next
+	}
+	if seen.Streams != 3 || seen.Users != 2 || len(seen.Oldest) != 3 || seen.Oldest[0].User != r.members[0].ID || read != 3 {
+		t.Errorf("seen %+v", seen)
+	}
+	if response, _ := w.get(t, n.base+"/debug/streams", nil); response.StatusCode != http.StatusNotFound {
+		t.Errorf("from outside: %d", response.StatusCode)
+	}
+}
+
 func TestConfigurationFaultsAreNamed(t *testing.T) {
 	if faults := config().Validate(); len(faults) != 0 {
 		t.Errorf("a proper configuration: %v", faults)

@@ -84,8 +84,9 @@ func config() realtime.Config {
 
 // node is a running realtime with its HTTP server.
 type node struct {
-	base string
-	stop func()
+	base     string
+	internal string
+	stop     func()
 }
 
 // launch starts a node and does not wait.
@@ -106,7 +107,7 @@ func (w *world) launchDraining(t *testing.T, cfg realtime.Config, tel *telemetry
 		t.Fatal(err)
 	}
 	started := nodetest.Start(t, "realtime", service, tel)
-	n := &node{base: started.Public, stop: sync.OnceFunc(func() { started.Stop(); itsBus.Close() })}
+	n := &node{base: started.Public, internal: started.Internal, stop: sync.OnceFunc(func() { started.Stop(); itsBus.Close() })}
 	t.Cleanup(n.stop)
 	return n
 }
