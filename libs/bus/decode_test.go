@@ -20,7 +20,7 @@ func record(t *testing.T, name string, offset int64) bus.Record {
 func TestDecodeGivesTheEventsOfAType(t *testing.T) {
 	foreign := record(t, "room.read.v1", 2)
 	foreign.Headers["ce_type"] = "com.example.order"
-	records := []bus.Record{record(t, "room.created.v1", 1), foreign, record(t, "message.posted.v1", 3), record(t, "delivery.v1", 4)}
+	records := []bus.Record{record(t, "room.created.v1", 1), foreign, record(t, "message.posted.v1", 3), record(t, "ticket.issued.v1", 4)}
 	posted, err := bus.Decode[events.MessagePosted](records)
 	if err != nil || len(posted) != 1 || posted[0].Record.Offset != 3 || posted[0].Data.RoomID != posted[0].Event.Data.(events.MessagePosted).RoomID {
 		t.Errorf("messages: %+v, %v", posted, err)

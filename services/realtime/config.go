@@ -13,8 +13,8 @@ type Config struct {
 	RingRecords       int           `envconfig:"RING_RECORDS" default:"200000" desc:"most events kept for that"`
 	RingBytes         int           `envconfig:"RING_BYTES" default:"100663296" desc:"most memory used for that, about, bytes"`
 	KeepAlive         time.Duration `envconfig:"KEEP_ALIVE" default:"15s" desc:"how often a stream gets a comment, by which clients that have vanished are noticed"`
-	WriteTimeout      time.Duration `envconfig:"WRITE_TIMEOUT" default:"10s" desc:"how long a client may take to accept what is written to it"`
-	QueueEvents       int           `envconfig:"QUEUE_EVENTS" default:"1024" desc:"most events that wait for a slow client before its stream is ended"`
+	WriteTimeout      time.Duration `envconfig:"WRITE_TIMEOUT" default:"5s" desc:"how long a client may take to accept what is written to it"`
+	QueueEvents       int           `envconfig:"QUEUE_EVENTS" default:"512" desc:"most events that wait for a slow client before its stream is ended"`
 	QueueBytes        int           `envconfig:"QUEUE_BYTES" default:"1048576" desc:"most bytes that wait for a slow client before its stream is ended"`
 	Drain             time.Duration `envconfig:"DRAIN" default:"0s" desc:"over how long streams end when the process stops, so that their clients do not come back all at once; 0s is at once. ISM_LIFECYCLE_STOP_TIMEOUT must be longer by ten seconds"`
 	MaxStreams        int           `envconfig:"MAX_STREAMS" default:"10000" desc:"most open streams of this process; above, 503. Fewer where the limit of file descriptors is too low, which is logged"`

@@ -69,6 +69,30 @@ func TestNobodyGetsInWithoutAToken(t *testing.T) {
 	}
 }
 
+func TestRequestsThatAreNoneForAStreamAreRefused(t *testing.T) {
+	w := newEmbeddedWorld(t)
+	n := w.start(t)
+	user := newRoom("alice").members[0]
+	bearer := "Bearer " + w.issuer.Token(t, user.ID, user.DisplayName)
+	response, body := w.get(t, n.base+"/api/sse", map[string]string{"Authorization": bearer, "Accept": "application/json"})
+	if response.StatusCode != http.StatusNotAcceptable || !strings.Contains(body, `"not-acceptable"`) {
+		t.Errorf("Accept: application/json: %d %s", response.StatusCode, body)
+	}
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, n.base+"/api/sse", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header.Set("Authorization", bearer)
+	posted, err := w.http.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer posted.Body.Close()
+	if posted.StatusCode != http.StatusMethodNotAllowed || !strings.Contains(posted.Header.Get("Allow"), "GET") {
+		t.Errorf("POST: %d, Allow: %q", posted.StatusCode, posted.Header.Get("Allow"))
+	}
+}
+
 func TestStreamEndsWhenItsTokenExpires(t *testing.T) {
 	w := newEmbeddedWorld(t)
 	n := w.start(t)

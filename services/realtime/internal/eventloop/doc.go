@@ -31,7 +31,7 @@
 //
 // # Failures
 //
-//   - The client closes, or its machine resets: seen at once, the place is free.
+//   - The client closes, or its machine resets: seen at once, the slot is free.
 //   - The client's machine vanishes: what is written, a keep-alive at the latest, is not acknowledged for [Config.Silent].
 //   - The client does not read: the kernel takes some 64 KB, the stream's queue its share, then the stream ends.
 //   - The client sends: a little is thrown away, then it is cut.

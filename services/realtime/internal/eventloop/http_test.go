@@ -130,6 +130,20 @@ func TestAcceptMustHaveEventStreams(t *testing.T) {
 	}
 }
 
+func FuzzAccept(f *testing.F) {
+	for _, accept := range []string{"", "*/*", "text/event-stream;q=0", "a/b;q=\"", ",,;", "text/*;q=NaN"} {
+		f.Add(accept)
+	}
+	f.Fuzz(func(t *testing.T, accept string) {
+		if strings.TrimSpace(accept) != "" && accepted(accept) && !strings.Contains(accept, "*") && !strings.Contains(strings.ToLower(accept), "event-stream") {
+			t.Errorf("%q is accepted", accept)
+		}
+		if !strings.Contains(accept, "\"") && !accepted(accept+", text/event-stream") {
+			t.Errorf("%q is not accepted with text/event-stream behind it", accept)
+		}
+	})
+}
+
 func TestStreamsAreOnlyRead(t *testing.T) {
 	w := serve(t, newTransport, config())
 	for _, method := range []string{http.MethodPost, http.MethodPut, http.MethodDelete, http.MethodPatch} {

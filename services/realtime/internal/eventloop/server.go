@@ -187,9 +187,8 @@ func (s *Server) carry(c *connection, conn net.Conn, header []byte, lastEventID 
 
 // EndUser ends the user's streams, with the event that says why.
 func (s *Server) EndUser(user uuid.UUID, reason stream.Reason) {
-	position := s.source.Position()
 	for _, c := range s.registry.of(user) {
-		c.close(reason, 0, position)
+		c.close(reason, 0, s.source.Position())
 	}
 }
 

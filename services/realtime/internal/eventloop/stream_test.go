@@ -248,7 +248,7 @@ func TestDescriptorsBoundTheStreams(t *testing.T) {
 	}
 }
 
-func TestGoneClientFreesItsPlace(t *testing.T) {
+func TestGoneClientFreesItsSlot(t *testing.T) {
 	leave := map[string]func(c *client) error{
 		"it closes":          func(c *client) error { return c.Close() },
 		"it closes one side": func(c *client) error { return c.CloseWrite() },
