@@ -73,16 +73,22 @@ func (w *world) post(t *testing.T, r room, texts ...string) {
 	t.Helper()
 	var all []events.Data
 	for _, text := range texts {
-		body, err := json.Marshal(wire.TextBody{Text: text})
-		if err != nil {
-			t.Fatal(err)
-		}
-		all = append(all, events.MessagePosted{
-			RoomID: r.id, Preview: wire.TextPreview("alice", text), Audience: r.audience(),
-			Message: wire.Message{RoomID: r.id, ID: uuid.New(), SenderID: r.members[0].ID, Body: body, Type: wire.Text, CreatedAt: now()},
-		})
+		all = append(all, message(t, r, text))
 	}
 	w.write(t, all...)
+}
+
+// message is a message of the room's first member.
+func message(t testing.TB, r room, text string) events.MessagePosted {
+	t.Helper()
+	body, err := json.Marshal(wire.TextBody{Text: text})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return events.MessagePosted{
+		RoomID: r.id, Preview: wire.TextPreview("alice", text), Audience: r.audience(),
+		Message: wire.Message{RoomID: r.id, ID: uuid.New(), SenderID: r.members[0].ID, Body: body, Type: wire.Text, CreatedAt: now()},
+	}
 }
 
 func numbered(from, to int) []string {

@@ -61,10 +61,12 @@ func New(cfg Config, tracing bus.Tracing, tel *telemetry.Telemetry) (*Edge, erro
 	if cfg.Changed == nil {
 		cfg.Changed = func(uuid.UUID, bool) {}
 	}
-	return &Edge{
+	e := &Edge{
 		cfg: cfg, logger: tel.Log, tracing: tracing, metrics: newMetrics(tel.Metrics), audiences: known,
 		first: map[string]int{}, count: map[string]int32{}, caughtUp: make(chan struct{}),
-	}, nil
+	}
+	e.position.Store(&sse.Position{})
+	return e, nil
 }
 
 // Open sets the logs, before the first record is read. All edges must open the same ones, in the same order.

@@ -176,8 +176,8 @@ func BenchmarkIdle(b *testing.B) {
 	}
 }
 
-// BenchmarkFanout is one event to many streams: until the last one has it, and what it costs the server.
-func BenchmarkFanout(b *testing.B) {
+// BenchmarkOneEventToMany is one event to many streams: until the last one has it, and what it costs the server.
+func BenchmarkOneEventToMany(b *testing.B) {
 	for _, streams := range []int{1000, 5000} {
 		b.Run(strconv.Itoa(streams), func(b *testing.B) {
 			run := newBench(b, time.Hour)
