@@ -3,7 +3,6 @@ package realtime
 import (
 	"context"
 	"strconv"
-	"sync"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
@@ -35,32 +34,14 @@ func (s *Service) poll(c *fiber.Ctx) error {
 	}
 	caller := authn.Caller(c)
 	// The request's own deadline is for work: a poll waits.
-	waiting, cancel := context.WithDeadline(context.WithoutCancel(c.UserContext()), earlier(time.Now().Add(timeout), caller.ExpiresAt))
+	waiting, cancel := context.WithTimeout(context.WithoutCancel(c.UserContext()), min(timeout, time.Until(caller.ExpiresAt)))
 	defer cancel()
-	defer s.untilDraining(cancel)()
-	answer, err := poll.Poll(c.UserContext(), waiting, s.edge, caller.UserID, lastEventID(c))
+	answer, err := poll.Poll(c.UserContext(), waiting, s.deps.Draining, s.edge, caller.UserID, lastEventID(c))
 	if err != nil {
 		return problemOf(err)
 	}
 	c.Set(fiber.HeaderCacheControl, "no-store")
 	return c.JSON(answer)
-}
-
-// untilDraining calls end when the process begins to stop, unless the function that it returns is called before. It waits for nothing.
-func (s *Service) untilDraining(end func()) (stop func()) {
-	stopped := make(chan struct{})
-	var watching sync.WaitGroup
-	watching.Go(func() {
-		select {
-		case <-s.deps.Draining:
-			end()
-		case <-stopped:
-		}
-	})
-	return func() {
-		close(stopped)
-		watching.Wait()
-	}
 }
 
 func pollTimeout(text string) (time.Duration, error) {
@@ -72,11 +53,4 @@ func pollTimeout(text string) (time.Duration, error) {
 		return 0, httpapi.InvalidRequest("timeout must be a whole number of seconds, 0 to 50")
 	}
 	return time.Duration(seconds) * time.Second, nil
-}
-
-func earlier(a, b time.Time) time.Time {
-	if b.Before(a) {
-		return b
-	}
-	return a
 }

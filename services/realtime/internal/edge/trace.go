@@ -1,7 +1,6 @@
 package edge
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 
@@ -64,7 +63,7 @@ func messageID(data []byte) (uuid.UUID, bool) {
 			ID uuid.UUID `json:"messageId"`
 		} `json:"message"`
 	}
-	if json.Unmarshal(bytes.TrimPrefix(data, []byte("data: ")), &event) != nil || event.Message == nil {
+	if json.Unmarshal(sse.JSONOf(data), &event) != nil || event.Message == nil {
 		return uuid.UUID{}, false
 	}
 	return event.Message.ID, true

@@ -224,10 +224,7 @@ func (l *loop) add(c *connection) bool {
 	l.slots[c.slot] = c
 	l.streams.Add(1)
 	if err := l.poller.add(c.fd, c.slot); err != nil {
-		c.mu.Lock()
-		c.stream.End(stream.Gone)
-		c.mu.Unlock()
-		l.close(c, stream.Gone)
+		l.end(c, stream.Gone)
 		return false
 	}
 	return true

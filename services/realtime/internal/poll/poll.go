@@ -4,7 +4,6 @@ package poll
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"sync"
 
@@ -28,9 +27,9 @@ const (
 	maxBytes  = 512 << 10 // of the events' data; a single event may be larger
 )
 
-// Poll waits until something has happened to the user behind the last event id, at most until the waiting context is done, and gives it.
-// Without an id it gives the position at once, from which the client polls on. The errors are the source's.
-func Poll(ctx, waiting context.Context, source Source, user uuid.UUID, lastEventID string) (wire.Poll, error) {
+// Poll waits until something has happened to the user behind the last event id, at most until the waiting context is done or enough is closed,
+// and gives it. Without an id it gives the position at once, from which the client polls on. The errors are the source's.
+func Poll(ctx, waiting context.Context, enough <-chan struct{}, source Source, user uuid.UUID, lastEventID string) (wire.Poll, error) {
 	c := &collector{news: make(chan struct{}, 1)}
 	attachment, err := source.Attach(ctx, user, lastEventID, c)
 	if err != nil {
@@ -51,11 +50,12 @@ func Poll(ctx, waiting context.Context, source Source, user uuid.UUID, lastEvent
 		select {
 		case <-c.news:
 		case <-waiting.Done():
+		case <-enough:
 		}
 		position, frames = source.Position(), c.take()
 	}
 	if len(frames) == 0 {
-		answer.LastEventID = idOf(position.ID)
+		answer.LastEventID = position.Text()
 	}
 	add(&answer, frames)
 	return answer, nil
@@ -67,9 +67,9 @@ func begin(attachment stream.Attachment) (wire.Poll, error) {
 	if !found {
 		return wire.Poll{}, fmt.Errorf("the opening %q has no id", attachment.Opening)
 	}
-	answer := wire.Poll{LastEventID: idOf(line), Events: []wire.PolledEvent{}}
+	answer := wire.Poll{LastEventID: sse.IDOf(line), Events: []wire.PolledEvent{}}
 	if data := bytes.TrimSpace(rest); len(data) > 0 { // a Resync event
-		answer.Events = append(answer.Events, wire.PolledEvent{ID: answer.LastEventID, Data: dataOf(data)})
+		answer.Events = append(answer.Events, wire.PolledEvent{ID: answer.LastEventID, Data: sse.JSONOf(data)})
 	}
 	add(&answer, attachment.Backlog)
 	return answer, nil
@@ -82,15 +82,9 @@ func add(a *wire.Poll, frames []sse.Frame) {
 		if size += len(frame.Event.Data); len(a.Events) > 0 && (len(a.Events) == maxEvents || size > maxBytes) {
 			return
 		}
-		a.LastEventID = idOf(frame.ID)
-		a.Events = append(a.Events, wire.PolledEvent{ID: a.LastEventID, Data: dataOf(frame.Event.Data)})
+		a.LastEventID = sse.IDOf(frame.ID)
+		a.Events = append(a.Events, wire.PolledEvent{ID: a.LastEventID, Data: sse.JSONOf(frame.Event.Data)})
 	}
-}
-
-func idOf(line []byte) string { return string(bytes.TrimSpace(bytes.TrimPrefix(line, []byte("id: ")))) }
-
-func dataOf(text []byte) json.RawMessage {
-	return bytes.TrimSpace(bytes.TrimPrefix(text, []byte("data: ")))
 }
 
 // collector takes what is offered while a poll waits, as much as an answer may have.

@@ -23,10 +23,14 @@ func Data(data []byte) ([]byte, error) {
 		}
 		data = line.Bytes()
 	}
-	text := append(make([]byte, 0, len("data: \n\n")+len(data)), "data: "...)
-	text = append(text, data...)
-	return append(text, "\n\n"...), nil
+	return DataOf(len(data), func(dst []byte) []byte { return append(dst, data...) }), nil
 }
+
+// JSONOf gives the JSON in what [Data] has made.
+func JSONOf(text []byte) []byte { return bytes.TrimSpace(bytes.TrimPrefix(text, []byte("data: "))) }
+
+// IDOf gives the id in what [AppendID] has appended.
+func IDOf(line []byte) string { return string(bytes.TrimSpace(bytes.TrimPrefix(line, []byte("id: ")))) }
 
 // DataOf is [Data] for a payload that stands on one line already, and appends itself. The size is about how many bytes that are.
 func DataOf(size int, payload func(dst []byte) []byte) []byte {

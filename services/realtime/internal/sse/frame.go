@@ -1,7 +1,6 @@
 package sse
 
 import (
-	"bytes"
 	"time"
 
 	"go.opentelemetry.io/otel/trace"
@@ -33,6 +32,4 @@ type Position struct {
 }
 
 // Text is the id without its line.
-func (p Position) Text() string {
-	return string(bytes.TrimSpace(bytes.TrimPrefix(p.ID, []byte("id: "))))
-}
+func (p Position) Text() string { return IDOf(p.ID) }
