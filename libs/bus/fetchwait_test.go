@@ -32,14 +32,11 @@ func TestGroupWithFetchWaitFetchesSeldom(t *testing.T) {
 		broker.cluster.KeepControl()
 		return nil, nil, false
 	})
-	var begun time.Time
-	takeOneByOne(t, newWorld(t, broker.addresses()), total, func() {
-		begun = time.Now()
-		fetches.Store(0)
-	})
-	// One is under way when the writing begins, and one more may begin before all has been handled.
-	if most := 2 + int64(time.Since(begun)/testFetchWait); fetches.Load() > most {
-		t.Errorf("%d fetches for %d records, want at most %d", fetches.Load(), total, most)
+	takeOneByOne(t, newWorld(t, broker.addresses()), total, func() { fetches.Store(0) })
+	// Mostly there are two or three. On a busy machine the group may have emptied the client's queue before the client looks at it, and it
+	// fetches at once; without a wait there would be about as many as there are records.
+	if fetches.Load() > total/4 {
+		t.Errorf("%d fetches for %d records", fetches.Load(), total)
 	}
 }
 
