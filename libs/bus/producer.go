@@ -18,6 +18,7 @@ const (
 	maxQueuedRecords       = 100_000
 	maxQueuedKilobytes     = 64 << 10
 	flushStep              = 100 * time.Millisecond
+	replaceEvery           = time.Second     // at most: what brokers refuse for good, each record would be may cost a client
 	closeTimeout           = 5 * time.Second // of a producer that WithProducer has made
 )
 
@@ -27,14 +28,12 @@ type ProducerConfig struct {
 	DeliveryTimeout time.Duration
 	// Gapless says what is in the log after a call that failed: none of its records without all those before it, and none that is
 	// sent later. So the caller can write the sequence again from its beginning. Only what a stalled broker had already received may
-	// still be appended, beside the second attempt, as repetitions.
-	//
-	// It is for records that must not be in the log twice, too: a client that gives one up by time goes on with a new producer epoch, and
-	// sends what is under way behind it again, though a broker that has just restarted may have written it. A call that fails
-	// also fails the calls beside it: that is the price.
+	// still be appended, beside the second attempt, as repetitions. A call that fails also fails the calls beside it: that is the price.
 	Gapless bool
 
 	maxBytes int // of a record, with its key and headers; the client's default (1,000,000) if zero
+	// keepsAll is an [Appender]'s: the client never gives a record up, and no call's end replaces it.
+	keepsAll bool
 }
 
 // Producer writes records, acks=all and idempotent, in the order in which it is given them. It is safe for concurrent use.
@@ -45,6 +44,7 @@ type Producer struct {
 	mu        sync.RWMutex
 	client    *client       // replaced when it has failed for good
 	replacing chan struct{} // while the client is being replaced: closed when that is done
+	replaced  time.Time     // when the client was replaced last
 	closed    bool
 	ending    sync.WaitGroup // replacements and clients that were replaced and are being closed
 	topicMu   sync.Mutex
@@ -91,6 +91,11 @@ func (p *Producer) start() (*client, error) {
 		settings["enable.gapless.guarantee"] = true
 		settings["message.timeout.ms"] = 0
 	}
+	if p.cfg.keepsAll {
+		settings["enable.gapless.guarantee"] = true // a record that brokers refuse must not make the client write others twice
+		settings["message.timeout.ms"] = 0
+		settings["request.timeout.ms"] = int(produceTimeout.Milliseconds())
+	}
 	if p.cfg.maxBytes > 0 {
 		settings["message.max.bytes"] = p.cfg.maxBytes
 	}
@@ -103,12 +108,16 @@ func (p *Producer) start() (*client, error) {
 	return c, nil
 }
 
-// watch reads a client's events until it is closed. Delivery reports have channels of their own.
+// watch reads a client's events until it is closed. Delivery reports have channels of their own, but for an appender's.
 func (p *Producer) watch(c *client) {
 	defer close(c.done)
 	disturbed, sent := p.bus.disturbances("producer"), p.bus.newRequests("(producer)")
 	for event := range c.kafka.Events() {
 		switch event := event.(type) {
+		case *kafka.Message:
+			if record, ok := event.Opaque.(*sentRecord); ok {
+				record.report(event)
+			}
 		case *kafka.Stats:
 			sent.count(event.String())
 		case kafka.Error:
@@ -132,11 +141,13 @@ func (p *Producer) replace(failed *client, cause error) {
 	p.bus.tel.Log.Warn("a Kafka producer has failed and is replaced", "error", cause.Error())
 	replaced := make(chan struct{})
 	p.replacing = replaced
+	pause := replaceEvery - time.Since(p.replaced)
 	p.ending.Go(func() {
 		failed.purge()
+		time.Sleep(pause)
 		fresh, err := p.start()
 		p.mu.Lock()
-		p.replacing = nil
+		p.replacing, p.replaced = nil, time.Now()
 		if err == nil {
 			p.client = fresh
 		}
@@ -230,6 +241,9 @@ func (p *Producer) ProduceAll(ctx context.Context, records []Record) (receipts [
 		headers, span := tracing.send(ctx, record)
 		sends = append(sends, sending{span: span, observed: p.topic(record.Topic).Begin()})
 		if err := p.enqueue(used, record, headers, i, reports); err != nil {
+			if p.cfg.Gapless && i > 0 { // what stands before it may still be under way
+				p.replace(used, err)
+			}
 			return nil, err
 		}
 	}
@@ -278,13 +292,15 @@ func (s sending) acknowledged(receipt Receipt) {
 	s.span.End()
 }
 
-func (p *Producer) enqueue(used *client, record Record, headers map[string]string, index int, reports chan kafka.Event) error {
+// enqueue hands a record to the client, which reports with the tag to the channel or, without one, to its events. After an error the client
+// does not have the record.
+func (p *Producer) enqueue(used *client, record Record, headers map[string]string, tag any, reports chan kafka.Event) error {
 	topic := record.Topic
 	message := &kafka.Message{
 		TopicPartition: kafka.TopicPartition{Topic: &topic, Partition: record.Partition},
 		Value:          record.Value,
 		Headers:        make([]kafka.Header, 0, len(headers)),
-		Opaque:         index,
+		Opaque:         tag,
 	}
 	if record.Key != "" { // without a key any partition will do; an empty one is always the same partition's
 		message.Key = []byte(record.Key)
@@ -302,7 +318,7 @@ func (p *Producer) enqueue(used *client, record Record, headers map[string]strin
 	if err == nil {
 		return nil
 	}
-	if isFatal(err) || p.cfg.Gapless && index > 0 { // then what stands before it may still be under way
+	if isFatal(err) {
 		p.replace(used, err)
 	}
 	return produceError(err)

@@ -45,8 +45,12 @@ func table() map[string]topic {
 		// No stream lives longer than its token, so nobody is online for days without a record.
 		events.TopicOnline:      {partitions: 1, retention: 2 * day, compact: true},
 		events.TopicDeadLetters: {partitions: 1, retention: 30 * day},
+		topicProbes:             {partitions: 1, retention: time.Hour},
 	}
 }
+
+// topicProbes is written to in order to know that the brokers take writes, see [Appender.Ready]. Nobody reads it.
+const topicProbes = "ism.probes"
 
 const (
 	metadataTimeout = 3 * time.Second

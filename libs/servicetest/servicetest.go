@@ -6,7 +6,9 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"net"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -79,7 +81,8 @@ func FreePort(tb testing.TB) int {
 }
 
 // VerifyNoLeaks runs a package's tests and fails where a goroutine is left. It passes over what libraries never wait for, and over those
-// with one of the given functions on their stack.
+// with one of the given functions on their stack. What is ending has [Timeout] for that: a client of Kafka that could not leave its group in
+// time closes beside the tests that follow.
 func VerifyNoLeaks(m *testing.M, ignored ...string) {
 	ignored = append(ignored,
 		// fasthttp keeps one goroutine for the Date header for ever, and one of each server until it next wakes from a sleep of ten seconds.
@@ -91,7 +94,25 @@ func VerifyNoLeaks(m *testing.M, ignored ...string) {
 	for i, function := range ignored {
 		options[i] = goleak.IgnoreAnyFunction(function)
 	}
-	goleak.VerifyTestMain(m, options...)
+	code := m.Run()
+	if code == 0 {
+		if err := leftAfter(Timeout, options); err != nil {
+			fmt.Fprintln(os.Stderr, "goroutines are left:", err)
+			code = 1
+		}
+	}
+	os.Exit(code)
+}
+
+// leftAfter gives the goroutines that are left after so long.
+func leftAfter(limit time.Duration, options []goleak.Option) error {
+	deadline := time.Now().Add(limit)
+	for {
+		err := goleak.Find(options...) // it looks for half a second
+		if err == nil || time.Now().After(deadline) {
+			return err
+		}
+	}
 }
 
 // Log keeps what is logged, for a [log/slog.TextHandler] or a [log/slog.JSONHandler] to write to. The zero value is ready. It is safe for

@@ -9,7 +9,7 @@ import (
 
 // Config is the service's own configuration.
 type Config struct {
-	LogTimeout          time.Duration     `envconfig:"LOG_TIMEOUT" default:"800ms" desc:"how long Kafka may take to acknowledge a message before the send is refused"`
+	LogTimeout          time.Duration     `envconfig:"LOG_TIMEOUT" default:"4s" desc:"how long a send waits for Kafka: shorter stalls are waited out; while a partition stands still for longer, sends to its rooms are refused at once, and nothing of them is written"`
 	WriteThroughTimeout time.Duration     `envconfig:"WRITE_THROUGH_TIMEOUT" default:"500ms" desc:"how long a send waits for the timeline before it leaves the write to the consumer group"`
 	Members             membership.Config `envconfig:"MEMBERS"`
 }

@@ -185,7 +185,9 @@ func TestTheHealthyPathWritesOnce(t *testing.T) {
 	}
 }
 
-func TestKafkaDownIsSaidWithinASecond(t *testing.T) {
+// While Kafka is away the first send is told that its outcome is unknown. Those behind it are told that they are not written, and never are;
+// from when the partition stands still, at once.
+func TestKafkaDownIsSaid(t *testing.T) {
 	broker := nodetest.Broker(t)
 	w := newWorld(t, broker.ListenAddrs(), newSQLite(t))
 	room, user := w.newRoom()
@@ -193,17 +195,17 @@ func TestKafkaDownIsSaidWithinASecond(t *testing.T) {
 	w.caughtUp(kafkaClient(t, w.brokers))
 	w.store.written()
 	broker.Close()
-	quickest := servicetest.Timeout // of some, since the machine may be busy
-	for range 3 {
-		begin := time.Now()
-		got := w.send(user, room, "lost")
-		quickest = min(quickest, time.Since(begin))
+	if got := w.send(user, room, "perhaps"); got.Status != http.StatusGatewayTimeout || got.Code() != "outcome-unknown" {
+		t.Errorf("the first answer is %s", got)
+	}
+	for range 20 {
+		got := w.send(user, room, "refused")
 		if got.Status != http.StatusServiceUnavailable || got.Code() != "kafka-unavailable" || got.Header.Get("Retry-After") != "1" {
 			t.Errorf("the answer is %s, Retry-After: %s", got, got.Header.Get("Retry-After"))
 		}
 	}
-	if quickest > time.Second {
-		t.Errorf("the quickest answer took %s", quickest)
+	if got := w.do(user, http.MethodGet, "/ready", nil); got.Status != http.StatusServiceUnavailable || !strings.Contains(string(got.Body), `"kafka-writes":"unavailable"`) {
+		t.Errorf("GET /ready: %s", got)
 	}
 	sameMessages(t, w.timeline(user, room), []wire.Message{first})
 	if n := w.store.written(); n != 0 {
@@ -211,9 +213,9 @@ func TestKafkaDownIsSaidWithinASecond(t *testing.T) {
 	}
 }
 
-// A broker that hangs leaves open whether it has the message. The client is told in time, and what the log has in the end is
-// what the timeline has.
-func TestKafkaHangingIsSaidWithinASecond(t *testing.T) {
+// A broker that hangs leaves open whether it has the message. The client is told so, and what the log has in the end is what the timeline
+// has: what was unknown once at most, and nothing of what was refused.
+func TestKafkaHangingIsSaid(t *testing.T) {
 	broker := nodetest.Broker(t)
 	w := newWorld(t, broker.ListenAddrs(), newSQLite(t))
 	room, user := w.newRoom()
@@ -223,13 +225,11 @@ func TestKafkaHangingIsSaidWithinASecond(t *testing.T) {
 		<-resume
 		return nil, nil, false
 	})
-	begin := time.Now()
-	got := w.send(user, room, "perhaps")
-	if took := time.Since(begin); took > 20*time.Second { // the broker hangs until the end
-		t.Errorf("the answer took %s", took)
+	if got := w.send(user, room, "perhaps"); got.Status != http.StatusGatewayTimeout || got.Code() != "outcome-unknown" {
+		t.Errorf("the first answer is %s", got)
 	}
-	if got.Status != http.StatusServiceUnavailable || got.Code() != "kafka-unavailable" {
-		t.Errorf("the answer is %s", got)
+	if got := w.send(user, room, "refused"); got.Status != http.StatusServiceUnavailable || got.Code() != "kafka-unavailable" {
+		t.Errorf("the second answer is %s", got)
 	}
 	close(resume)
 	var last wire.Message
@@ -244,8 +244,12 @@ func TestKafkaHangingIsSaidWithinASecond(t *testing.T) {
 	w.caughtUp(kafkaClient(t, w.brokers))
 	inLog := inLog(t, w, room)
 	slices.Reverse(inLog)
-	if len(inLog) < 2 || inLog[0].ID != last.ID || inLog[len(inLog)-1].ID != first.ID {
-		t.Errorf("the log has %+v", inLog)
+	texts := make([]string, 0, len(inLog))
+	for _, m := range inLog {
+		texts = append(texts, string(m.Body))
+	}
+	if len(inLog) != 3 || inLog[0].ID != last.ID || inLog[2].ID != first.ID || texts[1] != `{"text":"perhaps"}` {
+		t.Errorf("the log has %q", texts)
 	}
 	w.holds(t, user, room, inLog)
 }

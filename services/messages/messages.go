@@ -6,9 +6,7 @@
 package messages
 
 import (
-	"context"
 	"fmt"
-	"sync/atomic"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -57,8 +55,8 @@ type Service struct {
 	timeline *timeline.Timeline
 	healer   *bus.Consumer
 	follower *bus.Reader
-	producer atomic.Pointer[bus.Producer] // nil until its part runs
-	leftOver rate.Sometimes               // logs what a store outage leaves to the consumer group
+	log      *bus.Appender
+	leftOver rate.Sometimes // logs what a store outage leaves to the consumer group
 }
 
 var _ deployable.Service = (*Service)(nil)
@@ -87,8 +85,12 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make the reader that follows memberships: %w", err)
 	}
+	log, err := deps.Bus.NewAppender(bus.AppenderConfig{Topics: []string{events.TopicRooms}, Timeout: cfg.LogTimeout})
+	if err != nil {
+		return nil, fmt.Errorf("make the appender of messages: %w", err)
+	}
 	return &Service{
-		cfg: cfg, deps: deps, members: members, timeline: lines, healer: healer, follower: follower,
+		cfg: cfg, deps: deps, members: members, timeline: lines, healer: healer, follower: follower, log: log,
 		leftOver: rate.Sometimes{Interval: time.Second},
 	}, nil
 }
@@ -98,23 +100,13 @@ func (s *Service) Parts() []lifecycle.Part {
 	return []lifecycle.Part{
 		{Name: "messages store", Run: s.deps.Store.Run},
 		{Name: "messages membership lookups", Run: s.members.Run},
-		{Name: "messages producer", Run: s.produceUntilDone},
+		{Name: "messages log", Run: s.log.Run},
 		{Name: "messages timeline healing", Run: s.healer.Run, Beside: true},
 		{Name: "messages membership follower", Run: s.follower.Run, Beside: true},
 	}
 }
 
-// produceUntilDone uses a gapless producer, so that no message is in the log twice after a restart of the brokers.
-func (s *Service) produceUntilDone(ctx context.Context) error {
-	cfg := bus.ProducerConfig{DeliveryTimeout: s.cfg.LogTimeout, Gapless: true}
-	return s.deps.Bus.WithProducer(ctx, cfg, func(ctx context.Context, p *bus.Producer) error {
-		s.producer.Store(p)
-		<-ctx.Done()
-		return nil
-	})
-}
-
 // Checks implements [deployable.Service].
 func (s *Service) Checks() []httpapi.Check {
-	return []httpapi.Check{{Name: "messages-store", Check: s.deps.Store.Ping}}
+	return []httpapi.Check{{Name: "messages-store", Check: s.deps.Store.Ping}, {Name: "kafka-writes", Check: s.log.Ready}}
 }

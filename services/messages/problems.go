@@ -31,8 +31,11 @@ func problemOf(err error) error {
 		return httpapi.NewProblem(http.StatusNotFound, "room-not-found", "Room not found", "there is no such room for you")
 	case errors.Is(err, membership.ErrUnavailable):
 		return httpapi.Unavailable("rooms-unavailable", "Rooms unavailable", "it cannot be said now who is in the room", err)
+	case errors.Is(err, bus.ErrOutcomeUnknown):
+		return httpapi.NewProblem(http.StatusGatewayTimeout, "outcome-unknown", "Outcome unknown",
+			"the message was sent on and not acknowledged in time: it may still appear in the room; look there before you send it again").Because(err)
 	case errors.Is(err, bus.ErrUnavailable):
-		return httpapi.Unavailable("kafka-unavailable", "Kafka unavailable", "messages cannot be taken in now", err)
+		return httpapi.Unavailable("kafka-unavailable", "Kafka unavailable", "the message was not written; send it again", err)
 	case errors.Is(err, store.ErrUnavailable):
 		return httpapi.Unavailable("store-unavailable", "Store unavailable", "timelines cannot be read now", err)
 	default:

@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
-	"time"
 	"unicode/utf8"
 
 	"github.com/gofiber/fiber/v2"
@@ -125,7 +124,7 @@ func (s *Service) post(ctx context.Context, posted events.MessagePosted) error {
 	event := events.New(source, message.CreatedAt, posted)
 	settle := s.timeline.Begin(event.ID)
 	defer settle()
-	receipt, err := s.produce(ctx, event)
+	receipt, err := s.append(ctx, event)
 	if err != nil {
 		return err
 	}
@@ -137,6 +136,9 @@ func (s *Service) post(ctx context.Context, posted events.MessagePosted) error {
 		ctx, slog.LevelInfo, "message accepted", slog.String("message_id", message.ID.String()), slog.String("room_id", message.RoomID.String()),
 		slog.Int("epoch", int(s.deps.Bus.Epoch())), slog.Int("partition", int(receipt.Partition)), slog.Int64("offset", receipt.Offset),
 	)
+	if receipt.Offset < 0 { // the position is known to who reads the log
+		return nil
+	}
 	// The log has the message, so it is written even where the request's own deadline has passed.
 	writing, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.cfg.WriteThroughTimeout)
 	defer cancel()
@@ -149,21 +151,12 @@ func (s *Service) post(ctx context.Context, posted events.MessagePosted) error {
 	return nil
 }
 
-func (s *Service) produce(ctx context.Context, event events.Event) (bus.Receipt, error) {
-	producer := s.producer.Load()
-	if producer == nil {
-		return bus.Receipt{}, fmt.Errorf("%w: the service is starting", bus.ErrUnavailable)
-	}
+func (s *Service) append(ctx context.Context, event events.Event) (bus.Receipt, error) {
 	headers, value, err := events.Encode(event)
 	if err != nil {
 		return bus.Receipt{}, fmt.Errorf("encode message: %w", err)
 	}
-	// A little more time than the producer has, which itself gives up and knows better whether the record was written.
-	ctx, cancel := context.WithTimeout(ctx, s.cfg.LogTimeout+100*time.Millisecond)
-	defer cancel()
-	receipt, err := producer.Produce(ctx, bus.Record{
-		Topic: event.Data.Topic(), Key: event.Data.PartitionKey(), Value: value, Headers: headers, Partition: bus.PartitionAny,
-	})
+	receipt, err := s.log.Append(ctx, bus.Record{Topic: event.Data.Topic(), Key: event.Data.PartitionKey(), Value: value, Headers: headers})
 	if err != nil {
 		return bus.Receipt{}, fmt.Errorf("append message to the log: %w", err)
 	}
