@@ -6,8 +6,8 @@
 //     idempotence).
 //   - A consumer group handles the records of a partition in their order, one batch at a time, and commits only what has been
 //     handled. After a crash what was not committed is handled again.
-//   - A record that cannot be handled goes to the dead letters with the reason, and the partition goes on. While the fault is
-//     not the record's, because what the handler depends on is down, the partition waits instead.
+//   - A record goes to the dead letters, with the reason, only if it can never be handled: it is malformed, or the program has a fault.
+//     Whatever else fails is tried again for as long as it takes. The partition waits, and is seen to wait.
 //   - A request's trace goes with its records.
 //   - Every queue is bounded. What does not fit is refused (producer) or not fetched yet (consumer).
 package bus

@@ -14,7 +14,8 @@ import (
 	"github.com/ism-chat/ism/libs/telemetry"
 )
 
-// Handler handles records of one partition, in order. If it fails on several records, they are handed to it again one by one.
+// Handler handles records of one partition, in order. An error that is [ErrRejected] says that a record can never be handled: of several
+// records, which are then handed to it again one by one. With any other error they are handed to it again until it succeeds.
 type Handler func(ctx context.Context, records []Record) error
 
 // ConsumerConfig says what a consumer group reads and how.
@@ -23,11 +24,9 @@ type ConsumerConfig struct {
 	Topics   []string
 	Handler  Handler
 	MaxBatch int // most records handed over at once; 1 if zero
-	// Attempts is how often a record is tried before it goes to the dead letters; 5 if zero.
+	// Attempts is how often a record is tried whose handling panics, before it goes to the dead letters, and how often a batch is tried before
+	// it is handled one by one; 5 if zero.
 	Attempts int
-	// Probe reports whether what the handler depends on works, for example its store. While it fails, a record that cannot be
-	// handled is retried and never goes to the dead letters: the fault is not the record's. Nil: it always works.
-	Probe func(ctx context.Context) error
 	// FetchWait is how long records may wait for others, so that a group which nobody waits for costs a fetch for many records
 	// instead of one for each. 0: each is fetched at once.
 	FetchWait time.Duration
@@ -75,6 +74,7 @@ func (p topicPartition) kafka() kafka.TopicPartition {
 type consumerMetrics struct {
 	retries     *prometheus.CounterVec
 	deadLetters *prometheus.CounterVec
+	waiting     waiting
 	handled     map[string]*telemetry.Operation // by topic
 }
 
@@ -87,9 +87,6 @@ func (b *Bus) NewConsumer(cfg ConsumerConfig) (*Consumer, error) {
 	if cfg.Attempts <= 0 {
 		cfg.Attempts = defaultAttempts
 	}
-	if cfg.Probe == nil {
-		cfg.Probe = func(context.Context) error { return nil }
-	}
 	counter := func(name, help string) *prometheus.CounterVec {
 		opts := prometheus.CounterOpts{Name: name, Help: help}
 		return telemetry.Register(b.tel.Metrics, prometheus.NewCounterVec(opts, []string{"group", "topic"})).
@@ -98,6 +95,7 @@ func (b *Bus) NewConsumer(cfg ConsumerConfig) (*Consumer, error) {
 	metrics := consumerMetrics{
 		retries:     counter("ism_consumer_retries_total", "Attempts to handle a record that failed."),
 		deadLetters: counter("ism_consumer_dead_letters_total", "Records that went to the dead letters."),
+		waiting:     b.newWaiting(cfg.Group),
 		handled:     map[string]*telemetry.Operation{},
 	}
 	for _, topic := range cfg.Topics {

@@ -2,19 +2,12 @@ package bus
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"log/slog"
 	"math/rand/v2"
-	"runtime/debug"
 	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
-
-	"github.com/ism-chat/ism/libs/telemetry"
 )
 
 const (
@@ -23,10 +16,8 @@ const (
 	minQueue      = 256 // half of it has to do until a partition that is resumed is fetched, see groupLongPoll
 	maxQueueBytes = 4 << 20
 
-	remindEvery  = 30 * time.Second // how often it is logged that a partition waits
 	firstBackoff = 100 * time.Millisecond
 	maxBackoff   = 5 * time.Second
-	probeTimeout = 3 * time.Second
 )
 
 // worker handles the records of one assigned partition, one batch after the other.
@@ -160,6 +151,8 @@ func (w *worker) run() {
 	defer close(w.done)
 	defer w.cancel()
 	defer w.report()()
+	w.consumer.metrics.waiting.set(w.at, 0)
+	defer w.consumer.metrics.waiting.end(w.at)
 	if w.consumer.cfg.Assigned != nil {
 		assigned := func() error { return w.consumer.cfg.Assigned(w.ctx, w.at.topic, w.at.partition) }
 		if !w.retry("prepare the partition", func() error { return guard(assigned) }) {
@@ -192,96 +185,6 @@ func (w *worker) report() (end func()) {
 		defer w.mu.Unlock()
 		return float64(len(w.queue)), float64(w.limit)
 	})
-}
-
-// handle handles a batch, in as many attempts as it takes, and stores its offsets. It reports false if the worker has to stop before that.
-func (w *worker) handle(batch []Record) bool {
-	if len(batch) > 1 && w.try(batch) == nil {
-		w.handled(batch[len(batch)-1])
-		return true
-	}
-	for _, record := range batch {
-		if !w.handleOne(record) {
-			return false
-		}
-		w.handled(record)
-	}
-	return true
-}
-
-// try calls the handler, once.
-func (w *worker) try(records []Record) error {
-	observed := w.consumer.metrics.handled[w.at.topic].Begin()
-	err := guard(func() error { return w.consumer.cfg.Handler(w.ctx, records) })
-	observed(telemetry.Outcome(err))
-	return err
-}
-
-// probe asks whether what the handler depends on works.
-func (w *worker) probe() error {
-	ctx, cancel := context.WithTimeout(w.ctx, probeTimeout)
-	defer cancel()
-	return guard(func() error { return w.consumer.cfg.Probe(ctx) })
-}
-
-// guard turns a panic into an error.
-func guard(do func() error) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
-		}
-	}()
-	return do()
-}
-
-// handled stores the offset behind a record, to be committed.
-func (w *worker) handled(record Record) {
-	w.next.Store(record.Offset + 1)
-	behind := w.at.kafka()
-	behind.Offset = kafka.Offset(record.Offset + 1)
-	if _, err := w.member.kafka.StoreOffsets([]kafka.TopicPartition{behind}); err != nil {
-		// The partition has been revoked meanwhile: its next owner handles the record again.
-		w.consumer.bus.tel.Log.Info("an offset cannot be stored", "topic", w.at.topic, "partition", w.at.partition, "error", err.Error())
-	}
-}
-
-// handleOne hands one record to the handler, again until it succeeds, or writes it to the dead letters if the fault is the record's.
-// It reports false if the worker has to stop before either.
-func (w *worker) handleOne(record Record) bool {
-	log := w.consumer.bus.tel.Log.With("group", w.consumer.cfg.Group, "topic", record.Topic, "partition", record.Partition, "offset", record.Offset)
-	recordFaults := 0 // attempts in a row that failed while the probe succeeded: the fault was the record's
-	var reminded time.Time
-	for attempt := 1; ; attempt++ {
-		err := w.try([]Record{record})
-		if err == nil {
-			return true
-		}
-		if w.stopped() {
-			return false
-		}
-		w.consumer.metrics.retries.WithLabelValues(record.Topic).Inc()
-		if errors.Is(err, ErrRejected) {
-			return w.bury(record, err, attempt)
-		}
-		if attempt == 1 {
-			log.WarnContext(w.ctx, "a record cannot be handled; trying again", "error", err.Error())
-		}
-		recordFaults++
-		if down := w.probe(); down != nil {
-			recordFaults = 0
-			if time.Since(reminded) >= remindEvery {
-				reminded = time.Now()
-				log.ErrorContext(w.ctx, "a record cannot be handled because what that needs is down; its partition waits",
-					"attempts", attempt, "error", err.Error(), "down", down.Error())
-			}
-		}
-		if recordFaults >= w.consumer.cfg.Attempts {
-			return w.bury(record, err, attempt)
-		}
-		if !w.pause(attempt) {
-			return false
-		}
-	}
 }
 
 // retry calls do until it succeeds. It reports false if the worker has to stop before that.

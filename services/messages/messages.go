@@ -74,7 +74,7 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	}
 	healer, err := deps.Bus.NewConsumer(bus.ConsumerConfig{
 		Group: Group, Topics: []string{events.TopicRooms},
-		Handler: lines.Apply, MaxBatch: maxBatch, Probe: lines.Probe, FetchWait: fetchWait,
+		Handler: lines.Apply, MaxBatch: maxBatch, FetchWait: fetchWait,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("make the consumer that heals timelines: %w", err)

@@ -64,7 +64,6 @@ func New(cfg Config, deps Deps) (*Service, error) {
 		Handler:   previews.Handler(writer, deps.Bus.Epoch(), deps.Bus.Tracing(Group)),
 		MaxBatch:  maxBatch,
 		FetchWait: fetchWait,
-		Probe:     deps.Store.Ping,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("make the previews' consumer: %w", err)
