@@ -1,0 +1,135 @@
+package traffic
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/google/uuid"
+)
+
+// Message is a message as somebody sees it. Its text is nobody else's.
+type Message struct {
+	Room uuid.UUID
+	ID   uuid.UUID
+	Text string
+}
+
+// Delivery is what a stream has had: a message, or a Resync with its reason.
+type Delivery struct {
+	Message Message
+	Resync  string
+}
+
+// Report is what was said of each message, and what became of it.
+type Report struct {
+	Acknowledged map[string]Message // by text
+	Refused      map[string]bool    // texts of messages that were said not to be written
+	Unknown      map[string]bool    // texts of those of which nothing was said
+	History      map[uuid.UUID][]Message
+	Streams      map[string][]Delivery // by user
+}
+
+func newReport() Report {
+	return Report{
+		Acknowledged: map[string]Message{}, Refused: map[string]bool{}, Unknown: map[string]bool{},
+		History: map[uuid.UUID][]Message{}, Streams: map[string][]Delivery{},
+	}
+}
+
+// String counts.
+func (r Report) String() string {
+	stored, late, delivered, resyncs := 0, 0, 0, 0
+	for _, history := range r.History {
+		stored += len(history)
+		for _, m := range history {
+			if r.Unknown[m.Text] {
+				late++
+			}
+		}
+	}
+	for _, stream := range r.Streams {
+		for _, d := range stream {
+			if d.Resync != "" {
+				resyncs++
+			} else {
+				delivered++
+			}
+		}
+	}
+	return fmt.Sprintf("%d acknowledged, %d refused, %d unknown (%d of them written), %d stored, %d delivered to %d streams with %d Resyncs",
+		len(r.Acknowledged), len(r.Refused), len(r.Unknown), late, stored, delivered, len(r.Streams), resyncs)
+}
+
+// Faults are the differences between what was said and what became of it:
+//
+//   - what was acknowledged is in the history once, with its id, and what was refused is not;
+//   - nothing is twice in the history or on a stream;
+//   - a stream has a room's messages in the order of the history, and where it leaves some out, a Resync stands there.
+func (r Report) Faults(options Options) []string {
+	var faults []string
+	place := map[uuid.UUID]int{} // in its room's history, by id
+	for _, history := range r.History {
+		texts := map[string]bool{}
+		for i, m := range history {
+			if _, twice := place[m.ID]; twice || texts[m.Text] {
+				faults = append(faults, fmt.Sprintf("the history has %q twice", m.Text))
+			}
+			place[m.ID], texts[m.Text] = i, true
+			if r.Refused[m.Text] {
+				faults = append(faults, fmt.Sprintf("%q was said not to be written and is in the history", m.Text))
+			}
+		}
+	}
+	for _, text := range slices.Sorted(maps.Keys(r.Acknowledged)) {
+		if _, stored := place[r.Acknowledged[text].ID]; !stored {
+			faults = append(faults, fmt.Sprintf("%q was acknowledged and is not in the history", text))
+		}
+	}
+	for _, user := range slices.Sorted(maps.Keys(r.Streams)) {
+		for _, fault := range r.streamFaults(r.Streams[user], place, options) {
+			faults = append(faults, fmt.Sprintf("the stream of %s %s", user, fault))
+		}
+	}
+	return faults
+}
+
+func (r Report) streamFaults(stream []Delivery, place map[uuid.UUID]int, options Options) []string {
+	var faults []string
+	next := map[uuid.UUID]int{}       // by room, the place that comes next
+	announced := map[uuid.UUID]bool{} // rooms of which a Resync has announced a gap since their last message
+	texts := map[string]bool{}
+	for _, d := range stream {
+		if d.Resync != "" {
+			for room := range r.History {
+				announced[room] = true
+			}
+			if !options.Resync {
+				faults = append(faults, "has a Resync: "+d.Resync)
+			}
+			continue
+		}
+		at, stored := place[d.Message.ID]
+		room := d.Message.Room
+		switch {
+		case texts[d.Message.Text]:
+			faults = append(faults, fmt.Sprintf("has %q twice", d.Message.Text))
+			continue
+		case !stored:
+			faults = append(faults, fmt.Sprintf("has %q, which is not in the history", d.Message.Text))
+			continue
+		case at < next[room]:
+			faults = append(faults, fmt.Sprintf("has %q behind what comes later in the history", d.Message.Text))
+		case at > next[room] && !announced[room]:
+			faults = append(faults, fmt.Sprintf("lacks %d messages before %q, and was not told", at-next[room], d.Message.Text))
+		}
+		texts[d.Message.Text] = true
+		next[room], announced[room] = max(next[room], at+1), false
+	}
+	for room, history := range r.History {
+		if lacks := len(history) - next[room]; lacks > 0 && !announced[room] {
+			faults = append(faults, fmt.Sprintf("lacks the last %d messages of a room, and was not told", lacks))
+		}
+	}
+	return faults
+}

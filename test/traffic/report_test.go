@@ -1,0 +1,92 @@
+package traffic
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/uuid"
+)
+
+// healthy is the report of a room with ten messages, of which two streams have had all.
+func healthy() (r Report, room uuid.UUID) {
+	r, room = newReport(), uuid.New()
+	for i := range 10 {
+		m := Message{Room: room, ID: uuid.New(), Text: fmt.Sprint("message ", i)}
+		r.Acknowledged[m.Text] = m
+		r.History[room] = append(r.History[room], m)
+		for _, user := range []string{"u01", "u02"} {
+			r.Streams[user] = append(r.Streams[user], Delivery{Message: m})
+		}
+	}
+	r.Refused["refused"], r.Unknown["unknown"] = true, true
+	return r, room
+}
+
+// Each fault is planted in a report that has none.
+func TestFaultsAreFound(t *testing.T) {
+	written := func(room uuid.UUID, text string) Message { return Message{Room: room, ID: uuid.New(), Text: text} }
+	for name, test := range map[string]struct {
+		plant  func(r *Report, room uuid.UUID)
+		resync bool
+		want   string // "": there is no fault
+	}{
+		"none": {plant: func(*Report, uuid.UUID) {}},
+		"an acknowledged message is lost": {plant: func(r *Report, room uuid.UUID) {
+			r.History[room] = slices.Delete(r.History[room], 3, 4)
+		}, want: `"message 3" was acknowledged and is not in the history`},
+		"a message is stored twice": {plant: func(r *Report, room uuid.UUID) {
+			r.History[room] = append(r.History[room], r.History[room][3])
+		}, want: `the history has "message 3" twice`},
+		"a message is written twice, with two ids": {plant: func(r *Report, room uuid.UUID) {
+			r.History[room] = append(r.History[room], written(room, "message 3"))
+		}, want: `the history has "message 3" twice`},
+		"a refused message is written": {plant: func(r *Report, room uuid.UUID) {
+			r.History[room] = append(r.History[room], written(room, "refused"))
+		}, want: "was said not to be written"},
+		"an unknown one is written": {plant: func(r *Report, room uuid.UUID) {
+			m := written(room, "unknown")
+			r.History[room] = append(r.History[room], m)
+			for user := range r.Streams {
+				r.Streams[user] = append(r.Streams[user], Delivery{Message: m})
+			}
+		}},
+		"a stream lacks one": {plant: func(r *Report, _ uuid.UUID) {
+			r.Streams["u02"] = slices.Delete(r.Streams["u02"], 3, 4)
+		}, want: `the stream of u02 lacks 1 messages before "message 4"`},
+		"a stream lacks the last": {plant: func(r *Report, _ uuid.UUID) {
+			r.Streams["u02"] = r.Streams["u02"][:9]
+		}, want: "the stream of u02 lacks the last 1 messages"},
+		"a stream has one twice": {plant: func(r *Report, _ uuid.UUID) {
+			r.Streams["u02"] = slices.Insert(r.Streams["u02"], 4, r.Streams["u02"][3])
+		}, want: `the stream of u02 has "message 3" twice`},
+		"a stream has two swapped": {plant: func(r *Report, _ uuid.UUID) {
+			r.Streams["u02"][3], r.Streams["u02"][4] = r.Streams["u02"][4], r.Streams["u02"][3]
+		}, want: `the stream of u02 has "message 3" behind what comes later`},
+		"a stream has what was never stored": {plant: func(r *Report, room uuid.UUID) {
+			r.Streams["u02"] = append(r.Streams["u02"], Delivery{Message: written(room, "unknown")})
+		}, want: "which is not in the history"},
+		"a gap is announced": {plant: func(r *Report, _ uuid.UUID) {
+			r.Streams["u02"] = slices.Replace(r.Streams["u02"], 3, 6, Delivery{Resync: "expired"})
+		}, resync: true},
+		"a gap at the end is announced": {plant: func(r *Report, _ uuid.UUID) {
+			r.Streams["u02"] = slices.Replace(r.Streams["u02"], 6, 10, Delivery{Resync: "expired"})
+		}, resync: true},
+		"a gap is announced where none may be": {plant: func(r *Report, _ uuid.UUID) {
+			r.Streams["u02"] = slices.Replace(r.Streams["u02"], 3, 6, Delivery{Resync: "expired"})
+		}, want: "the stream of u02 has a Resync: expired"},
+		"a gap is announced elsewhere": {plant: func(r *Report, _ uuid.UUID) {
+			r.Streams["u02"] = slices.Insert(slices.Delete(r.Streams["u02"], 3, 4), 8, Delivery{Resync: "expired"})
+		}, resync: true, want: `the stream of u02 lacks 1 messages before "message 4"`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			report, room := healthy()
+			test.plant(&report, room)
+			faults := strings.Join(report.Faults(Options{Resync: test.resync}), "\n")
+			if (faults == "") != (test.want == "") || !strings.Contains(faults, test.want) {
+				t.Errorf("found %q, want %q", faults, test.want)
+			}
+		})
+	}
+}

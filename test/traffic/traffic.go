@@ -1,0 +1,259 @@
+// Package traffic has users chat and listen while a test harms the messenger, and compares what was said of each message with what became of
+// it: in the history, and on every stream.
+package traffic
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	client "github.com/ism-chat/ism/clients/go"
+	"github.com/ism-chat/ism/libs/wire"
+	"github.com/ism-chat/ism/test/deployment"
+)
+
+const (
+	users        = 20
+	rooms        = 4 // every user is in all of them and writes to one
+	sendInterval = 100 * time.Millisecond
+	sendTimeout  = 20 * time.Second
+	// settleTimeout is how long the histories and streams may take to have all that they will have.
+	settleTimeout = 3 * time.Minute
+)
+
+// Traffic is a number of users who send and listen.
+type Traffic struct {
+	people    []*deployment.User
+	rooms     []uuid.UUID
+	listeners []*deployment.Listener
+
+	stop    context.CancelFunc
+	senders sync.WaitGroup
+
+	mu     sync.Mutex
+	report Report
+}
+
+// Begin has users chat until Verify, or the end of the test.
+func Begin(t *testing.T, d *deployment.Deployment) *Traffic {
+	t.Helper()
+	w := &Traffic{report: newReport()}
+	var all []uuid.UUID
+	for i := range users {
+		user := d.SignIn(t, fmt.Sprintf("u%02d", i+1))
+		w.people, all = append(w.people, user), append(all, user.ID)
+	}
+	for i := range rooms {
+		room, err := w.people[0].CreateRoom(t.Context(), client.NewRoom{Type: wire.Group, Name: fmt.Sprintf("Traffic %d", i), Invited: all})
+		if err != nil {
+			t.Fatalf("create a room: %v", err)
+		}
+		w.rooms = append(w.rooms, room.ID)
+	}
+	for _, user := range w.people {
+		w.listeners = append(w.listeners, user.Listen(t))
+	}
+	sending, stop := context.WithCancel(context.WithoutCancel(t.Context()))
+	w.stop = stop
+	for i, user := range w.people {
+		w.senders.Go(func() { w.chat(sending, user, w.rooms[i%rooms]) })
+	}
+	t.Cleanup(w.end)
+	return w
+}
+
+func (w *Traffic) end() {
+	w.stop()
+	w.senders.Wait()
+}
+
+// Wait lets users chat for a while: it is what the test does, not what it waits for.
+func Wait(d time.Duration) { <-time.After(d) }
+
+// AwaitAcknowledged waits until so many more messages have been acknowledged.
+func (w *Traffic) AwaitAcknowledged(t *testing.T, more int) {
+	t.Helper()
+	wanted := w.acknowledged() + more
+	for end := time.Now().Add(settleTimeout); w.acknowledged() < wanted; Wait(20 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("%d of %d messages were acknowledged", w.acknowledged(), wanted)
+		}
+	}
+}
+
+func (w *Traffic) acknowledged() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.report.Acknowledged)
+}
+
+// chat sends a message again and again, each with a text of its own. None is repeated.
+func (w *Traffic) chat(ctx context.Context, user *deployment.User, room uuid.UUID) {
+	tick := time.NewTicker(sendInterval)
+	defer tick.Stop()
+	for i := 0; ; i++ {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		text := fmt.Sprintf("%s %d", user.Name, i)
+		// A send under way is not cut off at the end: its answer counts.
+		call, cancel := context.WithTimeout(context.WithoutCancel(ctx), sendTimeout)
+		message, err := user.SendText(call, room, text)
+		cancel()
+		w.mu.Lock()
+		w.report.answered(room, text, message.ID, err)
+		w.mu.Unlock()
+	}
+}
+
+// certainlyNotWritten are the codes of the problems that say so.
+var certainlyNotWritten = []string{"kafka-unavailable", "rooms-unavailable"} //nolint:gochecknoglobals // a constant list
+
+func (r *Report) answered(room uuid.UUID, text string, id uuid.UUID, err error) {
+	var problem *client.Problem
+	switch {
+	case err == nil:
+		r.Acknowledged[text] = Message{Room: room, ID: id, Text: text}
+	case errors.As(err, &problem) && slices.Contains(certainlyNotWritten, problem.Code):
+		r.Refused[text] = true
+	default:
+		r.Unknown[text] = true
+	}
+}
+
+// Options say what a test allows.
+type Options struct {
+	Resync bool // streams may have gaps that a Resync announces
+}
+
+// Verify ends the sending, waits until everything has settled, and fails the test with all that is not as it was said to be.
+func (w *Traffic) Verify(t *testing.T, options Options) Report {
+	t.Helper()
+	w.end()
+	report := w.report
+	for _, room := range w.rooms {
+		report.History[room] = w.settle(t, room)
+	}
+	for i, listener := range w.listeners {
+		report.Streams[w.people[i].Name] = w.streamed(t, listener, report.History)
+	}
+	for _, fault := range report.Faults(options) {
+		t.Error(fault)
+	}
+	t.Log(report)
+	if len(report.Acknowledged) < users*5 {
+		t.Errorf("only %d sends were acknowledged: there was no load", len(report.Acknowledged))
+	}
+	return report
+}
+
+// settle gives a room's history, oldest first, once all that was acknowledged is in it and it has stopped growing. What is missing after a
+// while is for the report to say.
+func (w *Traffic) settle(t *testing.T, room uuid.UUID) []Message {
+	t.Helper()
+	before := -1
+	for end := time.Now().Add(settleTimeout); ; Wait(time.Second) {
+		stored, err := w.people[0].History(t.Context(), room)
+		if err != nil {
+			if time.Now().Before(end) {
+				continue // what was harmed may not be back
+			}
+			t.Fatalf("read the history: %v", err)
+		}
+		if w.missing(room, stored) == 0 && len(stored) == before || time.Now().After(end) {
+			return messages(t, stored)
+		}
+		before = len(stored)
+	}
+}
+
+func (w *Traffic) missing(room uuid.UUID, stored []wire.Message) (missing int) {
+	present := make(map[uuid.UUID]bool, len(stored))
+	for _, m := range stored {
+		present[m.ID] = true
+	}
+	for _, m := range w.report.Acknowledged {
+		if m.Room == room && !present[m.ID] {
+			missing++
+		}
+	}
+	return missing
+}
+
+// streamed gives what a stream has had, once that is the newest message of each room, or a Resync behind which nothing can be waited for.
+func (w *Traffic) streamed(t *testing.T, listener *deployment.Listener, history map[uuid.UUID][]Message) []Delivery {
+	t.Helper()
+	var got []Delivery
+	for end := time.Now().Add(settleTimeout); ; Wait(50 * time.Millisecond) {
+		got = deliveries(t, listener.Events())
+		if complete(got, history) || time.Now().After(end) {
+			return got
+		}
+	}
+}
+
+// complete reports whether a stream has had the newest message of each room.
+func complete(got []Delivery, history map[uuid.UUID][]Message) bool {
+	newest := map[uuid.UUID]bool{}
+	for _, stored := range history {
+		if len(stored) > 0 {
+			newest[stored[len(stored)-1].ID] = true
+		}
+	}
+	for _, d := range got {
+		delete(newest, d.Message.ID)
+	}
+	if len(newest) == 0 {
+		return true
+	}
+	return len(got) > 0 && got[len(got)-1].Resync != ""
+}
+
+func messages(t *testing.T, stored []wire.Message) []Message {
+	t.Helper()
+	all := make([]Message, 0, len(stored))
+	for _, m := range stored {
+		all = append(all, messageOf(t, m))
+	}
+	return all
+}
+
+func messageOf(t *testing.T, m wire.Message) Message {
+	t.Helper()
+	var body wire.TextBody
+	if err := json.Unmarshal(m.Body, &body); err != nil {
+		t.Fatal(err)
+	}
+	return Message{Room: m.RoomID, ID: m.ID, Text: body.Text}
+}
+
+func deliveries(t *testing.T, events []client.StreamEvent) []Delivery {
+	t.Helper()
+	var all []Delivery
+	for _, event := range events {
+		switch event.Type {
+		case "ChatMessage":
+			var chat wire.ChatMessage
+			if err := json.Unmarshal(event.Data, &chat); err != nil {
+				t.Fatal(err)
+			}
+			all = append(all, Delivery{Message: messageOf(t, chat.Message)})
+		case "Resync":
+			var resync wire.Resync
+			if err := json.Unmarshal(event.Data, &resync); err != nil {
+				t.Fatal(err)
+			}
+			all = append(all, Delivery{Resync: resync.Reason})
+		}
+	}
+	return all
+}
