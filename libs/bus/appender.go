@@ -174,9 +174,9 @@ func (a *Appender) append(ctx context.Context, producer *Producer, l *lane, reco
 	if err != nil {
 		return Receipt{}, fmt.Errorf("%w: partition %d of %s: %w", ErrUnavailable, record.Partition, record.Topic, err)
 	}
-	sent := &sentRecord{settle: func() { l.leave(slot) }, reported: make(chan struct{})}
+	sent := &sentRecord{settle: func(acknowledged bool) { l.leave(slot, acknowledged) }, reported: make(chan struct{})}
 	if err := send(ctx, producer, record, headers, sent); err != nil {
-		sent.settle()
+		sent.settle(errors.Is(err, ErrRejected)) // the fault is the record's
 		return Receipt{}, err
 	}
 	select {
@@ -202,7 +202,7 @@ func send(ctx context.Context, producer *Producer, record Record, headers map[st
 
 // sentRecord is a record that the client has. Its report comes once, however long it takes.
 type sentRecord struct {
-	settle   func()
+	settle   func(acknowledged bool)
 	reported chan struct{} // closed when what stands below is set
 	receipt  Receipt
 	err      error
@@ -213,7 +213,7 @@ func (s *sentRecord) report(message *kafka.Message) {
 	at := message.TopicPartition
 	s.receipt = Receipt{Partition: at.Partition, Offset: max(-1, int64(at.Offset))}
 	s.err = appendError(at.Error)
-	s.settle()
+	s.settle(s.err == nil || errors.Is(s.err, ErrRejected))
 	close(s.reported)
 }
 

@@ -24,11 +24,14 @@ var errStandsStill = errors.New("the partition stands still")
 //   - The oldest record under way is younger than holdAfter, or there is none: records enter.
 //   - It is older: records wait until it is acknowledged.
 //   - It is older than stillAfter: records are refused, and so are those that wait.
+//   - The newest outcome was a failure: one record after the other is tried, and others wait, until one is acknowledged. When none has been
+//     for stillAfter, those that would wait are refused.
 type lane struct {
 	holdAfter, stillAfter time.Duration
 
 	mu        sync.Mutex
 	underWay  list.List // of time.Time, in which they entered
+	failing   time.Time // since when nothing has been acknowledged and something has failed; zero: the newest outcome was no failure
 	held      int
 	heldBytes int
 	moved     chan struct{} // closed when the lane moves again; nil while nobody waits
@@ -54,9 +57,9 @@ func (l *lane) enter(ctx context.Context, size int) (slot, error) {
 			return nil, err
 		}
 		now := time.Now()
-		age := l.age(now)
+		age, free := l.age(now)
 		switch {
-		case age < l.holdAfter:
+		case free:
 			return l.underWay.PushBack(now), nil
 		case age >= l.stillAfter:
 			return nil, fmt.Errorf("%w: since %s", errStandsStill, age.Round(time.Millisecond))
@@ -89,29 +92,43 @@ func (l *lane) wait(ctx context.Context, limit time.Duration) {
 	}
 }
 
-// leave says that a record is no longer under way, whatever has become of it.
-func (l *lane) leave(p slot) {
+// leave says that a record is no longer under way, and whether it has been acknowledged.
+func (l *lane) leave(p slot, acknowledged bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.underWay.Remove(p)
-	if l.moved != nil && l.age(time.Now()) < l.holdAfter {
+	now := time.Now()
+	switch {
+	case acknowledged:
+		l.failing = time.Time{}
+	case l.failing.IsZero():
+		l.failing = now
+	}
+	if _, free := l.age(now); free && l.moved != nil {
 		close(l.moved)
 		l.moved = nil
 	}
 }
 
-// age is how long the oldest record has been under way. The caller holds the lock.
-func (l *lane) age(now time.Time) time.Duration {
+// age is how long nothing has moved: since the oldest record was sent, or since when all have failed. Free says that a record may enter. The
+// caller holds the lock.
+func (l *lane) age(now time.Time) (age time.Duration, free bool) {
 	oldest := l.underWay.Front()
-	if oldest == nil {
-		return 0
+	if oldest != nil {
+		age = now.Sub(oldest.Value.(time.Time)) //nolint:forcetypeassert // it holds nothing else
 	}
-	return now.Sub(oldest.Value.(time.Time)) //nolint:forcetypeassert // it holds nothing else
+	if l.failing.IsZero() {
+		return age, age < l.holdAfter
+	}
+	return max(age, now.Sub(l.failing)), oldest == nil
 }
 
-// state is how long the oldest record has been under way, and how many are held back.
+// state is for how long nothing has moved, 0 where nobody waits for that, and how many records are held back.
 func (l *lane) state() (age time.Duration, held int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.age(time.Now()), l.held
+	if l.underWay.Len() > 0 || l.held > 0 {
+		age, _ = l.age(time.Now())
+	}
+	return age, l.held
 }

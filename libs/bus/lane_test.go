@@ -17,8 +17,8 @@ func TestLaneLetsThroughWhatMoves(t *testing.T) {
 			first := mustEnter(t, l)
 			time.Sleep(testHold - time.Millisecond)
 			second := mustEnter(t, l)
-			l.leave(first)
-			l.leave(second)
+			l.leave(first, true)
+			l.leave(second, true)
 		}
 		if age, held := l.state(); age != 0 || held != 0 {
 			t.Errorf("an empty lane is %s old and holds %d", age, held)
@@ -44,7 +44,7 @@ func TestLaneHoldsWhatComesDuringAStall(t *testing.T) {
 		if _, held := l.state(); held != 3 || len(entered) != 0 {
 			t.Fatalf("%d are held, %d have entered", held, len(entered))
 		}
-		l.leave(oldest)
+		l.leave(oldest, true)
 		synctest.Wait()
 		if _, held := l.state(); held != 0 || len(entered) != 3 {
 			t.Fatalf("%d are held, %d have entered", held, len(entered))
@@ -72,7 +72,54 @@ func TestLaneThatStandsStillRefuses(t *testing.T) {
 		if _, err := l.enter(t.Context(), 1); !errors.Is(err, errStandsStill) || time.Since(begun) != testStill {
 			t.Errorf("what came later, after %s: %v", time.Since(begun), err)
 		}
-		l.leave(oldest)
+		l.leave(oldest, true)
+		mustEnter(t, l)
+	})
+}
+
+// Where all that is sent fails, one is tried after the other, and whoever waits in vain is refused without having been sent.
+func TestLaneTriesOneByOneWhatFails(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := &lane{holdAfter: testHold, stillAfter: testStill}
+		first, second := mustEnter(t, l), mustEnter(t, l)
+		l.leave(first, false)
+		entered := make(chan slot, 10)
+		refused := make(chan error, 10)
+		for range 10 {
+			go func() {
+				s, err := l.enter(t.Context(), 1)
+				if err != nil {
+					refused <- err
+					return
+				}
+				entered <- s
+			}()
+		}
+		synctest.Wait()
+		if _, held := l.state(); held != 10 {
+			t.Fatalf("%d are held while one is under way", held)
+		}
+		l.leave(second, false)
+		for range 2 {
+			synctest.Wait()
+			if len(entered) != 1 {
+				t.Fatalf("%d are tried at once", len(entered))
+			}
+			time.Sleep(time.Second)
+			l.leave(<-entered, false)
+		}
+		synctest.Wait()
+		trial := <-entered
+		time.Sleep(testStill)
+		synctest.Wait()
+		if len(refused) != 7 {
+			t.Fatalf("%d of 7 are refused", len(refused))
+		}
+		if _, err := l.enter(t.Context(), 1); !errors.Is(err, errStandsStill) {
+			t.Error(err)
+		}
+		l.leave(trial, true)
+		mustEnter(t, l)
 		mustEnter(t, l)
 	})
 }
@@ -96,7 +143,7 @@ func TestLaneHoldsNoMoreThanItMay(t *testing.T) {
 				if _, err := l.enter(t.Context(), test.size); !errors.Is(err, errStandsStill) || time.Since(begun) != 0 {
 					t.Errorf("one more, after %s: %v", time.Since(begun), err)
 				}
-				l.leave(oldest)
+				l.leave(oldest, true)
 				for range test.most {
 					if err := <-entered; err != nil {
 						t.Fatal(err)

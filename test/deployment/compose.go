@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -101,6 +102,24 @@ func (s *Stack) RestartContainer(t testing.TB, service string) {
 	t.Helper()
 	s.Run(t, "restart", service)
 	s.processes[service].awaitReady(t, s.http)
+}
+
+// Pause has a service's processes stand still for a while, as SIGSTOP does.
+func (s *Stack) Pause(t testing.TB, service string, length time.Duration) {
+	t.Helper()
+	s.Run(t, "pause", service)
+	resume := sync.OnceFunc(func() { s.Run(t, "unpause", service) })
+	t.Cleanup(resume)
+	<-time.After(length)
+	resume()
+}
+
+// ReadOnly has Postgres refuse all writes, or take them again.
+func (s *Stack) ReadOnly(t testing.TB, on bool) {
+	t.Helper()
+	for _, statement := range []string{fmt.Sprintf("ALTER SYSTEM SET default_transaction_read_only = %t", on), "SELECT pg_reload_conf()"} {
+		s.Run(t, "exec", "-T", "-e", "PGOPTIONS=-c default_transaction_read_only=off", "postgres", "psql", "-U", "postgres", "-c", statement)
+	}
 }
 
 // Replace has a service run as the environment of this process configures it now, from an image that is there, and waits until it

@@ -8,6 +8,13 @@ import (
 // OneProcess starts the messenger in one process on a fresh data directory.
 func OneProcess(t testing.TB, settings ...Settings) *Deployment {
 	t.Helper()
+	d, p := oneProcess(t, settings)
+	d.processes["ism"] = p
+	return start(t, d)
+}
+
+func oneProcess(t testing.TB, settings []Settings) (*Deployment, *process) {
+	t.Helper()
 	address, internal := freeAddress(t), freeAddress(t)
 	base := baseURL(address)
 	spans := startCollector(t)
@@ -21,9 +28,8 @@ func OneProcess(t testing.TB, settings ...Settings) *Deployment {
 		"ISM_OTLP_ENDPOINT":         spans.Endpoint,
 	}
 	d.apply(variables, settings)
-	d.processes["ism"] = &process{
+	return d, &process{
 		name: "ism", path: binary(t, "ism"), readyURL: base + "/ready", logFile: filepath.Join(dir, "ism.log"),
 		env: environment(variables),
 	}
-	return start(t, d)
 }

@@ -26,13 +26,14 @@ type Report struct {
 	Acknowledged map[string]Message // by text
 	Refused      map[string]bool    // texts of messages that were said not to be written
 	Unknown      map[string]bool    // texts of those of which nothing was said
+	Failures     map[string]int     // by the problem's code, or "no answer"
 	History      map[uuid.UUID][]Message
 	Streams      map[string][]Delivery // by user
 }
 
 func newReport() Report {
 	return Report{
-		Acknowledged: map[string]Message{}, Refused: map[string]bool{}, Unknown: map[string]bool{},
+		Acknowledged: map[string]Message{}, Refused: map[string]bool{}, Unknown: map[string]bool{}, Failures: map[string]int{},
 		History: map[uuid.UUID][]Message{}, Streams: map[string][]Delivery{},
 	}
 }
@@ -57,8 +58,8 @@ func (r Report) String() string {
 			}
 		}
 	}
-	return fmt.Sprintf("%d acknowledged, %d refused, %d unknown (%d of them written), %d stored, %d delivered to %d streams with %d Resyncs",
-		len(r.Acknowledged), len(r.Refused), len(r.Unknown), late, stored, delivered, len(r.Streams), resyncs)
+	return fmt.Sprintf("%d acknowledged, %d refused, %d unknown (%d of them written) %v, %d stored, %d delivered to %d streams with %d Resyncs",
+		len(r.Acknowledged), len(r.Refused), len(r.Unknown), late, r.Failures, stored, delivered, len(r.Streams), resyncs)
 }
 
 // Faults are the differences between what was said and what became of it:

@@ -122,6 +122,13 @@ func (r *Report) answered(room uuid.UUID, text string, id uuid.UUID, err error) 
 	var problem *client.Problem
 	switch {
 	case err == nil:
+	case errors.As(err, &problem):
+		r.Failures[problem.Code]++
+	default:
+		r.Failures["no answer"]++
+	}
+	switch {
+	case err == nil:
 		r.Acknowledged[text] = Message{Room: room, ID: id, Text: text}
 	case errors.As(err, &problem) && slices.Contains(certainlyNotWritten, problem.Code):
 		r.Refused[text] = true
@@ -154,6 +161,40 @@ func (w *Traffic) Verify(t *testing.T, options Options) Report {
 		t.Errorf("only %d sends were acknowledged: there was no load", len(report.Acknowledged))
 	}
 	return report
+}
+
+// AwaitPreviews waits until the lists of rooms show each room's newest message.
+func (w *Traffic) AwaitPreviews(t *testing.T, report Report) {
+	t.Helper()
+	var last error
+	for end := time.Now().Add(settleTimeout); time.Now().Before(end); Wait(200 * time.Millisecond) {
+		if last = w.previews(t.Context(), report); last == nil {
+			return
+		}
+	}
+	t.Error(last)
+}
+
+func (w *Traffic) previews(ctx context.Context, report Report) error {
+	listed, err := w.people[0].Rooms(ctx)
+	if err != nil {
+		return fmt.Errorf("list the rooms: %w", err)
+	}
+	seen := 0
+	for _, room := range listed {
+		history := report.History[room.ID]
+		if len(history) == 0 {
+			continue
+		}
+		seen++
+		if newest := history[len(history)-1].Text; room.LatestMessageText == nil || room.LatestMessageText.Text != newest {
+			return fmt.Errorf("the list shows %v of a room whose newest message is %q", room.LatestMessageText, newest)
+		}
+	}
+	if seen != len(w.rooms) {
+		return fmt.Errorf("the list has %d of %d rooms", seen, len(w.rooms))
+	}
+	return nil
 }
 
 // settle gives a room's history, oldest first, once all that was acknowledged is in it and it has stopped growing. What is missing after a
