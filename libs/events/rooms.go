@@ -2,7 +2,6 @@ package events
 
 import (
 	"errors"
-	"time"
 
 	"github.com/google/uuid"
 
@@ -60,7 +59,7 @@ func (e RoomCreated) RoomFor(user uuid.UUID) wire.Room { return e.Room.For(user,
 type RoomRead struct {
 	RoomID uuid.UUID `json:"roomId"`
 	UserID uuid.UUID `json:"userId"`
-	ReadAt time.Time `json:"readAt"`
+	ReadAt wire.Time `json:"readAt"`
 	Audience
 }
 

@@ -122,7 +122,7 @@ func (s *Service) compose(members events.Membership, sender uuid.UUID, body wire
 // store does not take now, the consumer group writes later.
 func (s *Service) post(ctx context.Context, posted events.MessagePosted) error {
 	message := posted.Message
-	event := events.New(source, message.CreatedAt, posted)
+	event := events.New(source, message.CreatedAt.Time, posted)
 	settle := s.timeline.Begin(event.ID)
 	defer settle()
 	receipt, err := s.produce(ctx, event)

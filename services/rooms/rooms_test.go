@@ -71,7 +71,7 @@ func singleRoom(t *testing.T, d *deployment) {
 		!reflect.DeepEqual(room.LatestMessageText, &preview) {
 		t.Errorf("created %+v", room)
 	}
-	if room.CreatedAt.Before(before) || !room.CreatedAt.Equal(room.LatestMessage) || room.CreatedAt.Nanosecond()%1000 != 0 {
+	if room.CreatedAt.Before(before) || !room.CreatedAt.Equal(room.LatestMessage.Time) || room.CreatedAt.Nanosecond()%1000 != 0 {
 		t.Errorf("created at %s, latest message %s", room.CreatedAt, room.LatestMessage)
 	}
 	again := d.post(t, bob, "/api/rooms/create-room", newRoom("Single", "", alice, bob))
@@ -208,7 +208,7 @@ func messagesChangeLists(t *testing.T, d *deployment) {
 	headers, value, err := events.Encode(events.New("/ism/messages", at, events.MessagePosted{
 		RoomID: older.ID,
 		Message: wire.Message{
-			RoomID: older.ID, ID: uuid.New(), SenderID: alice.id, Body: []byte(`{"text":"soup"}`), Type: wire.Text, CreatedAt: at,
+			RoomID: older.ID, ID: uuid.New(), SenderID: alice.id, Body: []byte(`{"text":"soup"}`), Type: wire.Text, CreatedAt: wire.At(at),
 		},
 		Preview:  wire.TextPreview("alice", text),
 		Audience: events.Audience{Users: []uuid.UUID{alice.id, bob.id}, Version: 1},

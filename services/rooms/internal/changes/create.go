@@ -66,7 +66,7 @@ func (r NewRoom) created(known []store.User) (events.RoomCreated, error) {
 	members := make([]wire.Member, len(known))
 	for i, user := range known {
 		members[i] = wire.Member{
-			ID: user.ID, DisplayName: user.DisplayName, ProfilePicture: user.Picture, JoinedAt: r.At, Status: wire.Joined,
+			ID: user.ID, DisplayName: user.DisplayName, ProfilePicture: user.Picture, JoinedAt: wire.At(r.At), Status: wire.Joined,
 		}
 	}
 	preview := wire.NewRoomPreview()
@@ -74,7 +74,7 @@ func (r NewRoom) created(known []store.User) (events.RoomCreated, error) {
 		RoomID:    r.ID,
 		CreatedBy: r.Creator,
 		Room: wire.Room{
-			ID: r.ID, Type: r.Type, Name: r.Name, CreatedAt: r.At, LatestMessage: r.At, Unread: true, LatestMessageText: &preview,
+			ID: r.ID, Type: r.Type, Name: r.Name, CreatedAt: wire.At(r.At), LatestMessage: wire.At(r.At), Unread: true, LatestMessageText: &preview,
 		},
 		Members:  members,
 		Audience: events.Audience{Users: r.Users, Version: 1},

@@ -42,7 +42,7 @@ func groupIsCreated(t *testing.T, s store.Store) {
 	created := create(t, s, room)
 	name, preview := "Lunch", wire.NewRoomPreview()
 	want := wire.Room{
-		ID: room.ID, Type: wire.Group, Name: &name, CreatedAt: start(), LatestMessage: start(), Unread: true, LatestMessageText: &preview,
+		ID: room.ID, Type: wire.Group, Name: &name, CreatedAt: wire.At(start()), LatestMessage: wire.At(start()), Unread: true, LatestMessageText: &preview,
 	}
 	if !reflect.DeepEqual(created, want) {
 		t.Errorf("created %+v, want %+v", created, want)
@@ -158,7 +158,7 @@ func roomsAreListed(t *testing.T, s store.Store) {
 	if rooms[0].ID != created[8] || rooms[1].ID != created[7] || rooms[2].ID != created[299] {
 		t.Errorf("the first rooms are %s, %s, %s", rooms[0].ID, rooms[1].ID, rooms[2].ID)
 	}
-	sorted := slices.IsSortedFunc(rooms, func(a, b wire.Room) int { return b.LatestMessage.Compare(a.LatestMessage) })
+	sorted := slices.IsSortedFunc(rooms, func(a, b wire.Room) int { return b.LatestMessage.Compare(a.LatestMessage.Time) })
 	if !sorted {
 		t.Error("the list is not in order")
 	}
