@@ -107,7 +107,7 @@ func TestTheLogHasTheEvent(t *testing.T) {
 		if posted.Message.ID != m.ID || string(posted.Message.Body) != string(m.Body) || !posted.Message.CreatedAt.Equal(m.CreatedAt.Time) {
 			t.Errorf("its message is %+v, want %+v", posted.Message, m)
 		}
-		if want := (wire.Preview{Type: "Text", SenderUsername: "alice", Text: strings.Repeat("long ", 8) + "..."}); posted.Preview != want {
+		if want := (wire.Preview{Type: "Text", SenderUsername: tokenName, Text: strings.Repeat("long ", 8) + "..."}); posted.Preview != want {
 			t.Errorf("its preview is %+v, want %+v", posted.Preview, want)
 		}
 		if len(posted.Users) != 2 || !slices.Contains(posted.Users, user) || posted.Version != 1 {

@@ -33,6 +33,9 @@ import (
 
 func TestMain(m *testing.M) { servicetest.VerifyNoLeaks(m) }
 
+// tokenName is what every token of the tests names its user. rooms has another name, as it may when somebody has just been renamed.
+const tokenName = "token-name"
+
 // world is a messages service with real tokens, a broker and a store, behind its real listener.
 type world struct {
 	tb          testing.TB
@@ -131,7 +134,7 @@ func (w *world) do(user uuid.UUID, method, path string, body io.Reader, headers 
 		w.tb.Fatal(err)
 	}
 	if user != uuid.Nil {
-		request.Header.Set("Authorization", "Bearer "+w.issuer.Token(w.tb, user, "token-name"))
+		request.Header.Set("Authorization", "Bearer "+w.issuer.Token(w.tb, user, tokenName))
 	}
 	if body != nil {
 		request.Header.Set("Content-Type", "application/json")

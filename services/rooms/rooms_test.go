@@ -159,6 +159,12 @@ func usersFollowTheirTokens(t *testing.T, d *deployment) {
 	if got, picture := name(); got != "Alice Liddell" || picture == nil || *picture != "https://example.com/alice.png" {
 		t.Errorf("with a new token alice is %q with %v", got, picture)
 	}
+	older := d.issuer.Claims(alice.id, "alice")
+	older["iat"] = claims["iat"].(int64) - 60
+	d.get(t, user{id: alice.id, token: d.issuer.Sign(t, older)}, "/api/rooms", nil)
+	if got, picture := name(); got != "Alice Liddell" || picture == nil {
+		t.Errorf("with a token that was issued earlier alice is %q with %v again", got, picture)
+	}
 	nameless := d.issuer.Claims(alice.id, "")
 	for _, claim := range []string{"preferred_username", "name"} {
 		delete(nameless, claim)

@@ -22,7 +22,7 @@ func usersAreAddedAndChanged(t *testing.T, s store.Store) {
 		{ID: users[1], DisplayName: "Bob 🐙"},
 		{ID: users[1], DisplayName: "Bob 🐙"},
 	} {
-		if err := s.PutUser(t.Context(), user); err != nil {
+		if err := s.PutUser(t.Context(), user, start()); err != nil {
 			t.Fatalf("change a user: %v", err)
 		}
 		bob := members(t, s, room.ID)[users[1]]
@@ -33,6 +33,54 @@ func usersAreAddedAndChanged(t *testing.T, s store.Store) {
 	alice := members(t, s, room.ID)[users[0]]
 	if alice.DisplayName != "alice" || alice.ProfilePicture == nil || *alice.ProfilePicture != "https://example.com/alice.png" {
 		t.Errorf("alice became %+v", alice)
+	}
+}
+
+func newestTokenCounts(t *testing.T, s store.Store) {
+	users := addUsers(t, s, "alice", "bob") // by tokens that do not say when they were issued
+	room := create(t, s, newRoom(wire.Group, "Lunch", start(), users...))
+	picture := "https://example.com/new.png"
+	for i, step := range []struct {
+		name    string
+		picture *string
+		issued  time.Time
+		want    string
+	}{
+		{"any token", nil, time.Time{}, "any token"},
+		{"first with a time", nil, start(), "first with a time"},
+		{"older by a microsecond", &picture, after(-time.Microsecond), "first with a time"},
+		{"without a time", &picture, time.Time{}, "first with a time"},
+		{"of the same time", nil, start(), "of the same time"},
+		{"newer", &picture, after(time.Hour), "newer"},
+		{"in between", nil, after(time.Minute), "newer"},
+		{"newer", &picture, after(3 * time.Hour), "newer"}, // it says the same
+		{"older than that", nil, after(2 * time.Hour), "newer"},
+	} {
+		if err := s.PutUser(t.Context(), store.User{ID: users[1], DisplayName: step.name, Picture: step.picture}, step.issued); err != nil {
+			t.Fatal(err)
+		}
+		bob := members(t, s, room.ID)[users[1]]
+		if pictured := bob.ProfilePicture != nil; bob.DisplayName != step.want || pictured != (step.want == "newer") {
+			t.Errorf("after step %d bob is %q with a picture: %t; want %q", i, bob.DisplayName, pictured, step.want)
+		}
+	}
+	if alice := members(t, s, room.ID)[users[0]]; alice.DisplayName != "alice" {
+		t.Errorf("alice became %+v", alice)
+	}
+}
+
+// TakesAnyToken holds a user whose token was not kept, as of an older schema, to being renamed by any.
+func TakesAnyToken(t *testing.T, s store.Store, user uuid.UUID) {
+	t.Helper()
+	room := create(t, s, newRoom(wire.Group, "", start(), user, addUsers(t, s, "bob")[0])).ID
+	if name := members(t, s, room)[user].DisplayName; name != "alice" {
+		t.Errorf("from the older schema comes %q", name)
+	}
+	if err := s.PutUser(t.Context(), store.User{ID: user, DisplayName: "Alice"}, start().AddDate(-10, 0, 0)); err != nil {
+		t.Fatal(err)
+	}
+	if name := members(t, s, room)[user].DisplayName; name != "Alice" {
+		t.Errorf("a token made %q of it", name)
 	}
 }
 
@@ -82,7 +130,7 @@ func singleRoomIsEachOthers(t *testing.T, s store.Store) {
 			t.Errorf("created %+v, found %+v", room, seen)
 		}
 	}
-	if err := s.PutUser(t.Context(), store.User{ID: users[1], DisplayName: "robert"}); err != nil {
+	if err := s.PutUser(t.Context(), store.User{ID: users[1], DisplayName: "robert"}, start()); err != nil {
 		t.Fatal(err)
 	}
 	listed, err := s.Rooms(t.Context(), users[0])
@@ -128,7 +176,7 @@ func tooLargeIsRefused(t *testing.T, s store.Store) {
 	users := make([]uuid.UUID, 1200)
 	for i := range users {
 		users[i] = uuid.New()
-		if err := s.PutUser(t.Context(), store.User{ID: users[i], DisplayName: name}); err != nil {
+		if err := s.PutUser(t.Context(), store.User{ID: users[i], DisplayName: name}, start()); err != nil {
 			t.Fatal(err)
 		}
 	}
