@@ -90,8 +90,8 @@ func newServer(address, listener string, cfg Config, deps Deps) *Server {
 	app.Server().HeaderReceived = refuseFraming
 	app.Server().Handler = readable(app, observer)
 	app.Use(observer.handle)
-	if len(cfg.CORSOrigins) > 0 && listener == public {
-		app.Use(allowOrigins(cfg.CORSOrigins))
+	if listener == public && (len(cfg.CORSOrigins) > 0 || cfg.CORSLoopback) {
+		app.Use(cfg.allowOrigins())
 	}
 	readiness := newReadiness(deps)
 	app.Get("/health", func(c *fiber.Ctx) error { return c.SendString("Healthy") })

@@ -44,6 +44,9 @@ func load() (cfg Config, development bool, err error) {
 		if _, set := os.LookupEnv("ISM_HTTP_ADDRESS"); !set {
 			cfg.HTTP.Address = loopbackAddress(cfg.HTTP.Address)
 		}
+		// Whoever tries something out has a page on this machine. An issuer of one's own is the end of development.
+		_, set := os.LookupEnv("ISM_HTTP_CORS_ORIGINS")
+		cfg.HTTP.CORSLoopback = !set
 		faults = append(faults, devidp.Validate(cfg.HTTP.Address, cfg.OIDC.Issuer)...)
 	}
 	if len(faults) > 0 {
