@@ -80,6 +80,7 @@ func TestPrincipal(t *testing.T) {
 		"client_id (RFC 9068)":                {jwt.MapClaims{"azp": nil, "client_id": "app"}, authn.Principal{Username: "alice", ClientID: "app"}},
 		"picture":                             {jwt.MapClaims{"picture": "https://img.example.com/a.jpg"}, authn.Principal{Username: "alice", ClientID: "ism-web", Picture: "https://img.example.com/a.jpg"}},
 		"script as picture":                   {jwt.MapClaims{"picture": "javascript:alert(1)"}, authn.Principal{Username: "alice", ClientID: "ism-web"}},
+		"picture that is too long escaped":    {jwt.MapClaims{"picture": "https://img.example.com/" + strings.Repeat("é", 1000)}, authn.Principal{Username: "alice", ClientID: "ism-web"}},
 		"data as picture":                     {jwt.MapClaims{"picture": "data:text/html,x"}, authn.Principal{Username: "alice", ClientID: "ism-web"}},
 	} {
 		t.Run(name, func(t *testing.T) {

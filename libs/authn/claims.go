@@ -18,7 +18,7 @@ import (
 
 const (
 	maxName    = 255          // characters
-	maxPicture = 2048         // bytes
+	maxPicture = 2048         // bytes, as the URL is written here
 	maxDate    = 253402300799 // seconds; the end of the year 9999, beyond which there is no RFC 3339
 )
 
@@ -186,5 +186,8 @@ func picture(value string) string {
 	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
 		return ""
 	}
-	return u.String()
+	if value = u.String(); len(value) > maxPicture { // what is escaped becomes longer
+		return ""
+	}
+	return value
 }

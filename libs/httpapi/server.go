@@ -31,6 +31,9 @@ const (
 	stopMargin     = 5 * time.Second
 )
 
+// StopTimeout is how long a server may take to stop.
+func StopTimeout(cfg Config) time.Duration { return cfg.HandlerTimeout + stopMargin }
+
 // Server is one listener with its routes.
 type Server struct {
 	App *fiber.App
@@ -97,7 +100,7 @@ func newServer(address, listener string, cfg Config, deps Deps) *Server {
 	app.Get("/health", func(c *fiber.Ctx) error { return c.SendString("Healthy") })
 	app.Get("/ready", readiness.answer)
 	return &Server{
-		App: app, address: address, stopTimeout: cfg.HandlerTimeout + stopMargin, log: deps.Telemetry.Log,
+		App: app, address: address, stopTimeout: StopTimeout(cfg), log: deps.Telemetry.Log,
 		listening: make(chan struct{}), connections: connections,
 	}
 }

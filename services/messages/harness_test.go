@@ -47,6 +47,7 @@ type world struct {
 	issuer      *authntest.Issuer
 	tokens      *authn.Verifier
 	description *openapitest.Description
+	service     *messages.Service
 	base        string
 	http        *http.Client
 	stop        func() // ends the service and waits for it; may be called again
@@ -91,7 +92,7 @@ func (w *world) start() {
 		w.tb.Fatal(err)
 	}
 	node := nodetest.Start(w.tb, "messages", service, tel, httpapi.Check{Name: "kafka", Check: kafka.Ready})
-	w.base = node.Public
+	w.service, w.base = service, node.Public
 	w.http = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 100}}
 	w.stop = sync.OnceFunc(func() {
 		w.http.CloseIdleConnections()

@@ -25,6 +25,9 @@ import (
 const (
 	source        = "/ism/messages"
 	maxTextLength = 4000 // characters
+	// logMargin is how much longer a send waits for the producer than that has, which itself gives up and knows better whether the record
+	// was written.
+	logMargin = 100 * time.Millisecond
 )
 
 // wireTypes are the message types of the ISM wire; those but Text are not taken yet.
@@ -158,8 +161,7 @@ func (s *Service) produce(ctx context.Context, event events.Event) (bus.Receipt,
 	if err != nil {
 		return bus.Receipt{}, fmt.Errorf("encode message: %w", err)
 	}
-	// A little more time than the producer has, which itself gives up and knows better whether the record was written.
-	ctx, cancel := context.WithTimeout(ctx, s.cfg.LogTimeout+100*time.Millisecond)
+	ctx, cancel := context.WithTimeout(ctx, s.cfg.LogTimeout+logMargin)
 	defer cancel()
 	receipt, err := producer.Produce(ctx, bus.Record{
 		Topic: event.Data.Topic(), Key: event.Data.PartitionKey(), Value: value, Headers: headers, Partition: bus.PartitionAny,

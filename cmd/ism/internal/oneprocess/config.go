@@ -4,6 +4,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/ism-chat/ism/cmd/ism/internal/devidp"
 	"github.com/ism-chat/ism/libs/config"
@@ -25,6 +26,11 @@ type Config struct {
 	Realtime      realtime.Config
 	Notifications notifications.Config
 	Media         media.Config
+}
+
+// Validate says where settings of the services do not go with those of the process.
+func (c *Config) Validate() []config.Fault {
+	return slices.Concat(c.Rooms.Within(c.HTTP), c.Messages.Within(c.HTTP), c.Realtime.Within(c.Lifecycle))
 }
 
 // load reads the configuration and settles what depends on whether an issuer is configured.

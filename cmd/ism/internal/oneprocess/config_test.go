@@ -45,3 +45,22 @@ func TestPagesOnThisMachineMayCallInDevelopmentOnly(t *testing.T) {
 		})
 	}
 }
+
+func TestTheLargestLimitsThatGoTogetherAreTaken(t *testing.T) {
+	for _, variables := range []map[string]string{
+		{"ISM_ROOMS_MAX_MEMBERS": "4123"},
+		{"ISM_ROOMS_MAX_MEMBERS": "1648", "ISM_HTTP_BODY_LIMIT": "65536"},
+		{"ISM_REALTIME_DRAIN": "10s"},
+		{"ISM_LIFECYCLE_STOP_TIMEOUT": "15s"},
+	} {
+		environment(t, variables)
+		if _, _, err := load(); err != nil {
+			t.Errorf("%v: %v", variables, err)
+		}
+		for name := range variables {
+			if err := os.Unsetenv(name); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}

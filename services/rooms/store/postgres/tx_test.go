@@ -136,7 +136,9 @@ func TestRoundTripsOfAChange(t *testing.T) {
 		{"take messages", 5, func() error {
 			return flow.ApplyMessages(t.Context(), []changes.Posted{{RoomID: rooms[0], SenderID: users[0], At: time.Now()}})
 		}},
-		{"put a user", 1, func() error { return s.PutUser(t.Context(), store.User{ID: users[0], DisplayName: "renamed"}, time.Now()) }},
+		{"put a user", 1, func() error {
+			return s.PutUser(t.Context(), store.User{ID: users[0], DisplayName: "renamed"}, time.Now())
+		}},
 	} {
 		sent.sql = nil
 		if err := c.do(); err != nil {

@@ -10,6 +10,8 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/ism-chat/ism/libs/events"
+	"github.com/ism-chat/ism/libs/outbox/outboxtest"
 	"github.com/ism-chat/ism/libs/wire"
 	"github.com/ism-chat/ism/services/rooms/internal/changes"
 	"github.com/ism-chat/ism/services/rooms/store"
@@ -172,19 +174,53 @@ func unknownUsersAreNamed(t *testing.T, s store.Store) {
 }
 
 func tooLargeIsRefused(t *testing.T, s store.Store) {
-	name := strings.Repeat("🐙", 255)
-	users := make([]uuid.UUID, 1200)
-	for i := range users {
-		users[i] = uuid.New()
-		if err := s.PutUser(t.Context(), store.User{ID: users[i], DisplayName: name}, start()); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if _, _, err := flow(s).CreateRoom(t.Context(), newRoom(wire.Group, "", start(), users...)); !errors.Is(err, store.ErrTooLarge) {
-		t.Errorf("a room of %d with long names: %v", len(users), err)
+	longest := strings.Repeat("<", changes.MaxRoomName)
+	users := longNamed(t, s, changes.MostUsers()+1)
+	if _, _, err := flow(s).CreateRoom(t.Context(), newRoom(wire.Group, longest, start(), users...)); !errors.Is(err, store.ErrTooLarge) {
+		t.Errorf("a room of %d: %v", len(users), err)
 	}
 	if rooms, err := s.Rooms(t.Context(), users[0]); err != nil || len(rooms) != 0 {
 		t.Errorf("it left %+v, %v", rooms, err)
+	}
+	created := create(t, s, newRoom(wire.Group, longest, start(), users[1:]...))
+	if membership, err := s.Membership(t.Context(), created.ID); err != nil || len(membership.Members) != changes.MostUsers() {
+		t.Errorf("the largest room has %d members, %v", len(membership.Members), err)
+	}
+}
+
+// longNamed adds users with names that make an event large.
+func longNamed(t *testing.T, s store.Store, count int) []uuid.UUID {
+	t.Helper()
+	users := make([]uuid.UUID, count)
+	for i := range users {
+		users[i] = uuid.New()
+		if err := s.PutUser(t.Context(), store.User{ID: users[i], DisplayName: strings.Repeat("🐙", 255)}, start()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return users
+}
+
+// namesAreInTheEventWhereTheyFit tells the event of a room from that of one whose names would not fit into the log.
+func namesAreInTheEventWhereTheyFit(t *testing.T, s store.Store) {
+	users := longNamed(t, s, 1200)
+	for _, count := range []int{2, len(users)} {
+		create(t, s, newRoom(wire.Group, "", start(), users[:count]...))
+	}
+	rows := outboxtest.Drain(t, outboxtest.Lead(t, s))
+	if len(rows) != 2 {
+		t.Fatalf("the outbox has %d rows", len(rows))
+	}
+	for i, named := range []bool{true, false} {
+		event, err := events.Decode(rows[i].Headers, rows[i].Value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, member := range event.Data.(events.RoomCreated).Members {
+			if (member.DisplayName != "") != named {
+				t.Fatalf("of room %d a member is named %q", i, member.DisplayName)
+			}
+		}
 	}
 }
 

@@ -30,6 +30,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		{"a pair has one Single room", pairHasOneSingleRoom},
 		{"unknown users are named", unknownUsersAreNamed},
 		{"what is too large for the log is refused", tooLargeIsRefused},
+		{"names are in an event where they fit", namesAreInTheEventWhereTheyFit},
 		{"rooms are listed by their latest message", roomsAreListed},
 		{"outsiders find nothing", outsidersFindNothing},
 		{"messages are taken in order of position", messagesAreTaken},
