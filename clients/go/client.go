@@ -193,8 +193,8 @@ func (c *Client) DisconnectUser(ctx context.Context, user uuid.UUID) error {
 	return err
 }
 
-// maxAnswer bounds what is read of an answer, bytes.
-const maxAnswer = 16 << 20
+// maxAnswer bounds what is read of an answer, bytes: the members of the largest room with the longest names fit into it.
+const maxAnswer = 64 << 20
 
 func (c *Client) call(ctx context.Context, method, path string, in, out any) (http.Header, error) {
 	request, err := c.request(ctx, method, path, in)

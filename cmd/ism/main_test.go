@@ -60,6 +60,24 @@ func TestFaultyConfigurationEndsWithEveryFault(t *testing.T) {
 	}
 }
 
+// Some 4,000 users fit into a record of the log, and some 1,600 into a request of 64 KiB.
+func TestLimitsThatDoNotGoTogetherAreRefusedAtTheStart(t *testing.T) {
+	for _, c := range []struct{ variables, says []string }{
+		{[]string{"ISM_ROOMS_MAX_MEMBERS=4124"}, []string{"ISM_ROOMS_MAX_MEMBERS", "2 to 4123"}},
+		{[]string{"ISM_ROOMS_MAX_MEMBERS=1649", "ISM_HTTP_BODY_LIMIT=65536"}, []string{"ISM_ROOMS_MAX_MEMBERS up to 1648", "ISM_HTTP_BODY_LIMIT from 65562 on"}},
+		{[]string{"ISM_HTTP_BODY_LIMIT=40000", "ISM_ROOMS_MAX_MEMBERS=10"}, []string{"ISM_HTTP_BODY_LIMIT: 40000 is too small for a message"}},
+		{[]string{"ISM_REALTIME_DRAIN=1m"}, []string{"ISM_REALTIME_DRAIN", "ISM_LIFECYCLE_STOP_TIMEOUT from 1m10s on"}},
+		{[]string{"ISM_LIFECYCLE_STOP_TIMEOUT=5s"}, []string{"ISM_LIFECYCLE_STOP_TIMEOUT", "ISM_HTTP_HANDLER_TIMEOUT"}},
+	} {
+		code, _, stderr := run(t, c.variables)
+		for _, want := range c.says {
+			if code != 2 || !strings.Contains(stderr, want) || strings.Count(stderr, "\n") != 2 {
+				t.Errorf("%v: exit code %d, without %q:\n%s", c.variables, code, want, stderr)
+			}
+		}
+	}
+}
+
 func TestBrokerOfOthersIsRefused(t *testing.T) {
 	if code, _, stderr := run(t, []string{"ISM_KAFKA_BROKERS=kafka:9092"}); code != 2 || !strings.Contains(stderr, "ISM_KAFKA_BROKERS") {
 		t.Errorf("exit code %d:\n%s", code, stderr)

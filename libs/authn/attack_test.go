@@ -80,6 +80,7 @@ func TestPrincipal(t *testing.T) {
 		"client_id (RFC 9068)":                {jwt.MapClaims{"azp": nil, "client_id": "app"}, authn.Principal{Username: "alice", ClientID: "app"}},
 		"picture":                             {jwt.MapClaims{"picture": "https://img.example.com/a.jpg"}, authn.Principal{Username: "alice", ClientID: "ism-web", Picture: "https://img.example.com/a.jpg"}},
 		"script as picture":                   {jwt.MapClaims{"picture": "javascript:alert(1)"}, authn.Principal{Username: "alice", ClientID: "ism-web"}},
+		"picture that is too long escaped":    {jwt.MapClaims{"picture": "https://img.example.com/" + strings.Repeat("é", 1000)}, authn.Principal{Username: "alice", ClientID: "ism-web"}},
 		"data as picture":                     {jwt.MapClaims{"picture": "data:text/html,x"}, authn.Principal{Username: "alice", ClientID: "ism-web"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -93,11 +94,49 @@ func TestPrincipal(t *testing.T) {
 			if want := time.Unix(claims["exp"].(int64), 0); !got.ExpiresAt.Equal(want) {
 				t.Errorf("expires at %s, want %s", got.ExpiresAt, want)
 			}
-			test.want.UserID, test.want.ExpiresAt = user, got.ExpiresAt
+			if want := time.Unix(claims["iat"].(int64), 0); !got.IssuedAt.Equal(want) {
+				t.Errorf("issued at %s, want %s", got.IssuedAt, want)
+			}
+			test.want.UserID, test.want.ExpiresAt, test.want.IssuedAt = user, got.ExpiresAt, got.IssuedAt
 			if got != test.want {
 				t.Errorf("got %+v, want %+v", got, test.want)
 			}
 		})
+	}
+}
+
+// When a token was issued only orders tokens: one is not refused because that cannot be read.
+func TestWhenATokenWasIssued(t *testing.T) {
+	issuer := authntest.New(t)
+	verifier := issuer.Verifier(t, silent())
+	for name, test := range map[string]struct {
+		iat  any
+		want time.Time
+	}{
+		"seconds":   {1_790_000_000, time.Unix(1_790_000_000, 0)},
+		"fractions": {1_790_000_000.25, time.Unix(1_790_000_000, 250_000_000)},
+		"missing":   {nil, time.Time{}},
+		"a text":    {"1790000000", time.Time{}},
+		"negative":  {-5, time.Time{}},
+		"enormous":  {1e300, time.Time{}},
+	} {
+		claims := issuer.Claims(uuid.New(), "alice")
+		if claims["iat"] = test.iat; test.iat == nil {
+			delete(claims, "iat")
+		}
+		if got, err := verifier.Verify(t.Context(), issuer.Sign(t, claims)); err != nil || !got.IssuedAt.Equal(test.want) {
+			t.Errorf("%s: issued at %s, %v; want %s", name, got.IssuedAt, err, test.want)
+		}
+	}
+}
+
+func TestDisplayName(t *testing.T) {
+	nameless := authn.Principal{UserID: uuid.MustParse("0192d3a0-0000-7000-8000-00000000000a")}
+	if got := nameless.DisplayName(); got != "0192d3a0" {
+		t.Errorf("without a name it is %q", got)
+	}
+	if got := (authn.Principal{UserID: uuid.New(), Username: "alice"}).DisplayName(); got != "alice" {
+		t.Errorf("with a name it is %q", got)
 	}
 }
 

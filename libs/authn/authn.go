@@ -6,6 +6,7 @@
 package authn
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -93,9 +94,13 @@ type Principal struct {
 	Username  string    // preferred_username, else name, else ""; at most 255 characters, none of them a control character
 	Picture   string    // picture, an http or https URL, or ""
 	ClientID  string    // azp, else client_id, else ""
+	IssuedAt  time.Time // iat, to the microsecond, or zero: it is not known
 	ExpiresAt time.Time // exp
 	Admin     bool      // has the configured role or scope, see [Config.AdminRole]
 }
+
+// DisplayName is the name that others see: the username or, without one, the beginning of the id.
+func (p Principal) DisplayName() string { return cmp.Or(p.Username, p.UserID.String()[:8]) }
 
 // ErrNoKeys means that the token could not be verified, because no keys of the issuer have been fetched yet.
 var ErrNoKeys = errors.New("no keys of the issuer have been fetched yet")

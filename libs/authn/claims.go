@@ -18,7 +18,7 @@ import (
 
 const (
 	maxName    = 255          // characters
-	maxPicture = 2048         // bytes
+	maxPicture = 2048         // bytes, as the URL is written here
 	maxDate    = 253402300799 // seconds; the end of the year 9999, beyond which there is no RFC 3339
 )
 
@@ -30,6 +30,7 @@ type claims struct {
 	audience  jwt.ClaimStrings
 	expires   *jwt.NumericDate
 	notBefore *jwt.NumericDate
+	issued    time.Time // iat; zero: there is none that can be read
 	typ       string
 	azp       string
 	clientID  string
@@ -75,6 +76,7 @@ func (c *claims) UnmarshalJSON(b []byte) error {
 		}
 	}
 	c.readRoles(all)
+	c.issued = readIssued(all["iat"])
 	var err error
 	if c.expires, err = date(all["exp"]); err != nil {
 		return fmt.Errorf("claim exp: %w", err)
@@ -105,6 +107,15 @@ func (c *claims) readRoles(all map[string]json.RawMessage) {
 	if json.Unmarshal(all["scope"], &c.scope) != nil {
 		c.scope = ""
 	}
+}
+
+// readIssued reads when a token was issued. That only orders tokens, so what cannot be read is like what is not there.
+func readIssued(raw json.RawMessage) time.Time {
+	var seconds float64
+	if len(raw) == 0 || json.Unmarshal(raw, &seconds) != nil || seconds <= 0 || seconds > maxDate {
+		return time.Time{}
+	}
+	return time.UnixMicro(int64(seconds * 1e6)).UTC()
 }
 
 // date reads a NumericDate (RFC 7519 section 2): a number, not a string of digits.
@@ -147,6 +158,7 @@ func (c *claims) principal() (Principal, error) {
 		Username:  cmp.Or(printable(c.username), printable(c.name)),
 		Picture:   picture(c.picture),
 		ClientID:  cmp.Or(c.azp, c.clientID),
+		IssuedAt:  c.issued,
 		ExpiresAt: c.expires.Time,
 	}, nil
 }
@@ -174,5 +186,8 @@ func picture(value string) string {
 	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
 		return ""
 	}
-	return u.String()
+	if value = u.String(); len(value) > maxPicture { // what is escaped becomes longer
+		return ""
+	}
+	return value
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/ism-chat/ism/libs/events"
 	"github.com/ism-chat/ism/libs/servicetest"
+	"github.com/ism-chat/ism/libs/wire"
 )
 
 // expectOrder checks that each partition's records have been handled from the first on, none left out. A record may have
@@ -232,8 +233,8 @@ func TestRejectedRecordsGoToTheDeadLetters(t *testing.T) {
 				got[headerTopic] != topic || got[headerPartition] != "0" || got[headerGroup] != group {
 				t.Errorf("dead letter %d: %v", i, got)
 			}
-			if _, err := time.Parse(time.RFC3339, got[headerFailedAt]); err != nil {
-				t.Error(err)
+			if at, err := time.Parse(time.RFC3339, got[headerFailedAt]); err != nil || wire.At(at).String() != got[headerFailedAt] {
+				t.Errorf("it failed at %q, %v", got[headerFailedAt], err)
 			}
 		}
 		if string(letters[0].Value) != "3" || letters[0].Key != "key" {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/ism-chat/ism/libs/events"
+	"github.com/ism-chat/ism/libs/wire"
 )
 
 // Headers that a dead letter has beside those of its record.
@@ -18,7 +19,7 @@ const (
 	headerOffset    = "ism_offset"    //
 	headerGroup     = "ism_group"     // the consumer group that could not handle it
 	headerAttempts  = "ism_attempts"  // how often it was tried
-	headerFailedAt  = "ism_failed_at" // RFC 3339
+	headerFailedAt  = "ism_failed_at" // as on the wire, see wire.Time
 	headerOmitted   = "ism_omitted"   // bytes of a value that was too large to go with it
 )
 
@@ -41,7 +42,7 @@ func (w *worker) bury(record Record, reason error, attempts int) bool {
 	headers[headerOffset] = strconv.FormatInt(record.Offset, 10)
 	headers[headerGroup] = w.consumer.cfg.Group
 	headers[headerAttempts] = strconv.Itoa(attempts)
-	headers[headerFailedAt] = time.Now().UTC().Format(time.RFC3339Nano)
+	headers[headerFailedAt] = wire.At(time.Now()).String()
 	letter := Record{Topic: events.TopicDeadLetters, Key: record.Key, Value: record.Value, Headers: headers, Partition: PartitionAny}
 	written := w.retry("write a dead letter", func() error {
 		_, err := w.consumer.letters.Produce(w.ctx, letter)

@@ -30,6 +30,18 @@ type Config struct {
 	Kafka     bus.Config       `envconfig:"KAFKA"`
 }
 
+// Validate says where settings do not go together: the requests under way must be finished before the process is ended.
+func (c *Config) Validate() []config.Fault {
+	least := httpapi.StopTimeout(c.HTTP)
+	if c.Lifecycle.StopTimeout >= least {
+		return nil
+	}
+	most := c.Lifecycle.StopTimeout - (least - c.HTTP.HandlerTimeout)
+	return []config.Fault{{Variable: "LIFECYCLE_STOP_TIMEOUT", Problem: fmt.Sprintf(
+		"%s does not go with ISM_HTTP_HANDLER_TIMEOUT, %s: requests under way would be cut; allowed: ISM_LIFECYCLE_STOP_TIMEOUT from %s on, or ISM_HTTP_HANDLER_TIMEOUT up to %s",
+		c.Lifecycle.StopTimeout, c.HTTP.HandlerTimeout, least, max(most, 0))}}
+}
+
 // Common is what the configuration of every deployable embeds.
 func (c *Config) Common() *Config { return c }
 

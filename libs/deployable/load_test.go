@@ -2,6 +2,7 @@ package deployable
 
 import (
 	"errors"
+	"strings"
 	"testing"
 
 	"github.com/ism-chat/ism/libs/config"
@@ -17,5 +18,20 @@ func TestAMissingIssuerIsToldWithTheOtherFaults(t *testing.T) {
 	t.Setenv("ISM_OIDC_ISSUER", "no URL")
 	if err := load(&cfg, &cfg.Config); !errors.As(err, &faults) || len(faults) != 2 {
 		t.Errorf("a bad issuer is told as %v", err)
+	}
+}
+
+func TestRequestsUnderWayMustHaveTimeToBeFinished(t *testing.T) {
+	for name, c := range map[string]struct{ stop, handler, says string }{
+		"the defaults":         {"", "", ""},
+		"just enough":          {"15s", "10s", ""},
+		"a little less":        {"14999ms", "10s", "ISM_LIFECYCLE_STOP_TIMEOUT: 14.999s does not go with ISM_HTTP_HANDLER_TIMEOUT, 10s: requests under way would be cut; allowed: ISM_LIFECYCLE_STOP_TIMEOUT from 15s on, or ISM_HTTP_HANDLER_TIMEOUT up to 9.999s"},
+		"what the fault names": {"14999ms", "9999ms", ""},
+	} {
+		var cfg struct{ Config }
+		err := config.LoadFrom(&cfg, []string{"ISM_LIFECYCLE_STOP_TIMEOUT=" + c.stop, "ISM_HTTP_HANDLER_TIMEOUT=" + c.handler})
+		if (err == nil) != (c.says == "") || err != nil && !strings.Contains(err.Error(), c.says) {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }

@@ -2,9 +2,10 @@ package events
 
 import (
 	"errors"
-	"time"
 
 	"github.com/google/uuid"
+
+	"github.com/ism-chat/ism/libs/wire"
 )
 
 // TicketIssued says that an edge has given a user a ticket, with which one stream can be opened at any edge. It has a digest of the ticket,
@@ -13,9 +14,9 @@ type TicketIssued struct {
 	Digest string    `json:"digest"` // SHA-256 of the ticket, base64url without padding
 	UserID uuid.UUID `json:"userId"`
 	// ExpiresAt is when the ticket expires.
-	ExpiresAt time.Time `json:"expiresAt"`
+	ExpiresAt wire.Time `json:"expiresAt"`
 	// TokenExpiresAt is when the token expires for which it was issued, and with it the stream.
-	TokenExpiresAt time.Time `json:"tokenExpiresAt"`
+	TokenExpiresAt wire.Time `json:"tokenExpiresAt"`
 }
 
 func (TicketIssued) EventName() string      { return "ticket.issued" }
@@ -103,7 +104,7 @@ func (e PresenceChanged) validate() error {
 // heard. All who were online there are then offline, unless they are so at another edge.
 type EdgeAlive struct {
 	EdgeID uuid.UUID `json:"edgeId"` // new with each start
-	Until  time.Time `json:"until"`
+	Until  wire.Time `json:"until"`
 }
 
 func (EdgeAlive) EventName() string      { return "edge.alive" }

@@ -27,6 +27,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"github.com/ism-chat/ism/libs/wire"
 )
 
 // Topics of the suite. Partition counts and retention stand in the bus package's table.
@@ -103,7 +105,7 @@ func Encode(event Event) (headers map[string]string, value []byte, err error) {
 		HeaderID:          event.ID.String(),
 		headerSource:      event.Source,
 		HeaderType:        typePrefix + kind.name,
-		headerTime:        event.Time.UTC().Format(time.RFC3339Nano),
+		headerTime:        wire.At(event.Time).String(),
 		headerSubject:     event.Data.PartitionKey(),
 		headerSchema:      schemaPrefix + kind.schema,
 		headerContentType: "application/json",

@@ -32,7 +32,7 @@ var (
 // samples has one event of every type, the same as the golden records.
 func samples() map[string]events.Event {
 	picture, group := "https://example.com/bob.png", "Lunch"
-	read := at.Add(time.Second)
+	read := wire.At(at.Add(time.Second))
 	preview := wire.NewRoomPreview()
 	audience := events.Audience{Users: []uuid.UUID{alice, bob}, Version: 1}
 	event := func(n byte, source string, data events.Data) events.Event {
@@ -41,30 +41,30 @@ func samples() map[string]events.Event {
 	const digest = "47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU"
 	return map[string]events.Event{
 		"ticket.issued.v1": event(5, "/ism/realtime", events.TicketIssued{
-			Digest: digest, UserID: alice, ExpiresAt: at.Add(30 * time.Second), TokenExpiresAt: at.Add(time.Hour),
+			Digest: digest, UserID: alice, ExpiresAt: wire.At(at.Add(30 * time.Second)), TokenExpiresAt: wire.At(at.Add(time.Hour)),
 		}),
 		"ticket.claimed.v1":    event(6, "/ism/realtime", events.TicketClaimed{Digest: digest, UserID: alice, Claim: uuid.UUID{0: 3}}),
 		"user.disconnected.v1": event(7, "/ism/realtime", events.UserDisconnected{UserID: bob}),
 		"presence.changed.v1":  event(8, "/ism/realtime", events.PresenceChanged{UserID: alice, EdgeID: uuid.UUID{0: 4}, Online: true}),
-		"edge.alive.v1":        event(9, "/ism/realtime", events.EdgeAlive{EdgeID: uuid.UUID{0: 4}, Until: at.Add(30 * time.Second)}),
+		"edge.alive.v1":        event(9, "/ism/realtime", events.EdgeAlive{EdgeID: uuid.UUID{0: 4}, Until: wire.At(at.Add(30 * time.Second))}),
 		"room.created.v1": event(1, "/ism/rooms", events.RoomCreated{
 			RoomID: room, CreatedBy: alice,
 			Room: wire.Room{
-				ID: room, Type: wire.Group, Name: &group, CreatedAt: at, LatestMessage: at, Unread: true,
+				ID: room, Type: wire.Group, Name: &group, CreatedAt: wire.At(at), LatestMessage: wire.At(at), Unread: true,
 				LatestMessageText: &preview,
 			},
 			Members: []wire.Member{
-				{ID: alice, DisplayName: "alice", JoinedAt: at, LastReadAt: &read, Status: wire.Joined},
-				{ID: bob, DisplayName: "bob", ProfilePicture: &picture, JoinedAt: at, Status: wire.Joined},
+				{ID: alice, DisplayName: "alice", JoinedAt: wire.At(at), LastReadAt: &read, Status: wire.Joined},
+				{ID: bob, DisplayName: "bob", ProfilePicture: &picture, JoinedAt: wire.At(at), Status: wire.Joined},
 			},
 			Audience: audience,
 		}),
-		"room.read.v1": event(2, "/ism/rooms", events.RoomRead{RoomID: room, UserID: bob, ReadAt: at, Audience: audience}),
+		"room.read.v1": event(2, "/ism/rooms", events.RoomRead{RoomID: room, UserID: bob, ReadAt: wire.At(at), Audience: audience}),
 		"message.posted.v1": event(3, "/ism/messages", events.MessagePosted{
 			RoomID: room,
 			Message: wire.Message{
 				RoomID: room, ID: uuid.UUID{0: 2}, SenderID: alice, Body: json.RawMessage(`{"text":"Soup?"}`),
-				Type: wire.Text, CreatedAt: at,
+				Type: wire.Text, CreatedAt: wire.At(at),
 			},
 			Preview:  wire.TextPreview("alice", "Soup?"),
 			Audience: audience,

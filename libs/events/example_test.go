@@ -7,13 +7,14 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/ism-chat/ism/libs/events"
+	"github.com/ism-chat/ism/libs/wire"
 )
 
 func Example() {
 	room, reader := uuid.MustParse("0192d3a0-0000-7000-8000-000000000001"), uuid.MustParse("0192d3a0-0000-7000-8000-00000000000a")
 	at := time.Date(2026, 11, 23, 12, 30, 45, 0, time.UTC)
 	event := events.New("/ism/rooms", at, events.RoomRead{
-		RoomID: room, UserID: reader, ReadAt: at, Audience: events.Audience{Users: []uuid.UUID{reader}, Version: 1},
+		RoomID: room, UserID: reader, ReadAt: wire.At(at), Audience: events.Audience{Users: []uuid.UUID{reader}, Version: 1},
 	})
 	headers, value, err := events.Encode(event)
 	if err != nil {

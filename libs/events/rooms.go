@@ -2,7 +2,6 @@ package events
 
 import (
 	"errors"
-	"time"
 
 	"github.com/google/uuid"
 
@@ -53,6 +52,18 @@ func (e RoomCreated) Membership() Membership {
 	return Membership{RoomID: e.RoomID, Version: e.Version, Members: e.Members}
 }
 
+// WithoutNames is the event of a Group's creation as it is written where many members with long names and pictures would make it too large
+// for the log: its members have no name and no picture. rooms has them.
+func (e RoomCreated) WithoutNames() RoomCreated {
+	members := make([]wire.Member, len(e.Members))
+	for i, member := range e.Members {
+		member.DisplayName, member.ProfilePicture = "", nil
+		members[i] = member
+	}
+	e.Members = members
+	return e
+}
+
 // RoomFor is the room as the given member sees it.
 func (e RoomCreated) RoomFor(user uuid.UUID) wire.Room { return e.Room.For(user, e.Members) }
 
@@ -60,7 +71,7 @@ func (e RoomCreated) RoomFor(user uuid.UUID) wire.Room { return e.Room.For(user,
 type RoomRead struct {
 	RoomID uuid.UUID `json:"roomId"`
 	UserID uuid.UUID `json:"userId"`
-	ReadAt time.Time `json:"readAt"`
+	ReadAt wire.Time `json:"readAt"`
 	Audience
 }
 

@@ -33,7 +33,7 @@ type streamed interface {
 }
 
 func (e MessagePosted) payload(at time.Time) any {
-	return wire.ChatMessage{Type: "ChatMessage", Message: e.Message, Preview: e.Preview, CreatedAt: at}
+	return wire.ChatMessage{Type: "ChatMessage", Message: e.Message, Preview: e.Preview, CreatedAt: wire.At(at)}
 }
 
 func (e MessagePosted) own() any {
@@ -149,11 +149,11 @@ func StreamEvents(event Event, users []uuid.UUID) ([]StreamEvent, error) {
 // newRooms gives one event to all, but each member of a Single room its own: each sees the other's name and picture.
 func newRooms(at time.Time, data RoomCreated, users []uuid.UUID) ([]StreamEvent, error) {
 	if data.Room.Type != wire.Single {
-		return streamEvent(wire.NewRoom{Type: "NewRoom", Room: data.Room, CreatedAt: at}, users)
+		return streamEvent(wire.NewRoom{Type: "NewRoom", Room: data.Room, CreatedAt: wire.At(at)}, users)
 	}
 	var all []StreamEvent
 	for _, user := range users {
-		own, err := streamEvent(wire.NewRoom{Type: "NewRoom", Room: data.RoomFor(user), CreatedAt: at}, []uuid.UUID{user})
+		own, err := streamEvent(wire.NewRoom{Type: "NewRoom", Room: data.RoomFor(user), CreatedAt: wire.At(at)}, []uuid.UUID{user})
 		if err != nil {
 			return nil, err
 		}

@@ -25,7 +25,9 @@ type Config struct {
 	WriteTimeout    time.Duration `envconfig:"WRITE_TIMEOUT" default:"30s" desc:"how long an answer may take to be accepted; streams have their own"`
 	HandlerTimeout  time.Duration `envconfig:"HANDLER_TIMEOUT" default:"10s" desc:"deadline of the work for one request"`
 	IdleTimeout     time.Duration `envconfig:"IDLE_TIMEOUT" default:"75s" desc:"how long an idle connection is kept"`
-	CORSOrigins     []string      `envconfig:"CORS_ORIGINS" desc:"origins that browsers may call from, comma-separated; wildcards are not allowed"`
+	CORSOrigins     []string      `envconfig:"CORS_ORIGINS" desc:"origins that browsers may call from, comma-separated; wildcards are not allowed; the one process with its identity provider for development lets any page on localhost call while this is not set"`
+	// CORSLoopback lets pages call that this machine serves itself, at any port. It is no setting: it belongs to development.
+	CORSLoopback bool `ignored:"true"`
 }
 
 // Validate says what is wrong beyond the types.

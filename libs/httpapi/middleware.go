@@ -7,11 +7,9 @@ import (
 	"net/http"
 	"runtime/debug"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
-	"github.com/gofiber/fiber/v2/middleware/cors"
 	"github.com/google/uuid"
 
 	"github.com/ism-chat/ism/libs/telemetry"
@@ -134,22 +132,6 @@ func next(c *fiber.Ctx) (err error) {
 		}
 	}()
 	return c.Next() //nolint:wrapcheck // the handlers' errors as they are
-}
-
-// allowOrigins lets browsers call from the configured origins. The origins are compared here: fiber's own list takes
-// wildcards.
-func allowOrigins(origins []string) fiber.Handler {
-	allowed := make([]string, len(origins))
-	for i, origin := range origins {
-		allowed[i] = strings.ToLower(origin)
-	}
-	return cors.New(cors.Config{
-		AllowOriginsFunc: func(origin string) bool { return slices.Contains(allowed, origin) },
-		AllowMethods:     "GET,POST,PUT,PATCH,DELETE,HEAD",
-		AllowHeaders:     "Authorization,Content-Type,Idempotency-Key,Last-Event-ID,X-Request-Id,Traceparent,Tracestate",
-		ExposeHeaders:    "Link,X-Next-Cursor,Retry-After,X-Request-Id,X-Trace-Id,Traceparent",
-		MaxAge:           int((10 * time.Minute).Seconds()),
-	})
 }
 
 // routeOf is the pattern of the route that answered, without what a client chose.

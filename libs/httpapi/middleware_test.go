@@ -181,17 +181,19 @@ func TestCORS(t *testing.T) {
 			t.Errorf("%s: %v", origin, got.header)
 		}
 		exposed := strings.Split(got.header.Get("Access-Control-Expose-Headers"), ",")
-		for _, name := range []string{"Link", "X-Next-Cursor", "Retry-After", "X-Request-Id", "X-Trace-Id", "Traceparent"} {
+		for _, name := range []string{"Link", "X-Next-Cursor", "ETag", "Retry-After", "X-Request-Id", "X-Trace-Id", "Traceparent", "Tracestate"} {
 			if !slices.Contains(exposed, name) {
 				t.Errorf("%s is not exposed: %v", name, exposed)
 			}
 		}
 		preflight := f.do(
 			t, http.MethodOptions, "/unknown", "", "Origin", origin, "Access-Control-Request-Method", "POST",
-			"Access-Control-Request-Headers", "authorization",
+			"Access-Control-Request-Headers", "authorization,cache-control,last-event-id",
 		)
 		allowed := strings.Split(preflight.header.Get("Access-Control-Allow-Headers"), ",")
-		for _, name := range []string{"Authorization", "Content-Type", "Idempotency-Key", "Last-Event-ID"} {
+		for _, name := range []string{
+			"Authorization", "Cache-Control", "Content-Type", "Idempotency-Key", "If-Match", "Last-Event-ID", "Traceparent", "Tracestate", "X-Request-Id",
+		} {
 			if !slices.Contains(allowed, name) {
 				t.Errorf("%s is not allowed: %v", name, allowed)
 			}

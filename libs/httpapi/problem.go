@@ -72,6 +72,6 @@ func (p *Problem) onWire(path, traceID string, now time.Time) wire.Problem {
 	return wire.Problem{
 		Type: "urn:ism:problem:" + p.Code, Title: p.Title, Status: p.Status, Detail: p.Detail, Code: p.Code, TraceID: traceID,
 		ErrorCode: strings.ToUpper(strings.ReplaceAll(p.Code, "-", "_")), Message: message,
-		Timestamp: now.UTC().Truncate(time.Microsecond), Path: path,
+		Timestamp: wire.At(now), Path: path,
 	}
 }

@@ -31,6 +31,9 @@ const (
 	stopMargin     = 5 * time.Second
 )
 
+// StopTimeout is how long a server may take to stop.
+func StopTimeout(cfg Config) time.Duration { return cfg.HandlerTimeout + stopMargin }
+
 // Server is one listener with its routes.
 type Server struct {
 	App *fiber.App
@@ -87,31 +90,39 @@ func newServer(address, listener string, cfg Config, deps Deps) *Server {
 	connections := &connections{open: map[net.Conn]struct{}{}}
 	app.Server().ConnState = connections.follow
 	app.Server().CloseOnShutdown = true
-	app.Server().Handler = knownMethods(app, observer)
+	app.Server().HeaderReceived = refuseFraming
+	app.Server().Handler = readable(app, observer)
 	app.Use(observer.handle)
-	if len(cfg.CORSOrigins) > 0 && listener == public {
-		app.Use(allowOrigins(cfg.CORSOrigins))
+	if listener == public && (len(cfg.CORSOrigins) > 0 || cfg.CORSLoopback) {
+		app.Use(cfg.allowOrigins())
 	}
 	readiness := newReadiness(deps)
 	app.Get("/health", func(c *fiber.Ctx) error { return c.SendString("Healthy") })
 	app.Get("/ready", readiness.answer)
 	return &Server{
-		App: app, address: address, stopTimeout: cfg.HandlerTimeout + stopMargin, log: deps.Telemetry.Log,
+		App: app, address: address, stopTimeout: StopTimeout(cfg), log: deps.Telemetry.Log,
 		listening: make(chan struct{}), connections: connections,
 	}
 }
 
-// knownMethods refuses methods that HTTP does not have, which fiber answers before any middleware, and not with a problem.
-func knownMethods(app *fiber.App, observer *observer) fasthttp.RequestHandler {
+// readable refuses what must not come to any middleware: requests whose end is not clear, and methods that HTTP does not have, which fiber
+// would answer, and not with a problem.
+func readable(app *fiber.App, observer *observer) fasthttp.RequestHandler {
 	serve := app.Server().Handler
 	return func(ctx *fasthttp.RequestCtx) {
-		if slices.Contains(fiber.DefaultMethods, string(ctx.Method())) {
+		err := answerFraming(&ctx.Request.Header)
+		switch {
+		case err != nil:
+			linger(ctx.Conn())
+		case !slices.Contains(fiber.DefaultMethods, string(ctx.Method())):
+			err = fiber.ErrBadRequest
+		default:
 			serve(ctx)
 			return
 		}
 		c := app.AcquireCtx(ctx)
 		defer app.ReleaseCtx(c)
-		observer.refuse(c, fiber.ErrBadRequest)
+		observer.refuse(c, err)
 	}
 }
 

@@ -16,6 +16,7 @@ import (
 	"github.com/ism-chat/ism/libs/outbox/outboxtest"
 	"github.com/ism-chat/ism/libs/servicetest"
 	"github.com/ism-chat/ism/libs/telemetry"
+	"github.com/ism-chat/ism/libs/wire"
 )
 
 // TestRowsReachKafka relays from Postgres to Kafka, and reads there the events of each room, in their order.
@@ -71,7 +72,7 @@ func TestRowsReachKafka(t *testing.T) {
 func appendRead(t *testing.T, s outboxtest.Store, room uuid.UUID) (row int64, event string) {
 	t.Helper()
 	user, now := uuid.New(), time.Now()
-	read := events.RoomRead{RoomID: room, UserID: user, ReadAt: now, Audience: events.Audience{Users: []uuid.UUID{user}, Version: 1}}
+	read := events.RoomRead{RoomID: room, UserID: user, ReadAt: wire.At(now), Audience: events.Audience{Users: []uuid.UUID{user}, Version: 1}}
 	made, err := outbox.NewRow(t.Context(), telemetry.Discard(nil).Propagator, "/ism/test", now, read)
 	if err != nil {
 		t.Fatal(err)

@@ -30,7 +30,7 @@ func TestARowIsTheRecordOfItsEvent(t *testing.T) {
 	}))
 	at := time.Date(2026, 11, 23, 12, 30, 45, 123456789, time.UTC)
 	room, user := uuid.New(), uuid.New()
-	read := events.RoomRead{RoomID: room, UserID: user, ReadAt: at, Audience: events.Audience{Users: []uuid.UUID{user}, Version: 1}}
+	read := events.RoomRead{RoomID: room, UserID: user, ReadAt: wire.At(at), Audience: events.Audience{Users: []uuid.UUID{user}, Version: 1}}
 	row, err := outbox.NewRow(traced, telemetry.Discard(nil).Propagator, "/ism/test", at, read)
 	if err != nil {
 		t.Fatal(err)
@@ -53,7 +53,7 @@ func TestWhatIsNoEventOrTooLargeIsNoRow(t *testing.T) {
 	room, user := uuid.New(), uuid.New()
 	posted := events.MessagePosted{
 		RoomID: room, Preview: preview, Audience: events.Audience{Users: []uuid.UUID{user}, Version: 1},
-		Message: wire.Message{RoomID: room, ID: uuid.New(), SenderID: user, Type: wire.Text, CreatedAt: time.Now()},
+		Message: wire.Message{RoomID: room, ID: uuid.New(), SenderID: user, Type: wire.Text, CreatedAt: wire.At(time.Now())},
 	}
 	for size, want := range map[int]error{0: events.ErrMalformed, outbox.MaxValue / 2: nil, outbox.MaxValue: outbox.ErrTooLarge} {
 		posted.Message.Body = []byte(strings.Repeat("7", size))
@@ -108,7 +108,7 @@ func Example() {
 	// A change and its event are one transaction.
 	alice := uuid.MustParse("0192d3a0-0000-7000-8000-00000000000a")
 	read := events.RoomRead{
-		RoomID: uuid.MustParse("0192d3a0-0000-7000-8000-000000000001"), UserID: alice, ReadAt: time.Now(),
+		RoomID: uuid.MustParse("0192d3a0-0000-7000-8000-000000000001"), UserID: alice, ReadAt: wire.At(time.Now()),
 		Audience: events.Audience{Users: []uuid.UUID{alice}, Version: 1},
 	}
 	var row int64

@@ -2,7 +2,6 @@ package wire
 
 import (
 	"encoding/json"
-	"time"
 
 	"github.com/google/uuid"
 )
@@ -22,7 +21,7 @@ type Message struct {
 	SenderID  uuid.UUID       `json:"senderId"`
 	Body      json.RawMessage `json:"msgBody"`
 	Type      MessageType     `json:"msgType"`
-	CreatedAt time.Time       `json:"createdAt"`
+	CreatedAt Time            `json:"createdAt"`
 }
 
 // TextBody is the body of a [Text] message: 1 to 4,000 characters.

@@ -5,7 +5,6 @@
 package wire
 
 import (
-	"time"
 	"unicode/utf8"
 
 	"github.com/google/uuid"
@@ -29,8 +28,8 @@ type Room struct {
 	Type              RoomType  `json:"roomType"`
 	ImageURL          *string   `json:"roomImageUrl"`
 	Name              *string   `json:"roomName"`
-	CreatedAt         time.Time `json:"createdAt"`
-	LatestMessage     time.Time `json:"latestMessage"`
+	CreatedAt         Time      `json:"createdAt"`
+	LatestMessage     Time      `json:"latestMessage"`
 	Unread            bool      `json:"unread"`
 	LatestMessageText *Preview  `json:"latestMessagePreviewText"`
 }
@@ -65,8 +64,8 @@ type Member struct {
 	ID             uuid.UUID        `json:"id"`
 	DisplayName    string           `json:"displayName"`
 	ProfilePicture *string          `json:"profilePicture"`
-	JoinedAt       time.Time        `json:"joinedAt"`
-	LastReadAt     *time.Time       `json:"lastMessageReadAt"`
+	JoinedAt       Time             `json:"joinedAt"`
+	LastReadAt     *Time            `json:"lastMessageReadAt"`
 	Status         MembershipStatus `json:"membershipStatus"`
 }
 

@@ -2,36 +2,35 @@ package wire
 
 import (
 	"encoding/json"
-	"time"
 )
 
 // ChatMessage is the server-sent event of a message, in the shape of the ISM wire.
 type ChatMessage struct {
-	Type      string    `json:"type"` // "ChatMessage"
-	Message   Message   `json:"message"`
-	Preview   Preview   `json:"roomPreviewText"`
-	CreatedAt time.Time `json:"createdAt"`
+	Type      string  `json:"type"` // "ChatMessage"
+	Message   Message `json:"message"`
+	Preview   Preview `json:"roomPreviewText"`
+	CreatedAt Time    `json:"createdAt"`
 }
 
 // NewRoom is the server-sent event to each user newly in a room, in the shape of the ISM wire.
 type NewRoom struct {
-	Type      string    `json:"type"` // "NewRoom"
-	Room      Room      `json:"room"`
-	CreatedAt time.Time `json:"createdAt"`
+	Type      string `json:"type"` // "NewRoom"
+	Room      Room   `json:"room"`
+	CreatedAt Time   `json:"createdAt"`
 }
 
 // Resync is the server-sent event to a client whose resume point is not to be had any more: it reloads by REST.
 type Resync struct {
-	Type      string    `json:"type"` // "Resync"
-	Reason    string    `json:"reason"`
-	CreatedAt time.Time `json:"createdAt"`
+	Type      string `json:"type"` // "Resync"
+	Reason    string `json:"reason"`
+	CreatedAt Time   `json:"createdAt"`
 }
 
 // StreamEnded is the last server-sent event of a stream that ends for a reason that the client should know.
 type StreamEnded struct {
 	Type      string    `json:"type"` // "StreamEnded"
 	Reason    EndReason `json:"reason"`
-	CreatedAt time.Time `json:"createdAt"`
+	CreatedAt Time      `json:"createdAt"`
 }
 
 // EndReason is why a stream ends.
@@ -46,8 +45,8 @@ const (
 
 // StreamTicket opens one event stream, in the query of GET /api/sse, for clients that cannot set headers.
 type StreamTicket struct {
-	Ticket    string    `json:"ticket"`
-	ExpiresAt time.Time `json:"expiresAt"`
+	Ticket    string `json:"ticket"`
+	ExpiresAt Time   `json:"expiresAt"`
 	// LastEventID is where streams are now. A stream that is opened behind it, in the query as last_event_id, misses nothing that happens from now
 	// on, however often it takes to be opened: an EventSource tells nobody the id with which its stream began.
 	LastEventID string `json:"lastEventId"`

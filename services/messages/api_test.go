@@ -101,13 +101,13 @@ func TestTheLogHasTheEvent(t *testing.T) {
 			t.Fatal(err)
 		}
 		posted, ok := event.Data.(events.MessagePosted)
-		if !ok || event.Source != "/ism/messages" || !event.Time.Equal(m.CreatedAt) {
+		if !ok || event.Source != "/ism/messages" || !event.Time.Equal(m.CreatedAt.Time) {
 			t.Fatalf("the event is %+v", event)
 		}
-		if posted.Message.ID != m.ID || string(posted.Message.Body) != string(m.Body) || !posted.Message.CreatedAt.Equal(m.CreatedAt) {
+		if posted.Message.ID != m.ID || string(posted.Message.Body) != string(m.Body) || !posted.Message.CreatedAt.Equal(m.CreatedAt.Time) {
 			t.Errorf("its message is %+v, want %+v", posted.Message, m)
 		}
-		if want := (wire.Preview{Type: "Text", SenderUsername: "alice", Text: strings.Repeat("long ", 8) + "..."}); posted.Preview != want {
+		if want := (wire.Preview{Type: "Text", SenderUsername: tokenName, Text: strings.Repeat("long ", 8) + "..."}); posted.Preview != want {
 			t.Errorf("its preview is %+v, want %+v", posted.Preview, want)
 		}
 		if len(posted.Users) != 2 || !slices.Contains(posted.Users, user) || posted.Version != 1 {
@@ -173,7 +173,7 @@ func TestWalkByTimestamp(t *testing.T) {
 		if walked = append(walked, page...); len(page) < 25 {
 			break
 		}
-		at = page[len(page)-1].CreatedAt
+		at = page[len(page)-1].CreatedAt.Time
 	}
 	sameMessages(t, walked, sent)
 	// Between two messages, and in the middle of a microsecond.
@@ -188,7 +188,7 @@ func sameMessages(t *testing.T, got, want []wire.Message) {
 		t.Fatalf("there are %d messages, want %d", len(got), len(want))
 	}
 	for i := range got {
-		if got[i].ID != want[i].ID || string(got[i].Body) != string(want[i].Body) || !got[i].CreatedAt.Equal(want[i].CreatedAt) {
+		if got[i].ID != want[i].ID || string(got[i].Body) != string(want[i].Body) || !got[i].CreatedAt.Equal(want[i].CreatedAt.Time) {
 			t.Fatalf("message %d is %+v, want %+v", i, got[i], want[i])
 		}
 	}
@@ -214,7 +214,7 @@ func TestManySendAtOnce(t *testing.T) {
 				}
 				m := message(t, got.Body)
 				mu.Lock()
-				sent[m.ID] = m.CreatedAt
+				sent[m.ID] = m.CreatedAt.Time
 				mu.Unlock()
 			}
 		})
@@ -226,10 +226,10 @@ func TestManySendAtOnce(t *testing.T) {
 	}
 	times := map[time.Time]bool{}
 	for _, m := range timeline {
-		if at, ok := sent[m.ID]; !ok || !at.Equal(m.CreatedAt) || times[at] {
+		if at, ok := sent[m.ID]; !ok || !at.Equal(m.CreatedAt.Time) || times[at] {
 			t.Fatalf("message %s of %s was acknowledged with %s", m.ID, m.CreatedAt, at)
 		}
-		times[m.CreatedAt] = true
+		times[m.CreatedAt.Time] = true
 	}
 	slices.Reverse(timeline)
 	sameMessages(t, inLog(t, w, room), timeline)

@@ -35,7 +35,7 @@ func TestClockNeverRepeatsInParallel(t *testing.T) {
 		all.Go(func() {
 			own := make([]time.Time, each)
 			for i := range own {
-				own[i] = c.now()
+				own[i] = c.now().Time
 			}
 			mu.Lock()
 			defer mu.Unlock()

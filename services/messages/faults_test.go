@@ -101,7 +101,7 @@ func TestARecordThatNobodyWroteThroughIsWritten(t *testing.T) {
 	first := w.mustSend(user, room, "first")
 	orphan := wire.Message{
 		RoomID: room, ID: uuid.Must(uuid.NewV7()), SenderID: user, Body: []byte(`{"text":"orphan"}`), Type: wire.Text,
-		CreatedAt: time.Now().UTC().Truncate(time.Microsecond),
+		CreatedAt: wire.At(time.Now()),
 	}
 	produce(t, w.brokers, events.MessagePosted{
 		RoomID: room, Message: orphan, Audience: events.Audience{Users: []uuid.UUID{user}, Version: 1},

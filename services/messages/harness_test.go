@@ -33,6 +33,9 @@ import (
 
 func TestMain(m *testing.M) { servicetest.VerifyNoLeaks(m) }
 
+// tokenName is what every token of the tests names its user. rooms has another name, as it may when somebody has just been renamed.
+const tokenName = "token-name"
+
 // world is a messages service with real tokens, a broker and a store, behind its real listener.
 type world struct {
 	tb          testing.TB
@@ -44,6 +47,7 @@ type world struct {
 	issuer      *authntest.Issuer
 	tokens      *authn.Verifier
 	description *openapitest.Description
+	service     *messages.Service
 	base        string
 	http        *http.Client
 	stop        func() // ends the service and waits for it; may be called again
@@ -88,7 +92,7 @@ func (w *world) start() {
 		w.tb.Fatal(err)
 	}
 	node := nodetest.Start(w.tb, "messages", service, tel, httpapi.Check{Name: "kafka", Check: kafka.Ready})
-	w.base = node.Public
+	w.service, w.base = service, node.Public
 	w.http = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 100}}
 	w.stop = sync.OnceFunc(func() {
 		w.http.CloseIdleConnections()
@@ -131,7 +135,7 @@ func (w *world) do(user uuid.UUID, method, path string, body io.Reader, headers 
 		w.tb.Fatal(err)
 	}
 	if user != uuid.Nil {
-		request.Header.Set("Authorization", "Bearer "+w.issuer.Token(w.tb, user, "token-name"))
+		request.Header.Set("Authorization", "Bearer "+w.issuer.Token(w.tb, user, tokenName))
 	}
 	if body != nil {
 		request.Header.Set("Content-Type", "application/json")

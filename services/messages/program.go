@@ -1,6 +1,7 @@
 package messages
 
 import (
+	"github.com/ism-chat/ism/libs/config"
 	"github.com/ism-chat/ism/libs/deployable"
 	"github.com/ism-chat/ism/libs/lifecycle"
 	"github.com/ism-chat/ism/services/messages/membership"
@@ -16,6 +17,9 @@ type ProgramConfig struct {
 		Cassandra cassandra.Config
 	}
 }
+
+// Validate says where settings do not go together.
+func (c *ProgramConfig) Validate() []config.Fault { return c.Messages.Within(c.HTTP) }
 
 // Build makes the service as its own program runs it: on Cassandra or ScyllaDB, asking rooms over HTTP.
 func Build(cfg *ProgramConfig, host *deployable.Host) (deployable.Service, error) {

@@ -81,8 +81,8 @@ func (s *Service) send(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	ctx, sender := c.UserContext(), authn.Caller(c).UserID
-	members, err := s.members.Of(ctx, room, sender)
+	ctx, sender := c.UserContext(), authn.Caller(c)
+	members, err := s.members.Of(ctx, room, sender.UserID)
 	if err != nil {
 		return problemOf(err)
 	}
@@ -96,8 +96,9 @@ func (s *Service) send(c *fiber.Ctx) error {
 	return c.JSON(posted.Message)
 }
 
-// compose makes the event of a text message that the sender, who has joined, sends now.
-func (s *Service) compose(members events.Membership, sender uuid.UUID, body wire.TextBody) (events.MessagePosted, error) {
+// compose makes the event of a text message that the sender, who has joined, sends now. It has the name that the sender's own token says:
+// what is known of the members may be older.
+func (s *Service) compose(members events.Membership, sender authn.Principal, body wire.TextBody) (events.MessagePosted, error) {
 	raw, err := json.Marshal(body)
 	if err != nil {
 		return events.MessagePosted{}, fmt.Errorf("encode message body: %w", err)
@@ -106,13 +107,12 @@ func (s *Service) compose(members events.Membership, sender uuid.UUID, body wire
 	if err != nil {
 		return events.MessagePosted{}, fmt.Errorf("make message id: %w", err)
 	}
-	member, _ := members.Joined(sender)
 	return events.MessagePosted{
 		RoomID: members.RoomID,
 		Message: wire.Message{
-			RoomID: members.RoomID, ID: id, SenderID: sender, Body: raw, Type: wire.Text, CreatedAt: s.clock.now(),
+			RoomID: members.RoomID, ID: id, SenderID: sender.UserID, Body: raw, Type: wire.Text, CreatedAt: s.clock.now(),
 		},
-		Preview:  wire.TextPreview(member.DisplayName, body.Text),
+		Preview:  wire.TextPreview(sender.DisplayName(), body.Text),
 		Audience: members.Audience(),
 	}, nil
 }
@@ -121,7 +121,7 @@ func (s *Service) compose(members events.Membership, sender uuid.UUID, body wire
 // store does not take now, the consumer group writes later.
 func (s *Service) post(ctx context.Context, posted events.MessagePosted) error {
 	message := posted.Message
-	event := events.New(source, message.CreatedAt, posted)
+	event := events.New(source, message.CreatedAt.Time, posted)
 	settle := s.timeline.Begin(event.ID)
 	defer settle()
 	receipt, err := s.append(ctx, event)

@@ -151,7 +151,7 @@ func TestOneTraceFromTheLogToTheStreams(t *testing.T) {
 	headers, value, err := events.Encode(events.New("/ism/test", now(), events.MessagePosted{
 		RoomID: r.id, Preview: wire.TextPreview("alice", "traced"), Audience: r.audience(),
 		Message: wire.Message{
-			RoomID: r.id, ID: id, SenderID: r.members[0].ID, Body: json.RawMessage(`{"text":"traced"}`), Type: wire.Text, CreatedAt: now(),
+			RoomID: r.id, ID: id, SenderID: r.members[0].ID, Body: json.RawMessage(`{"text":"traced"}`), Type: wire.Text, CreatedAt: wire.At(now()),
 		},
 	}))
 	if err != nil {

@@ -48,11 +48,11 @@ func TestEventsAreAsDescribed(t *testing.T) {
 			written = append(written, one.Data)
 		}
 	}
-	resync, err := json.Marshal(wire.Resync{Type: "Resync", Reason: "expired", CreatedAt: now()})
+	resync, err := json.Marshal(wire.Resync{Type: "Resync", Reason: "expired", CreatedAt: wire.At(now())})
 	if err != nil {
 		t.Fatal(err)
 	}
-	ended, err := json.Marshal(wire.StreamEnded{Type: "StreamEnded", Reason: wire.EndExpired, CreatedAt: now()})
+	ended, err := json.Marshal(wire.StreamEnded{Type: "StreamEnded", Reason: wire.EndExpired, CreatedAt: wire.At(now())})
 	if err != nil {
 		t.Fatal(err)
 	}

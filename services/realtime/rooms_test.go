@@ -27,7 +27,7 @@ type room struct {
 func newRoom(names ...string) room {
 	r := room{id: uuid.New()}
 	for _, name := range names {
-		r.members = append(r.members, wire.Member{ID: uuid.New(), DisplayName: name, JoinedAt: now(), Status: wire.Joined})
+		r.members = append(r.members, wire.Member{ID: uuid.New(), DisplayName: name, JoinedAt: wire.At(now()), Status: wire.Joined})
 	}
 	return r
 }
@@ -64,7 +64,7 @@ func (w *world) create(t *testing.T, r room, kind wire.RoomType) {
 	preview := wire.NewRoomPreview()
 	w.write(t, events.RoomCreated{
 		RoomID: r.id, CreatedBy: r.members[0].ID, Members: r.members, Audience: r.audience(),
-		Room: wire.Room{ID: r.id, Type: kind, CreatedAt: now(), LatestMessage: now(), Unread: true, LatestMessageText: &preview},
+		Room: wire.Room{ID: r.id, Type: kind, CreatedAt: wire.At(now()), LatestMessage: wire.At(now()), Unread: true, LatestMessageText: &preview},
 	})
 }
 
@@ -87,7 +87,7 @@ func message(t testing.TB, r room, text string) events.MessagePosted {
 	}
 	return events.MessagePosted{
 		RoomID: r.id, Preview: wire.TextPreview("alice", text), Audience: r.audience(),
-		Message: wire.Message{RoomID: r.id, ID: uuid.New(), SenderID: r.members[0].ID, Body: body, Type: wire.Text, CreatedAt: now()},
+		Message: wire.Message{RoomID: r.id, ID: uuid.New(), SenderID: r.members[0].ID, Body: body, Type: wire.Text, CreatedAt: wire.At(now())},
 	}
 }
 

@@ -2,7 +2,6 @@ package realtime
 
 import (
 	"net/http"
-	"time"
 
 	"github.com/gofiber/fiber/v2"
 
@@ -29,7 +28,7 @@ func (s *Service) issueTicket(c *fiber.Ctx) error {
 	}
 	c.Set(fiber.HeaderCacheControl, "no-store")
 	return c.Status(http.StatusCreated).JSON(wire.StreamTicket{
-		Ticket: ticket, ExpiresAt: expiresAt.UTC().Truncate(time.Millisecond), LastEventID: position.Text(),
+		Ticket: ticket, ExpiresAt: wire.At(expiresAt), LastEventID: position.Text(),
 	})
 }
 

@@ -34,7 +34,7 @@ func (w *world) ticket(t *testing.T, n *node, token string) string {
 	if err := json.Unmarshal([]byte(body), &ticket); err != nil || response.StatusCode != http.StatusCreated || ticket.Ticket == "" {
 		t.Fatalf("%d %s", response.StatusCode, body)
 	}
-	if left := time.Until(ticket.ExpiresAt); left > 30*time.Second || left < 5*time.Second {
+	if left := time.Until(ticket.ExpiresAt.Time); left > 30*time.Second || left < 5*time.Second {
 		t.Errorf("it is good for %v", left)
 	}
 	return ticket.Ticket
@@ -277,7 +277,7 @@ func (w *world) awaitOnline(t *testing.T, what string, holds func(online map[uui
 					}
 					online[data.UserID][data.EdgeID] = data.Online
 				case events.EdgeAlive:
-					alive[data.EdgeID] = data.Until
+					alive[data.EdgeID] = data.Until.Time
 				}
 			}
 			if holds(online, alive) {

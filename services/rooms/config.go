@@ -4,25 +4,52 @@ import (
 	"fmt"
 
 	"github.com/ism-chat/ism/libs/config"
+	"github.com/ism-chat/ism/libs/httpapi"
+	"github.com/ism-chat/ism/services/rooms/internal/changes"
 )
 
 // Config is the service's own configuration.
 type Config struct {
-	MaxMembers int `envconfig:"MAX_MEMBERS" default:"1000" desc:"most users that a room may have, 2 to 10000"`
+	MaxMembers int `envconfig:"MAX_MEMBERS" default:"1000" desc:"most users that a room may have, 2 or more; ISM_HTTP_BODY_LIMIT must have room for their ids, and so must a record of the log, which some 4000 fit into"`
 }
 
-const (
-	fewestMembers = 2
-	mostMembers   = 10_000
-)
+const fewestMembers = 2
 
 // Validate implements [config.Validator].
 func (c Config) Validate() []config.Fault {
 	var faults []config.Fault
-	if c.MaxMembers < fewestMembers || c.MaxMembers > mostMembers {
+	if most := changes.MostUsers(); c.MaxMembers < fewestMembers || c.MaxMembers > most {
 		faults = append(faults, config.Fault{
-			Variable: "MAX_MEMBERS", Problem: fmt.Sprintf("%d is out of range; allowed: %d to %d", c.MaxMembers, fewestMembers, mostMembers),
+			Variable: "MAX_MEMBERS",
+			Problem:  fmt.Sprintf("%d is out of range; allowed: %d to %d, as many as a record of the log can name", c.MaxMembers, fewestMembers, most),
 		})
 	}
 	return faults
 }
+
+// Within says where the settings do not go with those of the listener: a request must be able to name as many users as a room may have.
+// Variables in the faults begin behind ISM_.
+func (c Config) Within(listener httpapi.Config) []config.Fault {
+	most := mostNamed(listener.BodyLimit)
+	if c.MaxMembers <= most {
+		return nil
+	}
+	return []config.Fault{{
+		Variable: "ROOMS_MAX_MEMBERS",
+		Problem: fmt.Sprintf("%d does not go with ISM_HTTP_BODY_LIMIT, %d: a request of that size names %d users at most; allowed: ISM_ROOMS_MAX_MEMBERS up to %d, or ISM_HTTP_BODY_LIMIT from %d on",
+			c.MaxMembers, listener.BodyLimit, max(most, 0), max(most, 0), requestSize(c.MaxMembers)),
+	}}
+}
+
+// What a request to create a room takes, bytes, without white space around its JSON.
+const (
+	requestFrame = len(`{"roomType":"Group","roomName":"","invitedUsers":[]}`)
+	longestName  = changes.MaxRoomName * len(`\ud83e\udd57`) // a character may be written in two escapes
+	eachUser     = len(`"0192d3a0-0000-7000-8000-00000000000a",`)
+)
+
+// requestSize is the size of a request that names so many users, at its largest.
+func requestSize(users int) int { return requestFrame + longestName + users*eachUser - len(",") }
+
+// mostNamed is how many users a request of the size can name.
+func mostNamed(size int) int { return (size - requestFrame - longestName + len(",")) / eachUser }

@@ -16,9 +16,6 @@ import (
 	"github.com/ism-chat/ism/services/rooms/internal/changes"
 )
 
-// maxName is the longest name of a room, characters.
-const maxName = 100
-
 // newRoomBody is the body of create-room.
 type newRoomBody struct {
 	Type    string   `json:"roomType"`
@@ -98,8 +95,8 @@ func roomName(name *string) (*string, error) {
 	if name == nil {
 		return nil, nil
 	}
-	if strings.TrimSpace(*name) == "" || utf8.RuneCountInString(*name) > maxName {
-		return nil, httpapi.InvalidRequest(fmt.Sprintf("roomName must have 1 to %d characters, and not only white space", maxName))
+	if strings.TrimSpace(*name) == "" || utf8.RuneCountInString(*name) > changes.MaxRoomName {
+		return nil, httpapi.InvalidRequest(fmt.Sprintf("roomName must have 1 to %d characters, and not only white space", changes.MaxRoomName))
 	}
 	return name, nil
 }

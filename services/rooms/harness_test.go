@@ -59,14 +59,20 @@ type deployment struct {
 	store       store.Store
 	bus         *bus.Bus
 	log         *servicetest.Log
+	tel         *telemetry.Telemetry
 }
 
 // deploy runs the service on a new broker and waits until it is ready.
 func deploy(t *testing.T, open func(t *testing.T, tel *telemetry.Telemetry) store.Store) *deployment {
 	t.Helper()
+	return deployWith(t, open, rooms.Config{MaxMembers: 5})
+}
+
+func deployWith(t *testing.T, open func(t *testing.T, tel *telemetry.Telemetry) store.Store, cfg rooms.Config) *deployment {
+	t.Helper()
 	port := servicetest.FreePort(t)
 	nodetest.Broker(t, kfake.Ports(port))
-	d := prepare(t, open, port)
+	d := prepareWith(t, open, port, cfg)
 	d.Run(t)
 	d.awaitStore(t)
 	return d
@@ -75,14 +81,19 @@ func deploy(t *testing.T, open func(t *testing.T, tel *telemetry.Telemetry) stor
 // prepare makes the service, on a broker at the port, and runs nothing.
 func prepare(t *testing.T, open func(t *testing.T, tel *telemetry.Telemetry) store.Store, port int) *deployment {
 	t.Helper()
+	return prepareWith(t, open, port, rooms.Config{MaxMembers: 5})
+}
+
+func prepareWith(t *testing.T, open func(t *testing.T, tel *telemetry.Telemetry) store.Store, port int, cfg rooms.Config) *deployment {
+	t.Helper()
 	d := &deployment{issuer: authntest.New(t), log: &servicetest.Log{}, description: openapitest.Load(t, descriptionPath)}
 	tel := telemetry.Discard(slog.New(slog.NewTextHandler(d.log, nil)))
-	d.store = open(t, tel)
+	d.tel, d.store = tel, open(t, tel)
 	d.bus = bus.New(bus.Config{
 		Brokers: []string{net.JoinHostPort("127.0.0.1", strconv.Itoa(port))}, ClientID: "rooms-test", SecurityProtocol: "plaintext", Replication: 1,
 	}, tel)
 	t.Cleanup(d.bus.Close)
-	service, err := rooms.New(rooms.Config{MaxMembers: 5}, rooms.Deps{
+	service, err := rooms.New(cfg, rooms.Deps{
 		Store: d.store, Bus: d.bus, Verifier: d.issuer.Verifier(t, tel), Telemetry: tel,
 	})
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/ism-chat/ism/libs/wire"
+	"github.com/ism-chat/ism/services/rooms/internal/changes"
 )
 
 // FuzzNewRoom holds whatever passes the checks to what the store relies on.
@@ -44,7 +45,7 @@ func FuzzNewRoom(f *testing.F) {
 			t.Errorf("%s passed as %+v", raw, room)
 		case len(room.Users) < 2, len(room.Users) > most, room.Type == wire.Single && (len(room.Users) != 2 || room.Name != nil):
 			t.Errorf("%s passed as %+v", raw, room)
-		case room.Name != nil && (*room.Name == "" || utf8.RuneCountInString(*room.Name) > maxName):
+		case room.Name != nil && (*room.Name == "" || utf8.RuneCountInString(*room.Name) > changes.MaxRoomName):
 			t.Errorf("%s passed with the name %q", raw, *room.Name)
 		}
 	})

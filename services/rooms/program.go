@@ -1,6 +1,7 @@
 package rooms
 
 import (
+	"github.com/ism-chat/ism/libs/config"
 	"github.com/ism-chat/ism/libs/deployable"
 	"github.com/ism-chat/ism/services/rooms/store/postgres"
 )
@@ -13,6 +14,9 @@ type ProgramConfig struct {
 		Postgres postgres.Config
 	}
 }
+
+// Validate says where settings do not go together.
+func (c *ProgramConfig) Validate() []config.Fault { return c.Rooms.Within(c.HTTP) }
 
 // Build makes the service as its own program runs it: on Postgres.
 func Build(cfg *ProgramConfig, host *deployable.Host) (deployable.Service, error) {

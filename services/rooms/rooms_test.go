@@ -71,7 +71,7 @@ func singleRoom(t *testing.T, d *deployment) {
 		!reflect.DeepEqual(room.LatestMessageText, &preview) {
 		t.Errorf("created %+v", room)
 	}
-	if room.CreatedAt.Before(before) || !room.CreatedAt.Equal(room.LatestMessage) || room.CreatedAt.Nanosecond()%1000 != 0 {
+	if room.CreatedAt.Before(before) || !room.CreatedAt.Equal(room.LatestMessage.Time) || room.CreatedAt.Nanosecond()%1000 != 0 {
 		t.Errorf("created at %s, latest message %s", room.CreatedAt, room.LatestMessage)
 	}
 	again := d.post(t, bob, "/api/rooms/create-room", newRoom("Single", "", alice, bob))
@@ -159,6 +159,12 @@ func usersFollowTheirTokens(t *testing.T, d *deployment) {
 	if got, picture := name(); got != "Alice Liddell" || picture == nil || *picture != "https://example.com/alice.png" {
 		t.Errorf("with a new token alice is %q with %v", got, picture)
 	}
+	older := d.issuer.Claims(alice.id, "alice")
+	older["iat"] = claims["iat"].(int64) - 60
+	d.get(t, user{id: alice.id, token: d.issuer.Sign(t, older)}, "/api/rooms", nil)
+	if got, picture := name(); got != "Alice Liddell" || picture == nil {
+		t.Errorf("with a token that was issued earlier alice is %q with %v again", got, picture)
+	}
 	nameless := d.issuer.Claims(alice.id, "")
 	for _, claim := range []string{"preferred_username", "name"} {
 		delete(nameless, claim)
@@ -208,7 +214,7 @@ func messagesChangeLists(t *testing.T, d *deployment) {
 	headers, value, err := events.Encode(events.New("/ism/messages", at, events.MessagePosted{
 		RoomID: older.ID,
 		Message: wire.Message{
-			RoomID: older.ID, ID: uuid.New(), SenderID: alice.id, Body: []byte(`{"text":"soup"}`), Type: wire.Text, CreatedAt: at,
+			RoomID: older.ID, ID: uuid.New(), SenderID: alice.id, Body: []byte(`{"text":"soup"}`), Type: wire.Text, CreatedAt: wire.At(at),
 		},
 		Preview:  wire.TextPreview("alice", text),
 		Audience: events.Audience{Users: []uuid.UUID{alice.id, bob.id}, Version: 1},

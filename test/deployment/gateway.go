@@ -9,6 +9,9 @@ import (
 	"testing"
 )
 
+// gatewayOrigins are the origins of pages that can read the gateway's own refusals.
+const gatewayOrigins = "https://app.example.com, capacitor://localhost"
+
 // gatewayProcess is nginx with the configuration of the compose stack, which the official image makes from the same
 // templates.
 func gatewayProcess(t testing.TB, dir, address string, upstreams map[string]string) *process {
@@ -26,6 +29,7 @@ func gatewayProcess(t testing.TB, dir, address string, upstreams map[string]stri
 		"GATEWAY_SERVICES": filepath.Join(source, "services"), "GATEWAY_CONF": filepath.Join(conf, "conf.d"),
 		"GATEWAY_UPSTREAMS": "groups", "GATEWAY_RESOLVER": "127.0.0.1", // nothing is asked: the upstreams are addresses
 		"GATEWAY_OTLP_ENDPOINT": "127.0.0.1:4317", "GATEWAY_TRACE_PERCENT": "100",
+		"GATEWAY_CORS_ORIGINS": gatewayOrigins,
 		"GATEWAY_RATE_ADDRESS": "10000", "GATEWAY_BURST_ADDRESS": "10000", "GATEWAY_RATE_USER": "1000", "GATEWAY_BURST_USER": "1000",
 	}
 	for name, upstream := range upstreams {

@@ -15,6 +15,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/ism-chat/ism/libs/wire"
 )
 
 // gateway is nginx in front of four servers that answer with the name of the service they stand for.
@@ -144,6 +146,7 @@ func TestGatewayRefusesInProblems(t *testing.T) {
 		var problem struct {
 			Status                   int
 			Code, ErrorCode, TraceID string
+			Timestamp                string
 		}
 		if err := json.NewDecoder(response.Body).Decode(&problem); err != nil {
 			t.Errorf("%s: %d with no problem: %v", name, response.StatusCode, err)
@@ -154,11 +157,34 @@ func TestGatewayRefusesInProblems(t *testing.T) {
 			response.Header.Get("Content-Type") != "application/problem+json" {
 			t.Errorf("%s: %d, %s, %+v, want %d %s", name, response.StatusCode, response.Header.Get("Content-Type"), problem, test.status, test.code)
 		}
+		if at, err := time.Parse(time.RFC3339, problem.Timestamp); err != nil || wire.At(at).String() != problem.Timestamp || time.Since(at).Abs() > time.Hour {
+			t.Errorf("%s: timestamp %q, %v", name, problem.Timestamp, err)
+		}
 		if (test.status == 503) != (response.Header.Get("Retry-After") != "") || (test.status == 405) != (response.Header.Get("Allow") != "") {
 			t.Errorf("%s: headers %v", name, response.Header)
 		}
 	}
 	if got := g.dropped.Load(); got != 2 {
 		t.Errorf("2 requests were dropped by a service, and it saw %d: one was sent again", got)
+	}
+}
+
+// What the gateway refuses itself a page must be able to read, above all when it is to try again.
+func TestGatewayLetsPagesReadItsRefusals(t *testing.T) {
+	g := startGateway(t)
+	for origin, allowed := range map[string]bool{
+		"https://app.example.com": true, "capacitor://localhost": true,
+		"https://app.example.co": false, "pp.example.com": false, "https://app.example.com,": false, "https://evil.example.com": false, "null": false, "": false,
+	} {
+		response := g.ask(t, line("GET", "/api/media/1", "Origin: "+origin))
+		want, exposed := "", false
+		if allowed {
+			want, exposed = origin, true
+		}
+		header := response.Header
+		if got := header.Get("Access-Control-Allow-Origin"); response.StatusCode != http.StatusServiceUnavailable || got != want ||
+			strings.Contains(header.Get("Access-Control-Expose-Headers"), "Retry-After") != exposed || !strings.Contains(header.Get("Vary"), "Origin") {
+			t.Errorf("from %q: %d %v", origin, response.StatusCode, header)
+		}
 	}
 }

@@ -56,7 +56,7 @@ func history(t *testing.T, user *deployment.User, room uuid.UUID, messages int) 
 
 func same(a, b wire.Message) bool {
 	return a.ID == b.ID && a.RoomID == b.RoomID && a.SenderID == b.SenderID && a.Type == b.Type &&
-		a.CreatedAt.Equal(b.CreatedAt) && string(a.Body) == string(b.Body)
+		a.CreatedAt.Equal(b.CreatedAt.Time) && string(a.Body) == string(b.Body)
 }
 
 func ids(messages []wire.Message) []uuid.UUID {
@@ -103,11 +103,11 @@ func twoUsersChat(t *testing.T, d *deployment.Deployment) {
 		t.Errorf("the timeline has %+v, the answer was %+v", stored, sent)
 	}
 
-	seenByBob := awaitRoom(t, bob, room.ID, func(r wire.Room) bool { return r.LatestMessage.Equal(sent.CreatedAt) })
+	seenByBob := awaitRoom(t, bob, room.ID, func(r wire.Room) bool { return r.LatestMessage.Equal(sent.CreatedAt.Time) })
 	if !seenByBob.Unread || seenByBob.LatestMessageText == nil || seenByBob.LatestMessageText.Text != "Soup or salad? 🥗" {
 		t.Errorf("bob's list has %+v", seenByBob)
 	}
-	if seenByAlice := awaitRoom(t, alice, room.ID, func(r wire.Room) bool { return !r.Unread }); !seenByAlice.LatestMessage.Equal(sent.CreatedAt) {
+	if seenByAlice := awaitRoom(t, alice, room.ID, func(r wire.Room) bool { return !r.Unread }); !seenByAlice.LatestMessage.Equal(sent.CreatedAt.Time) {
 		t.Errorf("alice's list has %+v", seenByAlice)
 	}
 	if err := bob.MarkRead(t.Context(), room.ID); err != nil {
@@ -126,7 +126,7 @@ func twoUsersChat(t *testing.T, d *deployment.Deployment) {
 		t.Fatalf("members %+v, %v", members, err)
 	}
 	for _, m := range members {
-		if m.Status != wire.Joined || m.LastReadAt == nil || m.LastReadAt.Before(sent.CreatedAt) {
+		if m.Status != wire.Joined || m.LastReadAt == nil || m.LastReadAt.Before(sent.CreatedAt.Time) {
 			t.Errorf("member %+v", m)
 		}
 	}

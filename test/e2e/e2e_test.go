@@ -14,7 +14,7 @@ func TestOneProcess(t *testing.T) {
 
 func TestFiveProcesses(t *testing.T) {
 	t.Parallel()
-	suite(t, deployment.FiveProcesses(t))
+	suite(t, deployment.FiveProcesses(t, deployment.Settings{"ISM_HTTP_CORS_ORIGINS": pageOrigin}))
 }
 
 // suite is all that a messenger must do, however it is run.
@@ -36,6 +36,7 @@ func suite(t *testing.T, d *deployment.Deployment) {
 		{"outsiders see nothing", outsidersSeeNothing},
 		{"only valid tokens are let in", onlyValidTokens},
 		{"bad input is refused and writes nothing", badInputIsRefused},
+		{"a page may call", pageMayCall},
 		{"answers carry a trace id", answersCarryTraceID},
 		{"a request is one trace up to the stream", requestIsOneTrace},
 	} {

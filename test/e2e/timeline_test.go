@@ -67,7 +67,7 @@ func timelineIsPaged(t *testing.T, d *deployment.Deployment) {
 			break
 		}
 		byTimestamp = append(byTimestamp, ids(page)...)
-		before = page[len(page)-1].CreatedAt
+		before = page[len(page)-1].CreatedAt.Time
 	}
 	if !slices.Equal(byTimestamp[1:], sent) {
 		t.Errorf("paging by timestamp gave %d messages, not the %d sent", len(byTimestamp), total+1)

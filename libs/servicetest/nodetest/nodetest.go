@@ -45,10 +45,20 @@ type Node struct {
 // Listen puts a service behind listeners and does not run its parts, see [Node.Run]. Checks are those of /ready beside the service's own.
 func Listen(tb testing.TB, name string, service deployable.Service, tel *telemetry.Telemetry, checks ...httpapi.Check) *Node {
 	tb.Helper()
-	cfg := httpapi.Config{
+	return ListenOn(tb, HTTPConfig(), name, service, tel, checks...)
+}
+
+// HTTPConfig is how a node's listeners are configured, on ports that the system chooses.
+func HTTPConfig() httpapi.Config {
+	return httpapi.Config{
 		Address: "127.0.0.1:0", InternalAddress: "127.0.0.1:0", BodyLimit: 64 << 10, HeaderLimit: 16 << 10,
 		ReadTimeout: servicetest.Timeout, HandlerTimeout: 10 * time.Second, IdleTimeout: servicetest.Timeout,
 	}
+}
+
+// ListenOn is [Listen] with listeners that are configured otherwise.
+func ListenOn(tb testing.TB, cfg httpapi.Config, name string, service deployable.Service, tel *telemetry.Telemetry, checks ...httpapi.Check) *Node {
+	tb.Helper()
 	deps := httpapi.Deps{Service: name, Telemetry: tel, Checks: append(service.Checks(), checks...), Draining: make(chan struct{})}
 	public, internal := httpapi.New(cfg, deps), httpapi.NewInternal(cfg, deps)
 	service.Routes(public.App)

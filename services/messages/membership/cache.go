@@ -17,8 +17,9 @@ import (
 )
 
 const (
-	fetchTimeout = 1500 * time.Millisecond // of one flight, its repeats included
-	maxFetches   = 3                       // of one flight
+	// LookupTimeout is how long rooms is asked for who is in a room, repeats included.
+	LookupTimeout = 1500 * time.Millisecond
+	maxFetches    = 3 // of one flight
 	// maxTTL bounds what readers of the log must remember: who reads a message that was sent as of an old membership must still know the
 	// change that came before it in the room's log.
 	maxTTL = time.Minute
@@ -154,7 +155,7 @@ func (c *Cache) ask(ctx context.Context, room uuid.UUID) (events.Membership, uin
 }
 
 func (c *Cache) fly(ctx context.Context, room uuid.UUID, f *flight) {
-	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
+	ctx, cancel := context.WithTimeout(ctx, LookupTimeout)
 	defer cancel()
 	defer close(f.done)
 	for fetch := 1; ; fetch++ {

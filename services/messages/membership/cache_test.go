@@ -87,7 +87,7 @@ func followLate(t *testing.T, cache *membership.Cache, data events.Data, since t
 }
 
 func read(version int64) events.RoomRead {
-	return events.RoomRead{RoomID: room, UserID: alice, ReadAt: time.Now(), Audience: events.Audience{Users: []uuid.UUID{alice}, Version: version}}
+	return events.RoomRead{RoomID: room, UserID: alice, ReadAt: wire.At(time.Now()), Audience: events.Audience{Users: []uuid.UUID{alice}, Version: version}}
 }
 
 func TestAnswersAreKeptOnceTheLogIsFollowed(t *testing.T) {

@@ -26,7 +26,7 @@ import (
 // ClientConfig says where rooms is.
 type ClientConfig struct {
 	URL     string        `envconfig:"URL" default:"http://rooms:9403" desc:"internal listener of rooms, which is asked for a room's members"`
-	Timeout time.Duration `envconfig:"TIMEOUT" default:"1s" desc:"deadline of one question to rooms"`
+	Timeout time.Duration `envconfig:"TIMEOUT" default:"1s" desc:"deadline of one question to rooms, at most 1.5s"`
 }
 
 // Validate implements [config.Validator].
@@ -35,8 +35,8 @@ func (c ClientConfig) Validate() []config.Fault {
 	if at, err := url.Parse(c.URL); err != nil || at.Host == "" || (at.Scheme != "http" && at.Scheme != "https") {
 		faults = append(faults, config.Fault{Variable: "URL", Problem: "must be an http or https URL, for example http://rooms:9403"})
 	}
-	if c.Timeout <= 0 {
-		faults = append(faults, config.Fault{Variable: "TIMEOUT", Problem: "must be above 0"})
+	if c.Timeout <= 0 || c.Timeout > LookupTimeout {
+		faults = append(faults, config.Fault{Variable: "TIMEOUT", Problem: fmt.Sprintf("must be above 0 and at most %s, the deadline of all questions for one room", LookupTimeout)})
 	}
 	return faults
 }
@@ -45,8 +45,9 @@ func (c ClientConfig) Validate() []config.Fault {
 const membersOf = "/internal/rooms/{room_id}/members"
 
 const (
-	maxConnections = 64       // to rooms
-	maxAnswer      = 16 << 20 // bytes
+	maxConnections = 64 // to rooms
+	// maxAnswer is more than the members of the largest room take, bytes: some 4,000 with the longest names and pictures that tokens have.
+	maxAnswer = 64 << 20
 )
 
 // Client asks rooms over HTTP.

@@ -55,7 +55,7 @@ func (e UnknownUsersError) Error() string {
 // Is makes it an [ErrUnknownUsers].
 func (e UnknownUsersError) Is(target error) bool { return target == ErrUnknownUsers }
 
-// User is a user as the last token seen described it.
+// User is a user as the newest token seen described it.
 type User struct {
 	ID          uuid.UUID
 	DisplayName string
@@ -114,8 +114,10 @@ type Store interface {
 	// Ping reports whether the store answers now.
 	Ping(ctx context.Context) error
 
-	// PutUser adds a user, or changes one that was different.
-	PutUser(ctx context.Context, user User) error
+	// PutUser adds a user, or makes one what a token says that was issued at the given time; zero: it does not say when. Of two tokens the
+	// one that was issued later counts, in whichever order they come, and of two of the same time the one that comes last. One without a
+	// time changes only what no token with a time has said.
+	PutUser(ctx context.Context, user User, issued time.Time) error
 
 	// Rooms lists the rooms that the user has joined, as the user sees them, the newest LatestMessage first.
 	Rooms(ctx context.Context, user uuid.UUID) ([]wire.Room, error)

@@ -4,6 +4,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/ism-chat/ism/cmd/ism/internal/devidp"
 	"github.com/ism-chat/ism/libs/config"
@@ -27,6 +28,11 @@ type Config struct {
 	Media         media.Config
 }
 
+// Validate says where settings of the services do not go with those of the process.
+func (c *Config) Validate() []config.Fault {
+	return slices.Concat(c.Rooms.Within(c.HTTP), c.Messages.Within(c.HTTP), c.Realtime.Within(c.Lifecycle))
+}
+
 // load reads the configuration and settles what depends on whether an issuer is configured.
 func load() (cfg Config, development bool, err error) {
 	if err := config.Load(&cfg); err != nil {
@@ -44,6 +50,9 @@ func load() (cfg Config, development bool, err error) {
 		if _, set := os.LookupEnv("ISM_HTTP_ADDRESS"); !set {
 			cfg.HTTP.Address = loopbackAddress(cfg.HTTP.Address)
 		}
+		// Whoever tries something out has a page on this machine. An issuer of one's own is the end of development.
+		_, set := os.LookupEnv("ISM_HTTP_CORS_ORIGINS")
+		cfg.HTTP.CORSLoopback = !set
 		faults = append(faults, devidp.Validate(cfg.HTTP.Address, cfg.OIDC.Issuer)...)
 	}
 	if len(faults) > 0 {

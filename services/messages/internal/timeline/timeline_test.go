@@ -87,7 +87,7 @@ func posted(i int) events.MessagePosted {
 	return events.MessagePosted{
 		RoomID: room,
 		Message: wire.Message{
-			RoomID: room, ID: uuid.Must(uuid.NewV7()), SenderID: uuid.New(), Body: body, Type: wire.Text, CreatedAt: at,
+			RoomID: room, ID: uuid.Must(uuid.NewV7()), SenderID: uuid.New(), Body: body, Type: wire.Text, CreatedAt: wire.At(at),
 		},
 		Audience: events.Audience{Users: []uuid.UUID{uuid.New()}, Version: 1},
 	}
@@ -150,7 +150,7 @@ func TestWhatTheLogHasIsWritten(t *testing.T) {
 	for i := range 10 {
 		records = append(records, record(t, posted(i), int64(100+2*i)))
 	}
-	read := events.RoomRead{RoomID: room, UserID: room, ReadAt: time.Now(), Audience: events.Audience{Users: []uuid.UUID{room}, Version: 1}}
+	read := events.RoomRead{RoomID: room, UserID: room, ReadAt: wire.At(time.Now()), Audience: events.Audience{Users: []uuid.UUID{room}, Version: 1}}
 	records = append(records, record(t, read, 200))
 	records = append(records, bus.Record{Offset: 201, Headers: map[string]string{"ce_specversion": "1.0", "ce_type": "someone.elses.v1"}})
 	for range 3 { // a replay changes nothing

@@ -24,7 +24,7 @@ func BenchmarkAppend(b *testing.B) {
 	next := func(room uuid.UUID) store.Entry {
 		return store.Entry{Position: events.Position{Offset: offset.Add(1)}, Message: wire.Message{
 			RoomID: room, ID: uuid.Must(uuid.NewV7()), SenderID: room,
-			Body: json.RawMessage(`{"text":"the usual length of a message, more or less"}`), Type: wire.Text, CreatedAt: time.Now(),
+			Body: json.RawMessage(`{"text":"the usual length of a message, more or less"}`), Type: wire.Text, CreatedAt: wire.At(time.Now()),
 		}}
 	}
 	room := uuid.Must(uuid.NewV7())
@@ -71,7 +71,7 @@ func BenchmarkRead(b *testing.B) {
 	entries := make([]store.Entry, 1000)
 	for i := range entries {
 		entries[i] = entry(room, int64(i))
-		entries[i].Message.CreatedAt = time.Now()
+		entries[i].Message.CreatedAt = wire.At(time.Now())
 	}
 	if err := s.Append(context.Background(), entries); err != nil {
 		b.Fatal(err)

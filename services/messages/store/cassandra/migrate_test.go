@@ -17,6 +17,7 @@ import (
 
 	"github.com/ism-chat/ism/libs/events"
 	"github.com/ism-chat/ism/libs/telemetry"
+	"github.com/ism-chat/ism/libs/wire"
 	"github.com/ism-chat/ism/services/messages/store"
 	"github.com/ism-chat/ism/services/messages/store/cassandra"
 	"github.com/ism-chat/ism/services/messages/store/cassandra/cassandratest"
@@ -291,7 +292,7 @@ func (o older) bodies(t *testing.T, like store.Entry) []string {
 // now makes an entry as the service does: with an id of the time at which it is created.
 func now(room uuid.UUID, offset int64) store.Entry {
 	made := entry(room, offset)
-	made.Message.CreatedAt = time.Now().UTC().Truncate(time.Microsecond)
+	made.Message.CreatedAt = wire.At(time.Now())
 	made.Message.Body = []byte(fmt.Sprintf(`{"text":"message %d"}`, offset))
 	return made
 }

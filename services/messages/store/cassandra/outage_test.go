@@ -24,7 +24,7 @@ import (
 func entry(room uuid.UUID, offset int64) store.Entry {
 	return store.Entry{Position: events.Position{Offset: offset}, Message: wire.Message{
 		RoomID: room, ID: uuid.Must(uuid.NewV7()), SenderID: room, Body: json.RawMessage(`{"text":"hello"}`), Type: wire.Text,
-		CreatedAt: time.UnixMicro(1_790_000_000_000_000 + offset).UTC(),
+		CreatedAt: wire.At(time.UnixMicro(1_790_000_000_000_000 + offset).UTC()),
 	}}
 }
 

@@ -115,7 +115,7 @@ func scanEntry(rows *gocql.Iter, room uuid.UUID) (store.Entry, bool) {
 	}
 	entry.Message.ID, entry.Message.SenderID = uuid.UUID(message), uuid.UUID(sender)
 	entry.Message.Type, entry.Message.Body = wire.MessageType(messageType), []byte(body)
-	entry.Message.CreatedAt = time.UnixMicro(createdMicros).UTC()
+	entry.Message.CreatedAt = wire.At(time.UnixMicro(createdMicros))
 	return revised.newest(entry), true
 }
 

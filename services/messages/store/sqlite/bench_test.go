@@ -26,7 +26,7 @@ func BenchmarkAppend(b *testing.B) {
 	write := func(b *testing.B) {
 		entry := store.Entry{Position: events.Position{Offset: offset.Add(1)}, Message: wire.Message{
 			RoomID: room, ID: uuid.Must(uuid.NewV7()), SenderID: room,
-			Body: json.RawMessage(`{"text":"the usual length of a message, more or less"}`), Type: wire.Text, CreatedAt: time.Now(),
+			Body: json.RawMessage(`{"text":"the usual length of a message, more or less"}`), Type: wire.Text, CreatedAt: wire.At(time.Now()),
 		}}
 		if err := s.Append(context.Background(), []store.Entry{entry}); err != nil {
 			b.Fatal(err)

@@ -46,7 +46,7 @@ func TestMessagesOutliveTheProcess(t *testing.T) {
 		t.Run("a process", func(t *testing.T) {
 			s := storetest.Start(t, sqlite.New(path, slog.New(slog.DiscardHandler)))
 			entry := store.Entry{Position: events.Position{Offset: int64(i)}, Message: wire.Message{
-				RoomID: room, ID: uuid.Must(uuid.NewV7()), SenderID: room, Body: json.RawMessage(`{"text":"hello"}`), Type: wire.Text, CreatedAt: time.Now(),
+				RoomID: room, ID: uuid.Must(uuid.NewV7()), SenderID: room, Body: json.RawMessage(`{"text":"hello"}`), Type: wire.Text, CreatedAt: wire.At(time.Now()),
 			}}
 			if err := s.Append(t.Context(), []store.Entry{entry}); err != nil {
 				t.Fatal(err)

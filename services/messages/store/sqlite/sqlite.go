@@ -181,7 +181,7 @@ func scanEntry(row interface{ Scan(into ...any) error }, room uuid.UUID) (store.
 		return store.Entry{}, err
 	}
 	entry.Message.Body = body
-	entry.Message.CreatedAt = time.UnixMicro(created).UTC()
+	entry.Message.CreatedAt = wire.At(time.UnixMicro(created))
 	if edited.Valid {
 		entry.EditedAt = time.UnixMicro(edited.Int64).UTC()
 	}

@@ -51,7 +51,7 @@ func testIdempotence(t *testing.T, s store.Store) {
 	slices.Reverse(entries)
 	appendAll(t, s, slices.Concat(entries[:30], entries[:10])...)
 	same(t, "timeline", whole(t, s, room, 7), newestFirst(entries))
-	if got := locate(t, s, room, entries[0].Message.CreatedAt); got.Before != entries[0].Position {
+	if got := locate(t, s, room, entries[0].Message.CreatedAt.Time); got.Before != entries[0].Position {
 		t.Errorf("the newest message is located before %v, want %v", got.Before, entries[0].Position)
 	}
 }

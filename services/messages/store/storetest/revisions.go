@@ -64,7 +64,7 @@ func testFind(t *testing.T, s store.Store) {
 	first := entries[7]
 	again := first
 	again.Position.Offset += 1000
-	again.Message.CreatedAt = again.Message.CreatedAt.Add(time.Millisecond)
+	again.Message.CreatedAt = wire.At(again.Message.CreatedAt.Add(time.Millisecond))
 	appendAll(t, s, again)
 	same(t, "message at two positions", []store.Entry{find(t, s, first)}, []store.Entry{first})
 	appendAll(t, s, first)
@@ -93,7 +93,7 @@ func testRevisions(t *testing.T, s store.Store) {
 			same(t, fmt.Sprintf("page with content %d of %v", i, order), page(t, s, room, store.Range{Before: events.EndOfLog}, 25),
 				newestFirst(append(slices.Clone(around[:4]), newest)))
 			same(t, fmt.Sprintf("message with content %d of %v", i, order), []store.Entry{find(t, s, original)}, []store.Entry{newest})
-			if got := locate(t, s, room, original.Message.CreatedAt); got != (store.Range{Before: original.Position}) {
+			if got := locate(t, s, room, original.Message.CreatedAt.Time); got != (store.Range{Before: original.Position}) {
 				t.Errorf("a revised message is located at %+v", got)
 			}
 		}
@@ -148,7 +148,7 @@ func testTakenPosition(t *testing.T, s store.Store) {
 	}
 	at := entries[3].Position
 	var others []store.Entry
-	for _, createdAt := range []time.Time{entries[3].Message.CreatedAt, start.AddDate(0, 0, 1), start.AddDate(1, 0, 0), start.AddDate(-1, 0, 0)} {
+	for _, createdAt := range []time.Time{entries[3].Message.CreatedAt.Time, start.AddDate(0, 0, 1), start.AddDate(1, 0, 0), start.AddDate(-1, 0, 0)} {
 		other := message(room, at, createdAt, "another message")
 		others = append(others, other)
 		refused("another message", other)
@@ -156,13 +156,13 @@ func testTakenPosition(t *testing.T, s store.Store) {
 		refused("a deletion of another message", deletion(other, events.Position{Offset: 501}))
 	}
 	refused("among others", entries[7], others[0], entries[8])
-	twin := message(room, entries[9].Position, entries[9].Message.CreatedAt, "a twin")
+	twin := message(room, entries[9].Position, entries[9].Message.CreatedAt.Time, "a twin")
 	refused("two in one call", entries[9], twin)
 	same(t, "timeline", whole(t, s, room, 4), newestFirst(entries))
 	for _, other := range append(others, twin) {
 		findNot(t, s, room, other.Message.ID)
 	}
-	if got := locate(t, s, room, twin.Message.CreatedAt); got.Before != entries[9].Position {
+	if got := locate(t, s, room, twin.Message.CreatedAt.Time); got.Before != entries[9].Position {
 		t.Errorf("located at %+v", got)
 	}
 

@@ -100,7 +100,7 @@ func message(room uuid.UUID, position events.Position, createdAt time.Time, text
 	}
 	return store.Entry{Position: position, Message: wire.Message{
 		RoomID: room, ID: uuid.Must(uuid.NewV7()), SenderID: uuid.Must(uuid.NewV7()),
-		Body: body, Type: wire.Text, CreatedAt: createdAt.UTC().Truncate(time.Microsecond),
+		Body: body, Type: wire.Text, CreatedAt: wire.At(createdAt),
 	}}
 }
 
@@ -191,7 +191,7 @@ func same(t *testing.T, what string, got, want []store.Entry) {
 		case got[i].Revision != want[i].Revision || !got[i].EditedAt.Equal(want[i].EditedAt) || !got[i].DeletedAt.Equal(want[i].DeletedAt):
 			t.Fatalf("%s: message %d has the content\n%+v, want\n%+v", what, i, got[i], want[i])
 		case g.RoomID != w.RoomID || g.ID != w.ID || g.SenderID != w.SenderID || g.Type != w.Type ||
-			string(g.Body) != string(w.Body) || !g.CreatedAt.Equal(w.CreatedAt):
+			string(g.Body) != string(w.Body) || !g.CreatedAt.Equal(w.CreatedAt.Time):
 			t.Fatalf("%s: message %d is\n%+v, want\n%+v", what, i, g, w)
 		}
 	}

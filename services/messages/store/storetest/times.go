@@ -18,7 +18,7 @@ func testLocateExactly(t *testing.T, s store.Store) {
 	}
 	appendAll(t, s, entries...)
 	for i, entry := range entries {
-		within := locate(t, s, room, entry.Message.CreatedAt)
+		within := locate(t, s, room, entry.Message.CreatedAt.Time)
 		highest := i/3*3 + 2
 		if within != (store.Range{Before: entries[highest].Position}) {
 			t.Errorf("the time of message %d gives %+v, want the range before message %d", i, within, highest)
@@ -71,7 +71,7 @@ func modelPage(timeline []store.Entry, within store.Range, limit int) []store.En
 func modelLocate(timeline []store.Entry, at time.Time) store.Range {
 	byTime := slices.Clone(timeline)
 	slices.SortFunc(byTime, func(a, b store.Entry) int {
-		return cmp.Or(b.Message.CreatedAt.Compare(a.Message.CreatedAt), b.Position.Compare(a.Position))
+		return cmp.Or(b.Message.CreatedAt.Compare(a.Message.CreatedAt.Time), b.Position.Compare(a.Position))
 	})
 	within := store.Range{CreatedBefore: at}
 	seen := 0

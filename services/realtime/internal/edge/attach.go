@@ -2,7 +2,6 @@ package edge
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -66,11 +65,7 @@ func (e *Edge) Attach(ctx context.Context, user uuid.UUID, lastEventID string, s
 }
 
 func (e *Edge) resync(user uuid.UUID, sub stream.Subscriber, reason string) (stream.Attachment, error) {
-	data, err := json.Marshal(wire.Resync{Type: "Resync", Reason: reason, CreatedAt: time.Now().UTC().Truncate(time.Microsecond)})
-	if err != nil {
-		return stream.Attachment{}, fmt.Errorf("encode Resync: %w", err)
-	}
-	text, err := sse.Data(data)
+	text, err := sse.Encode(wire.Resync{Type: "Resync", Reason: reason, CreatedAt: wire.At(time.Now())})
 	if err != nil {
 		return stream.Attachment{}, err
 	}

@@ -190,7 +190,7 @@ func TestUnusableRecordsArePassedOver(t *testing.T) {
 	other := record(t, 1, 2, "x", user)
 	other.Topic = "ism.else"
 	unseen := recordOf(t, 1, 3, uuid.New(), events.RoomRead{
-		RoomID: uuid.New(), UserID: user, ReadAt: time.Now(), Audience: events.Audience{Users: []uuid.UUID{user}, Version: 1},
+		RoomID: uuid.New(), UserID: user, ReadAt: wire.At(time.Now()), Audience: events.Audience{Users: []uuid.UUID{user}, Version: 1},
 	})
 	ingest(t, e, foreign, broken, elsewhere)
 	ingest(t, e, other)

@@ -72,7 +72,7 @@ func posted(room uuid.UUID, text string, version int64, to ...uuid.UUID) events.
 	}
 	return events.MessagePosted{
 		RoomID:   room,
-		Message:  wire.Message{RoomID: room, ID: uuid.New(), SenderID: uuid.New(), Body: body, Type: wire.Text, CreatedAt: time.Now()},
+		Message:  wire.Message{RoomID: room, ID: uuid.New(), SenderID: uuid.New(), Body: body, Type: wire.Text, CreatedAt: wire.At(time.Now())},
 		Preview:  wire.TextPreview("somebody", text),
 		Audience: events.Audience{Users: to, Version: version},
 	}

@@ -1,7 +1,6 @@
 package eventloop
 
 import (
-	"encoding/json"
 	"time"
 
 	"github.com/ism-chat/ism/libs/wire"
@@ -22,13 +21,9 @@ func lastEvent(reason stream.Reason) []byte {
 	case stream.None, stream.Slow, stream.Gone, stream.Silent, stream.Garbage, stream.Drained:
 		return nil
 	}
-	data, err := json.Marshal(wire.StreamEnded{Type: "StreamEnded", Reason: told, CreatedAt: time.Now().UTC().Truncate(time.Microsecond)})
+	text, err := sse.Encode(wire.StreamEnded{Type: "StreamEnded", Reason: told, CreatedAt: wire.At(time.Now())})
 	if err != nil {
 		return nil // strings and a time: it can be encoded
-	}
-	text, err := sse.Data(data)
-	if err != nil {
-		return nil
 	}
 	return text
 }

@@ -30,6 +30,7 @@ import (
 	"github.com/ism-chat/ism/libs/bus"
 	"github.com/ism-chat/ism/libs/events"
 	"github.com/ism-chat/ism/libs/telemetry"
+	"github.com/ism-chat/ism/libs/wire"
 )
 
 const (
@@ -155,7 +156,7 @@ func (a *Announcer) report(ctx context.Context, err error) {
 // round tells what is due.
 func (a *Announcer) round(ctx context.Context, to Producer) error {
 	if now := time.Now(); !now.Before(a.aliveDue) {
-		if err := a.produce(ctx, to, events.EdgeAlive{EdgeID: a.edge, Until: now.Add(Lifetime).UTC()}); err != nil {
+		if err := a.produce(ctx, to, events.EdgeAlive{EdgeID: a.edge, Until: wire.At(now.Add(Lifetime))}); err != nil {
 			return err
 		}
 		a.aliveDue = now.Add(aliveEvery)
@@ -229,7 +230,7 @@ func (a *Announcer) stop(ctx context.Context, producer func() (Producer, error))
 	ctx = context.WithoutCancel(ctx)
 	to, err := producer()
 	if err == nil {
-		err = a.produce(ctx, to, events.EdgeAlive{EdgeID: a.edge, Until: time.Now().UTC()})
+		err = a.produce(ctx, to, events.EdgeAlive{EdgeID: a.edge, Until: wire.At(time.Now())})
 	}
 	if err != nil {
 		a.tel.Log.WarnContext(ctx, "it cannot be told that this edge stops; its users count as online for a while", "error", err.Error())

@@ -53,7 +53,7 @@ func (l *log) ProduceAll(_ context.Context, records []bus.Record) ([]bus.Receipt
 			l.records++
 			l.online[data.UserID] = data.Online
 		case events.EdgeAlive:
-			l.until = data.Until
+			l.until = data.Until.Time
 		}
 	}
 	return make([]bus.Receipt, len(records)), nil

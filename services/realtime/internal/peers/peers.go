@@ -97,13 +97,13 @@ func (p *Peers) issued(now time.Time, data events.TicketIssued) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.expire(now)
-	if _, known := p.tickets[data.Digest]; known || !now.Before(data.ExpiresAt) {
+	if _, known := p.tickets[data.Digest]; known || !now.Before(data.ExpiresAt.Time) {
 		return
 	}
 	if len(p.order) == maxTickets {
 		p.forgetOldest()
 	}
-	t := &ticket{digest: data.Digest, grant: Grant{UserID: data.UserID, ExpiresAt: data.TokenExpiresAt}, expiresAt: data.ExpiresAt}
+	t := &ticket{digest: data.Digest, grant: Grant{UserID: data.UserID, ExpiresAt: data.TokenExpiresAt.Time}, expiresAt: data.ExpiresAt.Time}
 	p.tickets[t.digest] = t
 	p.order = append(p.order, t)
 	p.perUser[data.UserID]++

@@ -18,6 +18,7 @@ import (
 	"github.com/ism-chat/ism/libs/events"
 	"github.com/ism-chat/ism/libs/events/eventstest"
 	"github.com/ism-chat/ism/libs/servicetest"
+	"github.com/ism-chat/ism/libs/wire"
 )
 
 func TestMain(m *testing.M) { servicetest.VerifyNoLeaks(m) }
@@ -193,7 +194,7 @@ func TestMemoryForTicketsIsBounded(t *testing.T) {
 	now := time.Now()
 	for i := range maxTickets + 100 {
 		p.issued(now, events.TicketIssued{
-			Digest: fmt.Sprint(i), UserID: uuid.UUID{byte(i), byte(i >> 8), byte(i >> 16), 1}, ExpiresAt: now.Add(time.Hour), TokenExpiresAt: now.Add(time.Hour),
+			Digest: fmt.Sprint(i), UserID: uuid.UUID{byte(i), byte(i >> 8), byte(i >> 16), 1}, ExpiresAt: wire.At(now.Add(time.Hour)), TokenExpiresAt: wire.At(now.Add(time.Hour)),
 		})
 	}
 	if len(p.tickets) != maxTickets || len(p.order) != maxTickets || len(p.perUser) != maxTickets {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/ism-chat/ism/libs/bus"
 	"github.com/ism-chat/ism/libs/events"
+	"github.com/ism-chat/ism/libs/wire"
 )
 
 const ticketLength = 32 // bytes of chance
@@ -36,7 +37,9 @@ func (p *Peers) Issue(ctx context.Context, to Producer, grant Grant) (ticket str
 	_, _ = rand.Read(raw) // it never fails (crypto/rand)
 	ticket = base64.RawURLEncoding.EncodeToString(raw)
 	expiresAt = now.Add(TicketLifetime).Truncate(time.Millisecond)
-	issued := events.TicketIssued{Digest: digestOf(ticket), UserID: grant.UserID, ExpiresAt: expiresAt, TokenExpiresAt: grant.ExpiresAt.UTC()}
+	issued := events.TicketIssued{
+		Digest: digestOf(ticket), UserID: grant.UserID, ExpiresAt: wire.At(expiresAt), TokenExpiresAt: wire.At(grant.ExpiresAt),
+	}
 	if err := tell(ctx, to, issued); err != nil {
 		return "", time.Time{}, fmt.Errorf("issue a ticket: %w", err)
 	}

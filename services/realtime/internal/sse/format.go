@@ -26,6 +26,15 @@ func Data(data []byte) ([]byte, error) {
 	return DataOf(len(data), func(dst []byte) []byte { return append(dst, data...) }), nil
 }
 
+// Encode is [Data] of a value of package wire.
+func Encode(event any) ([]byte, error) {
+	data, err := json.Marshal(event)
+	if err != nil {
+		return nil, fmt.Errorf("encode a %T: %w", event, err)
+	}
+	return Data(data)
+}
+
 // JSONOf gives the JSON in what [Data] has made.
 func JSONOf(text []byte) []byte { return bytes.TrimSpace(bytes.TrimPrefix(text, []byte("data: "))) }
 

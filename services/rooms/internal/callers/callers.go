@@ -4,6 +4,7 @@ package callers
 import (
 	"context"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -15,24 +16,28 @@ import (
 
 const (
 	remembered = 100_000 // users
-	// recheck is how long a user counts as written: another process may have written an older or newer name since.
+	// recheck is how long a user counts as written: the store may have been set back since.
 	recheck = 10 * time.Minute
 )
 
 // Users is the part of the store that keeps users.
 type Users interface {
-	PutUser(ctx context.Context, user store.User) error
+	PutUser(ctx context.Context, user store.User, issued time.Time) error
 }
 
-// Callers writes those who call, and remembers whom it has written. It is safe for concurrent use.
+// Callers writes those who call, and remembers whom it has written. Of a user the token that was issued last counts, here as in the store.
+// It is safe for concurrent use.
 type Callers struct {
 	users Users
 	now   func() time.Time
+
+	mu    sync.Mutex // of what is remembered, from reading an entry to replacing it
 	known *lru.Cache[uuid.UUID, written]
 }
 
 type written struct {
 	name, picture string
+	issued        time.Time // of the token
 	at            time.Time
 }
 
@@ -45,24 +50,37 @@ func New(users Users, now func() time.Time) (*Callers, error) {
 	return &Callers{users: users, now: now, known: known}, nil
 }
 
-// Seen writes the caller if its name or picture is new here.
+// Seen writes the caller if its token may say something new of it.
 func (c *Callers) Seen(ctx context.Context, caller authn.Principal) error {
-	seen := written{name: caller.Username, picture: caller.Picture, at: c.now()}
-	if last, ok := c.known.Get(caller.UserID); ok && last.name == seen.name && last.picture == seen.picture && seen.at.Sub(last.at) < recheck {
+	seen := written{name: caller.Username, picture: caller.Picture, issued: caller.IssuedAt, at: c.now()}
+	if last, ok := c.known.Get(caller.UserID); ok && last.covers(seen) && seen.at.Sub(last.at) < recheck {
 		return nil
 	}
-	if err := c.users.PutUser(ctx, user(caller)); err != nil {
+	if err := c.users.PutUser(ctx, user(caller), caller.IssuedAt); err != nil {
 		return fmt.Errorf("write the caller: %w", err)
 	}
-	c.known.Add(caller.UserID, seen)
+	c.remember(caller.UserID, seen)
 	return nil
 }
 
-func user(caller authn.Principal) store.User {
-	u := store.User{ID: caller.UserID, DisplayName: caller.Username}
-	if u.DisplayName == "" {
-		u.DisplayName = caller.UserID.String()[:8]
+// covers reports whether a token changes nothing of what has been written.
+func (w written) covers(seen written) bool {
+	return w.issued.After(seen.issued) || w.issued.Equal(seen.issued) && w.name == seen.name && w.picture == seen.picture
+}
+
+// remember keeps the newer token's, where a request with another one has been as quick.
+func (c *Callers) remember(id uuid.UUID, seen written) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if last, ok := c.known.Peek(id); ok && last.issued.After(seen.issued) {
+		last.at = seen.at // the store has been asked again
+		seen = last
 	}
+	c.known.Add(id, seen)
+}
+
+func user(caller authn.Principal) store.User {
+	u := store.User{ID: caller.UserID, DisplayName: caller.DisplayName()}
 	if caller.Picture != "" {
 		u.Picture = &caller.Picture
 	}

@@ -16,13 +16,18 @@ import (
 type users struct {
 	down    bool
 	written []store.User
+	issued  []time.Time
+	hold    func(user store.User) // while a user is being written
 }
 
-func (u *users) PutUser(_ context.Context, user store.User) error {
+func (u *users) PutUser(_ context.Context, user store.User, issued time.Time) error {
+	if u.hold != nil {
+		u.hold(user)
+	}
 	if u.down {
 		return store.ErrUnavailable
 	}
-	u.written = append(u.written, user)
+	u.written, u.issued = append(u.written, user), append(u.issued, issued)
 	return nil
 }
 
@@ -95,5 +100,73 @@ func TestACallerThatCouldNotBeWrittenIsTriedAgain(t *testing.T) {
 	kept.down = false
 	if err := callers.Seen(t.Context(), bob); err != nil || len(kept.written) != 1 {
 		t.Errorf("%d were written, %v", len(kept.written), err)
+	}
+}
+
+func TestOfTwoTokensTheOneThatWasIssuedLaterCounts(t *testing.T) {
+	kept, now := &users{}, time.Now()
+	callers, err := New(kept, func() time.Time { return now })
+	if err != nil {
+		t.Fatal(err)
+	}
+	id := uuid.New()
+	token := func(name string, issued time.Duration) authn.Principal {
+		return authn.Principal{UserID: id, Username: name, IssuedAt: now.Add(issued)}
+	}
+	older, newer, newest := token("Miss Liddell", -time.Hour), token("Mrs Hargreaves", -time.Minute), token("Mrs Hargreaves", -time.Second)
+	for i, step := range []struct {
+		caller  authn.Principal
+		later   time.Duration
+		written int
+	}{
+		{older, 0, 1},
+		{newer, 0, 2},
+		{older, 0, 2},
+		{newer, 0, 2},
+		{authn.Principal{UserID: id, Username: "no time"}, 0, 2},
+		{newest, 0, 3}, // it says the same, and what is older than it says nothing any more
+		{newer, 0, 3},
+		{older, recheck, 4},
+		{newest, 0, 4},
+	} {
+		now = now.Add(step.later)
+		if err := callers.Seen(t.Context(), step.caller); err != nil {
+			t.Fatal(err)
+		}
+		if len(kept.written) != step.written {
+			t.Fatalf("after step %d %d were written, want %d: %+v", i, len(kept.written), step.written, kept.written)
+		}
+	}
+	if !kept.issued[1].Equal(newer.IssuedAt) || !kept.issued[2].Equal(newest.IssuedAt) {
+		t.Errorf("tokens of %v were written", kept.issued)
+	}
+}
+
+// While the older token is being written, the newer one comes and is written.
+func TestAnOlderTokenThatIsSlowDoesNotReplaceTheNewer(t *testing.T) {
+	kept, now := &users{}, time.Now()
+	callers, err := New(kept, func() time.Time { return now })
+	if err != nil {
+		t.Fatal(err)
+	}
+	id := uuid.New()
+	older := authn.Principal{UserID: id, Username: "older", IssuedAt: now.Add(-time.Hour)}
+	newer := authn.Principal{UserID: id, Username: "newer", IssuedAt: now.Add(-time.Minute)}
+	kept.hold = func(user store.User) {
+		if user.DisplayName == "older" {
+			if err := callers.Seen(t.Context(), newer); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	for range 3 {
+		for _, caller := range []authn.Principal{older, newer} {
+			if err := callers.Seen(t.Context(), caller); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if len(kept.written) != 2 {
+		t.Errorf("%d were written: %+v", len(kept.written), kept.written)
 	}
 }

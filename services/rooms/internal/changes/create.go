@@ -2,11 +2,15 @@ package changes
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
 
 	"github.com/ism-chat/ism/libs/events"
+	"github.com/ism-chat/ism/libs/outbox"
 	"github.com/ism-chat/ism/libs/wire"
 	"github.com/ism-chat/ism/services/rooms/store"
 )
@@ -41,12 +45,35 @@ func (c *Changes) CreateRoom(ctx context.Context, room NewRoom) (created wire.Ro
 		}
 		created = event.RoomFor(room.Creator)
 		row, err = c.append(ctx, tx, room.At, event)
+		if errors.Is(err, store.ErrTooLarge) {
+			row, err = c.append(ctx, tx, room.At, event.WithoutNames())
+		}
 		return err
 	})
 	if err != nil {
 		return wire.Room{}, 0, err
 	}
 	return created, row, nil
+}
+
+// MaxRoomName is the longest name of a room, characters.
+const MaxRoomName = 100
+
+// MostUsers is how many users a room can have at most: so many that the event of its creation fits into the log, whatever they are named and
+// whatever the room is. Beyond it CreateRoom may refuse with [store.ErrTooLarge].
+func MostUsers() int {
+	two, three := createdSize(2), createdSize(3)
+	return 2 + (outbox.MaxValue-two)/(three-two)
+}
+
+// createdSize is the size of the event of a creation at its largest, without its users' names, bytes. All that is in it of a user has one length.
+func createdSize(users int) int {
+	name := strings.Repeat("<", MaxRoomName) // in JSON it takes six bytes, as no character takes more
+	known := make([]store.User, users)
+	ids := make([]uuid.UUID, users)
+	event, _ := NewRoom{Type: wire.Group, Name: &name, Users: ids}.created(known) // all of them are known
+	raw, _ := json.Marshal(event.WithoutNames())                                  // texts, ids and times: it can be encoded
+	return len(raw)
 }
 
 func (r NewRoom) row() store.Room {
@@ -66,7 +93,7 @@ func (r NewRoom) created(known []store.User) (events.RoomCreated, error) {
 	members := make([]wire.Member, len(known))
 	for i, user := range known {
 		members[i] = wire.Member{
-			ID: user.ID, DisplayName: user.DisplayName, ProfilePicture: user.Picture, JoinedAt: r.At, Status: wire.Joined,
+			ID: user.ID, DisplayName: user.DisplayName, ProfilePicture: user.Picture, JoinedAt: wire.At(r.At), Status: wire.Joined,
 		}
 	}
 	preview := wire.NewRoomPreview()
@@ -74,7 +101,7 @@ func (r NewRoom) created(known []store.User) (events.RoomCreated, error) {
 		RoomID:    r.ID,
 		CreatedBy: r.Creator,
 		Room: wire.Room{
-			ID: r.ID, Type: r.Type, Name: r.Name, CreatedAt: r.At, LatestMessage: r.At, Unread: true, LatestMessageText: &preview,
+			ID: r.ID, Type: r.Type, Name: r.Name, CreatedAt: wire.At(r.At), LatestMessage: wire.At(r.At), Unread: true, LatestMessageText: &preview,
 		},
 		Members:  members,
 		Audience: events.Audience{Users: r.Users, Version: 1},

@@ -7,6 +7,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/ism-chat/ism/libs/events"
+	"github.com/ism-chat/ism/libs/wire"
 	"github.com/ism-chat/ism/services/rooms/store"
 )
 
@@ -31,7 +32,7 @@ func (c *Changes) MarkRead(ctx context.Context, room, user uuid.UUID, at time.Ti
 			return err
 		}
 		audience := events.Audience{Users: joined, Version: state.MembershipVersion}
-		row, err = c.append(ctx, tx, at, events.RoomRead{RoomID: room, UserID: user, ReadAt: read, Audience: audience})
+		row, err = c.append(ctx, tx, at, events.RoomRead{RoomID: room, UserID: user, ReadAt: wire.At(read), Audience: audience})
 		return err
 	})
 	if err != nil {

@@ -3,6 +3,7 @@ package observed
 
 import (
 	"context"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -28,9 +29,9 @@ func (o observed) Ping(ctx context.Context) (err error) {
 	return o.Store.Ping(ctx)
 }
 
-func (o observed) PutUser(ctx context.Context, user store.User) (err error) {
+func (o observed) PutUser(ctx context.Context, user store.User, issued time.Time) (err error) {
 	defer o.metrics.Observe("put_user")(&err)
-	return o.Store.PutUser(ctx, user)
+	return o.Store.PutUser(ctx, user, issued)
 }
 
 func (o observed) Rooms(ctx context.Context, user uuid.UUID) (rooms []wire.Room, err error) {

@@ -31,7 +31,7 @@ func Handler(rooms Rooms, epoch int32, tracing bus.Tracing) bus.Handler {
 			messages[i] = changes.Posted{
 				RoomID:   posted.Data.RoomID,
 				SenderID: posted.Data.Message.SenderID,
-				At:       posted.Data.Message.CreatedAt,
+				At:       posted.Data.Message.CreatedAt.Time,
 				Preview:  posted.Data.Preview,
 				Position: events.Position{Epoch: epoch, Offset: posted.Record.Offset},
 			}

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -55,10 +56,12 @@ func (s *Store) Room(ctx context.Context, room, user uuid.UUID) (found wire.Room
 }
 
 func scanRoom(row pgx.CollectableRow) (wire.Room, error) {
-	var room wire.Room
-	err := row.Scan(&room.ID, &room.Type, &room.Name, &room.ImageURL, &room.CreatedAt, &room.LatestMessage, &room.Unread,
-		&room.LatestMessageText)
-	room.CreatedAt, room.LatestMessage = room.CreatedAt.UTC(), room.LatestMessage.UTC()
+	var (
+		room            wire.Room
+		created, latest time.Time
+	)
+	err := row.Scan(&room.ID, &room.Type, &room.Name, &room.ImageURL, &created, &latest, &room.Unread, &room.LatestMessageText)
+	room.CreatedAt, room.LatestMessage = wire.At(created), wire.At(latest)
 	return room, err
 }
 
@@ -92,12 +95,16 @@ func (s *Store) Membership(ctx context.Context, room uuid.UUID) (membership even
 }
 
 func scanMember(row pgx.CollectableRow) (wire.Member, error) {
-	var member wire.Member
-	err := row.Scan(&member.ID, &member.DisplayName, &member.ProfilePicture, &member.JoinedAt, &member.LastReadAt, &member.Status)
-	member.JoinedAt = member.JoinedAt.UTC()
-	if member.LastReadAt != nil {
-		read := member.LastReadAt.UTC()
-		member.LastReadAt = &read
+	var (
+		member wire.Member
+		joined time.Time
+		read   *time.Time
+	)
+	err := row.Scan(&member.ID, &member.DisplayName, &member.ProfilePicture, &joined, &read, &member.Status)
+	member.JoinedAt = wire.At(joined)
+	if read != nil {
+		at := wire.At(*read)
+		member.LastReadAt = &at
 	}
 	return member, err
 }

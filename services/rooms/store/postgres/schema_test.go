@@ -81,6 +81,23 @@ func TestMigrationsGoUpAndDown(t *testing.T) {
 	}
 }
 
+func TestUsersOfTheFirstSchemaTakeAnyToken(t *testing.T) {
+	database := enginetest.PostgresDatabase(t)
+	db := openSQL(t, database)
+	provider, err := newMigrations(db)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := provider.UpTo(t.Context(), 1); err != nil {
+		t.Fatal(err)
+	}
+	user := uuid.New()
+	if _, err := db.ExecContext(t.Context(), "INSERT INTO users (id, display_name) VALUES ($1, 'alice')", user); err != nil {
+		t.Fatal(err)
+	}
+	storetest.TakesAnyToken(t, storetest.Start(t, newStore(t, database)), user)
+}
+
 func TestSeveralProcessesMigrateOnce(t *testing.T) {
 	database := enginetest.PostgresDatabase(t)
 	var starting sync.WaitGroup
@@ -190,7 +207,7 @@ func TestASlowStatementIsUnavailable(t *testing.T) {
 		t.Fatal(err)
 	}
 	began := time.Now()
-	err = s.PutUser(t.Context(), store.User{ID: uuid.New(), DisplayName: "alice"})
+	err = s.PutUser(t.Context(), store.User{ID: uuid.New(), DisplayName: "alice"}, time.Now())
 	if waited := time.Since(began); !errors.Is(err, store.ErrUnavailable) || waited > 20*time.Second {
 		t.Errorf("after %s: %v", waited, err)
 	}
@@ -244,7 +261,7 @@ func TestAReadMarkWaitsForAChangeOfTheMembership(t *testing.T) {
 	storetest.Start(t, s)
 	users := []uuid.UUID{uuid.New(), uuid.New()}
 	for _, id := range users {
-		if err := s.PutUser(t.Context(), store.User{ID: id, DisplayName: "somebody"}); err != nil {
+		if err := s.PutUser(t.Context(), store.User{ID: id, DisplayName: "somebody"}, time.Time{}); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -15,14 +15,20 @@ import (
 )
 
 const upsertUser = `
-INSERT INTO users AS u (id, display_name, picture) VALUES ($1, $2, $3)
-ON CONFLICT (id) DO UPDATE SET display_name = excluded.display_name, picture = excluded.picture
-WHERE (u.display_name, u.picture) IS DISTINCT FROM (excluded.display_name, excluded.picture)`
+INSERT INTO users AS u (id, display_name, picture, token_issued_at) VALUES ($1, $2, $3, $4)
+ON CONFLICT (id) DO UPDATE
+SET display_name = excluded.display_name, picture = excluded.picture, token_issued_at = excluded.token_issued_at
+WHERE (u.token_issued_at IS NULL OR u.token_issued_at <= excluded.token_issued_at)
+  AND (u.display_name, u.picture, u.token_issued_at) IS DISTINCT FROM (excluded.display_name, excluded.picture, excluded.token_issued_at)`
 
 // PutUser implements [store.Store].
-func (s *Store) PutUser(ctx context.Context, user store.User) error {
+func (s *Store) PutUser(ctx context.Context, user store.User, issued time.Time) error {
+	var issuedAt *time.Time
+	if !issued.IsZero() {
+		issuedAt = &issued
+	}
 	return s.do(ctx, "put_user", func(ctx context.Context, pool *pgxpool.Pool) error {
-		_, err := pool.Exec(ctx, upsertUser, user.ID, user.DisplayName, user.Picture)
+		_, err := pool.Exec(ctx, upsertUser, user.ID, user.DisplayName, user.Picture, issuedAt)
 		return err
 	})
 }

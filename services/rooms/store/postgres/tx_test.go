@@ -26,7 +26,7 @@ func seed(t *testing.T, s *Store, n int) (users, rooms []uuid.UUID) {
 	t.Helper()
 	users = []uuid.UUID{uuid.New(), uuid.New()}
 	for _, id := range users {
-		if err := s.PutUser(t.Context(), store.User{ID: id, DisplayName: "somebody"}); err != nil {
+		if err := s.PutUser(t.Context(), store.User{ID: id, DisplayName: "somebody"}, time.Time{}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -136,7 +136,9 @@ func TestRoundTripsOfAChange(t *testing.T) {
 		{"take messages", 5, func() error {
 			return flow.ApplyMessages(t.Context(), []changes.Posted{{RoomID: rooms[0], SenderID: users[0], At: time.Now()}})
 		}},
-		{"put a user", 1, func() error { return s.PutUser(t.Context(), store.User{ID: users[0], DisplayName: "renamed"}) }},
+		{"put a user", 1, func() error {
+			return s.PutUser(t.Context(), store.User{ID: users[0], DisplayName: "renamed"}, time.Now())
+		}},
 	} {
 		sent.sql = nil
 		if err := c.do(); err != nil {

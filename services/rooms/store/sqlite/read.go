@@ -70,7 +70,7 @@ func scanRoom(scan func(targets ...any) error) (wire.Room, error) {
 	if err != nil {
 		return wire.Room{}, err
 	}
-	room.CreatedAt, room.LatestMessage = fromMicros(created), fromMicros(latest)
+	room.CreatedAt, room.LatestMessage = wire.At(fromMicros(created)), wire.At(fromMicros(latest))
 	if err := json.Unmarshal(preview, &room.LatestMessageText); err != nil {
 		return wire.Room{}, fmt.Errorf("decode preview of room %s: %w", room.ID, err)
 	}
@@ -120,9 +120,9 @@ func selectMembership(ctx context.Context, tx *sql.Tx, room uuid.UUID) (events.M
 		if err != nil {
 			return events.Membership{}, err
 		}
-		member.JoinedAt = fromMicros(joined)
+		member.JoinedAt = wire.At(fromMicros(joined))
 		if read.Valid {
-			at := fromMicros(read.Int64)
+			at := wire.At(fromMicros(read.Int64))
 			member.LastReadAt = &at
 		}
 		membership.Members = append(membership.Members, member)

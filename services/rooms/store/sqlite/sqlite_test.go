@@ -145,3 +145,31 @@ func TestAStoreThatIsNotOpenIsUnavailable(t *testing.T) {
 		t.Errorf("behind the end: %v", err)
 	}
 }
+
+func TestUsersOfTheFirstSchemaTakeAnyToken(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "rooms.db")
+	user := uuid.New()
+	db, err := sqlite.Open(t.Context(), path, func(ctx context.Context, writer *sql.DB) error {
+		migrations, err := fs.Sub(embedded, "migrations")
+		if err != nil {
+			return err
+		}
+		provider, err := goose.NewProvider(goose.DialectSQLite3, writer, migrations)
+		if err != nil {
+			return err
+		}
+		if _, err := provider.UpTo(ctx, 1); err != nil {
+			return err
+		}
+		_, err = writer.ExecContext(ctx, "INSERT INTO users (id, display_name) VALUES (?, 'alice')", user[:])
+		return err
+	}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	opened := storetest.Start(t, New(Config{Path: path}, telemetry.Discard(nil)))
+	storetest.TakesAnyToken(t, opened, user)
+}

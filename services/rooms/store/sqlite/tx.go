@@ -17,14 +17,17 @@ import (
 )
 
 const upsertUser = `
-INSERT INTO users (id, display_name, picture) VALUES (?, ?, ?)
-ON CONFLICT (id) DO UPDATE SET display_name = excluded.display_name, picture = excluded.picture
-WHERE display_name IS NOT excluded.display_name OR picture IS NOT excluded.picture`
+INSERT INTO users (id, display_name, picture, token_issued_at) VALUES (?, ?, ?, ?)
+ON CONFLICT (id) DO UPDATE
+SET display_name = excluded.display_name, picture = excluded.picture, token_issued_at = excluded.token_issued_at
+WHERE (token_issued_at IS NULL OR token_issued_at <= excluded.token_issued_at)
+  AND (display_name, picture, token_issued_at) IS NOT (excluded.display_name, excluded.picture, excluded.token_issued_at)`
 
 // PutUser implements [store.Store].
-func (s *Store) PutUser(ctx context.Context, user store.User) error {
+func (s *Store) PutUser(ctx context.Context, user store.User, issued time.Time) error {
+	issuedAt := sql.NullInt64{Int64: issued.UnixMicro(), Valid: !issued.IsZero()}
 	return s.do("put_user", func(db *sqlite.DB) error {
-		_, err := db.Writer.ExecContext(ctx, upsertUser, user.ID[:], user.DisplayName, user.Picture)
+		_, err := db.Writer.ExecContext(ctx, upsertUser, user.ID[:], user.DisplayName, user.Picture, issuedAt)
 		return err
 	})
 }

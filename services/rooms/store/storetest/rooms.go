@@ -10,6 +10,8 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/ism-chat/ism/libs/events"
+	"github.com/ism-chat/ism/libs/outbox/outboxtest"
 	"github.com/ism-chat/ism/libs/wire"
 	"github.com/ism-chat/ism/services/rooms/internal/changes"
 	"github.com/ism-chat/ism/services/rooms/store"
@@ -22,7 +24,7 @@ func usersAreAddedAndChanged(t *testing.T, s store.Store) {
 		{ID: users[1], DisplayName: "Bob 🐙"},
 		{ID: users[1], DisplayName: "Bob 🐙"},
 	} {
-		if err := s.PutUser(t.Context(), user); err != nil {
+		if err := s.PutUser(t.Context(), user, start()); err != nil {
 			t.Fatalf("change a user: %v", err)
 		}
 		bob := members(t, s, room.ID)[users[1]]
@@ -36,13 +38,61 @@ func usersAreAddedAndChanged(t *testing.T, s store.Store) {
 	}
 }
 
+func newestTokenCounts(t *testing.T, s store.Store) {
+	users := addUsers(t, s, "alice", "bob") // by tokens that do not say when they were issued
+	room := create(t, s, newRoom(wire.Group, "Lunch", start(), users...))
+	picture := "https://example.com/new.png"
+	for i, step := range []struct {
+		name    string
+		picture *string
+		issued  time.Time
+		want    string
+	}{
+		{"any token", nil, time.Time{}, "any token"},
+		{"first with a time", nil, start(), "first with a time"},
+		{"older by a microsecond", &picture, after(-time.Microsecond), "first with a time"},
+		{"without a time", &picture, time.Time{}, "first with a time"},
+		{"of the same time", nil, start(), "of the same time"},
+		{"newer", &picture, after(time.Hour), "newer"},
+		{"in between", nil, after(time.Minute), "newer"},
+		{"newer", &picture, after(3 * time.Hour), "newer"}, // it says the same
+		{"older than that", nil, after(2 * time.Hour), "newer"},
+	} {
+		if err := s.PutUser(t.Context(), store.User{ID: users[1], DisplayName: step.name, Picture: step.picture}, step.issued); err != nil {
+			t.Fatal(err)
+		}
+		bob := members(t, s, room.ID)[users[1]]
+		if pictured := bob.ProfilePicture != nil; bob.DisplayName != step.want || pictured != (step.want == "newer") {
+			t.Errorf("after step %d bob is %q with a picture: %t; want %q", i, bob.DisplayName, pictured, step.want)
+		}
+	}
+	if alice := members(t, s, room.ID)[users[0]]; alice.DisplayName != "alice" {
+		t.Errorf("alice became %+v", alice)
+	}
+}
+
+// TakesAnyToken holds a user whose token was not kept, as of an older schema, to being renamed by any.
+func TakesAnyToken(t *testing.T, s store.Store, user uuid.UUID) {
+	t.Helper()
+	room := create(t, s, newRoom(wire.Group, "", start(), user, addUsers(t, s, "bob")[0])).ID
+	if name := members(t, s, room)[user].DisplayName; name != "alice" {
+		t.Errorf("from the older schema comes %q", name)
+	}
+	if err := s.PutUser(t.Context(), store.User{ID: user, DisplayName: "Alice"}, start().AddDate(-10, 0, 0)); err != nil {
+		t.Fatal(err)
+	}
+	if name := members(t, s, room)[user].DisplayName; name != "Alice" {
+		t.Errorf("a token made %q of it", name)
+	}
+}
+
 func groupIsCreated(t *testing.T, s store.Store) {
 	users := addUsers(t, s, "alice", "bob", "carol")
 	room := newRoom(wire.Group, "Lunch", start(), users...)
 	created := create(t, s, room)
 	name, preview := "Lunch", wire.NewRoomPreview()
 	want := wire.Room{
-		ID: room.ID, Type: wire.Group, Name: &name, CreatedAt: start(), LatestMessage: start(), Unread: true, LatestMessageText: &preview,
+		ID: room.ID, Type: wire.Group, Name: &name, CreatedAt: wire.At(start()), LatestMessage: wire.At(start()), Unread: true, LatestMessageText: &preview,
 	}
 	if !reflect.DeepEqual(created, want) {
 		t.Errorf("created %+v, want %+v", created, want)
@@ -82,7 +132,7 @@ func singleRoomIsEachOthers(t *testing.T, s store.Store) {
 			t.Errorf("created %+v, found %+v", room, seen)
 		}
 	}
-	if err := s.PutUser(t.Context(), store.User{ID: users[1], DisplayName: "robert"}); err != nil {
+	if err := s.PutUser(t.Context(), store.User{ID: users[1], DisplayName: "robert"}, start()); err != nil {
 		t.Fatal(err)
 	}
 	listed, err := s.Rooms(t.Context(), users[0])
@@ -124,19 +174,53 @@ func unknownUsersAreNamed(t *testing.T, s store.Store) {
 }
 
 func tooLargeIsRefused(t *testing.T, s store.Store) {
-	name := strings.Repeat("🐙", 255)
-	users := make([]uuid.UUID, 1200)
-	for i := range users {
-		users[i] = uuid.New()
-		if err := s.PutUser(t.Context(), store.User{ID: users[i], DisplayName: name}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if _, _, err := flow(s).CreateRoom(t.Context(), newRoom(wire.Group, "", start(), users...)); !errors.Is(err, store.ErrTooLarge) {
-		t.Errorf("a room of %d with long names: %v", len(users), err)
+	longest := strings.Repeat("<", changes.MaxRoomName)
+	users := longNamed(t, s, changes.MostUsers()+1)
+	if _, _, err := flow(s).CreateRoom(t.Context(), newRoom(wire.Group, longest, start(), users...)); !errors.Is(err, store.ErrTooLarge) {
+		t.Errorf("a room of %d: %v", len(users), err)
 	}
 	if rooms, err := s.Rooms(t.Context(), users[0]); err != nil || len(rooms) != 0 {
 		t.Errorf("it left %+v, %v", rooms, err)
+	}
+	created := create(t, s, newRoom(wire.Group, longest, start(), users[1:]...))
+	if membership, err := s.Membership(t.Context(), created.ID); err != nil || len(membership.Members) != changes.MostUsers() {
+		t.Errorf("the largest room has %d members, %v", len(membership.Members), err)
+	}
+}
+
+// longNamed adds users with names that make an event large.
+func longNamed(t *testing.T, s store.Store, count int) []uuid.UUID {
+	t.Helper()
+	users := make([]uuid.UUID, count)
+	for i := range users {
+		users[i] = uuid.New()
+		if err := s.PutUser(t.Context(), store.User{ID: users[i], DisplayName: strings.Repeat("🐙", 255)}, start()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return users
+}
+
+// namesAreInTheEventWhereTheyFit tells the event of a room from that of one whose names would not fit into the log.
+func namesAreInTheEventWhereTheyFit(t *testing.T, s store.Store) {
+	users := longNamed(t, s, 1200)
+	for _, count := range []int{2, len(users)} {
+		create(t, s, newRoom(wire.Group, "", start(), users[:count]...))
+	}
+	rows := outboxtest.Drain(t, outboxtest.Lead(t, s))
+	if len(rows) != 2 {
+		t.Fatalf("the outbox has %d rows", len(rows))
+	}
+	for i, named := range []bool{true, false} {
+		event, err := events.Decode(rows[i].Headers, rows[i].Value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, member := range event.Data.(events.RoomCreated).Members {
+			if (member.DisplayName != "") != named {
+				t.Fatalf("of room %d a member is named %q", i, member.DisplayName)
+			}
+		}
 	}
 }
 
@@ -158,7 +242,7 @@ func roomsAreListed(t *testing.T, s store.Store) {
 	if rooms[0].ID != created[8] || rooms[1].ID != created[7] || rooms[2].ID != created[299] {
 		t.Errorf("the first rooms are %s, %s, %s", rooms[0].ID, rooms[1].ID, rooms[2].ID)
 	}
-	sorted := slices.IsSortedFunc(rooms, func(a, b wire.Room) int { return b.LatestMessage.Compare(a.LatestMessage) })
+	sorted := slices.IsSortedFunc(rooms, func(a, b wire.Room) int { return b.LatestMessage.Compare(a.LatestMessage.Time) })
 	if !sorted {
 		t.Error("the list is not in order")
 	}

@@ -24,11 +24,13 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		test func(t *testing.T, s store.Store)
 	}{
 		{"users are added and changed", usersAreAddedAndChanged},
+		{"the newest token says what a user is named", newestTokenCounts},
 		{"a group is created", groupIsCreated},
 		{"a Single room is each other's", singleRoomIsEachOthers},
 		{"a pair has one Single room", pairHasOneSingleRoom},
 		{"unknown users are named", unknownUsersAreNamed},
 		{"what is too large for the log is refused", tooLargeIsRefused},
+		{"names are in an event where they fit", namesAreInTheEventWhereTheyFit},
 		{"rooms are listed by their latest message", roomsAreListed},
 		{"outsiders find nothing", outsidersFindNothing},
 		{"messages are taken in order of position", messagesAreTaken},
@@ -101,7 +103,7 @@ func addUsers(t testing.TB, s store.Store, names ...string) []uuid.UUID {
 	for i, name := range names {
 		ids[i] = uuid.New()
 		picture := "https://example.com/" + name + ".png"
-		if err := s.PutUser(t.Context(), store.User{ID: ids[i], DisplayName: name, Picture: &picture}); err != nil {
+		if err := s.PutUser(t.Context(), store.User{ID: ids[i], DisplayName: name, Picture: &picture}, time.Time{}); err != nil {
 			t.Fatalf("add %s: %v", name, err)
 		}
 	}

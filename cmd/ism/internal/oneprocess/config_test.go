@@ -1,0 +1,66 @@
+package oneprocess
+
+import (
+	"os"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// environment has the variables and no other of ours.
+func environment(t *testing.T, variables map[string]string) {
+	t.Helper()
+	for _, entry := range os.Environ() {
+		name, value, _ := strings.Cut(entry, "=")
+		if strings.HasPrefix(name, "ISM_") {
+			t.Setenv(name, value) // restores it
+			if err := os.Unsetenv(name); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	for name, value := range variables {
+		t.Setenv(name, value)
+	}
+}
+
+func TestPagesOnThisMachineMayCallInDevelopmentOnly(t *testing.T) {
+	for name, c := range map[string]struct {
+		variables map[string]string
+		loopback  bool
+		origins   []string
+	}{
+		"nothing is set":                   {nil, true, nil},
+		"an issuer":                        {map[string]string{"ISM_OIDC_ISSUER": "https://id.example.com/realms/ism"}, false, nil},
+		"origins":                          {map[string]string{"ISM_HTTP_CORS_ORIGINS": "https://app.example.com"}, false, []string{"https://app.example.com"}},
+		"no origins, explicitly":           {map[string]string{"ISM_HTTP_CORS_ORIGINS": ""}, false, nil},
+		"an issuer, and origins beside it": {map[string]string{"ISM_OIDC_ISSUER": "https://id.example.com", "ISM_HTTP_CORS_ORIGINS": "https://a.example.com"}, false, []string{"https://a.example.com"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			environment(t, c.variables)
+			cfg, _, err := load()
+			if err != nil || cfg.HTTP.CORSLoopback != c.loopback || !slices.Equal(cfg.HTTP.CORSOrigins, c.origins) {
+				t.Errorf("loopback %t, origins %q, %v", cfg.HTTP.CORSLoopback, cfg.HTTP.CORSOrigins, err)
+			}
+		})
+	}
+}
+
+func TestTheLargestLimitsThatGoTogetherAreTaken(t *testing.T) {
+	for _, variables := range []map[string]string{
+		{"ISM_ROOMS_MAX_MEMBERS": "4123"},
+		{"ISM_ROOMS_MAX_MEMBERS": "1648", "ISM_HTTP_BODY_LIMIT": "65536"},
+		{"ISM_REALTIME_DRAIN": "10s"},
+		{"ISM_LIFECYCLE_STOP_TIMEOUT": "15s"},
+	} {
+		environment(t, variables)
+		if _, _, err := load(); err != nil {
+			t.Errorf("%v: %v", variables, err)
+		}
+		for name := range variables {
+			if err := os.Unsetenv(name); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}

@@ -1,0 +1,88 @@
+package messages_test
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"sort"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ism-chat/ism/libs/config"
+	"github.com/ism-chat/ism/libs/servicetest/nodetest"
+	"github.com/ism-chat/ism/libs/wire"
+	"github.com/ism-chat/ism/services/messages"
+)
+
+// faultsOf are the faults of a configuration with the given variables.
+func faultsOf(t *testing.T, variables ...string) config.Faults {
+	t.Helper()
+	var faults config.Faults
+	if err := config.LoadFrom(new(messages.ProgramConfig), variables); err != nil && !errors.As(err, &faults) {
+		t.Fatal(err)
+	}
+	return faults
+}
+
+// The smallest limit of requests that is allowed takes the longest message, written at its longest, and the next smaller one does not.
+func TestTheSmallestLimitOfRequestsTakesTheLongestMessage(t *testing.T) {
+	least := sort.Search(1<<17, func(limit int) bool { return len(faultsOf(t, fmt.Sprintf("ISM_HTTP_BODY_LIMIT=%d", limit))) == 0 })
+	w := newWorld(t, nodetest.Broker(t).ListenAddrs(), newSQLite(t))
+	room, user := w.newRoom()
+	text := strings.Repeat(`\ud83e\udd57`, 4000)
+	body := fmt.Sprintf(`{"chatRoomId":%q,"msgType":"Text","msgBody":{"text":"%s"}}`, room, text)
+	for _, limit := range []int{least, least - 1} {
+		cfg := nodetest.HTTPConfig()
+		cfg.BodyLimit = limit
+		small := w.with(t)
+		small.base = nodetest.ListenOn(t, cfg, "messages", w.service, w.tel).Public
+		sent := small.do(user, http.MethodPost, "/api/send-msg", strings.NewReader(body))
+		if want := map[int]int{least: 200, least - 1: 413}[limit]; sent.Status != want {
+			t.Fatalf("within %d bytes: %.300s", limit, sent)
+		}
+	}
+	var stored wire.TextBody
+	if got := w.timeline(user, room); len(got) != 1 || json.Unmarshal(got[0].Body, &stored) != nil || stored.Text != strings.Repeat("🥗", 4000) {
+		t.Errorf("the timeline has %d messages", len(got))
+	}
+	if faults := faultsOf(t, fmt.Sprintf("ISM_HTTP_BODY_LIMIT=%d", least-1)); len(faults) != 1 || faults[0].Variable != "ISM_HTTP_BODY_LIMIT" ||
+		!strings.Contains(faults[0].Problem, fmt.Sprint(least)) {
+		t.Errorf("faults %v", faults)
+	}
+}
+
+func TestTimeoutsThatDoNotGoTogetherAreRefused(t *testing.T) {
+	handler := func(d time.Duration) string { return "ISM_HTTP_HANDLER_TIMEOUT=" + d.String() }
+	log := func(d time.Duration) string { return "ISM_MESSAGES_LOG_TIMEOUT=" + d.String() }
+	const through = "ISM_MESSAGES_WRITE_THROUGH_TIMEOUT=900ms"
+	for name, c := range map[string]struct {
+		variables []string
+		fault     string
+		says      []string
+	}{
+		"the defaults":             {nil, "", nil},
+		"as long as there is time": {[]string{handler(5 * time.Second), log(2500 * time.Millisecond), through}, "", nil},
+		"a little longer": {
+			[]string{handler(5 * time.Second), log(2501 * time.Millisecond), through}, "ISM_MESSAGES_LOG_TIMEOUT",
+			[]string{"ISM_HTTP_HANDLER_TIMEOUT", "up to 2.5s", "from 5.001s"},
+		},
+		"what the fault names":          {[]string{handler(5001 * time.Millisecond), log(2501 * time.Millisecond), through}, "", nil},
+		"no time at all":                {[]string{handler(time.Second)}, "ISM_MESSAGES_LOG_TIMEOUT", []string{"up to 0s"}},
+		"rooms is asked for too long":   {[]string{"ISM_MESSAGES_ROOMS_TIMEOUT=1501ms"}, "ISM_MESSAGES_ROOMS_TIMEOUT", []string{"1.5s"}},
+		"rooms is asked as long as may": {[]string{"ISM_MESSAGES_ROOMS_TIMEOUT=1500ms"}, "", nil},
+	} {
+		faults := faultsOf(t, c.variables...)
+		if c.fault == "" {
+			if len(faults) != 0 {
+				t.Errorf("%s: %v", name, faults)
+			}
+			continue
+		}
+		if len(faults) != 1 || faults[0].Variable != c.fault || slices.ContainsFunc(c.says, func(s string) bool { return !strings.Contains(faults[0].Problem, s) }) {
+			t.Errorf("%s: %v", name, faults)
+		}
+	}
+}

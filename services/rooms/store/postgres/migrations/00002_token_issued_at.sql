@@ -1,0 +1,6 @@
+-- +goose Up
+-- When the token was issued that a user's name and picture come from. NULL: it is not known, any token counts for newer.
+ALTER TABLE users ADD COLUMN token_issued_at timestamptz;
+
+-- +goose Down
+ALTER TABLE users DROP COLUMN token_issued_at;
