@@ -3,6 +3,7 @@ package outbox
 // BatchSize and AwaitTimeout are the relay's limits.
 const (
 	BatchSize    = batchSize
+	BatchBytes   = batchBytes
 	AwaitTimeout = awaitTimeout
 )
 

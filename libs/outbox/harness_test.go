@@ -126,6 +126,7 @@ type journal struct {
 	mu      sync.Mutex
 	down    bool
 	records []bus.Record
+	largest int // bytes of the values of the largest batch
 }
 
 var errDown = errors.New("the log is down")
@@ -137,6 +138,11 @@ func (j *journal) ProduceAll(_ context.Context, records []bus.Record) ([]bus.Rec
 		return nil, errDown
 	}
 	j.records = append(j.records, records...)
+	bytes := 0
+	for _, record := range records {
+		bytes += len(record.Value)
+	}
+	j.largest = max(j.largest, bytes)
 	return make([]bus.Receipt, len(records)), nil
 }
 
@@ -144,6 +150,13 @@ func (j *journal) set(down bool) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.down = down
+}
+
+// most is how many bytes the values of the largest batch had.
+func (j *journal) most() int {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.largest
 }
 
 // ids are the events' ids in the order in which they were written.

@@ -24,7 +24,8 @@
 //     a row with a low id whose transaction commits late is there at the next read.
 //   - A row is deleted only after the log has acknowledged it.
 //   - A row has its event's id from the beginning, so a row that is written twice is one event.
-//   - No row is larger than what brokers take ([MaxValue]), so none blocks those behind it for ever.
+//   - No row is larger than what brokers take ([MaxValue]), and no batch is larger than a small part of what a producer queues, so none blocks
+//     those behind it for ever.
 //   - What wakes the leader only saves waiting. It also looks once a second.
 //
 // # Failures
@@ -89,8 +90,9 @@ type Outbox interface {
 // Lead is the outbox as its one relay sees it. It is for one goroutine. An error of any method may mean that the lead is lost, and is reason
 // to release it.
 type Lead interface {
-	// Oldest gives the rows with the lowest ids, at most limit, in the order of their ids.
-	Oldest(ctx context.Context, limit int) ([]Row, error)
+	// Oldest gives the rows with the lowest ids, in the order of their ids: at most so many, and no more than have so many bytes in their
+	// values together. The first is given whatever its size.
+	Oldest(ctx context.Context, rows, bytes int) ([]Row, error)
 	// Count gives the number of rows, but counts no further than to limit.
 	Count(ctx context.Context, limit int) (int, error)
 	// Delete removes rows that are in the log.

@@ -19,7 +19,9 @@ type Log interface {
 }
 
 const (
-	batchSize  = 500 // rows
+	batchSize = 500 // rows
+	// batchBytes bounds the values of a batch: far below the producer's queue (64 MiB), and little enough to be acknowledged in its time.
+	batchBytes = 2 << 20
 	countLimit = 10_000
 	pollEvery  = time.Second
 	// followAfter is how long this process waits for the lead until the rows that it could not relay are another's concern.
@@ -104,36 +106,36 @@ func (r *Relay) lead(ctx context.Context, log Log) error {
 	defer lead.Release()
 	r.leading.Inc()
 	defer r.leading.Dec()
-	relayed, err := r.relayOldest(ctx, log, lead)
+	full, err := r.relayOldest(ctx, log, lead)
 	if err != nil {
 		return err
 	}
 	r.tel.Log.InfoContext(ctx, "this process relays the outbox")
 	for err == nil {
-		if relayed < batchSize {
+		if !full {
 			if err := lead.Wait(ctx, pollEvery); err != nil {
 				return retry.AfterProgress(fmt.Errorf("wait for rows: %w", err))
 			}
 		}
-		relayed, err = r.relayOldest(ctx, log, lead)
+		full, err = r.relayOldest(ctx, log, lead)
 	}
 	return retry.AfterProgress(err)
 }
 
-// relayOldest relays one batch and gives its size.
-func (r *Relay) relayOldest(ctx context.Context, log Log, lead Lead) (int, error) {
-	batch, err := lead.Oldest(ctx, batchSize)
+// relayOldest relays one batch. It reports whether the batch was full, so that there may be more rows.
+func (r *Relay) relayOldest(ctx context.Context, log Log, lead Lead) (full bool, err error) {
+	batch, err := lead.Oldest(ctx, batchSize, batchBytes)
 	if err != nil {
-		return 0, fmt.Errorf("read the oldest rows: %w", err)
+		return false, fmt.Errorf("read the oldest rows: %w", err)
 	}
 	if len(batch) == 0 {
 		r.found(0, time.Time{})
-		return 0, nil
+		return false, nil
 	}
 	found := len(batch)
-	if found == batchSize { // there may be more
+	if full = isFull(batch); full {
 		if found, err = lead.Count(ctx, countLimit); err != nil {
-			return 0, fmt.Errorf("count the rows: %w", err)
+			return false, fmt.Errorf("count the rows: %w", err)
 		}
 	}
 	r.found(found, batch[0].At)
@@ -143,13 +145,22 @@ func (r *Relay) relayOldest(ctx context.Context, log Log, lead Lead) (int, error
 		ids[i] = row.ID
 	}
 	if _, err := log.ProduceAll(ctx, records); err != nil {
-		return 0, fmt.Errorf("write %d rows to the log: %w", len(ids), err)
+		return false, fmt.Errorf("write %d rows to the log: %w", len(ids), err)
 	}
 	if err := lead.Delete(ctx, ids); err != nil {
-		return 0, fmt.Errorf("delete %d rows that are in the log: %w", len(ids), err)
+		return false, fmt.Errorf("delete %d rows that are in the log: %w", len(ids), err)
 	}
 	r.found(max(0, found-len(ids)), time.Now()) // the next batch shows how old the others are
 	r.relayed.Add(float64(len(ids)))
 	r.waiters.wake(ids)
-	return len(ids), nil
+	return full, nil
+}
+
+// isFull reports whether another row might not have fitted into the batch.
+func isFull(batch []Row) bool {
+	bytes := 0
+	for _, row := range batch {
+		bytes += len(row.Value)
+	}
+	return len(batch) == batchSize || bytes > batchBytes-MaxValue
 }

@@ -140,15 +140,26 @@ func (l *lead) Release() {
 	_ = l.conn.Close(ctx) // whatever comes of it, the connection is closed
 }
 
-const selectOldest = `SELECT id, topic, key, headers, value, created_at FROM outbox ORDER BY id LIMIT $1`
+// selectOldest adds up lengths, for which Postgres reads no value that it keeps outside of the table.
+const selectOldest = `
+SELECT id, topic, key, headers, value, created_at FROM outbox
+WHERE id <= (
+    SELECT max(id) FROM (
+        SELECT id, row_number() OVER by_id AS ordinal, sum(length) OVER by_id AS bytes
+        FROM (SELECT id, length(value) FROM outbox ORDER BY id LIMIT $1) AS oldest
+        WINDOW by_id AS (ORDER BY id ROWS UNBOUNDED PRECEDING)
+    ) AS added
+    WHERE ordinal = 1 OR bytes <= $2
+)
+ORDER BY id`
 
-func (l *lead) Oldest(ctx context.Context, limit int) ([]outbox.Row, error) {
+func (l *lead) Oldest(ctx context.Context, rows, bytes int) ([]outbox.Row, error) {
 	l.added = false
-	rows, err := l.conn.Query(ctx, selectOldest, limit)
+	found, err := l.conn.Query(ctx, selectOldest, rows, bytes)
 	if err != nil {
 		return nil, fmt.Errorf("read the outbox: %w", err)
 	}
-	oldest, err := pgx.CollectRows(rows, pgx.RowToStructByPos[outbox.Row])
+	oldest, err := pgx.CollectRows(found, pgx.RowToStructByPos[outbox.Row])
 	if err != nil {
 		return nil, fmt.Errorf("read the outbox: %w", err)
 	}

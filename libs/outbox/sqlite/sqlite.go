@@ -104,26 +104,37 @@ func (l lead) Wait(ctx context.Context, timeout time.Duration) error {
 	return nil
 }
 
-const selectOldest = `SELECT id, topic, key, headers, value, created_at FROM outbox ORDER BY id LIMIT ?`
+// selectOldest adds up lengths, for which SQLite reads no value.
+const selectOldest = `
+SELECT id, topic, key, headers, value, created_at FROM outbox
+WHERE id <= (
+    SELECT max(id) FROM (
+        SELECT id, row_number() OVER by_id AS ordinal, sum(length) OVER by_id AS bytes
+        FROM (SELECT id, length(value) AS length FROM outbox ORDER BY id LIMIT ?1)
+        WINDOW by_id AS (ORDER BY id ROWS UNBOUNDED PRECEDING)
+    )
+    WHERE ordinal = 1 OR bytes <= ?2
+)
+ORDER BY id`
 
-func (l lead) Oldest(ctx context.Context, limit int) (oldest []outbox.Row, err error) {
+func (l lead) Oldest(ctx context.Context, rows, bytes int) (oldest []outbox.Row, err error) {
 	select {
 	case <-l.outbox.added:
 	default:
 	}
-	rows, err := l.db.Readers.QueryContext(ctx, selectOldest, limit)
+	found, err := l.db.Readers.QueryContext(ctx, selectOldest, rows, bytes)
 	if err != nil {
 		return nil, fmt.Errorf("read the outbox: %w", err)
 	}
-	defer rows.Close() // rows.Err says what went wrong
-	for rows.Next() {
-		row, err := scanRow(rows)
+	defer found.Close() // found.Err says what went wrong
+	for found.Next() {
+		row, err := scanRow(found)
 		if err != nil {
 			return nil, err
 		}
 		oldest = append(oldest, row)
 	}
-	if err := rows.Err(); err != nil {
+	if err := found.Err(); err != nil {
 		return nil, fmt.Errorf("read the outbox: %w", err)
 	}
 	return oldest, nil

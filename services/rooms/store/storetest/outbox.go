@@ -66,7 +66,7 @@ func outboxHasEveryEvent(t *testing.T, s store.Store) {
 	leader := outboxtest.Lead(t, s)
 	peek := func() []outbox.Row {
 		t.Helper()
-		rows, err := leader.Oldest(t.Context(), 100)
+		rows, err := leader.Oldest(t.Context(), 100, 1<<20)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -79,7 +79,7 @@ func outboxHasEveryEvent(t *testing.T, s store.Store) {
 	if again := peek(); !slices.EqualFunc(rows, again, func(a, b outbox.Row) bool { return a.Headers["ce_id"] == b.Headers["ce_id"] }) {
 		t.Error("the events' ids change from look to look")
 	}
-	if first, err := leader.Oldest(t.Context(), 2); err != nil || len(first) != 2 || first[0].ID != rows[0].ID {
+	if first, err := leader.Oldest(t.Context(), 2, 1<<20); err != nil || len(first) != 2 || first[0].ID != rows[0].ID {
 		t.Errorf("the two oldest are %+v, %v", first, err)
 	}
 	created, ok := decode(t, rows[0]).Data.(events.RoomCreated)
