@@ -68,7 +68,7 @@ func TestMoreThanAProducerQueuesIsRelayed(t *testing.T) {
 		}
 	})
 	log.log = producer
-	run(t, newRelay(s), log)
+	run(t, newRelay(t, s), log)
 	servicetest.Await(t, "all rows in the log", func() bool { return len(log.keys()) >= rows })
 	if got := log.keys(); !slices.Equal(got, want) {
 		t.Errorf("%d records are not the %d rows in their order", len(got), rows)
@@ -129,7 +129,7 @@ func TestABatchThatIsFullOfBytesIsFollowedAtOnce(t *testing.T) {
 	appendLarge(t, s, rows, size)
 	first := make(chan int, 1)
 	var once sync.Once
-	run(t, newRelay(unhurried{s, func() { once.Do(func() { first <- len(log.keys()) }) }}), log)
+	run(t, newRelay(t, unhurried{s, func() { once.Do(func() { first <- len(log.keys()) }) }}), log)
 	if relayed := <-first; relayed != rows {
 		t.Errorf("it waits for rows when it has relayed %d of %d", relayed, rows)
 	}

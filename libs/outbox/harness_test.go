@@ -61,8 +61,8 @@ func onPostgres(t *testing.T, url string) outboxtest.Store {
 	return postgresStore{postgres.New(cfg), pool}
 }
 
-func (s postgresStore) Pending(ctx context.Context, row int64) (bool, error) {
-	return s.Outbox.Pending(ctx, s.pool, row)
+func (s postgresStore) Pending(ctx context.Context, rows []int64) ([]int64, error) {
+	return s.Outbox.Pending(ctx, s.pool, rows)
 }
 
 func (s postgresStore) Transact(ctx context.Context, change func(add func(row outbox.Row) (int64, error)) error) error {
@@ -104,8 +104,16 @@ func onSQLite(t *testing.T) outboxtest.Store {
 
 func (s sqliteStore) Lead(ctx context.Context) (outbox.Lead, error) { return s.Outbox.Lead(ctx, s.db) }
 
-func (s sqliteStore) Pending(ctx context.Context, row int64) (bool, error) {
-	return s.Outbox.Pending(ctx, s.db, row)
+func (s sqliteStore) Pending(ctx context.Context, rows []int64) ([]int64, error) {
+	return s.Outbox.Pending(ctx, s.db, rows)
+}
+
+// loseAll takes all rows away, and the memory of which ids have been given.
+func loseAll(t *testing.T, s outboxtest.Store) {
+	t.Helper()
+	if _, err := s.(sqliteStore).db.Writer.ExecContext(t.Context(), "DELETE FROM outbox; DELETE FROM sqlite_sequence"); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func (s sqliteStore) Transact(ctx context.Context, change func(add func(row outbox.Row) (int64, error)) error) error {
@@ -119,7 +127,23 @@ func (s sqliteStore) Transact(ctx context.Context, change func(add func(row outb
 }
 
 // newRelay makes the relay of a store.
-func newRelay(s outbox.Outbox) *outbox.Relay { return outbox.New(s, "test", telemetry.Discard(nil)) }
+func newRelay(t *testing.T, s outbox.Outbox) *outbox.Relay {
+	t.Helper()
+	relay, err := outbox.New(s, "test", telemetry.Discard(nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return relay
+}
+
+// awaitGone waits until none of the rows is in the outbox.
+func awaitGone(t *testing.T, s outbox.Outbox, rows ...int64) {
+	t.Helper()
+	servicetest.Await(t, "the rows gone", func() bool {
+		pending, err := s.Pending(t.Context(), rows)
+		return err == nil && len(pending) == 0
+	})
+}
 
 // journal is a log that keeps what is written to it, unless it is down.
 type journal struct {

@@ -191,9 +191,9 @@ func rowsAreDeleted(t *testing.T, s Store) {
 	if err := lead.Delete(t.Context(), []int64{ids[0], ids[2], 99}); err != nil {
 		t.Fatal(err)
 	}
-	for i, want := range []bool{false, true, false} {
-		if pending, err := s.Pending(t.Context(), ids[i]); err != nil || pending != want {
-			t.Errorf("row %d is pending: %v, %v", i, pending, err)
+	for _, step := range []struct{ asked, want []int64 }{{ids, ids[1:2]}, {ids[1:], ids[1:2]}, {ids[:1], nil}, {nil, nil}, {[]int64{99, ids[1]}, ids[1:2]}} {
+		if pending, err := s.Pending(t.Context(), step.asked); err != nil || !slices.Equal(pending, step.want) {
+			t.Errorf("of the rows %v are pending: %v, %v; want %v", step.asked, pending, err, step.want)
 		}
 	}
 	Drain(t, lead)
@@ -214,7 +214,7 @@ func failureLeavesNothing(t *testing.T, s Store) {
 	if !errors.Is(err, undone) {
 		t.Errorf("a change that fails: %v", err)
 	}
-	if pending, err := s.Pending(t.Context(), id); err != nil || pending {
+	if pending, err := s.Pending(t.Context(), []int64{id}); err != nil || len(pending) != 0 {
 		t.Errorf("its row is pending: %v, %v", pending, err)
 	}
 	if rows := Drain(t, Lead(t, s)); len(rows) != 0 {
@@ -325,7 +325,7 @@ func leaderIsWoken(t *testing.T, s Store) {
 func operationsEnd(t *testing.T, s Store) {
 	ids := Append(t, s, "a")
 	ended := expired(t)
-	if _, err := s.Pending(ended, ids[0]); err == nil {
+	if _, err := s.Pending(ended, ids); err == nil {
 		t.Error("Pending does not")
 	}
 	err := s.Transact(ended, func(add func(row outbox.Row) (int64, error)) error {

@@ -62,15 +62,20 @@ func (o *Outbox) Append(ctx context.Context, tx pgx.Tx, row outbox.Row) (id int6
 
 // Querier is a pool, a connection or a transaction.
 type Querier interface {
-	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
+	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
 }
 
-const existsRow = `SELECT EXISTS (SELECT FROM outbox WHERE id = $1)`
+const selectPending = `SELECT id FROM outbox WHERE id = ANY ($1)`
 
-// Pending reports whether the row is still in the outbox.
-func (o *Outbox) Pending(ctx context.Context, db Querier, row int64) (pending bool, err error) {
-	if err := db.QueryRow(ctx, existsRow, row).Scan(&pending); err != nil {
-		return false, fmt.Errorf("look for a row of the outbox: %w", err)
+// Pending gives those of the rows that are still in the outbox.
+func (o *Outbox) Pending(ctx context.Context, db Querier, rows []int64) ([]int64, error) {
+	found, err := db.Query(ctx, selectPending, rows)
+	if err != nil {
+		return nil, fmt.Errorf("look for rows of the outbox: %w", err)
+	}
+	pending, err := pgx.CollectRows(found, pgx.RowTo[int64])
+	if err != nil {
+		return nil, fmt.Errorf("look for rows of the outbox: %w", err)
 	}
 	return pending, nil
 }

@@ -61,12 +61,28 @@ func (o *Outbox) Wake() {
 	}
 }
 
-const existsRow = `SELECT EXISTS (SELECT 1 FROM outbox WHERE id = ?)`
+const selectPending = `SELECT id FROM outbox WHERE id IN (SELECT value FROM json_each(?))`
 
-// Pending reports whether the row is still in the outbox.
-func (o *Outbox) Pending(ctx context.Context, db *sqlite.DB, row int64) (pending bool, err error) {
-	if err := db.Readers.QueryRowContext(ctx, existsRow, row).Scan(&pending); err != nil {
-		return false, fmt.Errorf("look for a row of the outbox: %w", err)
+// Pending gives those of the rows that are still in the outbox.
+func (o *Outbox) Pending(ctx context.Context, db *sqlite.DB, rows []int64) (pending []int64, err error) {
+	ids, err := json.Marshal(rows)
+	if err != nil {
+		return nil, fmt.Errorf("encode rows: %w", err)
+	}
+	found, err := db.Readers.QueryContext(ctx, selectPending, string(ids))
+	if err != nil {
+		return nil, fmt.Errorf("look for rows of the outbox: %w", err)
+	}
+	defer found.Close() // found.Err says what went wrong
+	for found.Next() {
+		var row int64
+		if err := found.Scan(&row); err != nil {
+			return nil, fmt.Errorf("look for rows of the outbox: %w", err)
+		}
+		pending = append(pending, row)
+	}
+	if err := found.Err(); err != nil {
+		return nil, fmt.Errorf("look for rows of the outbox: %w", err)
 	}
 	return pending, nil
 }
