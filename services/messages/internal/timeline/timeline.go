@@ -75,10 +75,12 @@ const (
 	remembered = 16_384
 	// chunkSize is how many messages the consumer group writes at once.
 	chunkSize = 64
-	// chunkTimeout is the deadline of one write of the consumer group: time for the dozen answers, one after the other, that a chunk of as
-	// many rooms takes of a slow store. A store that hangs is an outage like any other.
-	chunkTimeout = 15 * time.Second
-	probeTimeout = 3 * time.Second
+	// appendTimeout, and messageTimeout for each message, is the deadline of one write of the consumer group: time for the five answers, one
+	// after the other, that a message may take of a slow store, and for the dozen of a chunk of as many rooms. A store that hangs is an outage
+	// like any other.
+	appendTimeout  = 5 * time.Second
+	messageTimeout = 150 * time.Millisecond
+	probeTimeout   = 3 * time.Second
 	// outageMemory is how long a partition counts as kept up by the store after its last failure. It is longer than the
 	// time between two tries.
 	outageMemory = 30 * time.Second

@@ -72,7 +72,7 @@ func worse(err, other error) error {
 
 // append appends entries to the store, each also shown in the trace of its send. The error is [bus.ErrRejected] if one of them is at fault.
 func (t *Timeline) append(ctx context.Context, chunk []applying) error {
-	ctx, cancel := context.WithTimeout(ctx, chunkTimeout)
+	ctx, cancel := context.WithTimeout(ctx, appendTimeout+time.Duration(len(chunk))*messageTimeout)
 	defer cancel()
 	entries, records := make([]store.Entry, len(chunk)), make([]bus.Record, len(chunk))
 	for i, a := range chunk {
