@@ -61,8 +61,8 @@ func onPostgres(t *testing.T, url string) outboxtest.Store {
 	return postgresStore{postgres.New(cfg), pool}
 }
 
-func (s postgresStore) Pending(ctx context.Context, row int64) (bool, error) {
-	return s.Outbox.Pending(ctx, s.pool, row)
+func (s postgresStore) Pending(ctx context.Context, rows []int64) ([]int64, error) {
+	return s.Outbox.Pending(ctx, s.pool, rows)
 }
 
 func (s postgresStore) Transact(ctx context.Context, change func(add func(row outbox.Row) (int64, error)) error) error {
@@ -104,8 +104,16 @@ func onSQLite(t *testing.T) outboxtest.Store {
 
 func (s sqliteStore) Lead(ctx context.Context) (outbox.Lead, error) { return s.Outbox.Lead(ctx, s.db) }
 
-func (s sqliteStore) Pending(ctx context.Context, row int64) (bool, error) {
-	return s.Outbox.Pending(ctx, s.db, row)
+func (s sqliteStore) Pending(ctx context.Context, rows []int64) ([]int64, error) {
+	return s.Outbox.Pending(ctx, s.db, rows)
+}
+
+// loseAll takes all rows away, and the memory of which ids have been given.
+func loseAll(t *testing.T, s outboxtest.Store) {
+	t.Helper()
+	if _, err := s.(sqliteStore).db.Writer.ExecContext(t.Context(), "DELETE FROM outbox; DELETE FROM sqlite_sequence"); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func (s sqliteStore) Transact(ctx context.Context, change func(add func(row outbox.Row) (int64, error)) error) error {
@@ -119,13 +127,30 @@ func (s sqliteStore) Transact(ctx context.Context, change func(add func(row outb
 }
 
 // newRelay makes the relay of a store.
-func newRelay(s outbox.Outbox) *outbox.Relay { return outbox.New(s, "test", telemetry.Discard(nil)) }
+func newRelay(t *testing.T, s outbox.Outbox) *outbox.Relay {
+	t.Helper()
+	relay, err := outbox.New(s, "test", telemetry.Discard(nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return relay
+}
+
+// awaitGone waits until none of the rows is in the outbox.
+func awaitGone(t *testing.T, s outbox.Outbox, rows ...int64) {
+	t.Helper()
+	servicetest.Await(t, "the rows gone", func() bool {
+		pending, err := s.Pending(t.Context(), rows)
+		return err == nil && len(pending) == 0
+	})
+}
 
 // journal is a log that keeps what is written to it, unless it is down.
 type journal struct {
 	mu      sync.Mutex
 	down    bool
 	records []bus.Record
+	largest int // bytes of the values of the largest batch
 }
 
 var errDown = errors.New("the log is down")
@@ -137,6 +162,11 @@ func (j *journal) ProduceAll(_ context.Context, records []bus.Record) ([]bus.Rec
 		return nil, errDown
 	}
 	j.records = append(j.records, records...)
+	bytes := 0
+	for _, record := range records {
+		bytes += len(record.Value)
+	}
+	j.largest = max(j.largest, bytes)
 	return make([]bus.Receipt, len(records)), nil
 }
 
@@ -144,6 +174,13 @@ func (j *journal) set(down bool) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.down = down
+}
+
+// most is how many bytes the values of the largest batch had.
+func (j *journal) most() int {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.largest
 }
 
 // ids are the events' ids in the order in which they were written.

@@ -14,7 +14,6 @@ import (
 	"github.com/ism-chat/ism/libs/events"
 	"github.com/ism-chat/ism/libs/outbox"
 	"github.com/ism-chat/ism/libs/outbox/outboxtest"
-	"github.com/ism-chat/ism/libs/servicetest"
 	"github.com/ism-chat/ism/libs/telemetry"
 	"github.com/ism-chat/ism/libs/wire"
 )
@@ -53,13 +52,8 @@ func TestRowsReachKafka(t *testing.T) {
 			want[rooms[i]] = append(want[rooms[i]], id)
 		}
 	}
-	run(t, outbox.New(s, "test", tel), producer)
-	for _, row := range rows {
-		servicetest.Await(t, "a row in Kafka", func() bool {
-			pending, err := s.Pending(t.Context(), row)
-			return err == nil && !pending
-		})
-	}
+	run(t, newRelay(t, s), producer)
+	awaitGone(t, s, rows...)
 	got := readSince(t, b, began.Add(-time.Minute), rooms)
 	for room, events := range want {
 		if !slices.Equal(got[room], events) {

@@ -16,10 +16,10 @@ type bounded struct {
 	timeout time.Duration
 }
 
-func (b bounded) Oldest(ctx context.Context, limit int) ([]Row, error) {
+func (b bounded) Oldest(ctx context.Context, rows, bytes int) ([]Row, error) {
 	ctx, cancel := context.WithTimeout(ctx, b.timeout)
 	defer cancel()
-	return b.Lead.Oldest(ctx, limit)
+	return b.Lead.Oldest(ctx, rows, bytes)
 }
 
 func (b bounded) Count(ctx context.Context, limit int) (int, error) {
@@ -42,9 +42,9 @@ type observed struct {
 	metrics *telemetry.StoreMetrics
 }
 
-func (o observed) Oldest(ctx context.Context, limit int) (rows []Row, err error) {
+func (o observed) Oldest(ctx context.Context, rows, bytes int) (oldest []Row, err error) {
 	defer o.metrics.Observe("outbox_oldest")(&err)
-	return o.Lead.Oldest(ctx, limit)
+	return o.Lead.Oldest(ctx, rows, bytes)
 }
 
 func (o observed) Count(ctx context.Context, limit int) (rows int, err error) {

@@ -4,7 +4,8 @@
 // # State
 //
 // The table is the only state that matters. A [Row] is in it from the commit of its change until the log has acknowledged it and the relay has
-// deleted it. The order of rows is that of their ids. Beside it a process keeps what it shows as metrics, and who waits for a row ([Relay.Await]).
+// deleted it. The order of rows is that of their ids. Beside it a process keeps what it shows as metrics, who waits for a row ([Relay.Await]), and
+// which rows it has brought to the log, the newest 10,000: that memory only saves work.
 //
 // # Who may touch it
 //
@@ -20,18 +21,24 @@
 //
 //   - The rows of one key come to the log in the order in which their transactions commit, if each transaction locks what the key names before
 //     it appends. Ids are given out before the commit, so nothing is said of the rows of different keys.
-//   - The leader reads the oldest rows, writes them to the log in their order, deletes them, and begins again. It remembers nothing in between:
-//     a row with a low id whose transaction commits late is there at the next read.
+//   - The leader reads the oldest rows, writes them to the log in their order, deletes them, and begins again. It remembers no id from which to
+//     go on: a row with a low id whose transaction commits late is there at the next read.
+//   - What the log has acknowledged to a process that process does not write again: where it could not delete rows, it deletes them first. It
+//     knows them by their events' ids, as a database that has lost its last commits gives ids of rows a second time.
 //   - A row is deleted only after the log has acknowledged it.
 //   - A row has its event's id from the beginning, so a row that is written twice is one event.
-//   - No row is larger than what brokers take ([MaxValue]), so none blocks those behind it for ever.
+//   - No row is larger than what brokers take ([MaxValue]), and no batch is larger than a small part of what a producer queues, so none blocks
+//     those behind it for ever.
 //   - What wakes the leader only saves waiting. It also looks once a second.
 //
 // # Failures
 //
 //   - The log is down: rows stay, the relay tries again, [Relay.Await] gives up after a second and the change follows later.
-//   - The relay ends between the acknowledgement and the deletion: its rows are written again, with the same event ids.
-//   - The database is down: nothing changes and nothing is relayed.
+//   - A batch is acknowledged in part: all of it is written again, with the same event ids.
+//   - The relay's process ends between the acknowledgement and the deletion, or another process leads next: the rows are written again, with
+//     the same event ids. Edges drop what is in their memory.
+//   - The database is down: nothing changes and nothing is relayed. Requests that wait ask it at most one question at a time, the less often the
+//     longer nothing has changed.
 //   - The leader's machine vanishes: the backend says how soon another relay gets the lead. The old one can write its last batch a second
 //     time, and cannot delete.
 package outbox
@@ -80,8 +87,8 @@ func NewRow(ctx context.Context, propagator propagation.TextMapPropagator, sourc
 
 // Outbox is the part of a service's store that the relay works on.
 type Outbox interface {
-	// Pending reports whether the row is still in the outbox.
-	Pending(ctx context.Context, row int64) (bool, error)
+	// Pending gives those of the rows that are still in the outbox, in any order.
+	Pending(ctx context.Context, rows []int64) ([]int64, error)
 	// Lead waits until no other relay leads, in any process, and gives the lead.
 	Lead(ctx context.Context) (Lead, error)
 }
@@ -89,8 +96,9 @@ type Outbox interface {
 // Lead is the outbox as its one relay sees it. It is for one goroutine. An error of any method may mean that the lead is lost, and is reason
 // to release it.
 type Lead interface {
-	// Oldest gives the rows with the lowest ids, at most limit, in the order of their ids.
-	Oldest(ctx context.Context, limit int) ([]Row, error)
+	// Oldest gives the rows with the lowest ids, in the order of their ids: at most so many, and no more than have so many bytes in their
+	// values together. The first is given whatever its size.
+	Oldest(ctx context.Context, rows, bytes int) ([]Row, error)
 	// Count gives the number of rows, but counts no further than to limit.
 	Count(ctx context.Context, limit int) (int, error)
 	// Delete removes rows that are in the log.

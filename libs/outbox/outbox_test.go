@@ -82,8 +82,8 @@ type store struct {
 
 func (s store) Lead(ctx context.Context) (outbox.Lead, error) { return s.Outbox.Lead(ctx, s.db) }
 
-func (s store) Pending(ctx context.Context, row int64) (bool, error) {
-	return s.Outbox.Pending(ctx, s.db, row)
+func (s store) Pending(ctx context.Context, rows []int64) ([]int64, error) {
+	return s.Outbox.Pending(ctx, s.db, rows)
 }
 
 func Example() {
@@ -102,7 +102,11 @@ func Example() {
 	s := store{outboxsqlite.New(3 * time.Second), db}
 
 	// The relay is a part of the service. Its log is a bus.Producer that is gapless.
-	relay, topic, ended := outbox.New(s, "rooms", tel), make(printed, 1), make(chan struct{})
+	relay, err := outbox.New(s, "rooms", tel)
+	if err != nil {
+		panic(err)
+	}
+	topic, ended := make(printed, 1), make(chan struct{})
 	go func() { relay.Run(ctx, topic); close(ended) }()
 
 	// A change and its event are one transaction.

@@ -42,7 +42,7 @@ func terminate(t *testing.T, conn *pgx.Conn, pids []int32) {
 func TestALateCommitIsNotSkipped(t *testing.T) {
 	url := newDatabase(t)
 	s, log := onPostgres(t, url), &journal{}
-	run(t, newRelay(s), log)
+	run(t, newRelay(t, s), log)
 	late := admin(t, url)
 	tx, err := late.Begin(t.Context())
 	if err != nil {
@@ -67,51 +67,59 @@ func TestALateCommitIsNotSkipped(t *testing.T) {
 	servicetest.Await(t, "the row that commits late", func() bool { return slices.Equal(log.keys(), append(early, lateKey)) })
 }
 
-// dying is an outbox whose leader loses its connection behind the log's acknowledgement, before it can delete, once.
-type dying struct {
+// undeleting is an outbox whose leader does something behind the log's acknowledgement, before it deletes, once.
+type undeleting struct {
 	outbox.Outbox
 	once sync.Once
-	kill func()
+	do   func()
 }
 
-func (d *dying) Lead(ctx context.Context) (outbox.Lead, error) {
-	lead, err := d.Outbox.Lead(ctx)
+func (u *undeleting) Lead(ctx context.Context) (outbox.Lead, error) {
+	lead, err := u.Outbox.Lead(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return dyingLead{lead, d}, nil
+	return undeletingLead{lead, u}, nil
 }
 
-type dyingLead struct {
+type undeletingLead struct {
 	outbox.Lead
-	outbox *dying
+	outbox *undeleting
 }
 
-func (l dyingLead) Delete(ctx context.Context, rows []int64) error {
-	l.outbox.once.Do(l.outbox.kill)
+func (l undeletingLead) Delete(ctx context.Context, rows []int64) error {
+	l.outbox.once.Do(l.outbox.do)
 	return l.Lead.Delete(ctx, rows)
 }
 
-func TestARelayThatDiesBeforeDeletingWritesAgainWithTheSameIDs(t *testing.T) {
+func TestARelayThatLosesTheDatabaseBeforeDeletingWritesNothingAgain(t *testing.T) {
+	url := newDatabase(t)
+	s, log, conn := onPostgres(t, url), &journal{}, admin(t, url)
+	ids, rows := appendRows(t, s, 5)
+	r := newRelay(t, &undeleting{Outbox: s, do: func() { terminate(t, conn, leaders(t, conn)) }})
+	run(t, r, log)
+	awaitGone(t, s, rows...)
+	more, moreRows := appendRows(t, s, 5)
+	awaitGone(t, s, moreRows...)
+	if got, want := log.keys(), slices.Concat(ids, more); !slices.Equal(got, want) {
+		t.Fatalf("the log has %v, want %v", got, want)
+	}
+}
+
+func TestARelayThatEndsBeforeDeletingIsFollowedByTheSameIDs(t *testing.T) {
 	url := newDatabase(t)
 	s, log, conn := onPostgres(t, url), &journal{}, admin(t, url)
 	ids, rows := appendRows(t, s, 5)
 	killed := make(chan struct{})
-	r := newRelay(&dying{Outbox: s, kill: func() {
+	dying := &undeleting{Outbox: &mortal{Outbox: s}, do: func() {
 		terminate(t, conn, leaders(t, conn))
 		close(killed)
-	}})
-	run(t, r, log)
+	}}
+	run(t, newRelay(t, dying), log)
 	<-killed
-	more, moreRows := appendRows(t, s, 5)
-	for _, row := range append(rows, moreRows...) {
-		r.Await(t.Context(), row)
-	}
-	servicetest.Await(t, "all rows gone", func() bool {
-		pending, err := s.Pending(t.Context(), moreRows[4])
-		return err == nil && !pending
-	})
-	if got, want := log.keys(), slices.Concat(ids, ids, more); !slices.Equal(got, want) {
+	run(t, newRelay(t, s), log)
+	awaitGone(t, s, rows...)
+	if got, want := log.keys(), slices.Concat(ids, ids); !slices.Equal(got, want) {
 		t.Fatalf("the log has %v, want %v", got, want)
 	}
 	if written := log.ids(); !slices.Equal(written[:5], written[5:10]) {
@@ -139,9 +147,9 @@ func TestOneOfTwoRelaysLeadsAndTheOtherTakesOver(t *testing.T) {
 	url := newDatabase(t)
 	first, second := onPostgres(t, url), onPostgres(t, url)
 	firstLog, secondLog, conn := &journal{}, &journal{}, admin(t, url)
-	run(t, newRelay(&mortal{Outbox: first}), firstLog)
+	run(t, newRelay(t, &mortal{Outbox: first}), firstLog)
 	servicetest.Await(t, "a leader", func() bool { return len(leaders(t, conn)) == 1 })
-	follower := newRelay(second)
+	follower := newRelay(t, second)
 	run(t, follower, secondLog)
 	before, rows := appendRows(t, second, 20)
 	for _, row := range rows {
@@ -165,7 +173,7 @@ func TestManyRelaysWriteEachRowOnce(t *testing.T) {
 	for range 3 {
 		s := onPostgres(t, url)
 		stores = append(stores, s)
-		run(t, newRelay(s), log)
+		run(t, newRelay(t, s), log)
 	}
 	var writing sync.WaitGroup
 	written := make([][]string, len(stores))

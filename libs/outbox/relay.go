@@ -6,9 +6,11 @@ import (
 	"sync/atomic"
 	"time"
 
+	lru "github.com/hashicorp/golang-lru/v2"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/ism-chat/ism/libs/bus"
+	"github.com/ism-chat/ism/libs/events"
 	"github.com/ism-chat/ism/libs/retry"
 	"github.com/ism-chat/ism/libs/telemetry"
 )
@@ -19,8 +21,11 @@ type Log interface {
 }
 
 const (
-	batchSize  = 500 // rows
+	batchSize = 500 // rows
+	// batchBytes bounds the values of a batch: far below the producer's queue (64 MiB), and little enough to be acknowledged in its time.
+	batchBytes = 2 << 20
 	countLimit = 10_000
+	remembered = 10_000 // rows, many batches
 	pollEvery  = time.Second
 	// followAfter is how long this process waits for the lead until the rows that it could not relay are another's concern.
 	followAfter = 5 * time.Second
@@ -28,23 +33,31 @@ const (
 
 // Relay brings rows to the log while it leads.
 type Relay struct {
-	outbox  Outbox
-	tel     *telemetry.Telemetry
-	waiters waiters
-	oldest  atomic.Int64 // microseconds since 1970 of the oldest row that this process has read and not relayed, 0: none
-	rows    atomic.Int64 // that this process has found and not relayed
-	relayed prometheus.Counter
-	failed  prometheus.Counter
-	leading prometheus.Gauge
+	outbox       Outbox
+	tel          *telemetry.Telemetry
+	acknowledged *lru.Cache[int64, string] // rows that the log has acknowledged to this process, the newest: the ids of their events by their own
+	waiters      *waiters
+	leads        atomic.Bool
+	oldest       atomic.Int64 // microseconds since 1970 of the oldest row that this process has read and not relayed, 0: none
+	rows         atomic.Int64 // that this process has found and not relayed
+	relayed      prometheus.Counter
+	failed       prometheus.Counter
+	leading      prometheus.Gauge
 }
 
 // New makes the relay of a service, for example "rooms", whose name is in the metrics' names: ism_rooms_outbox_relayed_total, …_failures_total,
 // …_leading, …_oldest_seconds and …_rows.
-func New(outbox Outbox, service string, tel *telemetry.Telemetry) *Relay {
+func New(outbox Outbox, service string, tel *telemetry.Telemetry) (*Relay, error) {
+	acknowledged, err := lru.New[int64, string](remembered)
+	if err != nil {
+		return nil, fmt.Errorf("make the memory of relayed rows: %w", err)
+	}
 	name := func(suffix string) string { return prometheus.BuildFQName("ism", service+"_outbox", suffix) }
 	r := &Relay{
-		outbox: outbox,
-		tel:    tel,
+		outbox:       outbox,
+		tel:          tel,
+		acknowledged: acknowledged,
+		waiters:      newWaiters(),
 		relayed: telemetry.Register(tel.Metrics, prometheus.NewCounter(prometheus.CounterOpts{
 			Name: name("relayed_total"), Help: "Rows of the outbox that the log has acknowledged.",
 		})),
@@ -61,7 +74,7 @@ func New(outbox Outbox, service string, tel *telemetry.Telemetry) *Relay {
 	telemetry.Register(tel.Metrics, prometheus.Collector(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: name("rows"), Help: "Rows that the relay of this process has not brought to the log; 10,000 stands for more, too.",
 	}, func() float64 { return float64(r.rows.Load()) })))
-	return r
+	return r, nil
 }
 
 // found notes for the metrics what is not relayed yet.
@@ -104,52 +117,111 @@ func (r *Relay) lead(ctx context.Context, log Log) error {
 	defer lead.Release()
 	r.leading.Inc()
 	defer r.leading.Dec()
-	relayed, err := r.relayOldest(ctx, log, lead)
+	r.leads.Store(true)
+	defer r.leads.Store(false)
+	full, err := r.relayOldest(ctx, log, lead)
 	if err != nil {
 		return err
 	}
 	r.tel.Log.InfoContext(ctx, "this process relays the outbox")
 	for err == nil {
-		if relayed < batchSize {
+		if !full {
 			if err := lead.Wait(ctx, pollEvery); err != nil {
 				return retry.AfterProgress(fmt.Errorf("wait for rows: %w", err))
 			}
 		}
-		relayed, err = r.relayOldest(ctx, log, lead)
+		full, err = r.relayOldest(ctx, log, lead)
 	}
 	return retry.AfterProgress(err)
 }
 
-// relayOldest relays one batch and gives its size.
-func (r *Relay) relayOldest(ctx context.Context, log Log, lead Lead) (int, error) {
-	batch, err := lead.Oldest(ctx, batchSize)
+// relayOldest relays one batch. It reports whether the batch was full, so that there may be more rows.
+func (r *Relay) relayOldest(ctx context.Context, log Log, lead Lead) (full bool, err error) {
+	batch, err := lead.Oldest(ctx, batchSize, batchBytes)
 	if err != nil {
-		return 0, fmt.Errorf("read the oldest rows: %w", err)
+		return false, fmt.Errorf("read the oldest rows: %w", err)
 	}
 	if len(batch) == 0 {
 		r.found(0, time.Time{})
-		return 0, nil
+		return false, nil
 	}
 	found := len(batch)
-	if found == batchSize { // there may be more
+	if full = isFull(batch); full {
 		if found, err = lead.Count(ctx, countLimit); err != nil {
-			return 0, fmt.Errorf("count the rows: %w", err)
+			return false, fmt.Errorf("count the rows: %w", err)
 		}
 	}
 	r.found(found, batch[0].At)
-	records, ids := make([]bus.Record, len(batch)), make([]int64, len(batch))
-	for i, row := range batch {
+	left, fresh := r.split(batch)
+	if err := remove(ctx, lead, left); err != nil {
+		return false, err
+	}
+	if err := r.write(ctx, log, fresh); err != nil {
+		return false, err
+	}
+	if err := remove(ctx, lead, fresh); err != nil {
+		return false, err
+	}
+	r.found(max(0, found-len(batch)), time.Now()) // the next batch shows how old the others are
+	return full, nil
+}
+
+// split parts rows that the log has, because an earlier round could not delete them, from the others.
+func (r *Relay) split(batch []Row) (left, fresh []Row) {
+	for _, row := range batch {
+		if event, ok := r.acknowledged.Get(row.ID); ok && event == row.Headers[events.HeaderID] {
+			left = append(left, row)
+		} else {
+			fresh = append(fresh, row)
+		}
+	}
+	return left, fresh
+}
+
+// write brings rows to the log, and tells those who wait for them. A log that fails does not say which rows it has: none is remembered then.
+func (r *Relay) write(ctx context.Context, log Log, rows []Row) error {
+	if len(rows) == 0 {
+		return nil
+	}
+	records := make([]bus.Record, len(rows))
+	for i, row := range rows {
 		records[i] = bus.Record{Topic: row.Topic, Key: row.Key, Headers: row.Headers, Value: row.Value, Partition: bus.PartitionAny}
-		ids[i] = row.ID
 	}
 	if _, err := log.ProduceAll(ctx, records); err != nil {
-		return 0, fmt.Errorf("write %d rows to the log: %w", len(ids), err)
+		return fmt.Errorf("write %d rows to the log: %w", len(rows), err)
 	}
-	if err := lead.Delete(ctx, ids); err != nil {
-		return 0, fmt.Errorf("delete %d rows that are in the log: %w", len(ids), err)
+	for _, row := range rows {
+		r.acknowledged.Add(row.ID, row.Headers[events.HeaderID])
 	}
-	r.found(max(0, found-len(ids)), time.Now()) // the next batch shows how old the others are
-	r.relayed.Add(float64(len(ids)))
-	r.waiters.wake(ids)
-	return len(ids), nil
+	r.relayed.Add(float64(len(rows)))
+	r.waiters.wake(idsOf(rows))
+	return nil
+}
+
+// remove takes rows that are in the log out of the outbox.
+func remove(ctx context.Context, lead Lead, rows []Row) error {
+	if len(rows) == 0 {
+		return nil
+	}
+	if err := lead.Delete(ctx, idsOf(rows)); err != nil {
+		return fmt.Errorf("delete %d rows that are in the log: %w", len(rows), err)
+	}
+	return nil
+}
+
+func idsOf(rows []Row) []int64 {
+	ids := make([]int64, len(rows))
+	for i, row := range rows {
+		ids[i] = row.ID
+	}
+	return ids
+}
+
+// isFull reports whether another row might not have fitted into the batch.
+func isFull(batch []Row) bool {
+	bytes := 0
+	for _, row := range batch {
+		bytes += len(row.Value)
+	}
+	return len(batch) == batchSize || bytes > batchBytes-MaxValue
 }

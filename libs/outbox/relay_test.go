@@ -1,18 +1,21 @@
 package outbox_test
 
 import (
+	"context"
+	"errors"
 	"slices"
+	"sync"
 	"testing"
-	"time"
 
 	"github.com/ism-chat/ism/libs/outbox"
+	"github.com/ism-chat/ism/libs/outbox/outboxtest"
 	"github.com/ism-chat/ism/libs/servicetest"
 )
 
 func TestRowsAreRelayedInOrder(t *testing.T) {
 	s, log := onSQLite(t), &journal{}
 	want, _ := appendRows(t, s, outbox.BatchSize+50)
-	run(t, newRelay(s), log)
+	run(t, newRelay(t, s), log)
 	more, _ := appendRows(t, s, 20)
 	want = append(want, more...)
 	servicetest.Await(t, "all rows", func() bool { return len(log.keys()) >= len(want) })
@@ -21,83 +24,95 @@ func TestRowsAreRelayedInOrder(t *testing.T) {
 	}
 }
 
-func TestAwaitEndsWhenTheRowIsInTheLog(t *testing.T) {
-	s, log := onSQLite(t), &journal{}
-	r := newRelay(s)
-	run(t, r, log)
-	quickest := outbox.AwaitTimeout // the machine may be busy now and then
-	for range 50 {
-		ids, rows := appendRows(t, s, 1)
-		began := time.Now()
-		r.Await(t.Context(), rows[0])
-		waited := time.Since(began)
-		quickest = min(quickest, waited)
-		if keys := log.keys(); waited < outbox.AwaitTimeout && keys[len(keys)-1] != ids[0] {
-			t.Fatal("it ended before the row was in the log")
-		}
-	}
-	if quickest >= outbox.AwaitTimeout {
-		t.Error("it always took until it gave up")
-	}
-	if left := r.Waiting(); left != 0 {
-		t.Errorf("%d rows are still waited for", left)
-	}
+// stubborn is an outbox that deletes nothing until it is told to.
+type stubborn struct {
+	outboxtest.Store
+	mu      sync.Mutex
+	refused int
+	yields  bool
 }
 
-func TestAwaitOfAnotherRelaysRow(t *testing.T) {
-	s, log := onSQLite(t), &journal{}
-	run(t, newRelay(s), log)
-	follower := newRelay(s)
-	quickest := outbox.AwaitTimeout // the machine may be busy now and then
-	for range 5 {
-		ids, rows := appendRows(t, s, 1)
-		began := time.Now()
-		follower.Await(t.Context(), rows[0])
-		waited := time.Since(began)
-		quickest = min(quickest, waited)
-		if keys := log.keys(); waited < outbox.AwaitTimeout && !slices.Equal(keys[max(0, len(keys)-1):], ids) {
-			t.Error("it ended before the row was in the log")
-		}
-	}
-	if quickest >= outbox.AwaitTimeout {
-		t.Error("it always took until it gave up")
-	}
+func (s *stubborn) Lead(ctx context.Context) (outbox.Lead, error) {
+	lead, err := s.Store.Lead(ctx)
+	return stubbornLead{lead, s}, err
 }
 
-func TestAwaitGivesUpWhileTheLogIsDown(t *testing.T) {
-	s, log := onSQLite(t), &journal{down: true}
-	r := newRelay(s)
+// yield lets rows be deleted from now on.
+func (s *stubborn) yield() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.yields = true
+}
+
+// rounds is how often rows should have been deleted and were not.
+func (s *stubborn) rounds() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.refused
+}
+
+type stubbornLead struct {
+	outbox.Lead
+	outbox *stubborn
+}
+
+func (l stubbornLead) Delete(ctx context.Context, rows []int64) error {
+	l.outbox.mu.Lock()
+	defer l.outbox.mu.Unlock()
+	if !l.outbox.yields {
+		l.outbox.refused++
+		return errors.New("the database does not answer")
+	}
+	return l.Lead.Delete(ctx, rows)
+}
+
+func TestWhatCannotBeDeletedIsWrittenOnce(t *testing.T) {
+	s, log := &stubborn{Store: onSQLite(t)}, &journal{}
+	r := newRelay(t, s)
 	run(t, r, log)
 	ids, rows := appendRows(t, s, 3)
-	began := time.Now()
-	r.Await(t.Context(), rows[2])
-	if waited := time.Since(began); waited < outbox.AwaitTimeout || waited > 20*outbox.AwaitTimeout {
-		t.Errorf("it waited for %s", waited)
+	servicetest.Await(t, "some rounds", func() bool { return s.rounds() >= 3 })
+	r.Await(t.Context(), rows[2]) // it is in the log
+	more, moreRows := appendRows(t, s, 3)
+	s.yield()
+	awaitGone(t, s, append(rows, moreRows...)...)
+	if got, want := log.keys(), slices.Concat(ids, more); !slices.Equal(got, want) {
+		t.Errorf("the log has %v, want %v", got, want)
 	}
-	if len(log.keys()) != 0 {
-		t.Error("the log is not down")
+}
+
+// TestARowWithAnEarlierRowsIDIsWritten makes of a database one that has lost its last commits: it gives the ids of lost rows again.
+func TestARowWithAnEarlierRowsIDIsWritten(t *testing.T) {
+	s, log := &stubborn{Store: onSQLite(t)}, &journal{}
+	ids, rows := appendRows(t, s, 3)
+	run(t, newRelay(t, s), log)
+	servicetest.Await(t, "a round", func() bool { return s.rounds() >= 1 })
+	loseAll(t, s.Store)
+	again, againRows := appendRows(t, s, 2)
+	if againRows[0] != rows[0] {
+		t.Fatalf("the rows are %v, and were %v", againRows, rows)
 	}
-	log.set(false)
-	servicetest.Await(t, "the rows when the log is back", func() bool { return slices.Equal(log.keys(), ids) })
+	s.yield()
+	awaitGone(t, s, againRows...)
+	if got, want := log.keys(), slices.Concat(ids, again); !slices.Equal(got, want) {
+		t.Errorf("the log has %v, want %v", got, want)
+	}
 }
 
 func TestRowsOfALaterStartAreRelayed(t *testing.T) {
 	s, log := onSQLite(t), &journal{}
-	first := run(t, newRelay(s), log)
+	first := run(t, newRelay(t, s), log)
 	ids, rows := appendRows(t, s, 1)
-	servicetest.Await(t, "the first row", func() bool {
-		pending, err := s.Pending(t.Context(), rows[0])
-		return err == nil && !pending
-	})
+	awaitGone(t, s, rows...)
 	first()
 	between, _ := appendRows(t, s, 2)
-	run(t, newRelay(s), log)
+	run(t, newRelay(t, s), log)
 	servicetest.Await(t, "the rows of the time without a relay", func() bool { return slices.Equal(log.keys(), append(ids, between...)) })
 }
 
 func TestAgeIsThatOfTheOldestRow(t *testing.T) {
 	s, log := onSQLite(t), &journal{down: true}
-	r := newRelay(s)
+	r := newRelay(t, s)
 	if age := r.Age(); age != 0 {
 		t.Errorf("without rows the age is %v", age)
 	}
@@ -110,7 +125,7 @@ func TestAgeIsThatOfTheOldestRow(t *testing.T) {
 
 func TestRowsThatWaitAreCounted(t *testing.T) {
 	s, log := onSQLite(t), &journal{down: true}
-	r := newRelay(s)
+	r := newRelay(t, s)
 	run(t, r, log)
 	appendRows(t, s, 3)
 	servicetest.Await(t, "three rows", func() bool { return r.Found() == 3 })

@@ -25,7 +25,7 @@
 // # Failures
 //
 // A full or read-only disk, or a file that another process holds for longer than the busy timeout, fails the one operation; the next tries
-// anew. [IsFault] tells such failures from faults of the program.
+// anew. [IsFault] tells such failures from faults of the program, and [RefusesValue] from those of what is written.
 package sqlite
 
 import (
@@ -124,6 +124,21 @@ func IsFault(err error) bool {
 	}
 	switch failed.Code() & 0xff { // the primary result code, see https://sqlite.org/rescode.html
 	case sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_MISMATCH, sqlite3.SQLITE_MISUSE, sqlite3.SQLITE_RANGE:
+		return true
+	default:
+		return false
+	}
+}
+
+// RefusesValue reports whether the error is about what is written, which the file never takes: a broken constraint, a wrong type, something
+// too large. The statement is undone; its transaction can go on.
+func RefusesValue(err error) bool {
+	failed, ok := errors.AsType[*sqlite.Error](err)
+	if !ok {
+		return false
+	}
+	switch failed.Code() & 0xff {
+	case sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_MISMATCH, sqlite3.SQLITE_TOOBIG:
 		return true
 	default:
 		return false

@@ -180,11 +180,18 @@ func TestFaultsOfTheProgramAreTold(t *testing.T) {
 		if err == nil || sqlite.IsFault(fmt.Errorf("do: %w", err)) != want {
 			t.Errorf("%s: %v", statement, err)
 		}
+		if aboutValue := statement != "SELEKT 1"; sqlite.RefusesValue(fmt.Errorf("do: %w", err)) != aboutValue {
+			t.Errorf("%s: %v is about a value: %v", statement, err, !aboutValue)
+		}
 	}
-	if _, err := db.Readers.ExecContext(t.Context(), "DELETE FROM notes"); err == nil || sqlite.IsFault(err) {
+	// More than SQLite's limit of a value, 1,000,000,000 bytes, without as much memory.
+	if _, err := db.Writer.ExecContext(t.Context(), "INSERT INTO notes (text) VALUES (zeroblob(1000000001))"); !sqlite.RefusesValue(err) {
+		t.Errorf("what is too large: %v", err)
+	}
+	if _, err := db.Readers.ExecContext(t.Context(), "DELETE FROM notes"); err == nil || sqlite.IsFault(err) || sqlite.RefusesValue(err) {
 		t.Errorf("a file that is read only: %v", err)
 	}
-	if sqlite.IsFault(context.Canceled) || sqlite.IsFault(nil) {
+	if sqlite.IsFault(context.Canceled) || sqlite.IsFault(nil) || sqlite.RefusesValue(context.Canceled) || sqlite.RefusesValue(nil) {
 		t.Error("what SQLite has not said is its fault")
 	}
 }

@@ -52,8 +52,8 @@ func TestWhileKafkaIsDownChangesAreAnsweredAndFollowLater(t *testing.T) {
 	}
 	startBroker()
 	servicetest.Await(t, "an empty outbox", func() bool {
-		pending, err := d.store.Pending(t.Context(), 2)
-		return err == nil && !pending
+		pending, err := d.store.Pending(t.Context(), []int64{1, 2})
+		return err == nil && len(pending) == 0
 	})
 	records := d.readLog(t)
 	if len(records) != 2 {

@@ -68,8 +68,12 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make the previews' consumer: %w", err)
 	}
+	relay, err := outbox.New(deps.Store, "rooms", deps.Telemetry)
+	if err != nil {
+		return nil, err
+	}
 	return &Service{
-		cfg: cfg, deps: deps, callers: known, changes: writer, relay: outbox.New(deps.Store, "rooms", deps.Telemetry), previews: consumer, now: now,
+		cfg: cfg, deps: deps, callers: known, changes: writer, relay: relay, previews: consumer, now: now,
 	}, nil
 }
 

@@ -29,6 +29,7 @@ func Run(t *testing.T, open func(t *testing.T) Store) {
 		test func(t *testing.T, s Store)
 	}{
 		{"rows stay as they were appended", rowsStay},
+		{"the oldest are bounded in rows and in bytes", oldestAreBounded},
 		{"rows are taken away by their ids", rowsAreDeleted},
 		{"a change that fails leaves no row", failureLeavesNothing},
 		{"rows are counted up to a limit", rowsAreCounted},
@@ -86,7 +87,7 @@ func Drain(t testing.TB, lead outbox.Lead) []outbox.Row {
 	t.Helper()
 	var all []outbox.Row
 	for {
-		batch, err := lead.Oldest(t.Context(), 7)
+		batch, err := lead.Oldest(t.Context(), 7, 1<<20)
 		if err != nil {
 			t.Fatalf("read the outbox: %v", err)
 		}
@@ -123,13 +124,65 @@ func rowsStay(t *testing.T, s Store) {
 	}
 	lead := Lead(t, s)
 	for range 2 {
-		if rows, err := lead.Oldest(t.Context(), 10); err != nil || !slices.EqualFunc(rows, want, same) {
+		if rows, err := lead.Oldest(t.Context(), 10, 1<<20); err != nil || !slices.EqualFunc(rows, want, same) {
 			t.Errorf("the outbox has %+v, %v, want %+v", rows, err, want)
 		}
 	}
-	if rows, err := lead.Oldest(t.Context(), 2); err != nil || !slices.EqualFunc(rows, want[:2], same) {
+	if rows, err := lead.Oldest(t.Context(), 2, 1<<20); err != nil || !slices.EqualFunc(rows, want[:2], same) {
 		t.Errorf("the two oldest are %+v, %v", rows, err)
 	}
+}
+
+func oldestAreBounded(t *testing.T, s Store) {
+	sizes := []int{1000, 300, 300, 300, 5000, 100, 100}
+	err := s.Transact(t.Context(), func(add func(row outbox.Row) (int64, error)) error {
+		for i, size := range sizes {
+			row := Row(fmt.Sprint(i))
+			row.Value = bytes.Repeat([]byte{7}, size)
+			if _, err := add(row); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	lead := Lead(t, s)
+	for i, step := range []struct{ rows, bytes, want int }{
+		{7, 999, 1}, {7, 0, 1}, {7, 1600, 3}, {7, 1599, 2}, {2, 1600, 2}, {7, 1 << 20, 7}, // of all
+	} {
+		if rows, err := lead.Oldest(t.Context(), step.rows, step.bytes); err != nil || len(rows) != step.want {
+			t.Errorf("look %d, at %d rows of %d bytes together: %d rows, %v; want %d", i, step.rows, step.bytes, len(rows), err, step.want)
+		}
+	}
+	// Batch by batch nothing is left out, and what is too large by itself does not stand in the way.
+	for _, want := range []int{1, 3, 1, 2, 0} {
+		rows, err := lead.Oldest(t.Context(), 7, 1000)
+		if err != nil || len(rows) != want {
+			t.Fatalf("a batch of %d rows, %v; want %d", len(rows), err, want)
+		}
+		ids := make([]int64, len(rows))
+		for i, row := range rows {
+			ids[i] = row.ID
+			if row.Key != fmt.Sprint(len(sizes)-left(t, lead)+i) {
+				t.Errorf("row %d of a batch has the key %s", i, row.Key)
+			}
+		}
+		if err := lead.Delete(t.Context(), ids); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// left counts what is in the outbox.
+func left(t testing.TB, lead outbox.Lead) int {
+	t.Helper()
+	rows, err := lead.Count(t.Context(), 1000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return rows
 }
 
 func rowsAreDeleted(t *testing.T, s Store) {
@@ -138,9 +191,9 @@ func rowsAreDeleted(t *testing.T, s Store) {
 	if err := lead.Delete(t.Context(), []int64{ids[0], ids[2], 99}); err != nil {
 		t.Fatal(err)
 	}
-	for i, want := range []bool{false, true, false} {
-		if pending, err := s.Pending(t.Context(), ids[i]); err != nil || pending != want {
-			t.Errorf("row %d is pending: %v, %v", i, pending, err)
+	for _, step := range []struct{ asked, want []int64 }{{ids, ids[1:2]}, {ids[1:], ids[1:2]}, {ids[:1], nil}, {nil, nil}, {[]int64{99, ids[1]}, ids[1:2]}} {
+		if pending, err := s.Pending(t.Context(), step.asked); err != nil || !slices.Equal(pending, step.want) {
+			t.Errorf("of the rows %v are pending: %v, %v; want %v", step.asked, pending, err, step.want)
 		}
 	}
 	Drain(t, lead)
@@ -161,7 +214,7 @@ func failureLeavesNothing(t *testing.T, s Store) {
 	if !errors.Is(err, undone) {
 		t.Errorf("a change that fails: %v", err)
 	}
-	if pending, err := s.Pending(t.Context(), id); err != nil || pending {
+	if pending, err := s.Pending(t.Context(), []int64{id}); err != nil || len(pending) != 0 {
 		t.Errorf("its row is pending: %v, %v", pending, err)
 	}
 	if rows := Drain(t, Lead(t, s)); len(rows) != 0 {
@@ -213,7 +266,7 @@ func leadIsOnes(t *testing.T, s Store) {
 		t.Fatalf("a second lead: %+v", got)
 	case <-time.After(50 * time.Millisecond):
 	}
-	if _, err := lead.Oldest(t.Context(), 1); err != nil {
+	if _, err := lead.Oldest(t.Context(), 1, 1<<20); err != nil {
 		t.Errorf("the leader cannot read: %v", err)
 	}
 	lead.Release()
@@ -272,7 +325,7 @@ func leaderIsWoken(t *testing.T, s Store) {
 func operationsEnd(t *testing.T, s Store) {
 	ids := Append(t, s, "a")
 	ended := expired(t)
-	if _, err := s.Pending(ended, ids[0]); err == nil {
+	if _, err := s.Pending(ended, ids); err == nil {
 		t.Error("Pending does not")
 	}
 	err := s.Transact(ended, func(add func(row outbox.Row) (int64, error)) error {
@@ -283,7 +336,7 @@ func operationsEnd(t *testing.T, s Store) {
 		t.Error("Transact does not")
 	}
 	for name, do := range map[string]func(lead outbox.Lead) error{
-		"Oldest": func(lead outbox.Lead) error { _, err := lead.Oldest(ended, 1); return err },
+		"Oldest": func(lead outbox.Lead) error { _, err := lead.Oldest(ended, 1, 1<<20); return err },
 		"Delete": func(lead outbox.Lead) error { return lead.Delete(ended, ids) },
 	} {
 		lead, err := s.Lead(t.Context())

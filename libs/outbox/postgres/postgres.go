@@ -62,15 +62,20 @@ func (o *Outbox) Append(ctx context.Context, tx pgx.Tx, row outbox.Row) (id int6
 
 // Querier is a pool, a connection or a transaction.
 type Querier interface {
-	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
+	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
 }
 
-const existsRow = `SELECT EXISTS (SELECT FROM outbox WHERE id = $1)`
+const selectPending = `SELECT id FROM outbox WHERE id = ANY ($1)`
 
-// Pending reports whether the row is still in the outbox.
-func (o *Outbox) Pending(ctx context.Context, db Querier, row int64) (pending bool, err error) {
-	if err := db.QueryRow(ctx, existsRow, row).Scan(&pending); err != nil {
-		return false, fmt.Errorf("look for a row of the outbox: %w", err)
+// Pending gives those of the rows that are still in the outbox.
+func (o *Outbox) Pending(ctx context.Context, db Querier, rows []int64) ([]int64, error) {
+	found, err := db.Query(ctx, selectPending, rows)
+	if err != nil {
+		return nil, fmt.Errorf("look for rows of the outbox: %w", err)
+	}
+	pending, err := pgx.CollectRows(found, pgx.RowTo[int64])
+	if err != nil {
+		return nil, fmt.Errorf("look for rows of the outbox: %w", err)
 	}
 	return pending, nil
 }
@@ -140,15 +145,26 @@ func (l *lead) Release() {
 	_ = l.conn.Close(ctx) // whatever comes of it, the connection is closed
 }
 
-const selectOldest = `SELECT id, topic, key, headers, value, created_at FROM outbox ORDER BY id LIMIT $1`
+// selectOldest adds up lengths, for which Postgres reads no value that it keeps outside of the table.
+const selectOldest = `
+SELECT id, topic, key, headers, value, created_at FROM outbox
+WHERE id <= (
+    SELECT max(id) FROM (
+        SELECT id, row_number() OVER by_id AS ordinal, sum(length) OVER by_id AS bytes
+        FROM (SELECT id, length(value) FROM outbox ORDER BY id LIMIT $1) AS oldest
+        WINDOW by_id AS (ORDER BY id ROWS UNBOUNDED PRECEDING)
+    ) AS added
+    WHERE ordinal = 1 OR bytes <= $2
+)
+ORDER BY id`
 
-func (l *lead) Oldest(ctx context.Context, limit int) ([]outbox.Row, error) {
+func (l *lead) Oldest(ctx context.Context, rows, bytes int) ([]outbox.Row, error) {
 	l.added = false
-	rows, err := l.conn.Query(ctx, selectOldest, limit)
+	found, err := l.conn.Query(ctx, selectOldest, rows, bytes)
 	if err != nil {
 		return nil, fmt.Errorf("read the outbox: %w", err)
 	}
-	oldest, err := pgx.CollectRows(rows, pgx.RowToStructByPos[outbox.Row])
+	oldest, err := pgx.CollectRows(found, pgx.RowToStructByPos[outbox.Row])
 	if err != nil {
 		return nil, fmt.Errorf("read the outbox: %w", err)
 	}

@@ -61,12 +61,28 @@ func (o *Outbox) Wake() {
 	}
 }
 
-const existsRow = `SELECT EXISTS (SELECT 1 FROM outbox WHERE id = ?)`
+const selectPending = `SELECT id FROM outbox WHERE id IN (SELECT value FROM json_each(?))`
 
-// Pending reports whether the row is still in the outbox.
-func (o *Outbox) Pending(ctx context.Context, db *sqlite.DB, row int64) (pending bool, err error) {
-	if err := db.Readers.QueryRowContext(ctx, existsRow, row).Scan(&pending); err != nil {
-		return false, fmt.Errorf("look for a row of the outbox: %w", err)
+// Pending gives those of the rows that are still in the outbox.
+func (o *Outbox) Pending(ctx context.Context, db *sqlite.DB, rows []int64) (pending []int64, err error) {
+	ids, err := json.Marshal(rows)
+	if err != nil {
+		return nil, fmt.Errorf("encode rows: %w", err)
+	}
+	found, err := db.Readers.QueryContext(ctx, selectPending, string(ids))
+	if err != nil {
+		return nil, fmt.Errorf("look for rows of the outbox: %w", err)
+	}
+	defer found.Close() // found.Err says what went wrong
+	for found.Next() {
+		var row int64
+		if err := found.Scan(&row); err != nil {
+			return nil, fmt.Errorf("look for rows of the outbox: %w", err)
+		}
+		pending = append(pending, row)
+	}
+	if err := found.Err(); err != nil {
+		return nil, fmt.Errorf("look for rows of the outbox: %w", err)
 	}
 	return pending, nil
 }
@@ -104,26 +120,37 @@ func (l lead) Wait(ctx context.Context, timeout time.Duration) error {
 	return nil
 }
 
-const selectOldest = `SELECT id, topic, key, headers, value, created_at FROM outbox ORDER BY id LIMIT ?`
+// selectOldest adds up lengths, for which SQLite reads no value.
+const selectOldest = `
+SELECT id, topic, key, headers, value, created_at FROM outbox
+WHERE id <= (
+    SELECT max(id) FROM (
+        SELECT id, row_number() OVER by_id AS ordinal, sum(length) OVER by_id AS bytes
+        FROM (SELECT id, length(value) AS length FROM outbox ORDER BY id LIMIT ?1)
+        WINDOW by_id AS (ORDER BY id ROWS UNBOUNDED PRECEDING)
+    )
+    WHERE ordinal = 1 OR bytes <= ?2
+)
+ORDER BY id`
 
-func (l lead) Oldest(ctx context.Context, limit int) (oldest []outbox.Row, err error) {
+func (l lead) Oldest(ctx context.Context, rows, bytes int) (oldest []outbox.Row, err error) {
 	select {
 	case <-l.outbox.added:
 	default:
 	}
-	rows, err := l.db.Readers.QueryContext(ctx, selectOldest, limit)
+	found, err := l.db.Readers.QueryContext(ctx, selectOldest, rows, bytes)
 	if err != nil {
 		return nil, fmt.Errorf("read the outbox: %w", err)
 	}
-	defer rows.Close() // rows.Err says what went wrong
-	for rows.Next() {
-		row, err := scanRow(rows)
+	defer found.Close() // found.Err says what went wrong
+	for found.Next() {
+		row, err := scanRow(found)
 		if err != nil {
 			return nil, err
 		}
 		oldest = append(oldest, row)
 	}
-	if err := rows.Err(); err != nil {
+	if err := found.Err(); err != nil {
 		return nil, fmt.Errorf("read the outbox: %w", err)
 	}
 	return oldest, nil

@@ -23,8 +23,8 @@
 //
 // # Failures
 //
-// A store that is down, full or too slow gives [ErrUnavailable] within its own timeout. What was being written may be stored
-// or not; the consumer group appends it again until it is.
+// A store that is down, full or too slow gives [ErrUnavailable] within its own timeout, which is that of a query. What was being
+// written may be stored or not; the consumer group appends it again until it is.
 package store
 
 import (
@@ -44,6 +44,8 @@ var (
 	ErrUnavailable = errors.New("the message store is unavailable")
 	// ErrPositionTaken says that a position has another message than the one given. It does not go away by trying again.
 	ErrPositionTaken = errors.New("the position is taken by another message")
+	// ErrUnstorable says that the store can never keep a message as it is, for example because its text is none.
+	ErrUnstorable = errors.New("the message cannot be stored")
 	// ErrMessageNotFound says that a room has no message with the id.
 	ErrMessageNotFound = errors.New("the room has no such message")
 )
@@ -102,7 +104,9 @@ type Store interface {
 	// A position that has another message keeps it. Then the error is [ErrPositionTaken], wrapped, and the entries that are
 	// not named by it are written. Calls at the same time are not checked against each other. A backend may take a position for
 	// free, without looking, that is behind everything that it knows to be stored of the room. After any other error any of the
-	// entries may have been written.
+	// entries may have been written. It is [ErrUnstorable] if one of them can never be.
+	//
+	// Each query to an engine has a deadline, not the whole: many entries take as long as their queries take, one after the other.
 	Append(ctx context.Context, entries []Entry) error
 
 	// Page gives at most limit messages of a room's range, the newest position first, each with its newest content. It is

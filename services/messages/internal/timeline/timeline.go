@@ -9,7 +9,8 @@
 //
 //   - sending: the sends that have begun and are not settled, by the id of their event.
 //   - written: the messages that sends have written, by the id of their event; the newest 16,384. A record's headers tell that id, so the
-//     consumer group need not decode what a send of this process has written, which is nearly all that it comes to.
+//     consumer group need not decode what a send of this process has written, which is nearly all that it comes to. Of a batch that failed
+//     it also has the messages that were written before, so that they are not written again when their records come again.
 //   - failing: the partitions that the store last failed in, each with the time; forgotten after 30 s.
 //
 // # Who may touch it
@@ -29,20 +30,23 @@
 //   - A message's position is the epoch of this process and the offset of its record. Both sides derive the same entry from the
 //     same record, so it does not matter which of them writes it, or that both do.
 //   - Apply returns without an error only if every message of the batch is in the store. Then the consumer commits its offset.
+//   - A batch is written in chunks, each with a deadline of its own, so a store that is slow makes progress at the rate of its answers.
 //
 // # Failures
 //
 //   - The store fails during a write-through: the send succeeds all the same, and the consumer group writes the message.
-//   - The store fails during Apply: Apply fails and Probe reports an outage, so the partition waits and no record is given up.
+//   - The store fails during Apply: Apply fails and Probe reports an outage, so the partition waits and no record is given up. What had been
+//     written is remembered.
 //   - The process ends: the group's next owner of the partition begins at the last committed offset and writes again what is
 //     there, which changes nothing.
 //   - The position has another message: the log was made anew without a new epoch, or it lost records. Apply rejects the record,
 //     which goes to the dead letters with the reason; what was stored first stays.
+//   - The store can never keep a message: Apply writes the others of the batch, and rejects the batch. When its records come again one
+//     by one, as a [bus.Handler] may expect, it knows the others and rejects only that one.
 package timeline
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -69,8 +73,14 @@ const (
 const (
 	// remembered is how many messages that sends have written are remembered until the consumer group comes to them.
 	remembered = 16_384
-	// applyTimeout is the deadline of one write of the consumer group. A store that hangs is an outage like any other.
-	applyTimeout = 3 * time.Second
+	// chunkSize is how many messages the consumer group writes at once.
+	chunkSize = 64
+	// appendTimeout, and messageTimeout for each message, is the deadline of one write of the consumer group: time for the five answers, one
+	// after the other, that a message may take of a slow store, and for the dozen of a chunk of as many rooms. A store that hangs is an outage
+	// like any other.
+	appendTimeout  = 5 * time.Second
+	messageTimeout = 150 * time.Millisecond
+	probeTimeout   = 3 * time.Second
 	// outageMemory is how long a partition counts as kept up by the store after its last failure. It is longer than the
 	// time between two tries.
 	outageMemory = 30 * time.Second
@@ -90,7 +100,7 @@ type Timeline struct {
 	through, applied *prometheus.CounterVec
 }
 
-// passed is a message that a send has written through.
+// passed is a message that this process has written.
 type passed struct {
 	position events.Position
 	room, id uuid.UUID
@@ -108,7 +118,7 @@ func New(s store.Store, epoch int32, tracing bus.Tracing, tel *telemetry.Telemet
 	}, "result", "written", "failed")
 	applied := telemetry.Counters(tel.Metrics, prometheus.CounterOpts{
 		Name: "ism_messages_applied_total",
-		Help: "Messages that the consumer group came to, by result: written by it, or known to be written by a send of this process.",
+		Help: "Messages that the consumer group came to, by result: written by it, or known to be written by this process.",
 	}, "result", "written", "known")
 	return &Timeline{
 		store: s, epoch: epoch, tracing: tracing, sending: map[uuid.UUID]chan struct{}{}, written: memory, failing: map[int32]time.Time{},
@@ -139,10 +149,15 @@ func (t *Timeline) WriteThrough(ctx context.Context, event uuid.UUID, message wi
 		return fmt.Errorf("write message through to the timeline: %w", err)
 	}
 	t.through.WithLabelValues("written").Inc()
+	t.remember(event, entry)
+	return nil
+}
+
+// remember remembers a message that this process has written.
+func (t *Timeline) remember(event uuid.UUID, entry store.Entry) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.written.Add(event, passed{position: entry.Position, room: message.RoomID, id: message.ID})
-	return nil
+	t.written.Add(event, passed{position: entry.Position, room: entry.Message.RoomID, id: entry.Message.ID})
 }
 
 // Apply writes the messages among records of one partition of the rooms' log. It is a [bus.Handler].
@@ -165,48 +180,13 @@ func (t *Timeline) Apply(ctx context.Context, records []bus.Record) error {
 	}
 	missing := make([]applying, len(decoded))
 	for i, posted := range decoded {
-		missing[i] = applying{record: posted.Record, entry: store.Entry{Position: t.position(posted.Record), Message: posted.Data.Message}}
+		missing[i] = applying{record: posted.Record, event: posted.Event.ID, entry: store.Entry{Position: t.position(posted.Record), Message: posted.Data.Message}}
 	}
 	return t.write(ctx, missing)
 }
 
 func (t *Timeline) position(record bus.Record) events.Position {
 	return events.Position{Epoch: t.epoch, Offset: record.Offset}
-}
-
-// applying is a record and the entry that is made of it.
-type applying struct {
-	record bus.Record
-	entry  store.Entry
-}
-
-// write writes entries that the store may lack, each also shown in the trace of its send.
-func (t *Timeline) write(ctx context.Context, missing []applying) error {
-	writing, cancel := context.WithTimeout(ctx, applyTimeout)
-	defer cancel()
-	entries, records := make([]store.Entry, len(missing)), make([]bus.Record, len(missing))
-	for i, m := range missing {
-		entries[i], records[i] = m.entry, m.record
-	}
-	writing, spans := t.tracing.Batch(writing, records)
-	for i, span := range spans {
-		describe(span, entries[i].Message.RoomID, entries[i].Message.ID, written)
-	}
-	err := t.store.Append(writing, entries)
-	bus.EndSpans(spans, err)
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if errors.Is(err, store.ErrPositionTaken) {
-		delete(t.failing, missing[0].record.Partition) // it answers
-		return fmt.Errorf("%w: %w", bus.ErrRejected, err)
-	}
-	if err != nil {
-		t.failing[missing[0].record.Partition] = time.Now()
-		return fmt.Errorf("apply %d messages to timelines: %w", len(entries), err)
-	}
-	delete(t.failing, missing[0].record.Partition)
-	t.applied.WithLabelValues(written).Add(float64(len(entries)))
-	return nil
 }
 
 // describe says in the trace of a message's send what its timeline needed of the consumer group.
@@ -230,12 +210,12 @@ func (t *Timeline) Probe(ctx context.Context) error {
 	if failing > 0 {
 		return fmt.Errorf("%w: it holds up %d partitions", store.ErrUnavailable, failing)
 	}
-	ctx, cancel := context.WithTimeout(ctx, applyTimeout)
+	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
 	defer cancel()
 	return t.store.Ping(ctx)
 }
 
-// isWritten gives the message of a record that a send of this process has written, after waiting for one that is under way.
+// isWritten gives the message of a record that this process has written, after waiting for a send that is under way.
 func (t *Timeline) isWritten(ctx context.Context, record bus.Record) (message passed, ok bool) {
 	event, err := uuid.Parse(record.Headers[events.HeaderID])
 	if err != nil {

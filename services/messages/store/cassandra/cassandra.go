@@ -52,6 +52,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -111,14 +112,19 @@ func bucketOf(micros int64) int {
 	return int(bucket)
 }
 
-// connected gives the session, and the context with the deadline of one query.
+// connected gives the session, and the context with the deadline of what a request asks for.
 func (s *Store) connected(ctx context.Context) (*gocql.Session, context.Context, context.CancelFunc, error) {
 	session := s.session.Load()
 	if session == nil {
 		return nil, nil, nil, unavailable("use the message store", errNotConnected)
 	}
-	ctx, cancel := context.WithTimeout(ctx, s.cfg.Timeout)
+	ctx, cancel := s.limit(ctx)
 	return session, ctx, cancel, nil
+}
+
+// limit gives the deadline of one query.
+func (s *Store) limit(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(ctx, s.cfg.Timeout)
 }
 
 const upsertProbe = `INSERT INTO probe (id, at) VALUES (1, ?)`
@@ -140,5 +146,23 @@ func unavailable(doing string, err error) error {
 	if errors.Is(err, store.ErrUnavailable) {
 		return err
 	}
+	if refusesValue(err) {
+		return fmt.Errorf("%w: %s: %w", store.ErrUnstorable, doing, err)
+	}
 	return fmt.Errorf("%w: %s: %w", store.ErrUnavailable, doing, err)
+}
+
+// refusesValue reports whether the nodes refuse a value, whenever it comes. They have one code for that and for a table that is missing,
+// which is an outage: what they say of values decides, Cassandra's words and ScyllaDB's. Whatever else they say is an outage, too.
+func refusesValue(err error) bool {
+	var refused gocql.RequestError
+	if !errors.As(err, &refused) || refused.Code() != gocql.ErrCodeInvalid {
+		return false
+	}
+	for _, said := range []string{"didn't validate", "marshaling error", "too big", "too large"} {
+		if strings.Contains(refused.Message(), said) {
+			return true
+		}
+	}
+	return false
 }

@@ -90,7 +90,7 @@ func (s *Store) check(ctx context.Context, session *gocql.Session, entries []sto
 			doubtful = append(doubtful, entry)
 		}
 	}
-	found, err := readPositions(ctx, session, doubtful)
+	found, err := s.readPositions(ctx, session, doubtful)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -130,6 +130,8 @@ func (s *Store) learnFrontiers(ctx context.Context, session *gocql.Session, entr
 	group.SetLimit(parallelBatches)
 	for room := range rooms {
 		group.Go(func() error {
+			ctx, cancel := s.limit(ctx)
+			defer cancel()
 			newest, err := readPage(ctx, session, room, store.Range{Before: events.EndOfLog}, 1)
 			if err != nil {
 				return err
@@ -156,7 +158,7 @@ WHERE room_id = ? AND bucket = ? AND epoch = ? AND log_offset = ?`
 )
 
 // readPositions reads what is stored at the positions of entries, whatever the bucket that it is in.
-func readPositions(ctx context.Context, session *gocql.Session, entries []store.Entry) (map[roomPosition]stored, error) {
+func (s *Store) readPositions(ctx context.Context, session *gocql.Session, entries []store.Entry) (map[roomPosition]stored, error) {
 	found := map[roomPosition]stored{}
 	if len(entries) == 0 {
 		return found, nil
@@ -171,13 +173,13 @@ func readPositions(ctx context.Context, session *gocql.Session, entries []store.
 	group.SetLimit(parallelBatches)
 	for at, entries := range bySpan {
 		group.Go(func() error {
-			buckets, err := readBuckets(ctx, session, at)
+			buckets, err := s.readBuckets(ctx, session, at)
 			if err != nil {
 				return err
 			}
 			for _, bucket := range buckets {
 				at.bucket = bucket
-				err := readStored(ctx, session, at, entries, func(at roomPosition, what stored) {
+				err := s.readStored(ctx, session, at, entries, func(at roomPosition, what stored) {
 					mu.Lock()
 					defer mu.Unlock()
 					if known := found[at]; known.revisions == nil {
@@ -194,7 +196,9 @@ func readPositions(ctx context.Context, session *gocql.Session, entries []store.
 	return found, group.Wait()
 }
 
-func readBuckets(ctx context.Context, session *gocql.Session, of listing) ([]int, error) {
+func (s *Store) readBuckets(ctx context.Context, session *gocql.Session, of listing) ([]int, error) {
+	ctx, cancel := s.limit(ctx)
+	defer cancel()
 	var buckets []int
 	rows := read(ctx, session, selectSpanBuckets, gocql.UUID(of.room), of.epoch, of.span)
 	for bucket := 0; rows.Scan(&bucket); {
@@ -205,37 +209,46 @@ func readBuckets(ctx context.Context, session *gocql.Session, of listing) ([]int
 
 // readStored reads what one bucket has at the positions of entries of one span: of originals many ids at once, of revisions,
 // which are rare, each message's revisions.
-func readStored(ctx context.Context, session *gocql.Session, in listing, entries []store.Entry, found func(roomPosition, stored)) error {
+func (s *Store) readStored(ctx context.Context, session *gocql.Session, in listing, entries []store.Entry, found func(roomPosition, stored)) error {
 	var originals []int64
-	at := func(offset int64) roomPosition {
-		return roomPosition{room: in.room, position: events.Position{Epoch: in.epoch, Offset: offset}}
-	}
 	for _, entry := range entries {
 		if entry.Revision == (events.Position{}) {
 			originals = append(originals, entry.Position.Offset)
 			continue
 		}
-		var (
-			id   gocql.UUID
-			made revisions
-		)
-		rows := read(ctx, session, selectRevisions, gocql.UUID(in.room), in.bucket, in.epoch, entry.Position.Offset)
-		if rows.Scan(&id, &made) {
-			found(at(entry.Position.Offset), stored{message: uuid.UUID(id), revisions: made})
-		}
-		if err := rows.Close(); err != nil {
+		if err := s.readRevisions(ctx, session, in, entry.Position.Offset, found); err != nil {
 			return err
 		}
 	}
 	for offsets := range slices.Chunk(originals, maxBatchMessages) {
-		rows := read(ctx, session, selectMessageIDs, gocql.UUID(in.room), in.bucket, in.epoch, offsets)
-		var id gocql.UUID
-		for offset := int64(0); rows.Scan(&offset, &id); {
-			found(at(offset), stored{message: uuid.UUID(id)})
-		}
-		if err := rows.Close(); err != nil {
+		if err := s.readIDs(ctx, session, in, offsets, found); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func (s *Store) readRevisions(ctx context.Context, session *gocql.Session, in listing, offset int64, found func(roomPosition, stored)) error {
+	ctx, cancel := s.limit(ctx)
+	defer cancel()
+	var (
+		id   gocql.UUID
+		made revisions
+	)
+	rows := read(ctx, session, selectRevisions, gocql.UUID(in.room), in.bucket, in.epoch, offset)
+	if rows.Scan(&id, &made) {
+		found(in.at(offset), stored{message: uuid.UUID(id), revisions: made})
+	}
+	return rows.Close()
+}
+
+func (s *Store) readIDs(ctx context.Context, session *gocql.Session, in listing, offsets []int64, found func(roomPosition, stored)) error {
+	ctx, cancel := s.limit(ctx)
+	defer cancel()
+	rows := read(ctx, session, selectMessageIDs, gocql.UUID(in.room), in.bucket, in.epoch, offsets)
+	var id gocql.UUID
+	for offset := int64(0); rows.Scan(&offset, &id); {
+		found(in.at(offset), stored{message: uuid.UUID(id)})
+	}
+	return rows.Close()
 }

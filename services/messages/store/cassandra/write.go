@@ -31,6 +31,11 @@ type listing struct {
 	bucket int
 }
 
+// at is a position in the listed span.
+func (l listing) at(offset int64) roomPosition {
+	return roomPosition{room: l.room, position: events.Position{Epoch: l.epoch, Offset: offset}}
+}
+
 // partition is the key of a partition of messages and message_times.
 type partition struct {
 	room   uuid.UUID
@@ -54,16 +59,15 @@ VALUES (?, ?, ?, ?, ?) USING TIMESTAMP ?`
 // Append implements [store.Store]. Partitions are listed before anything is written to them, so that a reader who sees a
 // message through one list sees it through all. What is stored already is looked at meanwhile.
 func (s *Store) Append(ctx context.Context, entries []store.Entry) error {
-	session, ctx, cancel, err := s.connected(ctx)
-	if err != nil {
-		return err
+	session := s.session.Load()
+	if session == nil {
+		return unavailable("use the message store", errNotConnected)
 	}
-	defer cancel()
 	writable, taken, err := s.prepareWrites(ctx, session, entries)
 	if err != nil {
 		return unavailable("prepare to write messages", err)
 	}
-	if err := writeAll(ctx, session, batches(writable)); err != nil {
+	if err := s.writeAll(ctx, session, batches(writable)); err != nil {
 		return unavailable("write messages", err)
 	}
 	return taken
@@ -111,6 +115,8 @@ func (s *Store) list(ctx context.Context, session *gocql.Session, rows map[listi
 	group.SetLimit(parallelBatches)
 	for row := range rows {
 		group.Go(func() error {
+			ctx, cancel := s.limit(ctx)
+			defer cancel()
 			batch := session.NewBatch(gocql.UnloggedBatch).WithContext(ctx)
 			room := gocql.UUID(row.room)
 			batch.Entries = []gocql.BatchEntry{
@@ -128,14 +134,14 @@ func (s *Store) list(ctx context.Context, session *gocql.Session, rows map[listi
 }
 
 // writeAll writes batches, many at once. A single one, which is what a send writes, needs no goroutine.
-func writeAll(ctx context.Context, session *gocql.Session, batches [][]appending) error {
+func (s *Store) writeAll(ctx context.Context, session *gocql.Session, batches [][]appending) error {
 	if len(batches) == 1 {
-		return write(ctx, session, batches[0])
+		return s.write(ctx, session, batches[0])
 	}
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(parallelBatches)
 	for _, batch := range batches {
-		group.Go(func() error { return write(ctx, session, batch) })
+		group.Go(func() error { return s.write(ctx, session, batch) })
 	}
 	return group.Wait()
 }
@@ -170,7 +176,9 @@ func batches(entries []appending) [][]appending {
 // An original has its message's createdAt as write time, and a revision a microsecond more. So the original's own body, however
 // late it is written, never comes back to where a revision has replaced it. Only where both are cut to maxAhead it may, in the row:
 // what is read is the revision.
-func write(ctx context.Context, session *gocql.Session, entries []appending) error {
+func (s *Store) write(ctx context.Context, session *gocql.Session, entries []appending) error {
+	ctx, cancel := s.limit(ctx)
+	defer cancel()
 	batch := session.NewBatch(gocql.UnloggedBatch).WithContext(ctx)
 	batch.Entries = make([]gocql.BatchEntry, 0, 3*len(entries))
 	latest := time.Now().Add(maxAhead).UnixMicro()

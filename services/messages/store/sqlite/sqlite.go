@@ -43,7 +43,7 @@ var _ store.Store = (*Store)(nil)
 type appending struct {
 	ctx     context.Context
 	entries []store.Entry
-	taken   error        // what the writing goroutine found taken of the positions
+	refused error        // what the writing goroutine could not write: positions that are taken, messages that cannot be stored
 	done    chan<- error // has room for the one result
 }
 

@@ -40,7 +40,7 @@ func (s *Store) writeQueued(ctx context.Context, db *sqlite.DB) {
 			batch := s.gather(first)
 			err := write(ctx, db, batch)
 			for _, waiting := range batch {
-				waiting.done <- cmp.Or(err, waiting.taken)
+				waiting.done <- cmp.Or(err, waiting.refused)
 			}
 		}
 	}
@@ -63,8 +63,8 @@ func (s *Store) gather(first *appending) []*appending {
 	return batch
 }
 
-// write writes all of a batch or nothing, apart from entries whose position is taken. Without any message it still proves that
-// the database takes a write.
+// write writes all of a batch or nothing, apart from entries that are refused. Without any message it still proves that the
+// database takes a write.
 func write(ctx context.Context, db *sqlite.DB, batch []*appending) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*sqlite.BusyTimeout)
 	defer cancel()
@@ -84,7 +84,9 @@ func writeBatch(ctx context.Context, tx *sql.Tx, batch []*appending) error {
 		for _, entry := range waiting.entries {
 			switch err := writeEntry(ctx, tx, upsert, entry); {
 			case errors.Is(err, store.ErrPositionTaken):
-				waiting.taken = errors.Join(waiting.taken, err)
+				waiting.refused = errors.Join(waiting.refused, err)
+			case sqlite.RefusesValue(err): // the statement is undone, the transaction goes on: the others may be somebody else's
+				waiting.refused = errors.Join(waiting.refused, unstorable(entry, err))
 			case err != nil:
 				return err
 			default:
@@ -120,6 +122,10 @@ func writeEntry(ctx context.Context, tx *sql.Tx, upsert *sql.Stmt, entry store.E
 		return store.PositionTaken(entry, taker)
 	}
 	return nil
+}
+
+func unstorable(entry store.Entry, err error) error {
+	return fmt.Errorf("%w: message %s of room %s: %w", store.ErrUnstorable, entry.Message.ID, entry.Message.RoomID, err)
 }
 
 // micros is a time in microseconds since 1970, NULL for the zero time.

@@ -59,9 +59,9 @@ func (o observed) Transact(ctx context.Context, operation string, change func(ct
 	return o.Store.Transact(ctx, operation, change)
 }
 
-func (o observed) Pending(ctx context.Context, row int64) (pending bool, err error) {
+func (o observed) Pending(ctx context.Context, rows []int64) (pending []int64, err error) {
 	defer o.metrics.Observe("outbox_pending")(&err)
-	return o.Store.Pending(ctx, row)
+	return o.Store.Pending(ctx, rows)
 }
 
 // Lead is not measured itself: to wait for the lead is what most processes do all the time.

@@ -153,9 +153,9 @@ func (s *Store) do(ctx context.Context, operation string, work func(ctx context.
 }
 
 // Pending implements [outbox.Outbox].
-func (s *Store) Pending(ctx context.Context, row int64) (pending bool, err error) {
+func (s *Store) Pending(ctx context.Context, rows []int64) (pending []int64, err error) {
 	err = s.do(ctx, "outbox_pending", func(ctx context.Context, pool *pgxpool.Pool) error {
-		pending, err = s.outbox.Pending(ctx, pool, row)
+		pending, err = s.outbox.Pending(ctx, pool, rows)
 		return err
 	})
 	return pending, err

@@ -311,7 +311,7 @@ func TestAReadMarkWaitsForAChangeOfTheMembership(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer leader.Release()
-	rows, err := leader.Oldest(t.Context(), 10)
+	rows, err := leader.Oldest(t.Context(), 10, 1<<20)
 	if err != nil || len(rows) != 2 {
 		t.Fatalf("%d rows, %v", len(rows), err)
 	}

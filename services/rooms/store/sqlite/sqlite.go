@@ -89,9 +89,9 @@ func (s *Store) do(operation string, work func(db *sqlite.DB) error) error {
 }
 
 // Pending implements [outbox.Outbox].
-func (s *Store) Pending(ctx context.Context, row int64) (pending bool, err error) {
+func (s *Store) Pending(ctx context.Context, rows []int64) (pending []int64, err error) {
 	err = s.do("outbox_pending", func(db *sqlite.DB) error {
-		pending, err = s.outbox.Pending(ctx, db, row)
+		pending, err = s.outbox.Pending(ctx, db, rows)
 		return err
 	})
 	return pending, err

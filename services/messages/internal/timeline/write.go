@@ -1,0 +1,102 @@
+package timeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/ism-chat/ism/libs/bus"
+	"github.com/ism-chat/ism/services/messages/store"
+)
+
+// applying is a record and the entry that is made of it.
+type applying struct {
+	record bus.Record
+	event  uuid.UUID
+	entry  store.Entry
+}
+
+// write writes entries of one partition that the store may lack. What it has written before it fails is remembered. If the error is
+// [bus.ErrRejected] all others are written, after any other error some.
+func (t *Timeline) write(ctx context.Context, missing []applying) error {
+	var (
+		done   []applying
+		failed error
+	)
+	for chunk := range slices.Chunk(missing, chunkSize) {
+		wrote, err := t.writeChunk(ctx, chunk)
+		done, failed = append(done, wrote...), worse(failed, err)
+		if isOutage(err) {
+			break
+		}
+	}
+	if failed != nil {
+		for _, a := range done {
+			t.remember(a.event, a.entry)
+		}
+	}
+	return failed
+}
+
+// writeChunk writes a chunk, and gives what is written. A chunk with entries that the store refuses it halves until it has found them.
+func (t *Timeline) writeChunk(ctx context.Context, chunk []applying) (done []applying, err error) {
+	err = t.append(ctx, chunk)
+	switch {
+	case err == nil:
+		return chunk, nil
+	case isOutage(err), len(chunk) == 1:
+		return nil, err
+	}
+	first, err := t.writeChunk(ctx, chunk[:len(chunk)/2])
+	if isOutage(err) {
+		return first, err
+	}
+	second, other := t.writeChunk(ctx, chunk[len(chunk)/2:])
+	return slices.Concat(first, second), worse(err, other)
+}
+
+// isOutage reports whether the error is about the store, not about a record.
+func isOutage(err error) bool { return err != nil && !errors.Is(err, bus.ErrRejected) }
+
+// worse gives an outage alone: records that are to be rejected come again, and those that the outage kept from being written must not be.
+func worse(err, other error) error {
+	if isOutage(other) {
+		return other
+	}
+	return errors.Join(err, other)
+}
+
+// append appends entries to the store, each also shown in the trace of its send. The error is [bus.ErrRejected] if one of them is at fault.
+func (t *Timeline) append(ctx context.Context, chunk []applying) error {
+	ctx, cancel := context.WithTimeout(ctx, appendTimeout+time.Duration(len(chunk))*messageTimeout)
+	defer cancel()
+	entries, records := make([]store.Entry, len(chunk)), make([]bus.Record, len(chunk))
+	for i, a := range chunk {
+		entries[i], records[i] = a.entry, a.record
+	}
+	ctx, spans := t.tracing.Batch(ctx, records)
+	for i, span := range spans {
+		describe(span, entries[i].Message.RoomID, entries[i].Message.ID, written)
+	}
+	err := t.store.Append(ctx, entries)
+	bus.EndSpans(spans, err)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	partition := chunk[0].record.Partition
+	switch {
+	case err == nil:
+		delete(t.failing, partition)
+		t.applied.WithLabelValues(written).Add(float64(len(entries)))
+		return nil
+	case errors.Is(err, store.ErrPositionTaken), errors.Is(err, store.ErrUnstorable):
+		delete(t.failing, partition) // it answers
+		return fmt.Errorf("%w: %w", bus.ErrRejected, err)
+	default:
+		t.failing[partition] = time.Now()
+		return fmt.Errorf("apply %d messages to timelines: %w", len(entries), err)
+	}
+}
