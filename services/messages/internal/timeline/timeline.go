@@ -4,20 +4,18 @@
 //
 // # State
 //
-// The timelines themselves are in the store. A [Timeline] holds three small memories of its process, which only save work or
-// tell the state of the store; losing them loses nothing:
+// The timelines themselves are in the store. A [Timeline] holds two small memories of its process, which only save work; losing them loses
+// nothing:
 //
 //   - sending: the sends that have begun and are not settled, by the id of their event.
 //   - written: the messages that sends have written, by the id of their event; the newest 16,384. A record's headers tell that id, so the
 //     consumer group need not decode what a send of this process has written, which is nearly all that it comes to. Of a batch that failed
 //     it also has the messages that were written before, so that they are not written again when their records come again.
-//   - failing: the partitions that the store last failed in, each with the time; forgotten after 30 s.
 //
 // # Who may touch it
 //
 // Any number of sends call [Timeline.Begin] and [Timeline.WriteThrough] at once. The consumer calls [Timeline.Apply], one batch
-// of a partition at a time and partitions at once, and [Timeline.Probe]. One mutex guards the memories and is never held during
-// a call of the store.
+// of a partition at a time and partitions at once. One mutex guards the memories and is never held during a call of the store.
 //
 // # Lifecycle
 //
@@ -35,8 +33,7 @@
 // # Failures
 //
 //   - The store fails during a write-through: the send succeeds all the same, and the consumer group writes the message.
-//   - The store fails during Apply: Apply fails and Probe reports an outage, so the partition waits and no record is given up. What had been
-//     written is remembered.
+//   - The store fails during Apply: Apply fails, so the partition waits and no record is given up. What had been written is remembered.
 //   - The process ends: the group's next owner of the partition begins at the last committed offset and writes again what is
 //     there, which changes nothing.
 //   - The position has another message: the log was made anew without a new epoch, or it lost records. Apply rejects the record,
@@ -80,10 +77,6 @@ const (
 	// like any other.
 	appendTimeout  = 5 * time.Second
 	messageTimeout = 150 * time.Millisecond
-	probeTimeout   = 3 * time.Second
-	// outageMemory is how long a partition counts as kept up by the store after its last failure. It is longer than the
-	// time between two tries.
-	outageMemory = 30 * time.Second
 )
 
 // Timeline writes to a store what the log has.
@@ -95,7 +88,6 @@ type Timeline struct {
 	mu      sync.Mutex
 	sending map[uuid.UUID]chan struct{}   // by event id; closed when the send is settled
 	written *lru.Cache[uuid.UUID, passed] // by event id
-	failing map[int32]time.Time           // when the store last failed, by partition that it holds up
 
 	through, applied *prometheus.CounterVec
 }
@@ -121,7 +113,7 @@ func New(s store.Store, epoch int32, tracing bus.Tracing, tel *telemetry.Telemet
 		Help: "Messages that the consumer group came to, by result: written by it, or known to be written by this process.",
 	}, "result", "written", "known")
 	return &Timeline{
-		store: s, epoch: epoch, tracing: tracing, sending: map[uuid.UUID]chan struct{}{}, written: memory, failing: map[int32]time.Time{},
+		store: s, epoch: epoch, tracing: tracing, sending: map[uuid.UUID]chan struct{}{}, written: memory,
 		through: through, applied: applied,
 	}, nil
 }
@@ -194,25 +186,6 @@ func describe(span trace.Span, room, message uuid.UUID, result string) {
 	if span.IsRecording() {
 		span.SetAttributes(telemetry.RoomID(room), telemetry.MessageID(message), attribute.String("ism.timeline", result))
 	}
-}
-
-// Probe reports whether the store takes writes. While it does not, no record is given up; nor is one that failed a moment
-// ago because of the store, though the store may be back by now: it has to be tried again first.
-func (t *Timeline) Probe(ctx context.Context) error {
-	t.mu.Lock()
-	for partition, since := range t.failing {
-		if time.Since(since) > outageMemory {
-			delete(t.failing, partition) // another instance has it by now
-		}
-	}
-	failing := len(t.failing)
-	t.mu.Unlock()
-	if failing > 0 {
-		return fmt.Errorf("%w: it holds up %d partitions", store.ErrUnavailable, failing)
-	}
-	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
-	defer cancel()
-	return t.store.Ping(ctx)
 }
 
 // isWritten gives the message of a record that this process has written, after waiting for a send that is under way.

@@ -130,9 +130,6 @@ func TestARecordIsRejectedWhosePositionHasAnotherMessage(t *testing.T) {
 	if err := lines.Apply(t.Context(), []bus.Record{record(t, posted(2), 100)}); !errors.Is(err, bus.ErrRejected) || !errors.Is(err, store.ErrPositionTaken) {
 		t.Errorf("apply gives %v, want ErrRejected", err)
 	}
-	if err := lines.Probe(t.Context()); err != nil {
-		t.Errorf("the store counts as down: %v", err)
-	}
 	if err := lines.WriteThrough(t.Context(), uuid.New(), posted(3).Message, 100); !errors.Is(err, store.ErrPositionTaken) {
 		t.Errorf("write-through gives %v, want ErrPositionTaken", err)
 	}
@@ -245,37 +242,6 @@ func TestWhatASendCouldNotWriteIsWrittenByTheConsumer(t *testing.T) {
 	}
 	if entries := stored(t, s); len(entries) != 1 {
 		t.Errorf("the timeline has %d messages, want 1", len(entries))
-	}
-}
-
-// A record that failed because of the store is not given up because the store is back the moment after: it is tried again.
-func TestTheProbeRemembersAnOutageUntilItsRecordIsWritten(t *testing.T) {
-	lines, s, _ := newTimeline(t, 0)
-	one := record(t, posted(1), 7)
-	if err := lines.Probe(t.Context()); err != nil {
-		t.Fatalf("in good health the probe gives %v", err)
-	}
-	s.fail(store.ErrUnavailable)
-	if err := lines.Apply(t.Context(), []bus.Record{one}); err == nil {
-		t.Fatal("there is no error")
-	}
-	s.fail(nil)
-	if err := lines.Probe(t.Context()); !errors.Is(err, store.ErrUnavailable) {
-		t.Errorf("before the record is written the probe gives %v", err)
-	}
-	elsewhere := record(t, posted(2), 8)
-	elsewhere.Partition++
-	if err := lines.Apply(t.Context(), []bus.Record{elsewhere}); err != nil {
-		t.Fatal(err)
-	}
-	if err := lines.Probe(t.Context()); !errors.Is(err, store.ErrUnavailable) {
-		t.Errorf("after another partition's record is written the probe gives %v", err)
-	}
-	if err := lines.Apply(t.Context(), []bus.Record{one}); err != nil {
-		t.Fatal(err)
-	}
-	if err := lines.Probe(t.Context()); err != nil {
-		t.Errorf("after the record is written the probe gives %v", err)
 	}
 }
 

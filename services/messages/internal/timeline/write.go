@@ -84,19 +84,13 @@ func (t *Timeline) append(ctx context.Context, chunk []applying) error {
 	}
 	err := t.store.Append(ctx, entries)
 	bus.EndSpans(spans, err)
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	partition := chunk[0].record.Partition
 	switch {
 	case err == nil:
-		delete(t.failing, partition)
 		t.applied.WithLabelValues(written).Add(float64(len(entries)))
 		return nil
 	case errors.Is(err, store.ErrPositionTaken), errors.Is(err, store.ErrUnstorable):
-		delete(t.failing, partition) // it answers
 		return fmt.Errorf("%w: %w", bus.ErrRejected, err)
 	default:
-		t.failing[partition] = time.Now()
 		return fmt.Errorf("apply %d messages to timelines: %w", len(entries), err)
 	}
 }

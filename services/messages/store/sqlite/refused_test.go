@@ -24,7 +24,7 @@ func TestAMessageThatCannotBeStoredHarmsNoOther(t *testing.T) {
 	room := uuid.New()
 	entry := func(offset int64, body string) store.Entry {
 		return store.Entry{Position: events.Position{Offset: offset}, Message: wire.Message{
-			RoomID: room, ID: uuid.New(), SenderID: room, Body: json.RawMessage(body), Type: wire.Text, CreatedAt: time.Now(),
+			RoomID: room, ID: uuid.New(), SenderID: room, Body: json.RawMessage(body), Type: wire.Text, CreatedAt: wire.At(time.Now()),
 		}}
 	}
 	var appending sync.WaitGroup
