@@ -111,7 +111,7 @@ type Store interface {
 	// tried again with a growing delay. Until the store is connected every other method gives [ErrUnavailable] at once.
 	Run(ctx context.Context) error
 
-	// Ping reports whether the store answers now.
+	// Ping reports whether the store takes writes now: it makes one.
 	Ping(ctx context.Context) error
 
 	// PutUser adds a user, or makes one what a token says that was issued at the given time; zero: it does not say when. Of two tokens the

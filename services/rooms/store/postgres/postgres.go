@@ -136,9 +136,14 @@ func (s *Store) connect(ctx context.Context) (*pgxpool.Pool, error) {
 	return pool, nil
 }
 
+const upsertProbe = `INSERT INTO probe (id, at) VALUES (1, now()) ON CONFLICT (id) DO UPDATE SET at = excluded.at`
+
 // Ping implements [store.Store].
 func (s *Store) Ping(ctx context.Context) error {
-	return s.do(ctx, "ping", func(ctx context.Context, pool *pgxpool.Pool) error { return pool.Ping(ctx) })
+	return s.do(ctx, "ping", func(ctx context.Context, pool *pgxpool.Pool) error {
+		_, err := pool.Exec(ctx, upsertProbe)
+		return err
+	})
 }
 
 // do runs an operation that needs no transaction, or one of its own.

@@ -71,11 +71,13 @@ func (s *Store) serve(ctx context.Context, db *sqlite.DB) error {
 	return nil
 }
 
+const upsertProbe = `INSERT INTO probe (id, at) VALUES (1, ?) ON CONFLICT (id) DO UPDATE SET at = excluded.at`
+
 // Ping implements [store.Store].
 func (s *Store) Ping(ctx context.Context) error {
 	return s.do("ping", func(db *sqlite.DB) error {
-		var found int
-		return db.Readers.QueryRowContext(ctx, "SELECT 1 FROM goose_db_version LIMIT 1").Scan(&found)
+		_, err := db.Writer.ExecContext(ctx, upsertProbe, time.Now().UnixMicro())
+		return err
 	})
 }
 
