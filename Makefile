@@ -65,9 +65,9 @@ format: $(LINTER) ## format the code
 bench: build ## measure both deployments side by side, on the real engines
 	test/run -bench
 
-bench-path: build ## measure the whole path and what everything costs: BUILDS=name=folder,… DEPLOYMENTS=five,one RATES=… FOR=20s RUNS=1
+bench-path: build ## measure the whole path and what everything costs: BUILDS=name=folder,… DEPLOYMENTS=five,one RATES=… FOR=20s RUNS=1 BUSY=0
 	test/run -path -builds $(or $(BUILDS),here=$(CURDIR)/bin) $(if $(DEPLOYMENTS),-deployments $(DEPLOYMENTS)) $(if $(RATES),-rates $(RATES)) \
-		$(if $(FOR),-for $(FOR)) $(if $(RUNS),-runs $(RUNS)) $(if $(SETTINGS),-settings $(SETTINGS)) $(if $(PROFILE),-profile $(PROFILE))
+		$(if $(FOR),-for $(FOR)) $(if $(RUNS),-runs $(RUNS)) $(if $(BUSY),-busy $(BUSY)) $(if $(SETTINGS),-settings $(SETTINGS)) $(if $(PROFILE),-profile $(PROFILE))
 
 bench-compose: ## measure the compose stack, and what tracing costs it
 	test/compose/run -bench

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -35,6 +36,7 @@ var (
 	counted     = flag.Duration("for", 20*time.Second, "how long each rate is measured; a multiple of 5 s, at which Kafka's clients tell of their requests")
 	pathUsers   = flag.Int("users", 200, "users, each with a stream, in rooms of ten")
 	settings    = flag.String("settings", "", "variables that all services get, NAME=value, comma-separated; for one build alone: build:NAME=value")
+	busy        = flag.Int("busy", 0, "other programs that keep a core busy each, all the time")
 	profiles    = flag.String("profile", "", "services of which profiles of CPU and allocations are kept in results, comma-separated")
 )
 
@@ -110,6 +112,7 @@ func startPath(b *testing.B, kind, build, dir string) *path {
 			given[name] = value
 		}
 	}
+	keepBusy(b, *busy)
 	tokens := map[string]string{}
 	for _, name := range load.Names(*pathUsers) {
 		tokens[name] = issuer.Token(b, uuid.New(), name)
@@ -136,6 +139,21 @@ func startPath(b *testing.B, kind, build, dir string) *path {
 	b.Cleanup(session.Close)
 	p.session = session
 	return p
+}
+
+// keepBusy runs programs that do nothing else than keep a core busy each, until the benchmark ends.
+func keepBusy(b *testing.B, programs int) {
+	b.Helper()
+	for range programs {
+		loop := exec.CommandContext(b.Context(), "sh", "-c", "while :; do :; done")
+		if err := loop.Start(); err != nil {
+			b.Fatal(err)
+		}
+		b.Cleanup(func() {
+			_ = loop.Process.Kill()
+			_ = loop.Wait()
+		})
+	}
 }
 
 // addEngines finds the engines by the ports that they listen on. One that cannot be seen, in a container, is in the machine's sum alone.
@@ -202,6 +220,7 @@ func (p *path) at(b *testing.B, phase string, rate int) report.Row {
 	row.Result = result
 	if phase == report.Cold {
 		row.Requests = nil // what the clients have told by then is older than the phase
+		b.Logf("\n%s", result.SecondsTable())
 	}
 	p.keep(b, row)
 	return row

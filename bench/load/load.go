@@ -50,6 +50,7 @@ type Result struct {
 	Repeated  int            `json:"repeated"`      // deliveries of a message to a user who has had it
 	Ack       Quantiles      `json:"sendToAck"`     // from the appointed time of sending to the answer
 	Delivery  Quantiles      `json:"sendToDeliver"` // from the appointed time of sending to each recipient's stream
+	Seconds   []Second       `json:"seconds,omitempty"`
 }
 
 const (

@@ -148,7 +148,10 @@ func (s *Session) result(m *measurement, rate int, duration time.Duration) Resul
 		BaseURL: s.options.BaseURL, Rate: rate, Users: len(s.participants), RoomSize: s.options.RoomSize, Duration: duration,
 		Sent: m.messages - m.warm, Failures: m.failures,
 	}
-	var acks, deliveries []time.Duration
+	var (
+		acks, deliveries []time.Duration
+		expected         []delivery
+	)
 	for _, took := range m.acks[m.warm:] {
 		if took > 0 {
 			acks = append(acks, took)
@@ -160,7 +163,7 @@ func (s *Session) result(m *measurement, rate int, duration time.Duration) Resul
 		for _, d := range all {
 			// A send without an acknowledgement may have been written all the same: its deliveries are not expected.
 			if int(d.message) >= m.warm && m.acks[d.message] > 0 {
-				deliveries = append(deliveries, d.took)
+				deliveries, expected = append(deliveries, d.took), append(expected, d)
 			}
 		}
 	}
@@ -168,5 +171,6 @@ func (s *Session) result(m *measurement, rate int, duration time.Duration) Resul
 	r.Sustained = float64(len(acks)) / m.last.Sub(m.due(m.warm)).Seconds()
 	r.Expected, r.Delivered = len(acks)*s.options.RoomSize, len(deliveries)
 	r.Ack, r.Delivery = quantiles(acks), quantiles(deliveries)
+	r.Seconds = m.bySecond(expected)
 	return r
 }
