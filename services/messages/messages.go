@@ -54,11 +54,13 @@ type Service struct {
 	deps     Deps
 	clock    clock
 	members  *membership.Cache
+	log      *bus.Log
 	timeline *timeline.Timeline
 	healer   *bus.Consumer
 	follower *bus.Reader
 	producer atomic.Pointer[bus.Producer] // nil until its part runs
 	leftOver rate.Sometimes               // logs what a store outage leaves to the consumer group
+	logLost  rate.Sometimes               // logs that the log has lost records
 }
 
 var _ deployable.Service = (*Service)(nil)
@@ -70,13 +72,14 @@ func New(cfg Config, deps Deps) (*Service, error) {
 		return nil, err
 	}
 	deps.Store = observed.New(deps.Store, deps.Telemetry)
-	lines, err := timeline.New(deps.Store, deps.Bus.Epoch(), deps.Bus.Tracing(Group), deps.Telemetry)
+	log := deps.Bus.NewLog(bus.LogConfig{Topic: events.TopicRooms, Group: Group, Epochs: deps.Store})
+	lines, err := timeline.New(deps.Store, log, deps.Bus.Tracing(Group), deps.Telemetry)
 	if err != nil {
 		return nil, err
 	}
 	healer, err := deps.Bus.NewConsumer(bus.ConsumerConfig{
 		Group: Group, Topics: []string{events.TopicRooms},
-		Handler: lines.Apply, MaxBatch: maxBatch, Probe: lines.Probe, FetchWait: fetchWait,
+		Handler: lines.Apply, MaxBatch: maxBatch, Probe: lines.Probe, FetchWait: fetchWait, Assigned: log.Confirm,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("make the consumer that heals timelines: %w", err)
@@ -88,18 +91,19 @@ func New(cfg Config, deps Deps) (*Service, error) {
 		return nil, fmt.Errorf("make the reader that follows memberships: %w", err)
 	}
 	return &Service{
-		cfg: cfg, deps: deps, members: members, timeline: lines, healer: healer, follower: follower,
-		leftOver: rate.Sometimes{Interval: time.Second},
+		cfg: cfg, deps: deps, members: members, log: log, timeline: lines, healer: healer, follower: follower,
+		leftOver: rate.Sometimes{Interval: time.Second}, logLost: rate.Sometimes{Interval: 10 * time.Second},
 	}, nil
 }
 
-// Parts implements [deployable.Service]. The store stops last: all others write to it.
+// Parts implements [deployable.Service]. The store stops last: all others write to it. Nothing is handled before the log's epoch is known.
 func (s *Service) Parts() []lifecycle.Part {
 	return []lifecycle.Part{
 		{Name: "messages store", Run: s.deps.Store.Run},
 		{Name: "messages membership lookups", Run: s.members.Run},
 		{Name: "messages producer", Run: s.produceUntilDone},
-		{Name: "messages timeline healing", Run: s.healer.Run, Beside: true},
+		{Name: "messages log", Run: s.log.Run, Beside: true},
+		{Name: "messages timeline healing", Run: s.log.AfterOpen(s.healer.Run), Beside: true},
 		{Name: "messages membership follower", Run: s.follower.Run, Beside: true},
 	}
 }
@@ -116,5 +120,5 @@ func (s *Service) produceUntilDone(ctx context.Context) error {
 
 // Checks implements [deployable.Service].
 func (s *Service) Checks() []httpapi.Check {
-	return []httpapi.Check{{Name: "messages-store", Check: s.deps.Store.Ping}}
+	return []httpapi.Check{{Name: "messages-store", Check: s.deps.Store.Ping}, {Name: "messages-log", Check: s.log.Ready}}
 }

@@ -136,7 +136,8 @@ func hasBatch(segment string) (bool, error) {
 	if length < batchChecked-batchPrefix || length > info.Size()-batchPrefix {
 		return false, nil
 	}
-	batch := append(prefix, make([]byte, length)...)
+	batch := make([]byte, batchPrefix+length)
+	copy(batch, prefix)
 	if _, err := io.ReadFull(file, batch[batchPrefix:]); err != nil {
 		return false, orShort(err)
 	}

@@ -26,7 +26,7 @@
 //
 // # Invariants
 //
-//   - A message's position is the epoch of this process and the offset of its record. Both sides derive the same entry from the
+//   - A message's position is the epoch of the log and the offset of its record. Both sides derive the same entry from the
 //     same record, so it does not matter which of them writes it, or that both do.
 //   - Apply returns without an error only if every message of the batch is in the store. Then the consumer commits its offset.
 //
@@ -36,8 +36,9 @@
 //   - The store fails during Apply: Apply fails and Probe reports an outage, so the partition waits and no record is given up.
 //   - The process ends: the group's next owner of the partition begins at the last committed offset and writes again what is
 //     there, which changes nothing.
-//   - The position has another message: the log was made anew without a new epoch, or it lost records. Apply rejects the record,
-//     which goes to the dead letters with the reason; what was stored first stays.
+//   - The position has another message: the log has lost records at its end and gives their offsets out again. What was stored first stays. Apply
+//     fails with [ErrLogLost], and Probe with it: the partition waits, and says why, until the log has been begun anew. The
+//     acknowledged message is in that log, so it is not put aside.
 package timeline
 
 import (
@@ -79,16 +80,28 @@ const (
 // Timeline writes to a store what the log has.
 type Timeline struct {
 	store   store.Store
-	epoch   int32
+	log     Log
 	tracing bus.Tracing
 
 	mu      sync.Mutex
 	sending map[uuid.UUID]chan struct{}   // by event id; closed when the send is settled
 	written *lru.Cache[uuid.UUID, passed] // by event id
-	failing map[int32]time.Time           // when the store last failed, by partition that it holds up
+	failing map[int32]failure             // the last one, by partition that it holds up
 
 	through, applied *prometheus.CounterVec
 }
+
+// Log is the log of the rooms, see [bus.Log].
+type Log interface {
+	Epoch() (epoch int32, known bool)
+}
+
+var (
+	// ErrLogLost says that the log gives out offsets which other messages have in the same epoch.
+	ErrLogLost = errors.New(events.TopicRooms + " has lost records: it gives positions out again that other messages have. Save what it has " +
+		"and begin it anew, as docs/operations.md says under \"When ism.rooms is lost\"")
+	errNoEpoch = fmt.Errorf("%w: the epoch of the log is not known yet", bus.ErrUnavailable)
+)
 
 // passed is a message that a send has written through.
 type passed struct {
@@ -96,8 +109,14 @@ type passed struct {
 	room, id uuid.UUID
 }
 
-// New makes a timeline whose log is in the given epoch.
-func New(s store.Store, epoch int32, tracing bus.Tracing, tel *telemetry.Telemetry) (*Timeline, error) {
+// failure is why the store did not take what the consumer group had for it.
+type failure struct {
+	at  time.Time
+	err error
+}
+
+// New makes a timeline of the log.
+func New(s store.Store, log Log, tracing bus.Tracing, tel *telemetry.Telemetry) (*Timeline, error) {
 	memory, err := lru.New[uuid.UUID, passed](remembered)
 	if err != nil {
 		return nil, fmt.Errorf("make memory of written messages: %w", err)
@@ -111,7 +130,7 @@ func New(s store.Store, epoch int32, tracing bus.Tracing, tel *telemetry.Telemet
 		Help: "Messages that the consumer group came to, by result: written by it, or known to be written by a send of this process.",
 	}, "result", "written", "known")
 	return &Timeline{
-		store: s, epoch: epoch, tracing: tracing, sending: map[uuid.UUID]chan struct{}{}, written: memory, failing: map[int32]time.Time{},
+		store: s, log: log, tracing: tracing, sending: map[uuid.UUID]chan struct{}{}, written: memory, failing: map[int32]failure{},
 		through: through, applied: applied,
 	}, nil
 }
@@ -131,12 +150,12 @@ func (t *Timeline) Begin(event uuid.UUID) (settle func()) {
 	}
 }
 
-// WriteThrough writes the message of an event that the log has at the offset.
-func (t *Timeline) WriteThrough(ctx context.Context, event uuid.UUID, message wire.Message, offset int64) error {
-	entry := store.Entry{Position: events.Position{Epoch: t.epoch, Offset: offset}, Message: message}
+// WriteThrough writes the message of an event that the log has at the position. The error is [ErrLogLost] where another message has it.
+func (t *Timeline) WriteThrough(ctx context.Context, event uuid.UUID, message wire.Message, at events.Position) error {
+	entry := store.Entry{Position: at, Message: message}
 	if err := t.store.Append(ctx, []store.Entry{entry}); err != nil {
 		t.through.WithLabelValues("failed").Inc()
-		return fmt.Errorf("write message through to the timeline: %w", err)
+		return fmt.Errorf("write message through to the timeline: %w", orLogLost(err))
 	}
 	t.through.WithLabelValues("written").Inc()
 	t.mu.Lock()
@@ -147,9 +166,13 @@ func (t *Timeline) WriteThrough(ctx context.Context, event uuid.UUID, message wi
 
 // Apply writes the messages among records of one partition of the rooms' log. It is a [bus.Handler].
 func (t *Timeline) Apply(ctx context.Context, records []bus.Record) error {
+	epoch, begun := t.log.Epoch()
+	if !begun {
+		return errNoEpoch
+	}
 	unknown := make([]bus.Record, 0, len(records))
 	for _, record := range records {
-		message, ok := t.isWritten(ctx, record)
+		message, ok := t.isWritten(ctx, record, epoch)
 		if !ok {
 			unknown = append(unknown, record)
 			continue
@@ -165,13 +188,21 @@ func (t *Timeline) Apply(ctx context.Context, records []bus.Record) error {
 	}
 	missing := make([]applying, len(decoded))
 	for i, posted := range decoded {
-		missing[i] = applying{record: posted.Record, entry: store.Entry{Position: t.position(posted.Record), Message: posted.Data.Message}}
+		missing[i] = applying{record: posted.Record, entry: store.Entry{Position: position(epoch, posted.Record), Message: posted.Data.Message}}
 	}
 	return t.write(ctx, missing)
 }
 
-func (t *Timeline) position(record bus.Record) events.Position {
-	return events.Position{Epoch: t.epoch, Offset: record.Offset}
+func position(epoch int32, record bus.Record) events.Position {
+	return events.Position{Epoch: epoch, Offset: record.Offset}
+}
+
+// orLogLost is the error, as an [ErrLogLost] where a position is taken.
+func orLogLost(err error) error {
+	if errors.Is(err, store.ErrPositionTaken) {
+		return fmt.Errorf("%w: %w", ErrLogLost, err)
+	}
+	return err
 }
 
 // applying is a record and the entry that is made of it.
@@ -196,12 +227,9 @@ func (t *Timeline) write(ctx context.Context, missing []applying) error {
 	bus.EndSpans(spans, err)
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if errors.Is(err, store.ErrPositionTaken) {
-		delete(t.failing, missing[0].record.Partition) // it answers
-		return fmt.Errorf("%w: %w", bus.ErrRejected, err)
-	}
 	if err != nil {
-		t.failing[missing[0].record.Partition] = time.Now()
+		err = orLogLost(err)
+		t.failing[missing[0].record.Partition] = failure{at: time.Now(), err: err}
 		return fmt.Errorf("apply %d messages to timelines: %w", len(entries), err)
 	}
 	delete(t.failing, missing[0].record.Partition)
@@ -216,27 +244,40 @@ func describe(span trace.Span, room, message uuid.UUID, result string) {
 	}
 }
 
-// Probe reports whether the store takes writes. While it does not, no record is given up; nor is one that failed a moment
+// Probe reports whether the store takes what the log has. While it does not, no record is given up; nor is one that failed a moment
 // ago because of the store, though the store may be back by now: it has to be tried again first.
 func (t *Timeline) Probe(ctx context.Context) error {
-	t.mu.Lock()
-	for partition, since := range t.failing {
-		if time.Since(since) > outageMemory {
-			delete(t.failing, partition) // another instance has it by now
-		}
+	if _, begun := t.log.Epoch(); !begun {
+		return errNoEpoch
 	}
-	failing := len(t.failing)
-	t.mu.Unlock()
-	if failing > 0 {
-		return fmt.Errorf("%w: it holds up %d partitions", store.ErrUnavailable, failing)
+	if err := t.holdUp(); err != nil {
+		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, applyTimeout)
 	defer cancel()
 	return t.store.Ping(ctx)
 }
 
+// holdUp says what holds partitions up, nil if nothing does.
+func (t *Timeline) holdUp() error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for partition, last := range t.failing {
+		switch {
+		case time.Since(last.at) > outageMemory:
+			delete(t.failing, partition) // another instance has it by now
+		case errors.Is(last.err, ErrLogLost):
+			return last.err
+		}
+	}
+	if len(t.failing) > 0 {
+		return fmt.Errorf("%w: it holds up %d partitions", store.ErrUnavailable, len(t.failing))
+	}
+	return nil
+}
+
 // isWritten gives the message of a record that a send of this process has written, after waiting for one that is under way.
-func (t *Timeline) isWritten(ctx context.Context, record bus.Record) (message passed, ok bool) {
+func (t *Timeline) isWritten(ctx context.Context, record bus.Record, epoch int32) (message passed, ok bool) {
 	event, err := uuid.Parse(record.Headers[events.HeaderID])
 	if err != nil {
 		return passed{}, false // decoding it finds out what it is
@@ -254,5 +295,5 @@ func (t *Timeline) isWritten(ctx context.Context, record bus.Record) (message pa
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	message, ok = t.written.Get(event)
-	return message, ok && message.position == t.position(record)
+	return message, ok && message.position == position(epoch, record)
 }

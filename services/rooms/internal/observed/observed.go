@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/ism-chat/ism/libs/bus"
 	"github.com/ism-chat/ism/libs/events"
 	"github.com/ism-chat/ism/libs/outbox"
 	"github.com/ism-chat/ism/libs/telemetry"
@@ -61,6 +62,16 @@ func (o observed) Transact(ctx context.Context, operation string, change func(ct
 func (o observed) Pending(ctx context.Context, row int64) (pending bool, err error) {
 	defer o.metrics.Observe("outbox_pending")(&err)
 	return o.Store.Pending(ctx, row)
+}
+
+func (o observed) RecordedLogs(ctx context.Context, topic string) (logs []bus.RecordedLog, err error) {
+	defer o.metrics.Observe("read_epochs")(&err)
+	return o.Store.RecordedLogs(ctx, topic)
+}
+
+func (o observed) RecordLog(ctx context.Context, found bus.Incarnation, least int32) (log bus.RecordedLog, err error) {
+	defer o.metrics.Observe("record_epoch")(&err)
+	return o.Store.RecordLog(ctx, found, least)
 }
 
 // Lead is not measured itself: to wait for the lead is what most processes do all the time.
