@@ -37,7 +37,7 @@ type Config struct {
 	CAFile           string        `envconfig:"CA_FILE" desc:"certificate authority of the brokers, PEM; empty: the system's"`
 	Replication      int           `envconfig:"REPLICATION" default:"1" desc:"replication factor of the topics that this deployable creates"`
 	Partitions       int           `envconfig:"PARTITIONS" default:"0" desc:"partitions of the topics that this deployable creates, dead letters apart; 0: the suite's own counts; all deployables must agree"`
-	Epoch            int32         `envconfig:"EPOCH" default:"0" was:"ISM_ROOMS_EPOCH,ISM_MESSAGES_EPOCH" desc:"epoch of the log ism.rooms; raise it by one, for all deployables, when that topic had to be made anew, so that what is written then comes after what was there"`
+	Epoch            int32         `envconfig:"EPOCH" default:"0" was:"ISM_ROOMS_EPOCH,ISM_MESSAGES_EPOCH" desc:"least epoch of the log ism.rooms when it is seen for the first time; not needed: rooms and messages find out by themselves that the topic was made anew"`
 }
 
 // PartitionAny lets the key choose the partition (murmur2, as Kafka's own clients do).
@@ -144,8 +144,8 @@ func New(cfg Config, tel *telemetry.Telemetry) *Bus {
 	return &Bus{cfg: cfg, tel: tel, compareEvery: compareInterval, statisticsEvery: statisticsInterval, ensured: map[string]bool{}}
 }
 
-// Epoch is that of the log ism.rooms, see [events.Position].
-func (b *Bus) Epoch() int32 { return b.cfg.Epoch }
+// LeastEpoch is the least that the log ism.rooms may have, as it is configured, see [Log].
+func (b *Bus) LeastEpoch() int32 { return b.cfg.Epoch }
 
 // Close ends the bus's own connection. Producers, consumers and readers have theirs.
 func (b *Bus) Close() {

@@ -5,6 +5,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
+	"time"
 
 	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
 	"github.com/google/uuid"
@@ -12,6 +14,17 @@ import (
 
 // ErrNoTopic says that the brokers have no topic of the name.
 var ErrNoTopic = errors.New("topic does not exist")
+
+// ErrOtherLogs says that topics are no longer those that a process has begun with: one was deleted, was made anew, or has got partitions.
+var ErrOtherLogs = errors.New("the logs have changed")
+
+const (
+	// LookEvery is how often a process looks whether its logs are still the same.
+	LookEvery = 10 * time.Second
+	// missingAtLeast is how many looks in a row must not find a topic until it counts as deleted: a broker that has just started may not know
+	// its topics yet.
+	missingAtLeast = 3
+)
 
 // Incarnation is one life of a topic, from being made to being deleted. Offsets of two incarnations say nothing about each other.
 type Incarnation struct {
@@ -52,6 +65,36 @@ func (b *Bus) Incarnations(ctx context.Context, topics ...string) ([]Incarnation
 		incarnations = append(incarnations, incarnation)
 	}
 	return incarnations, nil
+}
+
+// WatchIncarnations looks now and then, see [LookEvery], whether the topics still are what was found of them, until ctx is done. The error is
+// [ErrOtherLogs] when they are not: then the process has to be started again, to take them as they are.
+func (b *Bus) WatchIncarnations(ctx context.Context, every time.Duration, found []Incarnation) error {
+	names := make([]string, len(found))
+	for i, incarnation := range found {
+		names[i] = incarnation.Topic
+	}
+	looks := time.NewTicker(every)
+	defer looks.Stop()
+	for missing := 0; ; {
+		select {
+		case <-looks.C:
+		case <-ctx.Done():
+			return nil
+		}
+		now, err := b.Incarnations(ctx, names...)
+		switch {
+		case errors.Is(err, ErrNoTopic):
+			if missing++; missing >= missingAtLeast {
+				return fmt.Errorf("%w: %w", ErrOtherLogs, err)
+			}
+		case err != nil: // what cannot be asked now is asked again; that Kafka does not answer is told elsewhere
+		case !slices.Equal(now, found):
+			return fmt.Errorf("%w: they were %v and are %v", ErrOtherLogs, found, now)
+		default:
+			missing = 0
+		}
+	}
 }
 
 func incarnationOf(description kafka.TopicDescription) Incarnation {

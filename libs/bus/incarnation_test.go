@@ -38,6 +38,20 @@ func (w *world) delete(topic string) {
 	})
 }
 
+// anew deletes a topic, and makes another of the name in one partition.
+func (w *world) anew(topic string) {
+	w.t.Helper()
+	w.delete(topic)
+	specification := kafka.TopicSpecification{Topic: topic, NumPartitions: 1, ReplicationFactor: 1}
+	servicetest.AwaitSuccess(w.t, "the topic is made", func() error {
+		return w.create(within(w.t, timeout), []kafka.TopicSpecification{specification})
+	})
+	servicetest.Await(w.t, "the new topic is known", func() bool {
+		_, err := w.Incarnations(within(w.t, timeout), topic)
+		return err == nil
+	})
+}
+
 func TestATopicThatIsMadeAnewHasAnotherIncarnation(t *testing.T) {
 	onBothBrokers(t, func(t *testing.T, w *world) {
 		kept, deleted := w.topic(2), w.topic(1)
@@ -48,15 +62,7 @@ func TestATopicThatIsMadeAnewHasAnotherIncarnation(t *testing.T) {
 		if before[0].ID == before[1].ID || slices.Contains([]uuid.UUID{before[0].ID, before[1].ID}, uuid.Nil) {
 			t.Fatalf("the ids are not theirs alone: %v", before)
 		}
-		w.delete(deleted)
-		specification := kafka.TopicSpecification{Topic: deleted, NumPartitions: 1, ReplicationFactor: 1}
-		if err := w.create(within(t, timeout), []kafka.TopicSpecification{specification}); err != nil {
-			t.Fatal(err)
-		}
-		servicetest.Await(t, "the new topic is known", func() bool {
-			_, err := w.Incarnations(within(t, timeout), deleted)
-			return err == nil
-		})
+		w.anew(deleted)
 		if after := w.incarnations(kept, deleted); after[0] != before[1] || after[1].ID == before[0].ID {
 			t.Errorf("before %v, after %v", before, after)
 		}

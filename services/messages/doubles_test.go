@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/ism-chat/ism/libs/bus"
 	"github.com/ism-chat/ism/libs/events"
 	"github.com/ism-chat/ism/services/messages/membership"
 	"github.com/ism-chat/ism/services/messages/store"
@@ -105,6 +106,13 @@ func (f *faulty) Page(ctx context.Context, room uuid.UUID, within store.Range, l
 		return nil, err
 	}
 	return f.Store.Page(ctx, room, within, limit)
+}
+
+func (f *faulty) RecordedLogs(ctx context.Context, topic string) ([]bus.RecordedLog, error) {
+	if err := f.fault(ctx); err != nil {
+		return nil, err
+	}
+	return f.Store.RecordedLogs(ctx, topic)
 }
 
 func (f *faulty) Ping(ctx context.Context) error {

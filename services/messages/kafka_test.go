@@ -26,18 +26,23 @@ func kafkaClient(tb testing.TB, brokers []string, options ...kgo.Opt) *kgo.Clien
 // ends gives the end of every partition of the rooms' log.
 func ends(tb testing.TB, client *kgo.Client) map[int32]int64 {
 	tb.Helper()
+	return endsOf(tb, client, events.TopicRooms)
+}
+
+func endsOf(tb testing.TB, client *kgo.Client, name string) map[int32]int64 {
+	tb.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), servicetest.Timeout)
 	defer cancel()
 	metadata := kmsg.NewPtrMetadataRequest()
 	wanted := kmsg.NewMetadataRequestTopic()
-	wanted.Topic = kmsg.StringPtr(events.TopicRooms)
+	wanted.Topic = kmsg.StringPtr(name)
 	metadata.Topics = append(metadata.Topics, wanted)
 	described, err := metadata.RequestWith(ctx, client)
 	if err != nil {
 		tb.Fatal(err)
 	}
 	topic := kmsg.NewListOffsetsRequestTopic()
-	topic.Topic = events.TopicRooms
+	topic.Topic = name
 	for _, partition := range described.Topics[0].Partitions {
 		p := kmsg.NewListOffsetsRequestTopicPartition()
 		p.Partition, p.Timestamp = partition.Partition, -1
@@ -64,8 +69,13 @@ func ends(tb testing.TB, client *kgo.Client) map[int32]int64 {
 // length is how many records the rooms' log has.
 func length(tb testing.TB, client *kgo.Client) int64 {
 	tb.Helper()
+	return lengthOf(tb, client, events.TopicRooms)
+}
+
+func lengthOf(tb testing.TB, client *kgo.Client, topic string) int64 {
+	tb.Helper()
 	total := int64(0)
-	for _, end := range ends(tb, client) {
+	for _, end := range endsOf(tb, client, topic) {
 		total += end
 	}
 	return total

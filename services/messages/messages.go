@@ -52,11 +52,13 @@ type Service struct {
 	deps     Deps
 	clock    clock
 	members  *membership.Cache
+	log      *bus.Log
 	timeline *timeline.Timeline
 	healer   *bus.Consumer
 	follower *bus.Reader
-	log      *bus.Appender
+	appender *bus.Appender
 	leftOver rate.Sometimes // logs what a store outage leaves to the consumer group
+	logLost  rate.Sometimes // logs that the log has lost records
 }
 
 var _ deployable.Service = (*Service)(nil)
@@ -68,13 +70,14 @@ func New(cfg Config, deps Deps) (*Service, error) {
 		return nil, err
 	}
 	deps.Store = observed.New(deps.Store, deps.Telemetry)
-	lines, err := timeline.New(deps.Store, deps.Bus.Epoch(), deps.Bus.Tracing(Group), deps.Telemetry)
+	log := deps.Bus.NewLog(bus.LogConfig{Topic: events.TopicRooms, Group: Group, Epochs: deps.Store})
+	lines, err := timeline.New(deps.Store, log, deps.Bus.Tracing(Group), deps.Telemetry)
 	if err != nil {
 		return nil, err
 	}
 	healer, err := deps.Bus.NewConsumer(bus.ConsumerConfig{
 		Group: Group, Topics: []string{events.TopicRooms},
-		Handler: lines.Apply, MaxBatch: maxBatch, FetchWait: fetchWait,
+		Handler: lines.Apply, MaxBatch: maxBatch, FetchWait: fetchWait, Assigned: log.Confirm,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("make the consumer that heals timelines: %w", err)
@@ -85,28 +88,33 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make the reader that follows memberships: %w", err)
 	}
-	log, err := deps.Bus.NewAppender(bus.AppenderConfig{Topics: []string{events.TopicRooms}, Timeout: cfg.LogTimeout})
+	appender, err := deps.Bus.NewAppender(bus.AppenderConfig{Topics: []string{events.TopicRooms}, Timeout: cfg.LogTimeout})
 	if err != nil {
 		return nil, fmt.Errorf("make the appender of messages: %w", err)
 	}
 	return &Service{
-		cfg: cfg, deps: deps, members: members, timeline: lines, healer: healer, follower: follower, log: log,
-		leftOver: rate.Sometimes{Interval: time.Second},
+		cfg: cfg, deps: deps, members: members, log: log, appender: appender, timeline: lines, healer: healer, follower: follower,
+		leftOver: rate.Sometimes{Interval: time.Second}, logLost: rate.Sometimes{Interval: 10 * time.Second},
 	}, nil
 }
 
-// Parts implements [deployable.Service]. The store stops last: all others write to it.
+// Parts implements [deployable.Service]. The store stops last: all others write to it. Nothing is handled before the log's epoch is known.
 func (s *Service) Parts() []lifecycle.Part {
 	return []lifecycle.Part{
 		{Name: "messages store", Run: s.deps.Store.Run},
 		{Name: "messages membership lookups", Run: s.members.Run},
-		{Name: "messages log", Run: s.log.Run},
-		{Name: "messages timeline healing", Run: s.healer.Run, Beside: true},
+		{Name: "messages appender", Run: s.appender.Run},
+		{Name: "messages log", Run: s.log.Run, Beside: true},
+		{Name: "messages timeline healing", Run: s.log.AfterOpen(s.healer.Run), Beside: true},
 		{Name: "messages membership follower", Run: s.follower.Run, Beside: true},
 	}
 }
 
 // Checks implements [deployable.Service].
 func (s *Service) Checks() []httpapi.Check {
-	return []httpapi.Check{{Name: "messages-store", Check: s.deps.Store.Ping}, {Name: "kafka-writes", Check: s.log.Ready}}
+	return []httpapi.Check{
+		{Name: "messages-store", Check: s.deps.Store.Ping},
+		{Name: "messages-log", Check: s.log.Ready},
+		{Name: "kafka-writes", Check: s.appender.Ready},
+	}
 }

@@ -3,6 +3,7 @@ package messages
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -19,6 +20,7 @@ import (
 	"github.com/ism-chat/ism/libs/httpapi"
 	"github.com/ism-chat/ism/libs/telemetry"
 	"github.com/ism-chat/ism/libs/wire"
+	"github.com/ism-chat/ism/services/messages/internal/timeline"
 )
 
 const (
@@ -120,6 +122,10 @@ func (s *Service) compose(members events.Membership, sender authn.Principal, bod
 // post appends the message to the log, then writes it through to the timeline. Once the log has it, it is sent: what the
 // store does not take now, the consumer group writes later.
 func (s *Service) post(ctx context.Context, posted events.MessagePosted) error {
+	epoch, known := s.log.Epoch()
+	if !known {
+		return fmt.Errorf("%w: the service is starting", bus.ErrUnavailable)
+	}
 	message := posted.Message
 	event := events.New(source, message.CreatedAt.Time, posted)
 	settle := s.timeline.Begin(event.ID)
@@ -134,7 +140,7 @@ func (s *Service) post(ctx context.Context, posted events.MessagePosted) error {
 	// With this line a message's trace is found by its id, and its position by both where the trace was not sampled.
 	s.deps.Telemetry.Log.LogAttrs(
 		ctx, slog.LevelInfo, "message accepted", slog.String("message_id", message.ID.String()), slog.String("room_id", message.RoomID.String()),
-		slog.Int("epoch", int(s.deps.Bus.Epoch())), slog.Int("partition", int(receipt.Partition)), slog.Int64("offset", receipt.Offset),
+		slog.Int("epoch", int(epoch)), slog.Int("partition", int(receipt.Partition)), slog.Int64("offset", receipt.Offset),
 	)
 	if receipt.Offset < 0 { // the position is known to who reads the log
 		return nil
@@ -142,13 +148,23 @@ func (s *Service) post(ctx context.Context, posted events.MessagePosted) error {
 	// The log has the message, so it is written even where the request's own deadline has passed.
 	writing, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.cfg.WriteThroughTimeout)
 	defer cancel()
-	if err := s.timeline.WriteThrough(writing, event.ID, message, receipt.Offset); err != nil {
-		s.leftOver.Do(func() {
-			s.deps.Telemetry.Log.WarnContext(ctx, "messages are left to the consumer group",
-				slog.String("message_id", message.ID.String()), slog.Any("error", err))
-		})
+	if err := s.timeline.WriteThrough(writing, event.ID, message, events.Position{Epoch: epoch, Offset: receipt.Offset}); err != nil {
+		s.reportLeftOver(ctx, message, err)
 	}
 	return nil
+}
+
+// reportLeftOver says once in a while that messages are not in the timeline yet: because of an outage, which passes, or because the log has
+// lost records, which somebody has to see to.
+func (s *Service) reportLeftOver(ctx context.Context, message wire.Message, err error) {
+	level, sometimes := slog.LevelWarn, &s.leftOver
+	if errors.Is(err, timeline.ErrLogLost) {
+		level, sometimes = slog.LevelError, &s.logLost
+	}
+	sometimes.Do(func() {
+		s.deps.Telemetry.Log.Log(ctx, level, "messages are left to the consumer group",
+			slog.String("message_id", message.ID.String()), slog.Any("error", err))
+	})
 }
 
 func (s *Service) append(ctx context.Context, event events.Event) (bus.Receipt, error) {
@@ -156,7 +172,7 @@ func (s *Service) append(ctx context.Context, event events.Event) (bus.Receipt, 
 	if err != nil {
 		return bus.Receipt{}, fmt.Errorf("encode message: %w", err)
 	}
-	receipt, err := s.log.Append(ctx, bus.Record{Topic: event.Data.Topic(), Key: event.Data.PartitionKey(), Value: value, Headers: headers})
+	receipt, err := s.appender.Append(ctx, bus.Record{Topic: event.Data.Topic(), Key: event.Data.PartitionKey(), Value: value, Headers: headers})
 	if err != nil {
 		return bus.Receipt{}, fmt.Errorf("append message to the log: %w", err)
 	}

@@ -2,9 +2,7 @@ package realtime
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/ism-chat/ism/libs/bus"
@@ -26,12 +24,12 @@ func (s *Service) take(ctx context.Context, records []bus.Record) error {
 
 // readLogs reads the logs from the ring's window back, and on until ctx is done.
 func (s *Service) readLogs(ctx context.Context) error {
-	topics, err := s.findLogs(ctx)
+	found, err := s.findLogs(ctx)
 	if err != nil {
 		return err
 	}
-	s.edge.Open(s.deps.Bus.Epoch(), topics...)
-	s.opened <- topics
+	s.edge.Open(s.deps.Bus.LeastEpoch(), topicsOf(found)...)
+	s.opened <- found
 	reader, err := s.deps.Bus.NewReader(bus.ReaderConfig{
 		Topics:   append(logs(), events.TopicEdges),
 		Since:    time.Now().Add(-max(s.cfg.RingWindow, membershipReach) - margin),
@@ -49,35 +47,19 @@ func (s *Service) readLogs(ctx context.Context) error {
 // watchLogs ends the process when the logs are no longer those that the edge has opened: a topic has got partitions, which nobody here reads, or
 // was made anew. A process that is started again reads them as they are, and clients resync once.
 func (s *Service) watchLogs(ctx context.Context) error {
-	var opened []cut.Topic
 	select {
-	case opened = <-s.opened:
+	case opened := <-s.opened:
+		if err := s.deps.Bus.WatchIncarnations(ctx, s.look, opened); err != nil {
+			return fmt.Errorf("%w; clients resync when this is started again", err)
+		}
+		return nil
 	case <-ctx.Done():
 		return nil
 	}
-	looks := time.NewTicker(s.look)
-	defer looks.Stop()
-	for {
-		select {
-		case <-looks.C:
-		case <-ctx.Done():
-			return nil
-		}
-		found, err := s.deps.Bus.Incarnations(ctx, logs()...)
-		if err != nil {
-			continue // what cannot be asked now is asked again; that Kafka does not answer is told elsewhere
-		}
-		if now := topicsOf(found); !slices.Equal(now, opened) {
-			return fmt.Errorf("%w: they were %v and are %v; clients resync when this is started again", errOtherLogs, opened, now)
-		}
-	}
 }
 
-// errOtherLogs says that a topic has got partitions, or was made anew.
-var errOtherLogs = errors.New("the logs have changed")
-
 // findLogs makes the topics of the logs that are missing, and gives them as they are.
-func (s *Service) findLogs(ctx context.Context) ([]cut.Topic, error) {
+func (s *Service) findLogs(ctx context.Context) ([]bus.Incarnation, error) {
 	if err := s.deps.Bus.EnsureTopics(ctx, logs()...); err != nil {
 		return nil, err
 	}
@@ -92,7 +74,7 @@ func (s *Service) findLogs(ctx context.Context) ([]cut.Topic, error) {
 	if err != nil {
 		return nil, fmt.Errorf("find the logs: %w", err)
 	}
-	return topicsOf(found), nil
+	return found, nil
 }
 
 func topicsOf(found []bus.Incarnation) []cut.Topic {

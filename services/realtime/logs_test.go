@@ -23,6 +23,10 @@ func TestOtherLogsEndTheProcess(t *testing.T) {
 			results, err := admin.CreatePartitions(ctx, []kafka.PartitionsSpecification{{Topic: events.TopicRooms, IncreaseTo: 20}})
 			return errors.Join(err, refusal(results))
 		},
+		"a topic is deleted": func(ctx context.Context, admin *kafka.AdminClient) error {
+			results, err := admin.DeleteTopics(ctx, []string{events.TopicRooms})
+			return errors.Join(err, refusal(results))
+		},
 		"a topic is made anew": func(ctx context.Context, admin *kafka.AdminClient) error {
 			results, err := admin.DeleteTopics(ctx, []string{events.TopicRooms})
 			if err := errors.Join(err, refusal(results)); err != nil {
@@ -58,7 +62,7 @@ func TestOtherLogsEndTheProcess(t *testing.T) {
 			if err := change(ctx, admin); err != nil {
 				t.Fatal(err)
 			}
-			if err := <-ended; !errors.Is(err, errOtherLogs) {
+			if err := <-ended; !errors.Is(err, bus.ErrOtherLogs) {
 				t.Errorf("the watch ends with %v", err)
 			}
 		})

@@ -18,7 +18,6 @@ import (
 	"github.com/ism-chat/ism/libs/httpapi"
 	"github.com/ism-chat/ism/libs/lifecycle"
 	"github.com/ism-chat/ism/libs/telemetry"
-	"github.com/ism-chat/ism/services/realtime/internal/cut"
 	"github.com/ism-chat/ism/services/realtime/internal/edge"
 	"github.com/ism-chat/ism/services/realtime/internal/eventloop"
 	"github.com/ism-chat/ism/services/realtime/internal/online"
@@ -44,8 +43,8 @@ type Service struct {
 	peers   *peers.Peers
 	online  *online.Announcer
 	streams streams
-	opened  chan []cut.Topic             // has the logs once the edge has opened them
-	look    time.Duration                // see lookEvery
+	opened  chan []bus.Incarnation       // has the logs once the edge has opened them
+	look    time.Duration                // how often it is looked whether they are still the same
 	polls   chan struct{}                // has a token for each poll under way
 	log     atomic.Pointer[bus.Producer] // nil until its part runs
 }
@@ -72,8 +71,6 @@ const (
 	membershipReach = 2 * time.Minute
 	// tellTimeout is how long it may take to append what this edge tells.
 	tellTimeout = 3 * time.Second
-	// lookEvery is how often it is looked whether the logs are still the same.
-	lookEvery = 10 * time.Second
 	// maxBatch is how many records the edge takes at once.
 	maxBatch = 200
 	// reconnect is how long clients wait before they come back.
@@ -101,7 +98,7 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	}
 	s := &Service{
 		cfg: cfg, deps: deps, edge: holder, online: announcer,
-		opened: make(chan []cut.Topic, 1), look: lookEvery, polls: make(chan struct{}, cfg.MaxPolls),
+		opened: make(chan []bus.Incarnation, 1), look: bus.LookEvery, polls: make(chan struct{}, cfg.MaxPolls),
 	}
 	s.streams = eventloop.New(eventloop.Config{
 		Config: stream.Config{

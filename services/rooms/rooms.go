@@ -42,6 +42,7 @@ type Service struct {
 	deps     Deps
 	callers  *callers.Callers
 	changes  *changes.Changes
+	log      *bus.Log
 	relay    *outbox.Relay
 	previews *bus.Consumer
 	now      func() time.Time // UTC, microseconds
@@ -58,12 +59,14 @@ func New(cfg Config, deps Deps) (*Service, error) {
 		return nil, err
 	}
 	writer := changes.New(deps.Store, deps.Telemetry.Propagator)
+	log := deps.Bus.NewLog(bus.LogConfig{Topic: events.TopicRooms, Group: Group, Epochs: deps.Store})
 	consumer, err := deps.Bus.NewConsumer(bus.ConsumerConfig{
 		Group:     Group,
 		Topics:    []string{events.TopicRooms},
-		Handler:   previews.Handler(writer, deps.Bus.Epoch(), deps.Bus.Tracing(Group)),
+		Handler:   previews.Handler(writer, log, deps.Bus.Tracing(Group)),
 		MaxBatch:  maxBatch,
 		FetchWait: fetchWait,
+		Assigned:  log.Confirm,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("make the previews' consumer: %w", err)
@@ -73,7 +76,7 @@ func New(cfg Config, deps Deps) (*Service, error) {
 		return nil, err
 	}
 	return &Service{
-		cfg: cfg, deps: deps, callers: known, changes: writer, relay: relay, previews: consumer, now: now,
+		cfg: cfg, deps: deps, callers: known, changes: writer, log: log, relay: relay, previews: consumer, now: now,
 	}, nil
 }
 
@@ -84,20 +87,19 @@ const (
 	fetchWait = 200 * time.Millisecond
 )
 
-// Parts implements [deployable.Service]. The store stops last: all others write to it.
+// Parts implements [deployable.Service]. The store stops last: all others write to it. Nothing is appended or handled before the log's epoch
+// is known.
 func (s *Service) Parts() []lifecycle.Part {
 	return []lifecycle.Part{
 		{Name: "rooms store", Run: s.deps.Store.Run},
-		{Name: "rooms outbox relay", Run: s.relayOutbox},
-		{Name: "rooms previews", Run: s.previews.Run, Beside: true},
+		{Name: "rooms log", Run: s.log.Run},
+		{Name: "rooms outbox relay", Run: s.log.AfterOpen(s.relayOutbox)},
+		{Name: "rooms previews", Run: s.log.AfterOpen(s.previews.Run), Beside: true},
 	}
 }
 
 // relayOutbox uses a gapless producer: a row must not be in the log before those that stand before it.
 func (s *Service) relayOutbox(ctx context.Context) error {
-	if err := s.deps.Bus.EnsureTopics(ctx, events.TopicRooms); err != nil {
-		return err // its cause is in it: an unknown topic, or the end of ctx
-	}
 	return s.deps.Bus.WithProducer(ctx, bus.ProducerConfig{DeliveryTimeout: deliveryTimeout, Gapless: true}, func(ctx context.Context, log *bus.Producer) error {
 		s.relay.Run(ctx, log)
 		return nil
@@ -106,5 +108,5 @@ func (s *Service) relayOutbox(ctx context.Context) error {
 
 // Checks implements [deployable.Service].
 func (s *Service) Checks() []httpapi.Check {
-	return []httpapi.Check{{Name: "rooms store", Check: s.deps.Store.Ping}}
+	return []httpapi.Check{{Name: "rooms store", Check: s.deps.Store.Ping}, {Name: "rooms log", Check: s.log.Ready}}
 }

@@ -199,33 +199,43 @@ func (d *deployment) list(t *testing.T, u user) []wire.Room {
 	return list
 }
 
-func messagesChangeLists(t *testing.T, d *deployment) {
-	alice, bob := d.seenUser(t, "alice"), d.seenUser(t, "bob")
-	older := d.create(t, alice, newRoom("Group", "older", alice, bob))
-	d.create(t, alice, newRoom("Group", "newer", alice, bob))
-	d.post(t, bob, "/api/rooms/"+older.ID.String()+"/mark-read", "")
+// postMessage has the first user send a message to the room of the users, as the messages service does. It gives the message's time.
+func (d *deployment) postMessage(t *testing.T, room uuid.UUID, text string, users ...user) time.Time {
+	t.Helper()
 	producer, err := d.bus.NewProducer(bus.ProducerConfig{DeliveryTimeout: 5 * time.Second})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer producer.Close(context.Background()) // what matters has been acknowledged
-	text := strings.Repeat("soup ", 20)
 	at := time.Now().UTC().Truncate(time.Microsecond)
+	audience := events.Audience{Version: 1}
+	for _, u := range users {
+		audience.Users = append(audience.Users, u.id)
+	}
 	headers, value, err := events.Encode(events.New("/ism/messages", at, events.MessagePosted{
-		RoomID: older.ID,
+		RoomID: room,
 		Message: wire.Message{
-			RoomID: older.ID, ID: uuid.New(), SenderID: alice.id, Body: []byte(`{"text":"soup"}`), Type: wire.Text, CreatedAt: wire.At(at),
+			RoomID: room, ID: uuid.New(), SenderID: users[0].id, Body: []byte(`{"text":"soup"}`), Type: wire.Text, CreatedAt: wire.At(at),
 		},
-		Preview:  wire.TextPreview("alice", text),
-		Audience: events.Audience{Users: []uuid.UUID{alice.id, bob.id}, Version: 1},
+		Preview: wire.TextPreview(users[0].name, text), Audience: audience,
 	}))
 	if err != nil {
 		t.Fatal(err)
 	}
-	record := bus.Record{Topic: events.TopicRooms, Key: older.ID.String(), Headers: headers, Value: value, Partition: bus.PartitionAny}
+	record := bus.Record{Topic: events.TopicRooms, Key: room.String(), Headers: headers, Value: value, Partition: bus.PartitionAny}
 	if _, err := producer.Produce(t.Context(), record); err != nil {
 		t.Fatal(err)
 	}
+	return at
+}
+
+func messagesChangeLists(t *testing.T, d *deployment) {
+	alice, bob := d.seenUser(t, "alice"), d.seenUser(t, "bob")
+	older := d.create(t, alice, newRoom("Group", "older", alice, bob))
+	d.create(t, alice, newRoom("Group", "newer", alice, bob))
+	d.post(t, bob, "/api/rooms/"+older.ID.String()+"/mark-read", "")
+	text := strings.Repeat("soup ", 20)
+	at := d.postMessage(t, older.ID, text, alice, bob)
 	servicetest.Await(t, "the message in bob's list", func() bool { return d.list(t, bob)[0].ID == older.ID })
 	want := wire.TextPreview("alice", text)
 	if first := d.list(t, bob)[0]; !first.Unread || !first.LatestMessage.Equal(at) || *first.LatestMessageText != want {

@@ -12,8 +12,8 @@
 //   - Position alone orders a timeline. A message's createdAt was read from a clock, and clocks differ.
 //   - What is stored depends on which entries were appended, never on their order or on how often. So the log can be replayed
 //     from any offset at any time: a late original does not bring back what an edit or a deletion has replaced.
-//   - One position has one message. The log gives each position once, unless it was truncated or made anew without a new
-//     epoch. Then what was stored first stays, and [ErrPositionTaken] tells.
+//   - One position has one message. The log gives each position once in an epoch, unless it has lost records at its end. Then what
+//     was stored first stays, and [ErrPositionTaken] tells.
 //   - The log is the truth. A store that was lost is filled again from the log, as far back as that reaches.
 //
 // # Lifecycle
@@ -35,6 +35,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/ism-chat/ism/libs/bus"
 	"github.com/ism-chat/ism/libs/events"
 	"github.com/ism-chat/ism/libs/wire"
 )
@@ -128,4 +129,7 @@ type Store interface {
 
 	// Ping reports whether messages can be written now.
 	Ping(ctx context.Context) error
+
+	// Epochs are those that the log has had.
+	bus.Epochs
 }

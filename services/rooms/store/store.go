@@ -15,6 +15,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/ism-chat/ism/libs/bus"
 	"github.com/ism-chat/ism/libs/events"
 	"github.com/ism-chat/ism/libs/outbox"
 	"github.com/ism-chat/ism/libs/wire"
@@ -138,6 +139,9 @@ type Store interface {
 
 	// Outbox is what the relay works on. Pending and Lead are as there, with the errors of a store.
 	outbox.Outbox
+
+	// Epochs are those that the log has had.
+	bus.Epochs
 }
 
 // Tx is a transaction that changes rooms. It is for one goroutine. It sees what it has written itself, and others see that from the commit on.

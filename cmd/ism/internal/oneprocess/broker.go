@@ -9,37 +9,70 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kfake"
 )
 
 // broker speaks the Kafka protocol on a loopback port of its own and keeps its log on disk: what it has acknowledged is
-// synced, so that it survives a kill.
+// synced, so that it survives a kill. Its offsets never go back, see [noteEnds].
 type broker struct {
 	cluster *kfake.Cluster
+	dir     string
+	log     *slog.Logger
 }
 
+const (
+	// cleanEvery is how often what is due is expired and compacted.
+	cleanEvery = time.Hour
+	// never keeps the broker from cleaning by itself: that does not wait for the ends to be noted, and after a restart it never begins.
+	never = "1000000000000" // ms
+)
+
 func startBroker(dir string, log *slog.Logger) (*broker, error) {
+	if err := restoreEnds(dir, time.Now()); err != nil {
+		return nil, fmt.Errorf("prepare the broker's data in %s: %w", dir, err)
+	}
 	cluster, err := kfake.NewCluster(
 		kfake.NumBrokers(1),
 		kfake.ClusterID("ism-one-process"),
 		kfake.DataDir(dir),
 		kfake.SyncWrites(),
+		kfake.BrokerConfigs(map[string]string{"log.cleaner.backoff.ms": never}),
 		kfake.WithLogger(brokerLog{log}),
 	)
 	if err != nil {
 		return nil, fmt.Errorf("start the broker on %s: %w", dir, err)
 	}
-	return &broker{cluster: cluster}, nil
+	return &broker{cluster: cluster, dir: dir, log: log}, nil
 }
 
 // Addresses are the bootstrap brokers.
 func (b *broker) Addresses() []string { return b.cluster.ListenAddrs() }
 
-// Run closes the broker when ctx is done.
+// Run cleans the logs now and then, and closes the broker when ctx is done.
 func (b *broker) Run(ctx context.Context) error {
-	<-ctx.Done()
-	b.Close()
+	due := time.NewTicker(cleanEvery)
+	defer due.Stop()
+	for {
+		select {
+		case <-due.C:
+			if err := b.clean(); err != nil {
+				b.log.ErrorContext(ctx, "the broker's logs cannot be cleaned; they grow", "error", err.Error())
+			}
+		case <-ctx.Done():
+			b.Close()
+			return nil
+		}
+	}
+}
+
+// clean expires and compacts what is due, unless the ends of the logs cannot be noted.
+func (b *broker) clean() error {
+	if err := noteEnds(b.dir, b.cluster); err != nil {
+		return err
+	}
+	b.cluster.Compact() // and expires
 	return nil
 }
 

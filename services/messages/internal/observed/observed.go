@@ -11,6 +11,7 @@ import (
 	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/ism-chat/ism/libs/bus"
 	"github.com/ism-chat/ism/libs/telemetry"
 	"github.com/ism-chat/ism/services/messages/store"
 )
@@ -81,6 +82,16 @@ func (o *observed) Find(ctx context.Context, room, message uuid.UUID) (entry sto
 	})
 	defer end(&err)
 	return o.store.Find(ctx, room, message)
+}
+
+func (o *observed) RecordedLogs(ctx context.Context, topic string) (logs []bus.RecordedLog, err error) {
+	defer o.metrics.Observe("read_epochs")(&err)
+	return o.store.RecordedLogs(ctx, topic)
+}
+
+func (o *observed) RecordLog(ctx context.Context, found bus.Incarnation, least int32) (log bus.RecordedLog, err error) {
+	defer o.metrics.Observe("record_epoch")(&err)
+	return o.store.RecordLog(ctx, found, least)
 }
 
 func (o *observed) Ping(ctx context.Context) (err error) {

@@ -25,7 +25,7 @@
 //
 // # Invariants
 //
-//   - A message's position is the epoch of this process and the offset of its record. Both sides derive the same entry from the
+//   - A message's position is the epoch of the log and the offset of its record. Both sides derive the same entry from the
 //     same record, so it does not matter which of them writes it, or that both do.
 //   - Apply returns without an error only if every message of the batch is in the store. Then the consumer commits its offset.
 //   - A batch is written in chunks, each with a deadline of its own, so a store that is slow makes progress at the rate of its answers.
@@ -36,14 +36,16 @@
 //   - The store fails during Apply: Apply fails, so the partition waits and no record is given up. What had been written is remembered.
 //   - The process ends: the group's next owner of the partition begins at the last committed offset and writes again what is
 //     there, which changes nothing.
-//   - The position has another message: the log was made anew without a new epoch, or it lost records. Apply rejects the record,
-//     which goes to the dead letters with the reason; what was stored first stays.
+//   - The position has another message: the log has lost records at its end and gives their offsets out again. What was stored first stays. Apply
+//     fails with [ErrLogLost]: the partition waits, and says why, until the log has been begun anew. The acknowledged message is in
+//     that log, so it is not put aside.
 //   - The store can never keep a message: Apply writes the others of the batch, and rejects the batch. When its records come again one
 //     by one, as a [bus.Handler] may expect, it knows the others and rejects only that one.
 package timeline
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -82,7 +84,7 @@ const (
 // Timeline writes to a store what the log has.
 type Timeline struct {
 	store   store.Store
-	epoch   int32
+	log     Log
 	tracing bus.Tracing
 
 	mu      sync.Mutex
@@ -92,14 +94,32 @@ type Timeline struct {
 	through, applied *prometheus.CounterVec
 }
 
+// Log is the log of the rooms, see [bus.Log].
+type Log interface {
+	Epoch() (epoch int32, known bool)
+}
+
+var (
+	// ErrLogLost says that the log gives out offsets which other messages have in the same epoch.
+	ErrLogLost = errors.New(events.TopicRooms + " has lost records: it gives positions out again that other messages have. Save what it has " +
+		"and begin it anew, as docs/operations.md says under \"When ism.rooms is lost\"")
+	errNoEpoch = fmt.Errorf("%w: the epoch of the log is not known yet", bus.ErrUnavailable)
+)
+
 // passed is a message that this process has written.
 type passed struct {
 	position events.Position
 	room, id uuid.UUID
 }
 
-// New makes a timeline whose log is in the given epoch.
-func New(s store.Store, epoch int32, tracing bus.Tracing, tel *telemetry.Telemetry) (*Timeline, error) {
+// failure is why the store did not take what the consumer group had for it.
+type failure struct {
+	at  time.Time
+	err error
+}
+
+// New makes a timeline of the log.
+func New(s store.Store, log Log, tracing bus.Tracing, tel *telemetry.Telemetry) (*Timeline, error) {
 	memory, err := lru.New[uuid.UUID, passed](remembered)
 	if err != nil {
 		return nil, fmt.Errorf("make memory of written messages: %w", err)
@@ -113,7 +133,7 @@ func New(s store.Store, epoch int32, tracing bus.Tracing, tel *telemetry.Telemet
 		Help: "Messages that the consumer group came to, by result: written by it, or known to be written by this process.",
 	}, "result", "written", "known")
 	return &Timeline{
-		store: s, epoch: epoch, tracing: tracing, sending: map[uuid.UUID]chan struct{}{}, written: memory,
+		store: s, log: log, tracing: tracing, sending: map[uuid.UUID]chan struct{}{}, written: memory,
 		through: through, applied: applied,
 	}, nil
 }
@@ -133,12 +153,12 @@ func (t *Timeline) Begin(event uuid.UUID) (settle func()) {
 	}
 }
 
-// WriteThrough writes the message of an event that the log has at the offset.
-func (t *Timeline) WriteThrough(ctx context.Context, event uuid.UUID, message wire.Message, offset int64) error {
-	entry := store.Entry{Position: events.Position{Epoch: t.epoch, Offset: offset}, Message: message}
+// WriteThrough writes the message of an event that the log has at the position. The error is [ErrLogLost] where another message has it.
+func (t *Timeline) WriteThrough(ctx context.Context, event uuid.UUID, message wire.Message, at events.Position) error {
+	entry := store.Entry{Position: at, Message: message}
 	if err := t.store.Append(ctx, []store.Entry{entry}); err != nil {
 		t.through.WithLabelValues("failed").Inc()
-		return fmt.Errorf("write message through to the timeline: %w", err)
+		return fmt.Errorf("write message through to the timeline: %w", orLogLost(err))
 	}
 	t.through.WithLabelValues("written").Inc()
 	t.remember(event, entry)
@@ -154,9 +174,13 @@ func (t *Timeline) remember(event uuid.UUID, entry store.Entry) {
 
 // Apply writes the messages among records of one partition of the rooms' log. It is a [bus.Handler].
 func (t *Timeline) Apply(ctx context.Context, records []bus.Record) error {
+	epoch, begun := t.log.Epoch()
+	if !begun {
+		return errNoEpoch
+	}
 	unknown := make([]bus.Record, 0, len(records))
 	for _, record := range records {
-		message, ok := t.isWritten(ctx, record)
+		message, ok := t.isWritten(ctx, record, epoch)
 		if !ok {
 			unknown = append(unknown, record)
 			continue
@@ -172,13 +196,21 @@ func (t *Timeline) Apply(ctx context.Context, records []bus.Record) error {
 	}
 	missing := make([]applying, len(decoded))
 	for i, posted := range decoded {
-		missing[i] = applying{record: posted.Record, event: posted.Event.ID, entry: store.Entry{Position: t.position(posted.Record), Message: posted.Data.Message}}
+		missing[i] = applying{record: posted.Record, event: posted.Event.ID, entry: store.Entry{Position: position(epoch, posted.Record), Message: posted.Data.Message}}
 	}
 	return t.write(ctx, missing)
 }
 
-func (t *Timeline) position(record bus.Record) events.Position {
-	return events.Position{Epoch: t.epoch, Offset: record.Offset}
+func position(epoch int32, record bus.Record) events.Position {
+	return events.Position{Epoch: epoch, Offset: record.Offset}
+}
+
+// orLogLost is the error, as an [ErrLogLost] where a position is taken.
+func orLogLost(err error) error {
+	if errors.Is(err, store.ErrPositionTaken) {
+		return fmt.Errorf("%w: %w", ErrLogLost, err)
+	}
+	return err
 }
 
 // describe says in the trace of a message's send what its timeline needed of the consumer group.
@@ -189,7 +221,7 @@ func describe(span trace.Span, room, message uuid.UUID, result string) {
 }
 
 // isWritten gives the message of a record that this process has written, after waiting for a send that is under way.
-func (t *Timeline) isWritten(ctx context.Context, record bus.Record) (message passed, ok bool) {
+func (t *Timeline) isWritten(ctx context.Context, record bus.Record, epoch int32) (message passed, ok bool) {
 	event, err := uuid.Parse(record.Headers[events.HeaderID])
 	if err != nil {
 		return passed{}, false // decoding it finds out what it is
@@ -207,5 +239,5 @@ func (t *Timeline) isWritten(ctx context.Context, record bus.Record) (message pa
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	message, ok = t.written.Get(event)
-	return message, ok && message.position == t.position(record)
+	return message, ok && message.position == position(epoch, record)
 }

@@ -68,13 +68,18 @@ func (c *counting) taken() int {
 	return n
 }
 
+// inEpoch is a log whose epoch is known; below 0 it is not.
+type inEpoch int32
+
+func (e inEpoch) Epoch() (int32, bool) { return int32(e), e >= 0 }
+
 func newTimeline(t *testing.T, epoch int32) (*timeline.Timeline, *counting, *telemetry.Telemetry) {
 	t.Helper()
 	s := &counting{Store: sqlite.New(filepath.Join(t.TempDir(), "messages.db"), slog.New(slog.DiscardHandler))}
 	storetest.Start(t, s)
 	s.taken()
 	tel := telemetry.Discard(nil)
-	lines, err := timeline.New(s, epoch, bus.New(bus.Config{}, tel).Tracing("ism.test"), tel)
+	lines, err := timeline.New(s, inEpoch(epoch), bus.New(bus.Config{}, tel).Tracing("ism.test"), tel)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -120,24 +125,36 @@ func stored(t *testing.T, s store.Store) []store.Entry {
 	return entries
 }
 
-func TestARecordIsRejectedWhosePositionHasAnotherMessage(t *testing.T) {
+// A log that has lost its end gives positions out again. What is acknowledged then is in the log alone, so it is waited with, and not put aside.
+func TestAPartitionWaitsWhosePositionsAreTaken(t *testing.T) {
 	lines, s, _ := newTimeline(t, 5)
 	first := record(t, posted(1), 100)
 	if err := lines.Apply(t.Context(), []bus.Record{first}); err != nil {
 		t.Fatal(err)
 	}
 	before := stored(t, s)
-	if err := lines.Apply(t.Context(), []bus.Record{record(t, posted(2), 100)}); !errors.Is(err, bus.ErrRejected) || !errors.Is(err, store.ErrPositionTaken) {
-		t.Errorf("apply gives %v, want ErrRejected", err)
+	err := lines.Apply(t.Context(), []bus.Record{record(t, posted(2), 100)})
+	if errors.Is(err, bus.ErrRejected) || !errors.Is(err, timeline.ErrLogLost) || !errors.Is(err, store.ErrPositionTaken) {
+		t.Errorf("apply gives %v, want ErrLogLost", err)
 	}
-	if err := lines.WriteThrough(t.Context(), uuid.New(), posted(3).Message, 100); !errors.Is(err, store.ErrPositionTaken) {
-		t.Errorf("write-through gives %v, want ErrPositionTaken", err)
+	if err := lines.WriteThrough(t.Context(), uuid.New(), posted(3).Message, events.Position{Epoch: 5, Offset: 100}); !errors.Is(err, timeline.ErrLogLost) {
+		t.Errorf("write-through gives %v, want ErrLogLost", err)
 	}
 	if after := stored(t, s); len(after) != 1 || after[0].Message.ID != before[0].Message.ID {
 		t.Errorf("the timeline is %+v, want %+v", after, before)
 	}
 	if err := lines.Apply(t.Context(), []bus.Record{first}); err != nil {
 		t.Errorf("the message that was there first: %v", err)
+	}
+}
+
+func TestNothingIsAppliedBeforeTheEpochIsKnown(t *testing.T) {
+	lines, s, _ := newTimeline(t, -1)
+	if err := lines.Apply(t.Context(), []bus.Record{record(t, posted(1), 100)}); !errors.Is(err, bus.ErrUnavailable) {
+		t.Errorf("apply gives %v", err)
+	}
+	if entries := stored(t, s); len(entries) > 0 {
+		t.Errorf("the timeline is %+v", entries)
 	}
 }
 
@@ -204,7 +221,7 @@ func TestWhatASendHasWrittenIsNotWrittenAgain(t *testing.T) {
 	lines, s, _ := newTimeline(t, 0)
 	one, two := posted(1), posted(2)
 	settle := lines.Begin(eventOf(one))
-	if err := lines.WriteThrough(t.Context(), eventOf(one), one.Message, 7); err != nil {
+	if err := lines.WriteThrough(t.Context(), eventOf(one), one.Message, events.Position{Offset: 7}); err != nil {
 		t.Fatal(err)
 	}
 	settle()
@@ -229,7 +246,7 @@ func TestWhatASendCouldNotWriteIsWrittenByTheConsumer(t *testing.T) {
 	one := posted(1)
 	settle := lines.Begin(eventOf(one))
 	s.fail(store.ErrUnavailable)
-	if err := lines.WriteThrough(t.Context(), eventOf(one), one.Message, 7); !errors.Is(err, store.ErrUnavailable) {
+	if err := lines.WriteThrough(t.Context(), eventOf(one), one.Message, events.Position{Offset: 7}); !errors.Is(err, store.ErrUnavailable) {
 		t.Fatalf("the error is %v", err)
 	}
 	settle()
@@ -250,7 +267,7 @@ func TestTheConsumerWaitsForASendUnderWay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &counting{Store: nothing{}}
 		tel := telemetry.Discard(nil)
-		lines, err := timeline.New(s, 0, bus.New(bus.Config{}, tel).Tracing("ism.test"), tel)
+		lines, err := timeline.New(s, inEpoch(0), bus.New(bus.Config{}, tel).Tracing("ism.test"), tel)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -264,7 +281,7 @@ func TestTheConsumerWaitsForASendUnderWay(t *testing.T) {
 			t.Fatalf("the consumer did not wait: %v", err)
 		default:
 		}
-		if err := lines.WriteThrough(t.Context(), eventOf(one), one.Message, 7); err != nil {
+		if err := lines.WriteThrough(t.Context(), eventOf(one), one.Message, events.Position{Offset: 7}); err != nil {
 			t.Fatal(err)
 		}
 		settle()
@@ -280,7 +297,7 @@ func TestTheConsumerWaitsForASendUnderWay(t *testing.T) {
 // BenchmarkApply measures what the consumer group does about messages that sends of its process have written.
 func BenchmarkApply(b *testing.B) {
 	tel := telemetry.Discard(nil)
-	lines, err := timeline.New(&counting{Store: nothing{}}, 0, bus.New(bus.Config{}, tel).Tracing("ism.test"), tel)
+	lines, err := timeline.New(&counting{Store: nothing{}}, inEpoch(0), bus.New(bus.Config{}, tel).Tracing("ism.test"), tel)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -293,7 +310,7 @@ func BenchmarkApply(b *testing.B) {
 		}
 		headers["traceparent"] = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00"
 		records[i] = bus.Record{Topic: one.Topic(), Key: one.PartitionKey(), Offset: int64(i), Headers: headers, Value: value}
-		if err := lines.WriteThrough(b.Context(), eventOf(one), one.Message, int64(i)); err != nil {
+		if err := lines.WriteThrough(b.Context(), eventOf(one), one.Message, events.Position{Offset: int64(i)}); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -316,12 +333,12 @@ func TestTheConsumerShowsInTheTraceOfASend(t *testing.T) {
 	spans := tracetest.NewSpanRecorder()
 	tel := telemetry.Discard(nil)
 	tel.Tracer = sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(spans))
-	lines, err := timeline.New(&counting{Store: nothing{}}, 0, bus.New(bus.Config{}, tel).Tracing("ism.test"), tel)
+	lines, err := timeline.New(&counting{Store: nothing{}}, inEpoch(0), bus.New(bus.Config{}, tel).Tracing("ism.test"), tel)
 	if err != nil {
 		t.Fatal(err)
 	}
 	missing, sent := posted(1), posted(2)
-	if err := lines.WriteThrough(t.Context(), eventOf(sent), sent.Message, 8); err != nil {
+	if err := lines.WriteThrough(t.Context(), eventOf(sent), sent.Message, events.Position{Offset: 8}); err != nil {
 		t.Fatal(err)
 	}
 	records := []bus.Record{record(t, missing, 7), record(t, sent, 8)}

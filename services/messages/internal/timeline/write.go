@@ -88,9 +88,9 @@ func (t *Timeline) append(ctx context.Context, chunk []applying) error {
 	case err == nil:
 		t.applied.WithLabelValues(written).Add(float64(len(entries)))
 		return nil
-	case errors.Is(err, store.ErrPositionTaken), errors.Is(err, store.ErrUnstorable):
+	case errors.Is(err, store.ErrUnstorable):
 		return fmt.Errorf("%w: %w", bus.ErrRejected, err)
 	default:
-		return fmt.Errorf("apply %d messages to timelines: %w", len(entries), err)
+		return fmt.Errorf("apply %d messages to timelines: %w", len(entries), orLogLost(err))
 	}
 }

@@ -34,7 +34,7 @@
 //
 // To read before every write would double the time of an append (BenchmarkAppend, best of six: 0.90 ms instead of 0.42 one by
 // one; 218 µs instead of 105 with 32 at once). What the frontier cannot know is what other processes have stored behind it since. That is
-// of the same log, and so at positions of its own, unless the log lost records, or was made anew without a new epoch, while this
+// of the same log, and so at positions of its own, unless the log lost records while this
 // process was running. Then a message can be overwritten that another process had stored; [Store.Find] gives
 // [store.ErrPositionTaken] for it.
 //

@@ -100,7 +100,7 @@ func wantAllSteps(t *testing.T, session *gocql.Session) {
 	t.Helper()
 	found := recorded(t, session)
 	delete(found, 99)
-	if want := map[int]string{1: "timelines", 2: "messages by id", 3: "revisions"}; !maps.Equal(found, want) {
+	if want := map[int]string{1: "timelines", 2: "messages by id", 3: "revisions", 4: "epochs of the log"}; !maps.Equal(found, want) {
 		t.Errorf("the steps that are recorded are %v, want %v", found, want)
 	}
 }
@@ -236,8 +236,8 @@ func TestInspectNamesMissingSteps(t *testing.T) {
 	cfg := cassandratest.Config(t)
 	own := session(t, cfg, append(slices.Clone(beforeSteps), stepsTable, recordFirst)...)
 	found, err := cassandra.Inspect(t.Context(), cfg)
-	if err != nil || !slices.Equal(found.MissingTables, []string{"message_ids"}) ||
-		!slices.Equal(found.MissingSteps, []string{"step 2 (messages by id)", "step 3 (revisions)"}) {
+	if err != nil || !slices.Equal(found.MissingTables, []string{"message_ids", "log_epochs"}) ||
+		!slices.Equal(found.MissingSteps, []string{"step 2 (messages by id)", "step 3 (revisions)", "step 4 (epochs of the log)"}) {
 		t.Errorf("found %+v, %v", found, err)
 	}
 	if recorded := recorded(t, own); len(recorded) != 1 {

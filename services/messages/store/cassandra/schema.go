@@ -96,6 +96,16 @@ var steps = []step{
 			column{table: "messages", name: "revisions", cqlType: `map<frozen<tuple<int, bigint>>, frozen<tuple<text, bigint, bigint>>>`},
 		},
 	},
+	{
+		name: "epochs of the log", changes: []change{
+			table{
+				name: "log_epochs", // the incarnations of a topic, each with its epoch and what it had of partitions, see RecordLog
+				columns: `topic text, newest int STATIC, topic_id uuid, epoch int, partitions int,
+					PRIMARY KEY (topic, topic_id)`,
+				options: `comment = 'written by lightweight transactions alone; on ScyllaDB without them'`,
+			},
+		},
+	},
 }
 
 // byBucket keeps what is written at one time, and so mostly what is of one bucket, together on disk.

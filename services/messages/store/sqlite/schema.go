@@ -21,4 +21,13 @@ ALTER TABLE messages ADD COLUMN revision_offset INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE messages ADD COLUMN edited_at       INTEGER; -- microseconds since 1970
 ALTER TABLE messages ADD COLUMN deleted_at      INTEGER; -- microseconds since 1970
 CREATE INDEX messages_by_id ON messages (room_id, message_id, epoch, log_offset);
+`, `
+CREATE TABLE log_epochs (
+	topic      TEXT NOT NULL,
+	topic_id   BLOB NOT NULL,
+	partitions INTEGER NOT NULL, -- when it was recorded
+	epoch      INTEGER NOT NULL,
+	PRIMARY KEY (topic, topic_id),
+	UNIQUE (topic, epoch)
+) WITHOUT ROWID, STRICT;
 `}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/ism-chat/ism/libs/bus"
 	"github.com/ism-chat/ism/libs/events"
 	"github.com/ism-chat/ism/libs/outbox"
 	"github.com/ism-chat/ism/libs/telemetry"
@@ -62,6 +63,16 @@ func (o observed) Transact(ctx context.Context, operation string, change func(ct
 func (o observed) Pending(ctx context.Context, rows []int64) (pending []int64, err error) {
 	defer o.metrics.Observe("outbox_pending")(&err)
 	return o.Store.Pending(ctx, rows)
+}
+
+func (o observed) RecordedLogs(ctx context.Context, topic string) (logs []bus.RecordedLog, err error) {
+	defer o.metrics.Observe("read_epochs")(&err)
+	return o.Store.RecordedLogs(ctx, topic)
+}
+
+func (o observed) RecordLog(ctx context.Context, found bus.Incarnation, least int32) (log bus.RecordedLog, err error) {
+	defer o.metrics.Observe("record_epoch")(&err)
+	return o.Store.RecordLog(ctx, found, least)
 }
 
 // Lead is not measured itself: to wait for the lead is what most processes do all the time.

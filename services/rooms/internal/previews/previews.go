@@ -16,11 +16,19 @@ type Rooms interface {
 	ApplyMessages(ctx context.Context, messages []changes.Posted) error
 }
 
-// Handler gives the handler of records of [events.TopicRooms]. The epoch is that of the log which the records are read
-// from. A record that is no event is [bus.ErrRejected]; events other than messages are passed over, and leave
+// Log is the log of the rooms, see [bus.Log].
+type Log interface {
+	Epoch() (epoch int32, known bool)
+}
+
+// Handler gives the handler of records of [events.TopicRooms], which are read from the log once its epoch is known. A record that is no event is [bus.ErrRejected]; events other than messages are passed over, and leave
 // nothing in their traces.
-func Handler(rooms Rooms, epoch int32, tracing bus.Tracing) bus.Handler {
+func Handler(rooms Rooms, log Log, tracing bus.Tracing) bus.Handler {
 	return func(ctx context.Context, records []bus.Record) error {
+		epoch, known := log.Epoch()
+		if !known {
+			return fmt.Errorf("%w: the epoch of the log is not known yet", bus.ErrUnavailable)
+		}
 		decoded, err := bus.Decode[events.MessagePosted](records)
 		if err != nil {
 			return err

@@ -45,6 +45,8 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		{"a locked room is waited for", roomsAreLocked},
 		{"a refused change leaves nothing in the outbox", refusedLeavesNothing},
 		{"the outbox has every event in order", outboxHasEveryEvent},
+		{"an incarnation of the log keeps its epoch", logKeepsItsEpoch},
+		{"100 at once find the same epochs", parallelEpochs},
 		{"100 at once create one Single room", parallelSingleRooms},
 		{"100 at once add one user", parallelUsers},
 		{"100 at once mark and apply", parallelMarksAndMessages},
