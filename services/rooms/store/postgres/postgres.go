@@ -52,8 +52,9 @@ func (c Config) Validate() []config.Fault {
 
 const (
 	connectTimeout = 3 * time.Second
-	attempts       = 3                  // of a transaction that the database ends in favour of others
-	leadLock       = 0x69736d5f726f6f6d // "ism_room", of the advisory locks of this database
+	attempts       = 4                      // of a transaction that the database ends in favour of others
+	meeting        = 100 * time.Millisecond // how long such a transaction is kept apart from the others at most, at first
+	leadLock       = 0x69736d5f726f6f6d     // "ism_room", of the advisory locks of this database
 	outboxChannel  = "ism_rooms_outbox"
 )
 

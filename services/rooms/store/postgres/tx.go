@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"math/rand/v2"
 	"time"
 
 	"github.com/google/uuid"
@@ -49,11 +50,20 @@ func (s *Store) Transact(ctx context.Context, operation string, change func(ctx 
 		})
 		switch {
 		case attempt < attempts && isConflict(err):
+			apart(ctx, attempt)
 		case refused != nil:
 			return refused
 		default:
 			return storeError(operation, err)
 		}
+	}
+}
+
+// apart waits a while, by chance, so that two transactions which have ended each other do not meet again.
+func apart(ctx context.Context, attempt int) {
+	select {
+	case <-time.After(rand.N(time.Duration(attempt) * meeting)): //nolint:gosec // spreading load takes no secrets
+	case <-ctx.Done():
 	}
 }
 

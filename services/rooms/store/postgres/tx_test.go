@@ -43,6 +43,7 @@ func seed(t *testing.T, s *Store, n int) (users, rooms []uuid.UUID) {
 // TestATransactionThatADeadlockEndsIsBegunAnew lets two transactions lock the same rooms, each in its own order.
 func TestATransactionThatADeadlockEndsIsBegunAnew(t *testing.T) {
 	s := newStore(t, enginetest.PostgresDatabase(t))
+	s.cfg.StatementTimeout = time.Minute // Postgres looks for deadlocks once a second, on a busy machine later
 	storetest.Start(t, s)
 	_, rooms := seed(t, s, 2)
 	var locked, ended sync.WaitGroup
