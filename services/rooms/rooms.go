@@ -58,10 +58,14 @@ func New(cfg Config, deps Deps) (*Service, error) {
 		return nil, err
 	}
 	writer := changes.New(deps.Store, deps.Telemetry.Propagator)
+	lists, err := previews.New(writer, deps.Bus.Epoch(), deps.Bus.Tracing(Group))
+	if err != nil {
+		return nil, err
+	}
 	consumer, err := deps.Bus.NewConsumer(bus.ConsumerConfig{
 		Group:     Group,
 		Topics:    []string{events.TopicRooms},
-		Handler:   previews.Handler(writer, deps.Bus.Epoch(), deps.Bus.Tracing(Group)),
+		Handler:   lists.Apply,
 		MaxBatch:  maxBatch,
 		FetchWait: fetchWait,
 		Probe:     deps.Store.Ping,
