@@ -42,11 +42,11 @@ type Previews struct {
 	rooms   Rooms
 	epoch   int32
 	tracing bus.Tracing
-	taken   *lru.Cache[place, struct{}]
+	taken   *lru.Cache[key, struct{}]
 }
 
-// place is a record of an event.
-type place struct {
+// key names a record, by its event and where it is.
+type key struct {
 	event     uuid.UUID
 	partition int32
 	offset    int64
@@ -54,7 +54,7 @@ type place struct {
 
 // New makes a Previews. The epoch is that of the log which the records are read from.
 func New(rooms Rooms, epoch int32, tracing bus.Tracing) (*Previews, error) {
-	taken, err := lru.New[place, struct{}](remembered)
+	taken, err := lru.New[key, struct{}](remembered)
 	if err != nil {
 		return nil, fmt.Errorf("make the memory of taken messages: %w", err)
 	}
@@ -63,7 +63,7 @@ func New(rooms Rooms, epoch int32, tracing bus.Tracing) (*Previews, error) {
 
 // taking is a record and the message in it.
 type taking struct {
-	place   place
+	key     key
 	record  bus.Record
 	message uuid.UUID
 	posted  changes.Posted
@@ -78,7 +78,7 @@ func (p *Previews) Apply(ctx context.Context, records []bus.Record) error {
 	}
 	messages := make([]taking, 0, len(decoded))
 	for _, posted := range decoded {
-		if message := p.taking(posted); !p.taken.Contains(message.place) {
+		if message := p.taking(posted); !p.taken.Contains(message.key) {
 			messages = append(messages, message)
 		}
 	}
@@ -95,7 +95,7 @@ func (p *Previews) Apply(ctx context.Context, records []bus.Record) error {
 	}
 	if failed != nil {
 		for _, message := range done {
-			p.taken.Add(message.place, struct{}{})
+			p.taken.Add(message.key, struct{}{})
 		}
 	}
 	return failed
@@ -103,7 +103,7 @@ func (p *Previews) Apply(ctx context.Context, records []bus.Record) error {
 
 func (p *Previews) taking(posted bus.Decoded[events.MessagePosted]) taking {
 	return taking{
-		place:   place{event: posted.Event.ID, partition: posted.Record.Partition, offset: posted.Record.Offset},
+		key:     key{event: posted.Event.ID, partition: posted.Record.Partition, offset: posted.Record.Offset},
 		record:  posted.Record,
 		message: posted.Data.Message.ID,
 		posted: changes.Posted{
