@@ -60,10 +60,14 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	}
 	writer := changes.New(deps.Store, deps.Telemetry.Propagator)
 	log := deps.Bus.NewLog(bus.LogConfig{Topic: events.TopicRooms, Group: Group, Epochs: deps.Store})
+	lists, err := previews.New(writer, log, deps.Bus.Tracing(Group))
+	if err != nil {
+		return nil, err
+	}
 	consumer, err := deps.Bus.NewConsumer(bus.ConsumerConfig{
 		Group:     Group,
 		Topics:    []string{events.TopicRooms},
-		Handler:   previews.Handler(writer, log, deps.Bus.Tracing(Group)),
+		Handler:   lists.Apply,
 		MaxBatch:  maxBatch,
 		FetchWait: fetchWait,
 		Assigned:  log.Confirm,

@@ -24,6 +24,8 @@ import (
 var (
 	// ErrUnavailable says that the store cannot be reached, refuses or is too slow. What was being written may have been.
 	ErrUnavailable = errors.New("the room store is unavailable")
+	// ErrUnstorable says that the store can never keep what is written as it is, for example a text with a NUL character.
+	ErrUnstorable = errors.New("what is written cannot be stored")
 	// ErrRoomNotFound says that there is no such room, or none that the user is in.
 	ErrRoomNotFound = errors.New("room not found")
 	// ErrRoomExists is what a [RoomExistsError] is.
@@ -106,7 +108,7 @@ type ReadMark struct {
 }
 
 // Store keeps users, rooms, members, read marks, previews and the outbox. Its methods are safe for concurrent use. Beside
-// the errors that they name, their errors are [ErrUnavailable], wrapped, and faults in the program.
+// the errors that they name, their errors are [ErrUnavailable] and [ErrUnstorable], wrapped, and faults in the program.
 type Store interface {
 	// Run connects, brings the schema up to date, and stays until ctx is done; then it closes. A store that is not there is
 	// tried again with a growing delay. Until the store is connected every other method gives [ErrUnavailable] at once.
@@ -133,7 +135,7 @@ type Store interface {
 	SingleRoom(ctx context.Context, a, b uuid.UUID) (uuid.UUID, error)
 
 	// Transact runs change in one transaction, and commits it if change gives nil. An error of change undoes the transaction, and is given
-	// as it is. The operation is the change's name in metrics. A transaction that the database ends in favour of others is begun anew,
+	// as it is. The operation is the change's name in metrics. Each step has a deadline, not the whole. A transaction that the database ends in favour of others is begun anew,
 	// so change may run more than once, and does nothing but what the transaction undoes. Tx is not used after change has returned.
 	Transact(ctx context.Context, operation string, change func(ctx context.Context, tx Tx) error) error
 

@@ -1,14 +1,35 @@
 // Package previews takes the messages of the log into the rooms: latest message, preview, the sender's read mark.
+//
+// # State
+//
+// What is taken is in the store. [Previews] remembers of the batches that failed what had been taken of them before, the newest 16,384 messages,
+// so that it is not taken again when their records come again; losing that loses nothing.
+//
+// # Invariants
+//
+//   - A batch is taken in chunks of rooms, each in a transaction: a store that is slow makes progress at the rate of its answers.
+//   - A message that the store can never keep is [bus.ErrRejected], and no other is.
 package previews
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
+
+	"github.com/google/uuid"
+	lru "github.com/hashicorp/golang-lru/v2"
 
 	"github.com/ism-chat/ism/libs/bus"
 	"github.com/ism-chat/ism/libs/events"
 	"github.com/ism-chat/ism/libs/telemetry"
 	"github.com/ism-chat/ism/services/rooms/internal/changes"
+	"github.com/ism-chat/ism/services/rooms/store"
+)
+
+const (
+	chunkRooms = 50 // of one transaction
+	remembered = 16_384
 )
 
 // Rooms takes messages, see [changes.Changes].
@@ -21,40 +42,155 @@ type Log interface {
 	Epoch() (epoch int32, known bool)
 }
 
-// Handler gives the handler of records of [events.TopicRooms], which are read from the log once its epoch is known. A record that is no event is [bus.ErrRejected]; events other than messages are passed over, and leave
-// nothing in their traces.
-func Handler(rooms Rooms, log Log, tracing bus.Tracing) bus.Handler {
-	return func(ctx context.Context, records []bus.Record) error {
-		epoch, known := log.Epoch()
+// Previews takes messages into their rooms. It is safe for concurrent use.
+type Previews struct {
+	rooms   Rooms
+	log     Log
+	tracing bus.Tracing
+	taken   *lru.Cache[key, struct{}]
+}
+
+// key names a record, by its event and where it is.
+type key struct {
+	event     uuid.UUID
+	partition int32
+	offset    int64
+}
+
+// New makes a Previews of records that are read from the log, once its epoch is known.
+func New(rooms Rooms, log Log, tracing bus.Tracing) (*Previews, error) {
+	taken, err := lru.New[key, struct{}](remembered)
+	if err != nil {
+		return nil, fmt.Errorf("make the memory of taken messages: %w", err)
+	}
+	return &Previews{rooms: rooms, log: log, tracing: tracing, taken: taken}, nil
+}
+
+// taking is a record and the message in it.
+type taking struct {
+	key     key
+	record  bus.Record
+	message uuid.UUID
+	posted  changes.Posted
+}
+
+// Apply takes the messages among records of one partition of [events.TopicRooms]. It is a [bus.Handler]. A record that is no event, or whose
+// message the store can never keep, is [bus.ErrRejected]; events other than messages are passed over, and leave nothing in their traces.
+func (p *Previews) Apply(ctx context.Context, records []bus.Record) error {
+	epoch, known := p.log.Epoch()
+	if !known {
+		return fmt.Errorf("%w: the epoch of the log is not known yet", bus.ErrUnavailable)
+	}
+	decoded, err := bus.Decode[events.MessagePosted](records)
+	if err != nil {
+		return err
+	}
+	messages := make([]taking, 0, len(decoded))
+	for _, posted := range decoded {
+		if message := takingOf(posted, epoch); !p.taken.Contains(message.key) {
+			messages = append(messages, message)
+		}
+	}
+	var (
+		done   []taking
+		failed error
+	)
+	for _, chunk := range chunks(messages) {
+		took, err := p.take(ctx, chunk)
+		done, failed = append(done, took...), worse(failed, err)
+		if isOutage(err) {
+			break
+		}
+	}
+	if failed != nil {
+		for _, message := range done {
+			p.taken.Add(message.key, struct{}{})
+		}
+	}
+	return failed
+}
+
+func takingOf(posted bus.Decoded[events.MessagePosted], epoch int32) taking {
+	return taking{
+		key:     key{event: posted.Event.ID, partition: posted.Record.Partition, offset: posted.Record.Offset},
+		record:  posted.Record,
+		message: posted.Data.Message.ID,
+		posted: changes.Posted{
+			RoomID:   posted.Data.RoomID,
+			SenderID: posted.Data.Message.SenderID,
+			At:       posted.Data.Message.CreatedAt.Time,
+			Preview:  posted.Data.Preview,
+			Position: events.Position{Epoch: epoch, Offset: posted.Record.Offset},
+		},
+	}
+}
+
+// chunks divides messages, so that all of a room are together.
+func chunks(messages []taking) [][]taking {
+	var divided [][]taking
+	chunkOf := map[uuid.UUID]int{}
+	for _, message := range messages {
+		chunk, known := chunkOf[message.posted.RoomID]
 		if !known {
-			return fmt.Errorf("%w: the epoch of the log is not known yet", bus.ErrUnavailable)
+			chunk = len(chunkOf) / chunkRooms
+			chunkOf[message.posted.RoomID] = chunk
 		}
-		decoded, err := bus.Decode[events.MessagePosted](records)
-		if err != nil {
-			return err
+		if chunk == len(divided) {
+			divided = append(divided, nil)
 		}
-		messages, taken := make([]changes.Posted, len(decoded)), make([]bus.Record, len(decoded))
-		for i, posted := range decoded {
-			taken[i] = posted.Record
-			messages[i] = changes.Posted{
-				RoomID:   posted.Data.RoomID,
-				SenderID: posted.Data.Message.SenderID,
-				At:       posted.Data.Message.CreatedAt.Time,
-				Preview:  posted.Data.Preview,
-				Position: events.Position{Epoch: epoch, Offset: posted.Record.Offset},
-			}
+		divided[chunk] = append(divided[chunk], message)
+	}
+	return divided
+}
+
+// take takes a chunk, and gives what is taken. A chunk with messages that the store can never keep it halves until it has found them.
+func (p *Previews) take(ctx context.Context, chunk []taking) (done []taking, err error) {
+	err = p.apply(ctx, chunk)
+	switch {
+	case err == nil:
+		return chunk, nil
+	case isOutage(err), len(chunk) == 1:
+		return nil, err
+	}
+	first, err := p.take(ctx, chunk[:len(chunk)/2])
+	if isOutage(err) {
+		return first, err
+	}
+	second, other := p.take(ctx, chunk[len(chunk)/2:])
+	return slices.Concat(first, second), worse(err, other)
+}
+
+// isOutage reports whether the error is about the store, not about a record.
+func isOutage(err error) bool { return err != nil && !errors.Is(err, bus.ErrRejected) }
+
+// worse gives an outage alone: records that are to be rejected come again, and those that the outage kept from being taken must not be.
+func worse(err, other error) error {
+	if isOutage(other) {
+		return other
+	}
+	return errors.Join(err, other)
+}
+
+// apply takes messages in one transaction, each also shown in the trace of its send. The error is [bus.ErrRejected] if one of them is at fault.
+func (p *Previews) apply(ctx context.Context, chunk []taking) error {
+	messages, records := make([]changes.Posted, len(chunk)), make([]bus.Record, len(chunk))
+	for i, message := range chunk {
+		messages[i], records[i] = message.posted, message.record
+	}
+	ctx, spans := p.tracing.Batch(ctx, records)
+	for i, span := range spans {
+		if span.IsRecording() {
+			span.SetAttributes(telemetry.RoomID(chunk[i].posted.RoomID), telemetry.MessageID(chunk[i].message))
 		}
-		ctx, spans := tracing.Batch(ctx, taken)
-		for i, span := range spans {
-			if span.IsRecording() {
-				span.SetAttributes(telemetry.RoomID(messages[i].RoomID), telemetry.MessageID(decoded[i].Data.Message.ID))
-			}
-		}
-		err = rooms.ApplyMessages(ctx, messages)
-		bus.EndSpans(spans, err)
-		if err != nil {
-			return fmt.Errorf("take messages into their rooms: %w", err)
-		}
+	}
+	err := p.rooms.ApplyMessages(ctx, messages)
+	bus.EndSpans(spans, err)
+	switch {
+	case err == nil:
 		return nil
+	case errors.Is(err, store.ErrUnstorable):
+		return fmt.Errorf("%w: take messages into their rooms: %w", bus.ErrRejected, err)
+	default:
+		return fmt.Errorf("take messages into their rooms: %w", err)
 	}
 }

@@ -38,6 +38,15 @@ type inEpoch int32
 
 func (e inEpoch) Epoch() (int32, bool) { return int32(e), e >= 0 }
 
+func newPreviews(t *testing.T, rooms Rooms, epoch inEpoch, tel *telemetry.Telemetry) *Previews {
+	t.Helper()
+	p, err := New(rooms, epoch, bus.New(bus.Config{}, tel).Tracing("ism.rooms.previews"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
 func golden(t *testing.T, name string, offset int64) bus.Record {
 	t.Helper()
 	record, ok := eventstest.Golden(t)[name]
@@ -49,7 +58,7 @@ func golden(t *testing.T, name string, offset int64) bus.Record {
 
 func TestMessagesOfTheContractAreTaken(t *testing.T) {
 	kept := &rooms{}
-	err := Handler(kept, inEpoch(3), bus.New(bus.Config{}, telemetry.Discard(nil)).Tracing("ism.rooms.previews"))(t.Context(), []bus.Record{
+	err := newPreviews(t, kept, 3, telemetry.Discard(nil)).Apply(t.Context(), []bus.Record{
 		golden(t, "room.created.v1", 40), golden(t, "message.posted.v1", 41), golden(t, "room.read.v1", 42),
 	})
 	if err != nil {
@@ -70,7 +79,7 @@ func TestMessagesOfTheContractAreTaken(t *testing.T) {
 func TestWhatOthersTellIsPassedOver(t *testing.T) {
 	kept, record := &rooms{}, golden(t, "message.posted.v1", 1)
 	record.Headers["ce_type"] = "ism.room.painted.v1"
-	if err := Handler(kept, inEpoch(0), bus.New(bus.Config{}, telemetry.Discard(nil)).Tracing("ism.rooms.previews"))(t.Context(), []bus.Record{record}); err != nil || len(kept.applied) != 0 {
+	if err := newPreviews(t, kept, 0, telemetry.Discard(nil)).Apply(t.Context(), []bus.Record{record}); err != nil || len(kept.applied) != 0 {
 		t.Errorf("applied %+v, %v", kept.applied, err)
 	}
 }
@@ -84,7 +93,7 @@ func TestWhatIsNoEventIsRejected(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			kept, record := &rooms{}, golden(t, "message.posted.v1", 1)
 			spoil(&record)
-			err := Handler(kept, inEpoch(0), bus.New(bus.Config{}, telemetry.Discard(nil)).Tracing("ism.rooms.previews"))(t.Context(), []bus.Record{golden(t, "message.posted.v1", 0), record})
+			err := newPreviews(t, kept, 0, telemetry.Discard(nil)).Apply(t.Context(), []bus.Record{golden(t, "message.posted.v1", 0), record})
 			if !errors.Is(err, bus.ErrRejected) || len(kept.applied) != 0 {
 				t.Errorf("applied %+v, %v", kept.applied, err)
 			}
@@ -94,7 +103,7 @@ func TestWhatIsNoEventIsRejected(t *testing.T) {
 
 func TestAStoreThatIsAwayRejectsNothing(t *testing.T) {
 	kept := &rooms{err: store.ErrUnavailable}
-	err := Handler(kept, inEpoch(0), bus.New(bus.Config{}, telemetry.Discard(nil)).Tracing("ism.rooms.previews"))(t.Context(), []bus.Record{golden(t, "message.posted.v1", 1)})
+	err := newPreviews(t, kept, 0, telemetry.Discard(nil)).Apply(t.Context(), []bus.Record{golden(t, "message.posted.v1", 1)})
 	if !errors.Is(err, store.ErrUnavailable) || errors.Is(err, bus.ErrRejected) {
 		t.Errorf("error %v", err)
 	}
@@ -102,7 +111,7 @@ func TestAStoreThatIsAwayRejectsNothing(t *testing.T) {
 
 func TestNothingIsTakenBeforeTheEpochIsKnown(t *testing.T) {
 	kept := &rooms{}
-	err := Handler(kept, inEpoch(-1), bus.New(bus.Config{}, telemetry.Discard(nil)).Tracing("ism.rooms.previews"))(t.Context(), []bus.Record{golden(t, "message.posted.v1", 1)})
+	err := newPreviews(t, kept, -1, telemetry.Discard(nil)).Apply(t.Context(), []bus.Record{golden(t, "message.posted.v1", 1)})
 	if !errors.Is(err, bus.ErrUnavailable) || errors.Is(err, bus.ErrRejected) || len(kept.applied) != 0 {
 		t.Errorf("applied %+v, %v", kept.applied, err)
 	}
@@ -115,7 +124,7 @@ func TestATakenMessageShowsInItsTrace(t *testing.T) {
 	record := golden(t, "message.posted.v1", 1)
 	record.Headers["traceparent"] = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 	kept := &rooms{err: store.ErrUnavailable}
-	err := Handler(kept, inEpoch(0), bus.New(bus.Config{}, tel).Tracing("ism.rooms.previews"))(t.Context(), []bus.Record{golden(t, "room.created.v1", 0), record})
+	err := newPreviews(t, kept, 0, tel).Apply(t.Context(), []bus.Record{golden(t, "room.created.v1", 0), record})
 	if !errors.Is(err, store.ErrUnavailable) {
 		t.Fatal(err)
 	}

@@ -27,7 +27,7 @@ import (
 type Config struct {
 	URL              config.Secret `envconfig:"URL" required:"true" desc:"the database, for example postgres://rooms:password@localhost:5432/rooms"`
 	PoolSize         int32         `envconfig:"POOL_SIZE" default:"10" desc:"most connections for requests; the relay of the outbox has one more"`
-	StatementTimeout time.Duration `envconfig:"STATEMENT_TIMEOUT" default:"3s" desc:"deadline of one operation, in the client and for each statement in the server"`
+	StatementTimeout time.Duration `envconfig:"STATEMENT_TIMEOUT" default:"3s" desc:"deadline of one statement, in the client and in the server"`
 	Migrate          bool          `envconfig:"MIGRATE" default:"true" desc:"bring the schema up to date at start; false: wait until it is"`
 }
 
@@ -182,15 +182,18 @@ func isConflict(err error) bool {
 	return ok && (failed.Code == "40001" || failed.Code == "40P01")
 }
 
-// storeError gives the store's error for one of the database: refusals and faults of the program as they are, any other as
-// [store.ErrUnavailable].
+// storeError gives the store's error for one of the database: refusals and faults of the program as they are, what is about the values that
+// are written as [store.ErrUnstorable], any other as [store.ErrUnavailable].
 func storeError(doing string, err error) error {
 	if err == nil || store.IsRefusal(err) {
 		return err
 	}
 	if failed, ok := errors.AsType[*pgconn.PgError](err); ok && len(failed.Code) == 5 {
-		switch failed.Code[:2] { // the class, see Postgres's appendix A
-		case "21", "22", "23", "42": // cardinality, data, integrity, syntax or access rule
+		switch class := failed.Code[:2]; { // see Postgres's appendix A
+		case class == "22", class == "23": // data, integrity
+			return fmt.Errorf("%w: %s: %w", store.ErrUnstorable, doing, err)
+		case failed.Code == "42501": // the role may not: until somebody lets it
+		case class == "21", class == "42": // cardinality, syntax or access rule
 			return fmt.Errorf("%s: %w", doing, err)
 		}
 	}

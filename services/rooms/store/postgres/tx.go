@@ -40,11 +40,9 @@ func (s *Store) Transact(ctx context.Context, operation string, change func(ctx 
 	if pool == nil {
 		return store.ErrUnavailable
 	}
-	ctx, cancel := context.WithTimeout(ctx, s.cfg.StatementTimeout)
-	defer cancel()
 	for attempt := 1; ; attempt++ {
 		var refused error
-		err := pgx.BeginFunc(ctx, pool, func(begun pgx.Tx) error {
+		err := pgx.BeginFunc(ctx, bounded{pool, s.cfg.StatementTimeout}, func(begun pgx.Tx) error {
 			refused = change(ctx, tx{begun, s.outbox})
 			return refused
 		})

@@ -109,12 +109,14 @@ func (s *Store) Lead(ctx context.Context) (outbox.Lead, error) {
 	return lead, storeError("lead", err)
 }
 
-// storeError gives the store's error for one of the database: refusals and faults of the program as they are, any other as
-// [store.ErrUnavailable].
+// storeError gives the store's error for one of the database: refusals and faults of the program as they are, what is about the values that
+// are written as [store.ErrUnstorable], any other as [store.ErrUnavailable].
 func storeError(doing string, err error) error {
 	switch {
 	case err == nil, store.IsRefusal(err):
 		return err
+	case sqlite.RefusesValue(err):
+		return fmt.Errorf("%w: %s: %w", store.ErrUnstorable, doing, err)
 	case sqlite.IsFault(err):
 		return fmt.Errorf("%s: %w", doing, err)
 	default:

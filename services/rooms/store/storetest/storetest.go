@@ -40,6 +40,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		{"a transaction sees what it has written, others do not", transactionSeesItself},
 		{"users are read in the order asked for", usersAreReadInOrder},
 		{"unknown rooms and members are said", unknownRowsAreSaid},
+		{"what cannot be stored is said", unstorableIsSaid},
 		{"read marks never go back", marksNeverGoBack},
 		{"a room of the same pair is waited for", pairIsWaitedFor},
 		{"a locked room is waited for", roomsAreLocked},

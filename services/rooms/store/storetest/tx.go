@@ -155,6 +155,19 @@ func unknownRowsAreSaid(t *testing.T, s store.Store) {
 	})
 }
 
+func unstorableIsSaid(t *testing.T, s store.Store) {
+	users := addUsers(t, s, "alice", "bob")
+	room := create(t, s, newRoom(wire.Group, "", start(), users...)).ID
+	for name, user := range map[string]uuid.UUID{"nobody": uuid.New(), "who is there already": users[0]} {
+		err := s.Transact(t.Context(), "test", func(ctx context.Context, tx store.Tx) error {
+			return tx.InsertMembers(ctx, room, []uuid.UUID{user}, start())
+		})
+		if !errors.Is(err, store.ErrUnstorable) || errors.Is(err, store.ErrUnavailable) {
+			t.Errorf("%s becomes a member: %v, want ErrUnstorable", name, err)
+		}
+	}
+}
+
 func marksNeverGoBack(t *testing.T, s store.Store) {
 	users := addUsers(t, s, "alice", "bob")
 	room := create(t, s, newRoom(wire.Group, "", start(), users...)).ID
