@@ -24,8 +24,7 @@ type ConsumerConfig struct {
 	Topics   []string
 	Handler  Handler
 	MaxBatch int // most records handed over at once; 1 if zero
-	// Attempts is how often a record is tried whose handling panics, before it goes to the dead letters, and how often a batch is tried before
-	// it is handled one by one; 5 if zero.
+	// Attempts is how often a record is tried whose handling panics, before it goes to the dead letters; 5 if zero.
 	Attempts int
 	// FetchWait is how long records may wait for others, so that a group which nobody waits for costs a fetch for many records
 	// instead of one for each. 0: each is fetched at once.

@@ -135,7 +135,7 @@ func TestOnlyHandledRecordsAreCommitted(t *testing.T) {
 			Group: group, Topics: []string{topic}, MaxBatch: 10,
 			Handler: func(ctx context.Context, records []Record) error {
 				if len(records) > 1 {
-					return errors.New("one by one, please")
+					return fmt.Errorf("%w: one by one, please", ErrRejected)
 				}
 				if valueOf(records[0]) == stuck {
 					close(reached)

@@ -15,31 +15,20 @@ import (
 // remindEvery is how often it is logged that a partition waits.
 const remindEvery = 30 * time.Second
 
-// errPanicked marks the error of a handler that has panicked.
-var errPanicked = errors.New("panic")
+var (
+	errPanicked = errors.New("panic") // marks the error of a handler that has panicked
+	errStopped  = errors.New("the worker has been stopped")
+)
 
-// handle handles a batch, in as many attempts as it takes, and stores its offsets. A batch that has a record at fault is handled one by one,
-// and so is one that has failed for a while: what stands before the record that fails is done then. It reports false if the worker has to stop
-// before all is handled.
+// handle handles a batch, in as many attempts as it takes, and stores its offsets. If there is a record at fault, it is handled one by one. It
+// reports false if the worker has to stop before all is handled.
 func (w *worker) handle(batch []Record) bool {
-	for attempt := 1; len(batch) > 1 && attempt <= w.consumer.cfg.Attempts; attempt++ {
-		err := w.try(batch)
-		if err == nil {
+	if len(batch) > 1 {
+		switch _, err := w.attempt(batch); {
+		case err == nil:
 			w.handled(batch[len(batch)-1])
 			return true
-		}
-		if w.stopped() {
-			return false
-		}
-		if atFault(err) {
-			break
-		}
-		w.consumer.metrics.retries.WithLabelValues(w.at.topic).Inc()
-		if attempt == 1 {
-			w.consumer.bus.tel.Log.WarnContext(w.ctx, "records cannot be handled; trying again", "group", w.consumer.cfg.Group, "topic", w.at.topic,
-				"partition", w.at.partition, "offset", batch[0].Offset, "records", len(batch), "error", err.Error())
-		}
-		if !w.pause(attempt) {
+		case !atFault(err):
 			return false
 		}
 	}
@@ -50,6 +39,64 @@ func (w *worker) handle(batch []Record) bool {
 		w.handled(record)
 	}
 	return true
+}
+
+// handleOne hands one record to the handler until it succeeds, or writes it to the dead letters if it is at fault. It reports false if the worker
+// has to stop before that.
+func (w *worker) handleOne(record Record) bool {
+	panics := 0
+	for attempts := 0; ; {
+		n, err := w.attempt([]Record{record})
+		attempts += n
+		switch {
+		case err == nil:
+			return true
+		case !atFault(err):
+			return false
+		case errors.Is(err, errPanicked):
+			if panics++; panics < w.consumer.cfg.Attempts { // a fault of the program, which may depend on more than the record
+				if !w.pause(panics) {
+					return false
+				}
+				continue
+			}
+		}
+		return w.bury(record, err, attempts)
+	}
+}
+
+// attempt hands records to the handler, again until it succeeds, however long that takes, or there is a fault of a record or of the program. The
+// error is that fault, or [errStopped] if the worker has to stop before.
+func (w *worker) attempt(records []Record) (attempts int, err error) {
+	defer w.consumer.metrics.waiting.set(w.at, 0)
+	begun := time.Now()
+	reminded := begun
+	log := w.consumer.bus.tel.Log.With("group", w.consumer.cfg.Group, "topic", w.at.topic, "partition", w.at.partition,
+		"offset", records[0].Offset, "records", len(records))
+	for attempts = 1; ; attempts++ {
+		err := w.try(records)
+		if err == nil {
+			return attempts, nil
+		}
+		if w.stopped() {
+			return attempts, errStopped
+		}
+		w.consumer.metrics.retries.WithLabelValues(w.at.topic).Inc()
+		w.consumer.metrics.waiting.set(w.at, time.Since(begun))
+		if atFault(err) {
+			return attempts, err
+		}
+		switch {
+		case attempts == 1:
+			log.WarnContext(w.ctx, "a record cannot be handled; trying again", "error", err.Error())
+		case time.Since(reminded) >= remindEvery:
+			reminded = time.Now()
+			log.ErrorContext(w.ctx, "a record cannot be handled; its partition waits", "attempts", attempts, "since", begun, "error", err.Error())
+		}
+		if !w.pause(attempts) {
+			return attempts, errStopped
+		}
+	}
 }
 
 // atFault reports whether the error is a record's own, or the program's.
@@ -81,42 +128,6 @@ func (w *worker) handled(record Record) {
 	if _, err := w.member.kafka.StoreOffsets([]kafka.TopicPartition{behind}); err != nil {
 		// The partition has been revoked meanwhile: its next owner handles the record again.
 		w.consumer.bus.tel.Log.Info("an offset cannot be stored", "topic", w.at.topic, "partition", w.at.partition, "error", err.Error())
-	}
-}
-
-// handleOne hands one record to the handler, again until it succeeds, however long that takes. Only a record that is rejected goes to the
-// dead letters, or one whose handling panics again and again: a fault of the program. It reports false if the worker has to stop before that.
-func (w *worker) handleOne(record Record) bool {
-	log := w.consumer.bus.tel.Log.With("group", w.consumer.cfg.Group, "topic", record.Topic, "partition", record.Partition, "offset", record.Offset)
-	defer w.consumer.metrics.waiting.set(w.at, 0)
-	begun, panics := time.Now(), 0
-	reminded := begun
-	for attempt := 1; ; attempt++ {
-		err := w.try([]Record{record})
-		if err == nil {
-			return true
-		}
-		if w.stopped() {
-			return false
-		}
-		w.consumer.metrics.retries.WithLabelValues(record.Topic).Inc()
-		w.consumer.metrics.waiting.set(w.at, time.Since(begun))
-		if errors.Is(err, errPanicked) {
-			panics++
-		}
-		if errors.Is(err, ErrRejected) || panics >= w.consumer.cfg.Attempts {
-			return w.bury(record, err, attempt)
-		}
-		switch {
-		case attempt == 1:
-			log.WarnContext(w.ctx, "a record cannot be handled; trying again", "error", err.Error())
-		case time.Since(reminded) >= remindEvery:
-			reminded = time.Now()
-			log.ErrorContext(w.ctx, "a record cannot be handled; its partition waits", "attempts", attempt, "since", begun, "error", err.Error())
-		}
-		if !w.pause(attempt) {
-			return false
-		}
 	}
 }
 

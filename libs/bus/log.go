@@ -177,7 +177,7 @@ func (l *Log) Await(ctx context.Context) error {
 func (l *Log) AfterOpen(run func(ctx context.Context) error) func(ctx context.Context) error {
 	return func(ctx context.Context) error {
 		if l.Await(ctx) != nil {
-			return nil // it was told to end
+			return nil //nolint:nilerr // it was told to end
 		}
 		return run(ctx)
 	}
