@@ -112,12 +112,6 @@ type passed struct {
 	room, id uuid.UUID
 }
 
-// failure is why the store did not take what the consumer group had for it.
-type failure struct {
-	at  time.Time
-	err error
-}
-
 // New makes a timeline of the log.
 func New(s store.Store, log Log, tracing bus.Tracing, tel *telemetry.Telemetry) (*Timeline, error) {
 	memory, err := lru.New[uuid.UUID, passed](remembered)

@@ -59,7 +59,9 @@ func TestOnlyTheFaultOfAValueIsAValues(t *testing.T) {
 		want      error
 	}{
 		"a NUL character in a preview": {parameter("timezone", "UTC"), func() error { return take("Soup?\x00") }, "22P05", store.ErrUnstorable},
-		"a text that is none":          {parameter("timezone", "UTC"), func() error { return s.PutUser(t.Context(), store.User{ID: uuid.New(), DisplayName: "\xff"}, time.Time{}) }, "22021", store.ErrUnstorable},
+		"a text that is none": {parameter("timezone", "UTC"), func() error {
+			return s.PutUser(t.Context(), store.User{ID: uuid.New(), DisplayName: "\xff"}, time.Time{})
+		}, "22021", store.ErrUnstorable},
 		"a database that is read only": {parameter("default_transaction_read_only", "on"), func() error { return take("Soup?") }, "25006", store.ErrUnavailable},
 		"a role that may not":          {parameter("role", "pg_monitor"), func() error { return take("Soup?") }, "42501", store.ErrUnavailable},
 		"a statement that takes forever": {parameter("statement_timeout", "1"), func() error {
