@@ -300,6 +300,10 @@ func requestToken(ctx context.Context, httpClient *http.Client, issuer string, f
 		return "", time.Time{}, fmt.Errorf("request token: %w", err)
 	}
 	defer response.Body.Close()
+	if response.Header.Get("Retry-After") != "" {
+		body, _ := io.ReadAll(io.LimitReader(response.Body, maxAnswer)) // what can be read of why
+		return "", time.Time{}, problemOf(response, body)
+	}
 	var answer struct {
 		Token     string `json:"access_token"`
 		ExpiresIn int    `json:"expires_in"` // seconds

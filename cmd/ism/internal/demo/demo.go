@@ -10,6 +10,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -31,8 +32,9 @@ type options struct {
 
 const defaultURL = "http://localhost:5403"
 
-// timeout is how long the demo waits for any one thing.
-const timeout = 10 * time.Second
+// deadline is how long the demo takes at most, beside the time in which it sends what is measured: as long as a stack that has just been
+// started may be slow.
+const deadline = 2 * time.Minute
 
 // Run plays the demo and prints it.
 func Run(ctx context.Context, args []string, out io.Writer) error {
@@ -43,9 +45,16 @@ func Run(ctx context.Context, args []string, out io.Writer) error {
 	case err != nil:
 		return err
 	}
-	d := &demo{options: opts, http: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}}, screen: newScreen(out, opts.left, opts.right)}
+	d := newDemo(opts, out)
 	defer d.http.CloseIdleConnections()
 	return d.play(ctx)
+}
+
+func newDemo(opts options, out io.Writer) *demo {
+	return &demo{
+		options: opts, http: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}}, screen: newScreen(out, opts.left, opts.right),
+		deadline: deadline, every: tellEvery, pause: pause, known: map[uuid.UUID]bool{},
+	}
 }
 
 func parse(args []string, out io.Writer) (options, error) {
@@ -79,8 +88,12 @@ func parse(args []string, out io.Writer) (options, error) {
 
 type demo struct {
 	options
-	http   *http.Client
-	screen *screen
+	http     *http.Client
+	screen   *screen
+	deadline time.Duration
+	every    time.Duration                                    // between two lines that say what is waited for
+	pause    func(ctx context.Context, d time.Duration) error // fails with ctx
+	known    map[uuid.UUID]bool                               // messages of the history that are accounted for
 }
 
 // user is one side of the demo, with its open stream.
@@ -93,6 +106,9 @@ type user struct {
 }
 
 func (d *demo) play(ctx context.Context) error {
+	sending := time.Duration(d.messages) * time.Second / time.Duration(d.rate)
+	ctx, cancel := context.WithTimeoutCause(ctx, d.deadline+sending, fmt.Errorf("it takes longer than %s", d.deadline+sending))
+	defer cancel()
 	left, err := d.signIn(ctx, d.left, leftSide)
 	if err != nil {
 		return err
@@ -106,12 +122,12 @@ func (d *demo) play(ctx context.Context) error {
 		return err
 	}
 	for _, u := range []*user{left, right} {
-		if u.stream, err = u.client.Stream(ctx, ""); err != nil {
-			return fmt.Errorf("open the stream of %s: %w", u.name, err)
+		if err := d.openStream(ctx, u, ""); err != nil {
+			return err
 		}
+		defer func() { u.stream.Close() }()
 		d.screen.say(u.side, "(stream open)")
 	}
-	defer func() { left.stream.Close(); right.stream.Close() }()
 
 	lines := []string{"Lunch?", "Yes! Soup or salad? 🥗", "Soup 🥣", "At noon, then."}
 	var live []wire.Message
@@ -137,9 +153,11 @@ func (d *demo) play(ctx context.Context) error {
 }
 
 func (d *demo) signIn(ctx context.Context, name string, on side) (*user, error) {
-	ctx, cancel := context.WithTimeout(ctx, timeout)
-	defer cancel()
-	token, _, err := client.PasswordToken(ctx, d.http, d.issuer, d.clientID, name, name)
+	var token string
+	err := d.until(ctx, name+" to be signed in", func(ctx context.Context) (err error) {
+		token, _, err = client.PasswordToken(ctx, d.http, d.issuer, d.clientID, name, name)
+		return err
+	})
 	if err != nil {
 		return nil, fmt.Errorf("sign %s in at %s: %w", name, d.issuer, err)
 	}
@@ -148,7 +166,11 @@ func (d *demo) signIn(ctx context.Context, name string, on side) (*user, error) 
 		return nil, fmt.Errorf("read the token of %s: %w", name, err)
 	}
 	u := &user{name: name, side: on, id: id, client: client.New(d.url, d.http, client.Token(token))}
-	rooms, err := u.client.Rooms(ctx)
+	var rooms []wire.Room
+	err = d.until(ctx, "the rooms of "+name, func(ctx context.Context) (err error) {
+		rooms, err = u.client.Rooms(ctx)
+		return err
+	})
 	if err != nil {
 		return nil, fmt.Errorf("list the rooms of %s: %w", name, err)
 	}
@@ -156,10 +178,23 @@ func (d *demo) signIn(ctx context.Context, name string, on side) (*user, error) 
 	return u, nil
 }
 
-// meet gives the Single room of the two, which an earlier demo may have left.
-func (d *demo) meet(ctx context.Context, left, right *user) (uuid.UUID, error) {
-	ctx, cancel := context.WithTimeout(ctx, timeout)
-	defer cancel()
+// meet gives the Single room of the two, which an earlier demo may have left, and takes in what is in it already.
+func (d *demo) meet(ctx context.Context, left, right *user) (room uuid.UUID, err error) {
+	err = d.until(ctx, "a room", func(ctx context.Context) error {
+		room, err = d.createOrFind(ctx, left, right)
+		return err
+	})
+	if err != nil {
+		return uuid.Nil, err
+	}
+	history, err := d.history(ctx, left, room)
+	for _, message := range history {
+		d.known[message.ID] = true
+	}
+	return room, err
+}
+
+func (d *demo) createOrFind(ctx context.Context, left, right *user) (uuid.UUID, error) {
 	room, err := left.client.CreateRoom(ctx, client.NewRoom{Type: wire.Single, Invited: []uuid.UUID{left.id, right.id}})
 	if err == nil {
 		d.screen.say(left.side, "(room created)")
@@ -198,25 +233,11 @@ func (d *demo) sayLive(ctx context.Context, from, to *user, room uuid.UUID, line
 	if err != nil {
 		return wire.Message{}, err
 	}
-	at, err := awaitMessage(to.stream, sent.ID)
-	if err != nil {
-		return wire.Message{}, fmt.Errorf("wait for the message on the stream of %s: %w", to.name, err)
+	if err := d.awaitMessage(ctx, to, sent.ID); err != nil {
+		return wire.Message{}, err
 	}
-	d.screen.say(to.side, fmt.Sprintf("« %s »  %s", line, milliseconds(at.Sub(start))))
-	if _, err := awaitMessage(from.stream, sent.ID); err != nil {
-		return wire.Message{}, fmt.Errorf("wait for the message on the stream of %s: %w", from.name, err)
-	}
-	return sent, nil
-}
-
-func (d *demo) send(ctx context.Context, from *user, room uuid.UUID, line string) (wire.Message, error) {
-	ctx, cancel := context.WithTimeout(ctx, timeout)
-	defer cancel()
-	sent, err := from.client.SendText(ctx, room, line)
-	if err != nil {
-		return wire.Message{}, fmt.Errorf("send as %s: %w", from.name, err)
-	}
-	return sent, nil
+	d.screen.say(to.side, fmt.Sprintf("« %s »  %s", line, milliseconds(time.Since(start))))
+	return sent, d.awaitMessage(ctx, from, sent.ID)
 }
 
 // loseAndResume cuts the right user's stream, lets the left one write, and resumes it.
@@ -233,39 +254,36 @@ func (d *demo) loseAndResume(ctx context.Context, left, right *user, room uuid.U
 		}
 		missed = append(missed, sent)
 	}
-	stream, err := right.client.Stream(ctx, last)
-	if err != nil {
-		return nil, fmt.Errorf("resume the stream of %s: %w", right.name, err)
+	if err := d.openStream(ctx, right, last); err != nil {
+		return nil, err
 	}
-	right.stream = stream
 	d.screen.say(right.side, "(stream resumed)")
 	for _, m := range missed {
-		event, err := nextMessage(right.stream)
-		if err != nil {
-			return nil, fmt.Errorf("wait for what was missed: %w", err)
+		if err := d.awaitMessage(ctx, right, m.ID); err != nil {
+			return nil, err
 		}
-		if event.ID != m.ID {
-			return nil, fmt.Errorf("resumed with message %s, expected %s", event.ID, m.ID)
-		}
-		d.screen.say(right.side, "« "+textOf(event)+" »  missed, not lost")
+		d.screen.say(right.side, "« "+textOf(m)+" »  missed, not lost")
 	}
 	return missed, nil
 }
 
 // readBack compares the newest part of the history with what was seen live.
 func (d *demo) readBack(ctx context.Context, reader *user, room uuid.UUID, live []wire.Message) error {
-	ctx, cancel := context.WithTimeout(ctx, timeout)
-	defer cancel()
-	page, err := reader.client.Timeline(ctx, room, "")
+	history, err := d.history(ctx, reader, room)
 	if err != nil {
-		return fmt.Errorf("read the history: %w", err)
+		return err
 	}
-	if len(page.Messages) < len(live) {
-		return fmt.Errorf("the history has %d messages of %d", len(page.Messages), len(live))
+	// What was written though nobody was told so is in the history, too, and was not waited for.
+	slices.Reverse(history)
+	history = slices.DeleteFunc(history, func(m wire.Message) bool {
+		return !slices.ContainsFunc(live, func(said wire.Message) bool { return said.ID == m.ID })
+	})
+	if len(history) < len(live) {
+		return fmt.Errorf("the history has %d messages of %d", len(history), len(live))
 	}
 	d.screen.line(fmt.Sprintf("The history, as %s scrolls back to it:", reader.name))
 	for i, want := range live {
-		got := page.Messages[len(live)-1-i]
+		got := history[i]
 		if got.ID != want.ID {
 			return fmt.Errorf("the history has message %s where %s was seen live", got.ID, want.ID)
 		}

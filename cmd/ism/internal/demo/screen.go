@@ -2,13 +2,13 @@ package demo
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
+	"sync"
 	"time"
 	"unicode/utf8"
-
-	"github.com/google/uuid"
 
 	client "github.com/ism-chat/ism/clients/go"
 	"github.com/ism-chat/ism/libs/wire"
@@ -24,8 +24,9 @@ const (
 // column is the width of one user's side, characters.
 const column = 38
 
-// screen prints two users side by side.
+// screen prints two users side by side. It is safe for concurrent use.
 type screen struct {
+	mu  sync.Mutex
 	out io.Writer
 }
 
@@ -49,7 +50,11 @@ func (s *screen) row(left, right string) {
 	s.line(left + strings.Repeat(" ", pad) + " │ " + right)
 }
 
-func (s *screen) line(text string) { _, _ = fmt.Fprintln(s.out, text) }
+func (s *screen) line(text string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_, _ = fmt.Fprintln(s.out, text)
+}
 
 func milliseconds(d time.Duration) string {
 	return fmt.Sprintf("%.1f ms", float64(d.Microseconds())/1000)
@@ -63,16 +68,19 @@ func textOf(message wire.Message) string {
 	return body.Text
 }
 
+// errMissed says that a stream cannot give what it has missed: there is nothing more to be shown with it.
+var errMissed = errors.New("the stream could not be resumed: events were missed")
+
 // nextMessage reads the stream up to its next chat message.
 func nextMessage(stream *client.Stream) (wire.Message, error) {
-	timer := time.AfterFunc(timeout, stream.Close)
-	defer timer.Stop()
 	for {
 		event, err := stream.Next()
-		if err != nil {
+		switch {
+		case err != nil:
 			return wire.Message{}, fmt.Errorf("read the stream: %w", err)
-		}
-		if event.Type != "ChatMessage" {
+		case event.Type == "Resync":
+			return wire.Message{}, errMissed
+		case event.Type != "ChatMessage":
 			continue
 		}
 		var chat wire.ChatMessage
@@ -80,18 +88,5 @@ func nextMessage(stream *client.Stream) (wire.Message, error) {
 			return wire.Message{}, fmt.Errorf("decode a chat message: %w", err)
 		}
 		return chat.Message, nil
-	}
-}
-
-// awaitMessage reads the stream up to the message and gives the time at which it was read.
-func awaitMessage(stream *client.Stream, id uuid.UUID) (time.Time, error) {
-	for {
-		message, err := nextMessage(stream)
-		if err != nil {
-			return time.Time{}, err
-		}
-		if message.ID == id {
-			return time.Now(), nil
-		}
 	}
 }
