@@ -253,6 +253,10 @@ func (b *Bus) listOffsets(ctx context.Context, of []topicPartition, which kafka.
 			errs = append(errs, fmt.Errorf("list offsets of %s, partition %d: %w", *at.Topic, at.Partition, info.Error))
 			continue
 		}
+		if info.Offset == kafka.OffsetInvalid { // a broker that could not be reached in time is no error to the client
+			errs = append(errs, fmt.Errorf("list offsets of %s, partition %d: no answer", *at.Topic, at.Partition))
+			continue
+		}
 		found[topicPartition{*at.Topic, at.Partition}] = int64(info.Offset)
 	}
 	return found, errors.Join(errs...)

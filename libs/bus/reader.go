@@ -31,8 +31,11 @@ type ReaderConfig struct {
 	// CaughtUp is called once, when all that was in the topics at the start has been handled.
 	CaughtUp func()
 	// Begin, if set, is called once for each partition, before the first record of any and before CaughtUp, with the offset at which
-	// reading begins: the log's end where nothing has been written since. All records from there on are handed over.
+	// reading begins: the log's end where nothing has been written since. All records from there on are handed over, unless a partition jumps.
 	Begin func(topic string, partition int32, offset int64)
+	// Jumped, if set, is called when partitions cannot be read on where they were, see [Jump]: behind all records from before the jumps, and
+	// before the first behind them. Offsets that merely have holes, from compaction and transactions, are no jumps.
+	Jumped func(jumps []Jump)
 }
 
 const queryTimeout = 5 * time.Second
@@ -49,6 +52,8 @@ type Reader struct {
 	signs   map[topicPartition]uint64 // see progress
 	missing map[topicPartition]int64  // the offset that a partition must reach to have caught up
 	leaving sync.WaitGroup            // clients that are being closed
+
+	relocated time.Time // when partitions have jumped last
 
 	opened func(*kafka.Consumer) // if set, is called with each client
 
@@ -88,7 +93,12 @@ func (r *Reader) Run(ctx context.Context) error {
 		return err
 	}
 	for {
-		if err := r.read(ctx); !errors.Is(err, errStalled) {
+		switch err := r.read(ctx); {
+		case errors.Is(err, errMoved):
+			if err := r.relocate(ctx); err != nil {
+				return err
+			}
+		case !errors.Is(err, errStalled):
 			return err
 		}
 		r.watch.replaced()
@@ -111,7 +121,7 @@ func (r *Reader) begin(ctx context.Context) error {
 	return nil
 }
 
-// read reads with one client, from what is next. The error is [errStalled] when that has to be replaced.
+// read reads with one client, from what is next. The error is [errStalled] when that has to be replaced, and [errMoved] when it cannot go on there.
 func (r *Reader) read(ctx context.Context) error {
 	client, err := kafka.NewConsumer(r.bus.clientConfig(r.settings()))
 	if err != nil {
@@ -142,7 +152,7 @@ func (r *Reader) settings() kafka.ConfigMap {
 		"enable.auto.commit":       false,
 		"enable.auto.offset.store": false,
 		"enable.partition.eof":     true,
-		"auto.offset.reset":        "earliest",
+		"auto.offset.reset":        "error", // by itself the client would go on elsewhere without a word, see errMoved
 	}
 	longPoll := readerLongPoll
 	if r.cfg.FetchWait > 0 {
@@ -183,7 +193,7 @@ func (r *Reader) locate(ctx context.Context) error {
 	return nil
 }
 
-// poll hands records over until ctx is done. The error is [errStalled] when the client has to be replaced.
+// poll hands records over until ctx is done. The error is [errStalled] or [errMoved] when the client has to be replaced.
 func (r *Reader) poll(ctx context.Context, client *kafka.Consumer) error {
 	sent := r.bus.newRequests(readerGroup)
 	for ctx.Err() == nil {
@@ -196,11 +206,17 @@ func (r *Reader) poll(ctx context.Context, client *kafka.Consumer) error {
 			case kafka.PartitionEOF:
 				r.handle(ctx, batch)
 				batch = nil
-				r.reachedEnd(topicPartition{*event.Topic, event.Partition}, int64(event.Offset))
+				if !r.reachedEnd(topicPartition{*event.Topic, event.Partition}, int64(event.Offset)) {
+					return errMoved
+				}
 			case *kafka.Stats:
 				sent.count(event.String())
 			case kafka.Error:
-				if event.IsFatal() {
+				switch {
+				case event.Code() == kafka.ErrAutoOffsetReset:
+					r.handle(ctx, batch)
+					return fmt.Errorf("%w: %w", errMoved, event)
+				case event.IsFatal():
 					return fmt.Errorf("read %s: %w", r.name, event)
 				}
 				r.disturbed.report(ctx, event)
@@ -232,12 +248,16 @@ func (r *Reader) take(ctx context.Context, batch []Record, message *kafka.Messag
 	return append(batch, record)
 }
 
-// reachedEnd notes where the log ends. That may lie behind the last record: transactions end with a mark that nobody is given. It may also lie
-// before it, in a log that has been made anew.
-func (r *Reader) reachedEnd(at topicPartition, offset int64) {
+// reachedEnd notes where the log ends. That may lie behind the last record: transactions end with a mark that nobody is given. It reports false
+// where it lies before what has been handled.
+func (r *Reader) reachedEnd(at topicPartition, offset int64) bool {
+	if offset < r.next[at] {
+		return false
+	}
 	r.next[at] = offset
 	r.signs[at]++
-	r.caughtUp(at, math.MaxInt64) // all that was there is read, even if the log has become shorter
+	r.caughtUp(at, math.MaxInt64) // all that is there is read, even if that is less than there was at the start
+	return true
 }
 
 func (r *Reader) progress() map[topicPartition]progress {

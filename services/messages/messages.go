@@ -83,7 +83,8 @@ func New(cfg Config, deps Deps) (*Service, error) {
 		return nil, fmt.Errorf("make the consumer that heals timelines: %w", err)
 	}
 	follower, err := deps.Bus.NewReader(bus.ReaderConfig{
-		Topics: []string{events.TopicRooms}, Handler: members.Follow, MaxBatch: maxBatch, CaughtUp: members.CaughtUp, FetchWait: followWait,
+		Topics: []string{events.TopicRooms}, Handler: members.Follow, MaxBatch: maxBatch, CaughtUp: members.CaughtUp,
+		Jumped: members.Jumped, FetchWait: followWait,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("make the reader that follows memberships: %w", err)

@@ -28,15 +28,18 @@ func (s *Service) readLogs(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.edge.Open(s.deps.Bus.LeastEpoch(), topicsOf(found)...)
+	// What happened before the window counts as seen. What is read from before it is behind by clocks that differ.
+	window := time.Now().Add(-max(s.cfg.RingWindow, membershipReach))
+	s.edge.Open(s.deps.Bus.LeastEpoch(), window, topicsOf(found)...)
 	s.opened <- found
 	reader, err := s.deps.Bus.NewReader(bus.ReaderConfig{
 		Topics:   append(logs(), events.TopicEdges),
-		Since:    time.Now().Add(-max(s.cfg.RingWindow, membershipReach) - margin),
+		Since:    window.Add(-margin),
 		Handler:  s.take,
 		MaxBatch: maxBatch,
 		Begin:    s.edge.Begin,
 		CaughtUp: s.edge.CaughtUp,
+		Jumped:   s.edge.Jumped,
 	})
 	if err != nil {
 		return fmt.Errorf("make the reader of the logs: %w", err)

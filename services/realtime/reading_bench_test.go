@@ -61,7 +61,7 @@ func BenchmarkAnEdgeReads(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		e.Open(0, cut.Topic{Name: found[0].Topic, ID: found[0].ID.String(), Partitions: found[0].Partitions})
+		e.Open(0, time.Time{}, cut.Topic{Name: found[0].Topic, ID: found[0].ID.String(), Partitions: found[0].Partitions})
 		ctx, stop := context.WithCancel(b.Context())
 		reader, err := kafka.NewReader(bus.ReaderConfig{
 			Topics: []string{events.TopicRooms}, Since: begun, MaxBatch: 200, Handler: e.Ingest, Begin: e.Begin,

@@ -69,35 +69,35 @@ func (r Report) String() string {
 //   - a stream has a room's messages in the order of the history, and where it leaves some out, a Resync stands there.
 func (r Report) Faults(options Options) []string {
 	var faults []string
-	place := map[uuid.UUID]int{} // in its room's history, by id
+	index := map[uuid.UUID]int{} // in its room's history, by id
 	for _, history := range r.History {
 		texts := map[string]bool{}
 		for i, m := range history {
-			if _, twice := place[m.ID]; twice || texts[m.Text] {
+			if _, twice := index[m.ID]; twice || texts[m.Text] {
 				faults = append(faults, fmt.Sprintf("the history has %q twice", m.Text))
 			}
-			place[m.ID], texts[m.Text] = i, true
+			index[m.ID], texts[m.Text] = i, true
 			if r.Refused[m.Text] {
 				faults = append(faults, fmt.Sprintf("%q was said not to be written and is in the history", m.Text))
 			}
 		}
 	}
 	for _, text := range slices.Sorted(maps.Keys(r.Acknowledged)) {
-		if _, stored := place[r.Acknowledged[text].ID]; !stored {
+		if _, stored := index[r.Acknowledged[text].ID]; !stored {
 			faults = append(faults, fmt.Sprintf("%q was acknowledged and is not in the history", text))
 		}
 	}
 	for _, user := range slices.Sorted(maps.Keys(r.Streams)) {
-		for _, fault := range r.streamFaults(r.Streams[user], place, options) {
+		for _, fault := range r.streamFaults(r.Streams[user], index, options) {
 			faults = append(faults, fmt.Sprintf("the stream of %s %s", user, fault))
 		}
 	}
 	return faults
 }
 
-func (r Report) streamFaults(stream []Delivery, place map[uuid.UUID]int, options Options) []string {
+func (r Report) streamFaults(stream []Delivery, index map[uuid.UUID]int, options Options) []string {
 	var faults []string
-	next := map[uuid.UUID]int{}       // by room, the place that comes next
+	next := map[uuid.UUID]int{}       // by room, the index that comes next
 	announced := map[uuid.UUID]bool{} // rooms of which a Resync has announced a gap since their last message
 	texts := map[string]bool{}
 	for _, d := range stream {
@@ -110,7 +110,7 @@ func (r Report) streamFaults(stream []Delivery, place map[uuid.UUID]int, options
 			}
 			continue
 		}
-		at, stored := place[d.Message.ID]
+		at, stored := index[d.Message.ID]
 		room := d.Message.Room
 		switch {
 		case texts[d.Message.Text]:

@@ -60,6 +60,7 @@ type Cache struct {
 	kept      *lru.Cache[uuid.UUID, kept]
 	flights   map[uuid.UUID]*flight
 	started   uint64 // flights so far
+	jumped    uint64 // flights that had begun when the log last jumped
 }
 
 type kept struct {
@@ -177,7 +178,7 @@ func (c *Cache) land(room uuid.UUID, f *flight, last bool) bool {
 	}
 	delete(c.flights, room)
 	switch {
-	case current:
+	case current && f.number > c.jumped:
 		c.keep(f.members, f.asked)
 	case errors.Is(f.err, ErrRoomNotFound):
 		c.kept.Remove(room)

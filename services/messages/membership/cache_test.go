@@ -246,6 +246,38 @@ func TestANewerVersionInTheLogDropsAnAnswer(t *testing.T) {
 	}
 }
 
+// A change may have been in what was missed of the log.
+func TestALogThatJumpsDropsAllAnswers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		answered := make(chan struct{})
+		r := &rooms{}
+		r.answer = func(call int32) (events.Membership, error) {
+			if call == 2 {
+				<-answered
+			}
+			return members(1, alice), nil
+		}
+		cache := newCache(t, r, 10)
+		cache.CaughtUp()
+		mustBeIn(t, cache, alice)
+		cache.Jumped([]bus.Jump{{Topic: events.TopicRooms, From: 7, To: 3}})
+		var asking sync.WaitGroup
+		asking.Go(func() { mustBeIn(t, cache, alice) })
+		synctest.Wait() // rooms has been asked, and the log jumps before it has answered
+		cache.Jumped([]bus.Jump{{Topic: events.TopicRooms, From: 3, To: 9}})
+		close(answered)
+		asking.Wait()
+		mustBeIn(t, cache, alice)
+		if n := r.asked.Load(); n != 3 {
+			t.Errorf("rooms was asked %d times, want 3", n)
+		}
+		mustBeIn(t, cache, alice)
+		if n := r.asked.Load(); n != 3 {
+			t.Errorf("an answer from after the jump is not kept")
+		}
+	})
+}
+
 func TestARoomIsKnownFromItsCreation(t *testing.T) {
 	r := &rooms{answer: func(int32) (events.Membership, error) {
 		return events.Membership{}, errors.New("not to be asked")

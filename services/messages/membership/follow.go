@@ -40,6 +40,14 @@ func (c *Cache) CaughtUp() {
 	c.following = true
 }
 
+// Jumped forgets everything, since changes may have been in what was missed of the log. It is a reader's Jumped.
+func (c *Cache) Jumped([]bus.Jump) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.kept.Purge()
+	c.jumped = c.started
+}
+
 // created takes the first membership of a room, which was true when it was written. The follower may come to it much later. A clock that is
 // ahead of ours says nothing of the future.
 func (c *Cache) created(m events.Membership, written time.Time) {

@@ -11,7 +11,7 @@
 //
 // # Who may call what
 //
-// [Cache.Of] is for any number of requests at once. [Cache.Follow] and [Cache.CaughtUp] are the log reader's. [Cache.Run] ends last: it
+// [Cache.Of] is for any number of requests at once. [Cache.Follow], [Cache.CaughtUp] and [Cache.Jumped] are the log reader's. [Cache.Run] ends last: it
 // waits for the flights.
 //
 // # Invariants
@@ -30,6 +30,7 @@
 //     written.
 //   - The log stands still, or is read late: a change is noticed when the time is over, and by the message's readers, who use the newest membership in
 //     the room's log.
+//   - The log does not go on where it was read: everything that is kept is forgotten, and what was asked for before is not kept.
 //   - A record is malformed: it is passed over here. The consumer group that heals timelines sends it to the dead letters.
 package membership
 

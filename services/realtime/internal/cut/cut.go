@@ -2,8 +2,8 @@
 //
 // # What a cut says
 //
-// A [Cut] has, for each partition, the offset of the next record: what stands before it has been offered to the stream, what stands at it
-// and behind it has not. Edges read the same partitions, but take records of different partitions in different orders. So no single number
+// A [Cut] has, for each partition, the point of the next record, as a rule its offset: what stands before it has been offered to the stream,
+// what stands at it and behind it has not. Edges read the same partitions, but take records of different partitions in different orders. So no single number
 // could say what a client has been given, while a cut says it for each partition, whichever edge gave it. That is why any edge understands any cut.
 //
 // # The argument
@@ -17,7 +17,26 @@
 //     That is not before C anywhere, and what stands before it has been replayed or offered. So all live streams of an edge share their ids.
 //
 // By induction over the edges that a client visits, at each moment the client has been given exactly what stands before its last id: each event
-// once, and those of one room, which are all in one partition, in the log's order. A test of package edge holds it with random edges.
+// once, and those of one room, which are all in one partition, in the log's order. Tests of package edge hold it with random edges and faults.
+//
+// # Jumps
+//
+// The argument needs that an offset, once used, stands for one record, and that an edge takes all that stands behind its cut. Both can fail:
+//
+//   - Retention removes records before an edge has read them. The edge moves its cut forward to what is left, and its floor with it: no cut
+//     from before resumes in silence, and every open stream is told. From there on the argument holds as before.
+//   - A log becomes shorter, because a broker has lost its newest records, and then uses offsets again. Let a cut C say the offset c of that
+//     partition: whether it is from before, of records that are gone, or from after, no comparison of offsets could tell, until the log has
+//     passed all that was ever used, and nobody knows how far that is: another edge may have read further. So the number in a cut is a
+//     [Point], the offset behind the partition's generation, which counts how often the edge has seen the log become shorter. All points of a
+//     new generation are behind all of those before. So to the edge it is a jump forward like the other: it begins the generation at the end
+//     of the log, its cut and floor are there, and every open stream is told. What is from before is below the floor, whatever its offset,
+//     for good; what is given from then on is a point like any other, and resumes exactly.
+//
+// An edge that has not seen the log become shorter, as one that was started afterwards, gives cuts of another generation. An edge with the newer one
+// finds them below its floor, one with the older one finds the others' ahead of it: they resync, and none is ever mistaken for another.
+// What no edge can know is that a cut of its own generation is from before, if it has not seen the log become shorter, or that it counts other losses than
+// the edge that gave the cut. Where that matters the epoch is raised, see below.
 //
 // # Incarnations
 //
@@ -33,8 +52,20 @@ import (
 	"slices"
 )
 
-// Cut has for each partition the offset of the next record. The partitions are in the order in which the edges number them.
+// Cut has for each partition the point of the next record. The partitions are in the order in which the edges number them.
 type Cut []int64
+
+// generationBits are those of a point above its offset. A log would have to have 2^48 records to need one more.
+const generationBits = 48
+
+// Point is where a record with this offset is, in a partition that has become shorter so many times. Without that it is the offset.
+func Point(generation, offset int64) int64 { return generation<<generationBits | offset }
+
+// OffsetAt is the offset of a point.
+func OffsetAt(point int64) int64 { return point & (1<<generationBits - 1) }
+
+// Generation is how many times the partition had become shorter at a point.
+func Generation(point int64) int64 { return point >> generationBits }
 
 // Logs are what a cut is of.
 type Logs struct {

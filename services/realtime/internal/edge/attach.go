@@ -9,7 +9,6 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/ism-chat/ism/libs/wire"
 	"github.com/ism-chat/ism/services/realtime/internal/cut"
 	"github.com/ism-chat/ism/services/realtime/internal/ring"
 	"github.com/ism-chat/ism/services/realtime/internal/sse"
@@ -22,6 +21,10 @@ const (
 	reasonOther     = "other-logs"       // the id is of logs that have been made anew, or got more partitions, since
 	reasonExpired   = "expired"          // what follows the id is no longer kept
 	reasonUnknown   = "unknown-position" // the id is of a record that has not been written
+	// These come in the middle of a stream, too, where the gap is.
+	reasonUnreadable = "unreadable-event" // an event could not be read
+	reasonLate       = "late-event"       // an event came so late that nobody can tell whether it was delivered before
+	reasonJumped     = "log-jumped"       // a log does not go on where it was read
 )
 
 // aheadTimeout is how long a stream waits for the edge to reach the cut that it resumes from. Another edge may have read further.
@@ -40,9 +43,11 @@ func (e *Edge) Attach(ctx context.Context, user uuid.UUID, lastEventID string, s
 	behind, err := e.logs.Parse(lastEventID)
 	switch {
 	case errors.Is(err, cut.ErrOtherLogs):
-		return e.resync(user, sub, reasonOther)
+		return e.attachAnew(user, sub, reasonOther), nil
+	case errors.Is(err, cut.ErrMalformed):
+		return e.attachAnew(user, sub, reasonMalformed), nil
 	case err != nil:
-		return e.resync(user, sub, reasonMalformed)
+		return stream.Attachment{}, fmt.Errorf("read the last event id: %w", err)
 	}
 	attachment, err := e.attachBehind(user, sub, behind)
 	for waited := time.Duration(0); errors.Is(err, ring.ErrAhead) && waited < aheadTimeout; waited += aheadPoll {
@@ -53,24 +58,24 @@ func (e *Edge) Attach(ctx context.Context, user uuid.UUID, lastEventID string, s
 		}
 		attachment, err = e.attachBehind(user, sub, behind)
 	}
+	var gap ring.GapError
 	switch {
 	case errors.Is(err, ring.ErrAhead):
-		return e.resync(user, sub, reasonUnknown)
+		return e.attachAnew(user, sub, reasonUnknown), nil
 	case errors.Is(err, ring.ErrExpired):
-		return e.resync(user, sub, reasonExpired)
+		return e.attachAnew(user, sub, reasonExpired), nil
+	case errors.As(err, &gap):
+		return e.attachAnew(user, sub, gap.Reason), nil
 	}
 	e.metrics.replays.Inc()
 	e.metrics.replayed.Add(float64(len(attachment.Backlog)))
 	return attachment, nil
 }
 
-func (e *Edge) resync(user uuid.UUID, sub stream.Subscriber, reason string) (stream.Attachment, error) {
-	text, err := sse.Encode(wire.Resync{Type: "Resync", Reason: reason, CreatedAt: wire.At(time.Now())})
-	if err != nil {
-		return stream.Attachment{}, err
-	}
+// attachAnew subscribes from here on, with a Resync event first.
+func (e *Edge) attachAnew(user uuid.UUID, sub stream.Subscriber, reason string) stream.Attachment {
 	e.metrics.resyncs.WithLabelValues(reason).Inc()
-	return e.attachNow(user, sub, text), nil
+	return e.attachNow(user, sub, resync(reason))
 }
 
 // attachNow subscribes from here on, with the data of an event first unless there is none.
@@ -99,7 +104,10 @@ func (e *Edge) attachBehind(id uuid.UUID, sub stream.Subscriber, behind cut.Cut)
 	attachment := stream.Attachment{Opening: sse.AppendEnd(e.idLine(behind))}
 	reached := behind.Clone()
 	for _, m := range missed {
-		reached[m.Partition] = m.Offset + 1
+		reached[m.Partition] = m.Point + 1
+		if m.Event.Resync != "" {
+			e.metrics.resyncs.WithLabelValues(m.Event.Resync).Inc()
+		}
 		attachment.Backlog = append(attachment.Backlog, sse.Frame{ID: e.idLine(reached), Event: m.Event})
 	}
 	return attachment, nil

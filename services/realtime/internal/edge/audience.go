@@ -24,6 +24,9 @@ func newAudiences(rooms int) (*audiences, error) {
 	return &audiences{rooms: cache}, nil
 }
 
+// known is the newest audience known of the room.
+func (a *audiences) known(room uuid.UUID) (events.Audience, bool) { return a.rooms.Peek(room) }
+
 // newest is the newest audience known of the room, the given one included.
 func (a *audiences) newest(room uuid.UUID, given events.Audience) []uuid.UUID {
 	if known, ok := a.rooms.Get(room); ok && known.Version >= given.Version {

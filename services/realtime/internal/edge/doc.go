@@ -3,13 +3,13 @@
 // # State and who may touch it
 //
 // An [Edge] has one ring, which knows the cut that the edge has reached, and the newest membership of the rooms in which something has
-// happened lately. Both are under the edge's lock. The reader of the logs calls [Edge.Begin] and [Edge.Ingest], the records of one partition in
+// happened lately. Both are under the edge's lock. The reader of the logs calls [Edge.Begin], [Edge.Ingest] and [Edge.Jumped], the records of one partition in
 // order and never two calls side by side; streams call [Edge.Attach], [Edge.Detach] and [Edge.Position] from anywhere. [stream.Subscriber.Offer] is
 // called under the lock: it must neither wait nor call the edge. [Edge.Position] takes no lock. Nothing is on disk.
 //
 // # Lifecycle
 //
-//	New ─▶ Open, with the logs ─▶ Begin, once a partition ─▶ Ingest … ─▶ CaughtUp ─▶ Attach, Position, Detach
+//	New ─▶ Open, with the logs ─▶ Begin, once a partition ─▶ Ingest, Jumped … ─▶ CaughtUp ─▶ Attach, Position, Detach
 //
 // A starting edge reads back as far as its ring reaches, and is ready once it has caught up with what was written before its start. [Edge.Run]
 // lets old events fall out also where no new ones come.
@@ -25,8 +25,11 @@
 //
 // # Failures
 //
-//   - A record cannot be decoded, or is of a type that is not for streams: it is counted and passed over, and the cut moves on. The consumer groups
-//     of the log put it into the dead letters.
+//   - A record is of a type that is not for streams: it is counted and passed over, and the cut moves on.
+//   - A record cannot be decoded, or not be encoded for streams: its audience is told to resync in its place, or else the room's, and where nobody
+//     knows the room, all streams are, and nobody resumes from before it. The consumer groups of the log put it into the dead letters.
+//   - An event comes so late that it may be a repeat whose id is forgotten: its audience is told to resync in its place.
+//   - A log does not go on where it was read: the reader says so by [Edge.Jumped], and all streams are told to resync.
 //   - A record is in a partition that did not exist at the start: it is logged as an error, until all processes are restarted.
 //   - A client resumes from a cut that this edge has not reached: it waits a second at most, then its stream begins with a Resync event. So it
 //     does at once where the cut has fallen out of the ring, is of other logs, or is none.

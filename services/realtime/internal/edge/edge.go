@@ -69,8 +69,9 @@ func New(cfg Config, tracing bus.Tracing, tel *telemetry.Telemetry) (*Edge, erro
 	return e, nil
 }
 
-// Open sets the logs, before the first record is read. All edges must open the same ones, in the same order.
-func (e *Edge) Open(epoch int32, topics ...cut.Topic) {
+// Open sets the logs, before the first record is read. All edges must open the same ones, in the same order. An event that happened before since may
+// have been in the logs before what the edge reads.
+func (e *Edge) Open(epoch int32, since time.Time, topics ...cut.Topic) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.logs = cut.Of(epoch, topics...)
@@ -79,7 +80,7 @@ func (e *Edge) Open(epoch int32, topics ...cut.Topic) {
 		e.first[topic.Name], e.count[topic.Name] = number, topic.Partitions
 		number += int(topic.Partitions)
 	}
-	e.ring = ring.New(e.cfg.Limits, e.logs.Partitions())
+	e.ring = ring.New(e.cfg.Limits, e.logs.Partitions(), since)
 	e.publish()
 }
 
@@ -183,7 +184,7 @@ func (e *Edge) Reached() []Reached {
 	}
 	for _, topic := range slices.Sorted(maps.Keys(e.count)) {
 		for partition := range e.count[topic] {
-			all = append(all, Reached{Topic: topic, Partition: partition, Next: e.ring.Cut()[e.first[topic]+int(partition)]})
+			all = append(all, Reached{Topic: topic, Partition: partition, Next: cut.OffsetAt(e.ring.Cut()[e.first[topic]+int(partition)])})
 		}
 	}
 	return all

@@ -34,11 +34,17 @@ func rooms() cut.Topic {
 // starting is an edge that reads each partition from the given offset on, and has not caught up.
 func starting(t testing.TB, cfg Config, tel *telemetry.Telemetry, begin ...int64) *Edge {
 	t.Helper()
+	return startingSince(t, cfg, tel, time.Time{}, begin...)
+}
+
+// startingSince is one that knows nothing of what happened before a time.
+func startingSince(t testing.TB, cfg Config, tel *telemetry.Telemetry, since time.Time, begin ...int64) *Edge {
+	t.Helper()
 	e, err := New(cfg, bus.New(bus.Config{}, tel).Tracing(""), tel)
 	if err != nil {
 		t.Fatal(err)
 	}
-	e.Open(0, rooms())
+	e.Open(0, since, rooms())
 	for number := range int32(partitions) {
 		offset := int64(0)
 		if len(begin) > 0 {
@@ -168,7 +174,17 @@ func textOf(t testing.TB, frame sse.Frame) string {
 	return body.Text
 }
 
-// shown are the frames as "text@cut".
+// reasonOf is the reason in the data of a Resync event.
+func reasonOf(t testing.TB, data []byte) string {
+	t.Helper()
+	var event wire.Resync
+	if err := json.Unmarshal(sse.JSONOf(data), &event); err != nil || event.Type != "Resync" || event.CreatedAt.IsZero() {
+		t.Fatalf("%q is no Resync: %v", data, err)
+	}
+	return event.Reason
+}
+
+// shown are the frames as "text@cut", or "(reason)@cut" of Resync events.
 func shown(t testing.TB, frames []sse.Frame) []string {
 	t.Helper()
 	all := []string{}
@@ -176,6 +192,13 @@ func shown(t testing.TB, frames []sse.Frame) []string {
 		reached, err := cut.Of(0, rooms()).Parse(idOf(t, frame.ID))
 		if err != nil {
 			t.Fatal(err)
+		}
+		if reason := frame.Event.Resync; reason != "" {
+			if told := reasonOf(t, frame.Event.Data); told != reason {
+				t.Errorf("the reason %s is told as %s", reason, told)
+			}
+			all = append(all, fmt.Sprintf("(%s)@%v", reason, reached))
+			continue
 		}
 		all = append(all, fmt.Sprintf("%s@%v", textOf(t, frame), reached))
 	}

@@ -17,7 +17,7 @@ import (
 )
 
 // Ingest takes records of one partition, in order. It is a reader's Handler. It never fails: a record that cannot be used is
-// logged and passed over, for every edge reads it and none can mend it.
+// logged, and its streams are told of the gap, for every edge reads it and none can mend it.
 func (e *Edge) Ingest(ctx context.Context, records []bus.Record) error {
 	if len(records) == 0 {
 		return nil
@@ -30,20 +30,25 @@ func (e *Edge) Ingest(ctx context.Context, records []bus.Record) error {
 		return nil
 	}
 	live := e.Ready(ctx) == nil
+	torn := false // all streams are yet to be told of records that could not be read: once for all that stand together
 	for _, record := range records {
 		occurred, err := read(record)
 		switch {
 		case errors.Is(err, events.ErrUnknownType):
-			e.pass(number, record, "unknown type")
+			e.pass(number, record)
 		case err != nil:
-			e.pass(number, record, "malformed")
 			e.logger.ErrorContext(ctx, "a record cannot be read", "topic", record.Topic, "partition", record.Partition, "offset", record.Offset, "error", err)
+			torn = e.unreadable(ctx, number, record) || torn
 		default:
-			e.deliver(ctx, number, record, occurred, live)
+			e.deliver(ctx, number, record, occurred, live, torn)
+			torn = false
 		}
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	if torn {
+		e.announceToAll(ctx, reasonUnreadable)
+	}
 	e.publish()
 	return nil
 }
@@ -103,37 +108,56 @@ func (o occurrence) seenBy(users []uuid.UUID) ([]sight, error) {
 }
 
 // pass moves on behind a record that is not for streams.
-func (e *Edge) pass(number int, record bus.Record, outcome string) {
-	e.metrics.records.WithLabelValues(outcome).Inc()
+func (e *Edge) pass(number int, record bus.Record) {
+	e.metrics.records.WithLabelValues("unknown type").Inc()
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.ring.Take(number, record.Offset) {
+	if _, taken := e.ring.Take(number, record.Offset); taken {
 		e.seq++
 	}
 }
 
 // deliver takes a record into the ring, and offers what it tells to the streams of those who may see it. While the edge reads what was
-// written before its start, there are none.
-func (e *Edge) deliver(ctx context.Context, number int, record bus.Record, of occurrence, live bool) {
+// written before its start, there are none. Torn says that all streams are to be told of a gap before it.
+func (e *Edge) deliver(ctx context.Context, number int, record bus.Record, of occurrence, live, torn bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if !e.ring.Take(number, record.Offset) {
+	if torn {
+		e.announceToAll(ctx, reasonUnreadable)
+	}
+	now := time.Now()
+	point, taken := e.ring.Take(number, record.Offset)
+	if !taken {
 		e.metrics.records.WithLabelValues("repeat").Inc()
 		return
 	}
 	e.seq++
 	users := e.audiences.newest(of.room, of.audience)
-	if !e.ring.First(record.Time, of.id) {
+	sighting := e.ring.Sight(now, number, ring.Identity{ID: of.id, At: of.at, Written: record.Time})
+	if sighting == ring.Repeat {
 		e.metrics.records.WithLabelValues("repeat").Inc()
 		return
 	}
+	at := ring.Entry{Partition: number, Point: point, Time: record.Time}
 	sights, err := of.seenBy(users)
-	if err != nil {
+	switch {
+	case err != nil:
 		e.metrics.records.WithLabelValues("malformed").Inc()
 		e.logger.ErrorContext(ctx, "a record cannot be written to streams", "topic", record.Topic, "partition", record.Partition, "offset", record.Offset, "error", err)
-		return
+		e.announce(ctx, at, users, reasonUnreadable)
+	case sighting == ring.Late && len(sights) > 0:
+		e.metrics.records.WithLabelValues("late").Inc()
+		e.logger.WarnContext(ctx, "an event comes so late that nobody can tell whether it was delivered before", "topic", record.Topic,
+			"partition", record.Partition, "offset", record.Offset, "happened", of.at)
+		e.announce(ctx, at, users, reasonLate)
+	default:
+		e.metrics.records.WithLabelValues("kept").Inc()
+		e.show(ctx, record, of, at, sights, live)
 	}
-	e.metrics.records.WithLabelValues("kept").Inc()
+}
+
+// show keeps what users see of a record, and offers it to their streams. The caller holds the lock.
+func (e *Edge) show(ctx context.Context, record bus.Record, of occurrence, at ring.Entry, sights []sight, live bool) {
 	if len(sights) == 0 {
 		return
 	}
@@ -142,9 +166,8 @@ func (e *Edge) deliver(ctx context.Context, number int, record bus.Record, of oc
 	offer := &offering{edge: e, span: span}
 	now := time.Now()
 	for _, s := range sights {
-		event := &sse.Event{Data: s.data, At: of.at}
-		to := e.ring.Add(now, ring.Entry{Partition: number, Offset: record.Offset, Time: record.Time, Event: event}, s.to)
-		offer.event(event, to)
+		at.Event = &sse.Event{Data: s.data, At: of.at}
+		offer.event(at.Event, e.ring.Add(now, at, s.to))
 	}
 }
 

@@ -20,7 +20,7 @@ func newMetrics(registry *prometheus.Registry) metrics {
 		records: telemetry.Counters(registry, prometheus.CounterOpts{
 			Name: "ism_realtime_records_read_total",
 			Help: "Records of the logs that the edge has read, by what became of them.",
-		}, "outcome", "kept", "repeat", "malformed", "unknown type", "unknown partition"),
+		}, "outcome", "kept", "repeat", "late", "malformed", "unknown type", "unknown partition"),
 		replays: telemetry.Register(registry, prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "ism_realtime_replays_total",
 			Help: "Streams that resumed behind their last event id.",
@@ -31,8 +31,8 @@ func newMetrics(registry *prometheus.Registry) metrics {
 		})),
 		resyncs: telemetry.Counters(registry, prometheus.CounterOpts{
 			Name: "ism_realtime_resyncs_total",
-			Help: "Streams that could not resume and whose clients had to reload, by reason.",
-		}, "reason", reasonMalformed, reasonOther, reasonExpired, reasonUnknown),
+			Help: "How often streams told their clients to reload, by reason.",
+		}, "reason", reasonMalformed, reasonOther, reasonExpired, reasonUnknown, reasonUnreadable, reasonLate, reasonJumped),
 		ringRecords: telemetry.Register(registry, prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "ism_realtime_ring_records",
 			Help: "Events kept for resuming streams.",

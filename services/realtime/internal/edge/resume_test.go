@@ -53,8 +53,9 @@ type world struct {
 // wanderer is a client and what it has seen.
 type wanderer struct {
 	user    uuid.UUID
-	began   cut.Cut // all at or behind it must be seen
-	seen    []string
+	began   cut.Cut  // all at or behind it must be seen: where the client began, or was last told to reload
+	seen    []string // since then
+	ever    map[string]bool
 	id      string
 	at      *Edge // nil while it is not connected
 	sub     *client
@@ -71,7 +72,7 @@ func newWorld(t *testing.T, seed uint64) *world {
 		w.edges, w.read = append(w.edges, caughtUp(t, limits())), append(w.read, make(cut.Cut, partitions))
 	}
 	for range 4 {
-		c := &wanderer{user: uuid.New()}
+		c := &wanderer{user: uuid.New(), ever: map[string]bool{}}
 		w.clients = append(w.clients, c)
 		w.connect(c)
 	}
@@ -196,13 +197,28 @@ func (w *world) receive(c *wanderer) {
 	c.backlog = append(c.backlog, c.sub.take()...)
 	n := w.random.IntN(len(c.backlog) + 1)
 	for _, frame := range c.backlog[:n] {
-		c.seen = append(c.seen, textOf(w.t, frame))
-		c.id = idOf(w.t, frame.ID)
+		w.reads(c, frame)
 	}
 	c.backlog = c.backlog[n:]
 	if len(c.backlog) == 0 && w.random.IntN(2) == 0 {
 		c.id = idOf(w.t, position.ID) // as a keep-alive announces it
 	}
+}
+
+// reads has a client read a frame. What has been read once must never come again, whatever else happens.
+func (w *world) reads(c *wanderer, frame sse.Frame) {
+	c.id = idOf(w.t, frame.ID)
+	if frame.Event.Resync != "" {
+		c.began, _ = cut.Of(0, rooms()).Parse(c.id)
+		c.seen, c.resyncs = nil, c.resyncs+1
+		return
+	}
+	text := textOf(w.t, frame)
+	if c.ever[text] {
+		w.t.Errorf("a client got %s twice, at %s", text, c.id)
+	}
+	c.ever[text] = true
+	c.seen = append(c.seen, text)
 }
 
 // finish has all read everything, and checks what each client has seen.
@@ -220,7 +236,7 @@ func (w *world) finish() {
 		}
 		c.backlog = append(c.backlog, c.sub.take()...)
 		for _, frame := range c.backlog {
-			c.seen = append(c.seen, textOf(w.t, frame))
+			w.reads(c, frame)
 		}
 		w.check(c)
 	}

@@ -46,7 +46,7 @@ func (s *recordSpan) traced(event *sse.Event) *sse.Event {
 	if s.parent == nil {
 		return event
 	}
-	return &sse.Event{Data: event.Data, At: event.At, Parent: s.parent}
+	return &sse.Event{Data: event.Data, At: event.At, Parent: s.parent, Resync: event.Resync}
 }
 
 func (s *recordSpan) end() {

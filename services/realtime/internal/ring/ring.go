@@ -30,10 +30,15 @@ type User struct {
 // Entry is an event as some users see it.
 type Entry struct {
 	Partition int // as the cut numbers them
-	Offset    int64
+	Point     int64
 	Time      time.Time // of the record
 	Event     *sse.Event
 }
+
+// GapError says that something behind the cut was given to nobody, and why.
+type GapError struct{ Reason string }
+
+func (e GapError) Error() string { return "a gap behind the cut: " + e.Reason }
 
 var (
 	// ErrExpired says that what follows the cut has fallen out, in part at least.
@@ -45,19 +50,20 @@ var (
 // Ring holds the entries. It is not safe for concurrent use.
 type Ring struct {
 	limits  Limits
-	cut     cut.Cut // the next record of each partition
-	floor   cut.Cut // of each partition: the offset from which on everything is kept
+	cut     cut.Cut  // the next record of each partition
+	floor   cut.Cut  // of each partition: the point from which on everything is kept
+	gaps    []string // of each partition: why the floor is where it is, if that is for a gap
 	entries entries
 	bytes   int
 	users   map[uuid.UUID]*User
 	seen    seen
 }
 
-// New makes the ring of so many partitions.
-func New(limits Limits, partitions int) *Ring {
+// New makes the ring of so many partitions. Events that happened before since count as seen: they may have been in the logs before what is read.
+func New(limits Limits, partitions int, since time.Time) *Ring {
 	return &Ring{
-		limits: limits, cut: make(cut.Cut, partitions), floor: make(cut.Cut, partitions), entries: newEntries(),
-		users: map[uuid.UUID]*User{}, seen: newSeen(limits),
+		limits: limits, cut: make(cut.Cut, partitions), floor: make(cut.Cut, partitions), gaps: make([]string, partitions), entries: newEntries(),
+		users: map[uuid.UUID]*User{}, seen: newSeen(limits, partitions, since),
 	}
 }
 
@@ -78,17 +84,36 @@ func (r *Ring) Bytes() int { return r.bytes }
 // Users is how many users have entries or streams.
 func (r *Ring) Users() int { return len(r.users) }
 
-// Take moves the cut behind a record. It reports false where the record has been taken before.
-func (r *Ring) Take(partition int, offset int64) bool {
-	if offset < r.cut[partition] {
-		return false
+// Take moves the cut behind a record, and gives its point. It reports false where the record has been taken before.
+func (r *Ring) Take(partition int, offset int64) (point int64, taken bool) {
+	point = cut.Point(cut.Generation(r.cut[partition]), offset)
+	if point < r.cut[partition] {
+		return point, false
 	}
-	r.cut[partition] = offset + 1
-	return true
+	r.cut[partition] = point + 1
+	return point, true
 }
 
-// First reports whether an event has not been seen before, and remembers it. The time is the record's.
-func (r *Ring) First(at time.Time, eventID uuid.UUID) bool { return r.seen.first(at, eventID) }
+// Sight says what is known of an event, the one of the record that was taken last, and remembers it.
+func (r *Ring) Sight(now time.Time, partition int, event Identity) Sighting {
+	return r.seen.sight(now, partition, event)
+}
+
+// Tear says that something just before the cut can be given to nobody: no cut before it is replayed any more.
+func (r *Ring) Tear(partition int, reason string) {
+	r.floor[partition], r.gaps[partition] = r.cut[partition], reason
+}
+
+// Jump moves the cut to where the partition goes on, at an offset, and tears it there. Back says that the log has become shorter, see package cut.
+func (r *Ring) Jump(now time.Time, partition int, to int64, back bool, reason string) {
+	generation := cut.Generation(r.cut[partition])
+	if back {
+		generation++
+	}
+	r.cut[partition] = max(r.cut[partition], cut.Point(generation, to))
+	r.Tear(partition, reason)
+	r.seen.jump(now, partition)
+}
 
 // User gives the user, known from now on.
 func (r *Ring) User(id uuid.UUID) *User {
@@ -135,7 +160,9 @@ func (r *Ring) Evict(now time.Time) {
 		if r.entries.len() <= r.limits.Records && r.bytes <= r.limits.Bytes && !entry.Time.Before(oldest) {
 			return
 		}
-		r.floor[entry.Partition] = max(r.floor[entry.Partition], entry.Offset+1)
+		if behind := entry.Point + 1; behind > r.floor[entry.Partition] {
+			r.floor[entry.Partition], r.gaps[entry.Partition] = behind, ""
+		}
 		r.bytes -= entry.size()
 		to := entry.to
 		r.entries.pop()
@@ -148,16 +175,25 @@ func (r *Ring) Evict(now time.Time) {
 // Missed is an event that a stream has missed.
 type Missed struct {
 	Partition int
-	Offset    int64
+	Point     int64
 	Event     *sse.Event
 }
 
-// Replay gives what the user has missed behind a cut, in the order in which the edge took it. Errors: [ErrExpired], [ErrAhead].
+// Everybody gives all users who have streams or entries, until yield says that it is enough.
+func (r *Ring) Everybody(yield func(*User) bool) {
+	for _, user := range r.users {
+		if !yield(user) {
+			return
+		}
+	}
+}
+
+// Replay gives what the user has missed behind a cut, in the order in which the edge took it. Errors: [ErrExpired], [GapError], [ErrAhead].
 func (r *Ring) Replay(id uuid.UUID, behind cut.Cut) ([]Missed, error) {
-	switch {
-	case !behind.Reached(r.floor):
-		return nil, ErrExpired
-	case !r.cut.Reached(behind):
+	if err := r.keeps(behind); err != nil {
+		return nil, err
+	}
+	if !r.cut.Reached(behind) {
 		return nil, ErrAhead
 	}
 	user, known := r.users[id]
@@ -170,8 +206,8 @@ func (r *Ring) Replay(id uuid.UUID, behind cut.Cut) ([]Missed, error) {
 	for seq := user.newest; seq >= r.entries.first && left > 0; {
 		entry := r.entries.at(seq)
 		switch {
-		case entry.Offset >= behind[entry.Partition]:
-			missed = append(missed, Missed{Partition: entry.Partition, Offset: entry.Offset, Event: entry.Event})
+		case entry.Point >= behind[entry.Partition]:
+			missed = append(missed, Missed{Partition: entry.Partition, Point: entry.Point, Event: entry.Event})
 		case !older[entry.Partition]:
 			older[entry.Partition] = true
 			left--
@@ -180,4 +216,18 @@ func (r *Ring) Replay(id uuid.UUID, behind cut.Cut) ([]Missed, error) {
 	}
 	slices.Reverse(missed)
 	return missed, nil
+}
+
+// keeps reports whether everything behind the cut is kept. Errors: [ErrExpired], [GapError].
+func (r *Ring) keeps(behind cut.Cut) error {
+	for partition, floor := range r.floor {
+		switch reason := r.gaps[partition]; {
+		case behind[partition] >= floor:
+		case reason != "":
+			return GapError{Reason: reason}
+		default:
+			return ErrExpired
+		}
+	}
+	return nil
 }

@@ -24,10 +24,11 @@ func user(n byte) uuid.UUID { return uuid.UUID{15: n} }
 
 // add takes a record of the partition, and adds one entry of it. It reports false where the record or its event is a repeat.
 func add(r *Ring, now time.Time, partition int, offset int64, at time.Time, to ...uuid.UUID) bool {
-	if !r.Take(partition, offset) || !r.First(at, uuid.New()) {
+	point, taken := r.Take(partition, offset)
+	if !taken || r.Sight(now, partition, Identity{ID: uuid.New(), At: at, Written: at}) == Repeat {
 		return false
 	}
-	r.Add(now, Entry{Partition: partition, Offset: offset, Time: at, Event: &sse.Event{Data: fmt.Appendf(nil, "%d-%d", partition, offset)}}, to)
+	r.Add(now, Entry{Partition: partition, Point: point, Time: at, Event: &sse.Event{Data: fmt.Appendf(nil, "%d-%d", partition, offset)}}, to)
 	return true
 }
 
@@ -40,7 +41,7 @@ func texts(missed []Missed) []string {
 }
 
 func TestReplayGivesWhatFollowsForOneUser(t *testing.T) {
-	r := New(limits(), 2)
+	r := New(limits(), 2, time.Time{})
 	r.Begin(0, 100)
 	r.Begin(1, 7)
 	for offset := int64(100); offset < 106; offset++ {
@@ -93,7 +94,7 @@ func TestLimitsLetTheOldestFallOut(t *testing.T) {
 		"bytes":   {Limits{Window: 24 * time.Hour, Records: 5000, Bytes: 10*(size+2) + size/2}, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r := New(c.limits, 2)
+			r := New(c.limits, 2, time.Time{})
 			now := start
 			for offset := range int64(5000) { // over several blocks
 				now = now.Add(c.step)
@@ -127,7 +128,7 @@ func TestLimitsLetTheOldestFallOut(t *testing.T) {
 func TestQuietPartitionKeepsItsFloor(t *testing.T) {
 	l := limits()
 	l.Records = 10
-	r := New(l, 2)
+	r := New(l, 2, time.Time{})
 	add(r, start, 1, 0, start, user(2))
 	for offset := range int64(5) {
 		add(r, start, 0, offset, start, user(1))
@@ -147,7 +148,7 @@ func TestQuietPartitionKeepsItsFloor(t *testing.T) {
 }
 
 func TestOldEntriesFallOutWithoutNewOnes(t *testing.T) {
-	r := New(limits(), 1)
+	r := New(limits(), 1, time.Time{})
 	add(r, start, 0, 0, start, user(1))
 	r.Evict(start.Add(5*time.Minute + time.Second))
 	if r.Len() != 0 || r.Bytes() != 0 || r.Users() != 0 {
@@ -163,7 +164,7 @@ type sub struct{}
 func (sub) Offer(sse.Frame) bool { return true }
 
 func TestUsersWithStreamsAreRemembered(t *testing.T) {
-	r := New(limits(), 1)
+	r := New(limits(), 1, time.Time{})
 	alice := r.User(user(1))
 	alice.Streams = append(alice.Streams, sub{})
 	add(r, start, 0, 0, start, user(1))
@@ -185,7 +186,7 @@ func TestUsersWithStreamsAreRemembered(t *testing.T) {
 }
 
 func TestUserWhoIsNamedTwiceGetsAnEventOnce(t *testing.T) {
-	r := New(limits(), 1)
+	r := New(limits(), 1, time.Time{})
 	r.Take(0, 0)
 	to := r.Add(start, Entry{Time: start, Event: &sse.Event{}}, []uuid.UUID{user(1), user(2), user(1)})
 	if len(to) != 2 {
@@ -197,38 +198,27 @@ func TestUserWhoIsNamedTwiceGetsAnEventOnce(t *testing.T) {
 }
 
 func TestRecordReadTwiceIsNotTaken(t *testing.T) {
-	r := New(limits(), 2)
-	if !r.Take(0, 0) || r.Take(0, 0) || !r.Take(0, 3) || r.Take(0, 2) || !r.Take(1, 2) {
-		t.Error("a record counts once, and none before one that was taken")
-	}
-}
-
-func TestEventWrittenTwiceIsARepeat(t *testing.T) {
-	r := New(limits(), 1)
-	event := uuid.New()
-	old := start.Add(-5*time.Minute - 30*time.Second)
-	if !r.First(old, event) || r.First(start, event) || !r.First(start, uuid.New()) {
-		t.Error("an event counts once")
-	}
-	r.Evict(start)
-	if r.First(start, event) {
-		t.Error("within the margin its repeat was not noticed")
-	}
-	r.Evict(start.Add(time.Minute))
-	if len(r.seen.ids) != 1 {
-		t.Errorf("%d ids are remembered behind the margin", len(r.seen.ids))
+	r := New(limits(), 2, time.Time{})
+	for _, c := range []struct {
+		partition int
+		offset    int64
+		taken     bool
+	}{{0, 0, true}, {0, 0, false}, {0, 3, true}, {0, 2, false}, {1, 2, true}} {
+		if point, taken := r.Take(c.partition, c.offset); taken != c.taken || point != c.offset {
+			t.Errorf("offset %d of partition %d: %d, %v", c.offset, c.partition, point, taken)
+		}
 	}
 }
 
 func TestMemoryForRepeatsIsBounded(t *testing.T) {
 	l := limits()
 	l.Records = 10
-	r := New(l, 1)
-	for range 10_000 {
-		r.First(start, uuid.New())
+	r := New(l, 1, time.Time{})
+	for n := range 10_000 { // every other by a clock that is ahead
+		r.Sight(start, 0, Identity{ID: uuid.New(), At: start.Add(time.Duration(n%2) * time.Hour), Written: start})
 	}
-	if len(r.seen.ids) > 2*l.Records || len(r.seen.order) > 2*l.Records {
-		t.Errorf("%d ids, %d in order", len(r.seen.ids), len(r.seen.order))
+	if len(r.seen.ids) > 2*l.Records || len(r.seen.order)+len(r.seen.ahead) != len(r.seen.ids) {
+		t.Errorf("%d ids, %d in order", len(r.seen.ids), len(r.seen.order)+len(r.seen.ahead))
 	}
 }
 
@@ -243,7 +233,7 @@ func TestReplayIsWhatAListWouldGive(t *testing.T) {
 		random := rand.New(rand.NewPCG(seed, 7))
 		l := limits()
 		l.Records = 1 + random.IntN(60)
-		r := New(l, 3)
+		r := New(l, 3, time.Time{})
 		var all []row
 		next := cut.Cut{0, 0, 0}
 		for range 200 {
@@ -281,7 +271,7 @@ func TestReplayIsWhatAListWouldGive(t *testing.T) {
 func BenchmarkAddToTen(b *testing.B) {
 	l := limits()
 	l.Records, l.Bytes = 500_000, 1<<30
-	r := New(l, 1)
+	r := New(l, 1, time.Time{})
 	users := make([]uuid.UUID, 10_000)
 	for i := range users {
 		users[i] = uuid.New()
@@ -292,8 +282,8 @@ func BenchmarkAddToTen(b *testing.B) {
 	for b.Loop() {
 		at := int(offset*10) % len(users)
 		r.Take(0, offset)
-		r.First(start, uuid.UUID{byte(offset), byte(offset >> 8), byte(offset >> 16), byte(offset >> 24)})
-		r.Add(start, Entry{Offset: offset, Time: start, Event: event}, users[at:at+10])
+		r.Sight(start, 0, Identity{ID: uuid.UUID{byte(offset), byte(offset >> 8), byte(offset >> 16), byte(offset >> 24)}, At: start, Written: start})
+		r.Add(start, Entry{Point: offset, Time: start, Event: event}, users[at:at+10])
 		offset++
 	}
 }
@@ -301,7 +291,7 @@ func BenchmarkAddToTen(b *testing.B) {
 func BenchmarkReplayInAFullRing(b *testing.B) {
 	l := limits()
 	l.Records, l.Bytes = 150_000, 1<<30
-	r := New(l, 1)
+	r := New(l, 1, time.Time{})
 	for offset := range int64(150_000) {
 		add(r, start, 0, offset, start, user(byte(offset%200)), user(byte(offset%200+1)))
 	}

@@ -12,6 +12,7 @@ type Event struct {
 	At   time.Time // when the event happened
 	// Parent is the span under which the writes are traced; nil where they are not.
 	Parent *trace.SpanContext
+	Resync string // the reason of a Resync event, "" of all others
 }
 
 // Frame is an event as one stream writes it: with the id that says where the stream is once it is written. Live streams share their ids,

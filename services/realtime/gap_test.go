@@ -1,0 +1,103 @@
+package realtime_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"sync"
+	"testing"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	client "github.com/ism-chat/ism/clients/go"
+	"github.com/ism-chat/ism/libs/bus"
+	"github.com/ism-chat/ism/libs/events"
+	"github.com/ism-chat/ism/libs/servicetest/nodetest"
+	"github.com/ism-chat/ism/libs/wire"
+)
+
+// told reads the next event, which has to be a Resync.
+func told(t *testing.T, stream *client.Stream, reason string) {
+	t.Helper()
+	event := next(t, stream)
+	var resync wire.Resync
+	if err := json.Unmarshal(event.Data, &resync); err != nil || resync.Type != "Resync" || resync.Reason != reason {
+		t.Fatalf("the stream has %s, want a Resync, reason %s", event.Data, reason)
+	}
+}
+
+func (w *world) poll(t *testing.T, n *node, token, id string) wire.Poll {
+	t.Helper()
+	response, body := w.do(t, http.MethodGet, n.base+"/api/poll?timeout=50&last_event_id="+url.QueryEscape(id), token)
+	var answer wire.Poll
+	if err := json.Unmarshal([]byte(body), &answer); err != nil || response.StatusCode != http.StatusOK {
+		t.Errorf("%d %s", response.StatusCode, body)
+	}
+	return answer
+}
+
+// A record that an edge could not read was passed over: its clients never heard that they lack something.
+func TestWhatCannotBeReadIsAnnounced(t *testing.T) {
+	w := newEmbeddedWorld(t)
+	nodes := []*node{w.start(t), w.start(t)}
+	r := newRoom("alice", "bob")
+	alice, bob := w.issuer.Token(t, r.members[0].ID, "alice"), w.issuer.Token(t, r.members[1].ID, "bob")
+	stream := w.openWith(t, nodes[0], alice, "")
+	w.post(t, r, "before")
+	ids := expect(t, stream, "before")
+	began := w.poll(t, nodes[1], bob, "").LastEventID
+	var polling sync.WaitGroup
+	var polled wire.Poll
+	polling.Go(func() { polled = w.poll(t, nodes[1], bob, began) })
+	broken := bus.Record{
+		Topic: events.TopicRooms, Key: "nobody's", Value: []byte("{"), Partition: bus.PartitionAny,
+		Headers: map[string]string{events.HeaderType: "ism.message.posted.v1"},
+	}
+	if _, err := w.producer.Produce(t.Context(), broken); err != nil {
+		t.Fatal(err)
+	}
+	told(t, stream, "unreadable-event")
+	polling.Wait()
+	var resync wire.Resync
+	if len(polled.Events) != 1 || json.Unmarshal(polled.Events[0].Data, &resync) != nil || resync.Reason != "unreadable-event" {
+		t.Errorf("the poll has %+v", polled)
+	}
+	w.post(t, r, "after")
+	expect(t, stream, "after")
+	if next := w.poll(t, nodes[0], bob, polled.LastEventID); len(next.Events) != 1 {
+		t.Errorf("the next poll has %+v", next)
+	}
+	for _, n := range nodes {
+		resumed := w.openWith(t, n, alice, ids[0])
+		told(t, resumed, "unreadable-event")
+		resumed.Close()
+	}
+	expect(t, w.openWith(t, nodes[1], bob, polled.LastEventID), "after")
+}
+
+// What a log lost was missing on open streams, and nobody heard of it.
+func TestALogThatDoesNotGoOnIsAnnounced(t *testing.T) {
+	broker := nodetest.Broker(t)
+	w := newWorld(t, broker.ListenAddrs())
+	n := w.start(t)
+	r := newRoom("alice")
+	stream := w.open(t, n, r.members[0], "")
+	w.post(t, r, "before")
+	ids := expect(t, stream, "before")
+	refused := broker.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Fetch}, Topic: events.TopicRooms, Err: kerr.OffsetOutOfRange, Count: -1})
+	told(t, stream, "log-jumped")
+	refused.Remove()
+	fresh := stream.LastEventID()
+	w.post(t, r, "after")
+	for { // it may have been refused once more
+		event := next(t, stream)
+		if text, err := textOf(event); err == nil && text == "after" {
+			break
+		}
+		fresh = event.ID
+	}
+	expect(t, w.open(t, n, r.members[0], fresh), "after")
+	told(t, w.open(t, n, r.members[0], ids[0]), "log-jumped")
+}

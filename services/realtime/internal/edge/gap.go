@@ -1,0 +1,103 @@
+package edge
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"github.com/google/uuid"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/ism-chat/ism/libs/bus"
+	"github.com/ism-chat/ism/libs/events"
+	"github.com/ism-chat/ism/libs/wire"
+	"github.com/ism-chat/ism/services/realtime/internal/ring"
+	"github.com/ism-chat/ism/services/realtime/internal/sse"
+)
+
+// resync is the data of a Resync event.
+func resync(reason string) []byte {
+	data, _ := json.Marshal(wire.Resync{Type: "Resync", Reason: reason, CreatedAt: wire.At(time.Now())}) // strings and a time
+	return sse.DataOf(len(data), func(dst []byte) []byte { return append(dst, data...) })
+}
+
+// unreadable moves on behind a record that cannot be read, and tells those whom it may concern of the gap. It reports whether nobody knows who they are:
+// then all streams are to be told.
+func (e *Edge) unreadable(ctx context.Context, number int, record bus.Record) (all bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	point, taken := e.ring.Take(number, record.Offset)
+	if !taken {
+		e.metrics.records.WithLabelValues("repeat").Inc()
+		return false
+	}
+	e.seq++
+	e.metrics.records.WithLabelValues("malformed").Inc()
+	if users := e.concerned(record); len(users) > 0 {
+		e.announce(ctx, ring.Entry{Partition: number, Point: point, Time: record.Time}, users, reasonUnreadable)
+		return false
+	}
+	e.ring.Tear(number, reasonUnreadable)
+	return true
+}
+
+// concerned gives who may see the event of a record that cannot be read: its audience where it can be told, or else the room's, as far as it is
+// known; never an older one than that. What such a record says is not remembered.
+func (e *Edge) concerned(record bus.Record) []uuid.UUID {
+	var told events.Audience
+	if json.Unmarshal(record.Value, &told) != nil {
+		told = events.Audience{}
+	}
+	room, err := uuid.Parse(record.Key)
+	if err != nil {
+		return told.Users
+	}
+	if known, ok := e.audiences.known(room); ok && (len(told.Users) == 0 || known.Version > told.Version) {
+		return known.Users
+	}
+	return told.Users
+}
+
+// announce tells users of a gap, in its place. The caller holds the lock.
+func (e *Edge) announce(ctx context.Context, at ring.Entry, users []uuid.UUID, reason string) {
+	now := time.Now()
+	at.Event = &sse.Event{Data: resync(reason), At: now, Resync: reason}
+	offer := e.untraced(ctx)
+	offer.event(at.Event, e.ring.Add(now, at, users))
+	e.metrics.resyncs.WithLabelValues(reason).Add(float64(offer.span.taken))
+}
+
+// announceToAll tells all streams of a gap just before the edge's cut, at which the ring is torn. The caller holds the lock.
+func (e *Edge) announceToAll(ctx context.Context, reason string) {
+	event, offer := &sse.Event{Data: resync(reason), At: time.Now(), Resync: reason}, e.untraced(ctx)
+	for user := range e.ring.Everybody {
+		offer.event(event, []*ring.User{user})
+	}
+	e.metrics.resyncs.WithLabelValues(reason).Add(float64(offer.span.taken))
+}
+
+// untraced offers what has no trace of its own.
+func (e *Edge) untraced(ctx context.Context) *offering {
+	return &offering{edge: e, span: &recordSpan{span: trace.SpanFromContext(ctx)}}
+}
+
+// Jumped moves on to where partitions go on that could not be read on where they were. It is a reader's Jumped.
+func (e *Edge) Jumped(jumps []bus.Jump) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	now, ours := time.Now(), false
+	for _, jump := range jumps {
+		number, known := e.number(jump.Topic, jump.Partition)
+		if !known {
+			continue
+		}
+		ours = true
+		e.ring.Jump(now, number, jump.To, jump.Back(), reasonJumped)
+	}
+	if !ours {
+		return
+	}
+	e.seq++
+	e.announceToAll(context.Background(), reasonJumped)
+	e.publish()
+}
