@@ -166,15 +166,3 @@ func (s *Service) reportLeftOver(ctx context.Context, message wire.Message, err 
 			slog.String("message_id", message.ID.String()), slog.Any("error", err))
 	})
 }
-
-func (s *Service) append(ctx context.Context, event events.Event) (bus.Receipt, error) {
-	headers, value, err := events.Encode(event)
-	if err != nil {
-		return bus.Receipt{}, fmt.Errorf("encode message: %w", err)
-	}
-	receipt, err := s.appender.Append(ctx, bus.Record{Topic: event.Data.Topic(), Key: event.Data.PartitionKey(), Value: value, Headers: headers})
-	if err != nil {
-		return bus.Receipt{}, fmt.Errorf("append message to the log: %w", err)
-	}
-	return receipt, nil
-}

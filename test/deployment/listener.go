@@ -22,7 +22,9 @@ type Listener struct {
 	mu     sync.Mutex
 	events []client.StreamEvent
 	opened int
-	news   chan struct{} // holds a token while there may be something that a waiter has not seen
+	stream *client.Stream // the open one
+	away   chan struct{}  // closed by Return; nil while the listener is there
+	news   chan struct{}  // holds a token while there may be something that a waiter has not seen
 }
 
 // Listen opens the user's stream, waits until it is open and reads it until Close or the end of the test.
@@ -47,6 +49,46 @@ func (l *Listener) Close() {
 	<-l.done
 }
 
+// Leave ends the stream, until Return.
+func (l *Listener) Leave() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.away = make(chan struct{})
+	if l.stream != nil {
+		l.stream.Close()
+	}
+}
+
+// Return resumes the stream behind the last event that has been seen.
+func (l *Listener) Return() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	close(l.away)
+	l.away = nil
+}
+
+// present waits while the listener is away.
+func (l *Listener) present(ctx context.Context) {
+	l.mu.Lock()
+	away := l.away
+	l.mu.Unlock()
+	if away == nil {
+		return
+	}
+	select {
+	case <-away:
+	case <-ctx.Done():
+	}
+}
+
+// holds makes the stream the open one, unless the listener has left meanwhile.
+func (l *Listener) holds(stream *client.Stream) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.stream = stream
+	return l.away == nil
+}
+
 func (l *Listener) run(ctx context.Context, opened chan<- struct{}) {
 	defer close(l.done)
 	lastID := ""
@@ -58,11 +100,12 @@ func (l *Listener) run(ctx context.Context, opened chan<- struct{}) {
 			return
 		case <-retry.C:
 		}
+		l.present(ctx)
 		if stream, err := l.user.Stream(ctx, lastID); err == nil {
 			if l.opened++; l.opened == 1 {
 				close(opened)
 			}
-			for {
+			for l.holds(stream) {
 				event, err := stream.Next()
 				if err != nil {
 					break

@@ -142,13 +142,13 @@ func (p *process) tail() string {
 	return string(raw[max(0, len(raw)-most):])
 }
 
-var builds sync.Map // program name → func() (string, error), once
+var builds sync.Map // program name and tags → func() (string, error), once
 
 // build builds a program of the suite, once a test binary.
-func build(t testing.TB, name string) string {
+func build(t testing.TB, name string, tags ...string) string {
 	t.Helper()
-	top := root(t)
-	once, _ := builds.LoadOrStore(name, sync.OnceValues(func() (string, error) {
+	top, tag := root(t), strings.Join(tags, ",")
+	once, _ := builds.LoadOrStore(name+" "+tag, sync.OnceValues(func() (string, error) {
 		dir, err := os.MkdirTemp("", "ism-test-bin")
 		if err != nil {
 			return "", fmt.Errorf("make directory for %s: %w", name, err)
@@ -157,7 +157,7 @@ func build(t testing.TB, name string) string {
 		if name == "ism" {
 			source = "./cmd/ism"
 		}
-		cmd := exec.Command("go", "build", "-o", filepath.Join(dir, name), source)
+		cmd := exec.Command("go", "build", "-tags", tag, "-o", filepath.Join(dir, name), source)
 		cmd.Dir = top
 		if out, err := cmd.CombinedOutput(); err != nil {
 			return "", fmt.Errorf("build %s: %w\n%s", name, err, out)

@@ -3,6 +3,7 @@
 package faults
 
 import (
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -59,14 +60,23 @@ func awaitReady(t *testing.T, d *deployment.Deployment, check string, passed boo
 	t.Fatalf("/ready does not say %s: %s", want, last)
 }
 
-// Who was away for longer than an edge remembers is told so, and nothing comes twice.
+// Who was away for longer than an edge remembers is told so, and nothing comes twice. The ring is a tenth of a second of this traffic.
 func TestAwayForLongerThanTheRing(t *testing.T) {
-	d := deployment.OneProcess(t, deployment.Settings{"ISM_REALTIME_RING_WINDOW": "1s"})
+	d := deployment.OneProcess(t, deployment.Settings{"ISM_REALTIME_RING_RECORDS": "20"})
 	chat := traffic.Begin(t, d)
-	traffic.Wait(calm)
+	chat.AwaitAcknowledged(t, 50)
+	comeBack := chat.Leave(5)
+	chat.AwaitAcknowledged(t, 100)
+	comeBack()
+	chat.AwaitAcknowledged(t, 50)
 	d.Kill(t, "ism")
 	traffic.Wait(calm)
 	d.Restart(t, "ism")
 	chat.AwaitAcknowledged(t, 50)
-	chat.Verify(t, traffic.Options{Resync: true})
+	report := chat.Verify(t, traffic.Options{Resync: true})
+	for i := range 5 {
+		if user := fmt.Sprintf("u%02d", i+1); report.Resyncs(user) == 0 {
+			t.Errorf("%s was told nothing", user)
+		}
+	}
 }

@@ -3,6 +3,7 @@
 package traffic
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -74,6 +75,28 @@ func (w *Traffic) end() {
 	w.senders.Wait()
 }
 
+// Leave has the first n users close their streams, until the function that it gives is called.
+func (w *Traffic) Leave(n int) (comeBack func()) {
+	for _, listener := range w.listeners[:n] {
+		listener.Leave()
+	}
+	return func() {
+		for _, listener := range w.listeners[:n] {
+			listener.Return()
+		}
+	}
+}
+
+// Resyncs counts those on the stream of a user.
+func (r Report) Resyncs(user string) (n int) {
+	for _, d := range r.Streams[user] {
+		if d.Resync != "" {
+			n++
+		}
+	}
+	return n
+}
+
 // Wait lets users chat for a while: it is what the test does, not what it waits for.
 func Wait(d time.Duration) { <-time.After(d) }
 
@@ -140,19 +163,28 @@ func (r *Report) answered(room uuid.UUID, text string, id uuid.UUID, err error) 
 // Options say what a test allows.
 type Options struct {
 	Resync bool // streams may have gaps that a Resync announces
+	// Settle is how long the histories and streams may take to have all that they will have; settleTimeout if zero.
+	Settle time.Duration
 }
 
-// Verify ends the sending, waits until everything has settled, and fails the test with all that is not as it was said to be.
-func (w *Traffic) Verify(t *testing.T, options Options) Report {
+// End ends the sending, and gives the report once everything has settled.
+func (w *Traffic) End(t *testing.T, options Options) Report {
 	t.Helper()
 	w.end()
-	report := w.report
+	report, end := w.report, time.Now().Add(cmp.Or(options.Settle, settleTimeout))
 	for _, room := range w.rooms {
-		report.History[room] = w.settle(t, room)
+		report.History[room] = w.settle(t, room, end)
 	}
 	for i, listener := range w.listeners {
-		report.Streams[w.people[i].Name] = w.streamed(t, listener, report.History)
+		report.Streams[w.people[i].Name] = w.streamed(t, listener, report.History, end)
 	}
+	return report
+}
+
+// Verify is End, and fails the test with all that is not as it was said to be.
+func (w *Traffic) Verify(t *testing.T, options Options) Report {
+	t.Helper()
+	report := w.End(t, options)
 	for _, fault := range report.Faults(options) {
 		t.Error(fault)
 	}
@@ -199,10 +231,10 @@ func (w *Traffic) previews(ctx context.Context, report Report) error {
 
 // settle gives a room's history, oldest first, once all that was acknowledged is in it and it has stopped growing. What is missing after a
 // while is for the report to say.
-func (w *Traffic) settle(t *testing.T, room uuid.UUID) []Message {
+func (w *Traffic) settle(t *testing.T, room uuid.UUID, end time.Time) []Message {
 	t.Helper()
 	before := -1
-	for end := time.Now().Add(settleTimeout); ; Wait(time.Second) {
+	for ; ; Wait(time.Second) {
 		stored, err := w.people[0].History(t.Context(), room)
 		if err != nil {
 			if time.Now().Before(end) {
@@ -231,10 +263,10 @@ func (w *Traffic) missing(room uuid.UUID, stored []wire.Message) (missing int) {
 }
 
 // streamed gives what a stream has had, once that is the newest message of each room, or a Resync behind which nothing can be waited for.
-func (w *Traffic) streamed(t *testing.T, listener *deployment.Listener, history map[uuid.UUID][]Message) []Delivery {
+func (w *Traffic) streamed(t *testing.T, listener *deployment.Listener, history map[uuid.UUID][]Message, end time.Time) []Delivery {
 	t.Helper()
 	var got []Delivery
-	for end := time.Now().Add(settleTimeout); ; Wait(50 * time.Millisecond) {
+	for ; ; Wait(50 * time.Millisecond) {
 		got = deliveries(t, listener.Events())
 		if complete(got, history) || time.Now().After(end) {
 			return got

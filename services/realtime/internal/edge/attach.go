@@ -72,12 +72,6 @@ func (e *Edge) Attach(ctx context.Context, user uuid.UUID, lastEventID string, s
 	return attachment, nil
 }
 
-// attachAnew subscribes from here on, with a Resync event first.
-func (e *Edge) attachAnew(user uuid.UUID, sub stream.Subscriber, reason string) stream.Attachment {
-	e.metrics.resyncs.WithLabelValues(reason).Inc()
-	return e.attachNow(user, sub, resync(reason))
-}
-
 // attachNow subscribes from here on, with the data of an event first unless there is none.
 func (e *Edge) attachNow(id uuid.UUID, sub stream.Subscriber, data []byte) stream.Attachment {
 	e.mu.Lock()

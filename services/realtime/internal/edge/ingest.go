@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -13,7 +12,6 @@ import (
 	"github.com/ism-chat/ism/libs/events"
 	"github.com/ism-chat/ism/services/realtime/internal/ring"
 	"github.com/ism-chat/ism/services/realtime/internal/sse"
-	"github.com/ism-chat/ism/services/realtime/internal/stream"
 )
 
 // Ingest takes records of one partition, in order. It is a reader's Handler. It never fails: a record that cannot be used is
@@ -193,16 +191,4 @@ func (o *offering) event(event *sse.Event, to []*ring.User) {
 		}
 		o.user(user, frame)
 	}
-}
-
-// user hands a frame to a user's streams. Those that cannot take it are gone.
-func (o *offering) user(user *ring.User, frame sse.Frame) {
-	o.edge.keep(user, slices.DeleteFunc(user.Streams, func(sub stream.Subscriber) bool {
-		if sub.Offer(frame) {
-			o.span.taken++
-			return false
-		}
-		o.span.refused++
-		return true
-	}))
 }
