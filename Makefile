@@ -7,7 +7,7 @@ LINTER := $(TOOLS)/golangci-lint-v2.5.0
 export CGO_ENABLED := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo up down logs build test $(SERVICES:%=test-%) test-compose race lint bench bench-path bench-compose generate format clean
+.PHONY: help run demo up down logs build test $(SERVICES:%=test-%) test-compose faults race lint bench bench-path bench-compose generate format clean
 
 help: ## list the targets
 	@sed -nE 's/^\$$\(SERVICES.*test-%:/test-SERVICE:/; s/^([a-zA-Z-]+): .*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -40,6 +40,10 @@ $(SERVICES:%=test-%): test-%: ## run one service's tests, alone, on the engines 
 
 test-compose: ## run the real compose stack, on ports of its own, and play every suite through its gateway
 	test/compose/run
+
+faults: ## harm what the messenger stands on, at length: disks, databases, brokers; needs Docker
+	go -C test test -count=1 -timeout 30m ./faults
+	test/compose/run -faults
 
 race: ## run the tests of libraries and services with the race detector; engines as in test
 	test/run -race libs $(SERVICES:%=services/%)

@@ -49,6 +49,30 @@ func TestComposeEnginesHang(t *testing.T) {
 	}
 }
 
+// The rooms' log is made anew, as an operator does it: history goes on behind what was there, in a new epoch that nobody configures, and streams
+// are told.
+func TestComposeTopicIsMadeAnew(t *testing.T) {
+	stack := deployment.Compose(t)
+	chat := traffic.Begin(t, stack.Deployment)
+	chat.AwaitAcknowledged(t, 100)
+	services := []string{"messages", "rooms", "realtime"}
+	for _, service := range services {
+		stack.Stop(t, service)
+	}
+	stack.Run(t, "exec", "-T", "kafka", "/opt/kafka/bin/kafka-topics.sh", "--bootstrap-server", "localhost:9092", "--delete", "--topic", "ism.rooms")
+	for _, service := range services {
+		stack.Restart(t, service)
+	}
+	chat.AwaitAcknowledged(t, 100)
+	report := chat.Verify(t, traffic.Options{Resync: true})
+	for user := range report.Streams {
+		if report.Resyncs(user) == 0 {
+			t.Errorf("%s was told nothing", user)
+		}
+	}
+	chat.AwaitPreviews(t, report)
+}
+
 // While Postgres takes no writes, sends go on, lists of rooms wait, and nothing is given up: afterwards they show the newest message.
 func TestComposePostgresIsReadOnly(t *testing.T) {
 	stack := deployment.Compose(t)
