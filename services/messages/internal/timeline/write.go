@@ -23,51 +23,13 @@ type applying struct {
 // write writes entries of one partition that the store may lack. What it has written before it fails is remembered. If the error is
 // [bus.ErrRejected] all others are written, after any other error some.
 func (t *Timeline) write(ctx context.Context, missing []applying) error {
-	var (
-		done   []applying
-		failed error
-	)
-	for chunk := range slices.Chunk(missing, chunkSize) {
-		wrote, err := t.writeChunk(ctx, chunk)
-		done, failed = append(done, wrote...), worse(failed, err)
-		if isOutage(err) {
-			break
-		}
-	}
-	if failed != nil {
+	done, err := bus.InChunks(slices.Collect(slices.Chunk(missing, chunkSize)), func(chunk []applying) error { return t.append(ctx, chunk) })
+	if err != nil {
 		for _, a := range done {
 			t.remember(a.event, a.entry)
 		}
 	}
-	return failed
-}
-
-// writeChunk writes a chunk, and gives what is written. A chunk with entries that the store refuses it halves until it has found them.
-func (t *Timeline) writeChunk(ctx context.Context, chunk []applying) (done []applying, err error) {
-	err = t.append(ctx, chunk)
-	switch {
-	case err == nil:
-		return chunk, nil
-	case isOutage(err), len(chunk) == 1:
-		return nil, err
-	}
-	first, err := t.writeChunk(ctx, chunk[:len(chunk)/2])
-	if isOutage(err) {
-		return first, err
-	}
-	second, other := t.writeChunk(ctx, chunk[len(chunk)/2:])
-	return slices.Concat(first, second), worse(err, other)
-}
-
-// isOutage reports whether the error is about the store, not about a record.
-func isOutage(err error) bool { return err != nil && !errors.Is(err, bus.ErrRejected) }
-
-// worse gives an outage alone: records that are to be rejected come again, and those that the outage kept from being written must not be.
-func worse(err, other error) error {
-	if isOutage(other) {
-		return other
-	}
-	return errors.Join(err, other)
+	return err
 }
 
 // append appends entries to the store, each also shown in the trace of its send. The error is [bus.ErrRejected] if one of them is at fault.

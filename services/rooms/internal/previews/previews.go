@@ -15,7 +15,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/google/uuid"
 	lru "github.com/hashicorp/golang-lru/v2"
@@ -91,23 +90,13 @@ func (p *Previews) Apply(ctx context.Context, records []bus.Record) error {
 			messages = append(messages, message)
 		}
 	}
-	var (
-		done   []taking
-		failed error
-	)
-	for _, chunk := range chunks(messages) {
-		took, err := p.take(ctx, chunk)
-		done, failed = append(done, took...), worse(failed, err)
-		if isOutage(err) {
-			break
-		}
-	}
-	if failed != nil {
+	done, err := bus.InChunks(chunks(messages), func(chunk []taking) error { return p.apply(ctx, chunk) })
+	if err != nil {
 		for _, message := range done {
 			p.taken.Add(message.key, struct{}{})
 		}
 	}
-	return failed
+	return err
 }
 
 func takingOf(posted bus.Decoded[events.MessagePosted], epoch int32) taking {
@@ -141,34 +130,6 @@ func chunks(messages []taking) [][]taking {
 		divided[chunk] = append(divided[chunk], message)
 	}
 	return divided
-}
-
-// take takes a chunk, and gives what is taken. A chunk with messages that the store can never keep it halves until it has found them.
-func (p *Previews) take(ctx context.Context, chunk []taking) (done []taking, err error) {
-	err = p.apply(ctx, chunk)
-	switch {
-	case err == nil:
-		return chunk, nil
-	case isOutage(err), len(chunk) == 1:
-		return nil, err
-	}
-	first, err := p.take(ctx, chunk[:len(chunk)/2])
-	if isOutage(err) {
-		return first, err
-	}
-	second, other := p.take(ctx, chunk[len(chunk)/2:])
-	return slices.Concat(first, second), worse(err, other)
-}
-
-// isOutage reports whether the error is about the store, not about a record.
-func isOutage(err error) bool { return err != nil && !errors.Is(err, bus.ErrRejected) }
-
-// worse gives an outage alone: records that are to be rejected come again, and those that the outage kept from being taken must not be.
-func worse(err, other error) error {
-	if isOutage(other) {
-		return other
-	}
-	return errors.Join(err, other)
 }
 
 // apply takes messages in one transaction, each also shown in the trace of its send. The error is [bus.ErrRejected] if one of them is at fault.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/ism-chat/ism/libs/bus/epochstest"
 	"github.com/ism-chat/ism/libs/events"
 	"github.com/ism-chat/ism/libs/outbox/outboxtest"
 	"github.com/ism-chat/ism/libs/telemetry"
@@ -46,8 +47,8 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		{"a locked room is waited for", roomsAreLocked},
 		{"a refused change leaves nothing in the outbox", refusedLeavesNothing},
 		{"the outbox has every event in order", outboxHasEveryEvent},
-		{"an incarnation of the log keeps its epoch", logKeepsItsEpoch},
-		{"100 at once find the same epochs", parallelEpochs},
+		{"an incarnation of the log keeps its epoch", func(t *testing.T, s store.Store) { epochstest.LogKeepsItsEpoch(t, s) }},
+		{"many at once find the same epochs", func(t *testing.T, s store.Store) { epochstest.ParallelEpochs(t, s) }},
 		{"100 at once create one Single room", parallelSingleRooms},
 		{"100 at once add one user", parallelUsers},
 		{"100 at once mark and apply", parallelMarksAndMessages},

@@ -1,15 +1,16 @@
-package storetest
+// Package epochstest holds the stores of all services to the contract of [bus.Epochs].
+package epochstest
 
 import (
 	"cmp"
 	"fmt"
 	"slices"
+	"sync"
 	"testing"
 
 	"github.com/google/uuid"
 
 	"github.com/ism-chat/ism/libs/bus"
-	"github.com/ism-chat/ism/services/rooms/store"
 )
 
 // newTopic is the name of a topic that no other test has.
@@ -19,7 +20,7 @@ func incarnation(topic string, partitions int32) bus.Incarnation {
 	return bus.Incarnation{Topic: topic, ID: uuid.New(), Partitions: partitions}
 }
 
-func recordLog(t *testing.T, s store.Store, found bus.Incarnation, least int32) bus.RecordedLog {
+func recordLog(t *testing.T, s bus.Epochs, found bus.Incarnation, least int32) bus.RecordedLog {
 	t.Helper()
 	log, err := s.RecordLog(t.Context(), found, least)
 	if err != nil {
@@ -28,7 +29,7 @@ func recordLog(t *testing.T, s store.Store, found bus.Incarnation, least int32) 
 	return log
 }
 
-func wantLogs(t *testing.T, s store.Store, topic string, want ...bus.RecordedLog) {
+func wantLogs(t *testing.T, s bus.Epochs, topic string, want ...bus.RecordedLog) {
 	t.Helper()
 	logs, err := s.RecordedLogs(t.Context(), topic)
 	if err != nil {
@@ -41,7 +42,8 @@ func wantLogs(t *testing.T, s store.Store, topic string, want ...bus.RecordedLog
 	}
 }
 
-func logKeepsItsEpoch(t *testing.T, s store.Store) {
+// LogKeepsItsEpoch has incarnations of a topic recorded, one after the other.
+func LogKeepsItsEpoch(t *testing.T, s bus.Epochs) {
 	topic := newTopic()
 	wantLogs(t, s, topic)
 	first, second, third := incarnation(topic, 4), incarnation(topic, 2), incarnation(topic, 4)
@@ -66,18 +68,24 @@ func logKeepsItsEpoch(t *testing.T, s store.Store) {
 	wantLogs(t, s, topic, want...)
 }
 
-// parallelEpochs has several processes record the same few incarnations at once, configured with different least epochs.
-func parallelEpochs(t *testing.T, s store.Store) {
+// ParallelEpochs has several processes record the same few incarnations at once, configured with different least epochs.
+func ParallelEpochs(t *testing.T, s bus.Epochs) {
+	const each = 10
 	topic := newTopic()
 	found := []bus.Incarnation{incarnation(topic, 1), incarnation(topic, 2), incarnation(topic, 3), incarnation(topic, 4)}
-	got := make([]bus.RecordedLog, parallel)
-	faults := make([]error, parallel)
-	atOnce(func(i int) {
-		faults[i] = persistently(t.Context(), func() (err error) {
-			got[i], err = s.RecordLog(t.Context(), found[i%len(found)], int32(i%3))
-			return err
+	got := make([]bus.RecordedLog, each*len(found))
+	faults := make([]error, len(got))
+	var running sync.WaitGroup
+	for i := range got {
+		running.Go(func() {
+			for range 100 { // while the store is overrun, as a service does
+				if got[i], faults[i] = s.RecordLog(t.Context(), found[i%len(found)], int32(i%3)); faults[i] == nil {
+					return
+				}
+			}
 		})
-	})
+	}
+	running.Wait()
 	byEpoch := map[int32]uuid.UUID{}
 	for i, log := range got {
 		switch other, taken := byEpoch[log.Epoch]; {
