@@ -197,7 +197,7 @@ func send(ctx context.Context, producer *Producer, record Record, headers map[st
 	if err != nil {
 		return err
 	}
-	return producer.enqueue(used, record, headers, sent, nil)
+	return producer.enqueue(ctx, used, record, headers, sent, nil)
 }
 
 // sentRecord is a record that the client has. Its report comes once, however long it takes.

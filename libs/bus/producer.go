@@ -18,8 +18,9 @@ const (
 	maxQueuedRecords       = 100_000
 	maxQueuedKilobytes     = 64 << 10
 	flushStep              = 100 * time.Millisecond
-	replaceEvery           = time.Second     // at most: what brokers refuse for good, each record would be may cost a client
-	closeTimeout           = 5 * time.Second // of a producer that WithProducer has made
+	queueStep              = 10 * time.Millisecond // between looks whether a full queue has room
+	replaceEvery           = time.Second           // at most: what brokers refuse for good, each record would be may cost a client
+	closeTimeout           = 5 * time.Second       // of a producer that WithProducer has made
 )
 
 // ProducerConfig says how a producer behaves.
@@ -207,7 +208,7 @@ func (b *Bus) WithProducer(ctx context.Context, cfg ProducerConfig, use func(ctx
 }
 
 // Produce writes one record, with the trace context of ctx in its headers, and waits for its acknowledgement. The error is
-// [ErrUnavailable] where that has not come in time or the queue is full.
+// [ErrUnavailable] where that has not come in time, or no room in the queue.
 func (p *Producer) Produce(ctx context.Context, record Record) (Receipt, error) {
 	receipts, err := p.ProduceAll(ctx, []Record{record})
 	if err != nil {
@@ -240,7 +241,7 @@ func (p *Producer) ProduceAll(ctx context.Context, records []Record) (receipts [
 	for i, record := range records {
 		headers, span := tracing.send(ctx, record)
 		sends = append(sends, sending{span: span, observed: p.topic(record.Topic).Begin()})
-		if err := p.enqueue(used, record, headers, i, reports); err != nil {
+		if err := p.enqueue(ctx, used, record, headers, i, reports); err != nil {
 			if p.cfg.Gapless && i > 0 { // what stands before it may still be under way
 				p.replace(used, err)
 			}
@@ -292,9 +293,9 @@ func (s sending) acknowledged(receipt Receipt) {
 	s.span.End()
 }
 
-// enqueue hands a record to the client, which reports with the tag to the channel or, without one, to its events. After an error the client
-// does not have the record.
-func (p *Producer) enqueue(used *client, record Record, headers map[string]string, tag any, reports chan kafka.Event) error {
+// enqueue hands a record to the client, which reports with the tag to the channel or, without one, to its events. While the client's queue is
+// full it waits for room, until ctx is done. After an error the client does not have the record.
+func (p *Producer) enqueue(ctx context.Context, used *client, record Record, headers map[string]string, tag any, reports chan kafka.Event) error {
 	topic := record.Topic
 	message := &kafka.Message{
 		TopicPartition: kafka.TopicPartition{Topic: &topic, Partition: record.Partition},
@@ -308,6 +309,21 @@ func (p *Producer) enqueue(used *client, record Record, headers map[string]strin
 	for name, value := range headers {
 		message.Headers = append(message.Headers, kafka.Header{Key: name, Value: []byte(value)})
 	}
+	for {
+		err := p.hand(used, message, reports)
+		if !isQueueFull(err) {
+			return err
+		}
+		select {
+		case <-time.After(queueStep):
+		case <-ctx.Done():
+			return fmt.Errorf("%w: %w", err, ctx.Err())
+		}
+	}
+}
+
+// hand hands a message to the client, unless that is no longer the one to use.
+func (p *Producer) hand(used *client, message *kafka.Message, reports chan kafka.Event) error {
 	p.mu.RLock()
 	if p.closed || p.client != used || p.replacing != nil {
 		p.mu.RUnlock()
@@ -322,6 +338,11 @@ func (p *Producer) enqueue(used *client, record Record, headers map[string]strin
 		p.replace(used, err)
 	}
 	return produceError(err)
+}
+
+func isQueueFull(err error) bool {
+	var refused kafka.Error
+	return errors.As(err, &refused) && refused.Code() == kafka.ErrQueueFull
 }
 
 // isFatal reports whether the client has failed for good, with this error or before it.

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kmsg"
+
 	"github.com/ism-chat/ism/libs/servicetest"
 )
 
@@ -117,6 +119,36 @@ func TestProduceFailsSoonWithoutBroker(t *testing.T) {
 				t.Errorf("closed: got %v", err)
 			}
 		})
+	}
+}
+
+// What is more than the client's queue holds waits for room, as long as the call may take.
+func TestProduceWaitsForRoom(t *testing.T) {
+	t.Parallel()
+	const records = 2 * maxQueuedKilobytes << 10 / 900_000
+	broker := startBroker(t)
+	w := newWorld(t, broker.addresses())
+	topic := w.topic(1)
+	producer := w.producer(ProducerConfig{DeliveryTimeout: timeout, Gapless: true})
+	w.write(producer, topic, 0, 1, oneKey)
+	resume := make(chan struct{})
+	broker.cluster.ControlKey(kmsg.Produce.Int16(), func(kmsg.Request) (kmsg.Response, error, bool) {
+		broker.cluster.SleepControl(func() { <-resume })
+		return nil, nil, false
+	})
+	large := make([]Record, records)
+	for i := range large {
+		large[i] = Record{Topic: topic, Key: "key", Value: make([]byte, 900_000), Partition: PartitionAny}
+	}
+	written := make(chan error, 1)
+	go func() {
+		_, err := producer.ProduceAll(t.Context(), large)
+		written <- err
+	}()
+	servicetest.Await(t, "the queue is full", func() bool { return producer.client.kafka.Len() > records/3 })
+	close(resume)
+	if err := receive(t, "the acknowledgements", written); err != nil {
+		t.Error(err)
 	}
 }
 
