@@ -185,11 +185,13 @@ func TestPollsAndStreamsAreOneSequence(t *testing.T) {
 			t.Errorf("nothing has happened, and %+v", quiet)
 		}
 		const messages = 1200 // more than one answer has
-		go func() {
+		var posting sync.WaitGroup
+		posting.Go(func() {
 			for i := 0; i < messages; i += 100 {
 				w.post(t, r, numbered(i, i+100)...)
 			}
-		}()
+		})
+		defer posting.Wait() // what has come may not be acknowledged yet
 		var got []string
 		id := begin.LastEventID
 		for i := 0; len(got) < messages; i++ {
