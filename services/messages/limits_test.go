@@ -66,7 +66,8 @@ func TestTimeoutsThatDoNotGoTogetherAreRefused(t *testing.T) {
 		"the defaults":             {nil, "", nil},
 		"as long as there is time": {[]string{handler(5 * time.Second), log(2500 * time.Millisecond), through}, "", nil},
 		"a little longer": {
-			[]string{handler(5 * time.Second), log(2501 * time.Millisecond), through}, "ISM_MESSAGES_LOG_TIMEOUT",
+			[]string{handler(5 * time.Second), log(2501 * time.Millisecond), through},
+			"ISM_MESSAGES_LOG_TIMEOUT",
 			[]string{"ISM_HTTP_HANDLER_TIMEOUT", "up to 2.5s", "from 5.001s"},
 		},
 		"what the fault names":          {[]string{handler(5001 * time.Millisecond), log(2501 * time.Millisecond), through}, "", nil},
