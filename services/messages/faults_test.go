@@ -306,7 +306,7 @@ func TestMembershipChangesCount(t *testing.T) {
 			t.Fatal(err)
 		}
 		if posted, ok := event.Data.(events.MessagePosted); ok && posted.Message.ID == m.ID {
-			if posted.Version != 2 || !slices.Equal(posted.Users, []uuid.UUID{carol}) || posted.Preview.SenderUsername != "carol" {
+			if posted.Version != 2 || !slices.Equal(posted.Users, []uuid.UUID{carol}) || posted.Preview.SenderUsername != tokenName {
 				t.Errorf("the event is %+v", posted)
 			}
 		}
