@@ -28,7 +28,7 @@ func TestPlantedFaultsAreFound(t *testing.T) {
 			chat.AwaitAcknowledged(t, 100)
 			comeBack()
 			chat.AwaitAcknowledged(t, 50)
-			options := traffic.Options{Resync: true, Settle: 10 * time.Second}
+			options := traffic.Options{Resync: true, Settle: 5 * time.Second}
 			report := chat.End(t, options)
 			t.Log(report)
 			if faults := report.Faults(options); !strings.Contains(strings.Join(faults, "\n"), found) {

@@ -167,18 +167,41 @@ type Options struct {
 	Settle time.Duration
 }
 
-// End ends the sending, and gives the report once everything has settled.
+// End ends the sending, and gives the report once there is no fault in it and nothing more comes, or when what is late counts as lost.
 func (w *Traffic) End(t *testing.T, options Options) Report {
 	t.Helper()
 	w.end()
-	report, end := w.report, time.Now().Add(cmp.Or(options.Settle, settleTimeout))
+	before := ""
+	for end := time.Now().Add(cmp.Or(options.Settle, settleTimeout)); ; Wait(time.Second) {
+		err := w.look(t)
+		now := w.report.String()
+		if err == nil && now == before && len(w.report.Faults(options)) == 0 {
+			return w.report
+		}
+		if time.Now().After(end) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			return w.report
+		}
+		before = now
+	}
+}
+
+// look reads the histories and what the streams have had.
+func (w *Traffic) look(t *testing.T) error {
+	t.Helper()
 	for _, room := range w.rooms {
-		report.History[room] = w.settle(t, room, end)
+		stored, err := w.people[0].History(t.Context(), room)
+		if err != nil { // what was harmed may not be back
+			return fmt.Errorf("read the history: %w", err)
+		}
+		w.report.History[room] = messages(t, stored)
 	}
 	for i, listener := range w.listeners {
-		report.Streams[w.people[i].Name] = w.streamed(t, listener, report.History, end)
+		w.report.Streams[w.people[i].Name] = deliveries(t, listener.Events())
 	}
-	return report
+	return nil
 }
 
 // Verify is End, and fails the test with all that is not as it was said to be.
@@ -227,68 +250,6 @@ func (w *Traffic) previews(ctx context.Context, report Report) error {
 		return fmt.Errorf("the list has %d of %d rooms", seen, len(w.rooms))
 	}
 	return nil
-}
-
-// settle gives a room's history, oldest first, once all that was acknowledged is in it and it has stopped growing. What is missing after a
-// while is for the report to say.
-func (w *Traffic) settle(t *testing.T, room uuid.UUID, end time.Time) []Message {
-	t.Helper()
-	before := -1
-	for ; ; Wait(time.Second) {
-		stored, err := w.people[0].History(t.Context(), room)
-		if err != nil {
-			if time.Now().Before(end) {
-				continue // what was harmed may not be back
-			}
-			t.Fatalf("read the history: %v", err)
-		}
-		if w.missing(room, stored) == 0 && len(stored) == before || time.Now().After(end) {
-			return messages(t, stored)
-		}
-		before = len(stored)
-	}
-}
-
-func (w *Traffic) missing(room uuid.UUID, stored []wire.Message) (missing int) {
-	present := make(map[uuid.UUID]bool, len(stored))
-	for _, m := range stored {
-		present[m.ID] = true
-	}
-	for _, m := range w.report.Acknowledged {
-		if m.Room == room && !present[m.ID] {
-			missing++
-		}
-	}
-	return missing
-}
-
-// streamed gives what a stream has had, once that is the newest message of each room, or a Resync behind which nothing can be waited for.
-func (w *Traffic) streamed(t *testing.T, listener *deployment.Listener, history map[uuid.UUID][]Message, end time.Time) []Delivery {
-	t.Helper()
-	var got []Delivery
-	for ; ; Wait(50 * time.Millisecond) {
-		got = deliveries(t, listener.Events())
-		if complete(got, history) || time.Now().After(end) {
-			return got
-		}
-	}
-}
-
-// complete reports whether a stream has had the newest message of each room.
-func complete(got []Delivery, history map[uuid.UUID][]Message) bool {
-	newest := map[uuid.UUID]bool{}
-	for _, stored := range history {
-		if len(stored) > 0 {
-			newest[stored[len(stored)-1].ID] = true
-		}
-	}
-	for _, d := range got {
-		delete(newest, d.Message.ID)
-	}
-	if len(newest) == 0 {
-		return true
-	}
-	return len(got) > 0 && got[len(got)-1].Resync != ""
 }
 
 func messages(t *testing.T, stored []wire.Message) []Message {
