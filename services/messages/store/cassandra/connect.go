@@ -126,7 +126,7 @@ func (s *Store) cluster(cfg Config) (*gocql.ClusterConfig, error) {
 	if cfg.Datacenter != "" {
 		fallback = gocql.DCAwareRoundRobinPolicy(cfg.Datacenter)
 	}
-	cluster.PoolConfig.HostSelectionPolicy = gocql.TokenAwareHostPolicy(fallback, gocql.ShuffleReplicas())
+	cluster.PoolConfig.HostSelectionPolicy = gocql.TokenAwareHostPolicy(anyRing{fallback}, gocql.ShuffleReplicas())
 	observer := &observer{tracer: s.tracer, keyspace: cfg.Keyspace}
 	cluster.QueryObserver, cluster.BatchObserver = observer, observer
 	if cfg.Username != "" {
