@@ -219,7 +219,7 @@ func (p *path) at(b *testing.B, phase string, rate int) report.Row {
 	stop()
 	row.Result = result
 	if phase == report.Cold {
-		row.Requests = nil // what the clients have told by then is older than the phase
+		row.Requests = nil                        // what the clients have told by then is older than the phase
 		fmt.Printf("\n%s", result.SecondsTable()) // longer than what a log keeps
 	}
 	p.keep(b, row)
