@@ -173,6 +173,7 @@ func (w *world) read(topic string) map[int32][]Record {
 	if err := reader.Run(ctx); err != nil {
 		w.t.Fatal(err)
 	}
+	awaitClosed(w.t, reader)
 	if !caughtUp {
 		w.t.Fatalf("%s has not been read within %s", topic, timeout)
 	}
@@ -201,8 +202,34 @@ func run(t *testing.T, r interface {
 	t.Cleanup(func() {
 		cancel()
 		<-started.done
+		awaitClosed(t, r)
 	})
 	return started
+}
+
+// awaitClosed waits until the clients of a consumer or a reader are closed, also those that it has not waited for. Without a broker a client may
+// never close (see closeWithin), so it comes before the broker's end.
+func awaitClosed(t *testing.T, of any) {
+	t.Helper()
+	var leaving *sync.WaitGroup
+	switch of := of.(type) {
+	case *Consumer:
+		leaving = &of.leaving
+	case *Reader:
+		leaving = &of.leaving
+	default:
+		return
+	}
+	closed := make(chan struct{})
+	go func() {
+		defer close(closed)
+		leaving.Wait()
+	}()
+	select {
+	case <-closed:
+	case <-time.After(timeout):
+		t.Errorf("a client is not closed %s after its end", timeout)
+	}
 }
 
 // stop ends it and waits.
