@@ -104,7 +104,8 @@ func (s *Stack) RestartContainer(t testing.TB, service string) {
 	s.processes[service].awaitReady(t, s.http)
 }
 
-// Pause has a service's processes stand still for a while, as SIGSTOP does.
+// Pause has a service's processes stand still for a while, as SIGSTOP does, and waits until Docker counts it as healthy again: what depends on it
+// cannot be started before.
 func (s *Stack) Pause(t testing.TB, service string, length time.Duration) {
 	t.Helper()
 	s.Run(t, "pause", service)
@@ -112,6 +113,19 @@ func (s *Stack) Pause(t testing.TB, service string, length time.Duration) {
 	t.Cleanup(resume)
 	<-time.After(length)
 	resume()
+	s.awaitHealthy(t, service)
+}
+
+func (s *Stack) awaitHealthy(t testing.TB, service string) {
+	t.Helper()
+	for id := range strings.FieldsSeq(s.Run(t, "ps", "-q", service)) {
+		healthy := func() bool { return strings.TrimSpace(inspect(t, id, "{{.State.Health.Status}}")) == "healthy" }
+		for end := time.Now().Add(startTimeout); !healthy(); <-time.After(250 * time.Millisecond) {
+			if time.Now().After(end) {
+				t.Fatalf("%s is not healthy again", service)
+			}
+		}
+	}
 }
 
 // ReadOnly has Postgres refuse all writes, or take them again.
