@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"sync/atomic"
 	"time"
@@ -61,17 +62,13 @@ func (b *Bus) NewAppender(cfg AppenderConfig) (*Appender, error) {
 	if len(cfg.Topics) == 0 || cfg.Timeout <= 0 {
 		return nil, errors.New("make appender: topics and a timeout are needed")
 	}
+	cfg.Topics = append([]string{topicProbes}, cfg.Topics...)
 	return &Appender{bus: b, cfg: cfg}, nil
 }
 
-// Run makes those of the topics that are the suite's and missing, and appends until ctx is done. Then it waits for what is under way, for [closeTimeout] at most.
+// Run makes those of the topics that are the suite's and missing, and appends until ctx is done. Then it waits for what is under way, for
+// [closeTimeout] at most.
 func (a *Appender) Run(ctx context.Context) error {
-	if err := a.bus.ensureOwn(ctx, append([]string{topicProbes}, a.cfg.Topics...)); err != nil {
-		if ctx.Err() != nil {
-			return nil
-		}
-		return err
-	}
 	lanes, err := a.findLanes(ctx)
 	if err != nil {
 		if ctx.Err() != nil {
@@ -95,12 +92,15 @@ func (a *Appender) Run(ctx context.Context) error {
 	return nil
 }
 
-// findLanes asks for the partitions, until they are known.
+// findLanes makes the topics that are missing, and asks for the partitions until they are known.
 func (a *Appender) findLanes(ctx context.Context) (map[string][]*lane, error) {
+	if err := a.bus.ensureOwn(ctx, slices.Clone(a.cfg.Topics)); err != nil {
+		return nil, err
+	}
 	lanes := map[string][]*lane{}
 	hold := min(mostHold, a.cfg.Timeout/4)
 	find := func(ctx context.Context) error {
-		for _, topic := range append([]string{topicProbes}, a.cfg.Topics...) {
+		for _, topic := range a.cfg.Topics {
 			count, err := a.bus.Partitions(ctx, topic)
 			if err != nil {
 				return err

@@ -73,7 +73,7 @@ func (p topicPartition) kafka() kafka.TopicPartition {
 type consumerMetrics struct {
 	retries     *prometheus.CounterVec
 	deadLetters *prometheus.CounterVec
-	waiting     waiting
+	waiting     partitionGauge                  // seconds for which a partition has waited
 	handled     map[string]*telemetry.Operation // by topic
 }
 
@@ -94,8 +94,9 @@ func (b *Bus) NewConsumer(cfg ConsumerConfig) (*Consumer, error) {
 	metrics := consumerMetrics{
 		retries:     counter("ism_consumer_retries_total", "Attempts to handle a record that failed."),
 		deadLetters: counter("ism_consumer_dead_letters_total", "Records that went to the dead letters."),
-		waiting:     b.newWaiting(cfg.Group),
-		handled:     map[string]*telemetry.Operation{},
+		waiting: b.newPartitionGauge(cfg.Group, "ism_consumer_waiting_seconds",
+			"For how long an assigned partition has waited for a record that cannot be handled; the log says why."),
+		handled: map[string]*telemetry.Operation{},
 	}
 	for _, topic := range cfg.Topics {
 		metrics.handled[topic] = b.tel.Consumed(topic, cfg.Group)

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
-	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/ism-chat/ism/libs/telemetry"
 )
@@ -82,7 +81,7 @@ func (w *worker) attempt(records []Record) (attempts int, err error) {
 			return attempts, errStopped
 		}
 		w.consumer.metrics.retries.WithLabelValues(w.at.topic).Inc()
-		w.consumer.metrics.waiting.set(w.at, time.Since(begun))
+		w.consumer.metrics.waiting.set(w.at, time.Since(begun).Seconds())
 		if atFault(err) {
 			return attempts, err
 		}
@@ -129,24 +128,4 @@ func (w *worker) handled(record Record) {
 		// The partition has been revoked meanwhile: its next owner handles the record again.
 		w.consumer.bus.tel.Log.Info("an offset cannot be stored", "topic", w.at.topic, "partition", w.at.partition, "error", err.Error())
 	}
-}
-
-// waiting is for how long partitions have waited for a record that cannot be handled.
-type waiting struct {
-	group   string
-	seconds *prometheus.GaugeVec // by group, topic and partition
-}
-
-func (b *Bus) newWaiting(group string) waiting {
-	return waiting{group: group, seconds: telemetry.Register(b.tel.Metrics, prometheus.NewGaugeVec(prometheus.GaugeOpts{
-		Name: "ism_consumer_waiting_seconds", Help: "For how long an assigned partition has waited for a record that cannot be handled; the log says why.",
-	}, []string{"group", "topic", "partition"}))}
-}
-
-func (w waiting) set(at topicPartition, waited time.Duration) {
-	w.seconds.WithLabelValues(w.group, at.topic, partitionLabel(at.partition)).Set(waited.Seconds())
-}
-
-func (w waiting) end(at topicPartition) {
-	w.seconds.DeleteLabelValues(w.group, at.topic, partitionLabel(at.partition))
 }

@@ -19,7 +19,7 @@ const (
 	maxQueuedKilobytes     = 64 << 10
 	flushStep              = 100 * time.Millisecond
 	queueStep              = 10 * time.Millisecond // between looks whether a full queue has room
-	replaceEvery           = time.Second           // at most: what brokers refuse for good, each record would be may cost a client
+	replaceEvery           = time.Second           // at most: where brokers refuse all, each record would cost a client
 	closeTimeout           = 5 * time.Second       // of a producer that WithProducer has made
 )
 
@@ -86,15 +86,13 @@ func (p *Producer) start() (*client, error) {
 		"go.events.channel.size":       64,
 		"go.delivery.report.fields":    "none",
 	}
-	if p.cfg.Gapless {
+	if p.cfg.Gapless || p.cfg.keepsAll {
 		// The client must not give up one record and go on with the next. Its guarantee does not cover records that it gives up by
-		// time, so it has no timeout: the call has one, and replaces the client.
+		// time, so it has no timeout: the call has one, and replaces the client, but for an appender's.
 		settings["enable.gapless.guarantee"] = true
 		settings["message.timeout.ms"] = 0
 	}
 	if p.cfg.keepsAll {
-		settings["enable.gapless.guarantee"] = true // a record that brokers refuse must not make the client write others twice
-		settings["message.timeout.ms"] = 0
 		settings["request.timeout.ms"] = int(produceTimeout.Milliseconds())
 	}
 	if p.cfg.maxBytes > 0 {
@@ -270,7 +268,7 @@ func (p *Producer) ProduceAll(ctx context.Context, records []Record) (receipts [
 			sends[index].acknowledged(receipts[index])
 		case <-ctx.Done():
 			err := fmt.Errorf("%w: no acknowledgement: %w", ErrUnavailable, ctx.Err())
-			if p.cfg.Gapless {
+			if p.cfg.Gapless || p.cfg.keepsAll {
 				p.replace(used, err)
 			}
 			return nil, err

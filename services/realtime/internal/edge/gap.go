@@ -17,8 +17,8 @@ import (
 
 // resync is the data of a Resync event.
 func resync(reason string) []byte {
-	data, _ := json.Marshal(wire.Resync{Type: "Resync", Reason: reason, CreatedAt: wire.At(time.Now())}) // strings and a time
-	return sse.DataOf(len(data), func(dst []byte) []byte { return append(dst, data...) })
+	text, _ := sse.Encode(wire.Resync{Type: "Resync", Reason: reason, CreatedAt: wire.At(time.Now())}) // strings and a time
+	return text
 }
 
 // unreadable moves on behind a record that cannot be read, and tells those whom it may concern of the gap. It reports whether nobody knows who they are:
