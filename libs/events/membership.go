@@ -14,6 +14,20 @@ type Membership struct {
 	RoomID  uuid.UUID     `json:"roomId"`
 	Version int64         `json:"version"`
 	Members []wire.Member `json:"members"` // in the order of joining
+	// SinceJoining says that members see of the room's timeline only what came since they joined, see [Standing].
+	SinceJoining bool `json:"sinceJoining,omitempty"`
+}
+
+// Standing is how a user stands to a room: what part of its timeline the user may read. rooms answers with it when it is asked.
+type Standing struct {
+	RoomID  uuid.UUID             `json:"roomId"`
+	Version int64                 `json:"version"` // of the membership
+	UserID  uuid.UUID             `json:"userId"`
+	Status  wire.MembershipStatus `json:"status"`
+	// From, if set, is the message with which the part begins that the user may read: that of its joining.
+	From *uuid.UUID `json:"from,omitempty"`
+	// To, if set, is the message with which it ends: that of its leaving.
+	To *uuid.UUID `json:"to,omitempty"`
 }
 
 // Joined gives the member with the id, and whether it has joined and not left: who is only invited has not.

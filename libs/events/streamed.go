@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -139,6 +140,8 @@ func StreamEvents(event Event, users []uuid.UUID) ([]StreamEvent, error) {
 	switch data := event.Data.(type) {
 	case RoomCreated:
 		return newRooms(event.Time, data, users)
+	case MembershipChanged:
+		return membershipChange(event.Time, data, users)
 	case streamed:
 		return streamEvent(data.payload(event.Time), users)
 	default:
@@ -160,6 +163,34 @@ func newRooms(at time.Time, data RoomCreated, users []uuid.UUID) ([]StreamEvent,
 		all = append(all, own...)
 	}
 	return all, nil
+}
+
+// membershipChange gives one event to those who were in the room before and are in it after, one to whoever has joined, and one to those who
+// are in the room no longer. Users is who is in the room by now.
+func membershipChange(at time.Time, data MembershipChanged, users []uuid.UUID) ([]StreamEvent, error) {
+	var all []StreamEvent
+	add := func(payload any, to []uuid.UUID) error {
+		if len(to) == 0 {
+			return nil
+		}
+		events, err := streamEvent(payload, to)
+		all = append(all, events...)
+		return err
+	}
+	others := slices.DeleteFunc(slices.Clone(users), func(user uuid.UUID) bool { return user == data.Member.ID })
+	err := add(wire.RoomChangeEvent{Type: "RoomChangeEvent", Message: data.Message, Preview: data.Preview, CreatedAt: wire.At(at)}, others)
+	if err != nil {
+		return nil, err
+	}
+	if data.Change == wire.Join {
+		if len(others) == len(users) { // who joined is gone by now
+			return all, nil
+		}
+		return all, add(wire.NewRoom{Type: "NewRoom", Room: *data.Room, CreatedAt: wire.At(at)}, []uuid.UUID{data.Member.ID})
+	}
+	gone := append([]uuid.UUID{data.Member.ID}, data.Removed...)
+	gone = slices.DeleteFunc(gone, func(user uuid.UUID) bool { return slices.Contains(users, user) }) // who is back by now
+	return all, add(wire.LeaveRoom{Type: "LeaveRoom", RoomID: data.RoomID, CreatedAt: wire.At(at)}, gone)
 }
 
 func streamEvent(payload any, to []uuid.UUID) ([]StreamEvent, error) {

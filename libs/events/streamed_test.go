@@ -132,6 +132,52 @@ func TestSingleRoomsAreSeenFromEachSide(t *testing.T) {
 	}
 }
 
+// Who is in the room learns what has happened, who has joined gets the room, who is in it no longer is told to leave it.
+func TestAChangeOfMembersIsSeenFromEachSide(t *testing.T) {
+	left := samples()["membership.changed.v1"]
+	joined, ended := left, left
+	data := left.Data.(events.MembershipChanged)
+	data.Change, data.Member.Status, data.Room = wire.Join, wire.Joined, &wire.Room{ID: room, Type: wire.Group}
+	data.Users = []uuid.UUID{alice, bob}
+	joined.Data = data
+	data = left.Data.(events.MembershipChanged)
+	data.Ended, data.Users, data.Removed = true, nil, []uuid.UUID{alice}
+	ended.Data = data
+	for name, c := range map[string]struct {
+		event events.Event
+		now   []uuid.UUID // who is in the room by now
+		want  map[string][]uuid.UUID
+	}{
+		"bob leaves":                            {left, []uuid.UUID{alice}, map[string][]uuid.UUID{"RoomChangeEvent": {alice}, "LeaveRoom": {bob}}},
+		"bob leaves, and is back":               {left, []uuid.UUID{alice, bob}, map[string][]uuid.UUID{"RoomChangeEvent": {alice}}},
+		"bob joins":                             {joined, []uuid.UUID{alice, bob}, map[string][]uuid.UUID{"RoomChangeEvent": {alice}, "NewRoom": {bob}}},
+		"bob joins, and is gone":                {joined, []uuid.UUID{alice}, map[string][]uuid.UUID{"RoomChangeEvent": {alice}}},
+		"bob leaves a Single room":              {ended, nil, map[string][]uuid.UUID{"LeaveRoom": {bob, alice}}},
+		"bob leaves a Single room, a record on": {ended, []uuid.UUID{}, map[string][]uuid.UUID{"LeaveRoom": {bob, alice}}},
+	} {
+		if _, _, err := events.Encode(c.event); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		seen, err := events.StreamEvents(c.event, c.now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := map[string][]uuid.UUID{}
+		for _, one := range seen {
+			var event struct {
+				Type string `json:"type"`
+			}
+			if err := json.Unmarshal(one.Data, &event); err != nil {
+				t.Fatal(err)
+			}
+			got[event.Type] = one.To
+		}
+		if !reflect.DeepEqual(got, c.want) {
+			t.Errorf("%s: seen as %v, want %v", name, got, c.want)
+		}
+	}
+}
+
 func FuzzOpenEnvelope(f *testing.F) {
 	headers, value, err := events.Encode(posted("Soup?", alice, bob))
 	if err != nil {

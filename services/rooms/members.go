@@ -62,3 +62,30 @@ func (s *Service) internalMembers(c *fiber.Ctx) error {
 	}
 	return c.JSON(membership)
 }
+
+// Standing gives how a user stands to a room that it is in, or has been in. Errors: [ErrRoomNotFound]; any other means that the store does not
+// answer now.
+func (s *Service) Standing(ctx context.Context, roomID, userID uuid.UUID) (events.Standing, error) {
+	standing, err := s.deps.Store.Standing(ctx, roomID, userID)
+	if err != nil {
+		return events.Standing{}, fmt.Errorf("standing of user %s to room %s: %w", userID, roomID, err)
+	}
+	return standing, nil
+}
+
+// internalStanding handles GET /internal/rooms/{room_id}/members/{user_id}.
+func (s *Service) internalStanding(c *fiber.Ctx) error {
+	room, err := roomID(c)
+	if err != nil {
+		return err
+	}
+	user, err := userID(c)
+	if err != nil {
+		return err
+	}
+	standing, err := s.Standing(c.UserContext(), room, user)
+	if err != nil {
+		return problemOf(err)
+	}
+	return c.JSON(standing)
+}

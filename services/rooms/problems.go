@@ -23,6 +23,12 @@ func problemOf(err error) error {
 		return httpapi.NewProblem(http.StatusConflict, "room-exists", "Room exists", "the two users have the Single room "+exists.RoomID.String())
 	case errors.As(err, &unknown):
 		return httpapi.NewProblem(http.StatusUnprocessableEntity, "unknown-user", "Unknown user", namedUnknown(unknown.IDs))
+	case errors.Is(err, store.ErrRoomFull):
+		return httpapi.NewProblem(http.StatusConflict, "room-full", "Room full", "the room has as many members as it may have")
+	case errors.Is(err, store.ErrAlreadyMember):
+		return httpapi.NewProblem(http.StatusConflict, "already-member", "Already a member", "the user is in the room")
+	case errors.Is(err, store.ErrSingleRoom):
+		return httpapi.NewProblem(http.StatusUnprocessableEntity, "single-room", "Single room", "nobody can be invited into a Single room")
 	case errors.Is(err, store.ErrTooLarge):
 		return httpapi.InvalidRequest("the room has too many users")
 	case errors.Is(err, store.ErrUnavailable):

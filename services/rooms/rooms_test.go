@@ -44,6 +44,8 @@ func TestAPI(t *testing.T) {
 				{"other services learn the membership", membership},
 				{"outsiders cannot tell rooms apart", outsidersCannotTell},
 				{"bad input is refused and writes nothing", badInput},
+				{"members come, go and come back", membersChange},
+				{"a Single room ends for both", singleRoomEnds},
 				{"one of many racing creations wins", racingCreations},
 			} {
 				t.Run(c.name, func(t *testing.T) { c.test(t, d) })
@@ -246,6 +248,17 @@ func messagesChangeLists(t *testing.T, d *deployment) {
 	}
 }
 
+// recordsOf gives what the log has of a room.
+func (d *deployment) recordsOf(t *testing.T, room uuid.UUID) (records []bus.Record) {
+	t.Helper()
+	for _, record := range d.readLog(t) {
+		if record.Key == room.String() {
+			records = append(records, record)
+		}
+	}
+	return records
+}
+
 // logHasWhatWasAnswered reads the log once the answers are there: the events must be in it, in order.
 func logHasWhatWasAnswered(t *testing.T, d *deployment) {
 	alice, bob := d.seenUser(t, "alice"), d.seenUser(t, "bob")
@@ -257,12 +270,7 @@ func logHasWhatWasAnswered(t *testing.T, d *deployment) {
 	var room wire.Room
 	d.call(t, d.Public, alice, r).Decode(t, &room)
 	d.post(t, bob, "/api/rooms/"+room.ID.String()+"/mark-read", "")
-	var records []bus.Record
-	for _, record := range d.readLog(t) {
-		if record.Key == room.ID.String() {
-			records = append(records, record)
-		}
-	}
+	records := d.recordsOf(t, room.ID)
 	if len(records) != 2 {
 		t.Fatalf("the log has %d records of the room", len(records))
 	}

@@ -3,7 +3,9 @@ package store
 import "errors"
 
 // Refusals are the errors that are about the request, not about the store.
-func Refusals() []error { return []error{ErrRoomNotFound, ErrTooLarge, ErrRoomExists, ErrUnknownUsers} }
+func Refusals() []error {
+	return []error{ErrRoomNotFound, ErrTooLarge, ErrRoomExists, ErrUnknownUsers, ErrRoomFull, ErrAlreadyMember, ErrSingleRoom}
+}
 
 // IsRefusal reports whether the error is about the request, not about the store.
 func IsRefusal(err error) bool {

@@ -23,6 +23,8 @@ type NewRoom struct {
 	Creator uuid.UUID
 	Users   []uuid.UUID // distinct, the creator among them; exactly two for a Single room
 	At      time.Time   // UTC, microseconds
+	// SinceJoining says that who joins later sees of the timeline what came since.
+	SinceJoining bool
 }
 
 // CreateRoom creates a room with all its users joined, and puts [events.RoomCreated] into the outbox. It gives the room as the creator sees
@@ -77,7 +79,8 @@ func createdSize(users int) int {
 }
 
 func (r NewRoom) row() store.Room {
-	row := store.Room{ID: r.ID, Type: r.Type, Name: r.Name, CreatedBy: r.Creator, CreatedAt: r.At, Preview: wire.NewRoomPreview()}
+	row := store.Room{
+		ID: r.ID, Type: r.Type, Name: r.Name, CreatedBy: r.Creator, CreatedAt: r.At, Preview: wire.NewRoomPreview(), SinceJoining: r.SinceJoining}
 	if r.Type == wire.Single {
 		pair := store.PairOf(r.Users[0], r.Users[1])
 		row.Pair = &pair

@@ -50,6 +50,11 @@ func (o observed) Membership(ctx context.Context, room uuid.UUID) (membership ev
 	return o.Store.Membership(ctx, room)
 }
 
+func (o observed) Standing(ctx context.Context, room, user uuid.UUID) (standing events.Standing, err error) {
+	defer o.metrics.Observe("get_standing")(&err)
+	return o.Store.Standing(ctx, room, user)
+}
+
 func (o observed) SingleRoom(ctx context.Context, a, b uuid.UUID) (room uuid.UUID, err error) {
 	defer o.metrics.Observe("find_single_room")(&err)
 	return o.Store.SingleRoom(ctx, a, b)

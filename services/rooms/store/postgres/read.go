@@ -65,14 +65,16 @@ func scanRoom(row pgx.CollectableRow) (wire.Room, error) {
 	return room, err
 }
 
-const selectVersion = `SELECT membership_version FROM rooms WHERE id = $1`
+const selectVersion = `SELECT membership_version, since_joining FROM rooms WHERE id = $1`
 
-const selectMembers = `
+const (
+	selectMembersOf = `
 SELECT u.id, u.display_name, u.picture, m.joined_at, m.last_read_at, m.status
 FROM members m
 JOIN users u ON u.id = m.user_id
-WHERE m.room_id = $1
-ORDER BY m.joined_at, m.position`
+WHERE m.room_id = $1`
+	selectMembers = selectMembersOf + ` ORDER BY m.joined_at, m.position`
+)
 
 // Membership implements [store.Store]. Version and members are of one snapshot.
 func (s *Store) Membership(ctx context.Context, room uuid.UUID) (membership events.Membership, err error) {
@@ -80,7 +82,7 @@ func (s *Store) Membership(ctx context.Context, room uuid.UUID) (membership even
 	membership.RoomID = room
 	err = s.do(ctx, "get_membership", func(ctx context.Context, pool *pgxpool.Pool) error {
 		return pgx.BeginTxFunc(ctx, pool, snapshot, func(tx pgx.Tx) error {
-			if err := tx.QueryRow(ctx, selectVersion, room).Scan(&membership.Version); err != nil {
+			if err := tx.QueryRow(ctx, selectVersion, room).Scan(&membership.Version, &membership.SinceJoining); err != nil {
 				return orNotFound(err)
 			}
 			rows, err := tx.Query(ctx, selectMembers, room)

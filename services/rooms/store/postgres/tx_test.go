@@ -105,7 +105,7 @@ func TestRoundTripsOfAChange(t *testing.T) {
 	database := enginetest.PostgresDatabase(t)
 	s := newStore(t, database)
 	storetest.Start(t, s)
-	users, rooms := seed(t, s, 1)
+	users, rooms := seed(t, s, 2)
 	sent := &statements{}
 	cfg, err := pgxpool.ParseConfig(database)
 	if err != nil {
@@ -132,6 +132,18 @@ func TestRoundTripsOfAChange(t *testing.T) {
 				return err
 			}
 			return nil
+		}},
+		{"invite a user", 9, func() error {
+			guest := store.User{ID: uuid.New(), DisplayName: "guest"}
+			if err := s.PutUser(t.Context(), guest, time.Now()); err != nil {
+				return err
+			}
+			_, err := flow.Invite(t.Context(), changes.Invitation{RoomID: rooms[0], By: users[0], User: guest.ID, At: time.Now(), MaxMembers: 10})
+			return err
+		}},
+		{"leave a Group", 8, func() error {
+			_, err := flow.Leave(t.Context(), rooms[1], users[1], time.Now())
+			return err
 		}},
 		{"mark as read", 6, func() error { _, err := flow.MarkRead(t.Context(), rooms[0], users[1], time.Now()); return err }},
 		{"take messages", 5, func() error {
@@ -176,14 +188,22 @@ func TestTheStatementsOfAChangeUseIndexes(t *testing.T) {
 	id, now := uuid.New(), time.Now()
 	ids := make([]uuid.UUID, 5)
 	for statement, args := range map[string][]any{
-		selectUsers:      {ids},
-		selectSingleRoom: {id, id},
-		lockMembership:   {id},
-		lockRooms:        {ids},
-		selectJoined:     {id},
-		updateReadMark:   {id, id, now},
-		updateReadMarks:  {ids, ids, []time.Time{now}},
-		updateLatest:     {ids, []time.Time{now}, []wire.Preview{{}}, []int32{1}, []int64{1}},
+		selectUsers:          {ids},
+		selectSingleRoom:     {id, id},
+		lockMembership:       {id},
+		lockRooms:            {ids},
+		selectJoined:         {id},
+		updateReadMark:       {id, id, now},
+		updateReadMarks:      {ids, ids, []time.Time{now}},
+		updateLatest:         {ids, []time.Time{now}, []wire.Preview{{}}, []int32{1}, []int64{1}, []int64{1}},
+		lockRoom:             {id},
+		selectMember:         {id, id},
+		selectStanding:       {id, id},
+		upsertMembers:        {id, ids, now, id},
+		updateLeaving:        {id, ids, now, id},
+		updateVersion:        {id, 2},
+		updateEnded:          {id, now},
+		selectChangeVersions: {ids},
 	} {
 		rows, err := conn.Query(t.Context(), "EXPLAIN "+statement, args...)
 		if err != nil {

@@ -77,14 +77,16 @@ func scanRoom(scan func(targets ...any) error) (wire.Room, error) {
 	return room, nil
 }
 
-const selectVersion = `SELECT membership_version FROM rooms WHERE id = ?`
+const selectVersion = `SELECT membership_version, since_joining FROM rooms WHERE id = ?`
 
-const selectMembers = `
+const (
+	selectMembersOf = `
 SELECT u.id, u.display_name, u.picture, m.joined_at, m.last_read_at, m.status
 FROM members m
 JOIN users u ON u.id = m.user_id
-WHERE m.room_id = ?
-ORDER BY m.joined_at, m.position`
+WHERE m.room_id = ?`
+	selectMembers = selectMembersOf + ` ORDER BY m.joined_at, m.position`
+)
 
 // Membership implements [store.Store].
 func (s *Store) Membership(ctx context.Context, room uuid.UUID) (membership events.Membership, err error) {
@@ -102,7 +104,7 @@ func (s *Store) Membership(ctx context.Context, room uuid.UUID) (membership even
 
 func selectMembership(ctx context.Context, tx *sql.Tx, room uuid.UUID) (events.Membership, error) {
 	membership := events.Membership{RoomID: room}
-	if err := tx.QueryRowContext(ctx, selectVersion, room[:]).Scan(&membership.Version); err != nil {
+	if err := tx.QueryRowContext(ctx, selectVersion, room[:]).Scan(&membership.Version, &membership.SinceJoining); err != nil {
 		return events.Membership{}, orNotFound(err)
 	}
 	rows, err := tx.QueryContext(ctx, selectMembers, room[:])
@@ -111,23 +113,28 @@ func selectMembership(ctx context.Context, tx *sql.Tx, room uuid.UUID) (events.M
 	}
 	defer rows.Close() // rows.Err says what went wrong
 	for rows.Next() {
-		var (
-			member wire.Member
-			joined int64
-			read   sql.NullInt64
-		)
-		err := rows.Scan(&member.ID, &member.DisplayName, &member.ProfilePicture, &joined, &read, &member.Status)
+		member, err := scanMember(rows.Scan)
 		if err != nil {
 			return events.Membership{}, err
-		}
-		member.JoinedAt = wire.At(fromMicros(joined))
-		if read.Valid {
-			at := wire.At(fromMicros(read.Int64))
-			member.LastReadAt = &at
 		}
 		membership.Members = append(membership.Members, member)
 	}
 	return membership, rows.Err()
+}
+
+func scanMember(scan func(targets ...any) error) (wire.Member, error) {
+	var (
+		member wire.Member
+		joined int64
+		read   sql.NullInt64
+	)
+	err := scan(&member.ID, &member.DisplayName, &member.ProfilePicture, &joined, &read, &member.Status)
+	member.JoinedAt = wire.At(fromMicros(joined))
+	if read.Valid {
+		at := wire.At(fromMicros(read.Int64))
+		member.LastReadAt = &at
+	}
+	return member, err
 }
 
 const selectSingleRoom = `SELECT id FROM rooms WHERE type = 'Single' AND pair_low = ? AND pair_high = ?`
