@@ -26,6 +26,8 @@ func suite(t *testing.T, d *deployment.Deployment) {
 		{"it greets", greets},
 		{"two users chat", twoUsersChat},
 		{"a group chats", groupChats},
+		{"members come and go", membersComeAndGo},
+		{"a Single room ends for both", singleRoomEnds},
 		{"a stream resumes where it broke", streamResumes},
 		{"a stream that cannot resume says so", streamResyncs},
 		{"a ticket opens a stream", ticketOpensAStream},

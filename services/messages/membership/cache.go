@@ -14,6 +14,7 @@ import (
 	"github.com/ism-chat/ism/libs/config"
 	"github.com/ism-chat/ism/libs/events"
 	"github.com/ism-chat/ism/libs/telemetry"
+	"github.com/ism-chat/ism/libs/wire"
 )
 
 const (
@@ -121,6 +122,30 @@ func (c *Cache) Of(ctx context.Context, room, user uuid.UUID) (events.Membership
 			return events.Membership{}, ErrRoomNotFound
 		}
 	}
+}
+
+// Standing gives how a user stands to a room that it is in, or has been in. Who is in a room whose members see all of its timeline is known from
+// memory where [Cache.Of] knows it; anything else rooms is asked each time. Errors: as of Of.
+func (c *Cache) Standing(ctx context.Context, room, user uuid.UUID) (events.Standing, error) {
+	members, err := c.Of(ctx, room, user)
+	switch {
+	case err == nil && !members.SinceJoining:
+		return events.Standing{RoomID: room, Version: members.Version, UserID: user, Status: wire.Joined}, nil
+	case err != nil && !errors.Is(err, ErrRoomNotFound):
+		return events.Standing{}, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, LookupTimeout)
+	defer cancel()
+	standing, err := c.rooms.Standing(ctx, room, user)
+	switch {
+	case errors.Is(err, ErrRoomNotFound):
+		return events.Standing{}, ErrRoomNotFound
+	case err != nil:
+		c.lookups.WithLabelValues("error").Inc()
+		return events.Standing{}, fmt.Errorf("%w: %w", ErrUnavailable, err)
+	}
+	c.lookups.WithLabelValues("rooms").Inc()
+	return standing, nil
 }
 
 // recall gives what is kept of a room, and the number of the last flight that has begun.

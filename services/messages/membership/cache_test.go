@@ -29,8 +29,14 @@ var (
 
 // rooms answers as the test says, and counts.
 type rooms struct {
-	asked  atomic.Int32
-	answer func(call int32) (events.Membership, error)
+	asked    atomic.Int32
+	answer   func(call int32) (events.Membership, error)
+	standing func() (events.Standing, error)
+}
+
+func (r *rooms) Standing(context.Context, uuid.UUID, uuid.UUID) (events.Standing, error) {
+	r.asked.Add(1)
+	return r.standing()
 }
 
 func (r *rooms) Membership(context.Context, uuid.UUID) (events.Membership, error) {
@@ -453,4 +459,44 @@ func TestAGivenUpRequestDoesNotFailTheOthers(t *testing.T) {
 		close(answered)
 		both.Wait()
 	})
+}
+
+// A member is known from memory, unless the room has no past. How anybody else stands is asked each time.
+func TestStandingIsFromMemoryForMembersAlone(t *testing.T) {
+	left := uuid.New()
+	since := members(7, alice)
+	since.SinceJoining = true
+	down := errors.New("connection refused")
+	for name, c := range map[string]struct {
+		members  events.Membership
+		user     uuid.UUID
+		standing events.Standing
+		err      error
+		asked    int32 // of the second question for it
+		want     error
+	}{
+		"a member":                          {members: members(7, alice), user: alice, standing: events.Standing{RoomID: room, Version: 7, UserID: alice, Status: wire.Joined}},
+		"a member of a room without a past": {members: since, user: alice, standing: events.Standing{RoomID: room, From: &left}, asked: 1},
+		"a former member":                   {members: members(7, alice), user: bob, standing: events.Standing{RoomID: room, To: &left}, asked: 2},
+		"a stranger":                        {members: members(7, alice), user: bob, err: membership.ErrRoomNotFound, asked: 2, want: membership.ErrRoomNotFound},
+		"anybody, while rooms is down":      {members: members(7, alice), user: bob, err: down, asked: 2, want: membership.ErrUnavailable},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := always(c.members)
+			r.standing = func() (events.Standing, error) { return c.standing, c.err }
+			cache := newCache(t, r, 10)
+			cache.CaughtUp()
+			if _, err := cache.Standing(t.Context(), room, c.user); !errors.Is(err, c.want) {
+				t.Fatalf("asked first: %v", err)
+			}
+			before := r.asked.Load()
+			got, err := cache.Standing(t.Context(), room, c.user)
+			if !errors.Is(err, c.want) || got != c.standing {
+				t.Errorf("asked again: %+v, %v", got, err)
+			}
+			if asked := r.asked.Load() - before; asked != c.asked {
+				t.Errorf("rooms was asked %d times, want %d", asked, c.asked)
+			}
+		})
+	}
 }

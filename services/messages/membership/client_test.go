@@ -12,6 +12,7 @@ import (
 
 	"github.com/ism-chat/ism/libs/servicetest"
 	"github.com/ism-chat/ism/libs/telemetry"
+	"github.com/ism-chat/ism/libs/wire"
 	"github.com/ism-chat/ism/services/messages/membership"
 )
 
@@ -45,6 +46,25 @@ func TestClientAsksRooms(t *testing.T) {
 	}
 	if !strings.Contains(parent, span.TraceID().String()) {
 		t.Errorf("the trace is not handed on: traceparent is %q", parent)
+	}
+}
+
+func TestClientAsksForAStanding(t *testing.T) {
+	var path string
+	answer := `{"roomId":"` + room.String() + `","version":7,"userId":"` + alice.String() + `","status":"Left","to":"` + bob.String() + `"}`
+	client := newClient(t, time.Minute, func(w http.ResponseWriter, r *http.Request) {
+		path = r.URL.Path
+		_, _ = w.Write([]byte(answer))
+	})
+	got, err := client.Standing(t.Context(), room, alice)
+	if err != nil || got.Version != 7 || got.Status != wire.Left || got.From != nil || got.To == nil || *got.To != bob {
+		t.Errorf("the answer is %+v, %v", got, err)
+	}
+	if want := "/internal/rooms/" + room.String() + "/members/" + alice.String(); path != want {
+		t.Errorf("rooms was asked at %s, want %s", path, want)
+	}
+	if got, err := client.Standing(t.Context(), room, bob); err == nil {
+		t.Errorf("an answer for another user is taken: %+v", got)
 	}
 }
 

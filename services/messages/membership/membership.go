@@ -11,7 +11,7 @@
 //
 // # Who may call what
 //
-// [Cache.Of] is for any number of requests at once. [Cache.Follow], [Cache.CaughtUp] and [Cache.Jumped] are the log reader's. [Cache.Run] ends last: it
+// [Cache.Of] and [Cache.Standing] are for any number of requests at once. [Cache.Follow], [Cache.CaughtUp] and [Cache.Jumped] are the log reader's. [Cache.Run] ends last: it
 // waits for the flights.
 //
 // # Invariants
@@ -50,7 +50,9 @@ var (
 	ErrUnavailable = errors.New("rooms is unavailable")
 )
 
-// Rooms is what is asked for a room's membership. Errors: [ErrRoomNotFound]; any other means that it cannot be said now.
+// Rooms is what is asked who is in a room, and how a user stands to one that it is in or has been in. Errors: [ErrRoomNotFound]; any other
+// means that it cannot be said now.
 type Rooms interface {
 	Membership(ctx context.Context, room uuid.UUID) (events.Membership, error)
+	Standing(ctx context.Context, room, user uuid.UUID) (events.Standing, error)
 }

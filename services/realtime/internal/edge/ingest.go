@@ -105,6 +105,14 @@ func (o occurrence) seenBy(users []uuid.UUID) ([]sight, error) {
 	return sights, nil
 }
 
+// allOf gives all who see an event: not only its audience, for who has left is told so.
+func allOf(sights []sight) (users []uuid.UUID) {
+	for _, s := range sights {
+		users = append(users, s.to...)
+	}
+	return users
+}
+
 // pass moves on behind a record that is not for streams.
 func (e *Edge) pass(number int, record bus.Record) {
 	e.metrics.records.WithLabelValues("unknown type").Inc()
@@ -147,7 +155,7 @@ func (e *Edge) deliver(ctx context.Context, number int, record bus.Record, of oc
 		e.metrics.records.WithLabelValues("late").Inc()
 		e.logger.WarnContext(ctx, "an event comes so late that nobody can tell whether it was delivered before", "topic", record.Topic,
 			"partition", record.Partition, "offset", record.Offset, "happened", of.at)
-		e.announce(ctx, at, users, reasonLate)
+		e.announce(ctx, at, allOf(sights), reasonLate)
 	default:
 		e.metrics.records.WithLabelValues("kept").Inc()
 		e.show(ctx, record, of, at, sights, live)

@@ -80,7 +80,8 @@ func createdSize(users int) int {
 
 func (r NewRoom) row() store.Room {
 	row := store.Room{
-		ID: r.ID, Type: r.Type, Name: r.Name, CreatedBy: r.Creator, CreatedAt: r.At, Preview: wire.NewRoomPreview(), SinceJoining: r.SinceJoining}
+		ID: r.ID, Type: r.Type, Name: r.Name, CreatedBy: r.Creator, CreatedAt: r.At, Preview: wire.NewRoomPreview(), SinceJoining: r.SinceJoining,
+	}
 	if r.Type == wire.Single {
 		pair := store.PairOf(r.Users[0], r.Users[1])
 		row.Pair = &pair

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"context"
 	"errors"
 	"slices"
 	"sync"
@@ -322,4 +323,53 @@ func leaveMeetsInvite(t *testing.T, s store.Store) {
 	if bob := members(t, s, room)[users[1]]; (bob.Status == wire.Joined) != inside || version == 1 {
 		t.Errorf("after %d changes bob is %s", version-1, bob.Status)
 	}
+}
+
+// rowsOfAMembership are what the rows of a locked room do, one by one.
+func rowsOfAMembership(t *testing.T, s store.Store) {
+	users := addUsers(t, s, "alice", "bob")
+	row := group(users[0])
+	transact(t, s, func(ctx context.Context, tx store.Tx) error { return insert(ctx, tx, row, users[0]) })
+	joined := store.MembershipChange{RoomID: row.ID, Users: users[1:], At: after(time.Minute), Message: uuid.New()}
+	transact(t, s, func(ctx context.Context, tx store.Tx) error {
+		state, err := tx.LockRoom(ctx, row.ID)
+		if err != nil || state.Type != wire.Group || state.MembershipVersion != 1 || !state.CreatedAt.Equal(start()) || !state.LatestMessage.Equal(start()) {
+			t.Errorf("the room is %+v, %v", state, err)
+		}
+		if _, err := tx.Member(ctx, row.ID, users[1]); !errors.Is(err, store.ErrRoomNotFound) {
+			t.Errorf("bob before he joins: %v", err)
+		}
+		if err := errors.Join(tx.Join(ctx, joined), tx.SetMembershipVersion(ctx, row.ID, 7)); err != nil {
+			return err
+		}
+		if bob, err := tx.Member(ctx, row.ID, users[1]); err != nil || bob.DisplayName != "bob" || bob.Status != wire.Joined || !bob.JoinedAt.Equal(after(time.Minute)) {
+			t.Errorf("bob is %+v, %v", bob, err)
+		}
+		return nil
+	})
+	transact(t, s, func(ctx context.Context, tx store.Tx) error {
+		if state, err := tx.LockRoom(ctx, row.ID); err != nil || state.MembershipVersion != 7 {
+			t.Errorf("the room is %+v, %v", state, err)
+		}
+		if taken, err := tx.ChangeVersions(ctx, []uuid.UUID{row.ID, uuid.New()}); err != nil || len(taken) != 1 || taken[row.ID] != 1 {
+			t.Errorf("taken are %v, %v", taken, err)
+		}
+		shown := store.LatestMessage{RoomID: row.ID, At: start(), Preview: wire.NewRoomPreview(), Position: events.Position{Offset: 3}, Version: 5}
+		if err := tx.SetLatestMessages(ctx, []store.LatestMessage{shown}); err != nil {
+			return err
+		}
+		if taken, err := tx.ChangeVersions(ctx, []uuid.UUID{row.ID}); err != nil || taken[row.ID] != 5 {
+			t.Errorf("taken are %v, %v", taken, err)
+		}
+		left := store.MembershipChange{RoomID: row.ID, Users: users, At: after(time.Hour), Message: uuid.New()}
+		return errors.Join(tx.Leave(ctx, left), tx.EndRoom(ctx, row.ID, after(time.Hour)))
+	})
+	transact(t, s, func(ctx context.Context, tx store.Tx) error {
+		for _, room := range []uuid.UUID{row.ID, uuid.New()} {
+			if _, err := tx.LockRoom(ctx, room); !errors.Is(err, store.ErrRoomNotFound) {
+				t.Errorf("a room that has ended, or never was: %v", err)
+			}
+		}
+		return nil
+	})
 }

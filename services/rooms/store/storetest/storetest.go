@@ -49,6 +49,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		{"the outbox has every event in order", outboxHasEveryEvent},
 		{"an incarnation of the log keeps its epoch", func(t *testing.T, s store.Store) { epochstest.LogKeepsItsEpoch(t, s) }},
 		{"many at once find the same epochs", func(t *testing.T, s store.Store) { epochstest.ParallelEpochs(t, s) }},
+		{"the rows of a membership", rowsOfAMembership},
 		{"a user joins a Group", userJoins},
 		{"who leaves is a former member", memberLeaves},
 		{"a Single room ends for both, and its pair is free", singleRoomEnds},
