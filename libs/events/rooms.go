@@ -18,7 +18,7 @@ type RoomEvent interface {
 	SeenBy() Audience
 }
 
-// RoomCreated is the first event of a room's log.
+// RoomCreated is the first event of a room's log. In a large room it has the first [MaxNamed] members; [MembersJoined] follow with the others.
 type RoomCreated struct {
 	RoomID    uuid.UUID `json:"roomId"`
 	CreatedBy uuid.UUID `json:"createdBy"`
@@ -45,11 +45,6 @@ func (e RoomCreated) validate() error {
 		return errors.New("members are missing")
 	}
 	return e.Audience.validate()
-}
-
-// Membership is the room's first membership.
-func (e RoomCreated) Membership() Membership {
-	return Membership{RoomID: e.RoomID, Version: e.Version, Members: e.Members}
 }
 
 // WithoutNames is the event of a Group's creation as it is written where many members with long names and pictures would make it too large
@@ -129,7 +124,7 @@ type MembershipChanged struct {
 	Ended bool `json:"ended,omitempty"`
 	// Removed are others who are in the room no longer, with the end of a Single room.
 	Removed []uuid.UUID `json:"removed,omitempty"`
-	// Audience is who is in the room after the change: nobody where it has ended.
+	// Audience is who is in the room after the change: nobody where it has ended. The change that makes a room large names all of its members.
 	Audience
 }
 
@@ -153,7 +148,7 @@ func (e MembershipChanged) validate() error {
 	case e.Change == wire.Join && (e.Room == nil || e.Room.ID != e.RoomID):
 		return errors.New("room is missing or another one")
 	case e.Ended && len(e.Users) == 0 && e.Version > 1:
-		return nil
+		return nil // nobody is left
 	}
 	return e.Audience.validate()
 }

@@ -16,9 +16,9 @@ import (
 // ErrRoomNotFound says that there is no such room.
 var ErrRoomNotFound = store.ErrRoomNotFound
 
-// Membership gives who is in a room. Errors: [ErrRoomNotFound]; any other means that the store does not answer now.
+// Membership gives who has joined a room. Errors: [ErrRoomNotFound]; any other means that the store does not answer now.
 func (s *Service) Membership(ctx context.Context, roomID uuid.UUID) (events.Membership, error) {
-	membership, err := s.deps.Store.Membership(ctx, roomID)
+	membership, err := s.deps.Store.Audience(ctx, roomID)
 	if err != nil {
 		return events.Membership{}, fmt.Errorf("membership of room %s: %w", roomID, err)
 	}
@@ -44,7 +44,7 @@ func (s *Service) membersFor(ctx context.Context, room, caller uuid.UUID) ([]wir
 	if err != nil {
 		return nil, err
 	}
-	if _, joined := membership.Joined(caller); !joined {
+	if !membership.Joined(caller) {
 		return nil, store.ErrRoomNotFound
 	}
 	return membership.Members, nil

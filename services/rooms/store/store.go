@@ -10,6 +10,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -82,6 +83,8 @@ type Room struct {
 	Pair      *Pair // of a Single room
 	// SinceJoining says that members see of the timeline what came since they joined.
 	SinceJoining bool
+	// Large says that it has more members than an event names, [events.MaxNamed].
+	Large bool
 }
 
 // Pair is the two users of a Single room, in the order of their ids' bytes.
@@ -101,7 +104,19 @@ type RoomState struct {
 	Name, ImageURL    *string // of a Group
 	CreatedAt         time.Time
 	MembershipVersion int64
+	Large             bool // it has had more members than an event names
 	LatestMessage     time.Time
+}
+
+// Membership is who is in a room, whatever their status, as of a version.
+type Membership struct {
+	Version int64
+	Members []wire.Member // in the order of joining
+}
+
+// Joined reports whether a user has joined the room and not left it.
+func (m Membership) Joined(user uuid.UUID) bool {
+	return slices.ContainsFunc(m.Members, func(member wire.Member) bool { return member.ID == user && member.Status == wire.Joined })
 }
 
 // MembershipChange is a change of who is in a room.
@@ -150,7 +165,10 @@ type Store interface {
 	Room(ctx context.Context, room, user uuid.UUID) (wire.Room, error)
 
 	// Membership gives who is in a room. Errors: [ErrRoomNotFound].
-	Membership(ctx context.Context, room uuid.UUID) (events.Membership, error)
+	Membership(ctx context.Context, room uuid.UUID) (Membership, error)
+
+	// Audience gives who has joined a room; of a large one it names nobody. Errors: [ErrRoomNotFound].
+	Audience(ctx context.Context, room uuid.UUID) (events.Membership, error)
 
 	// Standing gives how a user stands to a room that it is in, or has been in. Errors: [ErrRoomNotFound].
 	Standing(ctx context.Context, room, user uuid.UUID) (events.Standing, error)
@@ -184,6 +202,15 @@ type Tx interface {
 
 	// LockRoom gives the state of a room that has not ended, and keeps the room to this transaction as LockRooms does. Errors: [ErrRoomNotFound].
 	LockRoom(ctx context.Context, room uuid.UUID) (RoomState, error)
+
+	// SetLarge makes a locked room large.
+	SetLarge(ctx context.Context, room uuid.UUID) error
+
+	// CountJoined counts all who have joined the room and not left it.
+	CountJoined(ctx context.Context, room uuid.UUID) (int, error)
+
+	// JoinedIn gives the ids of those who have joined the room and not left it and are in the part, see [events.SnapshotPart].
+	JoinedIn(ctx context.Context, room uuid.UUID, part int) ([]uuid.UUID, error)
 
 	// Member gives a user who has joined the room and not left it. Errors: [ErrRoomNotFound].
 	Member(ctx context.Context, room, user uuid.UUID) (wire.Member, error)

@@ -3,6 +3,7 @@ package changes
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -25,31 +26,20 @@ type Invitation struct {
 // Errors: [store.ErrRoomNotFound], [store.ErrSingleRoom], [store.UnknownUsersError], [store.ErrAlreadyMember], [store.ErrRoomFull].
 func (c *Changes) Invite(ctx context.Context, asked Invitation) (row int64, err error) {
 	err = c.store.Transact(ctx, "invite", func(ctx context.Context, tx store.Tx) error {
-		state, members, err := lockMembers(ctx, tx, asked.RoomID, asked.By)
+		state, _, err := lockAs(ctx, tx, asked.RoomID, asked.By)
 		if err != nil {
 			return err
 		}
-		if state.Type == wire.Single {
-			return store.ErrSingleRoom
-		}
-		known, err := tx.Users(ctx, []uuid.UUID{asked.User})
+		user, joined, err := asked.admit(ctx, tx, state)
 		if err != nil {
 			return err
 		}
-		switch {
-		case len(known) == 0:
-			return store.UnknownUsersError{IDs: []uuid.UUID{asked.User}}
-		case slices.Contains(members, asked.User):
-			return store.ErrAlreadyMember
-		case len(members) >= asked.MaxMembers:
-			return store.ErrRoomFull
-		}
-		member := wire.Member{ID: asked.User, DisplayName: known[0].DisplayName, ProfilePicture: known[0].Picture, JoinedAt: wire.At(asked.At), Status: wire.Joined}
+		member := wire.Member{ID: user.ID, DisplayName: user.DisplayName, ProfilePicture: user.Picture, JoinedAt: wire.At(asked.At), Status: wire.Joined}
 		event, err := changeOf(asked.RoomID, wire.Join, member, asked.At)
 		if err != nil {
 			return err
 		}
-		err = tx.Join(ctx, store.MembershipChange{RoomID: asked.RoomID, Users: []uuid.UUID{asked.User}, At: asked.At, Message: event.Message.ID})
+		err = tx.Join(ctx, store.MembershipChange{RoomID: asked.RoomID, Users: []uuid.UUID{user.ID}, At: asked.At, Message: event.Message.ID})
 		if err != nil {
 			return err
 		}
@@ -57,14 +47,38 @@ func (c *Changes) Invite(ctx context.Context, asked Invitation) (row int64, err 
 			ID: asked.RoomID, Type: state.Type, Name: state.Name, ImageURL: state.ImageURL, CreatedAt: wire.At(state.CreatedAt),
 			LatestMessage: event.Message.CreatedAt, Unread: true, LatestMessageText: &event.Preview,
 		}
-		event.Audience = events.Audience{Users: append(members, asked.User), Version: state.MembershipVersion + 1}
-		row, err = c.change(ctx, tx, asked.At, event)
+		row, err = c.change(ctx, tx, asked.At, state, event, joined+1)
 		return err
 	})
 	if err != nil {
 		return 0, err
 	}
 	return row, nil
+}
+
+// admit gives the user who is to join, and how many have joined before.
+func (i Invitation) admit(ctx context.Context, tx store.Tx, state store.RoomState) (user store.User, joined int, err error) {
+	if state.Type == wire.Single {
+		return store.User{}, 0, store.ErrSingleRoom
+	}
+	known, err := tx.Users(ctx, []uuid.UUID{i.User})
+	if err != nil {
+		return store.User{}, 0, err
+	}
+	if len(known) == 0 {
+		return store.User{}, 0, store.UnknownUsersError{IDs: []uuid.UUID{i.User}}
+	}
+	switch _, err := tx.Member(ctx, i.RoomID, i.User); {
+	case err == nil:
+		return store.User{}, 0, store.ErrAlreadyMember
+	case !errors.Is(err, store.ErrRoomNotFound):
+		return store.User{}, 0, err
+	}
+	joined, err = tx.CountJoined(ctx, i.RoomID)
+	if err == nil && joined >= i.MaxMembers {
+		err = store.ErrRoomFull
+	}
+	return known[0], joined, err
 }
 
 // Leave makes a member a former one, and puts [events.MembershipChanged] into the outbox. It gives that row. A Single room ends with that for both,
@@ -81,11 +95,11 @@ func (c *Changes) Leave(ctx context.Context, room, user uuid.UUID, at time.Time)
 }
 
 func (c *Changes) leave(ctx context.Context, tx store.Tx, room, user uuid.UUID, at time.Time) (row int64, err error) {
-	state, members, err := lockMembers(ctx, tx, room, user)
+	state, member, err := lockAs(ctx, tx, room, user)
 	if err != nil {
 		return 0, err
 	}
-	member, err := tx.Member(ctx, room, user)
+	joined, err := tx.CountJoined(ctx, room)
 	if err != nil {
 		return 0, err
 	}
@@ -94,39 +108,33 @@ func (c *Changes) leave(ctx context.Context, tx store.Tx, room, user uuid.UUID, 
 	if err != nil {
 		return 0, err
 	}
-	others := slices.DeleteFunc(members, func(id uuid.UUID) bool { return id == user })
-	leaving := []uuid.UUID{user}
-	if event.Ended = state.Type == wire.Single || len(others) == 0; event.Ended {
-		event.Removed = others
-		leaving, others = append(leaving, others...), nil
+	leaving, left := []uuid.UUID{user}, joined-1
+	if state.Type == wire.Single {
+		if leaving, err = tx.Joined(ctx, room); err != nil {
+			return 0, err
+		}
+		event.Removed, left = slices.DeleteFunc(slices.Clone(leaving), func(id uuid.UUID) bool { return id == user }), 0
 	}
 	err = tx.Leave(ctx, store.MembershipChange{RoomID: room, Users: leaving, At: at, Message: event.Message.ID})
 	if err != nil {
 		return 0, err
 	}
-	if event.Ended {
+	if event.Ended = left == 0; event.Ended {
 		if err := tx.EndRoom(ctx, room, at); err != nil {
 			return 0, err
 		}
 	}
-	event.Audience = events.Audience{Users: others, Version: state.MembershipVersion + 1}
-	return c.change(ctx, tx, at, event)
+	return c.change(ctx, tx, at, state, event, left)
 }
 
-// lockMembers locks a room that the user is in, and gives all who are.
-func lockMembers(ctx context.Context, tx store.Tx, room, user uuid.UUID) (store.RoomState, []uuid.UUID, error) {
+// lockAs locks a room that the user is in.
+func lockAs(ctx context.Context, tx store.Tx, room, user uuid.UUID) (store.RoomState, wire.Member, error) {
 	state, err := tx.LockRoom(ctx, room)
 	if err != nil {
-		return store.RoomState{}, nil, err
+		return store.RoomState{}, wire.Member{}, err
 	}
-	members, err := tx.Joined(ctx, room)
-	if err != nil {
-		return store.RoomState{}, nil, err
-	}
-	if !slices.Contains(members, user) {
-		return store.RoomState{}, nil, store.ErrRoomNotFound
-	}
-	return state, members, nil
+	member, err := tx.Member(ctx, room, user)
+	return state, member, err
 }
 
 // changeOf makes the event of a change, without its audience, and its message.
@@ -150,10 +158,55 @@ func changeOf(room uuid.UUID, change wire.Change, member wire.Member, at time.Ti
 	}, nil
 }
 
-// change writes the membership's new version, and puts the event into the outbox.
-func (c *Changes) change(ctx context.Context, tx store.Tx, at time.Time, event events.MembershipChanged) (int64, error) {
-	if err := tx.SetMembershipVersion(ctx, event.RoomID, event.Version); err != nil {
+// change writes the membership's new version, and puts the event into the outbox, with the audience of so many who are in the room now. Of a large
+// room the part that has changed goes with it.
+func (c *Changes) change(ctx context.Context, tx store.Tx, at time.Time, before store.RoomState, event events.MembershipChanged, joined int) (row int64, err error) {
+	version := before.MembershipVersion + 1
+	if err := tx.SetMembershipVersion(ctx, event.RoomID, version); err != nil {
 		return 0, err
 	}
-	return c.append(ctx, tx, at, event)
+	if event.Audience = events.WholeRoom(version); !before.Large {
+		if event.Users, err = tx.Joined(ctx, event.RoomID); err != nil {
+			return 0, err
+		}
+		event.WholeRoom = joined > events.MaxNamed
+	}
+	row, err = c.append(ctx, tx, at, event)
+	switch {
+	case err != nil || !event.WholeRoom:
+		return row, err
+	case before.Large:
+		return row, c.appendPart(ctx, tx, at, event)
+	default: // it is large from now on
+		if err := tx.SetLarge(ctx, event.RoomID); err != nil {
+			return 0, err
+		}
+		return row, c.appendParts(ctx, tx, at, event.RoomID, version, event.Users)
+	}
+}
+
+// appendPart puts the part of a large room's membership into the outbox that an event has changed.
+func (c *Changes) appendPart(ctx context.Context, tx store.Tx, at time.Time, event events.MembershipChanged) error {
+	part := events.SnapshotPart(event.Member.ID)
+	users, err := tx.JoinedIn(ctx, event.RoomID, part)
+	if err != nil {
+		return err
+	}
+	_, err = c.append(ctx, tx, at, events.MembershipSnapshot{RoomID: event.RoomID, Part: part, Version: event.Version, Users: users})
+	return err
+}
+
+// appendParts puts all parts of a large room's membership into the outbox.
+func (c *Changes) appendParts(ctx context.Context, tx store.Tx, at time.Time, room uuid.UUID, version int64, users []uuid.UUID) error {
+	parts := make([][]uuid.UUID, events.SnapshotParts)
+	for _, user := range users {
+		part := events.SnapshotPart(user)
+		parts[part] = append(parts[part], user)
+	}
+	for part, users := range parts {
+		if _, err := c.append(ctx, tx, at, events.MembershipSnapshot{RoomID: room, Part: part, Version: version, Users: users}); err != nil {
+			return err
+		}
+	}
+	return nil
 }

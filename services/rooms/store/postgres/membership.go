@@ -31,16 +31,45 @@ func (s *Store) Standing(ctx context.Context, room, user uuid.UUID) (events.Stan
 }
 
 const lockRoom = `
-SELECT type, name, image_url, created_at, membership_version, latest_message
+SELECT type, name, image_url, created_at, membership_version, large, latest_message
 FROM rooms
 WHERE id = $1 AND ended_at IS NULL
 FOR NO KEY UPDATE`
 
 func (t tx) LockRoom(ctx context.Context, room uuid.UUID) (state store.RoomState, err error) {
 	err = t.db.QueryRow(ctx, lockRoom, room).Scan(
-		&state.Type, &state.Name, &state.ImageURL, &state.CreatedAt, &state.MembershipVersion, &state.LatestMessage)
+		&state.Type, &state.Name, &state.ImageURL, &state.CreatedAt, &state.MembershipVersion, &state.Large, &state.LatestMessage)
 	state.CreatedAt, state.LatestMessage = state.CreatedAt.UTC(), state.LatestMessage.UTC()
 	return state, storeError("lock room", orNotFound(err))
+}
+
+const updateLarge = `UPDATE rooms SET large = true WHERE id = $1`
+
+func (t tx) SetLarge(ctx context.Context, room uuid.UUID) error {
+	_, err := t.db.Exec(ctx, updateLarge, room)
+	return storeError("make room large", err)
+}
+
+const countJoined = `SELECT count(*) FROM members WHERE room_id = $1 AND status = 'Joined'`
+
+func (t tx) CountJoined(ctx context.Context, room uuid.UUID) (joined int, err error) {
+	err = t.db.QueryRow(ctx, countJoined, room).Scan(&joined)
+	return joined, storeError("count who has joined", err)
+}
+
+// selectJoinedIn divides by the last byte of ids, as [events.SnapshotPart] does.
+const selectJoinedIn = `
+SELECT user_id FROM members
+WHERE room_id = $1 AND status = 'Joined' AND get_byte(uuid_send(user_id), 15) % $3 = $2
+ORDER BY user_id`
+
+func (t tx) JoinedIn(ctx context.Context, room uuid.UUID, part int) ([]uuid.UUID, error) {
+	rows, err := t.db.Query(ctx, selectJoinedIn, room, part, events.SnapshotParts)
+	if err != nil {
+		return nil, storeError("read who has joined", err)
+	}
+	users, err := pgx.CollectRows(rows, pgx.RowTo[uuid.UUID])
+	return users, storeError("read who has joined", err)
 }
 
 const selectMember = selectMembersOf + ` AND m.user_id = $2 AND m.status = 'Joined'`

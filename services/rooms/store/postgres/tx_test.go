@@ -14,6 +14,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/ism-chat/ism/libs/enginetest"
+	"github.com/ism-chat/ism/libs/events"
 	"github.com/ism-chat/ism/libs/telemetry"
 	"github.com/ism-chat/ism/libs/wire"
 	"github.com/ism-chat/ism/services/rooms/internal/changes"
@@ -133,7 +134,7 @@ func TestRoundTripsOfAChange(t *testing.T) {
 			}
 			return nil
 		}},
-		{"invite a user", 9, func() error {
+		{"write a user and invite it", 12, func() error {
 			guest := store.User{ID: uuid.New(), DisplayName: "guest"}
 			if err := s.PutUser(t.Context(), guest, time.Now()); err != nil {
 				return err
@@ -141,7 +142,7 @@ func TestRoundTripsOfAChange(t *testing.T) {
 			_, err := flow.Invite(t.Context(), changes.Invitation{RoomID: rooms[0], By: users[0], User: guest.ID, At: time.Now(), MaxMembers: 10})
 			return err
 		}},
-		{"leave a Group", 8, func() error {
+		{"leave a Group", 9, func() error {
 			_, err := flow.Leave(t.Context(), rooms[1], users[1], time.Now())
 			return err
 		}},
@@ -188,15 +189,16 @@ func TestTheStatementsOfAChangeUseIndexes(t *testing.T) {
 	id, now := uuid.New(), time.Now()
 	ids := make([]uuid.UUID, 5)
 	for statement, args := range map[string][]any{
-		selectUsers:          {ids},
-		selectSingleRoom:     {id, id},
-		lockMembership:       {id},
-		lockRooms:            {ids},
-		selectJoined:         {id},
-		updateReadMark:       {id, id, now},
-		updateReadMarks:      {ids, ids, []time.Time{now}},
-		updateLatest:         {ids, []time.Time{now}, []wire.Preview{{}}, []int32{1}, []int64{1}, []int64{1}},
-		lockRoom:             {id},
+		selectUsers:      {ids},
+		selectSingleRoom: {id, id},
+		lockMembership:   {id},
+		lockRooms:        {ids},
+		selectJoined:     {id},
+		updateReadMark:   {id, id, now},
+		updateReadMarks:  {ids, ids, []time.Time{now}},
+		updateLatest:     {ids, []time.Time{now}, []wire.Preview{{}}, []int32{1}, []int64{1}, []int64{1}},
+		lockRoom:         {id},
+		updateLarge:      {id}, countJoined: {id}, selectJoinedIn: {id, 3, events.SnapshotParts}, selectAudience: {id},
 		selectMember:         {id, id},
 		selectStanding:       {id, id},
 		upsertMembers:        {id, ids, now, id},

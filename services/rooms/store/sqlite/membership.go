@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -40,7 +41,7 @@ func (s *Store) Standing(ctx context.Context, room, user uuid.UUID) (events.Stan
 }
 
 const selectState = `
-SELECT type, name, image_url, created_at, membership_version, latest_message
+SELECT type, name, image_url, created_at, membership_version, large, latest_message
 FROM rooms
 WHERE id = ? AND ended_at IS NULL`
 
@@ -50,7 +51,7 @@ func (t *tx) LockRoom(ctx context.Context, room uuid.UUID) (store.RoomState, err
 		created, latest int64
 	)
 	err := t.db.QueryRowContext(ctx, selectState, room[:]).Scan(
-		&state.Type, &state.Name, &state.ImageURL, &created, &state.MembershipVersion, &latest)
+		&state.Type, &state.Name, &state.ImageURL, &created, &state.MembershipVersion, &state.Large, &latest)
 	state.CreatedAt, state.LatestMessage = fromMicros(created), fromMicros(latest)
 	return state, storeError("lock room", orNotFound(err))
 }
@@ -58,6 +59,26 @@ func (t *tx) LockRoom(ctx context.Context, room uuid.UUID) (store.RoomState, err
 // LockMembership implements [store.Tx].
 func (t *tx) LockMembership(ctx context.Context, room uuid.UUID) (store.RoomState, error) {
 	return t.LockRoom(ctx, room)
+}
+
+const updateLarge = `UPDATE rooms SET large = 1 WHERE id = ?`
+
+func (t *tx) SetLarge(ctx context.Context, room uuid.UUID) error {
+	_, err := t.db.ExecContext(ctx, updateLarge, room[:])
+	return storeError("make room large", err)
+}
+
+const countJoined = `SELECT count(*) FROM members WHERE room_id = ? AND status = 'Joined'`
+
+func (t *tx) CountJoined(ctx context.Context, room uuid.UUID) (joined int, err error) {
+	err = t.db.QueryRowContext(ctx, countJoined, room[:]).Scan(&joined)
+	return joined, storeError("count who has joined", err)
+}
+
+// JoinedIn implements [store.Tx]. SQLite cannot compute with the bytes of an id.
+func (t *tx) JoinedIn(ctx context.Context, room uuid.UUID, part int) ([]uuid.UUID, error) {
+	joined, err := t.Joined(ctx, room)
+	return slices.DeleteFunc(joined, func(user uuid.UUID) bool { return events.SnapshotPart(user) != part }), err
 }
 
 const selectMember = selectMembersOf + ` AND m.user_id = ? AND m.status = 'Joined'`

@@ -86,8 +86,8 @@ func (t *tx) Users(ctx context.Context, ids []uuid.UUID) ([]store.User, error) {
 
 // insertRoom does nothing where the pair has a room.
 const insertRoom = `
-INSERT INTO rooms (id, type, name, created_by, created_at, latest_message, preview, pair_low, pair_high, since_joining)
-VALUES (?1, ?2, ?3, ?4, ?5, ?5, ?6, ?7, ?8, ?9)
+INSERT INTO rooms (id, type, name, created_by, created_at, latest_message, preview, pair_low, pair_high, since_joining, large)
+VALUES (?1, ?2, ?3, ?4, ?5, ?5, ?6, ?7, ?8, ?9, ?10)
 ON CONFLICT (pair_low, pair_high) WHERE type = 'Single' DO NOTHING`
 
 func (t *tx) InsertRoom(ctx context.Context, room store.Room) error {
@@ -100,7 +100,7 @@ func (t *tx) InsertRoom(ctx context.Context, room store.Room) error {
 		return fmt.Errorf("encode preview: %w", err)
 	}
 	result, err := t.db.ExecContext(ctx, insertRoom, room.ID[:], string(room.Type), room.Name, room.CreatedBy[:], room.CreatedAt.UnixMicro(),
-		string(preview), low, high, room.SinceJoining)
+		string(preview), low, high, room.SinceJoining, room.Large)
 	if err != nil {
 		return storeError("insert room", err)
 	}
@@ -130,19 +130,8 @@ func (t *tx) LockRooms(context.Context, []uuid.UUID) error { return nil }
 const selectJoined = `SELECT user_id FROM members WHERE room_id = ? AND status = 'Joined' ORDER BY joined_at, position`
 
 func (t *tx) Joined(ctx context.Context, room uuid.UUID) (users []uuid.UUID, err error) {
-	rows, err := t.db.QueryContext(ctx, selectJoined, room[:])
-	if err != nil {
-		return nil, storeError("read who has joined", err)
-	}
-	defer rows.Close() // rows.Err says what went wrong
-	for rows.Next() {
-		var user uuid.UUID
-		if err := rows.Scan(&user); err != nil {
-			return nil, storeError("read who has joined", err)
-		}
-		users = append(users, user)
-	}
-	return users, storeError("read who has joined", rows.Err())
+	users, err = selectIDs(ctx, t.db, selectJoined, room[:])
+	return users, storeError("read who has joined", err)
 }
 
 const updateReadMark = `

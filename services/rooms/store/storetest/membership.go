@@ -49,19 +49,16 @@ func standing(t *testing.T, s store.Store, room, user uuid.UUID) events.Standing
 // lastChange is the newest change of members in the outbox, all of which is taken out of it.
 func lastChange(t *testing.T, lead outbox.Lead) events.MembershipChanged {
 	t.Helper()
-	rows := outboxtest.Drain(t, lead)
-	if len(rows) == 0 {
-		t.Fatal("the outbox is empty")
+	var last events.MembershipChanged
+	for _, data := range decoded(t, lead) {
+		if changed, ok := data.(events.MembershipChanged); ok {
+			last = changed
+		}
 	}
-	event, err := events.Decode(rows[len(rows)-1].Headers, rows[len(rows)-1].Value)
-	if err != nil {
-		t.Fatal(err)
+	if last.Version == 0 {
+		t.Fatal("the outbox has no change of members")
 	}
-	changed, ok := event.Data.(events.MembershipChanged)
-	if !ok {
-		t.Fatalf("the newest event is %T", event.Data)
-	}
-	return changed
+	return last
 }
 
 func userJoins(t *testing.T, s store.Store) {
@@ -70,7 +67,7 @@ func userJoins(t *testing.T, s store.Store) {
 	room := create(t, s, newRoom(wire.Group, "Lunch", start(), users[0], users[1])).ID
 	invite(t, s, room, users[1], users[2])
 	membership, err := s.Membership(t.Context(), room)
-	if err != nil || membership.Version != 2 || len(membership.Members) != 3 || membership.SinceJoining {
+	if err != nil || membership.Version != 2 || len(membership.Members) != 3 {
 		t.Fatalf("membership %+v, %v", membership, err)
 	}
 	carol := membership.Members[2]
@@ -98,7 +95,7 @@ func userJoins(t *testing.T, s store.Store) {
 	if got := standing(t, s, since.ID, users[0]); got.From != nil {
 		t.Errorf("who was there from the beginning stands as %+v", got)
 	}
-	if membership, err := s.Membership(t.Context(), since.ID); err != nil || !membership.SinceJoining {
+	if membership, err := s.Audience(t.Context(), since.ID); err != nil || !membership.SinceJoining || membership.WholeRoom || !slices.Equal(membership.Users, users) {
 		t.Errorf("the room without a past is %+v, %v", membership, err)
 	}
 }
@@ -308,12 +305,8 @@ func leaveMeetsInvite(t *testing.T, s store.Store) {
 	}
 	running.Wait()
 	version, inside := int64(1), true
-	for _, row := range outboxtest.Drain(t, lead) {
-		event, err := events.Decode(row.Headers, row.Value)
-		if err != nil {
-			t.Fatal(err)
-		}
-		changed := event.Data.(events.MembershipChanged)
+	for _, data := range decoded(t, lead) {
+		changed := data.(events.MembershipChanged)
 		version++
 		inside = !inside
 		if changed.Version != version || (changed.Change == wire.Join) != inside {
@@ -372,4 +365,138 @@ func rowsOfAMembership(t *testing.T, s store.Store) {
 		}
 		return nil
 	})
+}
+
+// follower follows the events of a large room as a reader does that has read all of them.
+type follower struct {
+	version int64
+	members map[uuid.UUID]bool
+	parts   map[int]events.MembershipSnapshot
+}
+
+func (f *follower) take(t *testing.T, all []events.Data) {
+	t.Helper()
+	if f.members == nil {
+		f.members, f.parts = map[uuid.UUID]bool{}, map[int]events.MembershipSnapshot{}
+	}
+	for _, data := range all {
+		if part, ok := data.(events.MembershipSnapshot); ok {
+			f.parts[part.Part] = part
+			continue
+		}
+		seen := data.(events.RoomEvent).SeenBy()
+		if seen.Version != f.version+1 || len(seen.Users) > events.MaxNamed+1 {
+			t.Errorf("%s has version %d behind %d, and names %d users", data.EventName(), seen.Version, f.version, len(seen.Users))
+		}
+		f.version = seen.Version
+		if len(seen.Users) > 0 {
+			clear(f.members)
+			for _, user := range seen.Users {
+				f.members[user] = true
+			}
+		}
+		switch data := data.(type) {
+		case events.MembersJoined:
+			for _, user := range data.Joined {
+				f.members[user] = true
+			}
+		case events.MembershipChanged:
+			if data.Change == wire.Leave {
+				delete(f.members, data.Member.ID)
+			} else {
+				f.members[data.Member.ID] = true
+			}
+		}
+	}
+}
+
+// agrees compares what the events and the parts say with what the store says.
+func (f *follower) agrees(t *testing.T, s store.Store, room uuid.UUID) {
+	t.Helper()
+	var told, parted []string
+	for user := range f.members {
+		told = append(told, user.String())
+	}
+	for _, part := range f.parts {
+		for _, user := range part.Users {
+			if events.SnapshotPart(user) != part.Part {
+				t.Errorf("%s is in part %d", user, part.Part)
+			}
+			parted = append(parted, user.String())
+		}
+	}
+	var want []string
+	for id, member := range members(t, s, room) {
+		if member.Status == wire.Joined {
+			want = append(want, id.String())
+		}
+	}
+	slices.Sort(told)
+	slices.Sort(parted)
+	slices.Sort(want)
+	if !slices.Equal(told, want) || !slices.Equal(parted, want) || len(f.parts) != events.SnapshotParts {
+		t.Errorf("events tell of %d members, %d parts of %d, the room has %d", len(told), len(f.parts), len(parted), len(want))
+	}
+}
+
+func manyUsers(t *testing.T, s store.Store, count int) []uuid.UUID {
+	t.Helper()
+	names := make([]string, count)
+	for i := range names {
+		names[i] = "somebody"
+	}
+	return addUsers(t, s, names...)
+}
+
+func largeRoomIsToldInParts(t *testing.T, s store.Store) {
+	lead, users := outboxtest.Lead(t, s), manyUsers(t, s, 2*events.MaxNamed+51)
+	room := create(t, s, newRoom(wire.Group, "Hall", start(), users[:2*events.MaxNamed+50]...)).ID
+	var reader follower
+	reader.take(t, decoded(t, lead))
+	reader.agrees(t, s, room)
+	audience, err := s.Audience(t.Context(), room)
+	if err != nil || audience.Version != 3 || !audience.ByReference() {
+		t.Errorf("its audience is %+v, %v", audience, err)
+	}
+	asked := invitation(room, users[0], users[len(users)-1])
+	asked.MaxMembers = 1000
+	if _, err := flow(s).Invite(t.Context(), asked); err != nil {
+		t.Fatal(err)
+	}
+	changes := decoded(t, lead)
+	if len(changes) != 2 {
+		t.Errorf("somebody who joins is %d events", len(changes))
+	}
+	reader.take(t, changes)
+	reader.agrees(t, s, room)
+	leave(t, s, room, users[7], after(time.Hour))
+	reader.take(t, decoded(t, lead))
+	reader.agrees(t, s, room)
+}
+
+func roomBecomesLarge(t *testing.T, s store.Store) {
+	lead, users := outboxtest.Lead(t, s), manyUsers(t, s, events.MaxNamed+1)
+	room := create(t, s, newRoom(wire.Group, "Hall", start(), users[:events.MaxNamed]...)).ID
+	asked := invitation(room, users[0], users[events.MaxNamed])
+	asked.MaxMembers = 1000
+	if _, err := flow(s).Invite(t.Context(), asked); err != nil {
+		t.Fatal(err)
+	}
+	var reader follower
+	reader.take(t, decoded(t, lead))
+	reader.agrees(t, s, room)
+	for _, user := range users[:3] { // it stays large, also when it has become small
+		leave(t, s, room, user, after(time.Hour))
+	}
+	if audience, err := s.Audience(t.Context(), room); err != nil || !audience.ByReference() || audience.Version != 5 {
+		t.Errorf("its audience is %+v, %v", audience, err)
+	}
+	all := decoded(t, lead)
+	reader.take(t, all)
+	reader.agrees(t, s, room)
+	for _, data := range all {
+		if changed, ok := data.(events.MembershipChanged); ok && !changed.ByReference() {
+			t.Errorf("a change names %d users", len(changed.Users))
+		}
+	}
 }

@@ -2,6 +2,7 @@
 ALTER TABLE rooms
     ADD COLUMN ended_at       timestamptz,                   -- when the last member left; a Single room ends with the first
     ADD COLUMN since_joining  boolean NOT NULL DEFAULT false, -- members see of the timeline what came since they joined
+    ADD COLUMN large          boolean NOT NULL DEFAULT false, -- it has had more members than an event names; stays so
     ADD COLUMN change_version bigint NOT NULL DEFAULT 1;      -- the newest membership version that has been taken from the log
 
 -- A room that has ended leaves its pair to a new one. The index stays as it is, so that the version before this one finds it.
@@ -26,4 +27,5 @@ ALTER TABLE rooms ADD CONSTRAINT rooms_check CHECK ((type = 'Single') = (pair_lo
 ALTER TABLE rooms
     DROP COLUMN ended_at,
     DROP COLUMN since_joining,
+    DROP COLUMN large,
     DROP COLUMN change_version;

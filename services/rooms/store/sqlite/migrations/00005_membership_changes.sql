@@ -20,6 +20,7 @@ CREATE TABLE rooms (
     pair_high          BLOB REFERENCES users (id),
     ended_at           INTEGER,                     -- when the last member left; a Single room ends with the first, and leaves its pair to a new one
     since_joining      INTEGER NOT NULL DEFAULT 0,  -- members see of the timeline what came since they joined
+    large              INTEGER NOT NULL DEFAULT 0,  -- it has had more members than an event names; stays so
     change_version     INTEGER NOT NULL DEFAULT 1,  -- the newest membership version that has been taken from the log
     CHECK ((type = 'Single' AND ended_at IS NULL) = (pair_low IS NOT NULL AND pair_high IS NOT NULL)),
     CHECK (pair_low < pair_high)
