@@ -54,7 +54,7 @@ func TestWhoMayReadWhat(t *testing.T) {
 	w.mustSend(alice, room, "before")
 	joined := change(room, carol, wire.Join, 2, alice)
 	produce(t, w.brokers, joined)
-	w.rooms.put(events.Membership{RoomID: room, Version: 2, Members: []wire.Member{{ID: alice, Status: wire.Joined}, {ID: carol, Status: wire.Joined}}})
+	w.rooms.put(events.Membership{RoomID: room, Audience: events.Audience{Users: []uuid.UUID{alice, carol}, Version: 2}})
 	servicetest.AwaitSuccess(t, "the change is in the timeline", func() error {
 		if got := texts(w.timeline(alice, room)); !slices.Contains(got, "UserJoined") {
 			return fmt.Errorf("it has %v", got)
@@ -64,7 +64,7 @@ func TestWhoMayReadWhat(t *testing.T) {
 	w.mustSend(carol, room, "between")
 	left := change(room, carol, wire.Leave, 3, alice)
 	produce(t, w.brokers, left)
-	w.rooms.put(events.Membership{RoomID: room, Version: 3, Members: []wire.Member{{ID: alice, Status: wire.Joined}, {ID: carol, Status: wire.Left}}})
+	w.rooms.put(events.Membership{RoomID: room, Audience: events.Audience{Users: []uuid.UUID{alice}, Version: 3}})
 	former := events.Standing{RoomID: room, Version: 3, UserID: carol, Status: wire.Left, To: &left.Message.ID}
 	w.rooms.stand(former)
 	servicetest.AwaitSuccess(t, "who has left is refused", func() error {

@@ -49,8 +49,9 @@ const (
 
 const (
 	maxConnections = 64 // to rooms
-	// maxAnswer is more than the members of the largest room take, bytes: some 4,000 with the longest names and pictures that tokens have.
-	maxAnswer = 64 << 20
+	// maxAnswer is far more than an answer takes, bytes: it names a hundred users, or a thousand of a room that has been large for longer than
+	// large rooms are told apart.
+	maxAnswer = 1 << 20
 )
 
 // Client asks rooms over HTTP.

@@ -29,16 +29,15 @@ func TestClientAsksRooms(t *testing.T) {
 	var path, parent string
 	client := newClient(t, time.Minute, func(w http.ResponseWriter, r *http.Request) {
 		path, parent = r.URL.Path, r.Header.Get("Traceparent")
-		_, _ = w.Write([]byte(`{"roomId":"` + room.String() + `","version":7,"members":[{"id":"` + alice.String() +
-			`","displayName":"alice","membershipStatus":"Joined"}],"more":"to come"}`))
+		_, _ = w.Write([]byte(`{"roomId":"` + room.String() + `","membershipVersion":7,"audience":["` + alice.String() +
+			`"],"more":"to come"}`))
 	})
 	span := trace.NewSpanContext(trace.SpanContextConfig{TraceID: trace.TraceID{1}, SpanID: trace.SpanID{2}, TraceFlags: trace.FlagsSampled})
 	got, err := client.Membership(trace.ContextWithSpanContext(t.Context(), span), room)
 	if err != nil {
 		t.Fatal(err)
 	}
-	member, joined := got.Joined(alice)
-	if got.RoomID != room || got.Version != 7 || !joined || member.DisplayName != "alice" {
+	if got.RoomID != room || got.Version != 7 || !got.Names(alice) || got.WholeRoom {
 		t.Errorf("the answer is %+v", got)
 	}
 	if want := "/internal/rooms/" + room.String() + "/members"; path != want {
@@ -87,10 +86,12 @@ func TestClientTellsAMissingRoomFromAMissingEndpoint(t *testing.T) {
 
 func TestClientRefusesWrongAnswers(t *testing.T) {
 	for name, answer := range map[string]func(http.ResponseWriter){
-		"status":       func(w http.ResponseWriter) { w.WriteHeader(http.StatusServiceUnavailable) },
-		"no JSON":      func(w http.ResponseWriter) { _, _ = w.Write([]byte("hello")) },
-		"another room": func(w http.ResponseWriter) { _, _ = w.Write([]byte(`{"roomId":"` + alice.String() + `","version":1}`)) },
-		"no version":   func(w http.ResponseWriter) { _, _ = w.Write([]byte(`{"roomId":"` + room.String() + `"}`)) },
+		"status":  func(w http.ResponseWriter) { w.WriteHeader(http.StatusServiceUnavailable) },
+		"no JSON": func(w http.ResponseWriter) { _, _ = w.Write([]byte("hello")) },
+		"another room": func(w http.ResponseWriter) {
+			_, _ = w.Write([]byte(`{"roomId":"` + alice.String() + `","membershipVersion":1}`))
+		},
+		"no version": func(w http.ResponseWriter) { _, _ = w.Write([]byte(`{"roomId":"` + room.String() + `"}`)) },
 	} {
 		client := newClient(t, time.Minute, func(w http.ResponseWriter, _ *http.Request) { answer(w) })
 		if got, err := client.Membership(t.Context(), room); err == nil || errors.Is(err, membership.ErrRoomNotFound) {
