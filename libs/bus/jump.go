@@ -16,6 +16,12 @@ type Jump struct {
 	Partition int32
 	From      int64 // the offset that would have been next
 	To        int64 // the offset from which on reading continues
+
+	// LeaderEpoch is that of the record before To; [NoLeaderEpoch] where that is not known.
+	LeaderEpoch int32
+	// LeaderNow is the partition's leader epoch now, [NoLeaderEpoch] where the brokers do not say. Where a broker has lost records it is newer than
+	// those of all records that are lost.
+	LeaderNow int32
 }
 
 // Back reports whether the log has become shorter than it was read, though it may have grown since. Then it has other records than those that
@@ -63,7 +69,7 @@ func (r *Reader) relocate(ctx context.Context) error {
 	}
 	for _, jump := range jumps {
 		at, reached := topicPartition{jump.Topic, jump.Partition}, jump.To
-		r.next[at] = jump.To
+		r.next[at], r.epochs[at] = jump.To, jump.LeaderEpoch
 		if jump.Back() {
 			reached = math.MaxInt64 // what was there at the start is read, or gone
 		}
@@ -89,26 +95,47 @@ func (r *Reader) jumps(ctx context.Context) ([]Jump, error) {
 	if err != nil {
 		return nil, err
 	}
-	ends, err := r.bus.offsets(ctx, partitions, kafka.LatestOffsetSpec)
+	ends, err := r.bus.listed(ctx, partitions, kafka.LatestOffsetSpec)
 	if err != nil {
 		return nil, err
+	}
+	jump := func(at topicPartition, to int64) Jump {
+		return Jump{Topic: at.topic, Partition: at.partition, From: r.next[at], To: to, LeaderEpoch: NoLeaderEpoch, LeaderNow: ends[at].leaderEpoch}
 	}
 	var ahead []Jump
 	back := false
 	for _, at := range partitions {
 		next := r.next[at]
-		back = back || next > ends[at]
+		back = back || next > ends[at].offset
 		if next < begins[at] {
-			ahead = append(ahead, Jump{Topic: at.topic, Partition: at.partition, From: next, To: begins[at]})
+			ahead = append(ahead, jump(at, begins[at]))
 		}
 	}
 	if len(ahead) > 0 && !back {
-		return ahead, nil
+		return ahead, nil // what was before is gone, and with it the leader epoch
 	}
 	for _, at := range partitions {
 		if next := r.next[at]; next >= begins[at] {
-			ahead = append(ahead, Jump{Topic: at.topic, Partition: at.partition, From: next, To: min(next, ends[at])})
+			ahead = append(ahead, jump(at, min(next, ends[at].offset)))
 		}
 	}
-	return ahead, nil
+	return ahead, r.land(ctx, ahead)
+}
+
+// land notes in jumps the leader epochs before where they lead.
+func (r *Reader) land(ctx context.Context, jumps []Jump) error {
+	to := make(map[topicPartition]int64, len(jumps))
+	for _, jump := range jumps {
+		to[topicPartition{jump.Topic, jump.Partition}] = jump.To
+	}
+	epochs, err := r.epochsBefore(ctx, to)
+	if err != nil {
+		return err
+	}
+	for i := range jumps {
+		if epoch, read := epochs[topicPartition{jumps[i].Topic, jumps[i].Partition}]; read {
+			jumps[i].LeaderEpoch = epoch
+		}
+	}
+	return nil
 }

@@ -85,7 +85,7 @@ func (e *Edge) Open(epoch int32, since time.Time, topics ...cut.Topic) {
 }
 
 // Begin sets the offset from which on a partition is read. It is a reader's Begin.
-func (e *Edge) Begin(topic string, partition int32, offset int64) {
+func (e *Edge) Begin(topic string, partition int32, offset int64, _ int32) {
 	number, ok := e.number(topic, partition)
 	if !ok {
 		return

@@ -50,7 +50,7 @@ func startingSince(t testing.TB, cfg Config, tel *telemetry.Telemetry, since tim
 		if len(begin) > 0 {
 			offset = begin[number]
 		}
-		e.Begin(events.TopicRooms, number, offset)
+		e.Begin(events.TopicRooms, number, offset, bus.NoLeaderEpoch)
 	}
 	return e
 }
