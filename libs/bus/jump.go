@@ -85,7 +85,8 @@ func (r *Reader) relocate(ctx context.Context) error {
 // at offsets that were used before: reading goes on behind them, at its end, since whoever must hear of them has to be told of a gap anyway.
 //
 // When one log has become shorter, a broker has lost records, and others may have become shorter and longer again, which their ends do not show.
-// So all of them count as shorter then, and also where no end shows what the client has noticed.
+// So all of them count as shorter then, but for those whose leader epochs prove that they are whole, and also where nothing shows what the client
+// has noticed.
 func (r *Reader) jumps(ctx context.Context) ([]Jump, error) {
 	partitions := make([]topicPartition, 0, len(r.next))
 	for at := range r.next {
@@ -114,12 +115,40 @@ func (r *Reader) jumps(ctx context.Context) ([]Jump, error) {
 	if len(ahead) > 0 && !back {
 		return ahead, nil // what was before is gone, and with it the leader epoch
 	}
+	var shorter []Jump
 	for _, at := range partitions {
 		if next := r.next[at]; next >= begins[at] {
-			ahead = append(ahead, jump(at, min(next, ends[at].offset)))
+			shorter = append(shorter, jump(at, min(next, ends[at].offset)))
 		}
 	}
-	return ahead, r.land(ctx, ahead)
+	if err := r.land(ctx, shorter); err != nil {
+		return nil, err
+	}
+	return append(ahead, r.withoutWhole(shorter)...), nil
+}
+
+// withoutWhole leaves out partitions whose record before the next one is still the one that was read, by its leader epoch. That proves something only
+// where those that have lost records have newer leaders, as they must.
+func (r *Reader) withoutWhole(jumps []Jump) []Jump {
+	shown := false
+	var left []Jump
+	for _, jump := range jumps {
+		before := r.epochBefore(topicPartition{jump.Topic, jump.Partition})
+		switch known := before != NoLeaderEpoch && jump.LeaderEpoch != NoLeaderEpoch; {
+		case jump.To < jump.From || known && jump.LeaderEpoch != before:
+			if jump.LeaderNow <= before {
+				return jumps
+			}
+			shown = true
+		case known:
+			continue
+		}
+		left = append(left, jump)
+	}
+	if !shown {
+		return jumps
+	}
+	return left
 }
 
 // land notes in jumps the leader epochs before where they lead.

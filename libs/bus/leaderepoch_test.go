@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
 	"testing"
 	"time"
 
@@ -142,5 +143,38 @@ func TestAClientThatReplacesAnotherNoticesALogThatHasLostItsEnd(t *testing.T) {
 	}
 	if jumps, err := reader.jumps(within(t, timeout)); err != nil || len(jumps) != 1 || !jumps[0].Back() || jumps[0].LeaderEpoch != 1 || jumps[0].LeaderNow != 1 {
 		t.Errorf("the jumps are %+v, %v", jumps, err)
+	}
+}
+
+// Of partitions that were led by the broker that has lost records some may be whole.
+func TestOnlyWhatHasLostRecordsJumps(t *testing.T) {
+	const whole, shorter, grown, unknown = 0, 1, 2, 3
+	for name, c := range map[string]struct {
+		jumps []Jump
+		want  []int32
+	}{
+		"leaders are counted": {[]Jump{
+			{Partition: whole, From: 7, To: 7, LeaderEpoch: 3, LeaderNow: 3},
+			{Partition: shorter, From: 7, To: 5, LeaderEpoch: 3, LeaderNow: 4},
+			{Partition: grown, From: 7, To: 7, LeaderEpoch: 4, LeaderNow: 4},
+			{Partition: unknown, From: 7, To: 7, LeaderEpoch: NoLeaderEpoch, LeaderNow: 4},
+		}, []int32{shorter, grown, unknown}},
+		"they are not": {[]Jump{
+			{Partition: whole, From: 7, To: 7, LeaderEpoch: 3, LeaderNow: 3},
+			{Partition: shorter, From: 7, To: 5, LeaderEpoch: 3, LeaderNow: 3},
+		}, []int32{whole, shorter}},
+		"nothing shows": {[]Jump{
+			{Partition: whole, From: 7, To: 7, LeaderEpoch: 3, LeaderNow: 3},
+			{Partition: unknown, From: 7, To: 7, LeaderEpoch: NoLeaderEpoch, LeaderNow: 4},
+		}, []int32{whole, unknown}},
+	} {
+		r := &Reader{epochs: map[topicPartition]int32{{"", whole}: 3, {"", shorter}: 3, {"", grown}: 3, {"", unknown}: 3}}
+		var got []int32
+		for _, jump := range r.withoutWhole(c.jumps) {
+			got = append(got, jump.Partition)
+		}
+		if !slices.Equal(got, c.want) {
+			t.Errorf("%s: %v jump, want %v", name, got, c.want)
+		}
 	}
 }
