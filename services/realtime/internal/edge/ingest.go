@@ -118,7 +118,7 @@ func (e *Edge) pass(number int, record bus.Record) {
 	e.metrics.records.WithLabelValues("unknown type").Inc()
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if _, taken := e.ring.Take(number, record.Offset); taken {
+	if _, taken := e.ring.Take(number, record.Offset, record.LeaderEpoch); taken {
 		e.seq++
 	}
 }
@@ -132,7 +132,7 @@ func (e *Edge) deliver(ctx context.Context, number int, record bus.Record, of oc
 		e.announceToAll(ctx, reasonUnreadable)
 	}
 	now := time.Now()
-	point, taken := e.ring.Take(number, record.Offset)
+	behind, taken := e.ring.Take(number, record.Offset, record.LeaderEpoch)
 	if !taken {
 		e.metrics.records.WithLabelValues("repeat").Inc()
 		return
@@ -144,7 +144,7 @@ func (e *Edge) deliver(ctx context.Context, number int, record bus.Record, of oc
 		e.metrics.records.WithLabelValues("repeat").Inc()
 		return
 	}
-	at := ring.Entry{Partition: number, Point: point, Time: record.Time}
+	at := ring.Entry{Partition: number, Behind: behind, Time: record.Time}
 	sights, err := of.seenBy(users)
 	switch {
 	case err != nil:
