@@ -79,15 +79,19 @@ func (r *readiness) check(ctx context.Context) (ready bool, results map[string]s
 	}
 	checking.Wait()
 	results, ready = make(map[string]string, len(r.checks)), true
-	for i, check := range r.checks {
+	causes := map[string]error{}
+	for i, check := range r.checks { // services in one process may have checks of one name
+		causes[check.Name] = errors.Join(causes[check.Name], errs[i])
+	}
+	for name, cause := range causes {
 		result := wordOK
-		if errs[i] != nil {
+		if cause != nil {
 			result, ready = wordUnavailable, false
 		}
-		if r.results[check.Name] != result {
-			r.log.InfoContext(ctx, "readiness changed", "check", check.Name, "result", result, "error", errs[i])
+		if r.results[name] != result {
+			r.log.InfoContext(ctx, "readiness changed", "check", name, "result", result, "error", cause)
 		}
-		results[check.Name] = result
+		results[name] = result
 	}
 	r.checked, r.results, r.ready = time.Now(), results, ready
 	return ready, results
