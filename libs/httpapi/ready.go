@@ -83,15 +83,18 @@ func (r *readiness) check(ctx context.Context) (ready bool, results map[string]s
 	for i, check := range r.checks { // services in one process may have checks of one name
 		causes[check.Name] = errors.Join(causes[check.Name], errs[i])
 	}
-	for name, cause := range causes {
-		result := wordOK
+	for _, check := range r.checks {
+		if _, done := results[check.Name]; done {
+			continue
+		}
+		result, cause := wordOK, causes[check.Name]
 		if cause != nil {
 			result, ready = wordUnavailable, false
 		}
-		if r.results[name] != result {
-			r.log.InfoContext(ctx, "readiness changed", "check", name, "result", result, "error", cause)
+		if r.results[check.Name] != result {
+			r.log.InfoContext(ctx, "readiness changed", "check", check.Name, "result", result, "error", cause)
 		}
-		results[name] = result
+		results[check.Name] = result
 	}
 	r.checked, r.results, r.ready = time.Now(), results, ready
 	return ready, results
