@@ -47,6 +47,7 @@ type Producer struct {
 	replacing chan struct{} // while the client is being replaced: closed when that is done
 	replaced  time.Time     // when the client was replaced last
 	closed    bool
+	closing   chan struct{}  // closed with it
 	ending    sync.WaitGroup // replacements and clients that were replaced and are being closed
 	topicMu   sync.Mutex
 	topics    map[string]*telemetry.Operation
@@ -63,7 +64,7 @@ func (b *Bus) NewProducer(cfg ProducerConfig) (*Producer, error) {
 	if cfg.DeliveryTimeout <= 0 {
 		cfg.DeliveryTimeout = defaultDeliveryTimeout
 	}
-	p := &Producer{bus: b, cfg: cfg, topics: map[string]*telemetry.Operation{}}
+	p := &Producer{bus: b, cfg: cfg, closing: make(chan struct{}), topics: map[string]*telemetry.Operation{}}
 	started, err := p.start()
 	if err != nil {
 		return nil, err
@@ -143,7 +144,14 @@ func (p *Producer) replace(failed *client, cause error) {
 	pause := replaceEvery - time.Since(p.replaced)
 	p.ending.Go(func() {
 		failed.purge()
-		time.Sleep(pause)
+		rest := time.NewTimer(pause)
+		defer rest.Stop()
+		select {
+		case <-rest.C:
+		case <-p.closing: // Close ends the client that has failed
+			close(replaced)
+			return
+		}
 		fresh, err := p.start()
 		p.mu.Lock()
 		p.replacing, p.replaced = nil, time.Now()
@@ -376,6 +384,7 @@ func (p *Producer) Close(ctx context.Context) error {
 		return nil
 	}
 	p.closed = true
+	close(p.closing)
 	p.mu.Unlock()
 	p.ending.Wait()
 	last := p.client

@@ -260,3 +260,26 @@ func TestLogSurvivesTheBroker(t *testing.T) {
 		t.Errorf("%d records, %d different", total, len(seen))
 	}
 }
+
+// A client that fails just before its producer is closed is not replaced any more, and nobody waits for that.
+func TestCloseCutsTheRestBeforeAReplacement(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, startBroker(t).addresses())
+	p := w.producer(ProducerConfig{})
+	p.mu.Lock()
+	p.replaced = time.Now().Add(time.Hour) // the next one is to rest for so long
+	p.mu.Unlock()
+	p.replace(p.client, errors.New("failed for good"))
+	waiting, closed := make(chan error, 1), make(chan error, 1)
+	go func() {
+		_, err := p.current(within(t, timeout))
+		waiting <- err
+	}()
+	go func() { closed <- p.Close(within(t, timeout)) }()
+	if err := receive(t, "the end of Close", closed); err != nil {
+		t.Error(err)
+	}
+	if err := receive(t, "the end of who waits for the replacement", waiting); !errors.Is(err, ErrUnavailable) {
+		t.Errorf("who waited has %v", err)
+	}
+}

@@ -79,13 +79,20 @@ func (r *readiness) check(ctx context.Context) (ready bool, results map[string]s
 	}
 	checking.Wait()
 	results, ready = make(map[string]string, len(r.checks)), true
-	for i, check := range r.checks {
-		result := wordOK
-		if errs[i] != nil {
+	causes := map[string]error{}
+	for i, check := range r.checks { // services in one process may have checks of one name
+		causes[check.Name] = errors.Join(causes[check.Name], errs[i])
+	}
+	for _, check := range r.checks {
+		if _, done := results[check.Name]; done {
+			continue
+		}
+		result, cause := wordOK, causes[check.Name]
+		if cause != nil {
 			result, ready = wordUnavailable, false
 		}
 		if r.results[check.Name] != result {
-			r.log.InfoContext(ctx, "readiness changed", "check", check.Name, "result", result, "error", errs[i])
+			r.log.InfoContext(ctx, "readiness changed", "check", check.Name, "result", result, "error", cause)
 		}
 		results[check.Name] = result
 	}

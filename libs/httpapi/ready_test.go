@@ -179,3 +179,17 @@ func TestAProbesDeadlineDoesNotCutTheChecks(t *testing.T) {
 		}
 	})
 }
+
+// Services that run in one process may check the same thing, each for itself.
+func TestOfChecksOfOneNameTheWorstCounts(t *testing.T) {
+	passes := func(context.Context) error { return nil }
+	fails := func(context.Context) error { return errors.New("refused") }
+	for _, checks := range [][]Check{
+		{{Name: "writes", Check: fails}, {Name: "writes", Check: passes}},
+		{{Name: "writes", Check: passes}, {Name: "writes", Check: fails}},
+	} {
+		if ready, results := readinessOf(checks...).check(t.Context()); ready || results["writes"] != wordUnavailable || len(results) != 1 {
+			t.Errorf("ready %v, %v", ready, results)
+		}
+	}
+}

@@ -14,11 +14,10 @@ func (s *Service) disconnectUser(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	producer, err := s.producer()
-	if err != nil {
+	if err := s.edge.Await(c.UserContext()); err != nil {
 		return problemOf(err)
 	}
-	if err := s.peers.Disconnect(c.UserContext(), producer, user); err != nil {
+	if err := s.peers.Disconnect(c.UserContext(), user); err != nil {
 		return problemOf(err)
 	}
 	return c.SendStatus(http.StatusNoContent)

@@ -22,6 +22,16 @@ func (s *Service) take(ctx context.Context, records []bus.Record) error {
 	return s.edge.Ingest(ctx, records)
 }
 
+// jumped hands jumps to whom they are for.
+func (s *Service) jumped(jumps []bus.Jump) {
+	s.edge.Jumped(jumps)
+	for _, jump := range jumps {
+		if empty := jump.From == 0 && jump.To == 0; jump.Topic == events.TopicEdges && !empty { // from an empty log nothing is lost
+			s.peers.Jumped(jump.Back())
+		}
+	}
+}
+
 // readLogs reads the logs from the ring's window back, and on until ctx is done.
 func (s *Service) readLogs(ctx context.Context) error {
 	found, err := s.findLogs(ctx)
@@ -44,7 +54,7 @@ func (s *Service) readLogs(ctx context.Context) error {
 		MaxBatch: maxBatch,
 		Begin:    s.edge.Begin,
 		CaughtUp: s.edge.CaughtUp,
-		Jumped:   s.edge.Jumped,
+		Jumped:   s.jumped,
 	})
 	if err != nil {
 		return fmt.Errorf("make the reader of the logs: %w", err)

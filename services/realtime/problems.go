@@ -18,7 +18,7 @@ func problemOf(err error) error {
 	case errors.Is(err, bus.ErrUnavailable):
 		return httpapi.Unavailable("kafka-unavailable", "Events unavailable", "the request could not be handed on", err)
 	case errors.Is(err, peers.ErrNoTicket):
-		return httpapi.NewProblem(http.StatusUnauthorized, "invalid-ticket", "Invalid ticket", "the ticket is none, has expired or has been used")
+		return httpapi.NewProblem(http.StatusUnauthorized, "invalid-ticket", "Invalid ticket", "the ticket is none, has expired, has been used or is void")
 	case errors.Is(err, peers.ErrTooManyTickets):
 		problem := httpapi.NewProblem(http.StatusTooManyRequests, "too-many-tickets", "Too many tickets", "use the tickets that you have")
 		problem.RetryAfter = peers.TicketLifetime

@@ -5,7 +5,6 @@ package realtime
 import (
 	"context"
 	"fmt"
-	"sync/atomic"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
@@ -43,11 +42,11 @@ type Service struct {
 	peers       *peers.Peers
 	online      *online.Announcer
 	streams     streams
-	memberships chan struct{}                // closed once it is known who is in large rooms
-	opened      chan []bus.Incarnation       // has the logs once the edge has opened them
-	look        time.Duration                // how often it is looked whether they are still the same
-	polls       chan struct{}                // has a token for each poll under way
-	log         atomic.Pointer[bus.Producer] // nil until its part runs
+	memberships chan struct{}          // closed once it is known who is in large rooms
+	opened      chan []bus.Incarnation // has the logs once the edge has opened them
+	look        time.Duration          // how often it is looked whether they are still the same
+	polls       chan struct{}          // has a token for each poll under way
+	appender    *bus.Appender          // of what this edge tells the others
 }
 
 var _ deployable.Service = (*Service)(nil)
@@ -58,6 +57,8 @@ type streams interface {
 	Serve(c *fiber.Ctx, request eventloop.Request) error
 	// EndUser ends the open streams of a user, with a last event that says why. It does not wait.
 	EndUser(user uuid.UUID, reason stream.Reason)
+	// EndAll ends all streams, whose clients come back. It does not wait.
+	EndAll()
 	// Snapshot is what is carried now.
 	Snapshot() eventloop.Snapshot
 	// Drain ends all streams and waits for them. When ctx is done it cuts what is left.
@@ -97,8 +98,12 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
+	appender, err := deps.Bus.NewAppender(bus.AppenderConfig{Topics: []string{events.TopicEdges}, Timeout: tellTimeout})
+	if err != nil {
+		return nil, fmt.Errorf("make the appender of what edges tell: %w", err)
+	}
 	s := &Service{
-		cfg: cfg, deps: deps, edge: holder, online: announcer,
+		cfg: cfg, deps: deps, edge: holder, online: announcer, appender: appender,
 		memberships: make(chan struct{}), opened: make(chan []bus.Incarnation, 1), look: bus.LookEvery, polls: make(chan struct{}, cfg.MaxPolls),
 	}
 	s.streams = eventloop.New(eventloop.Config{
@@ -114,13 +119,21 @@ func New(cfg Config, deps Deps) (*Service, error) {
 		Silent:     silentTimeout,
 		DrainOver:  cfg.Drain,
 	}, holder, deps.Telemetry)
-	s.peers = peers.New(func(user uuid.UUID) { s.streams.EndUser(user, stream.Disconnected) })
+	s.peers = peers.New(appender, disconnecting{s.streams}, deps.Telemetry.Log)
 	return s, nil
 }
 
+// disconnecting ends streams as the backend wants it.
+type disconnecting struct{ streams }
+
+func (d disconnecting) EndUser(user uuid.UUID) { d.streams.EndUser(user, stream.Disconnected) }
+
 // Checks implements [deployable.Service].
 func (s *Service) Checks() []httpapi.Check {
-	return []httpapi.Check{{Name: "logs", Check: s.edge.Ready}}
+	return []httpapi.Check{
+		{Name: "logs", Check: s.edge.Ready},
+		{Name: "kafka-writes", Check: s.appender.Ready},
+	}
 }
 
 // Parts implements [deployable.Service]. Streams are drained first, while the parts behind them still run, so that what has happened by then
@@ -128,7 +141,8 @@ func (s *Service) Checks() []httpapi.Check {
 func (s *Service) Parts() []lifecycle.Part {
 	return []lifecycle.Part{
 		{Name: "realtime ring", Run: s.edge.Run},
-		{Name: "realtime producer", Run: s.produceUntilDone},
+		{Name: "realtime appender", Run: s.appender.Run},
+		{Name: "realtime peers", Run: s.peers.Run},
 		{Name: "realtime presence", Run: s.announceUntilDone},
 		{Name: "realtime memberships", Run: s.readMemberships, Beside: true},
 		{Name: "realtime logs", Run: s.readLogs, Beside: true},
@@ -146,23 +160,6 @@ func (s *Service) drainStreams(ctx context.Context) error {
 	return nil
 }
 
-// produceUntilDone has a producer of what this edge tells.
-func (s *Service) produceUntilDone(ctx context.Context) error {
-	return s.deps.Bus.WithProducer(ctx, bus.ProducerConfig{DeliveryTimeout: tellTimeout}, func(ctx context.Context, p *bus.Producer) error {
-		s.log.Store(p)
-		<-ctx.Done()
-		return nil
-	})
-}
-
-// producer gives the producer of what this edge tells. The error is [bus.ErrUnavailable].
-func (s *Service) producer() (*bus.Producer, error) {
-	if p := s.log.Load(); p != nil {
-		return p, nil
-	}
-	return nil, fmt.Errorf("%w: the service is starting", bus.ErrUnavailable)
-}
-
 // announceUntilDone tells who is online here.
 func (s *Service) announceUntilDone(ctx context.Context) error {
 	if err := s.deps.Bus.EnsureTopics(ctx, events.TopicOnline); err != nil {
@@ -171,5 +168,7 @@ func (s *Service) announceUntilDone(ctx context.Context) error {
 		}
 		return err
 	}
-	return s.online.Run(ctx, func() (online.Producer, error) { return s.producer() })
+	return s.deps.Bus.WithProducer(ctx, bus.ProducerConfig{DeliveryTimeout: tellTimeout}, func(ctx context.Context, log *bus.Producer) error {
+		return s.online.Run(ctx, log)
+	})
 }

@@ -17,12 +17,8 @@ func (s *Service) issueTicket(c *fiber.Ctx) error {
 	if err := s.edge.Await(c.UserContext()); err != nil {
 		return problemOf(err)
 	}
-	producer, err := s.producer()
-	if err != nil {
-		return problemOf(err)
-	}
 	caller, position := authn.Caller(c), s.edge.Position()
-	ticket, expiresAt, err := s.peers.Issue(c.UserContext(), producer, peers.Grant{UserID: caller.UserID, ExpiresAt: caller.ExpiresAt})
+	ticket, expiresAt, err := s.peers.Issue(c.UserContext(), peers.Grant{UserID: caller.UserID, ExpiresAt: caller.ExpiresAt})
 	if err != nil {
 		return problemOf(err)
 	}
@@ -42,11 +38,7 @@ func (s *Service) ticketOrToken() fiber.Handler {
 		if err := s.edge.Await(c.UserContext()); err != nil {
 			return problemOf(err)
 		}
-		producer, err := s.producer()
-		if err != nil {
-			return problemOf(err)
-		}
-		grant, err := s.peers.Redeem(c.UserContext(), producer, c.Query("ticket"))
+		grant, err := s.peers.Redeem(c.UserContext(), c.Query("ticket"))
 		if err != nil {
 			return problemOf(err)
 		}

@@ -12,11 +12,15 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	client "github.com/ism-chat/ism/clients/go"
 	"github.com/ism-chat/ism/libs/bus"
 	"github.com/ism-chat/ism/libs/events"
 	"github.com/ism-chat/ism/libs/servicetest"
+	"github.com/ism-chat/ism/libs/servicetest/nodetest"
 	"github.com/ism-chat/ism/libs/telemetry"
 	"github.com/ism-chat/ism/libs/wire"
 )
@@ -119,6 +123,78 @@ func TestWhatIsNoTicketOpensNothing(t *testing.T) {
 	})
 }
 
+// A node that cannot write takes no tickets and disconnects nobody: whoever asks must hear it, and so must a balancer.
+func TestKafkaThatTakesNoWritesIsSaid(t *testing.T) {
+	broker := nodetest.Broker(t)
+	w := newWorld(t, broker.ListenAddrs())
+	n := w.start(t)
+	full := broker.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Err: kerr.KafkaStorageError, Count: -1})
+	writes := func(result string) func() bool {
+		return func() bool {
+			response, body := w.get(t, n.base+"/ready", nil)
+			return strings.Contains(body, `"kafka-writes":"`+result+`"`) && strings.Contains(body, `"logs":"ok"`) && (response.StatusCode == http.StatusOK) == (result == "ok")
+		}
+	}
+	token := w.issuer.Token(t, uuid.New(), "alice")
+	for what, request := range map[string]func() (*http.Response, string){
+		"a ticket":   func() (*http.Response, string) { return w.do(t, http.MethodPost, n.base+"/api/sse/ticket", token) },
+		"disconnect": func() (*http.Response, string) { return w.disconnect(t, n, uuid.New()) },
+	} {
+		if response, body := request(); response.StatusCode != http.StatusServiceUnavailable || !strings.Contains(body, `"kafka-unavailable"`) {
+			t.Errorf("%s: %d %s", what, response.StatusCode, body)
+		}
+	}
+	servicetest.Await(t, "it is not ready", writes("unavailable"))
+	full.Remove()
+	servicetest.Await(t, "it is ready", writes("ok"))
+	servicetest.Await(t, "it gives tickets", func() bool {
+		response, _ := w.do(t, http.MethodPost, n.base+"/api/sse/ticket", token)
+		return response.StatusCode == http.StatusCreated
+	})
+}
+
+// disconnect asks for a user's disconnection, as a backend.
+func (w *world) disconnect(t *testing.T, n *node, user uuid.UUID) (*http.Response, string) {
+	t.Helper()
+	claims := w.issuer.Claims(uuid.New(), "backend")
+	claims["scope"] = "ism-admin"
+	return w.do(t, http.MethodPost, n.base+"/api/admin/users/"+user.String()+"/disconnect", w.issuer.Sign(t, claims))
+}
+
+// Where the log of edges does not go on, nobody knows which tickets are used and which streams were to end.
+func TestBehindAJumpOfTheEdgesLogTicketsAreVoidAndStreamsComeBack(t *testing.T) {
+	broker := nodetest.Broker(t)
+	w := newWorld(t, broker.ListenAddrs())
+	n := w.start(t)
+	r := newRoom("alice")
+	token := w.issuer.Token(t, r.members[0].ID, "alice")
+	stream := w.open(t, n, r.members[0], "")
+	ticket := w.ticket(t, n, token)
+	if response, body := w.disconnect(t, n, uuid.New()); response.StatusCode != http.StatusNoContent { // what stands before it is read
+		t.Fatalf("%d %s", response.StatusCode, body)
+	}
+	var refused kmsg.Request
+	broker.Fault(kfake.Fault{
+		Keys: []kmsg.Key{kmsg.Fetch}, Topic: events.TopicEdges, Err: kerr.OffsetOutOfRange, Count: -1,
+		When: func(request kmsg.Request) bool {
+			if refused == nil {
+				refused = request
+			}
+			return request == refused
+		},
+	})
+	told(t, stream, "log-jumped") // no end shows which log it was
+	end(t, stream)
+	if response, body := w.get(t, n.base+"/api/sse?ticket="+ticket, nil); response.StatusCode != http.StatusUnauthorized || !strings.Contains(body, `"invalid-ticket"`) {
+		t.Errorf("a ticket from before: %d %s", response.StatusCode, body)
+	}
+	w.post(t, r, "after")
+	expect(t, w.open(t, n, r.members[0], stream.LastEventID()), "after")
+	if response, _ := w.get(t, n.base+"/api/sse?ticket="+w.ticket(t, n, token), nil); response.StatusCode != http.StatusOK {
+		t.Errorf("a ticket from after: %d", response.StatusCode)
+	}
+}
+
 func TestATicketsStreamEndsWithItsToken(t *testing.T) {
 	w := newEmbeddedWorld(t)
 	n := w.start(t)
@@ -151,7 +227,7 @@ func TestDisconnectEndsAUsersStreamsAtAllNodes(t *testing.T) {
 		for _, stream := range []*client.Stream{atA, atB, ofBob} {
 			expect(t, stream, "before")
 		}
-		if response, body := w.do(t, http.MethodPost, a.base+path, backend); response.StatusCode != http.StatusNoContent {
+		if response, body := w.disconnect(t, a, r.members[0].ID); response.StatusCode != http.StatusNoContent {
 			t.Fatalf("%d %s", response.StatusCode, body)
 		}
 		for _, stream := range []*client.Stream{atA, atB} {

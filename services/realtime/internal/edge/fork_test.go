@@ -10,7 +10,6 @@ import (
 
 	"github.com/ism-chat/ism/libs/bus"
 	"github.com/ism-chat/ism/libs/events"
-	"github.com/ism-chat/ism/libs/telemetry"
 	"github.com/ism-chat/ism/services/realtime/internal/cut"
 )
 
@@ -60,17 +59,13 @@ func TestIDsOfWhatALogHasLostAreKnownAtEveryEdge(t *testing.T) {
 	alice := uuid.New()
 	before := []bus.Record{by(t, 3, 0, "a", alice), by(t, 3, 1, "b", alice)}
 	after := []bus.Record{by(t, 4, 2, "c", alice), by(t, 4, 3, "d", alice), by(t, 5, 4, "e", alice), by(t, 5, 5, "f", alice)}
-	started := starting(t, limits(), telemetry.Discard(nil))
-	ingest(t, started, append(before, after...)...)
-	started.CaughtUp()
+	started := startedBehind(t, at(0, 0, 0, 0), append(before, after...)...)
 	behind := caughtUp(t, limits())
 	ingest(t, behind, before...)
 	ingest(t, behind, after...)
 	from := at(0, 2, 0, 0)
 	from[1].LeaderEpoch = 3
-	young := starting(t, limits(), telemetry.Discard(nil), from...) // its window begins with what is new
-	ingest(t, young, after...)
-	young.CaughtUp()
+	young := startedBehind(t, from, after...) // its window begins with what is new
 	for name, e := range map[string]*Edge{"started since": started, "behind": behind, "with a short window": young} {
 		for offset := int64(3); offset <= 6; offset++ {
 			anew(t, name+": a stream from before", attach(t, e, alice, in1(offset, 3), newClient()), "log-jumped", 0, 6, 0, 0)
@@ -87,9 +82,7 @@ func TestIDsOfAQuietPartitionAreCheckedAtTheFloor(t *testing.T) {
 	quiet := func(leaderEpoch int32) *Edge {
 		from := at(0, 6, 0, 0)
 		from[1].LeaderEpoch = leaderEpoch
-		e := starting(t, limits(), telemetry.Discard(nil), from...)
-		e.CaughtUp()
-		return e
+		return startedBehind(t, from)
 	}
 	e := quiet(4)
 	anew(t, "a stream from before the loss", attach(t, e, alice, in1(6, 3), newClient()), "log-jumped", 0, 6, 0, 0)

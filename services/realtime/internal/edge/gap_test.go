@@ -46,6 +46,15 @@ func (w watcher) resumes(t *testing.T, e *Edge, lastEventID string) stream.Attac
 	return attach(t, e, w.user, lastEventID, newClient())
 }
 
+// startedBehind is an edge that was started when the records were in the logs, and has read them from the cut on.
+func startedBehind(t *testing.T, from cut.Cut, records ...bus.Record) *Edge {
+	t.Helper()
+	e := starting(t, limits(), telemetry.Discard(nil), from...)
+	ingest(t, e, records...)
+	e.CaughtUp()
+	return e
+}
+
 // anew checks that a stream begins with a Resync event for the reason, at the cut.
 func anew(t *testing.T, what string, got stream.Attachment, reason string, at ...int64) {
 	t.Helper()
@@ -71,9 +80,7 @@ func TestARecordThatCannotBeReadIsAnnouncedToItsAudience(t *testing.T) {
 	same(t, "bob", bob.take(), "a@[0 1 0 0]", "b@[0 3 0 0]")
 	same(t, "alice, who resumes", alice.resumes(t, e, id(0, 0, 0, 0)).Backlog, want...)
 	same(t, "alice, who resumes behind it", alice.resumes(t, e, id(0, 2, 0, 0)).Backlog, "b@[0 3 0 0]")
-	other := starting(t, limits(), telemetry.Discard(nil))
-	ingest(t, other, records...)
-	other.CaughtUp()
+	other := startedBehind(t, at(0, 0, 0, 0), records...)
 	same(t, "alice, who resumes at another edge", alice.resumes(t, other, id(0, 0, 0, 0)).Backlog, want...)
 	if told := testutil.ToFloat64(e.metrics.resyncs.WithLabelValues(reasonUnreadable)); told != 2 {
 		t.Errorf("%v streams are counted", told)
@@ -110,9 +117,7 @@ func TestARecordOfWhichNothingIsKnownIsAnnouncedToAll(t *testing.T) {
 	if got := e.Position(); string(got.ID) != "id: "+id(0, 5, 0, 0)+"\n" {
 		t.Errorf("the position is %q", got.ID)
 	}
-	other := starting(t, limits(), telemetry.Discard(nil))
-	ingest(t, other, records...)
-	other.CaughtUp()
+	other := startedBehind(t, at(0, 0, 0, 0), records...)
 	for name, edge := range map[string]*Edge{"one edge": e, "another edge": other} {
 		anew(t, "a stream that resumes at "+name, bob.resumes(t, edge, id(0, 4, 0, 0)), "unreadable-event", 0, 5, 0, 0)
 		resumed := bob.resumes(t, edge, id(0, 5, 0, 0))

@@ -192,6 +192,14 @@ func (s *Server) EndUser(user uuid.UUID, reason stream.Reason) {
 	}
 }
 
+// EndAll ends all streams, each with the time after which its client is to come back. It does not wait, and others may begin.
+func (s *Server) EndAll() {
+	position := s.source.Position()
+	for _, c := range s.registry.each() {
+		c.close(stream.Drained, spread(), position)
+	}
+}
+
 // Drain ends all streams, each with its last events and the time after which its client is to come back, and waits for
 // them. Those that have not ended when ctx is done are cut.
 func (s *Server) Drain(ctx context.Context) {

@@ -151,6 +151,25 @@ func TestUserIsDisconnected(t *testing.T) {
 	})
 }
 
+func TestAllAreEndedAndMayComeBack(t *testing.T) {
+	onEach(t, func(t *testing.T, over func(*host) transport) {
+		w := serve(t, over, config())
+		alice, bob := uuid.New(), uuid.New()
+		of := []*client{w.open(alice, ""), w.open(alice, ""), w.open(bob, "")}
+		w.source.send("last")
+		w.EndAll()
+		for _, c := range of {
+			if text := c.awaitEnd(); !strings.HasPrefix(text, opening+"id: 7-42\ndata: last\n\n") || !strings.Contains(text, "retry: ") {
+				t.Errorf("it ends with %q", text)
+			}
+		}
+		again := w.open(alice, "")
+		w.await(1)
+		w.source.send("on")
+		again.await("on\n\n")
+	})
+}
+
 func TestOneStreamTooManyReplacesTheOldest(t *testing.T) {
 	onEach(t, func(t *testing.T, over func(*host) transport) {
 		cfg := config()

@@ -14,7 +14,7 @@
 //
 // # Failures
 //
-//   - Kafka is down: what has changed is told when it is back, the newest state alone.
+//   - Kafka is down or takes no writes: what has changed is told when it does again, the newest state alone.
 //   - More users than [maxLeft] go while Kafka is down: the rest are told of as offline by the edge's own end, and counted.
 package online
 
@@ -126,21 +126,17 @@ func (a *Announcer) Changed(id uuid.UUID, online bool) {
 	a.dirty[id] = struct{}{}
 }
 
-// Run tells what has changed until ctx is done, and then that the edge stops. The producer may be nil for a while.
-func (a *Announcer) Run(ctx context.Context, producer func() (Producer, error)) error {
+// Run tells what has changed until ctx is done, and then that the edge stops.
+func (a *Announcer) Run(ctx context.Context, log Producer) error {
 	rounds := time.NewTicker(interval)
 	defer rounds.Stop()
 	for {
 		select {
 		case <-ctx.Done():
-			a.stop(ctx, producer)
+			a.stop(ctx, log)
 			return nil
 		case <-rounds.C:
-			to, err := producer()
-			if err == nil {
-				err = a.round(ctx, to)
-			}
-			a.report(ctx, err)
+			a.report(ctx, a.round(ctx, log))
 		}
 	}
 }
@@ -226,13 +222,9 @@ func (a *Announcer) settle(told []events.PresenceChanged) {
 }
 
 // stop tells that the edge stops.
-func (a *Announcer) stop(ctx context.Context, producer func() (Producer, error)) {
+func (a *Announcer) stop(ctx context.Context, log Producer) {
 	ctx = context.WithoutCancel(ctx)
-	to, err := producer()
-	if err == nil {
-		err = a.produce(ctx, to, events.EdgeAlive{EdgeID: a.edge, Until: wire.At(time.Now())})
-	}
-	if err != nil {
+	if err := a.produce(ctx, log, events.EdgeAlive{EdgeID: a.edge, Until: wire.At(time.Now())}); err != nil {
 		a.tel.Log.WarnContext(ctx, "it cannot be told that this edge stops; its users count as online for a while", "error", err.Error())
 	}
 }

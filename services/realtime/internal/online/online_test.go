@@ -2,7 +2,6 @@ package online
 
 import (
 	"context"
-	"errors"
 	"math/rand/v2"
 	"sync"
 	"testing"
@@ -79,7 +78,7 @@ func run(t *testing.T) (a *Announcer, l *log, stop func()) {
 	a = New(telemetry.Discard(nil))
 	ctx, cancel := context.WithCancel(t.Context())
 	var running sync.WaitGroup
-	running.Go(func() { _ = a.Run(ctx, func() (Producer, error) { return l, nil }) })
+	running.Go(func() { _ = a.Run(ctx, l) })
 	return a, l, func() { cancel(); running.Wait() }
 }
 
@@ -241,20 +240,4 @@ func TestInTheEndTheLogIsRight(t *testing.T) {
 			}
 		})
 	}
-}
-
-func TestWithoutAProducerItWaits(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		a := New(telemetry.Discard(nil))
-		ctx, cancel := context.WithCancel(t.Context())
-		var running sync.WaitGroup
-		running.Go(func() { _ = a.Run(ctx, func() (Producer, error) { return nil, errors.New("not yet") }) })
-		a.Changed(uuid.New(), true)
-		time.Sleep(time.Minute)
-		cancel()
-		running.Wait()
-		if len(a.users) != 1 {
-			t.Error("what could not be told is forgotten")
-		}
-	})
 }

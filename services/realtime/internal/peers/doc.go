@@ -8,9 +8,22 @@
 // appends a claim, and waits until it has read the ticket's first claim: if that is its own, the stream opens. The log has one partition, so all
 // edges agree on which claim is the first.
 //
+// # A log that does not go on
+//
+// A broker may lose what some edges have read and others have not, and an edge may miss what retention has removed.
+//
+//   - A lost claim has opened a stream already, and an edge that has not read it would take the next one for the first. A log that has lost records
+//     goes on under another leader epoch. So a claim opens nothing where its record has another than the ticket's: a leader that changes
+//     within the seconds between the two costs the client another ticket, and none ever opens two streams.
+//   - An edge that has missed records may have missed claims and ends of streams that are open there. No ticket that it knows opens anything any more, and all of
+//     its streams end: their clients come back, and resume.
+//   - Whoever asks for the end of a user's streams is answered once the edge that was asked has read it in the log. So should the log lose it, that edge
+//     notices, and tells it again. It is lost only where that edge ends at the same time.
+//
 // # State and who may touch it
 //
-// [Peers] has the tickets that have not expired, under its lock. The reader of the log calls [Peers.Handle]; requests call the rest.
+// [Peers] has the tickets that have not expired, and what it has told within an hour, under its lock. The reader of the log calls [Peers.Handle] and
+// [Peers.Jumped]; requests call the rest. [Peers.Run] tells again what the log has lost.
 //
 // # Failures
 //

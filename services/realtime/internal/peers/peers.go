@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"sync"
 	"time"
 
@@ -22,7 +23,7 @@ const (
 	maxTickets        = 100_000         // kept in memory, some 20 MB
 	maxTicketsPerUser = 20              // that have not expired
 	awaitTicket       = time.Second     // for a ticket that another edge has issued a moment ago
-	awaitClaim        = 3 * time.Second // for the own claim to be read
+	awaitOwn          = 3 * time.Second // for what this edge has told to be read
 )
 
 var (
@@ -32,9 +33,17 @@ var (
 	ErrTooManyTickets = errors.New("too many tickets")
 )
 
-// Producer appends to the log.
-type Producer interface {
-	Produce(ctx context.Context, record bus.Record) (bus.Receipt, error)
+// Appender appends to the log, and waits for its acknowledgement.
+type Appender interface {
+	Append(ctx context.Context, record bus.Record) (bus.Receipt, error)
+}
+
+// Streams are the open streams of this edge. Neither call waits.
+type Streams interface {
+	// EndUser ends those of a user, whom the backend has disconnected.
+	EndUser(user uuid.UUID)
+	// EndAll ends all, whose clients come back at once: nobody knows who of them was disconnected.
+	EndAll()
 }
 
 // Grant is what a ticket lets its bearer do: open a stream of the user, until the token expires for which it was issued.
@@ -45,25 +54,36 @@ type Grant struct {
 
 // Peers knows what the edges have told.
 type Peers struct {
-	disconnect func(user uuid.UUID)
+	log     Appender
+	streams Streams
+	logger  *slog.Logger
+	again   chan struct{} // has a token when ends are to be told again
 
 	mu      sync.Mutex
 	tickets map[string]*ticket // by digest
 	order   []*ticket          // the oldest first
 	perUser map[uuid.UUID]int
+	ends    []*end        // what this edge has told, the oldest first
 	changed chan struct{} // closed when something has been told
 }
 
 type ticket struct {
-	digest    string
-	grant     Grant
-	expiresAt time.Time
-	claim     uuid.UUID // the first; zero before
+	digest      string
+	grant       Grant
+	expiresAt   time.Time
+	leaderEpoch int32     // of its record
+	claim       uuid.UUID // the first; zero before; void where it opens nothing any more
 }
 
-// New makes the peers. When a user is to be disconnected, disconnect is called: it must not wait.
-func New(disconnect func(user uuid.UUID)) *Peers {
-	return &Peers{disconnect: disconnect, tickets: map[string]*ticket{}, perUser: map[uuid.UUID]int{}, changed: make(chan struct{})}
+// void is the claim of nobody.
+var void = uuid.Max
+
+// New makes the peers. What this edge tells goes to the log.
+func New(log Appender, streams Streams, logger *slog.Logger) *Peers {
+	return &Peers{
+		log: log, streams: streams, logger: logger, again: make(chan struct{}, 1),
+		tickets: map[string]*ticket{}, perUser: map[uuid.UUID]int{}, changed: make(chan struct{}),
+	}
 }
 
 // Handle takes what edges have told, in order. It is a reader's Handler.
@@ -79,21 +99,45 @@ func (p *Peers) Handle(_ context.Context, records []bus.Record) error {
 		}
 		switch data := event.Data.(type) {
 		case events.TicketIssued:
-			p.issued(time.Now(), data)
+			p.issued(time.Now(), data, record.LeaderEpoch)
 		case events.TicketClaimed:
-			p.claimed(data)
+			p.claimed(data, record.LeaderEpoch)
 		case events.UserDisconnected:
-			p.disconnect(data.UserID)
+			p.streams.EndUser(data.UserID)
+			p.endRead(event.ID)
 		}
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	close(p.changed)
-	p.changed = make(chan struct{})
+	p.changes()
 	return errors.Join(errs...)
 }
 
-func (p *Peers) issued(now time.Time, data events.TicketIssued) {
+// changes lets those look who wait. The caller holds the lock.
+func (p *Peers) changes() {
+	close(p.changed)
+	p.changed = make(chan struct{})
+}
+
+// Jumped takes that the log does not go on where it was read. What was not read may have been claims, and ends of streams that are open here: no
+// ticket that is known opens anything any more, and all streams end. Where the log has lost its end, this edge tells again what it has told.
+func (p *Peers) Jumped(back bool) {
+	p.mu.Lock()
+	for _, t := range p.order {
+		t.claim = void
+	}
+	p.changes()
+	p.mu.Unlock()
+	p.streams.EndAll()
+	if back {
+		select {
+		case p.again <- struct{}{}:
+		default:
+		}
+	}
+}
+
+func (p *Peers) issued(now time.Time, data events.TicketIssued, leaderEpoch int32) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.expire(now)
@@ -103,16 +147,25 @@ func (p *Peers) issued(now time.Time, data events.TicketIssued) {
 	if len(p.order) == maxTickets {
 		p.forgetOldest()
 	}
-	t := &ticket{digest: data.Digest, grant: Grant{UserID: data.UserID, ExpiresAt: data.TokenExpiresAt.Time}, expiresAt: data.ExpiresAt.Time}
+	t := &ticket{
+		digest: data.Digest, grant: Grant{UserID: data.UserID, ExpiresAt: data.TokenExpiresAt.Time}, expiresAt: data.ExpiresAt.Time, leaderEpoch: leaderEpoch,
+	}
 	p.tickets[t.digest] = t
 	p.order = append(p.order, t)
 	p.perUser[data.UserID]++
 }
 
-func (p *Peers) claimed(data events.TicketClaimed) {
+// claimed takes a claim. The first one counts, unless the log has got another leader since the ticket was issued: that may have lost the first one,
+// which others have read.
+func (p *Peers) claimed(data events.TicketClaimed, leaderEpoch int32) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if t, known := p.tickets[data.Digest]; known && t.claim == uuid.Nil {
+	t, known := p.tickets[data.Digest]
+	switch {
+	case !known || t.claim != uuid.Nil:
+	case t.leaderEpoch != leaderEpoch:
+		t.claim = void
+	default:
 		t.claim = data.Claim
 	}
 }
@@ -133,22 +186,12 @@ func (p *Peers) forgetOldest() {
 	}
 }
 
-// Disconnect ends the open streams of a user at all edges. Errors: [bus.ErrUnavailable].
-func (p *Peers) Disconnect(ctx context.Context, to Producer, user uuid.UUID) error {
-	if err := tell(ctx, to, events.UserDisconnected{UserID: user}); err != nil {
-		return fmt.Errorf("disconnect a user: %w", err)
-	}
-	return nil
-}
-
-func tell(ctx context.Context, to Producer, data events.Data) error {
-	headers, value, err := events.Encode(events.New(source, time.Now(), data))
+func (p *Peers) tell(ctx context.Context, event events.Event) error {
+	headers, value, err := events.Encode(event)
 	if err != nil {
 		return fmt.Errorf("encode: %w", err)
 	}
-	_, err = to.Produce(ctx, bus.Record{
-		Topic: data.Topic(), Key: data.PartitionKey(), Headers: headers, Value: value, Partition: bus.PartitionAny,
-	})
+	_, err = p.log.Append(ctx, bus.Record{Topic: event.Data.Topic(), Key: event.Data.PartitionKey(), Headers: headers, Value: value})
 	return err
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"sync"
@@ -32,10 +33,41 @@ type log struct {
 	mu      sync.Mutex
 	records []bus.Record
 	edges   []*Peers
+	streams []*streams
+	deaf    map[int]bool // edges that have not read what is appended
+	leader  int32        // the leader epoch
 	read    sync.WaitGroup
 }
 
-func (l *log) Produce(_ context.Context, record bus.Record) (bus.Receipt, error) {
+// streams are those of an edge.
+type streams struct {
+	mu    sync.Mutex
+	ended []uuid.UUID
+	all   int // times that all were ended
+}
+
+func (s *streams) EndUser(user uuid.UUID) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ended = append(s.ended, user)
+}
+
+func (s *streams) EndAll() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.all++
+}
+
+// take gives whose streams have been ended since it was called last, and how often all were.
+func (s *streams) take() (users []uuid.UUID, all int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	users, all = s.ended, s.all
+	s.ended, s.all = nil, 0
+	return users, all
+}
+
+func (l *log) Append(_ context.Context, record bus.Record) (bus.Receipt, error) {
 	if l.down.Load() {
 		return bus.Receipt{}, bus.ErrUnavailable
 	}
@@ -45,9 +77,12 @@ func (l *log) Produce(_ context.Context, record bus.Record) (bus.Receipt, error)
 	eventstest.Conforms(l.t, record.Headers, record.Value)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	record.Offset = int64(len(l.records))
+	record.Offset, record.LeaderEpoch = int64(len(l.records)), l.leader
 	l.records = append(l.records, record)
 	for i, edge := range l.edges {
+		if l.deaf[i] {
+			continue
+		}
 		begin := l.records
 		l.read.Go(func() {
 			time.Sleep(l.lag * time.Duration(i+1))
@@ -62,16 +97,17 @@ func (l *log) Produce(_ context.Context, record bus.Record) (bus.Receipt, error)
 }
 
 func newLog(t *testing.T, edges int) *log {
-	l := &log{t: t, lag: 5 * time.Millisecond}
-	for range edges {
-		l.edges = append(l.edges, New(func(uuid.UUID) {}))
+	l := &log{t: t, lag: 5 * time.Millisecond, deaf: map[int]bool{}}
+	for i := range edges {
+		l.streams = append(l.streams, &streams{})
+		l.edges = append(l.edges, New(l, l.streams[i], slog.New(slog.DiscardHandler)))
 	}
 	return l
 }
 
 func issue(t *testing.T, l *log, edge int, grant Grant) string {
 	t.Helper()
-	ticket, expiresAt, err := l.edges[edge].Issue(t.Context(), l, grant)
+	ticket, expiresAt, err := l.edges[edge].Issue(t.Context(), grant)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -96,12 +132,12 @@ func TestATicketOpensOneStreamAtAnyEdge(t *testing.T) {
 		grant := someone()
 		for edge := range l.edges {
 			ticket := issue(t, l, 0, grant)
-			got, err := l.edges[edge].Redeem(t.Context(), l, ticket) // not read yet
+			got, err := l.edges[edge].Redeem(t.Context(), ticket) // not read yet
 			if err != nil || got.UserID != grant.UserID || !got.ExpiresAt.Equal(grant.ExpiresAt) {
 				t.Errorf("edge %d: %+v, %v", edge, got, err)
 			}
 			for again := range l.edges {
-				if _, err := l.edges[again].Redeem(t.Context(), l, ticket); !errors.Is(err, ErrNoTicket) {
+				if _, err := l.edges[again].Redeem(t.Context(), ticket); !errors.Is(err, ErrNoTicket) {
 					t.Errorf("once more at %d: %v", again, err)
 				}
 			}
@@ -119,7 +155,7 @@ func TestOfManyWhoShowATicketOneGetsIn(t *testing.T) {
 			var work sync.WaitGroup
 			for i := range 12 {
 				work.Go(func() {
-					switch _, err := l.edges[i%3].Redeem(t.Context(), l, ticket); {
+					switch _, err := l.edges[i%3].Redeem(t.Context(), ticket); {
 					case err == nil:
 						in.Add(1)
 					case !errors.Is(err, ErrNoTicket):
@@ -141,11 +177,11 @@ func TestATicketExpires(t *testing.T) {
 		l := newLog(t, 1)
 		early, late := issue(t, l, 0, someone()), issue(t, l, 0, someone())
 		time.Sleep(TicketLifetime - time.Second)
-		if _, err := l.edges[0].Redeem(t.Context(), l, early); err != nil {
+		if _, err := l.edges[0].Redeem(t.Context(), early); err != nil {
 			t.Errorf("before its time is over: %v", err)
 		}
 		time.Sleep(2 * time.Second)
-		if _, err := l.edges[0].Redeem(t.Context(), l, late); !errors.Is(err, ErrNoTicket) {
+		if _, err := l.edges[0].Redeem(t.Context(), late); !errors.Is(err, ErrNoTicket) {
 			t.Errorf("behind it: %v", err)
 		}
 		issue(t, l, 0, someone())
@@ -160,7 +196,7 @@ func TestWhatIsNoTicketIsRefused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLog(t, 1)
 		for _, ticket := range []string{"", "x", strings.Repeat("A", 43), strings.Repeat("A", 1<<20), digestOf(issue(t, l, 0, someone()))} {
-			if _, err := l.edges[0].Redeem(t.Context(), l, ticket); !errors.Is(err, ErrNoTicket) {
+			if _, err := l.edges[0].Redeem(t.Context(), ticket); !errors.Is(err, ErrNoTicket) {
 				t.Errorf("%.50q: %v", ticket, err)
 			}
 		}
@@ -179,7 +215,7 @@ func TestTicketsAreLimited(t *testing.T) {
 			issue(t, l, 0, grant)
 			l.read.Wait()
 		}
-		if _, _, err := l.edges[0].Issue(t.Context(), l, grant); !errors.Is(err, ErrTooManyTickets) {
+		if _, _, err := l.edges[0].Issue(t.Context(), grant); !errors.Is(err, ErrTooManyTickets) {
 			t.Errorf("one too many: %v", err)
 		}
 		issue(t, l, 0, someone()) // others are not concerned
@@ -190,17 +226,17 @@ func TestTicketsAreLimited(t *testing.T) {
 }
 
 func TestMemoryForTicketsIsBounded(t *testing.T) {
-	p := New(nil)
+	p := newLog(t, 1).edges[0]
 	now := time.Now()
 	for i := range maxTickets + 100 {
 		p.issued(now, events.TicketIssued{
 			Digest: fmt.Sprint(i), UserID: uuid.UUID{byte(i), byte(i >> 8), byte(i >> 16), 1}, ExpiresAt: wire.At(now.Add(time.Hour)), TokenExpiresAt: wire.At(now.Add(time.Hour)),
-		})
+		}, 0)
 	}
 	if len(p.tickets) != maxTickets || len(p.order) != maxTickets || len(p.perUser) != maxTickets {
 		t.Errorf("%d tickets, %d in order, of %d users", len(p.tickets), len(p.order), len(p.perUser))
 	}
-	if _, _, err := p.Issue(t.Context(), nil, someone()); !errors.Is(err, ErrTooManyTickets) {
+	if _, _, err := p.Issue(t.Context(), someone()); !errors.Is(err, ErrTooManyTickets) {
 		t.Errorf("%v", err)
 	}
 }
@@ -211,22 +247,22 @@ func TestWhileTheLogIsDownTheCallerIsTold(t *testing.T) {
 		ticket := issue(t, l, 0, someone())
 		l.read.Wait()
 		l.down.Store(true)
-		if _, _, err := l.edges[0].Issue(t.Context(), l, someone()); !errors.Is(err, bus.ErrUnavailable) {
+		if _, _, err := l.edges[0].Issue(t.Context(), someone()); !errors.Is(err, bus.ErrUnavailable) {
 			t.Errorf("issue: %v", err)
 		}
-		if _, err := l.edges[0].Redeem(t.Context(), l, ticket); !errors.Is(err, bus.ErrUnavailable) {
+		if _, err := l.edges[0].Redeem(t.Context(), ticket); !errors.Is(err, bus.ErrUnavailable) {
 			t.Errorf("redeem: %v", err)
 		}
-		if err := l.edges[0].Disconnect(t.Context(), l, uuid.New()); !errors.Is(err, bus.ErrUnavailable) {
+		if err := l.edges[0].Disconnect(t.Context(), uuid.New()); !errors.Is(err, bus.ErrUnavailable) {
 			t.Errorf("disconnect: %v", err)
 		}
 		l.down.Store(false)
-		if _, err := l.edges[0].Redeem(t.Context(), l, ticket); err != nil {
+		if _, err := l.edges[0].Redeem(t.Context(), ticket); err != nil {
 			t.Errorf("afterwards: %v", err)
 		}
 		l.lag = time.Hour // the claim is written and not read
 		other := issue(t, l, 0, someone())
-		if _, err := l.edges[0].Redeem(t.Context(), l, other); !errors.Is(err, ErrNoTicket) {
+		if _, err := l.edges[0].Redeem(t.Context(), other); !errors.Is(err, ErrNoTicket) {
 			t.Errorf("a ticket that was not read: %v", err)
 		}
 		l.read.Wait()
@@ -235,24 +271,16 @@ func TestWhileTheLogIsDownTheCallerIsTold(t *testing.T) {
 
 func TestDisconnectReachesAllEdges(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := &log{t: t}
-		var mu sync.Mutex
-		var ended []string
-		for i := range 3 {
-			l.edges = append(l.edges, New(func(user uuid.UUID) {
-				mu.Lock()
-				defer mu.Unlock()
-				ended = append(ended, fmt.Sprint(i, user))
-			}))
-		}
+		l := newLog(t, 3)
 		user := uuid.New()
-		if err := l.edges[1].Disconnect(t.Context(), l, user); err != nil {
+		if err := l.edges[1].Disconnect(t.Context(), user); err != nil {
 			t.Fatal(err)
 		}
 		l.read.Wait()
-		slices.Sort(ended)
-		if want := []string{fmt.Sprint(0, user), fmt.Sprint(1, user), fmt.Sprint(2, user)}; !slices.Equal(ended, want) {
-			t.Errorf("ended %v", ended)
+		for edge, of := range l.streams {
+			if users, all := of.take(); !slices.Equal(users, []uuid.UUID{user}) || all != 0 {
+				t.Errorf("edge %d ended the streams of %v, and all %d times", edge, users, all)
+			}
 		}
 	})
 }

@@ -24,7 +24,7 @@ func digestOf(ticket string) string {
 }
 
 // Issue gives the user a ticket, and when that expires. Errors: [ErrTooManyTickets]; [bus.ErrUnavailable].
-func (p *Peers) Issue(ctx context.Context, to Producer, grant Grant) (ticket string, expiresAt time.Time, err error) {
+func (p *Peers) Issue(ctx context.Context, grant Grant) (ticket string, expiresAt time.Time, err error) {
 	now := time.Now().UTC()
 	p.mu.Lock()
 	p.expire(now)
@@ -40,14 +40,14 @@ func (p *Peers) Issue(ctx context.Context, to Producer, grant Grant) (ticket str
 	issued := events.TicketIssued{
 		Digest: digestOf(ticket), UserID: grant.UserID, ExpiresAt: wire.At(expiresAt), TokenExpiresAt: wire.At(grant.ExpiresAt),
 	}
-	if err := tell(ctx, to, issued); err != nil {
+	if err := p.tell(ctx, events.New(source, now, issued)); err != nil {
 		return "", time.Time{}, fmt.Errorf("issue a ticket: %w", err)
 	}
 	return ticket, expiresAt, nil
 }
 
 // Redeem uses a ticket up, and gives what it grants. Errors: [ErrNoTicket]; [bus.ErrUnavailable] where it is not known whether it is used up.
-func (p *Peers) Redeem(ctx context.Context, to Producer, presented string) (Grant, error) {
+func (p *Peers) Redeem(ctx context.Context, presented string) (Grant, error) {
 	if len(presented) != base64.RawURLEncoding.EncodedLen(ticketLength) {
 		return Grant{}, ErrNoTicket
 	}
@@ -64,11 +64,12 @@ func (p *Peers) Redeem(ctx context.Context, to Producer, presented string) (Gran
 		return Grant{}, ErrNoTicket
 	}
 	claim := uuid.New()
-	if err := tell(ctx, to, events.TicketClaimed{Digest: digest, UserID: found.grant.UserID, Claim: claim}); err != nil {
+	claimed := events.TicketClaimed{Digest: digest, UserID: found.grant.UserID, Claim: claim}
+	if err := p.tell(ctx, events.New(source, time.Now(), claimed)); err != nil {
 		return Grant{}, fmt.Errorf("claim a ticket: %w", err)
 	}
 	decided := func() bool { return !known() || found.claim != uuid.Nil }
-	if !p.await(ctx, awaitClaim, decided) {
+	if !p.await(ctx, awaitOwn, decided) {
 		return Grant{}, fmt.Errorf("claim a ticket: %w: the claim has not been read", bus.ErrUnavailable)
 	}
 	if found.claim != claim {

@@ -13,7 +13,7 @@ const (
 	Expired                    // the token's time was over
 	Replaced                   // the user has opened more streams than it may, and this was the oldest
 	Disconnected               // the backend has told the user's streams to end
-	Drained                    // this process stops
+	Drained                    // this process stops, or has missed which streams were to end
 )
 
 // Reasons are all reasons why streams end.
