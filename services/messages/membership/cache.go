@@ -23,7 +23,10 @@ const (
 	maxFetches    = 3 // of one flight
 	// maxTTL bounds what readers of the log must remember: who reads a message that was sent as of an old membership must still know the
 	// change that came before it in the room's log.
-	maxTTL     = time.Minute
+	maxTTL = time.Minute
+	// readAge is how old the membership may be that a timeline is read by: who has left reads nothing more after a second, also while the log that says
+	// so stands still. A page is read far less often than messages are sent.
+	readAge    = time.Second
 	leastCache = 64 << 10
 )
 
@@ -115,7 +118,12 @@ func NewCache(cfg Config, rooms Rooms, tel *telemetry.Telemetry) (*Cache, error)
 // A refusal is never taken from memory, nor from a question that was asked before this call: who has just joined is in. Only who has been refused
 // again and again within a second is not asked for any more in that second, until the log says that it has joined.
 func (c *Cache) Of(ctx context.Context, room, user uuid.UUID) (events.Membership, error) {
-	known, in, arrived, err := c.recall(key{room, user})
+	return c.within(ctx, room, user, c.ttl)
+}
+
+// within is Of, where what is remembered must have been true so lately.
+func (c *Cache) within(ctx context.Context, room, user uuid.UUID, age time.Duration) (events.Membership, error) {
+	known, in, arrived, err := c.recall(key{room, user}, time.Now().Add(c.ttl-min(age, c.ttl)))
 	if err != nil || in {
 		c.lookups.WithLabelValues("cache").Inc()
 		return known, err
@@ -147,9 +155,14 @@ func (c *Cache) refuse(of key) error {
 }
 
 // Standing gives how a user stands to a room that it is in, or has been in. Who is in a room whose members see all of its timeline is known from
-// memory where [Cache.Of] knows it; anything else rooms is asked each time. Errors: as of Of.
+// memory where [Cache.Of] has learned it within a second; anything else rooms is asked each time. Errors: as of Of.
 func (c *Cache) Standing(ctx context.Context, room, user uuid.UUID) (events.Standing, error) {
-	members, err := c.Of(ctx, room, user)
+	members, err := c.within(ctx, room, user, readAge)
+	if errors.Is(err, ErrUnavailable) { // then nobody leaves either, but for what the log tells
+		if known, in, _, _ := c.recall(key{room, user}, time.Now()); in {
+			members, err = known, nil
+		}
+	}
 	switch {
 	case err == nil && !members.SinceJoining:
 		return events.Standing{RoomID: room, Version: members.Version, UserID: user, Status: wire.Joined}, nil
@@ -159,21 +172,21 @@ func (c *Cache) Standing(ctx context.Context, room, user uuid.UUID) (events.Stan
 	return c.askStanding(ctx, key{room, user})
 }
 
-// recall gives what is kept of a room that the user is known to be in, and the number of the last flight that has begun. The error is
+// recall gives what is kept of a room that the user is known to be in and may be used until a time, and the number of the last flight that has begun. The error is
 // [ErrRoomNotFound] for who has been refused too often.
-func (c *Cache) recall(of key) (known events.Membership, in bool, arrived uint64, err error) {
+func (c *Cache) recall(of key, until time.Time) (known events.Membership, in bool, arrived uint64, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	now := time.Now()
-	if c.refused.tooOften(of, now) {
+	if c.refused.tooOften(of, time.Now()) {
 		return events.Membership{}, false, 0, ErrRoomNotFound
 	}
 	entry, ok := c.kept.Get(of.room)
 	switch {
 	case !ok:
-	case !now.Before(entry.until):
+	case !time.Now().Before(entry.until):
 		c.kept.Remove(of.room)
-	case entry.membership.WholeRoom && c.large.has(of, now) || entry.membership.Names(of.user):
+	case !until.Before(entry.until):
+	case entry.membership.WholeRoom && c.large.has(of, until) || entry.membership.Names(of.user):
 		return entry.membership, true, c.started, nil
 	}
 	return events.Membership{}, false, c.started, nil

@@ -597,3 +597,33 @@ func TestWhoInsistsIsRefusedFromMemory(t *testing.T) {
 		mustBeIn(t, cache, bob)
 	})
 }
+
+// Who has left reads nothing more after a second, whatever the log that says so does. A send may rely on its readers, who know the log.
+func TestReadingReliesOnMemoryForASecond(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := always(members(1, alice))
+		cache := newCache(t, r)
+		cache.CaughtUp()
+		stands := func() {
+			t.Helper()
+			if _, err := cache.Standing(t.Context(), room, alice); err != nil {
+				t.Fatal(err)
+			}
+		}
+		stands()
+		time.Sleep(time.Second - 1)
+		stands()
+		if n := r.asked.Load(); n != 1 {
+			t.Errorf("within a second rooms was asked %d times", n)
+		}
+		time.Sleep(1)
+		r.answer = func(int32) (events.Membership, error) { return events.Membership{}, errors.New("connection refused") }
+		stands() // while rooms is down nobody leaves
+		r.answer = func(int32) (events.Membership, error) { return members(2, bob), nil } // nobody tells the cache
+		r.standingOf = func(uuid.UUID) (events.Standing, error) { return events.Standing{}, membership.ErrRoomNotFound }
+		mustBeIn(t, cache, alice)
+		if _, err := cache.Standing(t.Context(), room, alice); !errors.Is(err, membership.ErrRoomNotFound) {
+			t.Errorf("a second later she reads: %v", err)
+		}
+	})
+}

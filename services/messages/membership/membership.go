@@ -22,6 +22,7 @@
 //   - What is answered from memory was true at most the configured time ago: when rooms was asked, or when the room's creation was written.
 //     Neither how long rooms took to answer nor a log that stands still or is read late makes it more. Readers of the log rely on it: they
 //     need not remember changes that are older.
+//   - What a timeline is read by was true at most a second ago, unless rooms cannot be asked.
 //   - A refusal is never taken from memory, nor from a flight that began before the request: whoever has just joined is in. Who insists, and is
 //     refused for the third time within a second, is not asked for again in that second, unless the log says that it has joined.
 //
