@@ -40,6 +40,8 @@ func table() map[string]topic {
 	const day = 24 * time.Hour
 	return map[string]topic{
 		events.TopicRooms: {partitions: 4, retention: 7 * day},
+		// One partition: there is little in it, and each partition that edges read makes the id of every event on every stream longer.
+		events.TopicUsers: {partitions: 1, retention: 7 * day},
 		// One partition: the first claim of a ticket counts, and a user's streams end after those before it.
 		events.TopicEdges: {partitions: 1, retention: time.Hour},
 		// No stream lives longer than its token, so nobody is online for days without a record.

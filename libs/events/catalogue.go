@@ -14,6 +14,8 @@ var catalogue = []kind{
 	kindOf[RoomCreated](1, 0),
 	kindOf[RoomRead](1, 0),
 	kindOf[MessagePosted](1, 1), // 1: the payload of clients, first
+	kindOf[FriendRequested](1, 0),
+	kindOf[FriendAccepted](1, 0),
 	kindOf[TicketIssued](1, 0),
 	kindOf[TicketClaimed](1, 0),
 	kindOf[UserDisconnected](1, 0),

@@ -139,6 +139,10 @@ func StreamEvents(event Event, users []uuid.UUID) ([]StreamEvent, error) {
 	switch data := event.Data.(type) {
 	case RoomCreated:
 		return newRooms(event.Time, data, users)
+	case FriendRequested:
+		return streamEvent(wire.FriendRequestReceived{Type: "FriendRequestReceived", FromUser: data.FromUser, CreatedAt: wire.At(event.Time)}, users)
+	case FriendAccepted:
+		return streamEvent(wire.FriendRequestAccepted{Type: "FriendRequestAccepted", FromUser: data.FromUser, CreatedAt: wire.At(event.Time)}, users)
 	case streamed:
 		return streamEvent(data.payload(event.Time), users)
 	default:

@@ -42,8 +42,14 @@ func (e *Edge) unreadable(ctx context.Context, number int, record bus.Record) (a
 }
 
 // concerned gives who may see the event of a record that cannot be read: its audience where it can be told, or else the room's, as far as it is
-// known; never an older one than that. What such a record says is not remembered.
+// known; never an older one than that. What such a record says is not remembered. In the log of users the key alone says it.
 func (e *Edge) concerned(record bus.Record) []uuid.UUID {
+	if record.Topic == events.TopicUsers {
+		if user, err := uuid.Parse(record.Key); err == nil {
+			return []uuid.UUID{user}
+		}
+		return nil
+	}
 	var told events.Audience
 	if json.Unmarshal(record.Value, &told) != nil {
 		told = events.Audience{}
