@@ -26,6 +26,7 @@ func suite(t *testing.T, d *deployment.Deployment) {
 		{"it greets", greets},
 		{"two users chat", twoUsersChat},
 		{"a group chats", groupChats},
+		{"users become friends", usersBecomeFriends},
 		{"a stream resumes where it broke", streamResumes},
 		{"a stream that cannot resume says so", streamResyncs},
 		{"a ticket opens a stream", ticketOpensAStream},
