@@ -115,6 +115,18 @@ func (c *Client) MarkRead(ctx context.Context, id uuid.UUID) error {
 	return err
 }
 
+// Leave takes the caller out of a room. A Single room ends with that for both.
+func (c *Client) Leave(ctx context.Context, id uuid.UUID) error {
+	_, err := c.call(ctx, http.MethodPost, "/api/rooms/"+id.String()+"/leave", nil, nil)
+	return err
+}
+
+// Invite makes a user a member of a Group.
+func (c *Client) Invite(ctx context.Context, room, user uuid.UUID) error {
+	_, err := c.call(ctx, http.MethodPost, "/api/rooms/"+room.String()+"/invite/"+user.String(), nil, nil)
+	return err
+}
+
 // SendText sends a text message.
 func (c *Client) SendText(ctx context.Context, room uuid.UUID, text string) (wire.Message, error) {
 	body := struct {

@@ -51,7 +51,9 @@ type Record struct {
 	Headers   map[string]string
 	Partition int32 // to produce: PartitionAny, or a partition
 	Offset    int64 // of a record that was read
-	Time      time.Time
+	// LeaderEpoch of a record that was read: which of the partition's leaders has taken it. [NoLeaderEpoch] where the brokers do not say.
+	LeaderEpoch int32
+	Time        time.Time
 }
 
 // Receipt is where a record has been written.

@@ -173,5 +173,6 @@ func recordOf(message *kafka.Message) Record {
 	return Record{
 		Topic: *message.TopicPartition.Topic, Key: string(message.Key), Value: message.Value, Headers: headers,
 		Partition: message.TopicPartition.Partition, Offset: int64(message.TopicPartition.Offset), Time: message.Timestamp,
+		LeaderEpoch: known(message.TopicPartition.LeaderEpoch),
 	}
 }

@@ -221,6 +221,22 @@ func (b *Bus) lag(ctx context.Context, admin *kafka.AdminClient, group string, t
 // A broker that has restarted refuses the leader epochs from before. For these requests the client never asks for the new ones by
 // itself, so that they would fail for ever: the metadata is read, and then once more the offsets.
 func (b *Bus) offsets(ctx context.Context, of []topicPartition, which kafka.OffsetSpec) (map[topicPartition]int64, error) {
+	listed, err := b.listed(ctx, of, which)
+	found := make(map[topicPartition]int64, len(listed))
+	for at, one := range listed {
+		found[at] = one.offset
+	}
+	return found, err
+}
+
+// listing is an offset, and the leader epoch that the brokers give with it: of the log's end that of its leader now.
+type listing struct {
+	offset      int64
+	leaderEpoch int32
+}
+
+// listed is [Bus.offsets] with leader epochs.
+func (b *Bus) listed(ctx context.Context, of []topicPartition, which kafka.OffsetSpec) (map[topicPartition]listing, error) {
 	found, err := b.listOffsets(ctx, of, which)
 	if err == nil || errors.Is(err, ErrUnavailable) {
 		return found, err
@@ -231,7 +247,7 @@ func (b *Bus) offsets(ctx context.Context, of []topicPartition, which kafka.Offs
 	return b.listOffsets(ctx, of, which)
 }
 
-func (b *Bus) listOffsets(ctx context.Context, of []topicPartition, which kafka.OffsetSpec) (map[topicPartition]int64, error) {
+func (b *Bus) listOffsets(ctx context.Context, of []topicPartition, which kafka.OffsetSpec) (map[topicPartition]listing, error) {
 	admin, err := b.adminClient()
 	if err != nil {
 		return nil, err
@@ -246,7 +262,7 @@ func (b *Bus) listOffsets(ctx context.Context, of []topicPartition, which kafka.
 	if err != nil {
 		return nil, fmt.Errorf("%w: list offsets: %w", ErrUnavailable, err)
 	}
-	found := make(map[topicPartition]int64, len(result.ResultInfos))
+	found := make(map[topicPartition]listing, len(result.ResultInfos))
 	var errs []error
 	for at, info := range result.ResultInfos {
 		if info.Error.Code() != kafka.ErrNoError {
@@ -257,7 +273,7 @@ func (b *Bus) listOffsets(ctx context.Context, of []topicPartition, which kafka.
 			errs = append(errs, fmt.Errorf("list offsets of %s, partition %d: no answer", *at.Topic, at.Partition))
 			continue
 		}
-		found[topicPartition{*at.Topic, at.Partition}] = int64(info.Offset)
+		found[topicPartition{*at.Topic, at.Partition}] = listing{int64(info.Offset), known(info.LeaderEpoch)}
 	}
 	return found, errors.Join(errs...)
 }

@@ -16,6 +16,12 @@ type Jump struct {
 	Partition int32
 	From      int64 // the offset that would have been next
 	To        int64 // the offset from which on reading continues
+
+	// LeaderEpoch is that of the record before To; [NoLeaderEpoch] where that is not known.
+	LeaderEpoch int32
+	// LeaderNow is the partition's leader epoch now, [NoLeaderEpoch] where the brokers do not say. Where a broker has lost records it is newer than
+	// those of all records that are lost.
+	LeaderNow int32
 }
 
 // Back reports whether the log has become shorter than it was read, though it may have grown since. Then it has other records than those that
@@ -63,7 +69,7 @@ func (r *Reader) relocate(ctx context.Context) error {
 	}
 	for _, jump := range jumps {
 		at, reached := topicPartition{jump.Topic, jump.Partition}, jump.To
-		r.next[at] = jump.To
+		r.next[at], r.epochs[at] = jump.To, jump.LeaderEpoch
 		if jump.Back() {
 			reached = math.MaxInt64 // what was there at the start is read, or gone
 		}
@@ -79,7 +85,8 @@ func (r *Reader) relocate(ctx context.Context) error {
 // at offsets that were used before: reading goes on behind them, at its end, since whoever must hear of them has to be told of a gap anyway.
 //
 // When one log has become shorter, a broker has lost records, and others may have become shorter and longer again, which their ends do not show.
-// So all of them count as shorter then, and also where no end shows what the client has noticed.
+// So all of them count as shorter then, but for those whose leader epochs prove that they are whole, and also where nothing shows what the client
+// has noticed.
 func (r *Reader) jumps(ctx context.Context) ([]Jump, error) {
 	partitions := make([]topicPartition, 0, len(r.next))
 	for at := range r.next {
@@ -89,26 +96,75 @@ func (r *Reader) jumps(ctx context.Context) ([]Jump, error) {
 	if err != nil {
 		return nil, err
 	}
-	ends, err := r.bus.offsets(ctx, partitions, kafka.LatestOffsetSpec)
+	ends, err := r.bus.listed(ctx, partitions, kafka.LatestOffsetSpec)
 	if err != nil {
 		return nil, err
+	}
+	jump := func(at topicPartition, to int64) Jump {
+		return Jump{Topic: at.topic, Partition: at.partition, From: r.next[at], To: to, LeaderEpoch: NoLeaderEpoch, LeaderNow: ends[at].leaderEpoch}
 	}
 	var ahead []Jump
 	back := false
 	for _, at := range partitions {
 		next := r.next[at]
-		back = back || next > ends[at]
+		back = back || next > ends[at].offset
 		if next < begins[at] {
-			ahead = append(ahead, Jump{Topic: at.topic, Partition: at.partition, From: next, To: begins[at]})
+			ahead = append(ahead, jump(at, begins[at]))
 		}
 	}
 	if len(ahead) > 0 && !back {
-		return ahead, nil
+		return ahead, nil // what was before is gone, and with it the leader epoch
 	}
+	var shorter []Jump
 	for _, at := range partitions {
 		if next := r.next[at]; next >= begins[at] {
-			ahead = append(ahead, Jump{Topic: at.topic, Partition: at.partition, From: next, To: min(next, ends[at])})
+			shorter = append(shorter, jump(at, min(next, ends[at].offset)))
 		}
 	}
-	return ahead, nil
+	if err := r.land(ctx, shorter); err != nil {
+		return nil, err
+	}
+	return append(ahead, r.withoutWhole(shorter)...), nil
+}
+
+// withoutWhole leaves out partitions whose record before the next one is still the one that was read, by its leader epoch. That proves something only
+// where those that have lost records have newer leaders, as they must.
+func (r *Reader) withoutWhole(jumps []Jump) []Jump {
+	shown := false
+	var left []Jump
+	for _, jump := range jumps {
+		before := r.epochBefore(topicPartition{jump.Topic, jump.Partition})
+		switch known := before != NoLeaderEpoch && jump.LeaderEpoch != NoLeaderEpoch; {
+		case jump.To < jump.From || known && jump.LeaderEpoch != before:
+			if jump.LeaderNow <= before {
+				return jumps
+			}
+			shown = true
+		case known:
+			continue
+		}
+		left = append(left, jump)
+	}
+	if !shown {
+		return jumps
+	}
+	return left
+}
+
+// land notes in jumps the leader epochs before where they lead.
+func (r *Reader) land(ctx context.Context, jumps []Jump) error {
+	to := make(map[topicPartition]int64, len(jumps))
+	for _, jump := range jumps {
+		to[topicPartition{jump.Topic, jump.Partition}] = jump.To
+	}
+	epochs, err := r.epochsBefore(ctx, to)
+	if err != nil {
+		return err
+	}
+	for i := range jumps {
+		if epoch, read := epochs[topicPartition{jumps[i].Topic, jumps[i].Partition}]; read {
+			jumps[i].LeaderEpoch = epoch
+		}
+	}
+	return nil
 }

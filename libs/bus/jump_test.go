@@ -64,7 +64,7 @@ func (w *world) jumping(topic string, begins func() error) *following {
 			}
 			return nil
 		},
-		Begin: func(string, int32, int64) {
+		Begin: func(string, int32, int64, int32) {
 			if begins != nil {
 				if err := begins(); err != nil {
 					w.t.Error(err)

@@ -32,7 +32,8 @@ type ReaderConfig struct {
 	CaughtUp func()
 	// Begin, if set, is called once for each partition, before the first record of any and before CaughtUp, with the offset at which
 	// reading begins: the log's end where nothing has been written since. All records from there on are handed over, unless a partition jumps.
-	Begin func(topic string, partition int32, offset int64)
+	// The leader epoch is that of the record before, which is not handed over; [NoLeaderEpoch] where that is not known.
+	Begin func(topic string, partition int32, offset int64, leaderEpoch int32)
 	// Jumped, if set, is called when partitions cannot be read on where they were, see [Jump]: behind all records from before the jumps, and
 	// before the first behind them. Offsets that merely have holes, from compaction and transactions, are no jumps.
 	Jumped func(jumps []Jump)
@@ -49,6 +50,7 @@ type Reader struct {
 	handled map[string]*telemetry.Operation // by topic
 	watch   *watch
 	next    map[topicPartition]int64  // the next record to be handled
+	epochs  map[topicPartition]int32  // the leader epoch of the record before, where it is known
 	signs   map[topicPartition]uint64 // see progress
 	missing map[topicPartition]int64  // the offset that a partition must reach to have caught up
 	leaving sync.WaitGroup            // clients that are being closed
@@ -69,7 +71,7 @@ func (b *Bus) NewReader(cfg ReaderConfig) (*Reader, error) {
 	name := strings.Join(cfg.Topics, ", ")
 	r := &Reader{
 		bus: b, cfg: cfg, name: name, handled: map[string]*telemetry.Operation{}, watch: b.newWatch(readerGroup, cfg.Topics),
-		next: map[topicPartition]int64{}, signs: map[topicPartition]uint64{}, missing: map[topicPartition]int64{},
+		next: map[topicPartition]int64{}, epochs: map[topicPartition]int32{}, signs: map[topicPartition]uint64{}, missing: map[topicPartition]int64{},
 		disturbed: b.disturbances("reader of " + name),
 	}
 	for _, topic := range cfg.Topics {
@@ -93,13 +95,15 @@ func (r *Reader) Run(ctx context.Context) error {
 		return err
 	}
 	for {
-		switch err := r.read(ctx); {
-		case errors.Is(err, errMoved):
+		err := r.read(ctx)
+		moved := errors.Is(err, errMoved)
+		if !moved && !errors.Is(err, errStalled) {
+			return err
+		}
+		if moved || r.hasForked(ctx) {
 			if err := r.relocate(ctx); err != nil {
 				return err
 			}
-		case !errors.Is(err, errStalled):
-			return err
 		}
 		r.watch.replaced()
 	}
@@ -112,7 +116,7 @@ func (r *Reader) begin(ctx context.Context) error {
 	}
 	if r.cfg.Begin != nil {
 		for at, next := range r.next {
-			r.cfg.Begin(at.topic, at.partition, next)
+			r.cfg.Begin(at.topic, at.partition, next, r.epochBefore(at))
 		}
 	}
 	for at, next := range r.next {
@@ -190,7 +194,8 @@ func (r *Reader) locate(ctx context.Context) error {
 			r.next[at] = min(begins[at], ends[at])
 		}
 	}
-	return nil
+	r.epochs, err = r.epochsBefore(ctx, r.next)
+	return err
 }
 
 // poll hands records over until ctx is done. The error is [errStalled] or [errMoved] when the client has to be replaced.
@@ -272,7 +277,8 @@ func (r *Reader) handle(ctx context.Context, batch []Record) {
 	if len(batch) == 0 {
 		return
 	}
-	at, next := partitionOf(batch[0]), batch[len(batch)-1].Offset+1
+	last := batch[len(batch)-1]
+	at, next := partitionOf(last), last.Offset+1
 	observed := r.handled[at.topic].Begin()
 	err := guard(func() error { return r.cfg.Handler(ctx, batch) })
 	observed(telemetry.Outcome(err))
@@ -280,7 +286,7 @@ func (r *Reader) handle(ctx context.Context, batch []Record) {
 		r.bus.tel.Log.ErrorContext(ctx, "records that were read are passed over", "topic", at.topic, "partition", at.partition,
 			"offset", batch[0].Offset, "records", len(batch), "error", err.Error())
 	}
-	r.next[at] = next
+	r.next[at], r.epochs[at] = next, last.LeaderEpoch
 	r.signs[at]++
 	r.caughtUp(at, next)
 }

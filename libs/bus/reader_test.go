@@ -25,7 +25,7 @@ func (w *world) reader(topic string, since time.Time) *reading {
 	reader, err := w.NewReader(ReaderConfig{
 		Topics: []string{topic}, Since: since, MaxBatch: 10,
 		Handler:  func(_ context.Context, records []Record) error { r.add(records...); return nil },
-		Begin:    func(_ string, partition int32, offset int64) { r.begun <- [2]int64{int64(partition), offset} },
+		Begin:    func(_ string, partition int32, offset int64, _ int32) { r.begun <- [2]int64{int64(partition), offset} },
 		CaughtUp: func() { close(r.caughtUp) },
 	})
 	if err != nil {
@@ -101,7 +101,9 @@ func TestReaderOfSeveralTopics(t *testing.T) {
 				handled.add(records...)
 				return nil
 			},
-			Begin:    func(topic string, partition int32, offset int64) { begun[topicPartition{topic, partition}] = offset },
+			Begin: func(topic string, partition int32, offset int64, _ int32) {
+				begun[topicPartition{topic, partition}] = offset
+			},
 			CaughtUp: func() { caughtUp <- handled.distinct() },
 		})
 		if err != nil {

@@ -19,8 +19,28 @@ import (
 // topic says how a topic is made.
 type topic struct {
 	partitions int
-	retention  time.Duration
-	compact    bool // of each key the newest record is kept, within the retention
+	retention  time.Duration // 0: for ever
+	compact    bool          // of each key the newest record is kept, within the retention
+}
+
+// retentionMillis is the topic's retention as Kafka's configuration has it.
+func (t topic) retentionMillis() string {
+	if t.retention == 0 {
+		return "-1"
+	}
+	return strconv.FormatInt(t.retention.Milliseconds(), 10)
+}
+
+// cleanup is the topic's cleanup policy.
+func (t topic) cleanup() string {
+	switch {
+	case !t.compact:
+		return "delete"
+	case t.retention == 0:
+		return "compact"
+	default:
+		return "compact,delete"
+	}
 }
 
 // topics is the one table of the suite's topics, unless the configuration gives another partition count to those
@@ -42,6 +62,8 @@ func table() map[string]topic {
 		events.TopicRooms: {partitions: 4, retention: 7 * day},
 		// One partition: there is little in it, and each partition that edges read makes the id of every event on every stream longer.
 		events.TopicUsers: {partitions: 1, retention: 7 * day},
+		// Who is in a large room must be known for as long as the room is there.
+		events.TopicMemberships: {partitions: 4, compact: true},
 		// One partition: the first claim of a ticket counts, and a user's streams end after those before it.
 		events.TopicEdges: {partitions: 1, retention: time.Hour},
 		// No stream lives longer than its token, so nobody is online for days without a record.
@@ -164,11 +186,9 @@ func (b *Bus) ensure(ctx context.Context, wanted map[string]topic) error {
 func (b *Bus) specification(name string, spec topic) kafka.TopicSpecification {
 	inSync := max(1, b.cfg.Replication-1)
 	config := map[string]string{
-		retentionConfig: strconv.FormatInt(spec.retention.Milliseconds(), 10),
-		inSyncConfig:    strconv.Itoa(inSync),
-	}
-	if spec.compact {
-		config["cleanup.policy"] = "compact,delete"
+		retentionConfig:  spec.retentionMillis(),
+		inSyncConfig:     strconv.Itoa(inSync),
+		"cleanup.policy": spec.cleanup(),
 	}
 	return kafka.TopicSpecification{
 		Topic: name, NumPartitions: spec.partitions, ReplicationFactor: max(1, b.cfg.Replication), Config: config,
@@ -221,7 +241,7 @@ func (b *Bus) reportRetention(ctx context.Context, wanted map[string]topic, pres
 	}
 	for _, result := range results {
 		entry, given := result.Config[retentionConfig]
-		expected := strconv.FormatInt(wanted[result.Name].retention.Milliseconds(), 10)
+		expected := wanted[result.Name].retentionMillis()
 		if given && entry.Value != expected {
 			b.tel.Log.WarnContext(ctx, "a topic has another retention than the suite makes it with",
 				"topic", result.Name, "retention_ms", entry.Value, "expected_ms", expected)

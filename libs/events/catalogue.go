@@ -11,9 +11,12 @@ import (
 // catalogue has every type of event with its major and its minor version. It is the one place where a type is added, and where a type
 // that gets another optional field gets its next minor version.
 var catalogue = []kind{
-	kindOf[RoomCreated](1, 0),
-	kindOf[RoomRead](1, 0),
-	kindOf[MessagePosted](1, 1), // 1: the payload of clients, first
+	kindOf[RoomCreated](1, 1),   // 1: wholeRoom
+	kindOf[RoomRead](1, 1),      // 1: wholeRoom
+	kindOf[MessagePosted](1, 2), // 1: the payload of clients, first; 2: wholeRoom
+	kindOf[MembershipChanged](1, 0),
+	kindOf[MembersJoined](1, 0),
+	kindOf[MembershipSnapshot](1, 0),
 	kindOf[FriendRequested](1, 0),
 	kindOf[FriendAccepted](1, 0),
 	kindOf[TicketIssued](1, 0),

@@ -35,6 +35,7 @@ import (
 const (
 	TopicRooms       = "ism.rooms"        // the log of every room, keyed by room id
 	TopicUsers       = "ism.users"        // what happens to users beside rooms, keyed by user id
+	TopicMemberships = "ism.memberships"  // who is in large rooms, keyed by room and part
 	TopicEdges       = "ism.edges"        // what realtime's edges tell each other, keyed by user id
 	TopicOnline      = "ism.online"       // who is online, at which edge
 	TopicDeadLetters = "ism.dead-letters" // records that a consumer could not handle, with the reason

@@ -2,60 +2,139 @@ package events
 
 import (
 	"errors"
+	"fmt"
+	"slices"
 
 	"github.com/google/uuid"
 
 	"github.com/ism-chat/ism/libs/wire"
 )
 
-// Membership is who is in a room, whatever their status, as of a version that counts the changes; it is 1 when the room is created.
-// rooms owns it, and answers with it when it is asked.
+// MaxNamed is how many users an event names in its audience at most. In a room that has had more members, and is large from then on, an event says
+// that its audience is the whole room, and a record does not grow with the room. See [Audience].
+const MaxNamed = 100
+
+// Membership is who has joined a room, as of a version that counts the changes; it is 1 when the room is created. rooms owns it, and answers with
+// it when it is asked.
 type Membership struct {
-	RoomID  uuid.UUID     `json:"roomId"`
-	Version int64         `json:"version"`
-	Members []wire.Member `json:"members"` // in the order of joining
+	RoomID uuid.UUID `json:"roomId"`
+	// Audience has the members in the order of joining; of a large room it is the whole room, and names nobody.
+	Audience
+	// SinceJoining says that members see of the room's timeline only what came since they joined, see [Standing].
+	SinceJoining bool `json:"sinceJoining,omitempty"`
 }
 
-// Joined gives the member with the id, and whether it has joined and not left: who is only invited has not.
-func (m Membership) Joined(user uuid.UUID) (wire.Member, bool) {
-	for _, member := range m.Members {
-		if member.ID == user {
-			return member, member.Status == wire.Joined
-		}
-	}
-	return wire.Member{}, false
-}
-
-// Audience is all who have joined.
-func (m Membership) Audience() Audience {
-	users := make([]uuid.UUID, 0, len(m.Members))
-	for _, member := range m.Members {
-		if member.Status == wire.Joined {
-			users = append(users, member.ID)
-		}
-	}
-	return Audience{Users: users, Version: m.Version}
+// Standing is how a user stands to a room: what part of its timeline the user may read. rooms answers with it when it is asked.
+type Standing struct {
+	RoomID  uuid.UUID             `json:"roomId"`
+	Version int64                 `json:"version"` // of the membership
+	UserID  uuid.UUID             `json:"userId"`
+	Status  wire.MembershipStatus `json:"status"`
+	// From, if set, is the message with which the part begins that the user may read: that of its joining.
+	From *uuid.UUID `json:"from,omitempty"`
+	// To, if set, is the message with which it ends: that of its leaving.
+	To *uuid.UUID `json:"to,omitempty"`
 }
 
 // Audience says who may see an event of a room, and as of which state of the room's membership.
 //
 // Readers that deliver must not use an older audience than the newest one that they have seen in the room's log.
+//
+// Where it is the whole room and names nobody, it is all who are members as of the version. Who they are follows from the room's log: an event that
+// names users as well, [RoomCreated] or the [MembershipChanged] that makes a room large, says who they are; [MembersJoined] and later
+// MembershipChanged each say how the version before became theirs. A reader that has not read the log from there on begins with the newest
+// [MembershipSnapshot] of each part of the room.
 type Audience struct {
 	// Users are the ids of those who may see the event.
 	Users []uuid.UUID `json:"audience"`
 	// Version counts the changes of the room's membership; it is 1 when the room is created.
 	Version int64 `json:"membershipVersion"`
+	// WholeRoom says that the room is large: all its members may see the event.
+	WholeRoom bool `json:"wholeRoom,omitempty"`
+}
+
+// WholeRoom is the audience of all members of a large room as of a version.
+func WholeRoom(version int64) Audience {
+	return Audience{Users: []uuid.UUID{}, Version: version, WholeRoom: true}
 }
 
 // SeenBy makes every event that embeds an audience tell it, see [RoomEvent].
 func (a Audience) SeenBy() Audience { return a }
 
+// Names reports whether the audience names the user.
+func (a Audience) Names(user uuid.UUID) bool { return slices.Contains(a.Users, user) }
+
+// ByReference reports whether the audience names nobody, and is the whole room as of its version.
+func (a Audience) ByReference() bool { return a.WholeRoom && len(a.Users) == 0 }
+
 func (a Audience) validate() error {
 	switch {
-	case len(a.Users) == 0:
+	case len(a.Users) == 0 && !a.WholeRoom:
 		return errors.New("audience is empty")
 	case a.Version < 1:
 		return errors.New("membershipVersion is below 1")
+	}
+	return nil
+}
+
+// MembersJoined says that users have become members of a large room with its creation: those whom [RoomCreated] does not name, at most [MaxNamed] in
+// each. It is no message of the timeline.
+type MembersJoined struct {
+	RoomID uuid.UUID   `json:"roomId"`
+	Joined []uuid.UUID `json:"joined"`
+	// Room is the room as they see it.
+	Room wire.Room `json:"room"`
+	Audience
+}
+
+func (MembersJoined) EventName() string      { return "members.joined" }
+func (MembersJoined) Topic() string          { return TopicRooms }
+func (e MembersJoined) PartitionKey() string { return e.RoomID.String() }
+func (e MembersJoined) InRoom() uuid.UUID    { return e.RoomID }
+
+func (e MembersJoined) validate() error {
+	switch {
+	case e.RoomID == uuid.Nil:
+		return errors.New("roomId is missing")
+	case len(e.Joined) == 0:
+		return errors.New("joined is missing")
+	case e.Room.ID != e.RoomID:
+		return errors.New("room.id is not roomId")
+	case !e.WholeRoom:
+		return errors.New("the room is not large")
+	}
+	return e.Audience.validate()
+}
+
+// SnapshotParts is into how many parts the members of a large room are divided.
+const SnapshotParts = 64
+
+// SnapshotPart is the part that a user is in, 0 to 63: the lowest six bits of its id.
+func SnapshotPart(user uuid.UUID) int { return int(user[15] % SnapshotParts) }
+
+// MembershipSnapshot has the members of one part of a large room, as of a version. Of each part the newest record is kept. It has all changes of its
+// users up to its version; what came later is in the room's log.
+type MembershipSnapshot struct {
+	RoomID  uuid.UUID   `json:"roomId"`
+	Part    int         `json:"part"`
+	Version int64       `json:"version"`
+	Users   []uuid.UUID `json:"users"`
+}
+
+func (MembershipSnapshot) EventName() string { return "membership.snapshot" }
+func (MembershipSnapshot) Topic() string     { return TopicMemberships }
+func (e MembershipSnapshot) PartitionKey() string {
+	return fmt.Sprintf("%s/%d", e.RoomID, e.Part)
+}
+
+func (e MembershipSnapshot) validate() error {
+	switch {
+	case e.RoomID == uuid.Nil:
+		return errors.New("roomId is missing")
+	case e.Part < 0 || e.Part >= SnapshotParts:
+		return fmt.Errorf("part is not within 0 to %d", SnapshotParts-1)
+	case e.Version < 1:
+		return errors.New("version is below 1")
 	}
 	return nil
 }

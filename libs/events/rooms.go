@@ -18,7 +18,7 @@ type RoomEvent interface {
 	SeenBy() Audience
 }
 
-// RoomCreated is the first event of a room's log.
+// RoomCreated is the first event of a room's log. In a large room it has the first [MaxNamed] members; [MembersJoined] follow with the others.
 type RoomCreated struct {
 	RoomID    uuid.UUID `json:"roomId"`
 	CreatedBy uuid.UUID `json:"createdBy"`
@@ -45,11 +45,6 @@ func (e RoomCreated) validate() error {
 		return errors.New("members are missing")
 	}
 	return e.Audience.validate()
-}
-
-// Membership is the room's first membership.
-func (e RoomCreated) Membership() Membership {
-	return Membership{RoomID: e.RoomID, Version: e.Version, Members: e.Members}
 }
 
 // WithoutNames is the event of a Group's creation as it is written where many members with long names and pictures would make it too large
@@ -105,20 +100,81 @@ func (MessagePosted) Topic() string          { return TopicRooms }
 func (e MessagePosted) PartitionKey() string { return e.RoomID.String() }
 func (e MessagePosted) InRoom() uuid.UUID    { return e.RoomID }
 
+// InTimeline implements [TimelineEvent].
+func (e MessagePosted) InTimeline() (wire.Message, wire.Preview) { return e.Message, e.Preview }
+
 func (e MessagePosted) validate() error {
-	switch {
-	case e.RoomID == uuid.Nil:
-		return errors.New("roomId is missing")
-	case e.Message.RoomID != e.RoomID:
-		return errors.New("message.chatRoomId is not roomId")
-	case e.Message.ID == uuid.Nil:
-		return errors.New("message.messageId is missing")
-	case e.Message.SenderID == uuid.Nil:
-		return errors.New("message.senderId is missing")
-	case e.Message.CreatedAt.IsZero():
-		return errors.New("message.createdAt is missing")
-	case len(e.Message.Body) == 0:
-		return errors.New("message.msgBody is missing")
+	if err := validTimelineEvent(e); err != nil {
+		return err
 	}
 	return e.Audience.validate()
+}
+
+// MembershipChanged says that a user has joined a room, or left it. It is a message of the room's timeline, and its offset the message's position.
+type MembershipChanged struct {
+	RoomID uuid.UUID   `json:"roomId"`
+	Change wire.Change `json:"change"`
+	// Member is the user, as of after the change.
+	Member  wire.Member  `json:"member"`
+	Message wire.Message `json:"message"` // of type [wire.RoomChange]
+	Preview wire.Preview `json:"preview"`
+	// Room is the room as the user sees it who has joined; nil where somebody has left.
+	Room *wire.Room `json:"room,omitempty"`
+	// Ended says that nobody is in the room any more: a Single room that one has left, a Group whose last member has.
+	Ended bool `json:"ended,omitempty"`
+	// Removed are others who are in the room no longer, with the end of a Single room.
+	Removed []uuid.UUID `json:"removed,omitempty"`
+	// Audience is who is in the room after the change: nobody where it has ended. The change that makes a room large names all of its members.
+	Audience
+}
+
+func (MembershipChanged) EventName() string      { return "membership.changed" }
+func (MembershipChanged) Topic() string          { return TopicRooms }
+func (e MembershipChanged) PartitionKey() string { return e.RoomID.String() }
+func (e MembershipChanged) InRoom() uuid.UUID    { return e.RoomID }
+
+// InTimeline implements [TimelineEvent].
+func (e MembershipChanged) InTimeline() (wire.Message, wire.Preview) { return e.Message, e.Preview }
+
+func (e MembershipChanged) validate() error {
+	if err := validTimelineEvent(e); err != nil {
+		return err
+	}
+	switch {
+	case e.Change != wire.Join && e.Change != wire.Leave:
+		return errors.New("change is neither JOIN nor LEAVE")
+	case e.Member.ID == uuid.Nil:
+		return errors.New("member.id is missing")
+	case e.Change == wire.Join && (e.Room == nil || e.Room.ID != e.RoomID):
+		return errors.New("room is missing or another one")
+	case e.Ended && len(e.Users) == 0 && e.Version > 1:
+		return nil // nobody is left
+	}
+	return e.Audience.validate()
+}
+
+// TimelineEvent is an event of a room's log that is a message of the room's timeline. Its offset is the message's position.
+type TimelineEvent interface {
+	RoomEvent
+	// InTimeline is the message, and the line that a room list shows of it.
+	InTimeline() (wire.Message, wire.Preview)
+}
+
+func validTimelineEvent(e TimelineEvent) error {
+	message, _ := e.InTimeline()
+	switch {
+	case e.InRoom() == uuid.Nil:
+		return errors.New("roomId is missing")
+	case message.RoomID != e.InRoom():
+		return errors.New("message.chatRoomId is not roomId")
+	case message.ID == uuid.Nil:
+		return errors.New("message.messageId is missing")
+	case message.SenderID == uuid.Nil:
+		return errors.New("message.senderId is missing")
+	case message.CreatedAt.IsZero():
+		return errors.New("message.createdAt is missing")
+	case len(message.Body) == 0:
+		return errors.New("message.msgBody is missing")
+	}
+	return nil
 }

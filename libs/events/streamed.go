@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -19,8 +20,10 @@ const HeaderPayload = "ism_payload"
 
 // StreamEvent is the data of one server-sent event, one JSON object, and the users on whose streams it belongs.
 type StreamEvent struct {
-	To   []uuid.UUID
-	Data []byte
+	To []uuid.UUID
+	// MembersAsOf, if not 0, says that it belongs on the streams of all who are members of the event's room, which is large, as of this version.
+	MembersAsOf int64
+	Data        []byte
 }
 
 // streamed is an event that all of its audience sees in the same form.
@@ -38,11 +41,12 @@ func (e MessagePosted) payload(at time.Time) any {
 
 func (e MessagePosted) own() any {
 	return struct {
-		Version int64        `json:"membershipVersion"`
-		Users   []uuid.UUID  `json:"audience"`
-		RoomID  uuid.UUID    `json:"roomId"`
-		Preview wire.Preview `json:"preview"`
-	}{e.Version, e.Users, e.RoomID, e.Preview}
+		Version   int64        `json:"membershipVersion"`
+		Users     []uuid.UUID  `json:"audience"`
+		WholeRoom bool         `json:"wholeRoom,omitempty"`
+		RoomID    uuid.UUID    `json:"roomId"`
+		Preview   wire.Preview `json:"preview"`
+	}{e.Version, append([]uuid.UUID{}, e.Users...), e.WholeRoom, e.RoomID, e.Preview}
 }
 
 // encodeStreamed gives the value of an event, and how much of it is the payload.
@@ -120,10 +124,13 @@ func openAudience(text []byte) (Audience, bool) {
 	}
 	end := bytes.IndexByte(text, ']')
 	const each = idLength + len(`"",`)
-	if end < 0 || (end+1)%each != 0 {
+	if end < 0 || end > 0 && (end+1)%each != 0 {
 		return Audience{}, false
 	}
-	audience := Audience{Version: version, Users: make([]uuid.UUID, 0, (end+1)/each)}
+	audience := Audience{Version: version, WholeRoom: bytes.HasPrefix(text[end+1:], []byte(`,"wholeRoom":true`))}
+	if end > 0 {
+		audience.Users = make([]uuid.UUID, 0, (end+1)/each)
+	}
 	for at := 0; at < end; at += each {
 		user, err := uuid.ParseBytes(text[at+1 : at+1+idLength])
 		if err != nil {
@@ -134,16 +141,30 @@ func openAudience(text []byte) (Audience, bool) {
 	return audience, true
 }
 
-// StreamEvents gives what the users see of an event on their streams; none for an event that is not for streams.
+// StreamEvents gives what users see of an event on their streams; none for an event that is not for streams. Users is who is in the room by now. Of a
+// large room they are not asked for.
 func StreamEvents(event Event, users []uuid.UUID) ([]StreamEvent, error) {
 	switch data := event.Data.(type) {
 	case RoomCreated:
+		if data.WholeRoom {
+			users = data.Users
+		}
 		return newRooms(event.Time, data, users)
 	case FriendRequested:
 		return streamEvent(wire.FriendRequestReceived{Type: "FriendRequestReceived", FromUser: data.FromUser, CreatedAt: wire.At(event.Time)}, users)
 	case FriendAccepted:
 		return streamEvent(wire.FriendRequestAccepted{Type: "FriendRequestAccepted", FromUser: data.FromUser, CreatedAt: wire.At(event.Time)}, users)
+	case MembersJoined:
+		return streamEvent(wire.NewRoom{Type: "NewRoom", Room: data.Room, CreatedAt: wire.At(event.Time)}, data.Joined)
+	case MembershipChanged:
+		if data.WholeRoom {
+			return largeMembershipChange(event.Time, data)
+		}
+		return membershipChange(event.Time, data, users)
 	case streamed:
+		if data.SeenBy().WholeRoom {
+			return toMembers(data.payload(event.Time), data.SeenBy().Version)
+		}
 		return streamEvent(data.payload(event.Time), users)
 	default:
 		return nil, nil
@@ -166,7 +187,68 @@ func newRooms(at time.Time, data RoomCreated, users []uuid.UUID) ([]StreamEvent,
 	return all, nil
 }
 
+// membershipChange gives one event to those who were in the room before and are in it after, one to whoever has joined, and one to those who
+// are in the room no longer. Users is who is in the room by now.
+func membershipChange(at time.Time, data MembershipChanged, users []uuid.UUID) ([]StreamEvent, error) {
+	others := slices.DeleteFunc(slices.Clone(users), func(user uuid.UUID) bool { return user == data.Member.ID })
+	all, err := streamEvent(roomChange(at, data), others)
+	if err != nil {
+		return nil, err
+	}
+	var own []StreamEvent
+	if data.Change == wire.Join {
+		if len(others) == len(users) { // who joined is gone by now
+			return all, nil
+		}
+		own, err = streamEvent(newRoom(at, data), []uuid.UUID{data.Member.ID})
+	} else {
+		gone := append([]uuid.UUID{data.Member.ID}, data.Removed...)
+		gone = slices.DeleteFunc(gone, func(user uuid.UUID) bool { return slices.Contains(users, user) }) // who is back by now
+		own, err = streamEvent(leaveRoom(at, data), gone)
+	}
+	return append(all, own...), err
+}
+
+// largeMembershipChange gives one event to those who were members before and are after, and one to whoever has joined or left.
+func largeMembershipChange(at time.Time, data MembershipChanged) ([]StreamEvent, error) {
+	before, own := data.Version, any(leaveRoom(at, data))
+	if data.Change == wire.Join {
+		before, own = data.Version-1, newRoom(at, data)
+	}
+	all, err := toMembers(roomChange(at, data), before)
+	if err != nil {
+		return nil, err
+	}
+	one, err := streamEvent(own, []uuid.UUID{data.Member.ID})
+	return append(all, one...), err
+}
+
+func roomChange(at time.Time, data MembershipChanged) wire.RoomChangeEvent {
+	return wire.RoomChangeEvent{Type: "RoomChangeEvent", Message: data.Message, Preview: data.Preview, CreatedAt: wire.At(at)}
+}
+
+func newRoom(at time.Time, data MembershipChanged) wire.NewRoom {
+	return wire.NewRoom{Type: "NewRoom", Room: *data.Room, CreatedAt: wire.At(at)}
+}
+
+func leaveRoom(at time.Time, data MembershipChanged) wire.LeaveRoom {
+	return wire.LeaveRoom{Type: "LeaveRoom", RoomID: data.RoomID, CreatedAt: wire.At(at)}
+}
+
+// toMembers gives one event to all members of a large room.
+func toMembers(payload any, asOf int64) ([]StreamEvent, error) {
+	data, err := json.Marshal(payload)
+	if err != nil {
+		return nil, fmt.Errorf("%w: encode %T: %w", ErrMalformed, payload, err)
+	}
+	return []StreamEvent{{MembersAsOf: asOf, Data: data}}, nil
+}
+
+// streamEvent gives one event to users; none where there are no users.
 func streamEvent(payload any, to []uuid.UUID) ([]StreamEvent, error) {
+	if len(to) == 0 {
+		return nil, nil
+	}
 	data, err := json.Marshal(payload)
 	if err != nil {
 		return nil, fmt.Errorf("%w: encode %T: %w", ErrMalformed, payload, err)

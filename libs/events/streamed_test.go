@@ -23,6 +23,9 @@ func posted(text string, users ...uuid.UUID) events.Event {
 		panic(err)
 	}
 	data.Message.Body, data.Preview, data.Audience = body, wire.TextPreview("alice", text), events.Audience{Users: users, Version: 7}
+	if len(users) == 0 {
+		data.Audience = events.Audience{Version: 7, WholeRoom: true}
+	}
 	event.Data = data
 	return event
 }
@@ -43,6 +46,7 @@ func TestEnvelopeSaysWhatTheDecodedEventSays(t *testing.T) {
 		"alone":    posted("Soup?", alice),
 		"braces":   posted(`}],"audience":["`, alice, bob),
 		"lines":    posted("a\nb\r\u2028", alice),
+		"all":      posted("Soup?"),
 		"a sample": samples()["message.posted.v1"],
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -56,7 +60,7 @@ func TestEnvelopeSaysWhatTheDecodedEventSays(t *testing.T) {
 			}
 			made, err := events.StreamEvents(event, data.Users)
 			if err != nil || len(made) != 1 || !bytes.Equal(made[0].Data, envelope.AppendPayload(nil)) {
-				t.Errorf("passed on %s, made %s, %v", envelope.AppendPayload(nil), made, err)
+				t.Errorf("passed on %s, made %+v, %v", envelope.AppendPayload(nil), made, err)
 			}
 			var chat wire.ChatMessage
 			if err := json.Unmarshal(envelope.AppendPayload(nil), &chat); err != nil || chat.Type != "ChatMessage" || chat.Message.ID != data.Message.ID {
@@ -143,6 +147,86 @@ func TestFriendsSeeWhoAskedAndWhoAccepted(t *testing.T) {
 		if err != nil || len(seen) != 1 || len(seen[0].To) != 1 || seen[0].To[0] != to || !strings.Contains(string(seen[0].Data), want) ||
 			!strings.Contains(string(seen[0].Data), `"createdAt":"2026-11-23T12:30:45.123456Z"`) || strings.Contains(string(seen[0].Data), "acme") {
 			t.Errorf("%s is seen as %+v, %v", name, seen, err)
+		}
+	}
+}
+
+// Who is in the room learns what has happened, who has joined gets the room, who is in it no longer is told to leave it.
+func TestAChangeOfMembersIsSeenFromEachSide(t *testing.T) {
+	left := samples()["membership.changed.v1"]
+	joined, ended := left, left
+	data := left.Data.(events.MembershipChanged)
+	data.Change, data.Member.Status, data.Room = wire.Join, wire.Joined, &wire.Room{ID: room, Type: wire.Group}
+	data.Users = []uuid.UUID{alice, bob}
+	joined.Data = data
+	data = left.Data.(events.MembershipChanged)
+	data.Ended, data.Users, data.Removed = true, nil, []uuid.UUID{alice}
+	ended.Data = data
+	for name, c := range map[string]struct {
+		event events.Event
+		now   []uuid.UUID // who is in the room by now
+		want  map[string][]uuid.UUID
+	}{
+		"bob leaves":                            {left, []uuid.UUID{alice}, map[string][]uuid.UUID{"RoomChangeEvent": {alice}, "LeaveRoom": {bob}}},
+		"bob leaves, and is back":               {left, []uuid.UUID{alice, bob}, map[string][]uuid.UUID{"RoomChangeEvent": {alice}}},
+		"bob joins":                             {joined, []uuid.UUID{alice, bob}, map[string][]uuid.UUID{"RoomChangeEvent": {alice}, "NewRoom": {bob}}},
+		"bob joins, and is gone":                {joined, []uuid.UUID{alice}, map[string][]uuid.UUID{"RoomChangeEvent": {alice}}},
+		"bob leaves a Single room":              {ended, nil, map[string][]uuid.UUID{"LeaveRoom": {bob, alice}}},
+		"bob leaves a Single room, a record on": {ended, []uuid.UUID{}, map[string][]uuid.UUID{"LeaveRoom": {bob, alice}}},
+	} {
+		if _, _, err := events.Encode(c.event); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		seen, err := events.StreamEvents(c.event, c.now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := map[string][]uuid.UUID{}
+		for _, one := range seen {
+			var event struct {
+				Type string `json:"type"`
+			}
+			if err := json.Unmarshal(one.Data, &event); err != nil {
+				t.Fatal(err)
+			}
+			got[event.Type] = one.To
+		}
+		if !reflect.DeepEqual(got, c.want) {
+			t.Errorf("%s: seen as %v, want %v", name, got, c.want)
+		}
+	}
+}
+
+// A record of a large room names nobody, however many see it.
+func TestALargeRoomIsSeenByItsMembers(t *testing.T) {
+	whole, gone := events.WholeRoom(7), samples()["membership.changed.v1"]
+	data := gone.Data.(events.MembershipChanged)
+	data.Audience = whole
+	gone.Data = data
+	came := gone
+	data.Change, data.Room = wire.Join, &wire.Room{ID: room, Type: wire.Group}
+	came.Data = data
+	for name, c := range map[string]struct {
+		event events.Event
+		want  []events.StreamEvent // without their data
+	}{
+		"a message":  {posted("Soup?"), []events.StreamEvent{{MembersAsOf: 7}}},
+		"who leaves": {gone, []events.StreamEvent{{MembersAsOf: 7}, {To: []uuid.UUID{bob}}}},
+		"who joins":  {came, []events.StreamEvent{{MembersAsOf: 6}, {To: []uuid.UUID{bob}}}},
+		"the others": {samples()["members.joined.v1"], []events.StreamEvent{{To: []uuid.UUID{bob}}}},
+	} {
+		seen, err := events.StreamEvents(c.event, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range seen {
+			seen[i].Data = nil
+		}
+		if !reflect.DeepEqual(seen, c.want) {
+			t.Errorf("%s: seen as %+v, want %+v", name, seen, c.want)
+		}
+		if _, value, err := events.Encode(c.event); err != nil || len(value) > 2000 {
+			t.Errorf("%s: %d bytes, %v", name, len(value), err)
 		}
 	}
 }

@@ -11,7 +11,8 @@ type MessageType string
 
 // The message types of the wire that this version writes.
 const (
-	Text MessageType = "Text"
+	Text       MessageType = "Text"
+	RoomChange MessageType = "RoomChange" // who joined or left; written from the log alone
 )
 
 // Message is a message in the shape of the ISM wire. Its CreatedAt has microseconds, the same everywhere.
@@ -27,4 +28,10 @@ type Message struct {
 // TextBody is the body of a [Text] message: 1 to 4,000 characters.
 type TextBody struct {
 	Text string `json:"text"`
+}
+
+// RoomChangeBody is the body of a [RoomChange] message.
+type RoomChangeBody struct {
+	Type        string `json:"type"` // "UserJoined" or "UserLeft"
+	RelatedUser Member `json:"related_user"`
 }

@@ -75,7 +75,17 @@ type Preview struct {
 	Type           string `json:"type"`
 	SenderUsername string `json:"sender_username,omitempty"`
 	Text           string `json:"text,omitempty"`
+	RoomChangeType Change `json:"room_change_type,omitempty"`
 }
+
+// Change is what a [RoomChange] tells of a user.
+type Change string
+
+// The changes of the wire. An invited user joins at once.
+const (
+	Join  Change = "JOIN"
+	Leave Change = "LEAVE"
+)
 
 // Preview lengths, in characters: text longer than previewLimit is cut to previewCut and "...".
 const (
@@ -86,6 +96,11 @@ const (
 // TextPreview is the preview of a [Text] message.
 func TextPreview(senderUsername, text string) Preview {
 	return Preview{Type: "Text", SenderUsername: senderUsername, Text: cut(text)}
+}
+
+// RoomChangePreview is the preview of a [RoomChange] message.
+func RoomChangePreview(username string, change Change) Preview {
+	return Preview{Type: string(RoomChange), SenderUsername: username, RoomChangeType: change}
 }
 
 // NewRoomPreview is the preview of a room that has no message yet.

@@ -24,8 +24,9 @@ import (
 // types are the structs of this package, each of which has a schema.
 var types = []reflect.Type{
 	reflect.TypeFor[wire.Room](), reflect.TypeFor[wire.Member](), reflect.TypeFor[wire.Preview](),
-	reflect.TypeFor[wire.Message](), reflect.TypeFor[wire.TextBody](),
-	reflect.TypeFor[wire.ChatMessage](), reflect.TypeFor[wire.NewRoom](), reflect.TypeFor[wire.Resync](), reflect.TypeFor[wire.StreamEnded](),
+	reflect.TypeFor[wire.Message](), reflect.TypeFor[wire.TextBody](), reflect.TypeFor[wire.RoomChangeBody](),
+	reflect.TypeFor[wire.ChatMessage](), reflect.TypeFor[wire.NewRoom](), reflect.TypeFor[wire.RoomChangeEvent](), reflect.TypeFor[wire.LeaveRoom](),
+	reflect.TypeFor[wire.Resync](), reflect.TypeFor[wire.StreamEnded](),
 	reflect.TypeFor[wire.StreamTicket](), reflect.TypeFor[wire.Poll](), reflect.TypeFor[wire.PolledEvent](),
 	reflect.TypeFor[wire.User](), reflect.TypeFor[wire.RelatedUser](), reflect.TypeFor[wire.UserPage](), reflect.TypeFor[wire.RelationshipState](),
 	reflect.TypeFor[wire.FriendRequestReceived](), reflect.TypeFor[wire.FriendRequestAccepted](),
@@ -233,7 +234,7 @@ func propertyOf(name string, field reflect.Type) property {
 	}
 	switch {
 	case name == body:
-		return property{Ref: "#/components/schemas/TextBody"}
+		return property{AnyOf: []property{{Ref: "#/components/schemas/TextBody"}, {Ref: "#/components/schemas/RoomChangeBody"}}}
 	case field == reflect.TypeFor[uuid.UUID]():
 		return property{Type: kinds{"string"}, Format: "uuid"}
 	case field == reflect.TypeFor[time.Time]():

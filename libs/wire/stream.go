@@ -2,6 +2,8 @@ package wire
 
 import (
 	"encoding/json"
+
+	"github.com/google/uuid"
 )
 
 // ChatMessage is the server-sent event of a message, in the shape of the ISM wire.
@@ -17,6 +19,21 @@ type NewRoom struct {
 	Type      string `json:"type"` // "NewRoom"
 	Room      Room   `json:"room"`
 	CreatedAt Time   `json:"createdAt"`
+}
+
+// RoomChangeEvent is the server-sent event to those who are in a room when somebody joins or leaves it, in the shape of the ISM wire.
+type RoomChangeEvent struct {
+	Type      string  `json:"type"` // "RoomChangeEvent"
+	Message   Message `json:"message"`
+	Preview   Preview `json:"roomPreviewText"`
+	CreatedAt Time    `json:"createdAt"`
+}
+
+// LeaveRoom is the server-sent event to a user who is in a room no longer, in the shape of the ISM wire.
+type LeaveRoom struct {
+	Type      string    `json:"type"` // "LeaveRoom"
+	RoomID    uuid.UUID `json:"roomId"`
+	CreatedAt Time      `json:"createdAt"`
 }
 
 // Resync is the server-sent event to a client whose resume point is not to be had any more: it reloads by REST.

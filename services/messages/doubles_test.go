@@ -17,12 +17,15 @@ import (
 
 // rooms stands in for the rooms service: another service, not an engine.
 type rooms struct {
-	mu    sync.Mutex
-	known map[uuid.UUID]events.Membership
-	down  bool
+	mu        sync.Mutex
+	known     map[uuid.UUID]events.Membership
+	standings map[[2]uuid.UUID]events.Standing
+	down      bool
 }
 
-func newRooms() *rooms { return &rooms{known: map[uuid.UUID]events.Membership{}} }
+func newRooms() *rooms {
+	return &rooms{known: map[uuid.UUID]events.Membership{}, standings: map[[2]uuid.UUID]events.Standing{}}
+}
 
 func (r *rooms) put(m events.Membership) {
 	r.mu.Lock()
@@ -47,6 +50,26 @@ func (r *rooms) Membership(_ context.Context, room uuid.UUID) (events.Membership
 		return events.Membership{}, membership.ErrRoomNotFound
 	}
 	return m, nil
+}
+
+// stand says how a user stands to a room whose members do not all see all of it, or who has left.
+func (r *rooms) stand(s events.Standing) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.standings[[2]uuid.UUID{s.RoomID, s.UserID}] = s
+}
+
+func (r *rooms) Standing(_ context.Context, room, user uuid.UUID) (events.Standing, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.down {
+		return events.Standing{}, errors.New("connection refused")
+	}
+	standing, ok := r.standings[[2]uuid.UUID{room, user}]
+	if !ok {
+		return events.Standing{}, membership.ErrRoomNotFound
+	}
+	return standing, nil
 }
 
 // faulty is a real store with an outage that can be switched on, and a count of what was written.

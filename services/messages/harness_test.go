@@ -86,7 +86,7 @@ func (w *world) start() {
 	w.tb.Cleanup(kafka.Close)
 	service, err := messages.New(messages.Config{
 		LogTimeout: 800 * time.Millisecond, WriteThroughTimeout: 500 * time.Millisecond,
-		Members: membership.Config{CacheRooms: 100, CacheTTL: 30 * time.Second},
+		Members: membership.Config{CacheBytes: 1 << 20, CacheTTL: 30 * time.Second},
 	}, messages.Deps{Store: w.store, Rooms: w.rooms, Bus: kafka, Verifier: w.tokens, Telemetry: tel})
 	if err != nil {
 		w.tb.Fatal(err)
@@ -119,11 +119,7 @@ func (w *world) awaitReady() {
 // newRoom makes a room of a new user and another.
 func (w *world) newRoom() (room, user uuid.UUID) {
 	room, user = uuid.Must(uuid.NewV7()), uuid.New()
-	w.rooms.put(events.Membership{RoomID: room, Version: 1, Members: []wire.Member{
-		{ID: user, DisplayName: "alice", Status: wire.Joined},
-		{ID: uuid.New(), DisplayName: "bob", Status: wire.Joined},
-		{ID: uuid.New(), DisplayName: "gone", Status: wire.Left},
-	}})
+	w.rooms.put(events.Membership{RoomID: room, Audience: events.Audience{Users: []uuid.UUID{user, uuid.New()}, Version: 1}})
 	return room, user
 }
 

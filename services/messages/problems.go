@@ -36,6 +36,8 @@ func problemOf(err error) error {
 			"the message was sent on and not acknowledged in time: it may still appear in the room; look there before you send it again").Because(err)
 	case errors.Is(err, bus.ErrUnavailable):
 		return httpapi.Unavailable("kafka-unavailable", "Kafka unavailable", "the message was not written; send it again", err)
+	case errors.Is(err, errUnsettled):
+		return httpapi.Unavailable("timeline-behind", "Timeline behind", "the timeline has not come to the change of members that says what you may read", err)
 	case errors.Is(err, store.ErrUnavailable):
 		return httpapi.Unavailable("store-unavailable", "Store unavailable", "timelines cannot be read now", err)
 	default:

@@ -14,7 +14,7 @@ func TestConfigurationHasItsNames(t *testing.T) {
 		"ISM_MESSAGES_EPOCH":                        "2",
 		"ISM_MESSAGES_ROOMS_URL":                    "http://10.0.0.1:9403",
 		"ISM_MESSAGES_ROOMS_TIMEOUT":                "1200ms",
-		"ISM_MESSAGES_MEMBERS_CACHE_ROOMS":          "7",
+		"ISM_MESSAGES_MEMBERS_CACHE_BYTES":          "70000",
 		"ISM_MESSAGES_CASSANDRA_HOSTS":              "a:9042,b:9042",
 		"ISM_MESSAGES_CASSANDRA_KEYSPACE":           "other",
 		"ISM_MESSAGES_CASSANDRA_USERNAME":           "ism",
@@ -32,7 +32,7 @@ func TestConfigurationHasItsNames(t *testing.T) {
 		t.Fatal(err)
 	}
 	m := cfg.Messages
-	if cfg.Kafka.Epoch != 2 || m.Rooms.URL != "http://10.0.0.1:9403" || m.Rooms.Timeout != 1200*time.Millisecond || m.Members.CacheRooms != 7 {
+	if cfg.Kafka.Epoch != 2 || m.Rooms.URL != "http://10.0.0.1:9403" || m.Rooms.Timeout != 1200*time.Millisecond || m.Members.CacheBytes != 70_000 {
 		t.Errorf("the configuration is %+v", m)
 	}
 	c := m.Cassandra

@@ -115,7 +115,7 @@ func (s *Service) compose(members events.Membership, sender authn.Principal, bod
 			RoomID: members.RoomID, ID: id, SenderID: sender.UserID, Body: raw, Type: wire.Text, CreatedAt: s.clock.now(),
 		},
 		Preview:  wire.TextPreview(sender.DisplayName(), body.Text),
-		Audience: members.Audience(),
+		Audience: members.Audience,
 	}, nil
 }
 

@@ -3,6 +3,7 @@ package messages
 import (
 	"context"
 	"net/url"
+	"slices"
 	"strconv"
 	"time"
 
@@ -90,10 +91,11 @@ func (s *Service) timelinePage(c *fiber.Ctx) error {
 		return err
 	}
 	ctx := c.UserContext()
-	if _, err := s.members.Of(ctx, room, authn.Caller(c).UserID); err != nil {
+	readable, err := s.readable(ctx, room, authn.Caller(c).UserID)
+	if err != nil {
 		return problemOf(err)
 	}
-	entries, err := s.read(ctx, room, query)
+	entries, err := s.read(ctx, room, query, readable)
 	if err != nil {
 		return problemOf(err)
 	}
@@ -112,8 +114,8 @@ func (s *Service) timelinePage(c *fiber.Ctx) error {
 	return c.JSON(messages)
 }
 
-// read gives one message more than the limit where there are more.
-func (s *Service) read(ctx context.Context, room uuid.UUID, query pageQuery) ([]store.Entry, error) {
+// read gives one message more than the limit where the user may read more.
+func (s *Service) read(ctx context.Context, room uuid.UUID, query pageQuery, readable part) ([]store.Entry, error) {
 	within := store.Range{Before: query.before}
 	if query.byTime {
 		var err error
@@ -121,5 +123,15 @@ func (s *Service) read(ctx context.Context, room uuid.UUID, query pageQuery) ([]
 			return nil, err
 		}
 	}
-	return s.deps.Store.Page(ctx, room, within, query.limit+1)
+	if readable.before.Compare(within.Before) < 0 {
+		within.Before = readable.before
+	}
+	entries, err := s.deps.Store.Page(ctx, room, within, query.limit+1)
+	if err != nil {
+		return nil, err
+	}
+	if older := slices.IndexFunc(entries, func(e store.Entry) bool { return e.Position.Compare(readable.from) < 0 }); older >= 0 {
+		entries = entries[:older]
+	}
+	return entries, nil
 }

@@ -2,11 +2,16 @@ package realtime_test
 
 import (
 	"encoding/json"
+	"net"
 	"net/http"
 	"net/url"
+	"os"
+	"strconv"
+	"strings"
 	"sync"
 	"testing"
 
+	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -101,4 +106,60 @@ func TestALogThatDoesNotGoOnIsAnnounced(t *testing.T) {
 	expect(t, stream, "after")
 	expect(t, w.open(t, n, r.members[0], fresh), "after")
 	told(t, w.open(t, n, r.members[0], ids[0]), "log-jumped")
+}
+
+// elect has the brokers elect leaders anew, whose epochs are one more.
+func (w *world) elect(t *testing.T) {
+	t.Helper()
+	admin, err := kafka.NewAdminClient(&kafka.ConfigMap{"bootstrap.servers": strings.Join(w.brokers, ",")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer admin.Close()
+	if _, err := admin.ElectLeaders(t.Context(), kafka.NewElectLeadersRequest(kafka.ElectionTypePreferred, nil)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A node that was started after a broker had lost records resumed the ids of them as if nothing had happened.
+func TestAnIDOfWhatALogHasLostIsKnownAfterARestart(t *testing.T) {
+	whole, older := t.TempDir(), t.TempDir()
+	broker := nodetest.Broker(t, kfake.DataDir(whole), kfake.SyncWrites())
+	addresses := broker.ListenAddrs()
+	_, text, _ := net.SplitHostPort(addresses[0])
+	port, err := strconv.Atoi(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	goOn := func(dir string) *world {
+		broker.Close()
+		broker = nodetest.Broker(t, kfake.DataDir(dir), kfake.SyncWrites(), kfake.Ports(port))
+		return newWorld(t, addresses)
+	}
+	r := newRoom("alice")
+	newWorld(t, addresses).post(t, r, "0", "1")
+	broker.Close()
+	if err := os.CopyFS(older, os.DirFS(whole)); err != nil {
+		t.Fatal(err)
+	}
+	before := goOn(whole)
+	n := before.start(t)
+	opening := openingID(t, before, n, newRoom("bob").members[0])
+	stream := before.open(t, n, r.members[0], "")
+	before.post(t, r, "2", "3", "4")
+	ids := expect(t, stream, "2", "3", "4")
+	n.stop()
+
+	after := goOn(older)
+	after.elect(t)
+	after.post(t, r, "2 again", "3 again", "4 again", "5")
+	again := after.start(t)
+	for _, id := range ids {
+		told(t, after.open(t, again, r.members[0], id), "log-jumped")
+	}
+	ids = expect(t, after.open(t, again, r.members[0], opening), "2 again", "3 again", "4 again", "5")
+	again.stop()
+	after.elect(t) // another leader, that has all of it
+	after.post(t, r, "6")
+	expect(t, after.open(t, after.start(t), r.members[0], ids[1]), "4 again", "5", "6")
 }

@@ -223,8 +223,8 @@ func TestResyncWhereAStreamCannotResume(t *testing.T) {
 		ids := expect(t, stream, numbered(0, kept+100)...)
 		ofOtherLogs := altered(t, ids[0], func(raw []byte) []byte { raw[0] ^= 1; return raw })
 		ahead := altered(t, ids[len(ids)-1], func(raw []byte) []byte {
-			_, length := binary.Uvarint(raw[4:]) // the first partition's, behind the digest
-			return append(binary.AppendUvarint(raw[:4:4], 1<<40), raw[4+length:]...)
+			first, length := binary.Uvarint(raw[4:]) // the first partition's offset, behind the digest; its last bit says whether a leader epoch follows
+			return append(binary.AppendUvarint(raw[:4:4], first|1<<41), raw[4+length:]...)
 		})
 		for id, reason := range map[string]string{
 			ids[0]:      "expired",

@@ -58,6 +58,9 @@ func said(t *testing.T, status int, body []byte) string {
 		Code         string  `json:"code"`
 		RoomType     string  `json:"roomType"`
 	}
+	if len(body) == 0 {
+		return fmt.Sprint(status)
+	}
 	if err := json.Unmarshal(body, &answer); err != nil {
 		t.Fatalf("%s: %v", body, err)
 	}
@@ -92,12 +95,16 @@ func whatAlicesCallsComeTo(t *testing.T, d *deployment) {
 		{"DELETE /api/users/ignore/ID", [9]string{oneself, "200", "200", "200", "200", "200", "200 CLIENT_GOT_BLOCKED", unknown, unknown}},
 		{"Single with ID", [9]string{oneself, "200 Single", "200 Single", "200 Single", "200 Single", blocked, blocked, "422 unknown-user", "422 unknown-user"}},
 		{"Group with ID", [9]string{oneself, "200 Group", "200 Group", "200 Group", "200 Group", blocked, blocked, "422 unknown-user", "422 unknown-user"}},
+		{"invite ID into a Group", [9]string{"409 already-member", "200", "200", "200", "200", blocked, blocked, "422 unknown-user", "422 unknown-user"}},
 	} {
 		for i, column := range whoIsAsked {
 			alice := d.seenUser(t, "alice")
 			id := d.reach(t, column, alice)
 			asked := request{method: "POST", path: "/api/rooms/create-room", contentType: "application/json"}
-			if kind, isRoom := strings.CutSuffix(row.call, " with ID"); isRoom {
+			if strings.HasPrefix(row.call, "invite") {
+				room := d.create(t, alice, newRoom("Group", "", alice, d.seenUser(t, "carol")))
+				asked.path, asked.contentType = "/api/rooms/"+room.ID.String()+"/invite/"+id.String(), ""
+			} else if kind, isRoom := strings.CutSuffix(row.call, " with ID"); isRoom {
 				asked.body = newRoom(kind, "", alice, user{id: id})
 			} else {
 				asked.method, asked.path, _ = strings.Cut(strings.ReplaceAll(row.call, "ID", id.String()), " ")

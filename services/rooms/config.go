@@ -10,7 +10,8 @@ import (
 
 // Config is the service's own configuration.
 type Config struct {
-	MaxMembers int `envconfig:"MAX_MEMBERS" default:"1000" desc:"most users that a room may have, 2 or more; ISM_HTTP_BODY_LIMIT must have room for their ids, and so must a record of the log, which some 4000 fit into"`
+	MaxMembers          int  `envconfig:"MAX_MEMBERS" default:"10" desc:"most users that a room may have, 2 or more; ISM_HTTP_BODY_LIMIT must have room for their ids"`
+	HistorySinceJoining bool `envconfig:"HISTORY_SINCE_JOINING" default:"false" desc:"whether who joins a room sees only what was written since, unless the room says otherwise"`
 }
 
 const fewestMembers = 2
@@ -18,10 +19,10 @@ const fewestMembers = 2
 // Validate implements [config.Validator].
 func (c Config) Validate() []config.Fault {
 	var faults []config.Fault
-	if most := changes.MostUsers(); c.MaxMembers < fewestMembers || c.MaxMembers > most {
+	if c.MaxMembers < fewestMembers || c.MaxMembers > changes.MostUsers {
 		faults = append(faults, config.Fault{
 			Variable: "MAX_MEMBERS",
-			Problem:  fmt.Sprintf("%d is out of range; allowed: %d to %d, as many as a record of the log can name", c.MaxMembers, fewestMembers, most),
+			Problem:  fmt.Sprintf("%d is out of range; allowed: %d to %d", c.MaxMembers, fewestMembers, changes.MostUsers),
 		})
 	}
 	return faults

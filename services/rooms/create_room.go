@@ -21,6 +21,8 @@ type newRoomBody struct {
 	Type    string   `json:"roomType"`
 	Name    *string  `json:"roomName"`
 	Invited []string `json:"invitedUsers"`
+	// HistoryFromStart says whether who joins later sees what was written before; the installation decides where it is missing.
+	HistoryFromStart *bool `json:"historyFromStart"`
 }
 
 // create handles POST /api/rooms/create-room.
@@ -43,11 +45,11 @@ func (s *Service) readNewRoom(c *fiber.Ctx) (changes.NewRoom, error) {
 	if err := httpapi.Decode(c, &body); err != nil {
 		return changes.NewRoom{}, err
 	}
-	return body.room(authn.Caller(c).UserID, s.cfg.MaxMembers, s.now())
+	return body.room(authn.Caller(c).UserID, s.cfg, s.now())
 }
 
 // room checks what was asked for. The error is the problem invalid-request.
-func (b newRoomBody) room(creator uuid.UUID, maxMembers int, at time.Time) (changes.NewRoom, error) {
+func (b newRoomBody) room(creator uuid.UUID, cfg Config, at time.Time) (changes.NewRoom, error) {
 	users, err := distinctIDs(b.Invited)
 	if err != nil {
 		return changes.NewRoom{}, err
@@ -55,15 +57,18 @@ func (b newRoomBody) room(creator uuid.UUID, maxMembers int, at time.Time) (chan
 	if !slices.Contains(users, creator) {
 		return changes.NewRoom{}, httpapi.InvalidRequest("invitedUsers must contain the caller")
 	}
-	room := changes.NewRoom{ID: uuid.Must(uuid.NewV7()), Type: wire.RoomType(b.Type), Creator: creator, Users: users, At: at}
+	room := changes.NewRoom{ID: uuid.Must(uuid.NewV7()), Type: wire.RoomType(b.Type), Creator: creator, Users: users, At: at, SinceJoining: cfg.HistorySinceJoining}
+	if b.HistoryFromStart != nil {
+		room.SinceJoining = !*b.HistoryFromStart
+	}
 	switch room.Type {
 	case wire.Single:
 		if len(users) != 2 {
 			return changes.NewRoom{}, httpapi.InvalidRequest("a Single room has exactly two different users")
 		}
 	case wire.Group:
-		if len(users) < fewestMembers || len(users) > maxMembers {
-			return changes.NewRoom{}, httpapi.InvalidRequest(fmt.Sprintf("a Group has %d to %d different users", fewestMembers, maxMembers))
+		if len(users) < fewestMembers || len(users) > cfg.MaxMembers {
+			return changes.NewRoom{}, httpapi.InvalidRequest(fmt.Sprintf("a Group has %d to %d different users", fewestMembers, cfg.MaxMembers))
 		}
 		if room.Name, err = roomName(b.Name); err != nil {
 			return changes.NewRoom{}, err

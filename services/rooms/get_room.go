@@ -46,3 +46,5 @@ func (s *Service) detailed(c *fiber.Ctx) error {
 }
 
 func roomID(c *fiber.Ctx) (uuid.UUID, error) { return httpapi.UUIDParam(c, "room_id") }
+
+func userID(c *fiber.Ctx) (uuid.UUID, error) { return httpapi.UUIDParam(c, "user_id") }

@@ -2,10 +2,8 @@ package rooms
 
 import (
 	"github.com/gofiber/fiber/v2"
-	"github.com/google/uuid"
 
 	"github.com/ism-chat/ism/libs/authn"
-	"github.com/ism-chat/ism/libs/httpapi"
 	"github.com/ism-chat/ism/services/rooms/store/people"
 )
 
@@ -27,5 +25,3 @@ func viewer(c *fiber.Ctx) people.Viewer {
 	caller := authn.Caller(c)
 	return people.Viewer{ID: caller.UserID, Tenant: caller.Tenant}
 }
-
-func userID(c *fiber.Ctx) (uuid.UUID, error) { return httpapi.UUIDParam(c, "user_id") }

@@ -33,7 +33,7 @@ func FuzzNewRoom(f *testing.F) {
 			return
 		}
 		const most = 3
-		room, err := body.room(caller, most, time.Now())
+		room, err := body.room(caller, Config{MaxMembers: most}, time.Now())
 		if err != nil {
 			return
 		}

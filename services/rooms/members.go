@@ -16,9 +16,9 @@ import (
 // ErrRoomNotFound says that there is no such room.
 var ErrRoomNotFound = store.ErrRoomNotFound
 
-// Membership gives who is in a room. Errors: [ErrRoomNotFound]; any other means that the store does not answer now.
+// Membership gives who has joined a room. Errors: [ErrRoomNotFound]; any other means that the store does not answer now.
 func (s *Service) Membership(ctx context.Context, roomID uuid.UUID) (events.Membership, error) {
-	membership, err := s.deps.Store.Membership(ctx, roomID)
+	membership, err := s.deps.Store.Audience(ctx, roomID)
 	if err != nil {
 		return events.Membership{}, fmt.Errorf("membership of room %s: %w", roomID, err)
 	}
@@ -44,7 +44,7 @@ func (s *Service) membersFor(ctx context.Context, room, caller uuid.UUID) ([]wir
 	if err != nil {
 		return nil, err
 	}
-	if _, joined := membership.Joined(caller); !joined {
+	if !membership.Joined(caller) {
 		return nil, store.ErrRoomNotFound
 	}
 	return membership.Members, nil
@@ -61,4 +61,31 @@ func (s *Service) internalMembers(c *fiber.Ctx) error {
 		return problemOf(err)
 	}
 	return c.JSON(membership)
+}
+
+// Standing gives how a user stands to a room that it is in, or has been in. Errors: [ErrRoomNotFound]; any other means that the store does not
+// answer now.
+func (s *Service) Standing(ctx context.Context, roomID, userID uuid.UUID) (events.Standing, error) {
+	standing, err := s.deps.Store.Standing(ctx, roomID, userID)
+	if err != nil {
+		return events.Standing{}, fmt.Errorf("standing of user %s to room %s: %w", userID, roomID, err)
+	}
+	return standing, nil
+}
+
+// internalStanding handles GET /internal/rooms/{room_id}/members/{user_id}.
+func (s *Service) internalStanding(c *fiber.Ctx) error {
+	room, err := roomID(c)
+	if err != nil {
+		return err
+	}
+	user, err := userID(c)
+	if err != nil {
+		return err
+	}
+	standing, err := s.Standing(c.UserContext(), room, user)
+	if err != nil {
+		return problemOf(err)
+	}
+	return c.JSON(standing)
 }

@@ -43,6 +43,12 @@ func problemOf(err error) error {
 		return httpapi.NewProblem(http.StatusConflict, "too-many-friend-requests", "Too many friend requests", "as many requests as there may be wait for an answer")
 	case errors.Is(err, relationships.ErrTooManyBlocked):
 		return httpapi.NewProblem(http.StatusConflict, "too-many-blocked", "Too many blocked", "the caller has blocked as many users as it may")
+	case errors.Is(err, store.ErrRoomFull):
+		return httpapi.NewProblem(http.StatusConflict, "room-full", "Room full", "the room has as many members as it may have")
+	case errors.Is(err, store.ErrAlreadyMember):
+		return httpapi.NewProblem(http.StatusConflict, "already-member", "Already a member", "the user is in the room")
+	case errors.Is(err, store.ErrSingleRoom):
+		return httpapi.NewProblem(http.StatusUnprocessableEntity, "single-room", "Single room", "nobody can be invited into a Single room")
 	case errors.Is(err, store.ErrTooLarge):
 		return httpapi.InvalidRequest("the room has too many users")
 	case errors.Is(err, store.ErrUnavailable):

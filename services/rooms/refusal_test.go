@@ -97,7 +97,7 @@ func badInput(t *testing.T, d *deployment) {
 		"a wrong method":         {ask("PUT", path, asJSON, both), 405, "method-not-allowed"},
 		"GET mark-read":          {ask("GET", at+"/mark-read", "", ""), 405, "method-not-allowed"},
 		"an unknown route":       {ask("GET", at+"/nonsense", "", ""), 404, "not-found"},
-		"leave is not there yet": {ask("POST", at+"/leave", "", ""), 404, "not-found"},
+		"upload-img is not ours": {ask("POST", at+"/upload-img", "", ""), 404, "not-found"},
 		"an id that is none":     {ask("GET", "/api/rooms/seven", "", ""), 400, "invalid-id"},
 		"an id with a NUL":       {ask("GET", at[:len(at)-3]+"%00", "", ""), 400, "invalid-id"},
 		"an id without dashes":   {ask("GET", "/api/rooms/"+strings.ReplaceAll(room.ID.String(), "-", "")+"/users", "", ""), 400, "invalid-id"},

@@ -81,7 +81,7 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	bonds := relationships.New(deps.Store, relationships.Default(), deps.Telemetry.Propagator, nil)
+	bonds := relationships.New(deps.Store, relationships.Default(), deps.Telemetry.Propagator, writer.LeaveSingleRoom)
 	return &Service{
 		cfg: cfg, deps: deps, callers: known, changes: writer, relationships: bonds, log: log, relay: relay, previews: consumer, now: now,
 	}, nil

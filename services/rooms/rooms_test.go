@@ -44,6 +44,8 @@ func TestAPI(t *testing.T) {
 				{"other services learn the membership", membership},
 				{"outsiders cannot tell rooms apart", outsidersCannotTell},
 				{"bad input is refused and writes nothing", badInput},
+				{"members come, go and come back", membersChange},
+				{"a Single room ends for both", singleRoomEnds},
 				{"one of many racing creations wins", racingCreations},
 			} {
 				t.Run(c.name, func(t *testing.T) { c.test(t, d) })
@@ -246,6 +248,17 @@ func messagesChangeLists(t *testing.T, d *deployment) {
 	}
 }
 
+// recordsOf gives what the log has of a room.
+func (d *deployment) recordsOf(t *testing.T, room uuid.UUID) (records []bus.Record) {
+	t.Helper()
+	for _, record := range d.readLog(t) {
+		if record.Key == room.String() {
+			records = append(records, record)
+		}
+	}
+	return records
+}
+
 // logHasWhatWasAnswered reads the log once the answers are there: the events must be in it, in order.
 func logHasWhatWasAnswered(t *testing.T, d *deployment) {
 	alice, bob := d.seenUser(t, "alice"), d.seenUser(t, "bob")
@@ -257,12 +270,7 @@ func logHasWhatWasAnswered(t *testing.T, d *deployment) {
 	var room wire.Room
 	d.call(t, d.Public, alice, r).Decode(t, &room)
 	d.post(t, bob, "/api/rooms/"+room.ID.String()+"/mark-read", "")
-	var records []bus.Record
-	for _, record := range d.readLog(t) {
-		if record.Key == room.ID.String() {
-			records = append(records, record)
-		}
-	}
+	records := d.recordsOf(t, room.ID)
 	if len(records) != 2 {
 		t.Fatalf("the log has %d records of the room", len(records))
 	}
@@ -335,15 +343,11 @@ func membership(t *testing.T, d *deployment) {
 	alice, bob := d.seenUser(t, "alice"), d.seenUser(t, "bob")
 	room := d.create(t, alice, newRoom("Group", "", alice, bob))
 	path := func(id string) string { return "/internal/rooms/" + id + "/members" }
-	var told struct {
-		RoomID  uuid.UUID     `json:"roomId"`
-		Version int64         `json:"version"`
-		Members []wire.Member `json:"members"`
-	}
+	var told events.Membership
 	d.call(t, d.Internal, user{}, request{method: http.MethodGet, path: path(room.ID.String())}).Decode(t, &told)
 	members, err := d.service.Membership(t.Context(), room.ID)
-	if err != nil || told.RoomID != room.ID || told.Version != 1 || members.RoomID != room.ID || members.Version != 1 || len(members.Members) != 2 ||
-		!reflect.DeepEqual(told.Members, members.Members) {
+	if err != nil || told.RoomID != room.ID || told.Version != 1 || members.RoomID != room.ID || members.Version != 1 || len(members.Users) != 2 ||
+		!reflect.DeepEqual(told.Users, members.Users) {
 		t.Errorf("told %+v, %+v, %v", told, members, err)
 	}
 	unknown := d.call(t, d.Internal, user{}, request{method: http.MethodGet, path: path(uuid.NewString())})

@@ -17,6 +17,8 @@ func (s *Service) Routes(api fiber.Router) {
 	api.Get("/api/rooms/:room_id/detailed", route(s.detailed)...)
 	api.Get("/api/rooms/:room_id/users", route(s.users)...)
 	api.Post("/api/rooms/:room_id/mark-read", route(s.markRead)...)
+	api.Post("/api/rooms/:room_id/leave", route(s.leave)...)
+	api.Post("/api/rooms/:room_id/invite/:user_id", route(s.invite)...)
 	s.userRoutes(api, route)
 	s.adminRoutes(api)
 }
@@ -44,9 +46,10 @@ func (s *Service) adminRoutes(api fiber.Router) {
 	api.Post(`/api/admin/users\:sync`, route(s.syncUsers)...)
 }
 
-// InternalRoutes implements [deployable.Service]: messages asks who is in a room.
+// InternalRoutes implements [deployable.Service]: messages asks who is in a room, and how a user stands to it.
 func (s *Service) InternalRoutes(internal fiber.Router) {
 	internal.Get("/internal/rooms/:room_id/members", s.internalMembers)
+	internal.Get("/internal/rooms/:room_id/members/:user_id", s.internalStanding)
 }
 
 // knowCaller writes the caller as a user, so that whoever has called once can be invited.

@@ -251,6 +251,10 @@ func blockedUsersAreLeftOut(t *testing.T, d *deployment) {
 	}
 	d.delete(t, alice, "/api/users/ignore/"+bob.id.String())
 	d.create(t, bob, newRoom("Single", "", alice, bob))
+	d.post(t, alice, "/api/users/ignore/"+bob.id.String(), "")
+	if list := d.list(t, bob); len(list) != 0 {
+		t.Errorf("after the block bob is in %+v", list)
+	}
 }
 
 func badInputAboutUsers(t *testing.T, d *deployment) {

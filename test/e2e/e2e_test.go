@@ -27,6 +27,8 @@ func suite(t *testing.T, d *deployment.Deployment) {
 		{"two users chat", twoUsersChat},
 		{"a group chats", groupChats},
 		{"users become friends", usersBecomeFriends},
+		{"members come and go", membersComeAndGo},
+		{"a Single room ends for both", singleRoomEnds},
 		{"a stream resumes where it broke", streamResumes},
 		{"a stream that cannot resume says so", streamResyncs},
 		{"a ticket opens a stream", ticketOpensAStream},

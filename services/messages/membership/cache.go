@@ -8,12 +8,13 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	lru "github.com/hashicorp/golang-lru/v2"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/ism-chat/ism/libs/config"
 	"github.com/ism-chat/ism/libs/events"
 	"github.com/ism-chat/ism/libs/telemetry"
+	"github.com/ism-chat/ism/libs/weighed"
+	"github.com/ism-chat/ism/libs/wire"
 )
 
 const (
@@ -22,20 +23,21 @@ const (
 	maxFetches    = 3 // of one flight
 	// maxTTL bounds what readers of the log must remember: who reads a message that was sent as of an old membership must still know the
 	// change that came before it in the room's log.
-	maxTTL = time.Minute
+	maxTTL     = time.Minute
+	leastCache = 64 << 10
 )
 
 // Config says what a [Cache] keeps.
 type Config struct {
-	CacheRooms int           `envconfig:"CACHE_ROOMS" default:"10000" desc:"rooms whose members are kept in memory"`
+	CacheBytes int           `envconfig:"CACHE_BYTES" default:"33554432" desc:"most memory for who is in which room, about, bytes; a room of ten takes 400, a member of a room of more than a hundred 250"`
 	CacheTTL   time.Duration `envconfig:"CACHE_TTL" default:"30s" desc:"how long after rooms was asked its answer may be used, also while the log stands still; at most 1m; a change is mostly noticed at once by following the log"`
 }
 
 // Validate implements [config.Validator].
 func (c Config) Validate() []config.Fault {
 	var faults []config.Fault
-	if c.CacheRooms < 1 {
-		faults = append(faults, config.Fault{Variable: "CACHE_ROOMS", Problem: "must be above 0"})
+	if c.CacheBytes < leastCache {
+		faults = append(faults, config.Fault{Variable: "CACHE_BYTES", Problem: fmt.Sprintf("%d is too small; allowed: %d or above", c.CacheBytes, leastCache)})
 	}
 	if c.CacheTTL <= 0 || c.CacheTTL > maxTTL {
 		faults = append(faults, config.Fault{Variable: "CACHE_TTL", Problem: fmt.Sprintf("must be above 0 and at most %s", maxTTL)})
@@ -57,7 +59,9 @@ type Cache struct {
 
 	mu        sync.Mutex
 	following bool
-	kept      *lru.Cache[uuid.UUID, kept]
+	kept      *weighed.Cache[uuid.UUID, kept]
+	large     large
+	refused   refusals
 	flights   map[uuid.UUID]*flight
 	started   uint64 // flights so far
 	jumped    uint64 // flights that had begun when the log last jumped
@@ -67,6 +71,9 @@ type kept struct {
 	membership events.Membership
 	until      time.Time
 }
+
+// weight is about the memory that it takes, bytes.
+func (k kept) weight() int { return len(k.membership.Users) * len(uuid.UUID{}) }
 
 // flight is one question to rooms. Its result may be read once done is closed.
 type flight struct {
@@ -80,9 +87,17 @@ type flight struct {
 
 // NewCache makes a cache before rooms.
 func NewCache(cfg Config, rooms Rooms, tel *telemetry.Telemetry) (*Cache, error) {
-	entries, err := lru.New[uuid.UUID, kept](cfg.CacheRooms)
+	entries, err := weighed.New[uuid.UUID](cfg.CacheBytes/2, kept.weight)
 	if err != nil {
-		return nil, fmt.Errorf("make membership cache of %d rooms: %w", cfg.CacheRooms, err)
+		return nil, fmt.Errorf("make membership cache: %w", err)
+	}
+	large, err := newLarge(cfg.CacheBytes * 3 / 8)
+	if err != nil {
+		return nil, fmt.Errorf("make membership cache of large rooms: %w", err)
+	}
+	refused, err := newRefusals(cfg.CacheBytes / 8)
+	if err != nil {
+		return nil, fmt.Errorf("make memory of refusals: %w", err)
 	}
 	lookups := telemetry.Counters(tel.Metrics, prometheus.CounterOpts{
 		Name: "ism_messages_membership_lookups_total",
@@ -90,49 +105,78 @@ func NewCache(cfg Config, rooms Rooms, tel *telemetry.Telemetry) (*Cache, error)
 	}, "answer", "cache", "rooms", "error")
 	return &Cache{
 		rooms: rooms, ttl: cfg.CacheTTL, lookups: lookups,
-		kept: entries, flights: map[uuid.UUID]*flight{},
+		kept: entries, large: large, refused: refused, flights: map[uuid.UUID]*flight{},
 	}, nil
 }
 
 // Of gives the membership of a room that the user has joined. [ErrRoomNotFound] stands for a room that does not exist and
 // for one that the user is not in; [ErrUnavailable] for rooms not answering.
 //
-// A refusal is never taken from memory, nor from a question that was asked before this call: who has just joined is in.
+// A refusal is never taken from memory, nor from a question that was asked before this call: who has just joined is in. Only who has been refused
+// again and again within a second is not asked for any more in that second, until the log says that it has joined.
 func (c *Cache) Of(ctx context.Context, room, user uuid.UUID) (events.Membership, error) {
-	known, ok, arrived := c.recall(room)
-	if ok {
-		if _, joined := known.Joined(user); joined {
-			c.lookups.WithLabelValues("cache").Inc()
-			return known, nil
-		}
+	known, in, arrived, err := c.recall(key{room, user})
+	if err != nil || in {
+		c.lookups.WithLabelValues("cache").Inc()
+		return known, err
 	}
 	for {
 		members, number, err := c.ask(ctx, room)
-		_, joined := members.Joined(user)
 		switch {
 		case err != nil && !errors.Is(err, ErrRoomNotFound):
 			c.lookups.WithLabelValues("error").Inc()
 			return events.Membership{}, fmt.Errorf("%w: %w", ErrUnavailable, err)
-		case err == nil && joined:
+		case err == nil && members.WholeRoom:
+			return c.ofLarge(ctx, members, user)
+		case err == nil && members.Names(user):
 			c.lookups.WithLabelValues("rooms").Inc()
 			return members, nil
 		case number > arrived:
 			c.lookups.WithLabelValues("rooms").Inc()
-			return events.Membership{}, ErrRoomNotFound
+			return events.Membership{}, c.refuse(key{room, user})
 		}
 	}
 }
 
-// recall gives what is kept of a room, and the number of the last flight that has begun.
-func (c *Cache) recall(room uuid.UUID) (events.Membership, bool, uint64) {
+// refuse remembers a refusal, and gives it.
+func (c *Cache) refuse(of key) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	entry, ok := c.kept.Get(room)
-	if ok && !time.Now().Before(entry.until) {
-		c.kept.Remove(room)
-		ok = false
+	c.refused.add(of, time.Now())
+	return ErrRoomNotFound
+}
+
+// Standing gives how a user stands to a room that it is in, or has been in. Who is in a room whose members see all of its timeline is known from
+// memory where [Cache.Of] knows it; anything else rooms is asked each time. Errors: as of Of.
+func (c *Cache) Standing(ctx context.Context, room, user uuid.UUID) (events.Standing, error) {
+	members, err := c.Of(ctx, room, user)
+	switch {
+	case err == nil && !members.SinceJoining:
+		return events.Standing{RoomID: room, Version: members.Version, UserID: user, Status: wire.Joined}, nil
+	case err != nil && !errors.Is(err, ErrRoomNotFound):
+		return events.Standing{}, err
 	}
-	return entry.membership, ok, c.started
+	return c.askStanding(ctx, key{room, user})
+}
+
+// recall gives what is kept of a room that the user is known to be in, and the number of the last flight that has begun. The error is
+// [ErrRoomNotFound] for who has been refused too often.
+func (c *Cache) recall(of key) (known events.Membership, in bool, arrived uint64, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	now := time.Now()
+	if c.refused.tooOften(of, now) {
+		return events.Membership{}, false, 0, ErrRoomNotFound
+	}
+	entry, ok := c.kept.Get(of.room)
+	switch {
+	case !ok:
+	case !now.Before(entry.until):
+		c.kept.Remove(of.room)
+	case entry.membership.WholeRoom && c.large.has(of, now) || entry.membership.Names(of.user):
+		return entry.membership, true, c.started, nil
+	}
+	return events.Membership{}, false, c.started, nil
 }
 
 // ask joins the room's flight, or begins one.

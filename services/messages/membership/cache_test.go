@@ -29,8 +29,14 @@ var (
 
 // rooms answers as the test says, and counts.
 type rooms struct {
-	asked  atomic.Int32
-	answer func(call int32) (events.Membership, error)
+	asked      atomic.Int32
+	answer     func(call int32) (events.Membership, error)
+	standingOf func(user uuid.UUID) (events.Standing, error)
+}
+
+func (r *rooms) Standing(_ context.Context, _, user uuid.UUID) (events.Standing, error) {
+	r.asked.Add(1)
+	return r.standingOf(user)
 }
 
 func (r *rooms) Membership(context.Context, uuid.UUID) (events.Membership, error) {
@@ -38,20 +44,27 @@ func (r *rooms) Membership(context.Context, uuid.UUID) (events.Membership, error
 }
 
 func members(version int64, joined ...uuid.UUID) events.Membership {
-	m := events.Membership{RoomID: room, Version: version}
-	for _, id := range joined {
-		m.Members = append(m.Members, wire.Member{ID: id, DisplayName: "someone", Status: wire.Joined})
+	return events.Membership{RoomID: room, Audience: events.Audience{Users: joined, Version: version}}
+}
+
+// creation is the event of a room of the users.
+func creation(room uuid.UUID, users ...uuid.UUID) events.RoomCreated {
+	created := events.RoomCreated{
+		RoomID: room, CreatedBy: users[0], Room: wire.Room{ID: room, Type: wire.Group}, Audience: events.Audience{Users: users, Version: 1},
 	}
-	return m
+	for _, user := range users {
+		created.Members = append(created.Members, wire.Member{ID: user, Status: wire.Joined})
+	}
+	return created
 }
 
 func always(m events.Membership) *rooms {
 	return &rooms{answer: func(int32) (events.Membership, error) { return m, nil }}
 }
 
-func newCache(t *testing.T, r membership.Rooms, size int) *membership.Cache {
+func newCache(t *testing.T, r membership.Rooms) *membership.Cache {
 	t.Helper()
-	cache, err := membership.NewCache(membership.Config{CacheRooms: size, CacheTTL: 30 * time.Second}, r, telemetry.Discard(nil))
+	cache, err := membership.NewCache(membership.Config{CacheBytes: 64 << 10, CacheTTL: 30 * time.Second}, r, telemetry.Discard(nil))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -92,7 +105,7 @@ func read(version int64) events.RoomRead {
 
 func TestAnswersAreKeptOnceTheLogIsFollowed(t *testing.T) {
 	r := always(members(1, alice))
-	cache := newCache(t, r, 10)
+	cache := newCache(t, r)
 	mustBeIn(t, cache, alice)
 	mustBeIn(t, cache, alice)
 	if n := r.asked.Load(); n != 2 {
@@ -110,7 +123,7 @@ func TestAnswersAreKeptOnceTheLogIsFollowed(t *testing.T) {
 func TestAnswersAreKeptForTheirTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := always(members(1, alice))
-		cache := newCache(t, r, 10)
+		cache := newCache(t, r)
 		cache.CaughtUp()
 		mustBeIn(t, cache, alice)
 		time.Sleep(30*time.Second - 1)
@@ -139,7 +152,7 @@ func TestALogThatStandsStillMakesNoAnswerOlder(t *testing.T) {
 			time.Sleep(slow)
 			return answer, nil
 		}
-		cache := newCache(t, r, 10)
+		cache := newCache(t, r)
 		cache.CaughtUp()
 		asked := time.Now()
 		mustBeIn(t, cache, alice)
@@ -159,12 +172,9 @@ func TestALogThatStandsStillMakesNoAnswerOlder(t *testing.T) {
 func TestACreationThatIsReadLateIsNotTakenForNew(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := always(members(2, bob))
-		cache := newCache(t, r, 10)
+		cache := newCache(t, r)
 		cache.CaughtUp()
-		created := events.RoomCreated{
-			RoomID: room, CreatedBy: alice, Room: wire.Room{ID: room, Type: wire.Group},
-			Members: members(1, alice, bob).Members, Audience: events.Audience{Users: []uuid.UUID{alice, bob}, Version: 1},
-		}
+		created := creation(room, alice, bob)
 		for _, age := range []time.Duration{30 * time.Second, time.Hour} {
 			followLate(t, cache, created, time.Now().Add(-age))
 			if m, err := cache.Of(t.Context(), room, alice); !errors.Is(err, membership.ErrRoomNotFound) {
@@ -182,12 +192,9 @@ func TestACreationIsUsedForTheRestOfItsTime(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				r := always(members(2, alice, bob))
-				cache := newCache(t, r, 10)
+				cache := newCache(t, r)
 				cache.CaughtUp()
-				followLate(t, cache, events.RoomCreated{
-					RoomID: room, CreatedBy: alice, Room: wire.Room{ID: room, Type: wire.Group},
-					Members: members(1, alice).Members, Audience: events.Audience{Users: []uuid.UUID{alice}, Version: 1},
-				}, time.Now().Add(-c.age))
+				followLate(t, cache, creation(room, alice), time.Now().Add(-c.age))
 				time.Sleep(c.rest - 1)
 				if got := mustBeIn(t, cache, alice); got.Version != 1 {
 					t.Errorf("rooms was asked %d times before the time was over", r.asked.Load())
@@ -203,26 +210,31 @@ func TestACreationIsUsedForTheRestOfItsTime(t *testing.T) {
 
 func TestTheTimeOfAnAnswerHasItsLimits(t *testing.T) {
 	for ttl, want := range map[time.Duration]int{0: 1, time.Nanosecond: 0, time.Minute: 0, time.Minute + 1: 1} {
-		if faults := (membership.Config{CacheRooms: 1, CacheTTL: ttl}).Validate(); len(faults) != want {
+		if faults := (membership.Config{CacheBytes: 64 << 10, CacheTTL: ttl}).Validate(); len(faults) != want {
 			t.Errorf("%s: %v, want %d faults", ttl, faults, want)
 		}
 	}
 }
 
-func TestNoMoreRoomsAreKeptThanConfigured(t *testing.T) {
-	r := &rooms{}
-	r.answer = func(int32) (events.Membership, error) { return members(1, alice), nil }
-	cache := newCache(t, r, 1)
+func TestNoMoreIsKeptThanThereIsRoomFor(t *testing.T) {
+	r := &rooms{answer: func(int32) (events.Membership, error) { return events.Membership{}, membership.ErrRoomNotFound }}
+	cache := newCache(t, r)
 	cache.CaughtUp()
-	mustBeIn(t, cache, alice)
-	other := uuid.New()
-	follow(t, cache, events.RoomCreated{
-		RoomID: other, CreatedBy: alice, Room: wire.Room{ID: other, Type: wire.Group},
-		Members: members(1, alice).Members, Audience: events.Audience{Users: []uuid.UUID{alice}, Version: 1},
-	})
-	mustBeIn(t, cache, alice)
-	if n := r.asked.Load(); n != 2 {
-		t.Errorf("rooms was asked %d times, want 2", n)
+	users := []uuid.UUID{alice}
+	for range 99 {
+		users = append(users, uuid.New())
+	}
+	const many = 100 // some 1,800 bytes each, and there is room for 32 KiB
+	all := make([]uuid.UUID, many)
+	for i := range all {
+		all[i] = uuid.New()
+		follow(t, cache, creation(all[i], users...))
+	}
+	if _, err := cache.Of(t.Context(), all[many-1], alice); err != nil {
+		t.Errorf("the newest: %v", err)
+	}
+	if _, err := cache.Of(t.Context(), all[0], alice); !errors.Is(err, membership.ErrRoomNotFound) || r.asked.Load() == 0 {
+		t.Errorf("the oldest is answered without rooms: %v", err)
 	}
 }
 
@@ -231,7 +243,7 @@ func TestANewerVersionInTheLogDropsAnAnswer(t *testing.T) {
 	version.Store(3)
 	r := &rooms{}
 	r.answer = func(int32) (events.Membership, error) { return members(version.Load(), alice), nil }
-	cache := newCache(t, r, 10)
+	cache := newCache(t, r)
 	cache.CaughtUp()
 	mustBeIn(t, cache, alice)
 	follow(t, cache, read(2))
@@ -257,7 +269,7 @@ func TestALogThatJumpsDropsAllAnswers(t *testing.T) {
 			}
 			return members(1, alice), nil
 		}
-		cache := newCache(t, r, 10)
+		cache := newCache(t, r)
 		cache.CaughtUp()
 		mustBeIn(t, cache, alice)
 		cache.Jumped([]bus.Jump{{Topic: events.TopicRooms, From: 7, To: 3}})
@@ -282,13 +294,10 @@ func TestARoomIsKnownFromItsCreation(t *testing.T) {
 	r := &rooms{answer: func(int32) (events.Membership, error) {
 		return events.Membership{}, errors.New("not to be asked")
 	}}
-	cache := newCache(t, r, 10)
+	cache := newCache(t, r)
 	cache.CaughtUp()
-	follow(t, cache, events.RoomCreated{
-		RoomID: room, CreatedBy: alice, Room: wire.Room{ID: room, Type: wire.Group},
-		Members: members(1, alice, bob).Members, Audience: events.Audience{Users: []uuid.UUID{alice, bob}, Version: 1},
-	})
-	if got := mustBeIn(t, cache, bob); got.Version != 1 || len(got.Members) != 2 {
+	follow(t, cache, creation(room, alice, bob))
+	if got := mustBeIn(t, cache, bob); got.Version != 1 || len(got.Users) != 2 {
 		t.Errorf("the room is known as %+v", got)
 	}
 }
@@ -304,7 +313,7 @@ func TestAnAnswerOlderThanTheLogIsFetchedAgain(t *testing.T) {
 		}
 		return members(2, alice, bob), nil
 	}
-	cache = newCache(t, r, 10)
+	cache = newCache(t, r)
 	cache.CaughtUp()
 	if got := mustBeIn(t, cache, alice); got.Version != 2 {
 		t.Errorf("the answer has version %d, want 2", got.Version)
@@ -322,7 +331,7 @@ func TestAnAnswerThatStaysBehindTheLogIsNotKept(t *testing.T) {
 		follow(t, cache, read(9))
 		return members(1, alice), nil
 	}
-	cache = newCache(t, r, 10)
+	cache = newCache(t, r)
 	cache.CaughtUp()
 	mustBeIn(t, cache, alice)
 	asked := r.asked.Load()
@@ -343,7 +352,7 @@ func TestARefusalIsNeverTakenFromMemory(t *testing.T) {
 		}
 		return members(2, alice, bob), nil // bob has joined, which the log has not shown yet
 	}
-	cache := newCache(t, r, 10)
+	cache := newCache(t, r)
 	cache.CaughtUp()
 	mustBeIn(t, cache, alice)
 	mustBeIn(t, cache, bob)
@@ -361,7 +370,7 @@ func TestARefusalFromBeforeTheRequestIsAskedAgain(t *testing.T) {
 			}
 			return members(2, alice, bob), nil
 		}
-		cache := newCache(t, r, 10)
+		cache := newCache(t, r)
 		cache.CaughtUp()
 		var both sync.WaitGroup
 		both.Go(func() { mustBeIn(t, cache, alice) })
@@ -375,14 +384,11 @@ func TestARefusalFromBeforeTheRequestIsAskedAgain(t *testing.T) {
 
 func TestForeignAndUnknownRoomsAreTheSame(t *testing.T) {
 	left := members(2, alice)
-	left.Members = append(left.Members,
-		wire.Member{ID: bob, Status: wire.Left},
-		wire.Member{ID: room, Status: wire.Invited})
 	for name, r := range map[string]*rooms{
 		"foreign": always(left),
 		"unknown": {answer: func(int32) (events.Membership, error) { return events.Membership{}, membership.ErrRoomNotFound }},
 	} {
-		cache := newCache(t, r, 10)
+		cache := newCache(t, r)
 		cache.CaughtUp()
 		for _, user := range []uuid.UUID{bob, room, uuid.New()} {
 			if _, err := cache.Of(t.Context(), room, user); !errors.Is(err, membership.ErrRoomNotFound) {
@@ -390,16 +396,13 @@ func TestForeignAndUnknownRoomsAreTheSame(t *testing.T) {
 			}
 		}
 	}
-	if got := left.Audience(); len(got.Users) != 1 || got.Users[0] != alice || got.Version != 2 {
-		t.Errorf("the audience is %+v, want alice as of version 2", got)
-	}
 }
 
 func TestRoomsNotAnsweringIsAnOutage(t *testing.T) {
 	r := &rooms{answer: func(int32) (events.Membership, error) {
 		return events.Membership{}, errors.New("connection refused")
 	}}
-	cache := newCache(t, r, 10)
+	cache := newCache(t, r)
 	cache.CaughtUp()
 	if _, err := cache.Of(t.Context(), room, alice); !errors.Is(err, membership.ErrUnavailable) {
 		t.Errorf("the error is %v, want ErrUnavailable", err)
@@ -414,7 +417,7 @@ func TestManyRequestsShareOneQuestion(t *testing.T) {
 			<-answered
 			return members(1, alice), nil
 		}
-		cache := newCache(t, r, 10)
+		cache := newCache(t, r)
 		var all sync.WaitGroup
 		for range 100 {
 			all.Go(func() { mustBeIn(t, cache, alice) })
@@ -437,7 +440,7 @@ func TestAGivenUpRequestDoesNotFailTheOthers(t *testing.T) {
 			<-answered
 			return members(1, alice), nil
 		}
-		cache := newCache(t, r, 10)
+		cache := newCache(t, r)
 		given, cancel := context.WithCancel(t.Context())
 		var both sync.WaitGroup
 		both.Go(func() {
@@ -452,5 +455,145 @@ func TestAGivenUpRequestDoesNotFailTheOthers(t *testing.T) {
 		synctest.Wait()
 		close(answered)
 		both.Wait()
+	})
+}
+
+// A member is known from memory, unless the room has no past. How anybody else stands is asked each time.
+func TestStandingIsFromMemoryForMembersAlone(t *testing.T) {
+	left := uuid.New()
+	since := members(7, alice)
+	since.SinceJoining = true
+	down := errors.New("connection refused")
+	for name, c := range map[string]struct {
+		members  events.Membership
+		user     uuid.UUID
+		standing events.Standing
+		err      error
+		asked    int32 // of the second question for it
+		want     error
+	}{
+		"a member":                          {members: members(7, alice), user: alice, standing: events.Standing{RoomID: room, Version: 7, UserID: alice, Status: wire.Joined}},
+		"a member of a room without a past": {members: since, user: alice, standing: events.Standing{RoomID: room, From: &left}, asked: 1},
+		"a former member":                   {members: members(7, alice), user: bob, standing: events.Standing{RoomID: room, To: &left}, asked: 2},
+		"a stranger":                        {members: members(7, alice), user: bob, err: membership.ErrRoomNotFound, asked: 2, want: membership.ErrRoomNotFound},
+		"anybody, while rooms is down":      {members: members(7, alice), user: bob, err: down, asked: 2, want: membership.ErrUnavailable},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := always(c.members)
+			r.standingOf = func(uuid.UUID) (events.Standing, error) { return c.standing, c.err }
+			cache := newCache(t, r)
+			cache.CaughtUp()
+			if _, err := cache.Standing(t.Context(), room, c.user); !errors.Is(err, c.want) {
+				t.Fatalf("asked first: %v", err)
+			}
+			before := r.asked.Load()
+			got, err := cache.Standing(t.Context(), room, c.user)
+			if !errors.Is(err, c.want) || got != c.standing {
+				t.Errorf("asked again: %+v, %v", got, err)
+			}
+			if asked := r.asked.Load() - before; asked != c.asked {
+				t.Errorf("rooms was asked %d times, want %d", asked, c.asked)
+			}
+		})
+	}
+}
+
+// change is the event of a user who joins the room, or leaves it.
+func change(user uuid.UUID, what wire.Change, audience events.Audience) events.MembershipChanged {
+	return events.MembershipChanged{
+		RoomID: room, Change: what, Member: wire.Member{ID: user}, Room: &wire.Room{ID: room}, Audience: audience,
+		Message: wire.Message{RoomID: room, ID: uuid.New(), SenderID: user, CreatedAt: wire.At(time.Now()), Body: []byte(`{}`)},
+	}
+}
+
+// Of a large room nobody is named: each user is asked for, and remembered until the log says that it has come or gone.
+func TestMembersOfALargeRoomAreAskedForEach(t *testing.T) {
+	inside := map[uuid.UUID]bool{alice: true}
+	r := always(events.Membership{RoomID: room, Audience: events.WholeRoom(7)})
+	r.standingOf = func(user uuid.UUID) (events.Standing, error) {
+		if !inside[user] {
+			return events.Standing{}, membership.ErrRoomNotFound
+		}
+		return events.Standing{RoomID: room, UserID: user, Version: 8, Status: wire.Joined}, nil
+	}
+	cache := newCache(t, r)
+	cache.CaughtUp()
+	if got := mustBeIn(t, cache, alice); !got.ByReference() || got.Version != 8 {
+		t.Errorf("the room is %+v", got)
+	}
+	asked := r.asked.Load()
+	mustBeIn(t, cache, alice)
+	if r.asked.Load() != asked {
+		t.Error("a member who is known is asked for again")
+	}
+	if _, err := cache.Of(t.Context(), room, bob); !errors.Is(err, membership.ErrRoomNotFound) {
+		t.Errorf("a stranger: %v", err)
+	}
+	inside[bob] = true
+	mustBeIn(t, cache, bob)
+	follow(t, cache, change(bob, wire.Join, events.WholeRoom(9)))
+	if got := mustBeIn(t, cache, alice); got.Version != 9 {
+		t.Errorf("after a change the room has version %d", got.Version)
+	}
+	inside[alice] = false
+	follow(t, cache, change(alice, wire.Leave, events.WholeRoom(10)))
+	if _, err := cache.Of(t.Context(), room, alice); !errors.Is(err, membership.ErrRoomNotFound) {
+		t.Errorf("who has left: %v", err)
+	}
+	mustBeIn(t, cache, bob)
+	inside[bob] = false
+	cache.Jumped(nil)
+	if _, err := cache.Of(t.Context(), room, bob); !errors.Is(err, membership.ErrRoomNotFound) {
+		t.Errorf("who has left in what was missed of the log: %v", err)
+	}
+}
+
+// An answer that was on its way while somebody left is not kept.
+func TestAStandingFromBeforeAChangeIsNotKept(t *testing.T) {
+	var cache *membership.Cache
+	r, inside := always(events.Membership{RoomID: room, Audience: events.WholeRoom(7)}), true
+	r.standingOf = func(user uuid.UUID) (events.Standing, error) {
+		if !inside {
+			return events.Standing{}, membership.ErrRoomNotFound
+		}
+		inside = false
+		follow(t, cache, change(user, wire.Leave, events.WholeRoom(8)))
+		return events.Standing{RoomID: room, UserID: user, Version: 7, Status: wire.Joined}, nil
+	}
+	cache = newCache(t, r)
+	cache.CaughtUp()
+	mustBeIn(t, cache, alice) // she was asked for before she left
+	if _, err := cache.Of(t.Context(), room, alice); !errors.Is(err, membership.ErrRoomNotFound) {
+		t.Errorf("after it: %v", err)
+	}
+}
+
+// Who insists is not asked for each time. Who joins is in at once.
+func TestWhoInsistsIsRefusedFromMemory(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := always(members(1, alice))
+		cache := newCache(t, r)
+		cache.CaughtUp()
+		refused := func(times int) {
+			t.Helper()
+			for range times {
+				if _, err := cache.Of(t.Context(), room, bob); !errors.Is(err, membership.ErrRoomNotFound) {
+					t.Fatalf("a stranger: %v", err)
+				}
+			}
+		}
+		refused(20)
+		if n := r.asked.Load(); n != 3 {
+			t.Errorf("rooms was asked %d times, want 3", n)
+		}
+		time.Sleep(time.Second)
+		refused(2)
+		if n := r.asked.Load(); n != 5 {
+			t.Errorf("a second later rooms was asked %d times, want 5", n)
+		}
+		refused(2)
+		r.answer = func(int32) (events.Membership, error) { return members(2, alice, bob), nil }
+		follow(t, cache, change(bob, wire.Join, events.Audience{Users: []uuid.UUID{alice, bob}, Version: 2}))
+		mustBeIn(t, cache, bob)
 	})
 }

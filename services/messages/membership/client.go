@@ -41,13 +41,17 @@ func (c ClientConfig) Validate() []config.Fault {
 	return faults
 }
 
-// membersOf is the template of the path that is asked for.
-const membersOf = "/internal/rooms/{room_id}/members"
+// Templates of the paths that are asked for.
+const (
+	membersOf  = "/internal/rooms/{room_id}/members"
+	standingOf = "/internal/rooms/{room_id}/members/{user_id}"
+)
 
 const (
 	maxConnections = 64 // to rooms
-	// maxAnswer is more than the members of the largest room take, bytes: some 4,000 with the longest names and pictures that tokens have.
-	maxAnswer = 64 << 20
+	// maxAnswer is far more than an answer takes, bytes: it names a hundred users, or a thousand of a room that has been large for longer than
+	// large rooms are told apart.
+	maxAnswer = 1 << 20
 )
 
 // Client asks rooms over HTTP.
@@ -99,52 +103,72 @@ func (c *Client) Run(ctx context.Context) error {
 
 // Membership implements [Rooms].
 func (c *Client) Membership(ctx context.Context, room uuid.UUID) (events.Membership, error) {
-	ctx, cancel := context.WithTimeout(ctx, c.timeout)
-	defer cancel()
-	ctx, span := c.tracer.Start(ctx, "GET "+membersOf, trace.WithSpanKind(trace.SpanKindClient))
-	defer span.End()
-	if span.IsRecording() {
-		span.SetAttributes(semconv.HTTPRequestMethodGet, semconv.URLTemplate(membersOf), telemetry.RoomID(room))
-		span.SetAttributes(c.server...)
-	}
-	members, err := c.get(ctx, room, span)
-	if err != nil {
-		span.SetStatus(codes.Error, err.Error())
-	}
-	return members, err
-}
-
-func (c *Client) get(ctx context.Context, room uuid.UUID, span trace.Span) (events.Membership, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, c.base+"/internal/rooms/"+room.String()+"/members", nil)
-	if err != nil {
-		return events.Membership{}, fmt.Errorf("make question to rooms: %w", err)
-	}
-	c.propagator.Inject(ctx, propagation.HeaderCarrier(request.Header))
-	response, err := c.http.Do(request)
-	if err != nil {
-		return events.Membership{}, fmt.Errorf("ask rooms: %w", err)
-	}
-	defer response.Body.Close()
-	span.SetAttributes(semconv.HTTPResponseStatusCode(response.StatusCode))
-	body, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
-	if err != nil {
-		return events.Membership{}, fmt.Errorf("read answer of rooms: %w", err)
-	}
-	switch response.StatusCode {
-	case http.StatusOK:
-	case http.StatusNotFound:
-		return events.Membership{}, c.notFound(body)
-	default:
-		return events.Membership{}, fmt.Errorf("rooms answered with status %d", response.StatusCode)
-	}
 	var members events.Membership
-	if err := json.Unmarshal(body, &members); err != nil {
-		return events.Membership{}, fmt.Errorf("decode answer of rooms: %w", err)
+	if err := c.ask(ctx, room, membersOf, "/internal/rooms/"+room.String()+"/members", &members); err != nil {
+		return events.Membership{}, err
 	}
 	if members.RoomID != room || members.Version < 1 {
 		return events.Membership{}, fmt.Errorf("rooms answered for room %s, version %d", members.RoomID, members.Version)
 	}
 	return members, nil
+}
+
+// Standing implements [Rooms].
+func (c *Client) Standing(ctx context.Context, room, user uuid.UUID) (events.Standing, error) {
+	var standing events.Standing
+	if err := c.ask(ctx, room, standingOf, "/internal/rooms/"+room.String()+"/members/"+user.String(), &standing); err != nil {
+		return events.Standing{}, err
+	}
+	if standing.RoomID != room || standing.UserID != user || standing.Version < 1 {
+		return events.Standing{}, fmt.Errorf("rooms answered for room %s and user %s, version %d", standing.RoomID, standing.UserID, standing.Version)
+	}
+	return standing, nil
+}
+
+// ask asks at a path, of which the template is for spans, and decodes the answer. Errors: [ErrRoomNotFound].
+func (c *Client) ask(ctx context.Context, room uuid.UUID, template, path string, answer any) error {
+	ctx, cancel := context.WithTimeout(ctx, c.timeout)
+	defer cancel()
+	ctx, span := c.tracer.Start(ctx, "GET "+template, trace.WithSpanKind(trace.SpanKindClient))
+	defer span.End()
+	if span.IsRecording() {
+		span.SetAttributes(semconv.HTTPRequestMethodGet, semconv.URLTemplate(template), telemetry.RoomID(room))
+		span.SetAttributes(c.server...)
+	}
+	err := c.get(ctx, path, span, answer)
+	if err != nil {
+		span.SetStatus(codes.Error, err.Error())
+	}
+	return err
+}
+
+func (c *Client) get(ctx context.Context, path string, span trace.Span, answer any) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, c.base+path, nil)
+	if err != nil {
+		return fmt.Errorf("make question to rooms: %w", err)
+	}
+	c.propagator.Inject(ctx, propagation.HeaderCarrier(request.Header))
+	response, err := c.http.Do(request)
+	if err != nil {
+		return fmt.Errorf("ask rooms: %w", err)
+	}
+	defer response.Body.Close()
+	span.SetAttributes(semconv.HTTPResponseStatusCode(response.StatusCode))
+	body, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
+	if err != nil {
+		return fmt.Errorf("read answer of rooms: %w", err)
+	}
+	switch response.StatusCode {
+	case http.StatusOK:
+	case http.StatusNotFound:
+		return c.notFound(body)
+	default:
+		return fmt.Errorf("rooms answered with status %d", response.StatusCode)
+	}
+	if err := json.Unmarshal(body, answer); err != nil {
+		return fmt.Errorf("decode answer of rooms: %w", err)
+	}
+	return nil
 }
 
 // notFound tells a room that does not exist from a listener that is not rooms'.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/ism-chat/ism/libs/servicetest"
 	"github.com/ism-chat/ism/libs/telemetry"
+	"github.com/ism-chat/ism/libs/wire"
 	"github.com/ism-chat/ism/services/messages/membership"
 )
 
@@ -28,16 +29,15 @@ func TestClientAsksRooms(t *testing.T) {
 	var path, parent string
 	client := newClient(t, time.Minute, func(w http.ResponseWriter, r *http.Request) {
 		path, parent = r.URL.Path, r.Header.Get("Traceparent")
-		_, _ = w.Write([]byte(`{"roomId":"` + room.String() + `","version":7,"members":[{"id":"` + alice.String() +
-			`","displayName":"alice","membershipStatus":"Joined"}],"more":"to come"}`))
+		_, _ = w.Write([]byte(`{"roomId":"` + room.String() + `","membershipVersion":7,"audience":["` + alice.String() +
+			`"],"more":"to come"}`))
 	})
 	span := trace.NewSpanContext(trace.SpanContextConfig{TraceID: trace.TraceID{1}, SpanID: trace.SpanID{2}, TraceFlags: trace.FlagsSampled})
 	got, err := client.Membership(trace.ContextWithSpanContext(t.Context(), span), room)
 	if err != nil {
 		t.Fatal(err)
 	}
-	member, joined := got.Joined(alice)
-	if got.RoomID != room || got.Version != 7 || !joined || member.DisplayName != "alice" {
+	if got.RoomID != room || got.Version != 7 || !got.Names(alice) || got.WholeRoom {
 		t.Errorf("the answer is %+v", got)
 	}
 	if want := "/internal/rooms/" + room.String() + "/members"; path != want {
@@ -45,6 +45,25 @@ func TestClientAsksRooms(t *testing.T) {
 	}
 	if !strings.Contains(parent, span.TraceID().String()) {
 		t.Errorf("the trace is not handed on: traceparent is %q", parent)
+	}
+}
+
+func TestClientAsksForAStanding(t *testing.T) {
+	var path string
+	answer := `{"roomId":"` + room.String() + `","version":7,"userId":"` + alice.String() + `","status":"Left","to":"` + bob.String() + `"}`
+	client := newClient(t, time.Minute, func(w http.ResponseWriter, r *http.Request) {
+		path = r.URL.Path
+		_, _ = w.Write([]byte(answer))
+	})
+	got, err := client.Standing(t.Context(), room, alice)
+	if err != nil || got.Version != 7 || got.Status != wire.Left || got.From != nil || got.To == nil || *got.To != bob {
+		t.Errorf("the answer is %+v, %v", got, err)
+	}
+	if want := "/internal/rooms/" + room.String() + "/members/" + alice.String(); path != want {
+		t.Errorf("rooms was asked at %s, want %s", path, want)
+	}
+	if got, err := client.Standing(t.Context(), room, bob); err == nil {
+		t.Errorf("an answer for another user is taken: %+v", got)
 	}
 }
 
@@ -67,10 +86,12 @@ func TestClientTellsAMissingRoomFromAMissingEndpoint(t *testing.T) {
 
 func TestClientRefusesWrongAnswers(t *testing.T) {
 	for name, answer := range map[string]func(http.ResponseWriter){
-		"status":       func(w http.ResponseWriter) { w.WriteHeader(http.StatusServiceUnavailable) },
-		"no JSON":      func(w http.ResponseWriter) { _, _ = w.Write([]byte("hello")) },
-		"another room": func(w http.ResponseWriter) { _, _ = w.Write([]byte(`{"roomId":"` + alice.String() + `","version":1}`)) },
-		"no version":   func(w http.ResponseWriter) { _, _ = w.Write([]byte(`{"roomId":"` + room.String() + `"}`)) },
+		"status":  func(w http.ResponseWriter) { w.WriteHeader(http.StatusServiceUnavailable) },
+		"no JSON": func(w http.ResponseWriter) { _, _ = w.Write([]byte("hello")) },
+		"another room": func(w http.ResponseWriter) {
+			_, _ = w.Write([]byte(`{"roomId":"` + alice.String() + `","membershipVersion":1}`))
+		},
+		"no version": func(w http.ResponseWriter) { _, _ = w.Write([]byte(`{"roomId":"` + room.String() + `"}`)) },
 	} {
 		client := newClient(t, time.Minute, func(w http.ResponseWriter, _ *http.Request) { answer(w) })
 		if got, err := client.Membership(t.Context(), room); err == nil || errors.Is(err, membership.ErrRoomNotFound) {

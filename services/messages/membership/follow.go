@@ -23,14 +23,40 @@ func (c *Cache) Follow(_ context.Context, records []bus.Record) error {
 			continue // the consumer group that heals timelines sends what is malformed to the dead letters
 		}
 		for _, event := range decoded {
-			if created, ok := event.Data.(events.RoomCreated); ok {
-				c.created(created.Membership(), record.Time)
-			} else {
-				c.seen(event.Data.InRoom(), event.Data.SeenBy().Version)
-			}
+			c.follow(event.Data, record.Time)
 		}
 	}
 	return nil
+}
+
+func (c *Cache) follow(event events.RoomEvent, written time.Time) {
+	room := event.InRoom()
+	switch event := event.(type) {
+	case events.RoomCreated:
+		c.joined(room, event.Users...)
+		c.created(event, written)
+		return
+	case events.MembersJoined:
+		c.joined(room, event.Joined...)
+	case events.MembershipChanged:
+		c.joined(room, event.Member.ID)
+		c.changed(key{room, event.Member.ID})
+	}
+	c.seen(room, event.SeenBy().Version)
+}
+
+// joined forgets that users have been refused.
+func (c *Cache) joined(room uuid.UUID, users ...uuid.UUID) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.refused.forget(room, users...)
+}
+
+// changed takes a change of members, which is of a large room perhaps.
+func (c *Cache) changed(of key) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.large.changed(of)
 }
 
 // CaughtUp says that the log is followed from now on: answers may be kept.
@@ -45,19 +71,24 @@ func (c *Cache) Jumped([]bus.Jump) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.kept.Purge()
+	c.large.forget()
 	c.jumped = c.started
 }
 
 // created takes the first membership of a room, which was true when it was written. The follower may come to it much later. A clock that is
 // ahead of ours says nothing of the future.
-func (c *Cache) created(m events.Membership, written time.Time) {
+func (c *Cache) created(event events.RoomCreated, written time.Time) {
 	if now := time.Now(); written.After(now) {
 		written = now
 	}
+	first := events.Membership{RoomID: event.RoomID, Audience: event.Audience}
+	if first.WholeRoom {
+		first.Audience = events.WholeRoom(first.Version)
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.notice(m.RoomID, m.Version)
-	c.keep(m, written)
+	c.notice(first.RoomID, first.Version)
+	c.keep(first, written)
 }
 
 func (c *Cache) seen(room uuid.UUID, version int64) {
@@ -66,10 +97,15 @@ func (c *Cache) seen(room uuid.UUID, version int64) {
 	c.notice(room, version)
 }
 
-// notice needs mu.
+// notice needs mu. Of a large room nothing is kept that a change could make wrong, but its version.
 func (c *Cache) notice(room uuid.UUID, version int64) {
 	if entry, ok := c.kept.Peek(room); ok && entry.membership.Version < version {
-		c.kept.Remove(room)
+		if entry.membership.WholeRoom {
+			entry.membership.Version = version
+			c.kept.Add(room, entry)
+		} else {
+			c.kept.Remove(room)
+		}
 	}
 	if f, ok := c.flights[room]; ok {
 		f.newest = max(f.newest, version)

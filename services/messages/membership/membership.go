@@ -5,13 +5,13 @@
 //
 // # State
 //
-// Of each room the cache keeps at most one [events.Membership], of a bounded number of rooms, the least recently used ones out first, and
-// none for longer than the configured time. A question to rooms that is under way is a flight: all who ask for the same room meanwhile
+// Of each room the cache keeps at most one [events.Membership], which names at most a hundred users or is a large room's, and of users whether they are
+// in a large room; all within a bound of bytes, the least recently used ones out first, and none for longer than the configured time. A question to rooms that is under way is a flight: all who ask for the same room meanwhile
 // share it.
 //
 // # Who may call what
 //
-// [Cache.Of] is for any number of requests at once. [Cache.Follow], [Cache.CaughtUp] and [Cache.Jumped] are the log reader's. [Cache.Run] ends last: it
+// [Cache.Of] and [Cache.Standing] are for any number of requests at once. [Cache.Follow], [Cache.CaughtUp] and [Cache.Jumped] are the log reader's. [Cache.Run] ends last: it
 // waits for the flights.
 //
 // # Invariants
@@ -22,7 +22,8 @@
 //   - What is answered from memory was true at most the configured time ago: when rooms was asked, or when the room's creation was written.
 //     Neither how long rooms took to answer nor a log that stands still or is read late makes it more. Readers of the log rely on it: they
 //     need not remember changes that are older.
-//   - A refusal is never taken from memory, nor from a flight that began before the request: whoever has just joined is in.
+//   - A refusal is never taken from memory, nor from a flight that began before the request: whoever has just joined is in. Who insists, and is
+//     refused for the third time within a second, is not asked for again in that second, unless the log says that it has joined.
 //
 // # Failures
 //
@@ -50,7 +51,9 @@ var (
 	ErrUnavailable = errors.New("rooms is unavailable")
 )
 
-// Rooms is what is asked for a room's membership. Errors: [ErrRoomNotFound]; any other means that it cannot be said now.
+// Rooms is what is asked who is in a room, and how a user stands to one that it is in or has been in. Errors: [ErrRoomNotFound]; any other
+// means that it cannot be said now.
 type Rooms interface {
 	Membership(ctx context.Context, room uuid.UUID) (events.Membership, error)
+	Standing(ctx context.Context, room, user uuid.UUID) (events.Standing, error)
 }

@@ -8,7 +8,10 @@ import (
 
 // Refusals are the errors that are about the request, not about the store.
 func Refusals() []error {
-	return []error{ErrRoomNotFound, ErrTooLarge, ErrRoomExists, ErrUnknownUsers, people.ErrUserNotFound, people.ErrOtherTenant, people.ErrBlocked}
+	return []error{
+		ErrRoomNotFound, ErrTooLarge, ErrRoomExists, ErrUnknownUsers, ErrRoomFull, ErrAlreadyMember, ErrSingleRoom,
+		people.ErrUserNotFound, people.ErrOtherTenant, people.ErrBlocked,
+	}
 }
 
 // IsRefusal reports whether the error is about the request, not about the store.

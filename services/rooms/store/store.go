@@ -10,6 +10,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -33,6 +34,12 @@ var (
 	ErrRoomExists = errors.New("the room exists")
 	// ErrUnknownUsers is what an [UnknownUsersError] is.
 	ErrUnknownUsers = errors.New("unknown users")
+	// ErrRoomFull says that a room has as many members as it may have.
+	ErrRoomFull = errors.New("the room is full")
+	// ErrAlreadyMember says that a user is in the room already.
+	ErrAlreadyMember = errors.New("the user is in the room")
+	// ErrSingleRoom says that a Single room does not allow what a Group does.
+	ErrSingleRoom = errors.New("it is a Single room")
 	// ErrTooLarge says that the event of a change would be too large, because it names too many users.
 	ErrTooLarge = outbox.ErrTooLarge
 )
@@ -76,6 +83,10 @@ type Room struct {
 	CreatedAt time.Time // UTC, microseconds; also the time of the latest message as long as there is none
 	Preview   wire.Preview
 	Pair      *Pair // of a Single room
+	// SinceJoining says that members see of the timeline what came since they joined.
+	SinceJoining bool
+	// Large says that it has more members than an event names, [events.MaxNamed].
+	Large bool
 }
 
 // Pair is the two users of a Single room, in the order of their ids' bytes.
@@ -91,8 +102,31 @@ func PairOf(a, b uuid.UUID) Pair {
 
 // RoomState is what a transaction that has locked a room reads of it.
 type RoomState struct {
+	Type              wire.RoomType
+	Name, ImageURL    *string // of a Group
+	CreatedAt         time.Time
 	MembershipVersion int64
+	Large             bool // it has had more members than an event names
 	LatestMessage     time.Time
+}
+
+// Membership is who is in a room, whatever their status, as of a version.
+type Membership struct {
+	Version int64
+	Members []wire.Member // in the order of joining
+}
+
+// Joined reports whether a user has joined the room and not left it.
+func (m Membership) Joined(user uuid.UUID) bool {
+	return slices.ContainsFunc(m.Members, func(member wire.Member) bool { return member.ID == user && member.Status == wire.Joined })
+}
+
+// MembershipChange is a change of who is in a room.
+type MembershipChange struct {
+	RoomID  uuid.UUID
+	Users   []uuid.UUID
+	At      time.Time
+	Message uuid.UUID // of the room's timeline, that tells of it
 }
 
 // LatestMessage is what a room shows of a message.
@@ -101,6 +135,8 @@ type LatestMessage struct {
 	At       time.Time // the message's createdAt
 	Preview  wire.Preview
 	Position events.Position
+	// Version is the membership version of the newest change of members up to the message that has been taken with it; 0 where there is none.
+	Version int64
 }
 
 // ReadMark says up to when a member has read a room.
@@ -131,9 +167,15 @@ type Store interface {
 	Room(ctx context.Context, room, user uuid.UUID) (wire.Room, error)
 
 	// Membership gives who is in a room. Errors: [ErrRoomNotFound].
-	Membership(ctx context.Context, room uuid.UUID) (events.Membership, error)
+	Membership(ctx context.Context, room uuid.UUID) (Membership, error)
 
-	// SingleRoom finds the Single room of two users, in either order. Errors: [ErrRoomNotFound].
+	// Audience gives who has joined a room; of a large one it names nobody. Errors: [ErrRoomNotFound].
+	Audience(ctx context.Context, room uuid.UUID) (events.Membership, error)
+
+	// Standing gives how a user stands to a room that it is in, or has been in. Errors: [ErrRoomNotFound].
+	Standing(ctx context.Context, room, user uuid.UUID) (events.Standing, error)
+
+	// SingleRoom finds the Single room of two users that has not ended, in either order. Errors: [ErrRoomNotFound].
 	SingleRoom(ctx context.Context, a, b uuid.UUID) (uuid.UUID, error)
 
 	// Transact runs change in one transaction, and commits it if change gives nil. An error of change undoes the transaction, and is given
@@ -163,6 +205,36 @@ type Tx interface {
 	// same pair, its end is waited for. Errors: [RoomExistsError].
 	InsertRoom(ctx context.Context, room Room) error
 
+	// LockRoom gives the state of a room that has not ended, and keeps the room to this transaction as LockRooms does. Errors: [ErrRoomNotFound].
+	LockRoom(ctx context.Context, room uuid.UUID) (RoomState, error)
+
+	// SetLarge makes a locked room large.
+	SetLarge(ctx context.Context, room uuid.UUID) error
+
+	// CountJoined counts all who have joined the room and not left it.
+	CountJoined(ctx context.Context, room uuid.UUID) (int, error)
+
+	// JoinedIn gives the ids of those who have joined the room and not left it and are in the part, see [events.SnapshotPart].
+	JoinedIn(ctx context.Context, room uuid.UUID, part int) ([]uuid.UUID, error)
+
+	// Member gives a user who has joined the room and not left it. Errors: [ErrRoomNotFound].
+	Member(ctx context.Context, room, user uuid.UUID) (wire.Member, error)
+
+	// Join makes users members of a locked room, who are not, also those who have been, in their order behind those who joined earlier.
+	Join(ctx context.Context, change MembershipChange) error
+
+	// Leave makes members of a locked room former ones.
+	Leave(ctx context.Context, change MembershipChange) error
+
+	// SetMembershipVersion sets the version of a locked room.
+	SetMembershipVersion(ctx context.Context, room uuid.UUID, version int64) error
+
+	// SingleRoomOf finds the Single room of a pair that has not ended. It locks nothing. Errors: [ErrRoomNotFound].
+	SingleRoomOf(ctx context.Context, pair Pair) (uuid.UUID, error)
+
+	// EndRoom ends a locked room that nobody is in any more. A Single room leaves its pair to a new one.
+	EndRoom(ctx context.Context, room uuid.UUID, at time.Time) error
+
 	// InsertMembers adds users to a room who have not been in it, as joined, in their order behind those who joined earlier.
 	InsertMembers(ctx context.Context, room uuid.UUID, users []uuid.UUID, at time.Time) error
 
@@ -183,8 +255,12 @@ type Tx interface {
 	// AdvanceReadMarks moves read marks to the given times, never back. Those of users who are not in the room are passed over.
 	AdvanceReadMarks(ctx context.Context, marks []ReadMark) error
 
-	// SetLatestMessages sets what rooms show, one message a room, where its position is after that of the message shown. Unknown rooms
-	// are passed over. The rooms are locked.
+	// ChangeVersions gives the newest membership version that rooms have taken from the log, see [LatestMessage]; unknown rooms are left out.
+	// The rooms are locked.
+	ChangeVersions(ctx context.Context, rooms []uuid.UUID) (map[uuid.UUID]int64, error)
+
+	// SetLatestMessages sets what rooms show, one message a room, where its position is after that of the message shown, and the membership
+	// version that they have taken, never back. Unknown rooms are passed over. The rooms are locked.
 	SetLatestMessages(ctx context.Context, messages []LatestMessage) error
 
 	// Tx of package people changes how users stand to each other.

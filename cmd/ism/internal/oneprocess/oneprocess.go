@@ -142,7 +142,7 @@ func compose(cfg Config, host *deployable.Host) ([]deployable.Service, error) {
 	return []deployable.Service{roomsService, messagesService, realtimeService, notificationsService, mediaService}, nil
 }
 
-// roomsDirectly answers messages' one question to rooms within the process.
+// roomsDirectly answers messages' questions to rooms within the process.
 type roomsDirectly struct {
 	rooms *rooms.Service
 }
@@ -154,6 +154,15 @@ func (r roomsDirectly) Membership(ctx context.Context, room uuid.UUID) (events.M
 		return events.Membership{}, membership.ErrRoomNotFound
 	}
 	return members, err
+}
+
+// Standing implements [membership.Rooms].
+func (r roomsDirectly) Standing(ctx context.Context, room, user uuid.UUID) (events.Standing, error) {
+	standing, err := r.rooms.Standing(ctx, room, user)
+	if errors.Is(err, rooms.ErrRoomNotFound) {
+		return events.Standing{}, membership.ErrRoomNotFound
+	}
+	return standing, err
 }
 
 // reachable is the address as a client on this machine types it.

@@ -28,6 +28,7 @@
 //   - A message's position is the epoch of the log and the offset of its record. Both sides derive the same entry from the
 //     same record, so it does not matter which of them writes it, or that both do.
 //   - Apply returns without an error only if every message of the batch is in the store. Then the consumer commits its offset.
+//   - A change of members that the log has twice is written once, at its first position.
 //   - A batch is written in chunks, each with a deadline of its own, so a store that is slow makes progress at the rate of its answers.
 //
 // # Failures
@@ -47,6 +48,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -184,15 +186,44 @@ func (t *Timeline) Apply(ctx context.Context, records []bus.Record) error {
 		describe(span, message.room, message.id, known)
 		span.End()
 	}
-	decoded, err := bus.Decode[events.MessagePosted](unknown)
+	decoded, err := bus.Decode[events.TimelineEvent](unknown)
 	if err != nil || len(decoded) == 0 {
 		return err
 	}
-	missing := make([]applying, len(decoded))
-	for i, posted := range decoded {
-		missing[i] = applying{record: posted.Record, event: posted.Event.ID, entry: store.Entry{Position: position(epoch, posted.Record), Message: posted.Data.Message}}
+	missing := make([]applying, 0, len(decoded))
+	for _, event := range decoded {
+		message, _ := event.Data.InTimeline()
+		a := applying{record: event.Record, event: event.Event.ID, entry: store.Entry{Position: position(epoch, event.Record), Message: message}}
+		repeated, err := t.repeats(ctx, a, missing)
+		if err != nil {
+			return err
+		}
+		if !repeated {
+			missing = append(missing, a)
+		}
 	}
 	return t.write(ctx, missing)
+}
+
+// repeats reports whether a change of members stands in the log before: rooms' outbox may append one twice, and the first position counts. The
+// records of a partition come in order, so all that stands before is in the store, or in what is about to be written.
+func (t *Timeline) repeats(ctx context.Context, a applying, before []applying) (bool, error) {
+	if a.entry.Message.Type != wire.RoomChange {
+		return false, nil
+	}
+	if slices.ContainsFunc(before, func(b applying) bool { return b.event == a.event }) {
+		return true, nil
+	}
+	ctx, cancel := context.WithTimeout(telemetry.Untraced(ctx), appendTimeout)
+	defer cancel()
+	first, err := t.store.Find(ctx, a.entry.Message.RoomID, a.entry.Message.ID)
+	switch {
+	case errors.Is(err, store.ErrMessageNotFound):
+		return false, nil
+	case err != nil:
+		return false, fmt.Errorf("look for a change of members: %w", orLogLost(err))
+	}
+	return first.Position.Compare(a.entry.Position) < 0, nil
 }
 
 func position(epoch int32, record bus.Record) events.Position {

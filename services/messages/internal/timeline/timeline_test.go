@@ -196,8 +196,26 @@ func TestGoldenRecordsAreRead(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if entries := stored(t, s); len(entries) != 1 {
-		t.Errorf("the timeline has %d messages, want the golden one", len(entries))
+	if entries := stored(t, s); len(entries) != 2 {
+		t.Errorf("the timeline has %d messages, want the two golden ones", len(entries))
+	}
+}
+
+// rooms' outbox may append a change of members twice: the first position counts, however often and from wherever the log is read again.
+func TestAChangeOfMembersIsWrittenOnce(t *testing.T) {
+	lines, s, _ := newTimeline(t, 0)
+	golden := eventstest.Golden(t)["membership.changed.v1"]
+	change := bus.Record{Key: golden.Key, Headers: golden.Headers, Value: golden.Value, Offset: 10}
+	between, again, later := record(t, posted(1), 11), change, change
+	again.Offset, later.Offset = 12, 20
+	for _, records := range [][]bus.Record{{change, between, again}, {later}, {between, again}, {change}, {change, between, again, later}} {
+		if err := lines.Apply(t.Context(), records); err != nil {
+			t.Fatal(err)
+		}
+	}
+	entries := stored(t, s)
+	if len(entries) != 2 || entries[0].Position.Offset != 11 || entries[1].Position.Offset != 10 || entries[1].Message.Type != wire.RoomChange {
+		t.Errorf("the timeline is %+v", entries)
 	}
 }
 

@@ -2,8 +2,8 @@
 //
 // # What a cut says
 //
-// A [Cut] has, for each partition, the point of the next record, as a rule its offset: what stands before it has been offered to the stream,
-// what stands at it and behind it has not. Edges read the same partitions, but take records of different partitions in different orders. So no single number
+// A [Cut] has, for each partition, the point before the next record: what stands before it has been offered to the stream, what stands behind it
+// has not. Edges read the same partitions, but take records of different partitions in different orders. So no single number
 // could say what a client has been given, while a cut says it for each partition, whichever edge gave it. That is why any edge understands any cut.
 //
 // # The argument
@@ -19,29 +19,36 @@
 // By induction over the edges that a client visits, at each moment the client has been given exactly what stands before its last id: each event
 // once, and those of one room, which are all in one partition, in the log's order. Tests of package edge hold it with random edges and faults.
 //
+// # Points
+//
+// The argument needs that an offset, once used, stands for one record. A broker that loses its newest records, by an unclean election, uses offsets
+// again. So the place of a cut in a partition is a [Point]: the offset of the next record, and the leader epoch of the record before. Whoever
+// becomes the leader of a partition has a newer epoch than all before, and stamps what it writes with it (KIP-101). So a log that has lost its end goes on
+// under another epoch, the epochs of a log's records only grow, and two logs that have the same epoch before an offset are one up to there.
+// An edge knows where each epoch begins within what its ring keeps, and one record before that. A cut whose point is not in that history is
+// of records that the log has lost: the client is told to reload. It does not matter which edge gave the cut, what that had read, and
+// when this edge was started. A leader that takes over with all records changes no point.
+//
+// The leader epoch is not known, [Unknown], at the beginning of a log and where an edge begins behind records that retention has removed. Nothing can
+// be compared then, and nothing has to be: to be mistaken there, a log would have to lose records, grow again, and have all of it removed
+// while a client stayed away. Brokers of old message formats give no leader epochs at all: then an edge knows only of losses that it sees itself.
+//
 // # Jumps
 //
-// The argument needs that an offset, once used, stands for one record, and that an edge takes all that stands behind its cut. Both can fail:
+// The argument also needs that an edge takes all that stands behind its cut. Two things keep it from that:
 //
 //   - Retention removes records before an edge has read them. The edge moves its cut forward to what is left, and its floor with it: no cut
 //     from before resumes in silence, and every open stream is told. From there on the argument holds as before.
-//   - A log becomes shorter, because a broker has lost its newest records, and then uses offsets again. Let a cut C say the offset c of that
-//     partition: whether it is from before, of records that are gone, or from after, no comparison of offsets could tell, until the log has
-//     passed all that was ever used, and nobody knows how far that is: another edge may have read further. So the number in a cut is a
-//     [Point], the offset behind the partition's generation, which counts how often the edge has seen the log become shorter. All points of a
-//     new generation are behind all of those before. So to the edge it is a jump forward like the other: it begins the generation at the end
-//     of the log, its cut and floor are there, and every open stream is told. What is from before is below the floor, whatever its offset,
-//     for good; what is given from then on is a point like any other, and resumes exactly.
-//
-// An edge that has not seen the log become shorter, as one that was started afterwards, gives cuts of another generation. An edge with the newer one
-// finds them below its floor, one with the older one finds the others' ahead of it: they resync, and none is ever mistaken for another.
-// What no edge can know is that a cut of its own generation is from before, if it has not seen the log become shorter, or that it counts other losses than
-// the edge that gave the cut. Where that matters the epoch is raised, see below.
+//   - A log loses records that the edge has read. The edge goes on at the end of the log: its cut and floor are there, and every open stream is told.
+//     Where the brokers' epochs are no newer than what the edge has read, as those of a broker that was given an old copy of its disk, the edge
+//     counts on from there by itself: points from before are no points of what is after. Other edges that have not seen it count
+//     otherwise, so that each change between them is a resync, until the edge is started anew.
 //
 // # Incarnations
 //
 // Offsets of a topic that was made anew say nothing about those of the old one, and a key moves when a topic gets more partitions. So a cut's
-// text begins with a digest of the topics' ids, their partition counts and the configured epoch: a cut of other logs is never mistaken for one of these.
+// text begins with a digest of the topics' ids, their partition counts, the configured epoch and the text's format: a cut of other logs, or
+// of a version that wrote other texts, is never mistaken for one of these.
 package cut
 
 import (
@@ -49,23 +56,21 @@ import (
 	"encoding/binary"
 	"errors"
 	"hash/fnv"
+	"math"
 	"slices"
 )
 
-// Cut has for each partition the point of the next record. The partitions are in the order in which the edges number them.
-type Cut []int64
+// Cut has for each partition the point before the next record. The partitions are in the order in which the edges number them.
+type Cut []Point
 
-// generationBits are those of a point above its offset. A log would have to have 2^48 records to need one more.
-const generationBits = 48
+// Point is a place between two records of a partition.
+type Point struct {
+	Offset      int64 // of the next record
+	LeaderEpoch int32 // of the record before, or Unknown
+}
 
-// Point is where a record with this offset is, in a partition that has become shorter so many times. Without that it is the offset.
-func Point(generation, offset int64) int64 { return generation<<generationBits | offset }
-
-// OffsetAt is the offset of a point.
-func OffsetAt(point int64) int64 { return point & (1<<generationBits - 1) }
-
-// Generation is how many times the partition had become shorter at a point.
-func Generation(point int64) int64 { return point >> generationBits }
+// Unknown is the leader epoch where there is no record before, or none of which it could be told.
+const Unknown int32 = -1
 
 // Logs are what a cut is of.
 type Logs struct {
@@ -88,9 +93,13 @@ var (
 )
 
 // maxText is the most characters that are looked at: far more than those of any cut that an edge has written.
-const maxText = 1024
+const maxText = 2048
 
-const digestLength = 4 // bytes
+const (
+	digestLength = 4 // bytes
+	format       = 2 // of the text
+	maxOffset    = 1<<62 - 1
+)
 
 // Of gives the logs of the topics, whose partitions are numbered in this order, in an epoch of the suite's own.
 func Of(epoch int32, topics ...Topic) Logs {
@@ -102,6 +111,7 @@ func Of(epoch int32, topics ...Topic) Logs {
 		number(int32(len(s)))
 		_, _ = h.Write([]byte(s))
 	}
+	number(format)
 	number(epoch)
 	logs := Logs{}
 	for _, topic := range topics {
@@ -117,11 +127,19 @@ func Of(epoch int32, topics ...Topic) Logs {
 // Partitions is how many partitions a cut of these logs has.
 func (l Logs) Partitions() int { return l.partitions }
 
-// Append appends the text of a cut: at most 19 characters with one partition whose offset is below 2^56, 61 with eight below 2^35.
+// Append appends the text of a cut: each offset, and each leader epoch that is another than the partition before it has. Most are the same, since brokers that
+// restart lead many partitions. Then the text is at most 35 characters with four partitions of offsets below 2^34, and 62 with eight.
 func (l Logs) Append(dst []byte, c Cut) []byte {
-	raw := binary.BigEndian.AppendUint32(make([]byte, 0, digestLength+len(c)*binary.MaxVarintLen64), l.digest)
-	for _, next := range c {
-		raw = binary.AppendUvarint(raw, uint64(next))
+	raw := binary.BigEndian.AppendUint32(make([]byte, 0, digestLength+len(c)*(binary.MaxVarintLen64+binary.MaxVarintLen32)), l.digest)
+	epoch := Unknown
+	for _, at := range c {
+		offset := uint64(at.Offset) << 1
+		if at.LeaderEpoch == epoch {
+			raw = binary.AppendUvarint(raw, offset)
+			continue
+		}
+		epoch = at.LeaderEpoch
+		raw = binary.AppendUvarint(binary.AppendUvarint(raw, offset|1), uint64(epoch+1))
 	}
 	return base64.RawURLEncoding.AppendEncode(dst, raw)
 }
@@ -135,21 +153,37 @@ func (l Logs) Parse(text string) (Cut, error) {
 	if err != nil || len(raw) < digestLength {
 		return nil, ErrMalformed
 	}
-	c := make(Cut, 0, l.partitions)
-	for rest := raw[digestLength:]; len(rest) > 0; {
-		next, n := binary.Uvarint(rest)
-		if n <= 0 || next > 1<<63-1 {
+	if binary.BigEndian.Uint32(raw) != l.digest { // also of a version that wrote other texts
+		return nil, ErrOtherLogs
+	}
+	c, err := points(raw[digestLength:])
+	switch {
+	case err != nil:
+		return nil, err
+	case len(c) != l.partitions || string(l.Append(nil, c)) != text: // also a number in more bytes than it needs, or line breaks
+		return nil, ErrMalformed
+	}
+	return c, nil
+}
+
+// points reads what follows the digest.
+func points(raw []byte) (Cut, error) {
+	var c Cut
+	epoch := Unknown
+	for len(raw) > 0 {
+		offset, n := binary.Uvarint(raw)
+		if n <= 0 || offset>>1 > maxOffset {
 			return nil, ErrMalformed
 		}
-		c, rest = append(c, int64(next)), rest[n:]
-	}
-	switch {
-	case string(Logs{digest: binary.BigEndian.Uint32(raw)}.Append(nil, c)) != text: // a number in more bytes than it needs; line breaks
-		return nil, ErrMalformed
-	case binary.BigEndian.Uint32(raw) != l.digest:
-		return nil, ErrOtherLogs
-	case len(c) != l.partitions:
-		return nil, ErrMalformed
+		raw = raw[n:]
+		if offset&1 != 0 {
+			behind, n := binary.Uvarint(raw)
+			if n <= 0 || behind > math.MaxInt32 {
+				return nil, ErrMalformed
+			}
+			epoch, raw = int32(behind)-1, raw[n:]
+		}
+		c = append(c, Point{Offset: int64(offset >> 1), LeaderEpoch: epoch})
 	}
 	return c, nil
 }
@@ -157,10 +191,10 @@ func (l Logs) Parse(text string) (Cut, error) {
 // Clone gives a copy.
 func (c Cut) Clone() Cut { return slices.Clone(c) }
 
-// Reached reports whether c is not before other in any partition. Both must be of the same logs.
+// Reached reports whether the offsets of c are not before those of other in any partition. Both must be of the same logs.
 func (c Cut) Reached(other Cut) bool {
-	for i, next := range other {
-		if c[i] < next {
+	for i, at := range other {
+		if c[i].Offset < at.Offset {
 			return false
 		}
 	}

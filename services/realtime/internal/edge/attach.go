@@ -18,13 +18,13 @@ import (
 // Reasons of a Resync event.
 const (
 	reasonMalformed = "malformed"        // the id is none
-	reasonOther     = "other-logs"       // the id is of logs that have been made anew, or got more partitions, since
+	reasonOther     = "other-logs"       // the id is of logs that have been made anew, or got more partitions, since; or of another version
 	reasonExpired   = "expired"          // what follows the id is no longer kept
 	reasonUnknown   = "unknown-position" // the id is of a record that has not been written
 	// These come in the middle of a stream, too, where the gap is.
 	reasonUnreadable = "unreadable-event" // an event could not be read
 	reasonLate       = "late-event"       // an event came so late that nobody can tell whether it was delivered before
-	reasonJumped     = "log-jumped"       // a log does not go on where it was read
+	reasonJumped     = "log-jumped"       // a log does not go on where it was read; at the beginning, also: the id is of records that it has lost
 )
 
 // aheadTimeout is how long a stream waits for the edge to reach the cut that it resumes from. Another edge may have read further.
@@ -64,6 +64,8 @@ func (e *Edge) Attach(ctx context.Context, user uuid.UUID, lastEventID string, s
 		return e.attachAnew(user, sub, reasonUnknown), nil
 	case errors.Is(err, ring.ErrExpired):
 		return e.attachAnew(user, sub, reasonExpired), nil
+	case errors.Is(err, ring.ErrForked):
+		return e.attachAnew(user, sub, reasonJumped), nil
 	case errors.As(err, &gap):
 		return e.attachAnew(user, sub, gap.Reason), nil
 	}
@@ -98,7 +100,7 @@ func (e *Edge) attachBehind(id uuid.UUID, sub stream.Subscriber, behind cut.Cut)
 	attachment := stream.Attachment{Opening: sse.AppendEnd(e.idLine(behind))}
 	reached := behind.Clone()
 	for _, m := range missed {
-		reached[m.Partition] = m.Point + 1
+		reached[m.Partition] = m.Behind
 		if m.Event.Resync != "" {
 			e.metrics.resyncs.WithLabelValues(m.Event.Resync).Inc()
 		}

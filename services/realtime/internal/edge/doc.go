@@ -30,6 +30,7 @@
 //     knows the room, all streams are, and nobody resumes from before it. The consumer groups of the log put it into the dead letters.
 //   - An event comes so late that it may be a repeat whose id is forgotten: its audience is told to resync in its place.
 //   - A log does not go on where it was read: the reader says so by [Edge.Jumped], and all streams are told to resync.
+//   - A client comes with the id of records that a log has lost, whichever edge has read them: its stream begins with a Resync event.
 //   - A record is in a partition that did not exist at the start: it is logged as an error, until all processes are restarted.
 //   - A client resumes from a cut that this edge has not reached: it waits a second at most, then its stream begins with a Resync event. So it
 //     does at once where the cut has fallen out of the ring, is of other logs, or is none.

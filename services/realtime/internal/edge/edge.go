@@ -84,15 +84,15 @@ func (e *Edge) Open(epoch int32, since time.Time, topics ...cut.Topic) {
 	e.publish()
 }
 
-// Begin sets the offset from which on a partition is read. It is a reader's Begin.
-func (e *Edge) Begin(topic string, partition int32, offset int64) {
+// Begin sets the offset from which on a partition is read, and the leader epoch of the record before. It is a reader's Begin.
+func (e *Edge) Begin(topic string, partition int32, offset int64, leaderEpoch int32) {
 	number, ok := e.number(topic, partition)
 	if !ok {
 		return
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.ring.Begin(number, offset)
+	e.ring.Begin(number, cut.Point{Offset: offset, LeaderEpoch: leaderEpoch})
 	e.publish()
 }
 
@@ -184,7 +184,7 @@ func (e *Edge) Reached() []Reached {
 	}
 	for _, topic := range slices.Sorted(maps.Keys(e.count)) {
 		for partition := range e.count[topic] {
-			all = append(all, Reached{Topic: topic, Partition: partition, Next: cut.OffsetAt(e.ring.Cut()[e.first[topic]+int(partition)])})
+			all = append(all, Reached{Topic: topic, Partition: partition, Next: e.ring.Cut()[e.first[topic]+int(partition)].Offset})
 		}
 	}
 	return all

@@ -100,13 +100,13 @@ func TestResyncNamesItsReason(t *testing.T) {
 			"1-7":                     "malformed", // of a version whose edges read a second log
 			strings.Repeat("x", 5000): "malformed",
 			id(0, 7):                  "malformed",
-			string(cut.Of(0, anew).Append(nil, cut.Cut{0, 7, 0, 0})):    "other-logs",
-			string(cut.Of(1, rooms()).Append(nil, cut.Cut{0, 7, 0, 0})): "other-logs",
-			id(0, 4, 0, 0):       "expired",
-			id(0, 0, 0, 0):       "expired",
-			id(0, 11, 0, 0):      "unknown-position",
-			id(1, 7, 0, 0):       "unknown-position",
-			id(0, 7, 0, 1<<62+1): "unknown-position",
+			string(cut.Of(0, anew).Append(nil, at(0, 7, 0, 0))):    "other-logs",
+			string(cut.Of(1, rooms()).Append(nil, at(0, 7, 0, 0))): "other-logs",
+			id(0, 4, 0, 0):     "expired",
+			id(0, 0, 0, 0):     "expired",
+			id(0, 11, 0, 0):    "unknown-position",
+			id(1, 7, 0, 0):     "unknown-position",
+			id(0, 7, 0, 1<<61): "unknown-position",
 		} {
 			sub := newClient()
 			got := attach(t, e, user, lastEventID, sub)

@@ -11,6 +11,7 @@ import (
 	"github.com/ism-chat/ism/libs/bus"
 	"github.com/ism-chat/ism/libs/events"
 	"github.com/ism-chat/ism/libs/wire"
+	"github.com/ism-chat/ism/services/realtime/internal/cut"
 	"github.com/ism-chat/ism/services/realtime/internal/ring"
 	"github.com/ism-chat/ism/services/realtime/internal/sse"
 )
@@ -26,7 +27,7 @@ func resync(reason string) []byte {
 func (e *Edge) unreadable(ctx context.Context, number int, record bus.Record) (all bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	point, taken := e.ring.Take(number, record.Offset)
+	behind, taken := e.ring.Take(number, record.Offset, record.LeaderEpoch)
 	if !taken {
 		e.metrics.records.WithLabelValues("repeat").Inc()
 		return false
@@ -34,7 +35,7 @@ func (e *Edge) unreadable(ctx context.Context, number int, record bus.Record) (a
 	e.seq++
 	e.metrics.records.WithLabelValues("malformed").Inc()
 	if users := e.concerned(record); len(users) > 0 {
-		e.announce(ctx, ring.Entry{Partition: number, Point: point, Time: record.Time}, users, reasonUnreadable)
+		e.announce(ctx, ring.Entry{Partition: number, Behind: behind, Time: record.Time}, users, reasonUnreadable)
 		return false
 	}
 	e.ring.Tear(number, reasonUnreadable)
@@ -98,7 +99,9 @@ func (e *Edge) Jumped(jumps []bus.Jump) {
 			continue
 		}
 		ours = true
-		e.ring.Jump(now, number, jump.To, jump.Back(), reasonJumped)
+		e.ring.Jump(now, number, ring.Jump{
+			To: cut.Point{Offset: jump.To, LeaderEpoch: jump.LeaderEpoch}, Back: jump.Back(), LeaderNow: jump.LeaderNow,
+		}, reasonJumped)
 	}
 	if !ours {
 		return

@@ -1,7 +1,7 @@
 package edge
 
 import (
-	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -26,37 +26,55 @@ func broken(partition int32, offset int64, key, value string) bus.Record {
 	}
 }
 
+// watcher is a user with an open stream.
+type watcher struct {
+	*client
+	user uuid.UUID
+}
+
+// watch opens a stream of a user of its own.
+func watch(t *testing.T, e *Edge) watcher {
+	t.Helper()
+	w := watcher{client: newClient(), user: uuid.New()}
+	attach(t, e, w.user, "", w.client)
+	return w
+}
+
+// resumes attaches another stream of the user behind an id.
+func (w watcher) resumes(t *testing.T, e *Edge, lastEventID string) stream.Attachment {
+	t.Helper()
+	return attach(t, e, w.user, lastEventID, newClient())
+}
+
 // anew checks that a stream begins with a Resync event for the reason, at the cut.
 func anew(t *testing.T, what string, got stream.Attachment, reason string, at ...int64) {
 	t.Helper()
-	opening, found := strings.CutPrefix(string(got.Opening), "id: "+id(at...)+"\n")
-	if !found || opening == "\n" || reasonOf(t, []byte(opening)) != reason || len(got.Backlog) != 0 {
-		t.Errorf("%s begins with %q, want %s", what, got.Opening, reason)
+	line, opening, _ := strings.Cut(string(got.Opening), "\n")
+	begins, err := cut.Of(0, rooms()).Parse(idOf(t, []byte(line+"\n")))
+	if err != nil || opening == "\n" || reasonOf(t, []byte(opening)) != reason || !slices.Equal(offsets(begins), at) || len(got.Backlog) != 0 {
+		t.Errorf("%s begins with %q at %v, want %s", what, got.Opening, begins, reason)
 	}
 }
 
 func TestARecordThatCannotBeReadIsAnnouncedToItsAudience(t *testing.T) {
 	e := caughtUp(t, limits())
-	alice, bob := uuid.New(), uuid.New()
-	atAlice, atBob := newClient(), newClient()
-	attach(t, e, alice, "", atAlice)
-	attach(t, e, bob, "", atBob)
+	alice, bob := watch(t, e), watch(t, e)
 	records := []bus.Record{
-		record(t, 1, 0, "a", alice, bob),
-		broken(1, 1, uuid.NewString(), `{"membershipVersion":7,"audience":["`+alice.String()+`"],"message":3}`),
-		record(t, 1, 2, "b", alice, bob),
+		record(t, 1, 0, "a", alice.user, bob.user),
+		broken(1, 1, uuid.NewString(), `{"membershipVersion":7,"audience":["`+alice.user.String()+`"],"message":3}`),
+		record(t, 1, 2, "b", alice.user, bob.user),
 	}
 	ingest(t, e, records...)
 	ingest(t, e, records[1]) // read again
 	want := []string{"a@[0 1 0 0]", "(unreadable-event)@[0 2 0 0]", "b@[0 3 0 0]"}
-	same(t, "alice", atAlice.take(), want...)
-	same(t, "bob", atBob.take(), "a@[0 1 0 0]", "b@[0 3 0 0]")
-	same(t, "alice, who resumes", attach(t, e, alice, id(0, 0, 0, 0), newClient()).Backlog, want...)
-	same(t, "alice, who resumes behind it", attach(t, e, alice, id(0, 2, 0, 0), newClient()).Backlog, "b@[0 3 0 0]")
+	same(t, "alice", alice.take(), want...)
+	same(t, "bob", bob.take(), "a@[0 1 0 0]", "b@[0 3 0 0]")
+	same(t, "alice, who resumes", alice.resumes(t, e, id(0, 0, 0, 0)).Backlog, want...)
+	same(t, "alice, who resumes behind it", alice.resumes(t, e, id(0, 2, 0, 0)).Backlog, "b@[0 3 0 0]")
 	other := starting(t, limits(), telemetry.Discard(nil))
 	ingest(t, other, records...)
 	other.CaughtUp()
-	same(t, "alice, who resumes at another edge", attach(t, other, alice, id(0, 0, 0, 0), newClient()).Backlog, want...)
+	same(t, "alice, who resumes at another edge", alice.resumes(t, other, id(0, 0, 0, 0)).Backlog, want...)
 	if told := testutil.ToFloat64(e.metrics.resyncs.WithLabelValues(reasonUnreadable)); told != 2 {
 		t.Errorf("%v streams are counted", told)
 	}
@@ -81,17 +99,14 @@ func TestARecordThatSaysNotForWhomIsAnnouncedToItsRoom(t *testing.T) {
 
 func TestARecordOfWhichNothingIsKnownIsAnnouncedToAll(t *testing.T) {
 	e := caughtUp(t, limits())
-	alice, bob := uuid.New(), uuid.New()
-	atAlice, atBob := newClient(), newClient()
-	attach(t, e, alice, "", atAlice)
-	attach(t, e, bob, "", atBob)
+	alice, bob := watch(t, e), watch(t, e)
 	records := []bus.Record{
-		record(t, 1, 0, "a", alice), broken(1, 1, "nobody's", "{"), broken(1, 2, uuid.NewString(), "{"), record(t, 1, 3, "b", alice), broken(1, 4, "", ""),
+		record(t, 1, 0, "a", alice.user), broken(1, 1, "nobody's", "{"), broken(1, 2, uuid.NewString(), "{"), record(t, 1, 3, "b", alice.user), broken(1, 4, "", ""),
 	}
 	ingest(t, e, records...)
 	// Those that stand together are announced once.
-	same(t, "alice", atAlice.take(), "a@[0 1 0 0]", "(unreadable-event)@[0 3 0 0]", "b@[0 4 0 0]", "(unreadable-event)@[0 5 0 0]")
-	same(t, "bob", atBob.take(), "(unreadable-event)@[0 3 0 0]", "(unreadable-event)@[0 5 0 0]")
+	same(t, "alice", alice.take(), "a@[0 1 0 0]", "(unreadable-event)@[0 3 0 0]", "b@[0 4 0 0]", "(unreadable-event)@[0 5 0 0]")
+	same(t, "bob", bob.take(), "(unreadable-event)@[0 3 0 0]", "(unreadable-event)@[0 5 0 0]")
 	if got := e.Position(); string(got.ID) != "id: "+id(0, 5, 0, 0)+"\n" {
 		t.Errorf("the position is %q", got.ID)
 	}
@@ -99,8 +114,8 @@ func TestARecordOfWhichNothingIsKnownIsAnnouncedToAll(t *testing.T) {
 	ingest(t, other, records...)
 	other.CaughtUp()
 	for name, edge := range map[string]*Edge{"one edge": e, "another edge": other} {
-		anew(t, "a stream that resumes at "+name, attach(t, edge, bob, id(0, 4, 0, 0), newClient()), "unreadable-event", 0, 5, 0, 0)
-		resumed := attach(t, edge, bob, id(0, 5, 0, 0), newClient())
+		anew(t, "a stream that resumes at "+name, bob.resumes(t, edge, id(0, 4, 0, 0)), "unreadable-event", 0, 5, 0, 0)
+		resumed := bob.resumes(t, edge, id(0, 5, 0, 0))
 		same(t, "a stream that resumes behind it at "+name, resumed.Backlog)
 		if want := "id: " + id(0, 5, 0, 0) + "\n\n"; string(resumed.Opening) != want {
 			t.Errorf("the opening is %q", resumed.Opening)
@@ -111,43 +126,38 @@ func TestARecordOfWhichNothingIsKnownIsAnnouncedToAll(t *testing.T) {
 // An event may be read and yet not be for streams: its time is beyond what JSON has.
 func TestAnEventThatCannotBeEncodedIsAnnounced(t *testing.T) {
 	e := caughtUp(t, limits())
-	alice := uuid.New()
-	sub := newClient()
-	attach(t, e, alice, "", sub)
+	alice := watch(t, e)
 	room := events.RoomCreated{
-		RoomID: uuid.New(), CreatedBy: alice, Room: wire.Room{Type: wire.Group},
-		Members:  []wire.Member{{ID: alice, DisplayName: "Alice", Status: wire.Joined}},
-		Audience: events.Audience{Users: []uuid.UUID{alice}, Version: 1},
+		RoomID: uuid.New(), CreatedBy: alice.user, Room: wire.Room{Type: wire.Group},
+		Members:  []wire.Member{{ID: alice.user, DisplayName: "Alice", Status: wire.Joined}},
+		Audience: events.Audience{Users: []uuid.UUID{alice.user}, Version: 1},
 	}
 	room.Room.ID = room.RoomID
 	created := recordOf(t, 1, 0, uuid.New(), room)
 	created.Headers["ce_time"] = "9999-12-31T23:59:59-01:00"
-	ingest(t, e, created, record(t, 1, 1, "a", alice))
+	ingest(t, e, created, record(t, 1, 1, "a", alice.user))
 	want := []string{"(unreadable-event)@[0 1 0 0]", "a@[0 2 0 0]"}
-	same(t, "alice", sub.take(), want...)
-	same(t, "alice, who resumes", attach(t, e, alice, id(0, 0, 0, 0), newClient()).Backlog, want...)
+	same(t, "alice", alice.take(), want...)
+	same(t, "alice, who resumes", alice.resumes(t, e, id(0, 0, 0, 0)).Backlog, want...)
 }
 
 // A relay that lost its database before it could delete a row appends it again once it is back.
 func TestAnEventThatComesAgainAfterAllIsForgottenIsAnnounced(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := caughtUp(t, limits())
-		alice, stranger := uuid.New(), uuid.New()
-		sub, other := newClient(), newClient()
-		attach(t, e, alice, "", sub)
-		attach(t, e, stranger, "", other)
-		created := record(t, 1, 0, "created", alice)
+		alice, stranger := watch(t, e), watch(t, e)
+		created := record(t, 1, 0, "created", alice.user)
 		ingest(t, e, created)
-		same(t, "at first", sub.take(), "created@[0 1 0 0]")
+		same(t, "at first", alice.take(), "created@[0 1 0 0]")
 		time.Sleep(limits().Window + limits().Margin + time.Second)
 		created.Offset, created.Time = 1, time.Now()
 		again := created
 		again.Offset = 2
-		ingest(t, e, record(t, 2, 0, "x", uuid.New()), created, again, record(t, 1, 3, "after", alice))
+		ingest(t, e, record(t, 2, 0, "x", uuid.New()), created, again, record(t, 1, 3, "after", alice.user))
 		want := []string{"(late-event)@[0 2 1 0]", "after@[0 4 1 0]"}
-		same(t, "later", sub.take(), want...)
-		same(t, "whom it does not concern", other.take())
-		same(t, "who resumes", attach(t, e, alice, id(0, 1, 1, 0), newClient()).Backlog, want...)
+		same(t, "later", alice.take(), want...)
+		same(t, "whom it does not concern", stranger.take())
+		same(t, "who resumes", alice.resumes(t, e, id(0, 1, 1, 0)).Backlog, want...)
 	})
 }
 
@@ -155,91 +165,56 @@ func TestAnEventThatComesAgainAfterAllIsForgottenIsAnnounced(t *testing.T) {
 func TestEventsThatWaitedForHoursAreDelivered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := caughtUp(t, limits())
-		alice := uuid.New()
-		sub := newClient()
-		attach(t, e, alice, "", sub)
-		ingest(t, e, record(t, 1, 0, "before", alice))
+		alice := watch(t, e)
+		ingest(t, e, record(t, 1, 0, "before", alice.user))
 		time.Sleep(time.Second)
-		waited := record(t, 1, 1, "waited", alice)
+		waited := record(t, 1, 1, "waited", alice.user)
 		time.Sleep(3 * time.Hour)
 		waited.Time = time.Now()
-		ingest(t, e, waited, record(t, 1, 2, "after", alice))
-		same(t, "the stream", sub.take(), "before@[0 1 0 0]", "waited@[0 2 0 0]", "after@[0 3 0 0]")
+		ingest(t, e, waited, record(t, 1, 2, "after", alice.user))
+		same(t, "the stream", alice.take(), "before@[0 1 0 0]", "waited@[0 2 0 0]", "after@[0 3 0 0]")
 	})
 }
 
 // An edge that begins cannot know what was in the logs before.
 func TestEventsFromBeforeALogWasFirstSeenAreAnnounced(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		alice := uuid.New()
-		old := record(t, 1, 7, "old", alice)
+		alice := watcher{client: newClient(), user: uuid.New()}
+		old := record(t, 1, 7, "old", alice.user)
 		time.Sleep(time.Hour)
-		e := startingSince(t, limits(), telemetry.Discard(nil), time.Now(), 0, 7, 0, 0)
+		e := startingSince(t, limits(), telemetry.Discard(nil), time.Now(), at(0, 7, 0, 0)...)
 		e.CaughtUp()
-		sub := newClient()
-		attach(t, e, alice, "", sub)
+		attach(t, e, alice.user, "", alice.client)
 		time.Sleep(time.Second)
-		young := record(t, 1, 8, "young", alice)
+		young := record(t, 1, 8, "young", alice.user)
 		unseen := recordOf(t, 1, 9, uuid.New(), events.RoomRead{
-			RoomID: uuid.New(), UserID: alice, ReadAt: wire.At(time.Now()), Audience: events.Audience{Users: []uuid.UUID{alice}, Version: 1},
+			RoomID: uuid.New(), UserID: alice.user, ReadAt: wire.At(time.Now()), Audience: events.Audience{Users: []uuid.UUID{alice.user}, Version: 1},
 		})
 		unseen.Headers["ce_time"] = old.Headers["ce_time"]
 		ingest(t, e, old, young, unseen)
-		same(t, "the stream", sub.take(), "(late-event)@[0 8 0 0]", "young@[0 9 0 0]")
+		same(t, "the stream", alice.take(), "(late-event)@[0 8 0 0]", "young@[0 9 0 0]")
 	})
 }
 
 func TestALogThatJumpsForwardIsAnnouncedToAll(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := caughtUp(t, limits())
-		alice, bob := uuid.New(), uuid.New()
-		atAlice, atBob := newClient(), newClient()
-		attach(t, e, alice, "", atAlice)
-		attach(t, e, bob, "", atBob)
-		ingest(t, e, record(t, 1, 0, "a", alice))
+		alice, bob := watch(t, e), watch(t, e)
+		ingest(t, e, record(t, 1, 0, "a", alice.user))
 		e.Jumped([]bus.Jump{
-			{Topic: events.TopicRooms, Partition: 1, From: 1, To: 10},
-			{Topic: events.TopicRooms, Partition: 2, From: 0, To: 3},
+			{Topic: events.TopicRooms, Partition: 1, From: 1, To: 10, LeaderEpoch: bus.NoLeaderEpoch},
+			{Topic: events.TopicRooms, Partition: 2, From: 0, To: 3, LeaderEpoch: bus.NoLeaderEpoch},
 			{Topic: events.TopicEdges, Partition: 0, From: 0, To: 7},
 		})
 		time.Sleep(time.Millisecond) // what happens now is behind the jump
-		ingest(t, e, record(t, 1, 10, "b", alice))
-		same(t, "alice", atAlice.take(), "a@[0 1 0 0]", "(log-jumped)@[0 10 3 0]", "b@[0 11 3 0]")
-		same(t, "bob", atBob.take(), "(log-jumped)@[0 10 3 0]")
-		anew(t, "a stream from before", attach(t, e, alice, id(0, 1, 0, 0), newClient()), "log-jumped", 0, 11, 3, 0)
-		anew(t, "a stream from within", attach(t, e, alice, id(0, 9, 3, 0), newClient()), "log-jumped", 0, 11, 3, 0)
-		same(t, "a stream from behind", attach(t, e, alice, id(0, 10, 3, 0), newClient()).Backlog, "b@[0 11 3 0]")
+		ingest(t, e, record(t, 1, 10, "b", alice.user))
+		same(t, "alice", alice.take(), "a@[0 1 0 0]", "(log-jumped)@[0 10 3 0]", "b@[0 11 3 0]")
+		same(t, "bob", bob.take(), "(log-jumped)@[0 10 3 0]")
+		anew(t, "a stream from before", alice.resumes(t, e, id(0, 1, 0, 0)), "log-jumped", 0, 11, 3, 0)
+		anew(t, "a stream from within", alice.resumes(t, e, id(0, 9, 3, 0)), "log-jumped", 0, 11, 3, 0)
+		same(t, "a stream from behind", alice.resumes(t, e, id(0, 10, 3, 0)).Backlog, "b@[0 11 3 0]")
 		// What other topics do is nothing to streams.
 		e.Jumped([]bus.Jump{{Topic: events.TopicEdges, Partition: 0, From: 7, To: 0}})
-		same(t, "bob", atBob.take())
-	})
-}
-
-// A log that has become shorter uses offsets again: nothing of it may be taken for a repeat, no id for one of the other.
-func TestALogThatBecomesShorterIsAnnouncedToAll(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		e := caughtUp(t, limits())
-		alice := uuid.New()
-		sub := newClient()
-		attach(t, e, alice, "", sub)
-		lost := record(t, 1, 1, "lost", alice)
-		ingest(t, e, record(t, 1, 0, "a", alice), lost, record(t, 1, 2, "lost, too", alice))
-		sub.take()
-		e.Jumped([]bus.Jump{{Topic: events.TopicRooms, Partition: 1, From: 3, To: 1}})
-		fresh := e.Position().Text()
-		time.Sleep(time.Millisecond) // what happens now is behind the jump
-		lost.Offset = 1              // its producer has not heard of its success
-		point := func(offset int64) int64 { return cut.Point(1, offset) }
-		at := func(text string, offset int64) string { return fmt.Sprintf("%s@[0 %d 0 0]", text, point(offset)) }
-		ingest(t, e, lost, record(t, 1, 2, "b", alice), record(t, 1, 3, "c", alice), record(t, 1, 4, "d", alice))
-		want := []string{at("(log-jumped)", 1), at("b", 3), at("c", 4), at("d", 5)}
-		same(t, "the stream", sub.take(), want...)
-		for _, offset := range []int64{0, 1, 2, 3, 4, 5} {
-			anew(t, "a stream from before", attach(t, e, alice, id(0, offset, 0, 0), newClient()), "log-jumped", 0, point(5), 0, 0)
-		}
-		same(t, "a stream from after", attach(t, e, alice, fresh, newClient()).Backlog, want[1:]...)
-		if got := e.Reached()[1]; got.Next != 5 {
-			t.Errorf("the edge says that it is at %+v", got)
-		}
+		same(t, "bob", bob.take())
 	})
 }

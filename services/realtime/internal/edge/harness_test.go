@@ -31,14 +31,14 @@ func rooms() cut.Topic {
 	return cut.Topic{Name: events.TopicRooms, ID: "6a6c2e5e-0000-4000-8000-000000000001", Partitions: partitions}
 }
 
-// starting is an edge that reads each partition from the given offset on, and has not caught up.
-func starting(t testing.TB, cfg Config, tel *telemetry.Telemetry, begin ...int64) *Edge {
+// starting is an edge that reads each partition from the given point on, and has not caught up.
+func starting(t testing.TB, cfg Config, tel *telemetry.Telemetry, begin ...cut.Point) *Edge {
 	t.Helper()
 	return startingSince(t, cfg, tel, time.Time{}, begin...)
 }
 
 // startingSince is one that knows nothing of what happened before a time.
-func startingSince(t testing.TB, cfg Config, tel *telemetry.Telemetry, since time.Time, begin ...int64) *Edge {
+func startingSince(t testing.TB, cfg Config, tel *telemetry.Telemetry, since time.Time, begin ...cut.Point) *Edge {
 	t.Helper()
 	e, err := New(cfg, bus.New(bus.Config{}, tel).Tracing(""), tel)
 	if err != nil {
@@ -46,11 +46,11 @@ func startingSince(t testing.TB, cfg Config, tel *telemetry.Telemetry, since tim
 	}
 	e.Open(0, since, rooms())
 	for number := range int32(partitions) {
-		offset := int64(0)
+		from := cut.Point{LeaderEpoch: cut.Unknown}
 		if len(begin) > 0 {
-			offset = begin[number]
+			from = begin[number]
 		}
-		e.Begin(events.TopicRooms, number, offset)
+		e.Begin(events.TopicRooms, number, from.Offset, from.LeaderEpoch)
 	}
 	return e
 }
@@ -62,8 +62,33 @@ func caughtUp(t testing.TB, cfg Config) *Edge {
 	return e
 }
 
-// id is the text of a cut.
-func id(next ...int64) string { return string(cut.Of(0, rooms()).Append(nil, next)) }
+// idAt is the text of a cut.
+func idAt(c cut.Cut) string { return string(cut.Of(0, rooms()).Append(nil, c)) }
+
+// at is a cut in logs that have had one leader, whose epoch is 0.
+func at(next ...int64) cut.Cut {
+	var c cut.Cut
+	for _, offset := range next {
+		point := cut.Point{Offset: offset}
+		if offset == 0 {
+			point.LeaderEpoch = cut.Unknown
+		}
+		c = append(c, point)
+	}
+	return c
+}
+
+// id is the text of such a cut.
+func id(next ...int64) string { return idAt(at(next...)) }
+
+// offsets are those of a cut.
+func offsets(c cut.Cut) []int64 {
+	var all []int64
+	for _, point := range c {
+		all = append(all, point.Offset)
+	}
+	return all
+}
 
 // record is a message with the given text, of a room of its own.
 func record(t testing.TB, partition int32, offset int64, text string, to ...uuid.UUID) bus.Record {
@@ -197,10 +222,10 @@ func shown(t testing.TB, frames []sse.Frame) []string {
 			if told := reasonOf(t, frame.Event.Data); told != reason {
 				t.Errorf("the reason %s is told as %s", reason, told)
 			}
-			all = append(all, fmt.Sprintf("(%s)@%v", reason, reached))
+			all = append(all, fmt.Sprintf("(%s)@%v", reason, offsets(reached)))
 			continue
 		}
-		all = append(all, fmt.Sprintf("%s@%v", textOf(t, frame), reached))
+		all = append(all, fmt.Sprintf("%s@%v", textOf(t, frame), offsets(reached)))
 	}
 	return all
 }

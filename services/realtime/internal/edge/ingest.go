@@ -57,8 +57,8 @@ type occurrence struct {
 	at       time.Time
 	room     uuid.UUID       // nil of a user's
 	audience events.Audience // of a user's: the user alone, of no version
-	data     []byte       // what all of the audience see, as it stands on a stream; nil where the event tells
-	event    events.Event // decoded only where data is nil
+	data     []byte          // what all of the audience see, as it stands on a stream; nil where the event tells
+	event    events.Event    // decoded only where data is nil
 }
 
 // read reads a record. Errors: those of [events.Decode].
@@ -110,12 +110,20 @@ func (o occurrence) seenBy(users []uuid.UUID) ([]sight, error) {
 	return sights, nil
 }
 
+// allOf gives all who see an event: not only its audience, for who has left is told so.
+func allOf(sights []sight) (users []uuid.UUID) {
+	for _, s := range sights {
+		users = append(users, s.to...)
+	}
+	return users
+}
+
 // pass moves on behind a record that is not for streams.
 func (e *Edge) pass(number int, record bus.Record) {
 	e.metrics.records.WithLabelValues("unknown type").Inc()
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if _, taken := e.ring.Take(number, record.Offset); taken {
+	if _, taken := e.ring.Take(number, record.Offset, record.LeaderEpoch); taken {
 		e.seq++
 	}
 }
@@ -129,7 +137,7 @@ func (e *Edge) deliver(ctx context.Context, number int, record bus.Record, of oc
 		e.announceToAll(ctx, reasonUnreadable)
 	}
 	now := time.Now()
-	point, taken := e.ring.Take(number, record.Offset)
+	behind, taken := e.ring.Take(number, record.Offset, record.LeaderEpoch)
 	if !taken {
 		e.metrics.records.WithLabelValues("repeat").Inc()
 		return
@@ -144,7 +152,7 @@ func (e *Edge) deliver(ctx context.Context, number int, record bus.Record, of oc
 		e.metrics.records.WithLabelValues("repeat").Inc()
 		return
 	}
-	at := ring.Entry{Partition: number, Point: point, Time: record.Time}
+	at := ring.Entry{Partition: number, Behind: behind, Time: record.Time}
 	sights, err := of.seenBy(users)
 	switch {
 	case err != nil:
@@ -155,7 +163,7 @@ func (e *Edge) deliver(ctx context.Context, number int, record bus.Record, of oc
 		e.metrics.records.WithLabelValues("late").Inc()
 		e.logger.WarnContext(ctx, "an event comes so late that nobody can tell whether it was delivered before", "topic", record.Topic,
 			"partition", record.Partition, "offset", record.Offset, "happened", of.at)
-		e.announce(ctx, at, users, reasonLate)
+		e.announce(ctx, at, allOf(sights), reasonLate)
 	default:
 		e.metrics.records.WithLabelValues("kept").Inc()
 		e.show(ctx, record, of, at, sights, live)

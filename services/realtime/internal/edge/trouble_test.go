@@ -43,7 +43,7 @@ func TestNoGapGoesUnannounced(t *testing.T) {
 			}
 		})
 	}
-	for _, what := range []string{"removed", "shorter", "unreadable", "again", "slow", "restart", reasonJumped, reasonUnreadable, reasonLate, reasonExpired} {
+	for _, what := range []string{"removed", "shorter", "elected", "unreadable", "again", "slow", "restart", "unseen", reasonJumped, reasonUnreadable, reasonLate, reasonExpired} {
 		if happened[what] == 0 {
 			t.Errorf("%q has never happened: %v", what, happened)
 		}
@@ -53,7 +53,6 @@ func TestNoGapGoesUnannounced(t *testing.T) {
 // written is a record that the log has had.
 type written struct {
 	bus.Record
-	life   int64 // how often the partition had become shorter before
 	text   string
 	to     []uuid.UUID // nil where it concerns everybody
 	repeat bool        // its event has been written before
@@ -61,26 +60,49 @@ type written struct {
 	lost   bool        // by the log's becoming shorter
 }
 
-func (r written) point() int64 { return cut.Point(r.life, r.Offset) }
+// worries are what a world has to bear.
+type worries struct {
+	counted  bool // by leader epochs, as Kafka does
+	restarts bool
+	shorter  bool // brokers lose the newest records. Uncounted, an edge that begins then, or has not read them, cannot know: see package cut
+	removed  bool // retention removes records that were not read
+}
+
+func worriesOf(seed uint64) worries {
+	return []worries{
+		{counted: true, restarts: true, shorter: true, removed: true},
+		{counted: true, restarts: true},
+		{restarts: true, removed: true},
+		{shorter: true, removed: true},
+	}[seed%4]
+}
 
 // troubledWorld is a world whose logs lose records, at their beginning and at their end, and have some that nobody can read, or come again or late.
 type troubledWorld struct {
 	world
+	worries
 	history  [partitions][]*written
 	start    [partitions]int64   // where the log begins
 	end      [partitions]int64   // the next offset
-	life     [partitions]int64   // how often it has become shorter
-	noticed  [][partitions]int64 // by edge, of life
-	restarts bool                // or logs become shorter: an edge that begins then cannot know, see package cut
+	losses   [partitions][]int64 // where the log ended each time that it became shorter
+	noticed  [][partitions]int   // by edge, how many losses
+	jumped   []bool              // by edge, whether it has been told of a jump
+	again    map[string]bool     // texts that were lost: where they are written again, they are new to those who had not read them
 	happened map[string]int
 }
 
 func newTroubledWorld(t *testing.T, seed uint64) *troubledWorld {
-	w := &troubledWorld{happened: map[string]int{}, restarts: seed%2 == 0}
+	w := &troubledWorld{happened: map[string]int{}, worries: worriesOf(seed), again: map[string]bool{}}
+	if !w.counted {
+		for partition := range w.leader {
+			w.leader[partition] = bus.NoLeaderEpoch
+		}
+	}
 	w.t, w.random = t, rand.New(rand.NewPCG(seed, 12))
+	w.lost = func(text string) bool { return w.again[text] }
 	for range 1 + w.random.IntN(3) {
-		w.edges, w.read = append(w.edges, caughtUp(t, w.limits())), append(w.read, make(cut.Cut, partitions))
-		w.noticed = append(w.noticed, [partitions]int64{})
+		w.edges, w.read = append(w.edges, caughtUp(t, w.limits())), append(w.read, make([]int64, partitions))
+		w.noticed, w.jumped = append(w.noticed, [partitions]int{}), append(w.jumped, false)
 	}
 	for range 4 {
 		w.clients = append(w.clients, &wanderer{user: uuid.New(), ever: map[string]bool{}})
@@ -99,7 +121,7 @@ func (w *troubledWorld) any() *wanderer { return w.clients[w.random.IntN(len(w.c
 func (w *troubledWorld) trouble() {
 	time.Sleep(time.Duration(w.random.Int64N(int64(2 * time.Second))))
 	partition := w.random.Int32N(partitions)
-	switch w.random.IntN(28) {
+	switch w.random.IntN(29) {
 	case 0, 1, 2, 3, 4, 5:
 		w.post(partition)
 	case 6:
@@ -107,13 +129,15 @@ func (w *troubledWorld) trouble() {
 	case 7:
 		w.breakRecord(partition)
 	case 8:
-		if w.random.IntN(4) == 0 {
+		if w.removed && w.random.IntN(4) == 0 {
 			w.removeOldest(partition)
 		}
 	case 9:
-		if !w.restarts {
+		if w.shorter {
 			w.shorten(partition)
 		}
+	case 28:
+		w.elect(partition)
 	case 10:
 		if w.restarts {
 			w.restartEdge(w.random.IntN(len(w.edges)))
@@ -131,131 +155,34 @@ func (w *troubledWorld) trouble() {
 	}
 }
 
-// add appends a record to the log.
-func (w *troubledWorld) add(partition int32, r *written) {
-	r.Partition, r.Offset, r.Time, r.life = partition, w.end[partition], time.Now(), w.life[partition]
-	w.end[partition]++
-	w.history[partition] = append(w.history[partition], r)
-}
-
-// post appends a message; some have waited long.
-func (w *troubledWorld) post(partition int32) {
-	room, to := uuid.New(), []uuid.UUID{uuid.New()}
-	for _, c := range w.clients {
-		if w.random.IntN(2) == 0 {
-			to = append(to, c.user)
+// epochBefore is the leader epoch of the record before an offset of the log.
+func (w *troubledWorld) epochBefore(partition int32, offset int64) int32 {
+	for _, r := range w.history[partition] {
+		if !r.lost && r.Offset == offset-1 && r.Offset >= w.start[partition] {
+			return r.LeaderEpoch
 		}
 	}
-	text := fmt.Sprintf("%d/%s", partition, uuid.NewString())
-	event := events.New("/ism/test", time.Now(), posted(room, text, 1, to...))
-	if w.random.IntN(6) == 0 {
-		w.happened["slow"]++
-		event.Time = event.Time.Add(-time.Duration(w.random.Int64N(int64(4 * time.Minute))))
-	}
-	headers, value, err := events.Encode(event)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	w.add(partition, &written{
-		Record: bus.Record{Topic: events.TopicRooms, Key: room.String(), Headers: headers, Value: value}, text: text, to: to,
-	})
-}
-
-// readable gives a record of the partition's whole history, nil where there is none.
-func (w *troubledWorld) readable(partition int32) *written {
-	all := slices.DeleteFunc(slices.Clone(w.history[partition]), func(r *written) bool { return r.broken })
-	if len(all) == 0 {
-		return nil
-	}
-	if w.random.IntN(2) == 0 {
-		all = all[max(0, len(all)-5):]
-	}
-	return all[w.random.IntN(len(all))]
-}
-
-// postAgain appends an event once more, soon or long after it was.
-func (w *troubledWorld) postAgain(partition int32) {
-	if before := w.readable(partition); before != nil {
-		again := *before
-		again.repeat, again.lost = true, false
-		w.happened["again"]++
-		w.add(partition, &again)
-	}
-}
-
-// breakRecord appends a record that nobody can read: with an audience that can be told, of a room that may be known, or of no room at all.
-func (w *troubledWorld) breakRecord(partition int32) {
-	w.happened["unreadable"]++
-	room, to := uuid.NewString(), []uuid.UUID{w.any().user}
-	r := &written{broken: true, Record: bus.Record{Topic: events.TopicRooms, Headers: map[string]string{events.HeaderType: "ism.room.read.v1"}}}
-	switch before := w.readable(partition); {
-	case w.random.IntN(3) == 0:
-		r.Key, r.to, r.Value = room, to, fmt.Appendf(nil, `{"membershipVersion":7,"audience":[%q]}`, to[0])
-	case before != nil && w.random.IntN(2) == 0:
-		r.Key, r.to, r.Value = before.Key, before.to, []byte("{")
-	default:
-		r.Key, r.Value = "nobody's", []byte("{")
-	}
-	w.add(partition, r)
-}
-
-// removeOldest has retention remove some of the oldest records. It keeps what an edge reads back that is started.
-func (w *troubledWorld) removeOldest(partition int32) {
-	keep := w.end[partition]
-	if w.restarts {
-		keep = w.since(partition, time.Now().Add(-w.limits().Window-w.limits().Margin))
-	}
-	if left := keep - w.start[partition]; left > 0 {
-		w.happened["removed"]++
-		w.start[partition] += 1 + w.random.Int64N(left)
-	}
-}
-
-// since gives the offset of the first record that the partition has from a time on.
-func (w *troubledWorld) since(partition int32, from time.Time) int64 {
-	for _, r := range w.history[partition] {
-		if !r.lost && r.Offset >= w.start[partition] && !r.Time.Before(from) {
-			return r.Offset
-		}
-	}
-	return w.end[partition]
-}
-
-// shorten has a broker lose the newest records, some that all edges have read among them. Those of the one before are over then.
-func (w *troubledWorld) shorten(partition int32) {
-	to := w.end[partition]
-	for edge := range w.edges {
-		w.notice(edge, partition)
-		to = min(to, w.read[edge][partition])
-	}
-	to -= 1 + w.random.Int64N(3)
-	if to < w.start[partition] {
-		return
-	}
-	w.happened["shorter"]++
-	for _, r := range w.history[partition] {
-		r.lost = r.lost || r.Offset >= to
-	}
-	w.end[partition] = to
-	w.life[partition]++
+	return bus.NoLeaderEpoch
 }
 
 // notice does what a reader does before it reads on.
 func (w *troubledWorld) notice(edge int, partition int32) {
 	read := &w.read[edge][partition]
-	jump := bus.Jump{Topic: events.TopicRooms, Partition: partition, From: *read, To: *read}
+	jump := bus.Jump{Topic: events.TopicRooms, Partition: partition, From: *read, To: *read, LeaderNow: w.leader[partition]}
+	unknown := w.losses[partition][w.noticed[edge][partition]:]
+	w.noticed[edge][partition] = len(w.losses[partition])
 	switch {
-	case w.noticed[edge][partition] < w.life[partition]:
-		w.noticed[edge][partition] = w.life[partition]
+	case len(unknown) > 0 && slices.Min(unknown) < *read:
 		jump.To = min(*read, w.end[partition])
-		*read = jump.To
-		w.edges[edge].Jumped([]bus.Jump{jump})
-		w.notice(edge, partition)
 	case *read < w.start[partition]:
 		jump.To = w.start[partition]
-		*read = jump.To
-		w.edges[edge].Jumped([]bus.Jump{jump})
+	default:
+		return
 	}
+	*read, w.jumped[edge] = jump.To, true
+	jump.LeaderEpoch = w.epochBefore(partition, jump.To)
+	w.edges[edge].Jumped([]bus.Jump{jump})
+	w.notice(edge, partition)
 }
 
 // goOn has an edge read some records of a partition.
@@ -297,12 +224,15 @@ func (w *troubledWorld) restartEdge(edge int) {
 		}
 	}
 	since := time.Now().Add(-w.limits().Window)
-	begin := make(cut.Cut, partitions)
+	begin, from := make(cut.Cut, partitions), make([]int64, partitions)
 	for partition := range int32(partitions) {
-		begin[partition] = w.since(partition, since.Add(-w.limits().Margin))
+		from[partition] = w.since(partition, since.Add(-w.limits().Margin))
+		begin[partition] = cut.Point{Offset: from[partition], LeaderEpoch: w.epochBefore(partition, from[partition])}
+		w.noticed[edge][partition] = len(w.losses[partition])
 	}
+	w.jumped[edge] = false
 	w.edges[edge] = startingSince(w.t, w.limits(), telemetry.Discard(nil), since, begin...)
-	w.read[edge] = begin
+	w.read[edge] = from
 	w.readAll(edge)
 	w.edges[edge].CaughtUp()
 }
@@ -319,8 +249,11 @@ func (w *troubledWorld) connectTo(c *wanderer) {
 	if _, told, resync := strings.Cut(string(attachment.Opening), `"reason":"`); resync {
 		reason, _, _ := strings.Cut(told, `"`)
 		w.happened[reason]++
-		if !slices.Contains([]string{reasonExpired, reasonUnreadable, reasonJumped}, reason) {
+		if !slices.Contains(w.reasons(), reason) {
 			w.t.Errorf("a client is told %s behind %s, at %v", reason, c.id, c.at.ring.Cut())
+		}
+		if reason == reasonJumped && !w.jumped[edge] {
+			w.happened["unseen"]++ // at an edge that saw nothing of the loss
 		}
 		began = true
 	}
@@ -329,6 +262,18 @@ func (w *troubledWorld) connectTo(c *wanderer) {
 		c.began, _ = cut.Of(0, rooms()).Parse(c.id)
 		c.seen = nil
 	}
+}
+
+// reasons are those for which a client may have to reload in this world. Leaders that change are none.
+func (w *troubledWorld) reasons() []string {
+	reasons := []string{reasonExpired, reasonUnreadable}
+	if w.shorter || w.removed {
+		reasons = append(reasons, reasonJumped)
+	}
+	if w.shorter && w.counted { // a client may be ahead of a log that has lost what it has been given
+		reasons = append(reasons, reasonUnknown)
+	}
+	return reasons
 }
 
 func (w *troubledWorld) reconnectTo(c *wanderer) {
@@ -367,27 +312,51 @@ func (w *troubledWorld) finishTroubled() {
 	}
 }
 
+// stands reports whether a point is one of the log as it is.
+func (w *troubledWorld) stands(partition int, at cut.Point) bool {
+	if !w.counted { // the edges count the losses, of which they have seen all
+		for _, loss := range w.losses[partition][at.LeaderEpoch+1:] {
+			if loss < at.Offset {
+				return false
+			}
+		}
+		return true
+	}
+	before := cut.Unknown
+	for _, r := range w.history[partition] {
+		if !r.lost && r.Offset < at.Offset {
+			before = r.LeaderEpoch
+		}
+	}
+	gone := at.Offset <= w.start[partition] // the record before, so that edges may not know its leader
+	return at.Offset == 0 || at.LeaderEpoch == before || gone && at.LeaderEpoch > before || at.LeaderEpoch == cut.Unknown
+}
+
 func (w *troubledWorld) checkTroubled(c *wanderer) {
 	var want []string
 	for partition, records := range w.history {
+		if !w.stands(partition, c.began[partition]) {
+			w.t.Errorf("a client that began at %v was not told what partition %d has lost since", c.began, partition)
+		}
 		for _, r := range records {
 			switch concerned := r.to == nil || slices.Contains(r.to, c.user); {
-			case !concerned || r.point() < c.began[partition]:
+			case !concerned || r.lost || r.Offset < c.began[partition].Offset:
 			case r.broken:
-				w.t.Errorf("a client that began at %v was not told of the broken record %d of partition %d", c.began, r.point(), partition)
-			case !r.repeat && !r.lost:
+				w.t.Errorf("a client that began at %v was not told of the broken record %d of partition %d", c.began, r.Offset, partition)
+			case !r.repeat && !w.again[r.text]:
 				want = append(want, r.text)
 			}
 		}
 	}
+	seen := slices.DeleteFunc(slices.Clone(c.seen), func(text string) bool { return w.again[text] })
 	for partition := range partitions {
 		ours := func(text string) bool { return !strings.HasPrefix(text, fmt.Sprintf("%d/", partition)) }
-		got, should := slices.DeleteFunc(slices.Clone(c.seen), ours), slices.DeleteFunc(slices.Clone(want), ours)
+		got, should := slices.DeleteFunc(slices.Clone(seen), ours), slices.DeleteFunc(slices.Clone(want), ours)
 		if !slices.Equal(got, should) {
 			w.t.Errorf("since %v a client saw of partition %d %v, want %v", c.began, partition, got, should)
 		}
 	}
-	if missing := len(want) - len(c.seen); missing != 0 {
+	if missing := len(want) - len(seen); missing != 0 {
 		w.t.Errorf("%d are missing; %v", missing, slices.Sorted(maps.Keys(c.ever)))
 	}
 }

@@ -28,9 +28,9 @@ func ofBoth(t *testing.T) *Edge {
 	}
 	e.Open(0, time.Time{}, rooms(), users())
 	for number := range int32(partitions) {
-		e.Begin(events.TopicRooms, number, 0)
+		e.Begin(events.TopicRooms, number, 0, 0)
 	}
-	e.Begin(events.TopicUsers, 0, 0)
+	e.Begin(events.TopicUsers, 0, 0, 0)
 	e.CaughtUp()
 	return e
 }

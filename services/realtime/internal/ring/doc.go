@@ -3,7 +3,7 @@
 // # State and who may touch it
 //
 // A [Ring] has the cut that the edge has reached, the entries in the order in which the edge took their records, for each partition the
-// point behind which everything is kept (its floor), and the users who have entries or open streams. Each entry knows, for each of its users, that
+// offset behind which everything is kept (its floor) with the leader epochs of its records from there on, and the users who have entries or open streams. Each entry knows, for each of its users, that
 // user's entry before it: so a replay walks along the user's own entries and touches nobody else's. It also has the ids of the newest
 // events, by which repeats are found, and of each partition the time of the youngest event whose id it has forgotten. It is not safe for
 // concurrent use; the edge's lock guards it. It knows no clock: the time is handed in.
@@ -16,8 +16,9 @@
 //
 // # Invariants
 //
-//   - In each partition points only grow, also where offsets are used again, and the floor is never above the cut.
+//   - In each partition offsets only grow, but where a log has become shorter, and the floor is never above the cut.
 //   - Every entry at or above its partition's floor and below the cut is kept. So a replay from anywhere between the two is complete.
+//   - Of each point between the two it is known whether it is one of the log's, see package cut.
 //   - After Add and Evict no limit is exceeded. Ids are remembered for the window and [Limits.Margin] after their events were taken, at most
 //     twice as many as [Limits.Records].
 //   - An event is sighted as [First] at most once. Where that cannot be known it is [Late].
@@ -29,4 +30,5 @@
 //   - A partition is read again from an older offset: what is below the cut is not taken again.
 //   - A partition goes on elsewhere, or a record in it can be given to nobody: a [GapError] for every cut from before.
 //   - A client's cut is below a floor, or the edge has not reached it: [ErrExpired], [ErrAhead], never a part of what it missed.
+//   - A client's cut is of records that the log has lost, whoever has read them: [ErrForked].
 package ring

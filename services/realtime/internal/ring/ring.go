@@ -30,7 +30,7 @@ type User struct {
 // Entry is an event as some users see it.
 type Entry struct {
 	Partition int // as the cut numbers them
-	Point     int64
+	Behind    cut.Point
 	Time      time.Time // of the record
 	Event     *sse.Event
 }
@@ -45,31 +45,46 @@ var (
 	ErrExpired = errors.New("the cut has fallen out of the ring")
 	// ErrAhead says that the edge has not reached the cut.
 	ErrAhead = errors.New("the cut has not been reached")
+	// ErrForked says that the cut is of records that a log has lost.
+	ErrForked = errors.New("the cut is of records that a log has lost")
 )
 
 // Ring holds the entries. It is not safe for concurrent use.
 type Ring struct {
 	limits  Limits
-	cut     cut.Cut  // the next record of each partition
-	floor   cut.Cut  // of each partition: the point from which on everything is kept
-	gaps    []string // of each partition: why the floor is where it is, if that is for a gap
+	cut     cut.Cut     // before the next record of each partition
+	parts   []partition // beside it, of each partition
 	entries entries
 	bytes   int
 	users   map[uuid.UUID]*User
 	seen    seen
 }
 
-// New makes the ring of so many partitions. Events that happened before since count as seen: they may have been in the logs before what is read.
-func New(limits Limits, partitions int, since time.Time) *Ring {
-	return &Ring{
-		limits: limits, cut: make(cut.Cut, partitions), floor: make(cut.Cut, partitions), gaps: make([]string, partitions), entries: newEntries(),
-		users: map[uuid.UUID]*User{}, seen: newSeen(limits, partitions, since),
-	}
+// partition is what is kept of a partition.
+type partition struct {
+	lineage lineage
+	floor   int64  // the offset from which on everything is kept
+	gap     string // why the floor is where it is, if that is for a gap
+	from    uint64 // number of the first entry since the log became shorter last: those before are of another log
 }
 
-// Begin sets the offset from which on a partition is read, before its first record.
-func (r *Ring) Begin(partition int, offset int64) {
-	r.cut[partition], r.floor[partition] = offset, offset
+// New makes the ring of so many partitions. Events that happened before since count as seen: they may have been in the logs before what is read.
+func New(limits Limits, partitions int, since time.Time) *Ring {
+	r := &Ring{
+		limits: limits, cut: make(cut.Cut, partitions), parts: make([]partition, partitions), entries: newEntries(),
+		users: map[uuid.UUID]*User{}, seen: newSeen(limits, partitions, since),
+	}
+	for number := range r.parts {
+		r.parts[number].lineage.newest = cut.Unknown
+		r.Begin(number, cut.Point{LeaderEpoch: cut.Unknown})
+	}
+	return r
+}
+
+// Begin sets the point from which on a partition is read, before its first record.
+func (r *Ring) Begin(partition int, at cut.Point) {
+	r.cut[partition], r.parts[partition].floor = at, at.Offset
+	r.parts[partition].lineage.begin(at)
 }
 
 // Cut is where the ring is. It is not to be changed, and changes with the next record.
@@ -84,14 +99,17 @@ func (r *Ring) Bytes() int { return r.bytes }
 // Users is how many users have entries or streams.
 func (r *Ring) Users() int { return len(r.users) }
 
-// Take moves the cut behind a record, and gives its point. It reports false where the record has been taken before.
-func (r *Ring) Take(partition int, offset int64) (point int64, taken bool) {
-	point = cut.Point(cut.Generation(r.cut[partition]), offset)
-	if point < r.cut[partition] {
-		return point, false
+// Take moves the cut behind a record, and gives the point there. It reports false where the record has been taken before.
+func (r *Ring) Take(partition int, offset int64, leaderEpoch int32) (behind cut.Point, taken bool) {
+	if offset < r.cut[partition].Offset {
+		return r.cut[partition], false
 	}
-	r.cut[partition] = point + 1
-	return point, true
+	part := &r.parts[partition]
+	r.cut[partition] = cut.Point{Offset: offset + 1, LeaderEpoch: part.lineage.take(offset, leaderEpoch)}
+	if known := part.lineage.crop(); known > part.floor {
+		part.floor, part.gap = known, ""
+	}
+	return r.cut[partition], true
 }
 
 // Sight says what is known of an event, the one of the record that was taken last, and remembers it.
@@ -101,16 +119,26 @@ func (r *Ring) Sight(now time.Time, partition int, event Identity) Sighting {
 
 // Tear says that something just before the cut can be given to nobody: no cut before it is replayed any more.
 func (r *Ring) Tear(partition int, reason string) {
-	r.floor[partition], r.gaps[partition] = r.cut[partition], reason
+	r.parts[partition].floor, r.parts[partition].gap = r.cut[partition].Offset, reason
 }
 
-// Jump moves the cut to where the partition goes on, at an offset, and tears it there. Back says that the log has become shorter, see package cut.
-func (r *Ring) Jump(now time.Time, partition int, to int64, back bool, reason string) {
-	generation := cut.Generation(r.cut[partition])
-	if back {
-		generation++
+// Jump says where a partition goes on.
+type Jump struct {
+	To        cut.Point
+	Back      bool  // the log has become shorter, see package cut
+	LeaderNow int32 // the partition's leader epoch by now
+}
+
+// Jump moves the cut to where the partition goes on, and tears it there.
+func (r *Ring) Jump(now time.Time, partition int, jump Jump, reason string) {
+	part := &r.parts[partition]
+	switch {
+	case jump.Back:
+		r.cut[partition] = part.lineage.shorten(jump.To, jump.LeaderNow)
+		part.from = r.entries.next
+	case jump.To.Offset > r.cut[partition].Offset:
+		r.cut[partition] = part.lineage.skip(jump.To, jump.LeaderNow)
 	}
-	r.cut[partition] = max(r.cut[partition], cut.Point(generation, to))
 	r.Tear(partition, reason)
 	r.seen.jump(now, partition)
 }
@@ -160,9 +188,7 @@ func (r *Ring) Evict(now time.Time) {
 		if r.entries.len() <= r.limits.Records && r.bytes <= r.limits.Bytes && !entry.Time.Before(oldest) {
 			return
 		}
-		if behind := entry.Point + 1; behind > r.floor[entry.Partition] {
-			r.floor[entry.Partition], r.gaps[entry.Partition] = behind, ""
-		}
+		r.raise(r.entries.first, entry)
 		r.bytes -= entry.size()
 		to := entry.to
 		r.entries.pop()
@@ -172,10 +198,19 @@ func (r *Ring) Evict(now time.Time) {
 	}
 }
 
+// raise lifts the floor behind an entry that falls out.
+func (r *Ring) raise(seq uint64, falling *kept) {
+	part := &r.parts[falling.Partition]
+	if behind := falling.Behind.Offset; seq >= part.from && behind > part.floor {
+		part.floor, part.gap = behind, ""
+		part.lineage.forget(behind)
+	}
+}
+
 // Missed is an event that a stream has missed.
 type Missed struct {
 	Partition int
-	Point     int64
+	Behind    cut.Point
 	Event     *sse.Event
 }
 
@@ -188,7 +223,8 @@ func (r *Ring) Everybody(yield func(*User) bool) {
 	}
 }
 
-// Replay gives what the user has missed behind a cut, in the order in which the edge took it. Errors: [ErrExpired], [GapError], [ErrAhead].
+// Replay gives what the user has missed behind a cut, in the order in which the edge took it. Errors: [ErrExpired], [GapError], [ErrForked],
+// [ErrAhead].
 func (r *Ring) Replay(id uuid.UUID, behind cut.Cut) ([]Missed, error) {
 	if err := r.keeps(behind); err != nil {
 		return nil, err
@@ -206,8 +242,8 @@ func (r *Ring) Replay(id uuid.UUID, behind cut.Cut) ([]Missed, error) {
 	for seq := user.newest; seq >= r.entries.first && left > 0; {
 		entry := r.entries.at(seq)
 		switch {
-		case entry.Point >= behind[entry.Partition]:
-			missed = append(missed, Missed{Partition: entry.Partition, Point: entry.Point, Event: entry.Event})
+		case seq >= r.parts[entry.Partition].from && entry.Behind.Offset > behind[entry.Partition].Offset:
+			missed = append(missed, Missed{Partition: entry.Partition, Behind: entry.Behind, Event: entry.Event})
 		case !older[entry.Partition]:
 			older[entry.Partition] = true
 			left--
@@ -218,15 +254,17 @@ func (r *Ring) Replay(id uuid.UUID, behind cut.Cut) ([]Missed, error) {
 	return missed, nil
 }
 
-// keeps reports whether everything behind the cut is kept. Errors: [ErrExpired], [GapError].
+// keeps reports whether everything behind the cut is kept. Errors: [ErrExpired], [GapError], [ErrForked].
 func (r *Ring) keeps(behind cut.Cut) error {
-	for partition, floor := range r.floor {
-		switch reason := r.gaps[partition]; {
-		case behind[partition] >= floor:
-		case reason != "":
-			return GapError{Reason: reason}
-		default:
+	for number := range r.parts {
+		part, at := &r.parts[number], behind[number]
+		switch {
+		case at.Offset < part.floor && part.gap != "":
+			return GapError{Reason: part.gap}
+		case at.Offset < part.floor:
 			return ErrExpired
+		case !part.lineage.has(at, r.cut[number]):
+			return ErrForked
 		}
 	}
 	return nil

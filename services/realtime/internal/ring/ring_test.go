@@ -22,13 +22,31 @@ func limits() Limits {
 
 func user(n byte) uuid.UUID { return uuid.UUID{15: n} }
 
+// at is a cut of points behind records of one leader, whose epoch is 0.
+func at(offsets ...int64) cut.Cut {
+	var c cut.Cut
+	for _, offset := range offsets {
+		point := cut.Point{Offset: offset}
+		if offset == 0 {
+			point.LeaderEpoch = cut.Unknown
+		}
+		c = append(c, point)
+	}
+	return c
+}
+
 // add takes a record of the partition, and adds one entry of it. It reports false where the record or its event is a repeat.
 func add(r *Ring, now time.Time, partition int, offset int64, at time.Time, to ...uuid.UUID) bool {
-	point, taken := r.Take(partition, offset)
+	return addOf(r, now, partition, offset, 0, at, to...)
+}
+
+// addOf adds a record that the leader of an epoch has written.
+func addOf(r *Ring, now time.Time, partition int, offset int64, leaderEpoch int32, at time.Time, to ...uuid.UUID) bool {
+	behind, taken := r.Take(partition, offset, leaderEpoch)
 	if !taken || r.Sight(now, partition, Identity{ID: uuid.New(), At: at, Written: at}) == Repeat {
 		return false
 	}
-	r.Add(now, Entry{Partition: partition, Point: point, Time: at, Event: &sse.Event{Data: fmt.Appendf(nil, "%d-%d", partition, offset)}}, to)
+	r.Add(now, Entry{Partition: partition, Behind: behind, Time: at, Event: &sse.Event{Data: fmt.Appendf(nil, "%d-%d", partition, offset)}}, to)
 	return true
 }
 
@@ -42,15 +60,15 @@ func texts(missed []Missed) []string {
 
 func TestReplayGivesWhatFollowsForOneUser(t *testing.T) {
 	r := New(limits(), 2, time.Time{})
-	r.Begin(0, 100)
-	r.Begin(1, 7)
+	r.Begin(0, cut.Point{Offset: 100, LeaderEpoch: cut.Unknown})
+	r.Begin(1, cut.Point{Offset: 7})
 	for offset := int64(100); offset < 106; offset++ {
 		add(r, start, 0, offset, start, user(1), user(byte(2+offset%2)))
 		if offset%2 == 0 {
 			add(r, start, 1, offset-93, start, user(1))
 		}
 	}
-	if r.Len() != 9 || !slices.Equal(r.Cut(), cut.Cut{106, 12}) {
+	if r.Len() != 9 || !slices.Equal(r.Cut(), at(106, 12)) {
 		t.Fatalf("%d entries, at %v", r.Len(), r.Cut())
 	}
 	for _, c := range []struct {
@@ -58,25 +76,25 @@ func TestReplayGivesWhatFollowsForOneUser(t *testing.T) {
 		behind cut.Cut
 		want   []string
 	}{
-		{user(1), cut.Cut{104, 11}, []string{"0-104", "1-11", "0-105"}},
-		{user(1), cut.Cut{106, 9}, []string{"1-9", "1-11"}},
-		{user(1), cut.Cut{103, 12}, []string{"0-103", "0-104", "0-105"}},
-		{user(1), cut.Cut{106, 12}, []string{}},
-		{user(2), cut.Cut{100, 7}, []string{"0-100", "0-102", "0-104"}},
-		{user(3), cut.Cut{105, 12}, []string{"0-105"}},
-		{user(9), cut.Cut{100, 7}, []string{}},
+		{user(1), at(104, 11), []string{"0-104", "1-11", "0-105"}},
+		{user(1), at(106, 9), []string{"1-9", "1-11"}},
+		{user(1), at(103, 12), []string{"0-103", "0-104", "0-105"}},
+		{user(1), at(106, 12), []string{}},
+		{user(2), at(100, 7), []string{"0-100", "0-102", "0-104"}},
+		{user(3), at(105, 12), []string{"0-105"}},
+		{user(9), at(100, 7), []string{}},
 	} {
 		missed, err := r.Replay(c.user, c.behind)
 		if got := texts(missed); err != nil || !slices.Equal(got, c.want) {
 			t.Errorf("user %v behind %v: %v, %v; want %v", c.user[15], c.behind, got, err, c.want)
 		}
 	}
-	for _, behind := range []cut.Cut{{99, 12}, {106, 6}, {99, 99}} {
+	for _, behind := range []cut.Cut{at(99, 12), at(106, 6), at(99, 99)} {
 		if _, err := r.Replay(user(1), behind); !errors.Is(err, ErrExpired) {
 			t.Errorf("behind %v: %v", behind, err)
 		}
 	}
-	for _, behind := range []cut.Cut{{107, 7}, {100, 13}} {
+	for _, behind := range []cut.Cut{at(107, 7), at(100, 13)} {
 		if _, err := r.Replay(user(1), behind); !errors.Is(err, ErrAhead) {
 			t.Errorf("behind %v: %v", behind, err)
 		}
@@ -108,10 +126,10 @@ func TestLimitsLetTheOldestFallOut(t *testing.T) {
 				t.Fatalf("%d entries are kept, want %d", r.Len(), want)
 			}
 			oldest := int64(5000 - want)
-			if missed, err := r.Replay(user(1), cut.Cut{oldest, 0}); err != nil || len(missed) != want {
+			if missed, err := r.Replay(user(1), at(oldest, 0)); err != nil || len(missed) != want {
 				t.Errorf("the oldest cut that is kept: %d, %v", len(missed), err)
 			}
-			if _, err := r.Replay(user(1), cut.Cut{oldest - 1, 0}); !errors.Is(err, ErrExpired) {
+			if _, err := r.Replay(user(1), at(oldest-1, 0)); !errors.Is(err, ErrExpired) {
 				t.Errorf("the cut before: %v", err)
 			}
 			if r.Users() != want+1 {
@@ -133,16 +151,16 @@ func TestQuietPartitionKeepsItsFloor(t *testing.T) {
 	for offset := range int64(5) {
 		add(r, start, 0, offset, start, user(1))
 	}
-	if missed, err := r.Replay(user(2), cut.Cut{5, 0}); err != nil || len(missed) != 1 {
+	if missed, err := r.Replay(user(2), at(5, 0)); err != nil || len(missed) != 1 {
 		t.Errorf("%v, %v", missed, err)
 	}
 	for offset := int64(5); offset < 100; offset++ {
 		add(r, start, 0, offset, start, user(1))
 	}
-	if _, err := r.Replay(user(2), cut.Cut{100, 0}); !errors.Is(err, ErrExpired) {
+	if _, err := r.Replay(user(2), at(100, 0)); !errors.Is(err, ErrExpired) {
 		t.Errorf("what has fallen out is given: %v", err)
 	}
-	if missed, err := r.Replay(user(2), cut.Cut{100, 1}); err != nil || len(missed) != 0 {
+	if missed, err := r.Replay(user(2), at(100, 1)); err != nil || len(missed) != 0 {
 		t.Errorf("behind it: %v, %v", missed, err)
 	}
 }
@@ -154,7 +172,7 @@ func TestOldEntriesFallOutWithoutNewOnes(t *testing.T) {
 	if r.Len() != 0 || r.Bytes() != 0 || r.Users() != 0 {
 		t.Errorf("%d entries of %d bytes and %d users are kept", r.Len(), r.Bytes(), r.Users())
 	}
-	if missed, err := r.Replay(user(1), cut.Cut{1}); err != nil || len(missed) != 0 {
+	if missed, err := r.Replay(user(1), at(1)); err != nil || len(missed) != 0 {
 		t.Errorf("resume behind all: %v, %v", missed, err)
 	}
 }
@@ -187,12 +205,12 @@ func TestUsersWithStreamsAreRemembered(t *testing.T) {
 
 func TestUserWhoIsNamedTwiceGetsAnEventOnce(t *testing.T) {
 	r := New(limits(), 1, time.Time{})
-	r.Take(0, 0)
-	to := r.Add(start, Entry{Time: start, Event: &sse.Event{}}, []uuid.UUID{user(1), user(2), user(1)})
+	behind, _ := r.Take(0, 0, 0)
+	to := r.Add(start, Entry{Behind: behind, Time: start, Event: &sse.Event{}}, []uuid.UUID{user(1), user(2), user(1)})
 	if len(to) != 2 {
 		t.Errorf("%d users", len(to))
 	}
-	if missed, err := r.Replay(user(1), cut.Cut{0}); err != nil || len(missed) != 1 {
+	if missed, err := r.Replay(user(1), at(0)); err != nil || len(missed) != 1 {
 		t.Errorf("%v, %v", missed, err)
 	}
 }
@@ -204,8 +222,9 @@ func TestRecordReadTwiceIsNotTaken(t *testing.T) {
 		offset    int64
 		taken     bool
 	}{{0, 0, true}, {0, 0, false}, {0, 3, true}, {0, 2, false}, {1, 2, true}} {
-		if point, taken := r.Take(c.partition, c.offset); taken != c.taken || point != c.offset {
-			t.Errorf("offset %d of partition %d: %d, %v", c.offset, c.partition, point, taken)
+		behind, taken := r.Take(c.partition, c.offset, 0)
+		if taken != c.taken || taken && behind.Offset != c.offset+1 {
+			t.Errorf("offset %d of partition %d: %d, %v", c.offset, c.partition, behind, taken)
 		}
 	}
 }
@@ -235,7 +254,7 @@ func TestReplayIsWhatAListWouldGive(t *testing.T) {
 		l.Records = 1 + random.IntN(60)
 		r := New(l, 3, time.Time{})
 		var all []row
-		next := cut.Cut{0, 0, 0}
+		next := []int64{0, 0, 0}
 		for range 200 {
 			partition := random.IntN(3)
 			next[partition] += int64(random.IntN(2)) // offsets have gaps
@@ -249,15 +268,15 @@ func TestReplayIsWhatAListWouldGive(t *testing.T) {
 		}
 		all = all[max(0, len(all)-l.Records):]
 		for range 50 {
-			behind := cut.Cut{random.Int64N(next[0] + 1), random.Int64N(next[1] + 1), random.Int64N(next[2] + 1)}
+			behind := at(random.Int64N(next[0]+1), random.Int64N(next[1]+1), random.Int64N(next[2]+1))
 			who := user(byte(random.IntN(7)))
 			missed, err := r.Replay(who, behind)
-			if errors.Is(err, ErrExpired) && !behind.Reached(r.floor) {
+			if errors.Is(err, ErrExpired) && !behind.Reached(at(r.parts[0].floor, r.parts[1].floor, r.parts[2].floor)) {
 				continue
 			}
 			want := []string{}
 			for _, one := range all {
-				if one.offset >= behind[one.partition] && slices.Contains(one.to, who) {
+				if one.offset >= behind[one.partition].Offset && slices.Contains(one.to, who) {
 					want = append(want, fmt.Sprintf("%d-%d", one.partition, one.offset))
 				}
 			}
@@ -280,10 +299,10 @@ func BenchmarkAddToTen(b *testing.B) {
 	b.ReportAllocs()
 	offset := int64(0)
 	for b.Loop() {
-		at := int(offset*10) % len(users)
-		r.Take(0, offset)
+		first := int(offset*10) % len(users)
+		behind, _ := r.Take(0, offset, 0)
 		r.Sight(start, 0, Identity{ID: uuid.UUID{byte(offset), byte(offset >> 8), byte(offset >> 16), byte(offset >> 24)}, At: start, Written: start})
-		r.Add(start, Entry{Point: offset, Time: start, Event: event}, users[at:at+10])
+		r.Add(start, Entry{Behind: behind, Time: start, Event: event}, users[first:first+10])
 		offset++
 	}
 }
@@ -297,7 +316,7 @@ func BenchmarkReplayInAFullRing(b *testing.B) {
 	}
 	b.ReportAllocs()
 	for b.Loop() {
-		if missed, err := r.Replay(user(1), cut.Cut{149_000}); err != nil || len(missed) != 10 {
+		if missed, err := r.Replay(user(1), at(149_000)); err != nil || len(missed) != 10 {
 			b.Fatal(len(missed), err)
 		}
 	}

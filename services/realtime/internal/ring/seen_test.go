@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"github.com/ism-chat/ism/services/realtime/internal/cut"
 )
 
 const day = 24 * time.Hour
@@ -109,7 +111,7 @@ func TestWhatMayHaveBeenJumpedOverIsLate(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := New(limits(), 2, start)
-			r.Jump(start.Add(time.Hour), 0, 7, false, "jump")
+			r.Jump(start.Add(time.Hour), 0, Jump{To: cut.Point{Offset: 7}}, "jump")
 			now := start.Add(2 * time.Hour)
 			sees(t, r, now, 0, again(happened(start.Add(c.at)), start.Add(c.written)), c.want)
 			sees(t, r, now, 0, happened(start.Add(c.written+time.Second)), First)

@@ -35,7 +35,7 @@ func New(s Store, propagator propagation.TextMapPropagator) *Changes {
 }
 
 // append adds the event to the outbox, and gives the row's id.
-func (c *Changes) append(ctx context.Context, tx store.Tx, at time.Time, event events.RoomEvent) (int64, error) {
+func (c *Changes) append(ctx context.Context, tx store.Tx, at time.Time, event events.Data) (int64, error) {
 	row, err := outbox.NewRow(ctx, c.propagator, Source, at, event)
 	if err != nil {
 		return 0, err

@@ -2,16 +2,13 @@ package changes
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
 
 	"github.com/ism-chat/ism/libs/events"
-	"github.com/ism-chat/ism/libs/outbox"
 	"github.com/ism-chat/ism/libs/wire"
 	"github.com/ism-chat/ism/services/rooms/store"
 	"github.com/ism-chat/ism/services/rooms/store/people"
@@ -25,6 +22,8 @@ type NewRoom struct {
 	Creator uuid.UUID
 	Users   []uuid.UUID // distinct, the creator among them; exactly two for a Single room
 	At      time.Time   // UTC, microseconds
+	// SinceJoining says that who joins later sees of the timeline what came since.
+	SinceJoining bool
 }
 
 // CreateRoom creates a room with all its users joined, and puts [events.RoomCreated] into the outbox. It gives the room as the creator sees
@@ -51,6 +50,10 @@ func (c *Changes) CreateRoom(ctx context.Context, asked NewRoom) (created wire.R
 		if errors.Is(err, store.ErrTooLarge) {
 			row, err = c.append(ctx, tx, room.At, event.WithoutNames())
 		}
+		if err != nil || !event.WholeRoom {
+			return err
+		}
+		row, err = c.others(ctx, tx, room, event.Room)
 		return err
 	})
 	if err != nil {
@@ -95,25 +98,30 @@ func (r NewRoom) ofTenant(users []store.User) []store.User {
 // MaxRoomName is the longest name of a room, characters.
 const MaxRoomName = 100
 
-// MostUsers is how many users a room can have at most: so many that the event of its creation fits into the log, whatever they are named and
-// whatever the room is. Beyond it CreateRoom may refuse with [store.ErrTooLarge].
-func MostUsers() int {
-	two, three := createdSize(2), createdSize(3)
-	return 2 + (outbox.MaxValue-two)/(three-two)
-}
+// MostUsers is how many users a room can have at most.
+const MostUsers = 10_000
 
-// createdSize is the size of the event of a creation at its largest, without its users' names, bytes. All that is in it of a user has one length.
-func createdSize(users int) int {
-	name := strings.Repeat("<", MaxRoomName) // in JSON it takes six bytes, as no character takes more
-	known := make([]store.User, users)
-	ids := make([]uuid.UUID, users)
-	event, _ := NewRoom{Type: wire.Group, Name: &name, Users: ids}.created(known) // all of them are known
-	raw, _ := json.Marshal(event.WithoutNames())                                  // texts, ids and times: it can be encoded
-	return len(raw)
+// others puts events into the outbox that name the members whom the event of a large room's creation does not, and the parts of its membership. It
+// gives the row of the last of the former.
+func (c *Changes) others(ctx context.Context, tx store.Tx, room NewRoom, seen wire.Room) (row int64, err error) {
+	version := int64(1)
+	for joined := range slices.Chunk(room.Users[events.MaxNamed:], events.MaxNamed) {
+		version++
+		row, err = c.append(ctx, tx, room.At, events.MembersJoined{RoomID: room.ID, Joined: joined, Room: seen, Audience: events.WholeRoom(version)})
+		if err != nil {
+			return 0, err
+		}
+	}
+	if err := tx.SetMembershipVersion(ctx, room.ID, version); err != nil {
+		return 0, err
+	}
+	return row, c.appendParts(ctx, tx, room.At, room.ID, version, room.Users)
 }
 
 func (r NewRoom) row() store.Room {
-	row := store.Room{ID: r.ID, Type: r.Type, Name: r.Name, CreatedBy: r.Creator, CreatedAt: r.At, Preview: wire.NewRoomPreview()}
+	row := store.Room{
+		ID: r.ID, Type: r.Type, Name: r.Name, CreatedBy: r.Creator, CreatedAt: r.At, Preview: wire.NewRoomPreview(), SinceJoining: r.SinceJoining, Large: len(r.Users) > events.MaxNamed,
+	}
 	if r.Type == wire.Single {
 		pair := store.PairOf(r.Users[0], r.Users[1])
 		row.Pair = &pair
@@ -126,8 +134,9 @@ func (r NewRoom) created(known []store.User) (events.RoomCreated, error) {
 	if len(known) < len(r.Users) {
 		return events.RoomCreated{}, store.UnknownUsersError{IDs: missing(r.Users, known)}
 	}
-	members := make([]wire.Member, len(known))
-	for i, user := range known {
+	named := min(len(r.Users), events.MaxNamed)
+	members := make([]wire.Member, named)
+	for i, user := range known[:named] {
 		members[i] = wire.Member{
 			ID: user.ID, DisplayName: user.DisplayName, ProfilePicture: user.Picture, JoinedAt: wire.At(r.At), Status: wire.Joined,
 		}
@@ -140,7 +149,7 @@ func (r NewRoom) created(known []store.User) (events.RoomCreated, error) {
 			ID: r.ID, Type: r.Type, Name: r.Name, CreatedAt: wire.At(r.At), LatestMessage: wire.At(r.At), Unread: true, LatestMessageText: &preview,
 		},
 		Members:  members,
-		Audience: events.Audience{Users: r.Users, Version: 1},
+		Audience: events.Audience{Users: r.Users[:named], Version: 1, WholeRoom: named < len(r.Users)},
 	}, nil
 }
 

@@ -2,6 +2,7 @@ package changes
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -18,6 +19,8 @@ type Posted struct {
 	At       time.Time // the message's createdAt
 	Preview  wire.Preview
 	Position events.Position
+	// Version is the membership version that a [wire.RoomChange] has brought; 0 for any other message. It tells a change that is in the log twice.
+	Version int64
 }
 
 // ApplyMessages takes messages, of any rooms, into the rooms' LatestMessage and preview, and moves their senders' read marks. A message whose
@@ -27,20 +30,57 @@ func (c *Changes) ApplyMessages(ctx context.Context, messages []Posted) error {
 	if len(messages) == 0 {
 		return nil
 	}
-	latest, marks := fold(messages)
-	rooms := make([]uuid.UUID, len(latest))
-	for i, message := range latest {
-		rooms[i] = message.RoomID
-	}
+	rooms := roomsOf(messages)
 	return c.store.Transact(ctx, "apply_messages", func(ctx context.Context, tx store.Tx) error {
 		if err := tx.LockRooms(ctx, rooms); err != nil {
 			return err
 		}
+		untaken, err := untaken(ctx, tx, rooms, messages)
+		if err != nil {
+			return err
+		}
+		latest, marks := fold(untaken)
 		if err := tx.SetLatestMessages(ctx, latest); err != nil {
 			return err
 		}
 		return tx.AdvanceReadMarks(ctx, marks)
 	})
+}
+
+func roomsOf(messages []Posted) []uuid.UUID {
+	rooms := make([]uuid.UUID, 0, len(messages))
+	known := map[uuid.UUID]bool{}
+	for _, message := range messages {
+		if !known[message.RoomID] {
+			known[message.RoomID] = true
+			rooms = append(rooms, message.RoomID)
+		}
+	}
+	return rooms
+}
+
+// untaken leaves out the changes of members that the rooms have taken before: one that the outbox has appended twice has another position.
+func untaken(ctx context.Context, tx store.Tx, rooms []uuid.UUID, messages []Posted) ([]Posted, error) {
+	isMessage := func(message Posted) bool { return message.Version == 0 }
+	if !slices.ContainsFunc(messages, func(message Posted) bool { return !isMessage(message) }) {
+		return messages, nil
+	}
+	taken, err := tx.ChangeVersions(ctx, rooms)
+	if err != nil {
+		return nil, err
+	}
+	var left []Posted
+	for _, message := range messages {
+		switch {
+		case isMessage(message):
+		case message.Version <= taken[message.RoomID]:
+			continue
+		default:
+			taken[message.RoomID] = message.Version
+		}
+		left = append(left, message)
+	}
+	return left, nil
 }
 
 // fold reduces messages to what remains of them: the newest of each room, and the newest read mark of each sender there.
@@ -49,12 +89,15 @@ func fold(messages []Posted) (latest []store.LatestMessage, marks []store.ReadMa
 	roomAt := map[uuid.UUID]int{}
 	markAt := map[sender]int{}
 	for _, message := range messages {
-		shown := store.LatestMessage{RoomID: message.RoomID, At: message.At, Preview: message.Preview, Position: message.Position}
+		shown := store.LatestMessage{RoomID: message.RoomID, At: message.At, Preview: message.Preview, Position: message.Position, Version: message.Version}
 		if i, ok := roomAt[message.RoomID]; !ok {
 			roomAt[message.RoomID] = len(latest)
 			latest = append(latest, shown)
-		} else if latest[i].Position.Compare(message.Position) < 0 {
+		} else if shown.Version = max(shown.Version, latest[i].Version); latest[i].Position.Compare(message.Position) < 0 {
 			latest[i] = shown
+		}
+		if message.Version > 0 { // who leaves has no mark, and who joins reads nothing by it
+			continue
 		}
 		by := sender{message.RoomID, message.SenderID}
 		if i, ok := markAt[by]; !ok {

@@ -48,9 +48,19 @@ func (o observed) Room(ctx context.Context, room, user uuid.UUID) (found wire.Ro
 	return o.Store.Room(ctx, room, user)
 }
 
-func (o observed) Membership(ctx context.Context, room uuid.UUID) (membership events.Membership, err error) {
+func (o observed) Membership(ctx context.Context, room uuid.UUID) (membership store.Membership, err error) {
 	defer o.metrics.Observe("get_membership")(&err)
 	return o.Store.Membership(ctx, room)
+}
+
+func (o observed) Audience(ctx context.Context, room uuid.UUID) (membership events.Membership, err error) {
+	defer o.metrics.Observe("get_audience")(&err)
+	return o.Store.Audience(ctx, room)
+}
+
+func (o observed) Standing(ctx context.Context, room, user uuid.UUID) (standing events.Standing, err error) {
+	defer o.metrics.Observe("get_standing")(&err)
+	return o.Store.Standing(ctx, room, user)
 }
 
 func (o observed) SingleRoom(ctx context.Context, a, b uuid.UUID) (room uuid.UUID, err error) {

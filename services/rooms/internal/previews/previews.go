@@ -80,7 +80,7 @@ func (p *Previews) Apply(ctx context.Context, records []bus.Record) error {
 	if !known {
 		return fmt.Errorf("%w: the epoch of the log is not known yet", bus.ErrUnavailable)
 	}
-	decoded, err := bus.Decode[events.MessagePosted](records)
+	decoded, err := bus.Decode[events.TimelineEvent](records)
 	if err != nil {
 		return err
 	}
@@ -99,19 +99,24 @@ func (p *Previews) Apply(ctx context.Context, records []bus.Record) error {
 	return err
 }
 
-func takingOf(posted bus.Decoded[events.MessagePosted], epoch int32) taking {
-	return taking{
+func takingOf(posted bus.Decoded[events.TimelineEvent], epoch int32) taking {
+	message, preview := posted.Data.InTimeline()
+	of := taking{
 		key:     key{event: posted.Event.ID, partition: posted.Record.Partition, offset: posted.Record.Offset},
 		record:  posted.Record,
-		message: posted.Data.Message.ID,
+		message: message.ID,
 		posted: changes.Posted{
-			RoomID:   posted.Data.RoomID,
-			SenderID: posted.Data.Message.SenderID,
-			At:       posted.Data.Message.CreatedAt.Time,
-			Preview:  posted.Data.Preview,
+			RoomID:   message.RoomID,
+			SenderID: message.SenderID,
+			At:       message.CreatedAt.Time,
+			Preview:  preview,
 			Position: events.Position{Epoch: epoch, Offset: posted.Record.Offset},
 		},
 	}
+	if changed, ok := posted.Data.(events.MembershipChanged); ok {
+		of.posted.Version = changed.Version
+	}
+	return of
 }
 
 // chunks divides messages, so that all of a room are together.

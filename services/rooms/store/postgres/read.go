@@ -67,17 +67,18 @@ func scanRoom(row pgx.CollectableRow) (wire.Room, error) {
 
 const selectVersion = `SELECT membership_version FROM rooms WHERE id = $1`
 
-const selectMembers = `
+const (
+	selectMembersOf = `
 SELECT u.id, u.display_name, u.picture, m.joined_at, m.last_read_at, m.status
 FROM members m
 JOIN users u ON u.id = m.user_id
-WHERE m.room_id = $1
-ORDER BY m.joined_at, m.position`
+WHERE m.room_id = $1`
+	selectMembers = selectMembersOf + ` ORDER BY m.joined_at, m.position`
+)
 
 // Membership implements [store.Store]. Version and members are of one snapshot.
-func (s *Store) Membership(ctx context.Context, room uuid.UUID) (membership events.Membership, err error) {
+func (s *Store) Membership(ctx context.Context, room uuid.UUID) (membership store.Membership, err error) {
 	snapshot := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
-	membership.RoomID = room
 	err = s.do(ctx, "get_membership", func(ctx context.Context, pool *pgxpool.Pool) error {
 		return pgx.BeginTxFunc(ctx, pool, snapshot, func(tx pgx.Tx) error {
 			if err := tx.QueryRow(ctx, selectVersion, room).Scan(&membership.Version); err != nil {
@@ -91,6 +92,25 @@ func (s *Store) Membership(ctx context.Context, room uuid.UUID) (membership even
 			return err
 		})
 	})
+	return membership, err
+}
+
+const selectAudience = `
+SELECT membership_version, since_joining, large,
+       CASE WHEN NOT large THEN ARRAY(SELECT user_id FROM members WHERE room_id = $1 AND status = 'Joined' ORDER BY joined_at, position) END
+FROM rooms
+WHERE id = $1`
+
+// Audience implements [store.Store].
+func (s *Store) Audience(ctx context.Context, room uuid.UUID) (membership events.Membership, err error) {
+	membership.RoomID = room
+	err = s.do(ctx, "get_audience", func(ctx context.Context, pool *pgxpool.Pool) error {
+		return orNotFound(pool.QueryRow(ctx, selectAudience, room).Scan(
+			&membership.Version, &membership.SinceJoining, &membership.WholeRoom, &membership.Users))
+	})
+	if membership.WholeRoom {
+		membership.Audience = events.WholeRoom(membership.Version)
+	}
 	return membership, err
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/ism-chat/ism/libs/wire"
+	"github.com/ism-chat/ism/services/rooms/store"
 	"github.com/ism-chat/ism/services/rooms/store/people"
 )
 
@@ -98,4 +99,9 @@ func (t tx) Blocked(ctx context.Context, user uuid.UUID, others []uuid.UUID) (bl
 		return err
 	})
 	return blocked, storeError("read blocks", t.db.SendBatch(ctx, batch).Close())
+}
+
+func (t tx) SingleRoomOf(ctx context.Context, pair store.Pair) (room uuid.UUID, err error) {
+	err = t.db.QueryRow(ctx, selectSingleRoom, pair.Low, pair.High).Scan(&room)
+	return room, storeError("find the room of a pair", orNotFound(err))
 }

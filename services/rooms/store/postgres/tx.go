@@ -68,8 +68,8 @@ func (t tx) Users(ctx context.Context, ids []uuid.UUID) ([]store.User, error) {
 
 // insertRoom does nothing where the pair has a room. It waits for a transaction that is about to create one.
 const insertRoom = `
-INSERT INTO rooms (id, type, name, created_by, created_at, latest_message, preview, pair_low, pair_high)
-VALUES ($1, $2, $3, $4, $5, $5, $6, $7, $8)
+INSERT INTO rooms (id, type, name, created_by, created_at, latest_message, preview, pair_low, pair_high, since_joining, large)
+VALUES ($1, $2, $3, $4, $5, $5, $6, $7, $8, $9, $10)
 ON CONFLICT (pair_low, pair_high) WHERE type = 'Single' DO NOTHING`
 
 func (t tx) InsertRoom(ctx context.Context, room store.Room) error {
@@ -77,7 +77,8 @@ func (t tx) InsertRoom(ctx context.Context, room store.Room) error {
 	if room.Pair != nil {
 		low, high = &room.Pair.Low, &room.Pair.High
 	}
-	result, err := t.db.Exec(ctx, insertRoom, room.ID, string(room.Type), room.Name, room.CreatedBy, room.CreatedAt, room.Preview, low, high)
+	result, err := t.db.Exec(ctx, insertRoom, room.ID, string(room.Type), room.Name, room.CreatedBy, room.CreatedAt, room.Preview, low, high,
+		room.SinceJoining, room.Large)
 	if err != nil || result.RowsAffected() == 1 {
 		return storeError("insert room", err)
 	}
@@ -150,9 +151,9 @@ func (t tx) AdvanceReadMarks(ctx context.Context, marks []store.ReadMark) error 
 
 const updateLatest = `
 UPDATE rooms AS r
-SET latest_message = m.at, preview = m.preview, latest_epoch = m.epoch, latest_offset = m.log_offset
-FROM unnest($1::uuid[], $2::timestamptz[], $3::jsonb[], $4::integer[], $5::bigint[])
-     AS m (room_id, at, preview, epoch, log_offset)
+SET latest_message = m.at, preview = m.preview, latest_epoch = m.epoch, latest_offset = m.log_offset, change_version = greatest(change_version, m.version)
+FROM unnest($1::uuid[], $2::timestamptz[], $3::jsonb[], $4::integer[], $5::bigint[], $6::bigint[])
+     AS m (room_id, at, preview, epoch, log_offset, version)
 WHERE r.id = m.room_id AND (r.latest_epoch, r.latest_offset) < (m.epoch, m.log_offset)`
 
 func (t tx) SetLatestMessages(ctx context.Context, messages []store.LatestMessage) error {
@@ -162,6 +163,7 @@ func (t tx) SetLatestMessages(ctx context.Context, messages []store.LatestMessag
 		previews []wire.Preview
 		epochs   []int32
 		offsets  []int64
+		versions []int64
 	}
 	for _, message := range messages {
 		latest.rooms = append(latest.rooms, message.RoomID)
@@ -169,8 +171,9 @@ func (t tx) SetLatestMessages(ctx context.Context, messages []store.LatestMessag
 		latest.previews = append(latest.previews, message.Preview)
 		latest.epochs = append(latest.epochs, message.Position.Epoch)
 		latest.offsets = append(latest.offsets, message.Position.Offset)
+		latest.versions = append(latest.versions, message.Version)
 	}
-	_, err := t.db.Exec(ctx, updateLatest, latest.rooms, latest.at, latest.previews, latest.epochs, latest.offsets)
+	_, err := t.db.Exec(ctx, updateLatest, latest.rooms, latest.at, latest.previews, latest.epochs, latest.offsets, latest.versions)
 	return storeError("set latest messages", err)
 }
 

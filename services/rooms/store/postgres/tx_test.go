@@ -15,6 +15,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/ism-chat/ism/libs/enginetest"
+	"github.com/ism-chat/ism/libs/events"
 	"github.com/ism-chat/ism/libs/telemetry"
 	"github.com/ism-chat/ism/libs/wire"
 	"github.com/ism-chat/ism/services/rooms/internal/changes"
@@ -117,7 +118,7 @@ func TestRoundTripsOfAChange(t *testing.T) {
 	database := enginetest.PostgresDatabase(t)
 	s := newStore(t, database)
 	storetest.Start(t, s)
-	users, rooms := seed(t, s, 1)
+	users, rooms := seed(t, s, 2)
 	sent := &statements{}
 	cfg, err := pgxpool.ParseConfig(database)
 	if err != nil {
@@ -144,6 +145,18 @@ func TestRoundTripsOfAChange(t *testing.T) {
 				return err
 			}
 			return nil
+		}},
+		{"write a user and invite it", 13, func() error {
+			guest := store.User{ID: uuid.New(), DisplayName: "guest"}
+			if err := s.PutUser(t.Context(), guest, time.Now()); err != nil {
+				return err
+			}
+			_, err := flow.Invite(t.Context(), changes.Invitation{RoomID: rooms[0], By: users[0], User: guest.ID, At: time.Now(), MaxMembers: 10})
+			return err
+		}},
+		{"leave a Group", 9, func() error {
+			_, err := flow.Leave(t.Context(), rooms[1], users[1], time.Now())
+			return err
 		}},
 		{"mark as read", 6, func() error { _, err := flow.MarkRead(t.Context(), rooms[0], users[1], time.Now()); return err }},
 		{"take messages", 5, func() error {
@@ -195,7 +208,16 @@ func TestTheStatementsOfAChangeUseIndexes(t *testing.T) {
 		selectJoined:     {id},
 		updateReadMark:   {id, id, now},
 		updateReadMarks:  {ids, ids, []time.Time{now}},
-		updateLatest:     {ids, []time.Time{now}, []wire.Preview{{}}, []int32{1}, []int64{1}},
+		updateLatest:     {ids, []time.Time{now}, []wire.Preview{{}}, []int32{1}, []int64{1}, []int64{1}},
+		lockRoom:         {id},
+		updateLarge:      {id}, countJoined: {id}, selectJoinedIn: {id, 3, events.SnapshotParts}, selectAudience: {id},
+		selectMember:         {id, id},
+		selectStanding:       {id, id},
+		upsertMembers:        {id, ids, now, id},
+		updateLeaving:        {id, ids, now, id},
+		updateVersion:        {id, 2},
+		updateEnded:          {id, now},
+		selectChangeVersions: {ids},
 	} {
 		rows, err := conn.Query(t.Context(), "EXPLAIN "+statement, args...)
 		if err != nil {

@@ -79,55 +79,105 @@ func scanRoom(scan func(targets ...any) error) (wire.Room, error) {
 
 const selectVersion = `SELECT membership_version FROM rooms WHERE id = ?`
 
-const selectMembers = `
+const (
+	selectMembersOf = `
 SELECT u.id, u.display_name, u.picture, m.joined_at, m.last_read_at, m.status
 FROM members m
 JOIN users u ON u.id = m.user_id
-WHERE m.room_id = ?
-ORDER BY m.joined_at, m.position`
+WHERE m.room_id = ?`
+	selectMembers = selectMembersOf + ` ORDER BY m.joined_at, m.position`
+)
 
 // Membership implements [store.Store].
-func (s *Store) Membership(ctx context.Context, room uuid.UUID) (membership events.Membership, err error) {
-	err = s.do("get_membership", func(db *sqlite.DB) error {
-		tx, err := db.Readers.BeginTx(ctx, nil)
-		if err != nil {
-			return err
-		}
-		defer tx.Rollback() //nolint:errcheck // it has only read
+func (s *Store) Membership(ctx context.Context, room uuid.UUID) (membership store.Membership, err error) {
+	err = s.snapshot(ctx, "get_membership", func(tx *sql.Tx) error {
 		membership, err = selectMembership(ctx, tx, room)
 		return err
 	})
 	return membership, err
 }
 
-func selectMembership(ctx context.Context, tx *sql.Tx, room uuid.UUID) (events.Membership, error) {
-	membership := events.Membership{RoomID: room}
+// snapshot reads what must be of one moment.
+func (s *Store) snapshot(ctx context.Context, operation string, read func(tx *sql.Tx) error) error {
+	return s.do(operation, func(db *sqlite.DB) error {
+		tx, err := db.Readers.BeginTx(ctx, nil)
+		if err != nil {
+			return err
+		}
+		defer tx.Rollback() //nolint:errcheck // it has only read
+		return read(tx)
+	})
+}
+
+func selectMembership(ctx context.Context, tx *sql.Tx, room uuid.UUID) (membership store.Membership, err error) {
 	if err := tx.QueryRowContext(ctx, selectVersion, room[:]).Scan(&membership.Version); err != nil {
-		return events.Membership{}, orNotFound(err)
+		return store.Membership{}, orNotFound(err)
 	}
 	rows, err := tx.QueryContext(ctx, selectMembers, room[:])
 	if err != nil {
-		return events.Membership{}, err
+		return store.Membership{}, err
 	}
 	defer rows.Close() // rows.Err says what went wrong
 	for rows.Next() {
-		var (
-			member wire.Member
-			joined int64
-			read   sql.NullInt64
-		)
-		err := rows.Scan(&member.ID, &member.DisplayName, &member.ProfilePicture, &joined, &read, &member.Status)
+		member, err := scanMember(rows.Scan)
 		if err != nil {
-			return events.Membership{}, err
-		}
-		member.JoinedAt = wire.At(fromMicros(joined))
-		if read.Valid {
-			at := wire.At(fromMicros(read.Int64))
-			member.LastReadAt = &at
+			return store.Membership{}, err
 		}
 		membership.Members = append(membership.Members, member)
 	}
 	return membership, rows.Err()
+}
+
+const selectAudience = `SELECT membership_version, since_joining, large FROM rooms WHERE id = ?`
+
+// Audience implements [store.Store].
+func (s *Store) Audience(ctx context.Context, room uuid.UUID) (membership events.Membership, err error) {
+	membership.RoomID = room
+	err = s.snapshot(ctx, "get_audience", func(tx *sql.Tx) error {
+		err := tx.QueryRowContext(ctx, selectAudience, room[:]).Scan(&membership.Version, &membership.SinceJoining, &membership.WholeRoom)
+		if err != nil {
+			return orNotFound(err)
+		}
+		if membership.WholeRoom {
+			membership.Audience = events.WholeRoom(membership.Version)
+			return nil
+		}
+		membership.Users, err = selectIDs(ctx, tx, selectJoined, room[:])
+		return err
+	})
+	return membership, err
+}
+
+// selectIDs runs a query whose rows are ids.
+func selectIDs(ctx context.Context, tx *sql.Tx, query string, args ...any) (ids []uuid.UUID, err error) {
+	rows, err := tx.QueryContext(ctx, query, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close() // rows.Err says what went wrong
+	for rows.Next() {
+		var id uuid.UUID
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		ids = append(ids, id)
+	}
+	return ids, rows.Err()
+}
+
+func scanMember(scan func(targets ...any) error) (wire.Member, error) {
+	var (
+		member wire.Member
+		joined int64
+		read   sql.NullInt64
+	)
+	err := scan(&member.ID, &member.DisplayName, &member.ProfilePicture, &joined, &read, &member.Status)
+	member.JoinedAt = wire.At(fromMicros(joined))
+	if read.Valid {
+		at := wire.At(fromMicros(read.Int64))
+		member.LastReadAt = &at
+	}
+	return member, err
 }
 
 const selectSingleRoom = `SELECT id FROM rooms WHERE type = 'Single' AND pair_low = ? AND pair_high = ?`

@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/ism-chat/ism/libs/wire"
+	"github.com/ism-chat/ism/services/rooms/store"
 	"github.com/ism-chat/ism/services/rooms/store/people"
 )
 
@@ -100,4 +101,9 @@ func (t *tx) Blocked(ctx context.Context, user uuid.UUID, others []uuid.UUID) (b
 		}
 	}
 	return blocked, storeError("read blocks", rows.Err())
+}
+
+func (t *tx) SingleRoomOf(ctx context.Context, pair store.Pair) (room uuid.UUID, err error) {
+	err = t.db.QueryRowContext(ctx, selectSingleRoom, pair.Low[:], pair.High[:]).Scan(&room)
+	return room, storeError("find the room of a pair", orNotFound(err))
 }

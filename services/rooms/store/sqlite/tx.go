@@ -69,8 +69,8 @@ func (t *tx) Users(ctx context.Context, ids []uuid.UUID) ([]store.User, error) {
 
 // insertRoom does nothing where the pair has a room.
 const insertRoom = `
-INSERT INTO rooms (id, type, name, created_by, created_at, latest_message, preview, pair_low, pair_high)
-VALUES (?1, ?2, ?3, ?4, ?5, ?5, ?6, ?7, ?8)
+INSERT INTO rooms (id, type, name, created_by, created_at, latest_message, preview, pair_low, pair_high, since_joining, large)
+VALUES (?1, ?2, ?3, ?4, ?5, ?5, ?6, ?7, ?8, ?9, ?10)
 ON CONFLICT (pair_low, pair_high) WHERE type = 'Single' DO NOTHING`
 
 func (t *tx) InsertRoom(ctx context.Context, room store.Room) error {
@@ -83,7 +83,7 @@ func (t *tx) InsertRoom(ctx context.Context, room store.Room) error {
 		return fmt.Errorf("encode preview: %w", err)
 	}
 	result, err := t.db.ExecContext(ctx, insertRoom, room.ID[:], string(room.Type), room.Name, room.CreatedBy[:], room.CreatedAt.UnixMicro(),
-		string(preview), low, high)
+		string(preview), low, high, room.SinceJoining, room.Large)
 	if err != nil {
 		return storeError("insert room", err)
 	}
@@ -108,36 +108,13 @@ func (t *tx) InsertMembers(ctx context.Context, room uuid.UUID, users []uuid.UUI
 	return nil
 }
 
-const selectState = `SELECT membership_version, latest_message FROM rooms WHERE id = ?`
-
-func (t *tx) LockMembership(ctx context.Context, room uuid.UUID) (store.RoomState, error) {
-	var (
-		state  store.RoomState
-		latest int64
-	)
-	err := t.db.QueryRowContext(ctx, selectState, room[:]).Scan(&state.MembershipVersion, &latest)
-	state.LatestMessage = fromMicros(latest)
-	return state, storeError("lock membership", orNotFound(err))
-}
-
 func (t *tx) LockRooms(context.Context, []uuid.UUID) error { return nil }
 
 const selectJoined = `SELECT user_id FROM members WHERE room_id = ? AND status = 'Joined' ORDER BY joined_at, position`
 
 func (t *tx) Joined(ctx context.Context, room uuid.UUID) (users []uuid.UUID, err error) {
-	rows, err := t.db.QueryContext(ctx, selectJoined, room[:])
-	if err != nil {
-		return nil, storeError("read who has joined", err)
-	}
-	defer rows.Close() // rows.Err says what went wrong
-	for rows.Next() {
-		var user uuid.UUID
-		if err := rows.Scan(&user); err != nil {
-			return nil, storeError("read who has joined", err)
-		}
-		users = append(users, user)
-	}
-	return users, storeError("read who has joined", rows.Err())
+	users, err = selectIDs(ctx, t.db, selectJoined, room[:])
+	return users, storeError("read who has joined", err)
 }
 
 const updateReadMark = `
@@ -165,7 +142,7 @@ func (t *tx) AdvanceReadMarks(ctx context.Context, marks []store.ReadMark) error
 }
 
 const updateLatest = `
-UPDATE rooms SET latest_message = ?2, preview = ?3, latest_epoch = ?4, latest_offset = ?5
+UPDATE rooms SET latest_message = ?2, preview = ?3, latest_epoch = ?4, latest_offset = ?5, change_version = max(change_version, ?6)
 WHERE id = ?1 AND (latest_epoch, latest_offset) < (?4, ?5)`
 
 func (t *tx) SetLatestMessages(ctx context.Context, messages []store.LatestMessage) error {
@@ -175,7 +152,7 @@ func (t *tx) SetLatestMessages(ctx context.Context, messages []store.LatestMessa
 			return fmt.Errorf("encode preview: %w", err)
 		}
 		_, err = t.db.ExecContext(ctx, updateLatest, message.RoomID[:], message.At.UnixMicro(), string(preview),
-			message.Position.Epoch, message.Position.Offset)
+			message.Position.Epoch, message.Position.Offset, message.Version)
 		if err != nil {
 			return storeError("set latest messages", err)
 		}

@@ -1,0 +1,68 @@
+package messages
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/ism-chat/ism/libs/events"
+	"github.com/ism-chat/ism/services/messages/store"
+)
+
+const (
+	// settleTimeout is how long a page waits for the message with which its reader joined or left: it is in the log, and the consumer group that
+	// writes it is mostly a fraction of a second behind.
+	settleTimeout = 2 * time.Second
+	settlePoll    = 50 * time.Millisecond
+)
+
+// errUnsettled says that a message of a change of members is not in the timeline yet.
+var errUnsettled = errors.New("the timeline has not come to the change of members")
+
+// part is what a user may read of a room's timeline: from a position on, before another one.
+type part struct{ from, before events.Position }
+
+// readable gives what a user may read of a room's timeline: a member all of it, or all since it joined; a former member what came before it left.
+func (s *Service) readable(ctx context.Context, room, user uuid.UUID) (part, error) {
+	standing, err := s.members.Standing(ctx, room, user)
+	if err != nil {
+		return part{}, err
+	}
+	readable := part{before: events.EndOfLog}
+	if standing.From != nil {
+		if readable.from, err = s.settled(ctx, room, *standing.From); err != nil {
+			return part{}, err
+		}
+	}
+	if standing.To != nil {
+		last, err := s.settled(ctx, room, *standing.To)
+		if err != nil {
+			return part{}, err
+		}
+		readable.before = last.Next()
+	}
+	return readable, nil
+}
+
+// settled gives the position of a message that the timeline has, or soon will have.
+func (s *Service) settled(ctx context.Context, room, message uuid.UUID) (events.Position, error) {
+	late := time.After(settleTimeout)
+	poll := time.NewTicker(settlePoll)
+	defer poll.Stop()
+	for {
+		entry, err := s.deps.Store.Find(ctx, room, message)
+		if !errors.Is(err, store.ErrMessageNotFound) {
+			return entry.Position, err
+		}
+		select {
+		case <-late:
+			return events.Position{}, fmt.Errorf("%w: message %s of room %s", errUnsettled, message, room)
+		case <-ctx.Done():
+			return events.Position{}, ctx.Err()
+		case <-poll.C:
+		}
+	}
+}
