@@ -63,7 +63,7 @@ func TestFaultyConfigurationEndsWithEveryFault(t *testing.T) {
 // Some 4,000 users fit into a record of the log, and some 1,600 into a request of 64 KiB.
 func TestLimitsThatDoNotGoTogetherAreRefusedAtTheStart(t *testing.T) {
 	for _, c := range []struct{ variables, says []string }{
-		{[]string{"ISM_ROOMS_MAX_MEMBERS=4124"}, []string{"ISM_ROOMS_MAX_MEMBERS", "2 to 4123"}},
+		{[]string{"ISM_ROOMS_MAX_MEMBERS=10001", "ISM_HTTP_BODY_LIMIT=500000"}, []string{"ISM_ROOMS_MAX_MEMBERS", "2 to 10000"}},
 		{[]string{"ISM_ROOMS_MAX_MEMBERS=1649", "ISM_HTTP_BODY_LIMIT=65536"}, []string{"ISM_ROOMS_MAX_MEMBERS up to 1648", "ISM_HTTP_BODY_LIMIT from 65562 on"}},
 		{[]string{"ISM_HTTP_BODY_LIMIT=40000", "ISM_ROOMS_MAX_MEMBERS=10"}, []string{"ISM_HTTP_BODY_LIMIT: 40000 is too small for a message"}},
 		{[]string{"ISM_REALTIME_DRAIN=1m"}, []string{"ISM_REALTIME_DRAIN", "ISM_LIFECYCLE_STOP_TIMEOUT from 1m10s on"}},

@@ -22,7 +22,7 @@ type Config struct {
 	MaxStreams        int           `envconfig:"MAX_STREAMS" default:"10000" desc:"most open streams of this process; above, 503. Fewer where the limit of file descriptors is too low, which is logged"`
 	MaxStreamsPerUser int           `envconfig:"MAX_STREAMS_PER_USER" default:"20" desc:"most open streams of one user in this process; above, the oldest ends"`
 	MaxPolls          int           `envconfig:"MAX_POLLS" default:"1000" desc:"most long polls of this process at a time; above, 503"`
-	AudienceRooms     int           `envconfig:"AUDIENCE_ROOMS" default:"100000" desc:"rooms whose newest membership is remembered"`
+	AudienceBytes     int           `envconfig:"AUDIENCE_BYTES" default:"67108864" desc:"most memory for the newest audiences of rooms, about, bytes; a room of ten takes 360. Those of more than a hundred members are kept apart: a user who is in one takes about a hundred"`
 }
 
 // Validate is part of loading the configuration.
@@ -55,7 +55,7 @@ func (c Config) Validate() []config.Fault {
 		{"MAX_STREAMS", c.MaxStreams, 1},
 		{"MAX_STREAMS_PER_USER", c.MaxStreamsPerUser, 1},
 		{"MAX_POLLS", c.MaxPolls, 1},
-		{"AUDIENCE_ROOMS", c.AudienceRooms, 1},
+		{"AUDIENCE_BYTES", c.AudienceBytes, 1 << 20},
 	} {
 		if n.value < n.least {
 			faults = append(faults, config.Fault{Variable: n.variable, Problem: fmt.Sprintf("%d is out of range; allowed: %d or more", n.value, n.least)})

@@ -32,6 +32,11 @@ func (s *Service) readLogs(ctx context.Context) error {
 	window := time.Now().Add(-max(s.cfg.RingWindow, membershipReach))
 	s.edge.Open(s.deps.Bus.LeastEpoch(), window, topicsOf(found)...)
 	s.opened <- found
+	select {
+	case <-s.memberships:
+	case <-ctx.Done():
+		return nil
+	}
 	reader, err := s.deps.Bus.NewReader(bus.ReaderConfig{
 		Topics:   append(logs(), events.TopicEdges),
 		Since:    window.Add(-margin),
@@ -43,6 +48,24 @@ func (s *Service) readLogs(ctx context.Context) error {
 	})
 	if err != nil {
 		return fmt.Errorf("make the reader of the logs: %w", err)
+	}
+	return reader.Run(ctx)
+}
+
+// readMemberships reads who is in large rooms from the beginning, and on until ctx is done. The logs are read when it has caught up.
+func (s *Service) readMemberships(ctx context.Context) error {
+	reader, err := s.deps.Bus.NewReader(bus.ReaderConfig{
+		Topics:   []string{events.TopicMemberships},
+		Since:    time.Unix(0, 0),
+		Handler:  s.edge.TakeMemberships,
+		MaxBatch: maxBatch,
+		CaughtUp: func() {
+			s.edge.MembershipsCaughtUp()
+			close(s.memberships)
+		},
+	})
+	if err != nil {
+		return fmt.Errorf("make the reader of memberships: %w", err)
 	}
 	return reader.Run(ctx)
 }

@@ -41,11 +41,12 @@ func TestOtherLogsEndTheProcess(t *testing.T) {
 			tel := telemetry.Discard(nil)
 			b := bus.New(bus.Config{Brokers: brokers, ClientID: "test", SecurityProtocol: "plaintext", Replication: 1, Partitions: 4}, tel)
 			t.Cleanup(b.Close)
-			s, err := New(Config{RingWindow: time.Minute, RingRecords: 10, RingBytes: 1 << 20, AudienceRooms: 10}, Deps{Telemetry: tel, Bus: b})
+			s, err := New(Config{RingWindow: time.Minute, RingRecords: 10, RingBytes: 1 << 20, AudienceBytes: 1 << 20}, Deps{Telemetry: tel, Bus: b})
 			if err != nil {
 				t.Fatal(err)
 			}
 			s.look = 20 * time.Millisecond
+			servicetest.Run(t, "memberships", s.readMemberships)
 			servicetest.Run(t, "logs", s.readLogs)
 			ctx, cancel := context.WithTimeout(t.Context(), servicetest.Timeout)
 			defer cancel()

@@ -56,7 +56,7 @@ func BenchmarkAnEdgeReads(b *testing.B) {
 	}
 	for b.Loop() {
 		e, err := edge.New(edge.Config{
-			Limits: ring.Limits{Window: time.Hour, Margin: time.Minute, Records: 200_000, Bytes: 1 << 30}, Rooms: 100_000,
+			Limits: ring.Limits{Window: time.Hour, Margin: time.Minute, Records: 200_000, Bytes: 1 << 30}, Audiences: 64 << 20,
 		}, kafka.Tracing(""), tel)
 		if err != nil {
 			b.Fatal(err)

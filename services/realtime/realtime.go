@@ -37,16 +37,17 @@ type Deps struct {
 
 // Service is the realtime service.
 type Service struct {
-	cfg     Config
-	deps    Deps
-	edge    *edge.Edge
-	peers   *peers.Peers
-	online  *online.Announcer
-	streams streams
-	opened  chan []bus.Incarnation       // has the logs once the edge has opened them
-	look    time.Duration                // how often it is looked whether they are still the same
-	polls   chan struct{}                // has a token for each poll under way
-	log     atomic.Pointer[bus.Producer] // nil until its part runs
+	cfg         Config
+	deps        Deps
+	edge        *edge.Edge
+	peers       *peers.Peers
+	online      *online.Announcer
+	streams     streams
+	memberships chan struct{}                // closed once it is known who is in large rooms
+	opened      chan []bus.Incarnation       // has the logs once the edge has opened them
+	look        time.Duration                // how often it is looked whether they are still the same
+	polls       chan struct{}                // has a token for each poll under way
+	log         atomic.Pointer[bus.Producer] // nil until its part runs
 }
 
 var _ deployable.Service = (*Service)(nil)
@@ -89,16 +90,16 @@ const (
 func New(cfg Config, deps Deps) (*Service, error) {
 	announcer := online.New(deps.Telemetry)
 	holder, err := edge.New(edge.Config{
-		Limits:  ring.Limits{Window: cfg.RingWindow, Margin: margin, Records: cfg.RingRecords, Bytes: cfg.RingBytes},
-		Rooms:   cfg.AudienceRooms,
-		Changed: announcer.Changed,
+		Limits:    ring.Limits{Window: cfg.RingWindow, Margin: margin, Records: cfg.RingRecords, Bytes: cfg.RingBytes},
+		Audiences: cfg.AudienceBytes,
+		Changed:   announcer.Changed,
 	}, deps.Bus.Tracing(""), deps.Telemetry)
 	if err != nil {
 		return nil, err
 	}
 	s := &Service{
 		cfg: cfg, deps: deps, edge: holder, online: announcer,
-		opened: make(chan []bus.Incarnation, 1), look: bus.LookEvery, polls: make(chan struct{}, cfg.MaxPolls),
+		memberships: make(chan struct{}), opened: make(chan []bus.Incarnation, 1), look: bus.LookEvery, polls: make(chan struct{}, cfg.MaxPolls),
 	}
 	s.streams = eventloop.New(eventloop.Config{
 		Config: stream.Config{
@@ -129,6 +130,7 @@ func (s *Service) Parts() []lifecycle.Part {
 		{Name: "realtime ring", Run: s.edge.Run},
 		{Name: "realtime producer", Run: s.produceUntilDone},
 		{Name: "realtime presence", Run: s.announceUntilDone},
+		{Name: "realtime memberships", Run: s.readMemberships, Beside: true},
 		{Name: "realtime logs", Run: s.readLogs, Beside: true},
 		{Name: "realtime logs' watch", Run: s.watchLogs, Beside: true},
 		{Name: "realtime streams", Run: s.drainStreams},

@@ -78,7 +78,7 @@ func config() realtime.Config {
 		RingWindow: 5 * time.Minute, RingRecords: 200_000, RingBytes: 256 << 20, // others may write much to the same Kafka
 		KeepAlive: 200 * time.Millisecond, WriteTimeout: 5 * time.Second, QueueEvents: 1000, QueueBytes: 1 << 20,
 		MaxStreams: 1000, MaxStreamsPerUser: 1000,
-		AudienceRooms: 1000, MaxPolls: 100,
+		AudienceBytes: 1 << 20, MaxPolls: 100,
 	}
 }
 

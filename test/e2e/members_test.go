@@ -72,12 +72,8 @@ func awaitHistory(t *testing.T, user *deployment.User, room uuid.UUID, want ...s
 		}
 		var got []string
 		for _, message := range read {
-			var body struct{ Text, Type string }
-			if err := json.Unmarshal(message.Body, &body); err != nil {
-				t.Fatal(err)
-			}
-			if body.Text != stillIn {
-				got = append(got, body.Text+body.Type)
+			if text := textOf(t, message); text != stillIn {
+				got = append(got, text)
 			}
 		}
 		if slices.Equal(got, want) {
@@ -87,6 +83,16 @@ func awaitHistory(t *testing.T, user *deployment.User, room uuid.UUID, want ...s
 			t.Fatalf("%s reads %v, want %v", user.Name, got, want)
 		}
 	}
+}
+
+// textOf is the text of a message, or what it tells of a member.
+func textOf(t *testing.T, message wire.Message) string {
+	t.Helper()
+	var body struct{ Text, Type string }
+	if err := json.Unmarshal(message.Body, &body); err != nil {
+		t.Fatal(err)
+	}
+	return body.Text + body.Type
 }
 
 // awaitRefused waits until a user can send into a room no longer, which must be soon.

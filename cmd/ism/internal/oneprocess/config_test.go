@@ -48,7 +48,7 @@ func TestPagesOnThisMachineMayCallInDevelopmentOnly(t *testing.T) {
 
 func TestTheLargestLimitsThatGoTogetherAreTaken(t *testing.T) {
 	for _, variables := range []map[string]string{
-		{"ISM_ROOMS_MAX_MEMBERS": "4123"},
+		{"ISM_ROOMS_MAX_MEMBERS": "6689"},
 		{"ISM_ROOMS_MAX_MEMBERS": "1648", "ISM_HTTP_BODY_LIMIT": "65536"},
 		{"ISM_REALTIME_DRAIN": "10s"},
 		{"ISM_LIFECYCLE_STOP_TIMEOUT": "15s"},

@@ -89,7 +89,7 @@ func (e *Edge) attachNow(id uuid.UUID, sub stream.Subscriber, data []byte) strea
 // attachBehind subscribes behind a cut. Errors: those of [ring.Ring.Replay], with nothing subscribed.
 func (e *Edge) attachBehind(id uuid.UUID, sub stream.Subscriber, behind cut.Cut) (stream.Attachment, error) {
 	e.mu.Lock()
-	missed, err := e.ring.Replay(id, behind)
+	missed, err := e.ring.Replay(id, behind, e.roomsOf(id)...)
 	if err == nil {
 		e.subscribe(id, sub)
 	}
@@ -109,11 +109,22 @@ func (e *Edge) attachBehind(id uuid.UUID, sub stream.Subscriber, behind cut.Cut)
 	return attachment, nil
 }
 
+// roomsOf gives the large rooms of which a user may have missed something. The caller holds the lock.
+func (e *Edge) roomsOf(id uuid.UUID) []ring.Room {
+	known := e.audiences.large.Of(id)
+	rooms := make([]ring.Room, len(known))
+	for i, room := range known {
+		rooms[i] = ring.Room{ID: room.ID, Member: func(asOf int64) bool { return e.audiences.large.Member(room, id, asOf) }}
+	}
+	return rooms
+}
+
 // subscribe needs the lock.
 func (e *Edge) subscribe(id uuid.UUID, sub stream.Subscriber) {
 	user := e.ring.User(id)
 	user.Streams = append(user.Streams, sub)
 	if len(user.Streams) == 1 {
+		e.audiences.large.Come(id)
 		e.cfg.Changed(id, true)
 	}
 }
@@ -130,6 +141,7 @@ func (e *Edge) Detach(id uuid.UUID, sub stream.Subscriber) {
 func (e *Edge) keep(user *ring.User, streams []stream.Subscriber) {
 	if len(streams) == 0 && len(user.Streams) > 0 {
 		streams = nil // its memory with it
+		e.audiences.large.Go(user.ID)
 		e.cfg.Changed(user.ID, false)
 	}
 	user.Streams = streams

@@ -22,12 +22,16 @@
 //   - An event is offered to a stream at most once. A subscriber that refuses one gets no more.
 //   - Who gets an event is decided by the newest membership of the room that the edge has seen in its log, the event's own included. A sender uses no
 //     membership that it has not confirmed within a bounded time, far below the ring's window: so what the edge reads back at its start is enough.
+//   - Events of a large room name nobody. Package large knows who is in it, and was as of any version of the ring's window: an entry of the ring has
+//     the version, and who resumes is asked for when it does.
 //
 // # Failures
 //
 //   - A record is of a type that is not for streams: it is counted and passed over, and the cut moves on.
 //   - A record cannot be decoded, or not be encoded for streams: its audience is told to resync in its place, or else the room's, and where nobody
 //     knows the room, all streams are, and nobody resumes from before it. The consumer groups of the log put it into the dead letters.
+//   - It is not known who is in a large room: nobody resumes from before its events. Its members are told to resync once they are known, and all
+//     streams if they are not after some seconds, and then again.
 //   - An event comes so late that it may be a repeat whose id is forgotten: its audience is told to resync in its place.
 //   - A log does not go on where it was read: the reader says so by [Edge.Jumped], and all streams are told to resync.
 //   - A client comes with the id of records that a log has lost, whichever edge has read them: its stream begins with a Resync event.

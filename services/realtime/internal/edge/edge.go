@@ -25,7 +25,7 @@ var ErrNotCaughtUp = errors.New("the logs have not been read yet")
 // Config says what an edge keeps.
 type Config struct {
 	ring.Limits
-	Rooms int // whose newest membership is remembered
+	Audiences int // memory for the newest audiences of rooms, bytes
 	// Changed, if set, is called when a user's first stream has been attached, and when the last has been detached or is gone. It is called
 	// under the edge's lock: it must neither wait nor call the edge.
 	Changed func(user uuid.UUID, online bool)
@@ -54,7 +54,7 @@ type Edge struct {
 
 // New makes an edge. Open it before anything else.
 func New(cfg Config, tracing bus.Tracing, tel *telemetry.Telemetry) (*Edge, error) {
-	known, err := newAudiences(cfg.Rooms)
+	known, err := newAudiences(cfg.Audiences, cfg.Window+cfg.Margin)
 	if err != nil {
 		return nil, err
 	}
@@ -140,6 +140,8 @@ func (e *Edge) evict(now time.Time) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.ring.Evict(now)
+	e.audiences.large.Evict(now)
+	e.reportUnknown(now)
 	e.metrics.ringRecords.Set(float64(e.ring.Len()))
 	e.metrics.ringBytes.Set(float64(e.ring.Bytes()))
 }

@@ -345,7 +345,7 @@ func TestTheFirstStreamAndTheLastAreToldOf(t *testing.T) {
 }
 
 func BenchmarkIngestForTen(b *testing.B) {
-	e := caughtUp(b, Config{Limits: limits().Limits, Rooms: 1000})
+	e := caughtUp(b, Config{Limits: limits().Limits, Audiences: 1 << 20})
 	users := make([]uuid.UUID, 1000)
 	for i := range users {
 		users[i] = uuid.New()

@@ -12,6 +12,7 @@ import (
 	"github.com/ism-chat/ism/libs/events"
 	"github.com/ism-chat/ism/libs/wire"
 	"github.com/ism-chat/ism/services/realtime/internal/cut"
+	"github.com/ism-chat/ism/services/realtime/internal/large"
 	"github.com/ism-chat/ism/services/realtime/internal/ring"
 	"github.com/ism-chat/ism/services/realtime/internal/sse"
 )
@@ -34,8 +35,8 @@ func (e *Edge) unreadable(ctx context.Context, number int, record bus.Record) (a
 	}
 	e.seq++
 	e.metrics.records.WithLabelValues("malformed").Inc()
-	if users := e.concerned(record); len(users) > 0 {
-		e.announce(ctx, ring.Entry{Partition: number, Behind: behind, Time: record.Time}, users, reasonUnreadable)
+	if to := e.concerned(record); !to.nobody() {
+		e.announce(ctx, ring.Entry{Partition: number, Behind: behind, Time: record.Time}, to, reasonUnreadable)
 		return false
 	}
 	e.ring.Tear(number, reasonUnreadable)
@@ -44,12 +45,12 @@ func (e *Edge) unreadable(ctx context.Context, number int, record bus.Record) (a
 
 // concerned gives who may see the event of a record that cannot be read: its audience where it can be told, or else the room's, as far as it is
 // known; never an older one than that. What such a record says is not remembered. In the log of users the key alone says it.
-func (e *Edge) concerned(record bus.Record) []uuid.UUID {
+func (e *Edge) concerned(record bus.Record) target {
 	if record.Topic == events.TopicUsers {
 		if user, err := uuid.Parse(record.Key); err == nil {
-			return []uuid.UUID{user}
+			return target{users: []uuid.UUID{user}}
 		}
-		return nil
+		return target{}
 	}
 	var told events.Audience
 	if json.Unmarshal(record.Value, &told) != nil {
@@ -57,21 +58,64 @@ func (e *Edge) concerned(record bus.Record) []uuid.UUID {
 	}
 	room, err := uuid.Parse(record.Key)
 	if err != nil {
-		return told.Users
+		return target{users: told.Users}
 	}
-	if known, ok := e.audiences.known(room); ok && (len(told.Users) == 0 || known.Version > told.Version) {
-		return known.Users
+	if known, version, ok := e.audiences.known(room); ok && (len(told.Users) == 0 || version > told.Version) {
+		return known
 	}
-	return told.Users
+	return target{users: told.Users}
 }
 
-// announce tells users of a gap, in its place. The caller holds the lock.
-func (e *Edge) announce(ctx context.Context, at ring.Entry, users []uuid.UUID, reason string) {
+// announce tells of a gap, in its place. The caller holds the lock.
+func (e *Edge) announce(ctx context.Context, at ring.Entry, to target, reason string) {
 	now := time.Now()
 	at.Event = &sse.Event{Data: resync(reason), At: now, Resync: reason}
 	offer := e.untraced(ctx)
-	offer.event(at.Event, e.ring.Add(now, at, users))
+	offer.event(at.Event, e.add(now, at, to))
 	e.metrics.resyncs.WithLabelValues(reason).Add(float64(offer.span.taken))
+}
+
+// TakeMemberships takes snapshots of who is in large rooms. It is a reader's Handler, and never fails.
+func (e *Edge) TakeMemberships(ctx context.Context, records []bus.Record) error {
+	for _, record := range records {
+		snapshots, err := bus.Decode[events.MembershipSnapshot]([]bus.Record{record})
+		if err != nil {
+			e.logger.ErrorContext(ctx, "a record cannot be read", "topic", record.Topic, "partition", record.Partition, "offset", record.Offset, "error", err)
+			continue
+		}
+		e.mu.Lock()
+		for _, snapshot := range snapshots {
+			if room := e.audiences.large.Snapshot(time.Now(), snapshot.Data); room != nil {
+				e.announceToMembers(ctx, room)
+			}
+		}
+		e.mu.Unlock()
+	}
+	return nil
+}
+
+// MembershipsCaughtUp says that all snapshots have been taken that there were at the start.
+func (e *Edge) MembershipsCaughtUp() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.audiences.large.CaughtUp()
+}
+
+// announceToMembers tells the members of a large room, now that they are known, that they have been given nothing of it. The caller holds the lock.
+func (e *Edge) announceToMembers(ctx context.Context, room *large.Room) {
+	event, offer := &sse.Event{Data: resync(reasonUnreadable), At: time.Now(), Resync: reasonUnreadable}, e.untraced(ctx)
+	offer.event(event, e.present(target{room: room, asOf: room.Version()}))
+	e.metrics.resyncs.WithLabelValues(reasonUnreadable).Add(float64(offer.span.taken))
+}
+
+// reportUnknown tells all streams that there are large rooms of which nobody can say who is in them. The caller holds the lock.
+func (e *Edge) reportUnknown(now time.Time) {
+	unknown := e.audiences.large.Unknown(now)
+	if len(unknown) == 0 {
+		return
+	}
+	e.logger.Error("it is not known who is in large rooms: their snapshots are missing in "+events.TopicMemberships, "rooms", len(unknown), "for_example", unknown[0])
+	e.announceToAll(context.Background(), reasonUnreadable)
 }
 
 // announceToAll tells all streams of a gap just before the edge's cut, at which the ring is torn. The caller holds the lock.

@@ -24,7 +24,7 @@ import (
 const partitions = 4
 
 func limits() Config {
-	return Config{Limits: ring.Limits{Window: 5 * time.Minute, Margin: time.Minute, Records: 100_000, Bytes: 1 << 30}, Rooms: 1000}
+	return Config{Limits: ring.Limits{Window: 5 * time.Minute, Margin: time.Minute, Records: 100_000, Bytes: 1 << 30}, Audiences: 1 << 20}
 }
 
 func rooms() cut.Topic {

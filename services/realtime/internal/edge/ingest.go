@@ -84,18 +84,18 @@ func read(record bus.Record) (occurrence, error) {
 	return of, nil
 }
 
-// sight is an event as some users see it.
+// sight is an event as some see it.
 type sight struct {
-	to   []uuid.UUID
+	to   target
 	data []byte
 }
 
-// seenBy gives how the users see the event.
-func (o occurrence) seenBy(users []uuid.UUID) ([]sight, error) {
+// seenBy gives how the event is seen, if the target is its newest audience.
+func (o occurrence) seenBy(newest target) ([]sight, error) {
 	if o.data != nil {
-		return []sight{{to: users, data: o.data}}, nil
+		return []sight{{to: newest, data: o.data}}, nil
 	}
-	all, err := events.StreamEvents(o.event, users)
+	all, err := events.StreamEvents(o.event, newest.users)
 	if err != nil {
 		return nil, fmt.Errorf("encode for streams: %w", err)
 	}
@@ -105,17 +105,13 @@ func (o occurrence) seenBy(users []uuid.UUID) ([]sight, error) {
 		if err != nil {
 			return nil, err
 		}
-		sights = append(sights, sight{to: one.To, data: data})
+		to := target{users: one.To}
+		if one.MembersAsOf > 0 {
+			to = target{room: newest.room, asOf: one.MembersAsOf}
+		}
+		sights = append(sights, sight{to: to, data: data})
 	}
 	return sights, nil
-}
-
-// allOf gives all who see an event: not only its audience, for who has left is told so.
-func allOf(sights []sight) (users []uuid.UUID) {
-	for _, s := range sights {
-		users = append(users, s.to...)
-	}
-	return users
 }
 
 // pass moves on behind a record that is not for streams.
@@ -143,9 +139,9 @@ func (e *Edge) deliver(ctx context.Context, number int, record bus.Record, of oc
 		return
 	}
 	e.seq++
-	users := of.audience.Users
+	newest := target{users: of.audience.Users}
 	if of.room != uuid.Nil {
-		users = e.audiences.newest(of.room, of.audience)
+		newest = e.audiences.newest(now, of)
 	}
 	sighting := e.ring.Sight(now, number, ring.Identity{ID: of.id, At: of.at, Written: record.Time})
 	if sighting == ring.Repeat {
@@ -153,17 +149,19 @@ func (e *Edge) deliver(ctx context.Context, number int, record bus.Record, of oc
 		return
 	}
 	at := ring.Entry{Partition: number, Behind: behind, Time: record.Time}
-	sights, err := of.seenBy(users)
+	sights, err := of.seenBy(newest)
 	switch {
 	case err != nil:
 		e.metrics.records.WithLabelValues("malformed").Inc()
 		e.logger.ErrorContext(ctx, "a record cannot be written to streams", "topic", record.Topic, "partition", record.Partition, "offset", record.Offset, "error", err)
-		e.announce(ctx, at, users, reasonUnreadable)
+		e.announce(ctx, at, newest, reasonUnreadable)
 	case sighting == ring.Late && len(sights) > 0:
 		e.metrics.records.WithLabelValues("late").Inc()
 		e.logger.WarnContext(ctx, "an event comes so late that nobody can tell whether it was delivered before", "topic", record.Topic,
 			"partition", record.Partition, "offset", record.Offset, "happened", of.at)
-		e.announce(ctx, at, allOf(sights), reasonLate)
+		for _, s := range sights { // not only its audience: who has left is told so
+			e.announce(ctx, at, s.to, reasonLate)
+		}
 	default:
 		e.metrics.records.WithLabelValues("kept").Inc()
 		e.show(ctx, record, of, at, sights, live)
@@ -181,8 +179,31 @@ func (e *Edge) show(ctx context.Context, record bus.Record, of occurrence, at ri
 	now := time.Now()
 	for _, s := range sights {
 		at.Event = &sse.Event{Data: s.data, At: of.at}
-		offer.event(at.Event, e.ring.Add(now, at, s.to))
+		offer.event(at.Event, e.add(now, at, s.to))
 	}
+}
+
+// add keeps an entry, and gives those of its target who have streams. Of a room of which it is not known who is in it nobody resumes from before it.
+func (e *Edge) add(now time.Time, at ring.Entry, to target) []*ring.User {
+	if to.room == nil {
+		return e.ring.Add(now, at, to.users)
+	}
+	at.AsOf = to.asOf
+	e.ring.AddToRoom(now, at, to.room.ID)
+	if !to.room.Known() {
+		e.ring.Tear(at.Partition, reasonUnreadable)
+	}
+	return e.present(to)
+}
+
+// present gives the members of a large room who have streams.
+func (e *Edge) present(to target) []*ring.User {
+	ids := e.audiences.large.Present(to.room, to.asOf)
+	users := make([]*ring.User, len(ids))
+	for i, id := range ids {
+		users[i] = e.ring.User(id)
+	}
+	return users
 }
 
 // offering offers the events of one record. All streams share the id line, which is made only if there is one.

@@ -1,6 +1,7 @@
 package ring
 
 import (
+	"cmp"
 	"errors"
 	"slices"
 	"time"
@@ -20,7 +21,7 @@ type Limits struct {
 	Bytes   int           // memory of the entries, about
 }
 
-// User is somebody who has entries in the ring, or open streams.
+// User is somebody who has entries in the ring, or open streams; or a large room, which has the entries that its members see.
 type User struct {
 	ID      uuid.UUID
 	Streams []stream.Subscriber
@@ -33,6 +34,8 @@ type Entry struct {
 	Behind    cut.Point
 	Time      time.Time // of the record
 	Event     *sse.Event
+	// AsOf is, of an entry that the members of a large room see, the version of its membership that says who they are.
+	AsOf int64
 }
 
 // GapError says that something behind the cut was given to nobody, and why.
@@ -160,6 +163,11 @@ func (r *Ring) Forget(user *User) {
 	}
 }
 
+// AddToRoom adds what the members of a large room see of the record that was taken last.
+func (r *Ring) AddToRoom(now time.Time, entry Entry, room uuid.UUID) {
+	r.Add(now, entry, []uuid.UUID{room})
+}
+
 // Add adds what users see of the record that was taken last, and gives them, each once.
 func (r *Ring) Add(now time.Time, entry Entry, to []uuid.UUID) []*User {
 	added := r.entries.push(entry, len(to))
@@ -212,6 +220,8 @@ type Missed struct {
 	Partition int
 	Behind    cut.Point
 	Event     *sse.Event
+
+	seq uint64 // number of the entry
 }
 
 // Everybody gives all users who have streams or entries, until yield says that it is enough.
@@ -223,35 +233,56 @@ func (r *Ring) Everybody(yield func(*User) bool) {
 	}
 }
 
-// Replay gives what the user has missed behind a cut, in the order in which the edge took it. Errors: [ErrExpired], [GapError], [ErrForked],
-// [ErrAhead].
-func (r *Ring) Replay(id uuid.UUID, behind cut.Cut) ([]Missed, error) {
+// Room is a large room that a user may have seen something of. Member says whether it was in it as of a version.
+type Room struct {
+	ID     uuid.UUID
+	Member func(asOf int64) bool
+}
+
+// Replay gives what the user has missed behind a cut, by itself and as a member of large rooms, in the order in which the edge took it.
+// Errors: [ErrExpired], [GapError], [ErrForked], [ErrAhead].
+func (r *Ring) Replay(id uuid.UUID, behind cut.Cut, rooms ...Room) ([]Missed, error) {
 	if err := r.keeps(behind); err != nil {
 		return nil, err
 	}
 	if !r.cut.Reached(behind) {
 		return nil, ErrAhead
 	}
+	missed := r.missed(id, behind, func(int64) bool { return true })
+	own := len(missed)
+	for _, room := range rooms {
+		missed = append(missed, r.missed(room.ID, behind, room.Member)...)
+	}
+	if len(missed) > own {
+		slices.SortFunc(missed, func(a, b Missed) int { return cmp.Compare(a.seq, b.seq) })
+	} else {
+		slices.Reverse(missed)
+	}
+	return missed, nil
+}
+
+// missed gives the entries of a user or a room behind a cut, the newest first.
+func (r *Ring) missed(id uuid.UUID, behind cut.Cut, sees func(asOf int64) bool) (missed []Missed) {
 	user, known := r.users[id]
 	if !known {
-		return nil, nil
+		return nil
 	}
-	var missed []Missed
 	older := make([]bool, len(behind)) // partitions in which what the client has been given begins here
 	left := len(behind)
 	for seq := user.newest; seq >= r.entries.first && left > 0; {
 		entry := r.entries.at(seq)
 		switch {
 		case seq >= r.parts[entry.Partition].from && entry.Behind.Offset > behind[entry.Partition].Offset:
-			missed = append(missed, Missed{Partition: entry.Partition, Behind: entry.Behind, Event: entry.Event})
+			if sees(entry.AsOf) {
+				missed = append(missed, Missed{Partition: entry.Partition, Behind: entry.Behind, Event: entry.Event, seq: seq})
+			}
 		case !older[entry.Partition]:
 			older[entry.Partition] = true
 			left--
 		}
 		seq = entry.before(user)
 	}
-	slices.Reverse(missed)
-	return missed, nil
+	return missed
 }
 
 // keeps reports whether everything behind the cut is kept. Errors: [ErrExpired], [GapError], [ErrForked].
