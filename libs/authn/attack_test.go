@@ -75,6 +75,7 @@ func TestPrincipal(t *testing.T) {
 		"name in place of preferred_username": {jwt.MapClaims{"preferred_username": nil, "name": "Alice A."}, authn.Principal{Username: "Alice A.", ClientID: "ism-web"}},
 		"no name":                             {jwt.MapClaims{"preferred_username": nil, "name": nil}, authn.Principal{ClientID: "ism-web"}},
 		"control characters":                  {jwt.MapClaims{"preferred_username": "al\x00i\nce\u0085 "}, authn.Principal{Username: "alice", ClientID: "ism-web"}},
+		"text that is turned":                 {jwt.MapClaims{"preferred_username": "al\u202eice\u2066"}, authn.Principal{Username: "alice", ClientID: "ism-web"}},
 		"name in place of an empty one":       {jwt.MapClaims{"preferred_username": "\x00", "name": "Alice A."}, authn.Principal{Username: "Alice A.", ClientID: "ism-web"}},
 		"long name":                           {jwt.MapClaims{"preferred_username": strings.Repeat("é", 300)}, authn.Principal{Username: strings.Repeat("é", 255), ClientID: "ism-web"}},
 		"client_id (RFC 9068)":                {jwt.MapClaims{"azp": nil, "client_id": "app"}, authn.Principal{Username: "alice", ClientID: "app"}},

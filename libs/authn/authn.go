@@ -33,6 +33,8 @@ type Config struct {
 	Algorithms      []string      `envconfig:"ALGORITHMS" default:"RS256,RS384,RS512,PS256,PS384,PS512,ES256,ES384,ES512,EdDSA" desc:"signature algorithms that are accepted, asymmetric ones only"`
 	Leeway          time.Duration `envconfig:"LEEWAY" default:"30s" desc:"tolerance for exp and nbf, at most 5m"`
 	AdminRole       string        `envconfig:"ADMIN_ROLE" default:"ism-admin" desc:"tokens with this role or scope may call /api/admin: in roles, realm_access.roles or scope; empty: none may"`
+	BackendClients  []string      `envconfig:"BACKEND_CLIENTS" desc:"tokens of these clients (azp, else client_id) speak for the backend, as those with the admin role do: they may manage users; list only clients that get tokens for themselves, as the tokens that users get through a client name it too"`
+	TenantClaim     string        `envconfig:"TENANT_CLAIM" desc:"the claim that says which tenant a token belongs to, for an installation that serves many apart; a token without it is of the tenant without a name; empty: there is that one alone"`
 	RefreshInterval time.Duration `envconfig:"REFRESH_INTERVAL" default:"5m" desc:"how often the issuer's keys are fetched, at least 5s; a token with an unknown key id makes it happen sooner"`
 }
 
@@ -71,6 +73,12 @@ func (c Config) Validate() []config.Fault {
 			})
 		}
 	}
+	if slices.Contains(c.BackendClients, "") {
+		faults = append(faults, config.Fault{Variable: "BACKEND_CLIENTS", Problem: "has an empty name; allowed: names of clients with commas between them"})
+	}
+	if slices.Contains(registeredClaims(), c.TenantClaim) {
+		faults = append(faults, config.Fault{Variable: "TENANT_CLAIM", Problem: fmt.Sprintf("%q has another meaning; allowed: the name of a claim of its own", c.TenantClaim)})
+	}
 	if c.Leeway < 0 || c.Leeway > maxLeeway {
 		faults = append(faults, config.Fault{Variable: "LEEWAY", Problem: fmt.Sprintf("%s is out of range; allowed: 0s to %s", c.Leeway, maxLeeway)})
 	}
@@ -79,6 +87,9 @@ func (c Config) Validate() []config.Fault {
 	}
 	return faults
 }
+
+// registeredClaims are those that say something else than a tenant, and differ from token to token (RFC 7519 section 4.1).
+func registeredClaims() []string { return []string{"iss", "sub", "aud", "exp", "nbf", "iat", "jti"} }
 
 func checkURL(value string) error {
 	u, err := url.Parse(value)
@@ -94,9 +105,11 @@ type Principal struct {
 	Username  string    // preferred_username, else name, else ""; at most 255 characters, none of them a control character
 	Picture   string    // picture, an http or https URL, or ""
 	ClientID  string    // azp, else client_id, else ""
+	Tenant    string    // the configured claim, see [Config.TenantClaim]; at most 64 characters, or ""
 	IssuedAt  time.Time // iat, to the microsecond, or zero: it is not known
 	ExpiresAt time.Time // exp
 	Admin     bool      // has the configured role or scope, see [Config.AdminRole]
+	Backend   bool      // speaks for the backend: is an administrator's, or a client's of [Config.BackendClients]
 }
 
 // DisplayName is the name that others see: the username or, without one, the beginning of the id.
@@ -114,6 +127,8 @@ type Verifier struct {
 	parser   *jwt.Parser
 	accepted *acceptedTokens
 	admin    string // role or scope of administrators; "": there are none
+	backends []string
+	tenant   string // name of the claim; "": there are no tenants
 	tokens   *prometheus.CounterVec
 }
 
@@ -165,6 +180,8 @@ func New(cfg Config, tel *telemetry.Telemetry) (*Verifier, error) {
 		parser:   jwt.NewParser(options...),
 		accepted: accepted,
 		admin:    cfg.AdminRole,
+		backends: cfg.BackendClients,
+		tenant:   cfg.TenantClaim,
 		tokens:   metrics.tokens,
 	}, nil
 }

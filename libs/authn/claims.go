@@ -18,6 +18,7 @@ import (
 
 const (
 	maxName    = 255          // characters
+	maxTenant  = 64           // characters
 	maxPicture = 2048         // bytes, as the URL is written here
 	maxDate    = 253402300799 // seconds; the end of the year 9999, beyond which there is no RFC 3339
 )
@@ -40,6 +41,9 @@ type claims struct {
 	roles     []string // RFC 9068 section 2.2.3.1, or Keycloak's realm roles
 	scope     string   // RFC 8693 section 4.2: scopes with spaces between them
 	idToken   bool
+
+	tenantClaim string // its name; "": there is none
+	tenant      string
 }
 
 // has reports whether the token has a role or a scope of the name.
@@ -76,6 +80,9 @@ func (c *claims) UnmarshalJSON(b []byte) error {
 		}
 	}
 	c.readRoles(all)
+	if err := c.readTenant(all); err != nil {
+		return err
+	}
 	c.issued = readIssued(all["iat"])
 	var err error
 	if c.expires, err = date(all["exp"]); err != nil {
@@ -107,6 +114,26 @@ func (c *claims) readRoles(all map[string]json.RawMessage) {
 	if json.Unmarshal(all["scope"], &c.scope) != nil {
 		c.scope = ""
 	}
+}
+
+// readTenant reads which tenant a token belongs to. Tenants are kept apart by it, so one that cannot be read is no token.
+func (c *claims) readTenant(all map[string]json.RawMessage) error {
+	raw, ok := all[c.tenantClaim]
+	if c.tenantClaim == "" || !ok {
+		return nil
+	}
+	if err := json.Unmarshal(raw, &c.tenant); err != nil {
+		return fmt.Errorf("claim %s: %w", c.tenantClaim, err)
+	}
+	if !IsTenant(c.tenant) {
+		return fmt.Errorf("claim %s is no name of a tenant", c.tenantClaim)
+	}
+	return nil
+}
+
+// IsTenant reports whether a text can name a tenant: up to 64 characters that can be seen, or none at all.
+func IsTenant(name string) bool {
+	return utf8.RuneCountInString(name) <= maxTenant && !strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) || r == utf8.RuneError })
 }
 
 // readIssued reads when a token was issued. That only orders tokens, so what cannot be read is like what is not there.
@@ -158,15 +185,16 @@ func (c *claims) principal() (Principal, error) {
 		Username:  cmp.Or(printable(c.username), printable(c.name)),
 		Picture:   picture(c.picture),
 		ClientID:  cmp.Or(c.azp, c.clientID),
+		Tenant:    c.tenant,
 		IssuedAt:  c.issued,
 		ExpiresAt: c.expires.Time,
 	}, nil
 }
 
-// printable drops control characters, which a store may not take, and cuts at maxName characters.
+// printable drops control characters, which a store may not take, and those that turn the direction of text, and cuts at maxName characters.
 func printable(name string) string {
 	name = strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) || r == utf8.RuneError {
+		if unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) || r == utf8.RuneError {
 			return -1
 		}
 		return r

@@ -57,6 +57,16 @@ func (v *Verifier) RequireAdmin() fiber.Handler {
 	}
 }
 
+// RequireBackend is the middleware, behind Require, that lets only the backend through: clients that are configured as such, and administrators.
+func (v *Verifier) RequireBackend() fiber.Handler {
+	return func(c *fiber.Ctx) error {
+		if !Caller(c).Backend {
+			return httpapi.NewProblem(http.StatusForbidden, "forbidden", "Forbidden", "the token is not the backend's")
+		}
+		return c.Next()
+	}
+}
+
 // reason puts the libraries' nested errors on one line of the log.
 func reason(err error) string { return clip(strings.ReplaceAll(err.Error(), "\n", ": ")) }
 

@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/golang-jwt/jwt/v5"
@@ -42,7 +43,7 @@ func (v *Verifier) Verify(ctx context.Context, token string) (Principal, error) 
 }
 
 func (v *Verifier) principalOf(ctx context.Context, token string) (Principal, error) {
-	var c claims
+	c := claims{tenantClaim: v.tenant}
 	parsed, err := v.parser.ParseWithClaims(token, &c, v.keyOf(ctx))
 	if err != nil {
 		return Principal{}, err
@@ -52,6 +53,7 @@ func (v *Verifier) principalOf(ctx context.Context, token string) (Principal, er
 	}
 	principal, err := c.principal()
 	principal.Admin = c.has(v.admin)
+	principal.Backend = principal.Admin || principal.ClientID != "" && slices.Contains(v.backends, principal.ClientID)
 	return principal, err
 }
 

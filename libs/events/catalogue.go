@@ -17,6 +17,8 @@ var catalogue = []kind{
 	kindOf[MembershipChanged](1, 0),
 	kindOf[MembersJoined](1, 0),
 	kindOf[MembershipSnapshot](1, 0),
+	kindOf[FriendRequested](1, 0),
+	kindOf[FriendAccepted](1, 0),
 	kindOf[TicketIssued](1, 0),
 	kindOf[TicketClaimed](1, 0),
 	kindOf[UserDisconnected](1, 0),

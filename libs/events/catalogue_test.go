@@ -78,6 +78,9 @@ func TestEveryEventOfTheCatalogueIsComplete(t *testing.T) {
 			if _, ok := entry.Zero.(events.RoomEvent); !ok && entry.Zero.Topic() == events.TopicRooms {
 				t.Errorf("it is written to %s and is no RoomEvent, so readers of memberships would pass over it: embed Audience, and give it InRoom", entry.Zero.Topic())
 			}
+			if _, ok := entry.Zero.(events.UserEvent); !ok && entry.Zero.Topic() == events.TopicUsers {
+				t.Errorf("it is written to %s and is no UserEvent, so edges would pass over it: give it ForUser", entry.Zero.Topic())
+			}
 			document.describes(t, entry)
 		})
 	}

@@ -47,6 +47,10 @@ func samples() map[string]events.Event {
 		"user.disconnected.v1": event(7, "/ism/realtime", events.UserDisconnected{UserID: bob}),
 		"presence.changed.v1":  event(8, "/ism/realtime", events.PresenceChanged{UserID: alice, EdgeID: uuid.UUID{0: 4}, Online: true}),
 		"edge.alive.v1":        event(9, "/ism/realtime", events.EdgeAlive{EdgeID: uuid.UUID{0: 4}, Until: wire.At(at.Add(30 * time.Second))}),
+		"friend.requested.v1": event(10, "/ism/rooms", events.FriendRequested{
+			UserID: alice, FromUser: wire.User{ID: bob, DisplayName: "bob", ProfilePicture: &picture, FriendsCount: 3}, Tenant: "acme",
+		}),
+		"friend.accepted.v1": event(11, "/ism/rooms", events.FriendAccepted{UserID: bob, FromUser: wire.User{ID: alice, DisplayName: "alice", FriendsCount: 1}}),
 		"room.created.v1": event(1, "/ism/rooms", events.RoomCreated{
 			RoomID: room, CreatedBy: alice,
 			Room: wire.Room{
@@ -182,6 +186,19 @@ func TestEveryEventOfARoomTellsRoomAndAudience(t *testing.T) {
 		}
 		if ok && (inRoom.InRoom().String() != event.Data.PartitionKey() || inRoom.SeenBy().Version < 1 || len(inRoom.SeenBy().Users) < 1 && !inRoom.SeenBy().WholeRoom) {
 			t.Errorf("%s is in room %s, seen by %+v", name, inRoom.InRoom(), inRoom.SeenBy())
+		}
+	}
+}
+
+// What is of a user's log goes to that user alone, whatever it is.
+func TestEveryEventOfAUserTellsTheUser(t *testing.T) {
+	for name, event := range samples() {
+		ofUser, ok := event.Data.(events.UserEvent)
+		if ok != (event.Data.Topic() == events.TopicUsers) {
+			t.Errorf("%s is on %s and is an event of a user: %v", name, event.Data.Topic(), ok)
+		}
+		if ok && ofUser.ForUser().String() != event.Data.PartitionKey() {
+			t.Errorf("%s is for %s, its key is %s", name, ofUser.ForUser(), event.Data.PartitionKey())
 		}
 	}
 }

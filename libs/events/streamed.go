@@ -150,6 +150,10 @@ func StreamEvents(event Event, users []uuid.UUID) ([]StreamEvent, error) {
 			users = data.Users
 		}
 		return newRooms(event.Time, data, users)
+	case FriendRequested:
+		return streamEvent(wire.FriendRequestReceived{Type: "FriendRequestReceived", FromUser: data.FromUser, CreatedAt: wire.At(event.Time)}, users)
+	case FriendAccepted:
+		return streamEvent(wire.FriendRequestAccepted{Type: "FriendRequestAccepted", FromUser: data.FromUser, CreatedAt: wire.At(event.Time)}, users)
 	case MembersJoined:
 		return streamEvent(wire.NewRoom{Type: "NewRoom", Room: data.Room, CreatedAt: wire.At(event.Time)}, data.Joined)
 	case MembershipChanged:

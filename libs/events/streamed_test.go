@@ -136,6 +136,21 @@ func TestSingleRoomsAreSeenFromEachSide(t *testing.T) {
 	}
 }
 
+func TestFriendsSeeWhoAskedAndWhoAccepted(t *testing.T) {
+	for name, want := range map[string]string{
+		"friend.requested.v1": `"type":"FriendRequestReceived","fromUser":{"id":"` + bob.String() + `","displayName":"bob"`,
+		"friend.accepted.v1":  `"type":"FriendRequestAccepted","fromUser":{"id":"` + alice.String() + `","displayName":"alice"`,
+	} {
+		event := samples()[name]
+		to := event.Data.(events.UserEvent).ForUser()
+		seen, err := events.StreamEvents(event, []uuid.UUID{to})
+		if err != nil || len(seen) != 1 || len(seen[0].To) != 1 || seen[0].To[0] != to || !strings.Contains(string(seen[0].Data), want) ||
+			!strings.Contains(string(seen[0].Data), `"createdAt":"2026-11-23T12:30:45.123456Z"`) || strings.Contains(string(seen[0].Data), "acme") {
+			t.Errorf("%s is seen as %+v, %v", name, seen, err)
+		}
+	}
+}
+
 // Who is in the room learns what has happened, who has joined gets the room, who is in it no longer is told to leave it.
 func TestAChangeOfMembersIsSeenFromEachSide(t *testing.T) {
 	left := samples()["membership.changed.v1"]

@@ -32,6 +32,9 @@ func Decode(c *fiber.Ctx, target any) error {
 	return decode(c.Request().Body(), target)
 }
 
+// DecodeJSON reads a JSON text that is not a whole body, such as a line of one, as strictly as Decode. The errors are the same problems.
+func DecodeJSON(text []byte, target any) error { return decode(text, target) }
+
 // isJSON reports whether a Content-Type is that of JSON in UTF-8.
 func isJSON(contentType string) bool {
 	if contentType == fiber.MIMEApplicationJSON {

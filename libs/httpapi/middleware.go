@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"runtime/debug"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
@@ -137,7 +138,7 @@ func next(c *fiber.Ctx) (err error) {
 // routeOf is the pattern of the route that answered, without what a client chose.
 func routeOf(c *fiber.Ctx) string {
 	if route := c.Route().Path; route != "/" || c.Path() == "/" {
-		return route
+		return strings.ReplaceAll(route, `\:`, ":") // a colon that begins no parameter
 	}
 	return noRoute // only what is mounted at the root for every path has seen it
 }

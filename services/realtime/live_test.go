@@ -254,10 +254,13 @@ func TestAnOperatorSeesTheStreams(t *testing.T) {
 	}
 	read := int64(0)
 	for _, log := range seen.Logs {
-		if log.Topic != events.TopicRooms {
+		switch log.Topic {
+		case events.TopicRooms:
+			read += log.Next
+		case events.TopicUsers: // nothing has happened there
+		default:
 			t.Errorf("topic %s", log.Topic)
 		}
-		read += log.Next
 	}
 	if seen.Streams != 3 || seen.Users != 2 || len(seen.Oldest) != 3 || seen.Oldest[0].User != r.members[0].ID || read != 3 {
 		t.Errorf("seen %+v", seen)

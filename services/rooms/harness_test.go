@@ -3,6 +3,7 @@ package rooms_test
 import (
 	"encoding/json"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"path/filepath"
@@ -93,8 +94,10 @@ func prepareWith(t *testing.T, open func(t *testing.T, tel *telemetry.Telemetry)
 		Brokers: []string{net.JoinHostPort("127.0.0.1", strconv.Itoa(port))}, ClientID: "rooms-test", SecurityProtocol: "plaintext", Replication: 1,
 	}, tel)
 	t.Cleanup(d.bus.Close)
+	tokens := d.issuer.Config()
+	tokens.TenantClaim, tokens.BackendClients, tokens.AdminRole = "tenant", []string{"shop"}, "ism-admin"
 	service, err := rooms.New(cfg, rooms.Deps{
-		Store: d.store, Bus: d.bus, Verifier: d.issuer.Verifier(t, tel), Telemetry: tel,
+		Store: d.store, Bus: d.bus, Verifier: authntest.Start(t, tokens, tel), Telemetry: tel,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -124,6 +127,15 @@ func (d *deployment) newUser(t *testing.T, name string) user {
 	t.Helper()
 	id := uuid.New()
 	return user{id: id, name: name, token: d.issuer.Token(t, id, name)}
+}
+
+// userWith signs somebody in whose token has further claims. rooms has not seen it yet.
+func (d *deployment) userWith(t *testing.T, name string, further map[string]any) user {
+	t.Helper()
+	id := uuid.New()
+	claims := d.issuer.Claims(id, name)
+	maps.Copy(claims, further)
+	return user{id: id, name: name, token: d.issuer.Sign(t, claims)}
 }
 
 // seenUser is a user that rooms has seen.

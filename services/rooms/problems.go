@@ -9,7 +9,9 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/ism-chat/ism/libs/httpapi"
+	"github.com/ism-chat/ism/services/rooms/internal/relationships"
 	"github.com/ism-chat/ism/services/rooms/store"
+	"github.com/ism-chat/ism/services/rooms/store/people"
 )
 
 // problemOf gives the problem for an error of the store.
@@ -23,6 +25,24 @@ func problemOf(err error) error {
 		return httpapi.NewProblem(http.StatusConflict, "room-exists", "Room exists", "the two users have the Single room "+exists.RoomID.String())
 	case errors.As(err, &unknown):
 		return httpapi.NewProblem(http.StatusUnprocessableEntity, "unknown-user", "Unknown user", namedUnknown(unknown.IDs))
+	case errors.Is(err, people.ErrUserNotFound):
+		return httpapi.NewProblem(http.StatusNotFound, "user-not-found", "User not found", "there is no such user")
+	case errors.Is(err, people.ErrOtherTenant):
+		return otherTenant("the user belongs to another tenant")
+	case errors.Is(err, people.ErrBlocked):
+		return httpapi.NewProblem(http.StatusForbidden, "user-blocked", "User blocked", "one of the users has blocked the other")
+	case errors.Is(err, relationships.ErrOneself):
+		return httpapi.InvalidRequest("the user is the caller")
+	case errors.Is(err, relationships.ErrRequestNotFound):
+		return httpapi.NewProblem(http.StatusNotFound, "request-not-found", "Request not found", "the user has not asked the caller to be friends")
+	case errors.Is(err, relationships.ErrFriendNotFound):
+		return httpapi.NewProblem(http.StatusNotFound, "friend-not-found", "Friend not found", "the user is no friend of the caller")
+	case errors.Is(err, relationships.ErrTooManyFriends):
+		return httpapi.NewProblem(http.StatusConflict, "too-many-friends", "Too many friends", "one of the users has as many friends as a user may have")
+	case errors.Is(err, relationships.ErrTooManyRequests):
+		return httpapi.NewProblem(http.StatusConflict, "too-many-friend-requests", "Too many friend requests", "as many requests as there may be wait for an answer")
+	case errors.Is(err, relationships.ErrTooManyBlocked):
+		return httpapi.NewProblem(http.StatusConflict, "too-many-blocked", "Too many blocked", "the caller has blocked as many users as it may")
 	case errors.Is(err, store.ErrRoomFull):
 		return httpapi.NewProblem(http.StatusConflict, "room-full", "Room full", "the room has as many members as it may have")
 	case errors.Is(err, store.ErrAlreadyMember):
@@ -36,6 +56,10 @@ func problemOf(err error) error {
 	default:
 		return err
 	}
+}
+
+func invalidCursor() error {
+	return httpapi.NewProblem(http.StatusBadRequest, "invalid-cursor", "Invalid cursor", "the cursor is none of this list of the caller's")
 }
 
 // maxNamed is how many unknown users an answer names.

@@ -1,4 +1,4 @@
-// Package rooms is the service that owns users, rooms, members, read marks and previews.
+// Package rooms is the service that owns users, how they stand to each other, rooms, members, read marks and previews.
 //
 // A change of a room and the event that tells of it are one transaction: the store's outbox. One relay brings the outbox to
 // the log of the rooms, [events.TopicRooms], and a consumer takes the log's messages into latest message, preview and read
@@ -22,6 +22,7 @@ import (
 	"github.com/ism-chat/ism/services/rooms/internal/changes"
 	"github.com/ism-chat/ism/services/rooms/internal/observed"
 	"github.com/ism-chat/ism/services/rooms/internal/previews"
+	"github.com/ism-chat/ism/services/rooms/internal/relationships"
 	"github.com/ism-chat/ism/services/rooms/store"
 )
 
@@ -38,14 +39,15 @@ type Deps struct {
 
 // Service is the rooms service.
 type Service struct {
-	cfg      Config
-	deps     Deps
-	callers  *callers.Callers
-	changes  *changes.Changes
-	log      *bus.Log
-	relay    *outbox.Relay
-	previews *bus.Consumer
-	now      func() time.Time // UTC, microseconds
+	cfg           Config
+	deps          Deps
+	callers       *callers.Callers
+	changes       *changes.Changes
+	relationships *relationships.Relationships
+	log           *bus.Log
+	relay         *outbox.Relay
+	previews      *bus.Consumer
+	now           func() time.Time // UTC, microseconds
 }
 
 var _ deployable.Service = (*Service)(nil)
@@ -79,8 +81,9 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
+	bonds := relationships.New(deps.Store, relationships.Default(), deps.Telemetry.Propagator, writer.LeaveSingleRoom)
 	return &Service{
-		cfg: cfg, deps: deps, callers: known, changes: writer, log: log, relay: relay, previews: consumer, now: now,
+		cfg: cfg, deps: deps, callers: known, changes: writer, relationships: bonds, log: log, relay: relay, previews: consumer, now: now,
 	}, nil
 }
 
@@ -102,8 +105,15 @@ func (s *Service) Parts() []lifecycle.Part {
 	}
 }
 
-// relayOutbox uses a gapless producer: a row must not be in the log before those that stand before it.
+// relayOutbox uses a gapless producer: a row must not be in the log before those that stand before it. The topic of the rooms is there, as
+// their log is open.
 func (s *Service) relayOutbox(ctx context.Context) error {
+	if err := s.deps.Bus.EnsureTopics(ctx, events.TopicUsers); err != nil {
+		if ctx.Err() != nil {
+			return nil //nolint:nilerr // it was told to end
+		}
+		return err
+	}
 	return s.deps.Bus.WithProducer(ctx, bus.ProducerConfig{DeliveryTimeout: deliveryTimeout, Gapless: true}, func(ctx context.Context, log *bus.Producer) error {
 		s.relay.Run(ctx, log)
 		return nil

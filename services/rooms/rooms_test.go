@@ -305,13 +305,18 @@ func logHasWhatWasAnswered(t *testing.T, d *deployment) {
 // readLog gives all that the log of the rooms has now.
 func (d *deployment) readLog(t *testing.T) []bus.Record {
 	t.Helper()
+	return d.readTopic(t, events.TopicRooms)
+}
+
+func (d *deployment) readTopic(t *testing.T, topic string) []bus.Record {
+	t.Helper()
 	var mu sync.Mutex
 	var all []bus.Record
 	ctx, stop := context.WithTimeout(t.Context(), 30*time.Second)
 	defer stop()
 	caughtUp := false
 	reader, err := d.bus.NewReader(bus.ReaderConfig{
-		Topics: []string{events.TopicRooms},
+		Topics: []string{topic},
 		Since:  time.Now().Add(-time.Hour),
 		Handler: func(_ context.Context, records []bus.Record) error {
 			mu.Lock()

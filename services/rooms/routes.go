@@ -19,6 +19,31 @@ func (s *Service) Routes(api fiber.Router) {
 	api.Post("/api/rooms/:room_id/mark-read", route(s.markRead)...)
 	api.Post("/api/rooms/:room_id/leave", route(s.leave)...)
 	api.Post("/api/rooms/:room_id/invite/:user_id", route(s.invite)...)
+	s.userRoutes(api, route)
+	s.adminRoutes(api)
+}
+
+// userRoutes are those of users and of how they stand to each other.
+func (s *Service) userRoutes(api fiber.Router, route func(handle fiber.Handler) []fiber.Handler) {
+	api.Get("/api/users/search", route(s.searchUsers)...)
+	api.Get("/api/users/friends", route(s.listFriends)...)
+	api.Get("/api/users/friends/requests", route(s.listRequests)...)
+	api.Post("/api/users/friends/add/:user_id", route(s.changeRelationship(s.relationships.Add))...)
+	api.Post("/api/users/friends/accept-request/:user_id", route(s.changeRelationship(s.relationships.Accept))...)
+	api.Delete("/api/users/friends/reject-request/:user_id", route(s.changeRelationship(s.relationships.Reject))...)
+	api.Delete("/api/users/friends/:user_id", route(s.changeRelationship(s.relationships.Remove))...)
+	api.Post("/api/users/ignore/:user_id", route(s.changeRelationship(s.relationships.Block))...)
+	api.Delete("/api/users/ignore/:user_id", route(s.changeRelationship(s.relationships.Unblock))...)
+	api.Get("/api/users/:user_id", route(s.getUser)...)
+}
+
+// adminRoutes are the backend's alone. It is no user, so it is not written as one.
+func (s *Service) adminRoutes(api fiber.Router) {
+	route := func(handle fiber.Handler) []fiber.Handler {
+		return []fiber.Handler{s.deps.Verifier.Require(), s.deps.Verifier.RequireBackend(), handle}
+	}
+	api.Put("/api/admin/users/:user_id", route(s.putUser)...)
+	api.Post(`/api/admin/users\:sync`, route(s.syncUsers)...)
 }
 
 // InternalRoutes implements [deployable.Service]: messages asks who is in a room, and how a user stands to it.

@@ -26,6 +26,7 @@ func suite(t *testing.T, d *deployment.Deployment) {
 		{"it greets", greets},
 		{"two users chat", twoUsersChat},
 		{"a group chats", groupChats},
+		{"users become friends", usersBecomeFriends},
 		{"members come and go", membersComeAndGo},
 		{"a Single room ends for both", singleRoomEnds},
 		{"a stream resumes where it broke", streamResumes},

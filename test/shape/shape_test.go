@@ -116,24 +116,46 @@ func TestTheArchitectureNamesWhatThereIs(t *testing.T) {
 func TestEveryStoreOperationHasAConformanceTest(t *testing.T) {
 	checked := 0
 	for _, name := range services(t) {
-		store := "services/" + name + "/store"
-		if !exists(store + "/store.go") {
-			continue
-		}
-		var suite strings.Builder
-		for _, file := range goFiles(t, filepath.Join(top, store, "storetest")) {
-			suite.WriteString(read(t, strings.TrimPrefix(file, top+"/")))
-		}
-		for _, operation := range operations(t, filepath.Join(top, store, "store.go")) {
-			checked++
-			if !strings.Contains(suite.String(), "."+operation+"(") {
-				t.Errorf("%s declares %s, and storetest never calls it", store, operation)
+		for _, contract := range contracts(t, "services/"+name+"/store") {
+			var suite strings.Builder
+			for _, file := range goFiles(t, filepath.Join(top, contract.suite)) {
+				suite.WriteString(read(t, strings.TrimPrefix(file, top+"/")))
+			}
+			for _, operation := range operations(t, filepath.Join(top, contract.file)) {
+				checked++
+				if !strings.Contains(suite.String(), "."+operation+"(") {
+					t.Errorf("%s declares %s, and %s never calls it", contract.file, operation, contract.suite)
+				}
 			}
 		}
 	}
 	if checked < 10 {
 		t.Errorf("only %d operations were found", checked)
 	}
+}
+
+// contract is a file that says what a service needs of its store, and the folder of the suite that holds backends to it.
+type contract struct{ file, suite string }
+
+// contracts are those of a store: its own, and those of the packages in it that have a suite.
+func contracts(t *testing.T, store string) []contract {
+	t.Helper()
+	var all []contract
+	if exists(store + "/store.go") {
+		all = append(all, contract{store + "/store.go", store + "/storetest"})
+	}
+	suites, err := filepath.Glob(filepath.Join(top, store, "*", "*test"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, suite := range suites {
+		folder := strings.TrimPrefix(filepath.Dir(suite), top+"/")
+		name := filepath.Base(folder)
+		if filepath.Base(suite) == name+"test" && exists(folder+"/"+name+".go") && !exists(folder+"/migrations") {
+			all = append(all, contract{folder + "/" + name + ".go", strings.TrimPrefix(suite, top+"/")})
+		}
+	}
+	return all
 }
 
 // operations are the methods of the exported interfaces of a file.

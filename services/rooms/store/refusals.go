@@ -1,10 +1,17 @@
 package store
 
-import "errors"
+import (
+	"errors"
+
+	"github.com/ism-chat/ism/services/rooms/store/people"
+)
 
 // Refusals are the errors that are about the request, not about the store.
 func Refusals() []error {
-	return []error{ErrRoomNotFound, ErrTooLarge, ErrRoomExists, ErrUnknownUsers, ErrRoomFull, ErrAlreadyMember, ErrSingleRoom}
+	return []error{
+		ErrRoomNotFound, ErrTooLarge, ErrRoomExists, ErrUnknownUsers, ErrRoomFull, ErrAlreadyMember, ErrSingleRoom,
+		people.ErrUserNotFound, people.ErrOtherTenant, people.ErrBlocked,
+	}
 }
 
 // IsRefusal reports whether the error is about the request, not about the store.

@@ -20,6 +20,7 @@ import (
 	"github.com/ism-chat/ism/libs/events"
 	"github.com/ism-chat/ism/libs/outbox"
 	"github.com/ism-chat/ism/libs/wire"
+	"github.com/ism-chat/ism/services/rooms/store/people"
 )
 
 var (
@@ -70,6 +71,7 @@ type User struct {
 	ID          uuid.UUID
 	DisplayName string
 	Picture     *string // URL
+	Tenant      string  // "": the one without a name
 }
 
 // Room is a room's row when it is created. Nobody is in it yet.
@@ -155,7 +157,7 @@ type Store interface {
 
 	// PutUser adds a user, or makes one what a token says that was issued at the given time; zero: it does not say when. Of two tokens the
 	// one that was issued later counts, in whichever order they come, and of two of the same time the one that comes last. One without a
-	// time changes only what no token with a time has said.
+	// time changes only what no token with a time has said. Errors: [people.ErrOtherTenant], with nothing changed.
 	PutUser(ctx context.Context, user User, issued time.Time) error
 
 	// Rooms lists the rooms that the user has joined, as the user sees them, the newest LatestMessage first.
@@ -180,6 +182,9 @@ type Store interface {
 	// as it is. The operation is the change's name in metrics. Each step has a deadline, not the whole. A transaction that the database ends in favour of others is begun anew,
 	// so change may run more than once, and does nothing but what the transaction undoes. Tx is not used after change has returned.
 	Transact(ctx context.Context, operation string, change func(ctx context.Context, tx Tx) error) error
+
+	// People are users, and how they stand to each other.
+	people.Store
 
 	// Outbox is what the relay works on. Pending and Lead are as there, with the errors of a store.
 	outbox.Outbox
@@ -224,6 +229,9 @@ type Tx interface {
 	// SetMembershipVersion sets the version of a locked room.
 	SetMembershipVersion(ctx context.Context, room uuid.UUID, version int64) error
 
+	// SingleRoomOf finds the Single room of a pair that has not ended. It locks nothing. Errors: [ErrRoomNotFound].
+	SingleRoomOf(ctx context.Context, pair Pair) (uuid.UUID, error)
+
 	// EndRoom ends a locked room that nobody is in any more. A Single room leaves its pair to a new one.
 	EndRoom(ctx context.Context, room uuid.UUID, at time.Time) error
 
@@ -255,6 +263,9 @@ type Tx interface {
 	// version that they have taken, never back. Unknown rooms are passed over. The rooms are locked.
 	SetLatestMessages(ctx context.Context, messages []LatestMessage) error
 
-	// Append adds a row to the outbox, and gives its id. The room that the row is of is locked.
+	// Tx of package people changes how users stand to each other.
+	people.Tx
+
+	// Append adds a row to the outbox, and gives its id. The room or the user that the row is of is locked.
 	Append(ctx context.Context, row outbox.Row) (int64, error)
 }

@@ -51,14 +51,14 @@ func (e *Edge) Ingest(ctx context.Context, records []bus.Record) error {
 	return nil
 }
 
-// occurrence is what an edge needs of an event of a room.
+// occurrence is what an edge needs of an event of a room or of a user.
 type occurrence struct {
 	id       uuid.UUID
 	at       time.Time
-	room     uuid.UUID
-	audience events.Audience
-	data     []byte       // what all of the audience see, as it stands on a stream; nil where the event tells
-	event    events.Event // decoded only where data is nil
+	room     uuid.UUID       // nil of a user's
+	audience events.Audience // of a user's: the user alone, of no version
+	data     []byte          // what all of the audience see, as it stands on a stream; nil where the event tells
+	event    events.Event    // decoded only where data is nil
 }
 
 // read reads a record. Errors: those of [events.Decode].
@@ -72,11 +72,16 @@ func read(record bus.Record) (occurrence, error) {
 	if err != nil {
 		return occurrence{}, fmt.Errorf("decode: %w", err)
 	}
-	inRoom, ok := event.Data.(events.RoomEvent)
-	if !ok {
+	of := occurrence{id: event.ID, at: event.Time, event: event}
+	switch data := event.Data.(type) {
+	case events.RoomEvent:
+		of.room, of.audience = data.InRoom(), data.SeenBy()
+	case events.UserEvent:
+		of.audience.Users = []uuid.UUID{data.ForUser()}
+	default:
 		return occurrence{}, fmt.Errorf("%w: %s is not for edges", events.ErrUnknownType, event.Data.EventName())
 	}
-	return occurrence{id: event.ID, at: event.Time, room: inRoom.InRoom(), audience: inRoom.SeenBy(), event: event}, nil
+	return of, nil
 }
 
 // sight is an event as some see it.
@@ -134,7 +139,10 @@ func (e *Edge) deliver(ctx context.Context, number int, record bus.Record, of oc
 		return
 	}
 	e.seq++
-	newest := e.audiences.newest(now, of)
+	newest := target{users: of.audience.Users}
+	if of.room != uuid.Nil {
+		newest = e.audiences.newest(now, of)
+	}
 	sighting := e.ring.Sight(now, number, ring.Identity{ID: of.id, At: of.at, Written: record.Time})
 	if sighting == ring.Repeat {
 		e.metrics.records.WithLabelValues("repeat").Inc()

@@ -33,7 +33,9 @@ func (e *Edge) trace(ctx context.Context, record bus.Record, of occurrence, sigh
 	if span.IsRecording() {
 		parent := span.SpanContext()
 		s.parent = &parent
-		span.SetAttributes(telemetry.RoomID(of.room))
+		if of.room != uuid.Nil {
+			span.SetAttributes(telemetry.RoomID(of.room))
+		}
 		if id, ok := messageID(sights[0].data); ok {
 			span.SetAttributes(telemetry.MessageID(id))
 		}

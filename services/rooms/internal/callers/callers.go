@@ -36,9 +36,9 @@ type Callers struct {
 }
 
 type written struct {
-	name, picture string
-	issued        time.Time // of the token
-	at            time.Time
+	tenant, name, picture string
+	issued                time.Time // of the token
+	at                    time.Time
 }
 
 // New makes a Callers that knows nobody.
@@ -50,9 +50,9 @@ func New(users Users, now func() time.Time) (*Callers, error) {
 	return &Callers{users: users, now: now, known: known}, nil
 }
 
-// Seen writes the caller if its token may say something new of it.
+// Seen writes the caller if its token may say something new of it. The error is the store's, see [store.Store.PutUser].
 func (c *Callers) Seen(ctx context.Context, caller authn.Principal) error {
-	seen := written{name: caller.Username, picture: caller.Picture, issued: caller.IssuedAt, at: c.now()}
+	seen := written{tenant: caller.Tenant, name: caller.Username, picture: caller.Picture, issued: caller.IssuedAt, at: c.now()}
 	if last, ok := c.known.Get(caller.UserID); ok && last.covers(seen) && seen.at.Sub(last.at) < recheck {
 		return nil
 	}
@@ -63,8 +63,11 @@ func (c *Callers) Seen(ctx context.Context, caller authn.Principal) error {
 	return nil
 }
 
-// covers reports whether a token changes nothing of what has been written.
+// covers reports whether a token changes nothing of what has been written. One of another tenant is always the store's to refuse.
 func (w written) covers(seen written) bool {
+	if w.tenant != seen.tenant {
+		return false
+	}
 	return w.issued.After(seen.issued) || w.issued.Equal(seen.issued) && w.name == seen.name && w.picture == seen.picture
 }
 
@@ -80,7 +83,7 @@ func (c *Callers) remember(id uuid.UUID, seen written) {
 }
 
 func user(caller authn.Principal) store.User {
-	u := store.User{ID: caller.UserID, DisplayName: caller.DisplayName()}
+	u := store.User{ID: caller.UserID, DisplayName: caller.DisplayName(), Tenant: caller.Tenant}
 	if caller.Picture != "" {
 		u.Picture = &caller.Picture
 	}

@@ -170,3 +170,28 @@ func TestAnOlderTokenThatIsSlowDoesNotReplaceTheNewer(t *testing.T) {
 		t.Errorf("%d were written: %+v", len(kept.written), kept.written)
 	}
 }
+
+// A token of another tenant must come to the store, which refuses it, whatever is remembered of the user.
+func TestATokenOfAnotherTenantIsNeverPassedOver(t *testing.T) {
+	kept, now := &users{}, time.Now()
+	callers, err := New(kept, func() time.Time { return now })
+	if err != nil {
+		t.Fatal(err)
+	}
+	alice := authn.Principal{UserID: uuid.New(), Username: "alice", Tenant: "acme", IssuedAt: now}
+	if err := callers.Seen(t.Context(), alice); err != nil || kept.written[0].Tenant != "acme" {
+		t.Fatalf("written %+v, %v", kept.written, err)
+	}
+	for _, issued := range []time.Time{now.Add(-time.Hour), now, now.Add(time.Hour), {}} {
+		foreign := alice
+		foreign.Tenant, foreign.IssuedAt = "umbrella", issued
+		kept.down = true // as it refuses
+		if err := callers.Seen(t.Context(), foreign); !errors.Is(err, store.ErrUnavailable) {
+			t.Errorf("a token of %s: %v", issued, err)
+		}
+	}
+	kept.down = false
+	if err := callers.Seen(t.Context(), alice); err != nil || len(kept.written) != 1 {
+		t.Errorf("%d were written, %v", len(kept.written), err)
+	}
+}

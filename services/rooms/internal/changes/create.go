@@ -11,6 +11,7 @@ import (
 	"github.com/ism-chat/ism/libs/events"
 	"github.com/ism-chat/ism/libs/wire"
 	"github.com/ism-chat/ism/services/rooms/store"
+	"github.com/ism-chat/ism/services/rooms/store/people"
 )
 
 // NewRoom is a room to be created.
@@ -26,10 +27,11 @@ type NewRoom struct {
 }
 
 // CreateRoom creates a room with all its users joined, and puts [events.RoomCreated] into the outbox. It gives the room as the creator sees
-// it, and the row of the outbox. Errors: [store.UnknownUsersError], [store.RoomExistsError], [store.ErrTooLarge].
-func (c *Changes) CreateRoom(ctx context.Context, room NewRoom) (created wire.Room, row int64, err error) {
+// it, and the row of the outbox. Users of another tenant than the creator's are unknown. A Group is created without those between whom and the
+// creator there is a block. Errors: [store.UnknownUsersError], [people.ErrBlocked], [store.RoomExistsError], [store.ErrTooLarge].
+func (c *Changes) CreateRoom(ctx context.Context, asked NewRoom) (created wire.Room, row int64, err error) {
 	err = c.store.Transact(ctx, "create_room", func(ctx context.Context, tx store.Tx) error {
-		users, err := tx.Users(ctx, room.Users)
+		room, users, err := asked.admitted(ctx, tx)
 		if err != nil {
 			return err
 		}
@@ -58,6 +60,39 @@ func (c *Changes) CreateRoom(ctx context.Context, room NewRoom) (created wire.Ro
 		return wire.Room{}, 0, err
 	}
 	return created, row, nil
+}
+
+// admitted is the room with those of its users whom the creator may draw into it, and what is known of them. A user who is unknown stays.
+func (r NewRoom) admitted(ctx context.Context, tx store.Tx) (NewRoom, []store.User, error) {
+	users, err := tx.Users(ctx, r.Users)
+	if err != nil {
+		return NewRoom{}, nil, err
+	}
+	users = r.ofTenant(users)
+	blocked, err := tx.Blocked(ctx, r.Creator, r.Users)
+	if err != nil {
+		return NewRoom{}, nil, err
+	}
+	if len(blocked) == 0 {
+		return r, users, nil
+	}
+	isBlocked := func(user uuid.UUID) bool { return slices.Contains(blocked, user) }
+	r.Users = slices.DeleteFunc(slices.Clone(r.Users), isBlocked)
+	if r.Type == wire.Single || len(r.Users) < fewestUsers {
+		return NewRoom{}, nil, people.ErrBlocked
+	}
+	return r, slices.DeleteFunc(users, func(user store.User) bool { return isBlocked(user.ID) }), nil
+}
+
+const fewestUsers = 2
+
+// ofTenant gives those of the users who are of the creator's tenant.
+func (r NewRoom) ofTenant(users []store.User) []store.User {
+	tenant := ""
+	if i := slices.IndexFunc(users, func(user store.User) bool { return user.ID == r.Creator }); i >= 0 {
+		tenant = users[i].Tenant
+	}
+	return slices.DeleteFunc(users, func(user store.User) bool { return user.Tenant != tenant })
 }
 
 // MaxRoomName is the longest name of a room, characters.

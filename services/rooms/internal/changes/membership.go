@@ -13,6 +13,7 @@ import (
 	"github.com/ism-chat/ism/libs/events"
 	"github.com/ism-chat/ism/libs/wire"
 	"github.com/ism-chat/ism/services/rooms/store"
+	"github.com/ism-chat/ism/services/rooms/store/people"
 )
 
 // Invitation asks that a user joins a Group, which happens at once.
@@ -23,14 +24,22 @@ type Invitation struct {
 }
 
 // Invite makes a user a member of a Group that the inviting user is in, and puts [events.MembershipChanged] into the outbox. It gives that row.
-// Errors: [store.ErrRoomNotFound], [store.ErrSingleRoom], [store.UnknownUsersError], [store.ErrAlreadyMember], [store.ErrRoomFull].
+// A user of another tenant is unknown. Errors: [store.ErrRoomNotFound], [store.ErrSingleRoom], [store.UnknownUsersError],
+// [store.ErrAlreadyMember], [people.ErrBlocked], [store.ErrRoomFull].
 func (c *Changes) Invite(ctx context.Context, asked Invitation) (row int64, err error) {
 	err = c.store.Transact(ctx, "invite", func(ctx context.Context, tx store.Tx) error {
+		blocked, err := tx.Blocked(ctx, asked.By, []uuid.UUID{asked.User})
+		if err != nil {
+			return err
+		}
 		state, _, err := lockAs(ctx, tx, asked.RoomID, asked.By)
 		if err != nil {
 			return err
 		}
 		user, joined, err := asked.admit(ctx, tx, state)
+		if err == nil && len(blocked) > 0 {
+			err = people.ErrBlocked
+		}
 		if err != nil {
 			return err
 		}
@@ -61,12 +70,9 @@ func (i Invitation) admit(ctx context.Context, tx store.Tx, state store.RoomStat
 	if state.Type == wire.Single {
 		return store.User{}, 0, store.ErrSingleRoom
 	}
-	known, err := tx.Users(ctx, []uuid.UUID{i.User})
+	user, err = i.known(ctx, tx)
 	if err != nil {
 		return store.User{}, 0, err
-	}
-	if len(known) == 0 {
-		return store.User{}, 0, store.UnknownUsersError{IDs: []uuid.UUID{i.User}}
 	}
 	switch _, err := tx.Member(ctx, i.RoomID, i.User); {
 	case err == nil:
@@ -78,7 +84,19 @@ func (i Invitation) admit(ctx context.Context, tx store.Tx, state store.RoomStat
 	if err == nil && joined >= i.MaxMembers {
 		err = store.ErrRoomFull
 	}
-	return known[0], joined, err
+	return user, joined, err
+}
+
+// known gives the user who is to join, of the inviting user's tenant.
+func (i Invitation) known(ctx context.Context, tx store.Tx) (store.User, error) {
+	found, err := tx.Users(ctx, []uuid.UUID{i.By, i.User})
+	switch {
+	case err != nil:
+		return store.User{}, err
+	case len(found) < 2 || found[0].Tenant != found[1].Tenant:
+		return store.User{}, store.UnknownUsersError{IDs: []uuid.UUID{i.User}}
+	}
+	return found[1], nil
 }
 
 // Leave makes a member a former one, and puts [events.MembershipChanged] into the outbox. It gives that row. A Single room ends with that for both,
@@ -125,6 +143,19 @@ func (c *Changes) leave(ctx context.Context, tx store.Tx, room, user uuid.UUID, 
 		}
 	}
 	return c.change(ctx, tx, at, state, event, left)
+}
+
+// LeaveSingleRoom takes a user out of the Single room that it has with another, in a transaction that has locked both users, as when one blocks the
+// other. It gives the row of the outbox, 0 where the two have no such room.
+func (c *Changes) LeaveSingleRoom(ctx context.Context, tx store.Tx, user, other uuid.UUID, at time.Time) (row int64, err error) {
+	room, err := tx.SingleRoomOf(ctx, store.PairOf(user, other))
+	if err == nil {
+		row, err = c.leave(ctx, tx, room, user, at)
+	}
+	if errors.Is(err, store.ErrRoomNotFound) { // also one that has ended since it was found
+		return 0, nil
+	}
+	return row, err
 }
 
 // lockAs locks a room that the user is in.

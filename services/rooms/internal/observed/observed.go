@@ -3,6 +3,7 @@ package observed
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -12,12 +13,14 @@ import (
 	"github.com/ism-chat/ism/libs/outbox"
 	"github.com/ism-chat/ism/libs/telemetry"
 	"github.com/ism-chat/ism/libs/wire"
+	"github.com/ism-chat/ism/services/rooms/internal/relationships"
 	"github.com/ism-chat/ism/services/rooms/store"
+	"github.com/ism-chat/ism/services/rooms/store/people"
 )
 
 // New gives the store with the golden signals of each operation.
 func New(s store.Store, tel *telemetry.Telemetry) store.Store {
-	return observed{Store: s, metrics: tel.Store("rooms", store.Refusals()...)}
+	return observed{Store: s, metrics: tel.Store("rooms", slices.Concat(store.Refusals(), relationships.Refusals())...)}
 }
 
 type observed struct {
@@ -63,6 +66,26 @@ func (o observed) Standing(ctx context.Context, room, user uuid.UUID) (standing 
 func (o observed) SingleRoom(ctx context.Context, a, b uuid.UUID) (room uuid.UUID, err error) {
 	defer o.metrics.Observe("find_single_room")(&err)
 	return o.Store.SingleRoom(ctx, a, b)
+}
+
+func (o observed) User(ctx context.Context, viewer people.Viewer, id uuid.UUID) (user wire.RelatedUser, err error) {
+	defer o.metrics.Observe("get_user")(&err)
+	return o.Store.User(ctx, viewer, id)
+}
+
+func (o observed) SearchUsers(ctx context.Context, viewer people.Viewer, prefix string, behind people.MatchPoint, limit int) (matches []people.Match, err error) {
+	defer o.metrics.Observe("search_users")(&err)
+	return o.Store.SearchUsers(ctx, viewer, prefix, behind, limit)
+}
+
+func (o observed) Relatives(ctx context.Context, viewer people.Viewer, as wire.Relationship, behind people.RelativePoint, limit int) (relatives []people.Relative, err error) {
+	defer o.metrics.Observe("list_relatives")(&err)
+	return o.Store.Relatives(ctx, viewer, as, behind, limit)
+}
+
+func (o observed) PutProfiles(ctx context.Context, profiles []people.Profile, at time.Time) (ofOtherTenants []uuid.UUID, err error) {
+	defer o.metrics.Observe("put_profiles")(&err)
+	return o.Store.PutProfiles(ctx, profiles, at)
 }
 
 func (o observed) Transact(ctx context.Context, operation string, change func(ctx context.Context, tx store.Tx) error) (err error) {

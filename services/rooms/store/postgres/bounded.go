@@ -61,6 +61,21 @@ func (t boundedTx) QueryRow(ctx context.Context, sql string, args ...any) pgx.Ro
 	return boundedRow{t.Tx.QueryRow(ctx, sql, args...), cancel}
 }
 
+func (t boundedTx) SendBatch(ctx context.Context, batch *pgx.Batch) pgx.BatchResults {
+	ctx, cancel := context.WithTimeout(ctx, t.timeout)
+	return boundedBatch{t.Tx.SendBatch(ctx, batch), cancel}
+}
+
+type boundedBatch struct {
+	pgx.BatchResults
+	cancel context.CancelFunc
+}
+
+func (b boundedBatch) Close() error {
+	defer b.cancel()
+	return b.BatchResults.Close()
+}
+
 type boundedRows struct {
 	pgx.Rows
 	cancel context.CancelFunc

@@ -7,32 +7,12 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/ism-chat/ism/libs/outbox"
 	outboxpostgres "github.com/ism-chat/ism/libs/outbox/postgres"
 	"github.com/ism-chat/ism/libs/wire"
 	"github.com/ism-chat/ism/services/rooms/store"
 )
-
-const upsertUser = `
-INSERT INTO users AS u (id, display_name, picture, token_issued_at) VALUES ($1, $2, $3, $4)
-ON CONFLICT (id) DO UPDATE
-SET display_name = excluded.display_name, picture = excluded.picture, token_issued_at = excluded.token_issued_at
-WHERE (u.token_issued_at IS NULL OR u.token_issued_at <= excluded.token_issued_at)
-  AND (u.display_name, u.picture, u.token_issued_at) IS DISTINCT FROM (excluded.display_name, excluded.picture, excluded.token_issued_at)`
-
-// PutUser implements [store.Store].
-func (s *Store) PutUser(ctx context.Context, user store.User, issued time.Time) error {
-	var issuedAt *time.Time
-	if !issued.IsZero() {
-		issuedAt = &issued
-	}
-	return s.do(ctx, "put_user", func(ctx context.Context, pool *pgxpool.Pool) error {
-		_, err := pool.Exec(ctx, upsertUser, user.ID, user.DisplayName, user.Picture, issuedAt)
-		return err
-	})
-}
 
 // Transact implements [store.Store].
 func (s *Store) Transact(ctx context.Context, operation string, change func(ctx context.Context, tx store.Tx) error) error {
@@ -72,7 +52,7 @@ type tx struct {
 }
 
 const selectUsers = `
-SELECT id, display_name, picture
+SELECT id, display_name, picture, tenant
 FROM unnest($1::uuid[]) WITH ORDINALITY AS wanted (id, ordinal)
 JOIN users USING (id)
 ORDER BY ordinal`

@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"sync"
 	"testing"
@@ -99,6 +100,17 @@ func (s *statements) TraceQueryStart(ctx context.Context, _ *pgx.Conn, data pgx.
 	return ctx
 }
 
+func (s *statements) TraceBatchStart(ctx context.Context, _ *pgx.Conn, data pgx.TraceBatchStartData) context.Context {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.sql = append(s.sql, fmt.Sprintf("%d at once", data.Batch.Len()))
+	return ctx
+}
+
+func (s *statements) TraceBatchQuery(context.Context, *pgx.Conn, pgx.TraceBatchQueryData) {}
+
+func (s *statements) TraceBatchEnd(context.Context, *pgx.Conn, pgx.TraceBatchEndData) {}
+
 func (s *statements) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}
 
 // TestRoundTripsOfAChange holds each change to the number of statements that it may send, begin and commit among them.
@@ -126,15 +138,15 @@ func TestRoundTripsOfAChange(t *testing.T) {
 		most int
 		do   func() error
 	}{
-		{"create a room", 6, func() error { _, _, err := flow.CreateRoom(t.Context(), room); return err }},
-		{"create a room that the pair has", 5, func() error {
+		{"create a room", 7, func() error { _, _, err := flow.CreateRoom(t.Context(), room); return err }},
+		{"create a room that the pair has", 6, func() error {
 			room.ID = uuid.New()
 			if _, _, err := flow.CreateRoom(t.Context(), room); !errors.Is(err, store.ErrRoomExists) {
 				return err
 			}
 			return nil
 		}},
-		{"write a user and invite it", 12, func() error {
+		{"write a user and invite it", 13, func() error {
 			guest := store.User{ID: uuid.New(), DisplayName: "guest"}
 			if err := s.PutUser(t.Context(), guest, time.Now()); err != nil {
 				return err

@@ -12,25 +12,8 @@ import (
 
 	"github.com/ism-chat/ism/libs/outbox"
 	outboxsqlite "github.com/ism-chat/ism/libs/outbox/sqlite"
-	"github.com/ism-chat/ism/libs/sqlite"
 	"github.com/ism-chat/ism/services/rooms/store"
 )
-
-const upsertUser = `
-INSERT INTO users (id, display_name, picture, token_issued_at) VALUES (?, ?, ?, ?)
-ON CONFLICT (id) DO UPDATE
-SET display_name = excluded.display_name, picture = excluded.picture, token_issued_at = excluded.token_issued_at
-WHERE (token_issued_at IS NULL OR token_issued_at <= excluded.token_issued_at)
-  AND (display_name, picture, token_issued_at) IS NOT (excluded.display_name, excluded.picture, excluded.token_issued_at)`
-
-// PutUser implements [store.Store].
-func (s *Store) PutUser(ctx context.Context, user store.User, issued time.Time) error {
-	issuedAt := sql.NullInt64{Int64: issued.UnixMicro(), Valid: !issued.IsZero()}
-	return s.do("put_user", func(db *sqlite.DB) error {
-		_, err := db.Writer.ExecContext(ctx, upsertUser, user.ID[:], user.DisplayName, user.Picture, issuedAt)
-		return err
-	})
-}
 
 // Transact implements [store.Store].
 func (s *Store) Transact(ctx context.Context, operation string, change func(ctx context.Context, tx store.Tx) error) error {
@@ -66,13 +49,13 @@ type tx struct {
 	appended bool
 }
 
-const selectUser = `SELECT display_name, picture FROM users WHERE id = ?`
+const selectUser = `SELECT display_name, picture, tenant FROM users WHERE id = ?`
 
 func (t *tx) Users(ctx context.Context, ids []uuid.UUID) ([]store.User, error) {
 	users := make([]store.User, 0, len(ids))
 	for _, id := range ids {
 		user := store.User{ID: id}
-		err := t.db.QueryRowContext(ctx, selectUser, id[:]).Scan(&user.DisplayName, &user.Picture)
+		err := t.db.QueryRowContext(ctx, selectUser, id[:]).Scan(&user.DisplayName, &user.Picture, &user.Tenant)
 		switch {
 		case errors.Is(err, sql.ErrNoRows):
 		case err != nil:

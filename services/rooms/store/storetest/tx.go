@@ -148,6 +148,9 @@ func unknownRowsAreSaid(t *testing.T, s store.Store) {
 				t.Errorf("one of many: the mark %+v: %v", mark, err)
 			}
 		}
+		if _, err := tx.SingleRoomOf(ctx, store.PairOf(users[0], users[1])); !errors.Is(err, store.ErrRoomNotFound) {
+			t.Errorf("a pair without a room has one: %v", err)
+		}
 		if joined, err := tx.Joined(ctx, uuid.New()); err != nil || len(joined) != 0 {
 			t.Errorf("an unknown room has been joined by %v, %v", joined, err)
 		}

@@ -1,0 +1,56 @@
+package events
+
+import (
+	"errors"
+
+	"github.com/google/uuid"
+
+	"github.com/ism-chat/ism/libs/wire"
+)
+
+// UserEvent is an event of a user's log, for the streams of that user alone. Every event with the topic [TopicUsers] is one.
+type UserEvent interface {
+	Data
+	// ForUser is the user in whose log the event is, and who may see it.
+	ForUser() uuid.UUID
+}
+
+// FriendRequested says that a user has been asked by another to be friends.
+type FriendRequested struct {
+	UserID   uuid.UUID `json:"userId"` // who has been asked
+	FromUser wire.User `json:"fromUser"`
+	// Tenant is that of both users.
+	Tenant string `json:"tenant,omitempty"`
+}
+
+func (FriendRequested) EventName() string      { return "friend.requested" }
+func (FriendRequested) Topic() string          { return TopicUsers }
+func (e FriendRequested) PartitionKey() string { return e.UserID.String() }
+func (e FriendRequested) ForUser() uuid.UUID   { return e.UserID }
+func (e FriendRequested) validate() error      { return validateFriends(e.UserID, e.FromUser) }
+
+// FriendAccepted says that a user who had asked another to be friends has been accepted.
+type FriendAccepted struct {
+	UserID   uuid.UUID `json:"userId"`   // who had asked
+	FromUser wire.User `json:"fromUser"` // who has accepted
+	// Tenant is that of both users.
+	Tenant string `json:"tenant,omitempty"`
+}
+
+func (FriendAccepted) EventName() string      { return "friend.accepted" }
+func (FriendAccepted) Topic() string          { return TopicUsers }
+func (e FriendAccepted) PartitionKey() string { return e.UserID.String() }
+func (e FriendAccepted) ForUser() uuid.UUID   { return e.UserID }
+func (e FriendAccepted) validate() error      { return validateFriends(e.UserID, e.FromUser) }
+
+func validateFriends(user uuid.UUID, from wire.User) error {
+	switch {
+	case user == uuid.Nil:
+		return errors.New("userId is missing")
+	case from.ID == uuid.Nil:
+		return errors.New("fromUser.id is missing")
+	case from.ID == user:
+		return errors.New("fromUser.id is userId")
+	}
+	return nil
+}

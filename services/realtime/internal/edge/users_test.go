@@ -1,0 +1,104 @@
+package edge
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/ism-chat/ism/libs/bus"
+	"github.com/ism-chat/ism/libs/events"
+	"github.com/ism-chat/ism/libs/telemetry"
+	"github.com/ism-chat/ism/libs/wire"
+	"github.com/ism-chat/ism/services/realtime/internal/cut"
+)
+
+func users() cut.Topic {
+	return cut.Topic{Name: events.TopicUsers, ID: "6a6c2e5e-0000-4000-8000-000000000002", Partitions: 1}
+}
+
+// ofBoth is an edge that reads the rooms' log and the users', and has caught up.
+func ofBoth(t *testing.T) *Edge {
+	t.Helper()
+	tel := telemetry.Discard(nil)
+	e, err := New(limits(), bus.New(bus.Config{}, tel).Tracing(""), tel)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.Open(0, time.Time{}, rooms(), users())
+	for number := range int32(partitions) {
+		e.Begin(events.TopicRooms, number, 0, 0)
+	}
+	e.Begin(events.TopicUsers, 0, 0, 0)
+	e.CaughtUp()
+	return e
+}
+
+// asked is the record of a request to be friends.
+func asked(t *testing.T, offset int64, event, to uuid.UUID) bus.Record {
+	t.Helper()
+	record := recordOf(t, 0, offset, event, events.FriendRequested{UserID: to, FromUser: wire.User{ID: uuid.New(), DisplayName: "bob"}})
+	record.Topic = events.TopicUsers
+	return record
+}
+
+func TestAUsersEventGoesToThatUserAlone(t *testing.T) {
+	e := ofBoth(t)
+	alice, carol := uuid.New(), uuid.New()
+	atAlice, alsoAlice, atCarol := newClient(), newClient(), newClient()
+	opened := attach(t, e, alice, "", atAlice)
+	attach(t, e, alice, "", alsoAlice)
+	attach(t, e, carol, "", atCarol)
+	request := uuid.New()
+	ingest(t, e, record(t, 1, 0, "before", carol))
+	ingest(t, e, asked(t, 0, request, alice), asked(t, 1, request, alice)) // an outbox may write it twice
+	for name, sub := range map[string]*client{"a stream": atAlice, "another one": alsoAlice} {
+		got := sub.take()
+		if len(got) != 1 || !strings.Contains(string(got[0].Event.Data), `"type":"FriendRequestReceived"`) {
+			t.Errorf("%s of the user got %+v", name, got)
+		}
+	}
+	if got := atCarol.take(); len(got) != 1 || textOf(t, got[0]) != "before" {
+		t.Errorf("another user got %+v", got)
+	}
+	id, _, _ := strings.Cut(strings.TrimPrefix(string(opened.Opening), "id: "), "\n")
+	missed := attach(t, e, alice, id, newClient()).Backlog
+	if len(missed) != 1 || !strings.Contains(string(missed[0].Event.Data), `"displayName":"bob"`) {
+		t.Errorf("resumed with %+v", missed)
+	}
+}
+
+func TestARecordOfUsersThatCannotBeReadIsToldTheUserAlone(t *testing.T) {
+	e := ofBoth(t)
+	alice, carol := uuid.New(), uuid.New()
+	atAlice, atCarol := newClient(), newClient()
+	attach(t, e, alice, "", atAlice)
+	attach(t, e, carol, "", atCarol)
+	broken := asked(t, 0, uuid.New(), alice)
+	broken.Value = []byte(`{"audience":["` + carol.String() + `"]}`) // an audience is of rooms
+	ingest(t, e, broken)
+	if got := atAlice.take(); len(got) != 1 || got[0].Event.Resync != reasonUnreadable {
+		t.Errorf("the user got %+v", got)
+	}
+	if got := atCarol.take(); len(got) != 0 {
+		t.Errorf("another user got %+v", got)
+	}
+	keyless := asked(t, 1, uuid.New(), alice)
+	keyless.Key, keyless.Value = "nobody", []byte(`{}`)
+	ingest(t, e, keyless)
+	for _, sub := range []*client{atAlice, atCarol} {
+		if got := sub.take(); len(got) != 1 || got[0].Event.Resync != reasonUnreadable {
+			t.Errorf("of one without a key a stream got %+v", got)
+		}
+	}
+}
+
+// Ids from before edges read the users' log say nothing about it.
+func TestIdsOfTheRoomsLogAloneAreOfOtherLogs(t *testing.T) {
+	e := ofBoth(t)
+	got := attach(t, e, uuid.New(), id(0, 0, 0, 0), newClient())
+	if opening := string(got.Opening); strings.Count(opening, "data: ") != 1 || !strings.Contains(opening, `"reason":"`+reasonOther+`"`) || len(got.Backlog) != 0 {
+		t.Errorf("the stream begins with %s", opening)
+	}
+}
