@@ -45,7 +45,7 @@ func TestTheLeastRecentlyUsedGoFirst(t *testing.T) {
 	}
 }
 
-func TestALargeValueTakesThePlaceOfMany(t *testing.T) {
+func TestALargeValueDrivesOutMany(t *testing.T) {
 	cache := newCache(t, 3*weighed.Overhead)
 	cache.Add(1, "")
 	cache.Add(2, "")

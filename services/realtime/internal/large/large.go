@@ -30,8 +30,8 @@ import (
 	"github.com/ism-chat/ism/libs/events"
 )
 
-// patience is how long a snapshot waits for the room's log to say the same.
-const patience = 10 * time.Second
+// confirmation is how long a snapshot waits for the room's log to say the same.
+const confirmation = 10 * time.Second
 
 // Rooms are the large rooms. They are not safe for concurrent use.
 type Rooms struct {
@@ -261,7 +261,7 @@ func (r *Rooms) Go(user uuid.UUID) {
 // Unknown gives rooms of which something has been read for so long without it being known who is in them.
 func (r *Rooms) Unknown(now time.Time) (waiting []uuid.UUID) {
 	for id, since := range r.unknown {
-		if now.Sub(since) >= patience {
+		if now.Sub(since) >= confirmation {
 			r.unknown[id] = now
 			waiting = append(waiting, id)
 		}
@@ -275,7 +275,7 @@ func (r *Rooms) Evict(now time.Time) {
 	for _, room := range r.rooms {
 		r.forget(room, oldest)
 	}
-	for len(r.pending) > 0 && now.Sub(r.pending[0].since) >= patience {
+	for len(r.pending) > 0 && now.Sub(r.pending[0].since) >= confirmation {
 		snapshot := r.pending[0].snapshot
 		r.pending = r.pending[1:]
 		r.take(snapshot)

@@ -96,9 +96,9 @@ func TestASnapshotWaitsForTheRoomsLog(t *testing.T) {
 	same(t, "later", members(t, r), users(0, 101))
 	left := snapshots(3, users(0, 100))[events.SnapshotPart(user(100))]
 	r.Snapshot(now, left)
-	r.Evict(now.Add(patience - 1))
+	r.Evict(now.Add(confirmation - 1))
 	same(t, "a change that the log has jumped over, at first", members(t, r), users(0, 101))
-	r.Evict(now.Add(patience))
+	r.Evict(now.Add(confirmation))
 	same(t, "a change that the log has jumped over", members(t, r), users(0, 100))
 }
 
@@ -111,7 +111,7 @@ func TestWhoIsInARoomThatNobodyKnowsComesOut(t *testing.T) {
 	if room.Known() || len(r.Unknown(now)) != 0 {
 		t.Error("it is known, or is missed at once")
 	}
-	if got := r.Unknown(now.Add(patience)); !slices.Equal(got, []uuid.UUID{hall}) {
+	if got := r.Unknown(now.Add(confirmation)); !slices.Equal(got, []uuid.UUID{hall}) {
 		t.Errorf("unknown are %v", got)
 	}
 	var became *Room

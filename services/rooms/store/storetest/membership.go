@@ -355,7 +355,26 @@ func rowsOfAMembership(t *testing.T, s store.Store) {
 			t.Errorf("taken are %v, %v", taken, err)
 		}
 		left := store.MembershipChange{RoomID: row.ID, Users: users, At: after(time.Hour), Message: uuid.New()}
-		return errors.Join(tx.Leave(ctx, left), tx.EndRoom(ctx, row.ID, after(time.Hour)))
+		joined, err := tx.CountJoined(ctx, row.ID)
+		if err != nil || joined != 2 {
+			t.Errorf("%d have joined, %v", joined, err)
+		}
+		for part := range events.SnapshotParts {
+			want := slices.DeleteFunc(slices.Clone(users), func(user uuid.UUID) bool { return events.SnapshotPart(user) != part })
+			if in, err := tx.JoinedIn(ctx, row.ID, part); err != nil || len(in) != len(want) || len(want) == 1 && in[0] != want[0] {
+				t.Errorf("in part %d are %v, %v; want %v", part, in, err, want)
+			}
+		}
+		return errors.Join(tx.SetLarge(ctx, row.ID), tx.Leave(ctx, left))
+	})
+	if audience, err := s.Audience(t.Context(), row.ID); err != nil || !audience.WholeRoom {
+		t.Errorf("its audience is %+v, %v", audience, err)
+	}
+	transact(t, s, func(ctx context.Context, tx store.Tx) error {
+		if joined, err := tx.CountJoined(ctx, row.ID); err != nil || joined != 0 {
+			t.Errorf("%d have joined, %v", joined, err)
+		}
+		return tx.EndRoom(ctx, row.ID, after(time.Hour))
 	})
 	transact(t, s, func(ctx context.Context, tx store.Tx) error {
 		for _, room := range []uuid.UUID{row.ID, uuid.New()} {
