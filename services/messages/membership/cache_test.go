@@ -618,7 +618,7 @@ func TestReadingReliesOnMemoryForASecond(t *testing.T) {
 		}
 		time.Sleep(1)
 		r.answer = func(int32) (events.Membership, error) { return events.Membership{}, errors.New("connection refused") }
-		stands() // while rooms is down nobody leaves
+		stands()                                                                          // while rooms is down nobody leaves
 		r.answer = func(int32) (events.Membership, error) { return members(2, bob), nil } // nobody tells the cache
 		r.standingOf = func(uuid.UUID) (events.Standing, error) { return events.Standing{}, membership.ErrRoomNotFound }
 		mustBeIn(t, cache, alice)
