@@ -26,7 +26,7 @@ var types = []reflect.Type{
 	reflect.TypeFor[wire.Room](), reflect.TypeFor[wire.Member](), reflect.TypeFor[wire.Preview](),
 	reflect.TypeFor[wire.Message](), reflect.TypeFor[wire.TextBody](), reflect.TypeFor[wire.RoomChangeBody](),
 	reflect.TypeFor[wire.ChatMessage](), reflect.TypeFor[wire.NewRoom](), reflect.TypeFor[wire.RoomChangeEvent](), reflect.TypeFor[wire.LeaveRoom](),
-	reflect.TypeFor[wire.Resync](), reflect.TypeFor[wire.StreamEnded](),
+	reflect.TypeFor[wire.UnreadChanged](), reflect.TypeFor[wire.UserReadChat](), reflect.TypeFor[wire.Resync](), reflect.TypeFor[wire.StreamEnded](),
 	reflect.TypeFor[wire.StreamTicket](), reflect.TypeFor[wire.Poll](), reflect.TypeFor[wire.PolledEvent](),
 	reflect.TypeFor[wire.Problem](),
 }
@@ -284,8 +284,12 @@ func TestOpenAPIChecksNullsAndTypes(t *testing.T) {
 			if err := check(field, nil); (err == nil) != slices.Contains(c.nullable, field) {
 				t.Errorf("%s.%s with null: %v", c.schema, field, err)
 			}
-			if err := check(field, 7); err == nil {
-				t.Errorf("%s.%s may be a number", c.schema, field)
+			wrong := any(7)
+			if _, number := fields[field].(float64); number {
+				wrong = "seven"
+			}
+			if err := check(field, wrong); err == nil {
+				t.Errorf("%s.%s may be %v", c.schema, field, wrong)
 			}
 		}
 	}

@@ -40,7 +40,11 @@ func TestEventsAreAsDescribed(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
-		seen, err := events.StreamEvents(event, []uuid.UUID{uuid.New()})
+		users := []uuid.UUID{uuid.New()}
+		if inRoom, ok := event.Data.(events.RoomEvent); ok {
+			users = append(users, inRoom.SeenBy().Users...)
+		}
+		seen, err := events.StreamEvents(event, users)
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
@@ -69,7 +73,7 @@ func TestEventsAreAsDescribed(t *testing.T) {
 		}
 		types[event.Type] = true
 	}
-	if len(types) != 4 {
+	if len(types) != 8 {
 		t.Errorf("types %v", types)
 	}
 	if err := described.Conforms("StreamEvent", []byte(`{"type":"ChatMessage","id":"0192d3a0-0000-7000-8000-000000000001"}`)); err == nil {
