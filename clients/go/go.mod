@@ -7,4 +7,6 @@ require (
 	github.com/ism-chat/ism/libs v0.0.0
 )
 
+require github.com/rivo/uniseg v0.4.7 // indirect
+
 replace github.com/ism-chat/ism/libs => ../../libs

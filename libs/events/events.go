@@ -66,6 +66,8 @@ type Event struct {
 	Source string    // the service that produced it, for example "/ism/rooms"
 	Time   time.Time // when it happened, UTC, microseconds
 	Data   Data
+	// Position is where it is in the log, as clients see it; whoever has read its record may set it. It is not encoded. Empty: not known.
+	Position string
 }
 
 // Headers by which an event is told from others without being decoded.

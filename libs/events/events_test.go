@@ -32,7 +32,7 @@ var (
 // samples has one event of every type, the same as the golden records.
 func samples() map[string]events.Event {
 	picture, group := "https://example.com/bob.png", "Lunch"
-	read := wire.At(at.Add(time.Second))
+	read, none, upTo := wire.At(at.Add(time.Second)), 0, uuid.UUID{0: 2}
 	preview := wire.NewRoomPreview()
 	audience := events.Audience{Users: []uuid.UUID{alice, bob}, Version: 1}
 	event := func(n byte, source string, data events.Data) events.Event {
@@ -63,7 +63,9 @@ func samples() map[string]events.Event {
 			},
 			Audience: audience,
 		}),
-		"room.read.v1": event(2, "/ism/rooms", events.RoomRead{RoomID: room, UserID: bob, ReadAt: wire.At(at), Audience: audience}),
+		"room.read.v1": event(2, "/ism/rooms", events.RoomRead{
+			RoomID: room, UserID: bob, ReadAt: wire.At(at), UnreadCount: &none, UnreadAsOf: "1022a", MessageID: &upTo, Audience: audience,
+		}),
 		"membership.changed.v1": event(10, "/ism/rooms", events.MembershipChanged{
 			RoomID: room, Change: wire.Leave,
 			Member: wire.Member{ID: bob, DisplayName: "bob", ProfilePicture: &picture, JoinedAt: wire.At(at), Status: wire.Left},

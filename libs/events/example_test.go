@@ -32,6 +32,6 @@ func Example() {
 		fmt.Println(inRoom.InRoom(), inRoom.SeenBy().Version)
 	}
 	// Output:
-	// ism.rooms ism.room.read.v1 urn:ism:events:room.read:1.1
+	// ism.rooms ism.room.read.v1 urn:ism:events:room.read:1.2
 	// 0192d3a0-0000-7000-8000-000000000001 1
 }

@@ -19,7 +19,7 @@ func Catalogue() []Entry {
 	for _, k := range catalogue {
 		entry := Entry{Name: k.name, Schema: schemaPrefix + k.schema, Zero: reflect.Zero(k.goType).Interface().(Data)}
 		if data, ok := entry.Zero.(streamed); ok {
-			entry.Seen = data.payload(time.Time{})
+			entry.Seen = data.payload(time.Time{}, "")
 		}
 		entries = append(entries, entry)
 	}

@@ -62,11 +62,17 @@ func (e RoomCreated) WithoutNames() RoomCreated {
 // RoomFor is the room as the given member sees it.
 func (e RoomCreated) RoomFor(user uuid.UUID) wire.Room { return e.Room.For(user, e.Members) }
 
-// RoomRead says that a member has read the room up to a point in time.
+// RoomRead says up to where a member has read the room, by a mark of its own. What a member sends it has read, and no event says so.
 type RoomRead struct {
 	RoomID uuid.UUID `json:"roomId"`
 	UserID uuid.UUID `json:"userId"`
 	ReadAt wire.Time `json:"readAt"`
+	// UnreadCount is how many messages are unread for the member as of UnreadAsOf: all that count, whichever marks came before. Of two events the
+	// one with the newer UnreadAsOf is right, and of two with the same the later one. nil in records of older builds.
+	UnreadCount *int   `json:"unreadCount,omitempty"`
+	UnreadAsOf  string `json:"unreadAsOf,omitempty"` // as [Position.String] gives it
+	// MessageID is the message up to which the member has read, if others may know.
+	MessageID *uuid.UUID `json:"messageId,omitempty"`
 	Audience
 }
 

@@ -30,13 +30,13 @@ type StreamEvent struct {
 type streamed interface {
 	RoomEvent
 	// payload is what clients see.
-	payload(at time.Time) any
+	payload(at time.Time, position string) any
 	// own has the event's fields that are not in the payload; membershipVersion and audience are the first.
 	own() any
 }
 
-func (e MessagePosted) payload(at time.Time) any {
-	return wire.ChatMessage{Type: "ChatMessage", Message: e.Message, Preview: e.Preview, CreatedAt: wire.At(at)}
+func (e MessagePosted) payload(at time.Time, position string) any {
+	return wire.ChatMessage{Type: "ChatMessage", Message: e.Message, Preview: e.Preview, CreatedAt: wire.At(at), Position: position}
 }
 
 func (e MessagePosted) own() any {
@@ -51,7 +51,7 @@ func (e MessagePosted) own() any {
 
 // encodeStreamed gives the value of an event, and how much of it is the payload.
 func encodeStreamed(data streamed, at time.Time) (value []byte, payload int, err error) {
-	value, err = json.Marshal(data.payload(at))
+	value, err = json.Marshal(data.payload(at, ""))
 	if err != nil {
 		return nil, 0, fmt.Errorf("encode what clients see of %s: %w", data.EventName(), err)
 	}
@@ -71,11 +71,20 @@ type Envelope struct {
 	RoomID   uuid.UUID
 	Audience Audience
 
+	// Position is where the event is in the log, as clients see it; whoever has read its record may set it. Empty: not known.
+	Position string
+
 	payload []byte // without its closing brace
 }
 
-// AppendPayload appends the JSON object that clients see, on one line.
-func (e Envelope) AppendPayload(dst []byte) []byte { return append(append(dst, e.payload...), '}') }
+// AppendPayload appends the JSON object that clients see, on one line. Where the position is known it is the last field.
+func (e Envelope) AppendPayload(dst []byte) []byte {
+	dst = append(dst, e.payload...)
+	if e.Position != "" {
+		dst = append(append(append(dst, `,"position":"`...), e.Position...), '"')
+	}
+	return append(dst, '}')
+}
 
 // OpenEnvelope reads a record's envelope, its key being the room's id. It reports false where there is none that it can read, as in records
 // of older builds: then [Decode] tells what the record is.
@@ -158,14 +167,16 @@ func StreamEvents(event Event, users []uuid.UUID) ([]StreamEvent, error) {
 		return streamEvent(wire.NewRoom{Type: "NewRoom", Room: data.Room, CreatedAt: wire.At(event.Time)}, data.Joined)
 	case MembershipChanged:
 		if data.WholeRoom {
-			return largeMembershipChange(event.Time, data)
+			return largeMembershipChange(event, data)
 		}
-		return membershipChange(event.Time, data, users)
+		return membershipChange(event, data, users)
+	case RoomRead:
+		return roomRead(event.Time, data, users)
 	case streamed:
 		if data.SeenBy().WholeRoom {
-			return toMembers(data.payload(event.Time), data.SeenBy().Version)
+			return toMembers(data.payload(event.Time, event.Position), data.SeenBy().Version)
 		}
-		return streamEvent(data.payload(event.Time), users)
+		return streamEvent(data.payload(event.Time, event.Position), users)
 	default:
 		return nil, nil
 	}
@@ -189,9 +200,9 @@ func newRooms(at time.Time, data RoomCreated, users []uuid.UUID) ([]StreamEvent,
 
 // membershipChange gives one event to those who were in the room before and are in it after, one to whoever has joined, and one to those who
 // are in the room no longer. Users is who is in the room by now.
-func membershipChange(at time.Time, data MembershipChanged, users []uuid.UUID) ([]StreamEvent, error) {
+func membershipChange(event Event, data MembershipChanged, users []uuid.UUID) ([]StreamEvent, error) {
 	others := slices.DeleteFunc(slices.Clone(users), func(user uuid.UUID) bool { return user == data.Member.ID })
-	all, err := streamEvent(roomChange(at, data), others)
+	all, err := streamEvent(roomChange(event, data), others)
 	if err != nil {
 		return nil, err
 	}
@@ -200,22 +211,22 @@ func membershipChange(at time.Time, data MembershipChanged, users []uuid.UUID) (
 		if len(others) == len(users) { // who joined is gone by now
 			return all, nil
 		}
-		own, err = streamEvent(newRoom(at, data), []uuid.UUID{data.Member.ID})
+		own, err = streamEvent(newRoom(event, data), []uuid.UUID{data.Member.ID})
 	} else {
 		gone := append([]uuid.UUID{data.Member.ID}, data.Removed...)
 		gone = slices.DeleteFunc(gone, func(user uuid.UUID) bool { return slices.Contains(users, user) }) // who is back by now
-		own, err = streamEvent(leaveRoom(at, data), gone)
+		own, err = streamEvent(leaveRoom(event.Time, data), gone)
 	}
 	return append(all, own...), err
 }
 
 // largeMembershipChange gives one event to those who were members before and are after, and one to whoever has joined or left.
-func largeMembershipChange(at time.Time, data MembershipChanged) ([]StreamEvent, error) {
-	before, own := data.Version, any(leaveRoom(at, data))
+func largeMembershipChange(event Event, data MembershipChanged) ([]StreamEvent, error) {
+	before, own := data.Version, any(leaveRoom(event.Time, data))
 	if data.Change == wire.Join {
-		before, own = data.Version-1, newRoom(at, data)
+		before, own = data.Version-1, newRoom(event, data)
 	}
-	all, err := toMembers(roomChange(at, data), before)
+	all, err := toMembers(roomChange(event, data), before)
 	if err != nil {
 		return nil, err
 	}
@@ -223,16 +234,46 @@ func largeMembershipChange(at time.Time, data MembershipChanged) ([]StreamEvent,
 	return append(all, one...), err
 }
 
-func roomChange(at time.Time, data MembershipChanged) wire.RoomChangeEvent {
-	return wire.RoomChangeEvent{Type: "RoomChangeEvent", Message: data.Message, Preview: data.Preview, CreatedAt: wire.At(at)}
+func roomChange(event Event, data MembershipChanged) wire.RoomChangeEvent {
+	return wire.RoomChangeEvent{
+		Type: "RoomChangeEvent", Message: data.Message, Preview: data.Preview, CreatedAt: wire.At(event.Time), Position: event.Position,
+	}
 }
 
-func newRoom(at time.Time, data MembershipChanged) wire.NewRoom {
-	return wire.NewRoom{Type: "NewRoom", Room: *data.Room, CreatedAt: wire.At(at)}
+// newRoom gives the room to who has joined it: what came before that does not count as unread.
+func newRoom(event Event, data MembershipChanged) wire.NewRoom {
+	room := *data.Room
+	if event.Position != "" {
+		room.UnreadAsOf = event.Position
+	}
+	return wire.NewRoom{Type: "NewRoom", Room: room, CreatedAt: wire.At(event.Time)}
 }
 
 func leaveRoom(at time.Time, data MembershipChanged) wire.LeaveRoom {
 	return wire.LeaveRoom{Type: "LeaveRoom", RoomID: data.RoomID, CreatedAt: wire.At(at)}
+}
+
+// roomRead tells the reader how much is unread by now, and the others up to which message it has read. In a large room nobody else is told.
+func roomRead(at time.Time, data RoomRead, users []uuid.UUID) ([]StreamEvent, error) {
+	others := slices.DeleteFunc(slices.Clone(users), func(user uuid.UUID) bool { return user == data.UserID })
+	var all []StreamEvent
+	if data.UnreadCount != nil && (data.WholeRoom || len(others) < len(users)) {
+		unread := wire.UnreadChanged{
+			Type: "UnreadChanged", RoomID: data.RoomID, UnreadCount: *data.UnreadCount, UnreadAsOf: data.UnreadAsOf, CreatedAt: wire.At(at),
+		}
+		own, err := streamEvent(unread, []uuid.UUID{data.UserID})
+		if err != nil {
+			return nil, err
+		}
+		all = own
+	}
+	if data.MessageID == nil || data.WholeRoom {
+		return all, nil
+	}
+	seen, err := streamEvent(wire.UserReadChat{
+		Type: "UserReadChat", RoomID: data.RoomID, UserID: data.UserID, MessageID: *data.MessageID, CreatedAt: wire.At(at),
+	}, others)
+	return append(all, seen...), err
 }
 
 // toMembers gives one event to all members of a large room.

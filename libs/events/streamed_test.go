@@ -131,8 +131,90 @@ func TestSingleRoomsAreSeenFromEachSide(t *testing.T) {
 			t.Errorf("%s sees %s, %v", each[i].To, each[i].Data, err)
 		}
 	}
-	if none, err := events.StreamEvents(samples()["room.read.v1"], data.Users); err != nil || len(none) != 0 {
-		t.Errorf("a read mark is seen as %v, %v", none, err)
+}
+
+// The reader learns how much is unread, the others up to where it has read, unless nobody may know or the room is large.
+func TestAReadMarkIsSeenFromEachSide(t *testing.T) {
+	mark := samples()["room.read.v1"]
+	with := func(change func(data *events.RoomRead)) events.Event {
+		changed := mark
+		data := mark.Data.(events.RoomRead)
+		change(&data)
+		changed.Data = data
+		return changed
+	}
+	large := with(func(data *events.RoomRead) { data.Audience = events.WholeRoom(7) })
+	for name, c := range map[string]struct {
+		event events.Event
+		now   []uuid.UUID // who is in the room by now
+		want  map[string][]uuid.UUID
+	}{
+		"for all":            {mark, []uuid.UUID{alice, bob}, map[string][]uuid.UUID{"UnreadChanged": {bob}, "UserReadChat": {alice}}},
+		"in private":         {with(func(data *events.RoomRead) { data.MessageID = nil }), []uuid.UUID{alice, bob}, map[string][]uuid.UUID{"UnreadChanged": {bob}}},
+		"by who has left":    {mark, []uuid.UUID{alice}, map[string][]uuid.UUID{"UserReadChat": {alice}}},
+		"in a large room":    {large, nil, map[string][]uuid.UUID{"UnreadChanged": {bob}}},
+		"of an older build":  {with(func(data *events.RoomRead) { data.UnreadCount, data.MessageID = nil, nil }), []uuid.UUID{alice, bob}, map[string][]uuid.UUID{}},
+		"alone in the group": {mark, []uuid.UUID{bob}, map[string][]uuid.UUID{"UnreadChanged": {bob}}},
+	} {
+		seen, err := events.StreamEvents(c.event, c.now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := map[string][]uuid.UUID{}
+		for _, one := range seen {
+			var event struct {
+				Type, RoomID, UserID, MessageID, UnreadAsOf string
+				UnreadCount                                 *int
+			}
+			if err := json.Unmarshal(one.Data, &event); err != nil {
+				t.Fatal(err)
+			}
+			got[event.Type] = one.To
+			switch event.Type {
+			case "UnreadChanged":
+				if event.UnreadCount == nil || *event.UnreadCount != 0 || event.UnreadAsOf != "1022a" || event.RoomID != room.String() {
+					t.Errorf("%s: %s", name, one.Data)
+				}
+			case "UserReadChat":
+				if event.UserID != bob.String() || event.MessageID != mark.Data.(events.RoomRead).MessageID.String() {
+					t.Errorf("%s: %s", name, one.Data)
+				}
+			}
+		}
+		if !reflect.DeepEqual(got, c.want) {
+			t.Errorf("%s: seen as %v, want %v", name, got, c.want)
+		}
+	}
+}
+
+// Whichever way an edge takes, clients see the position of a message, in its last field; and the room of who joins counts from there.
+func TestClientsSeeThePositionOfAMessage(t *testing.T) {
+	event := posted("Soup?", alice, bob)
+	event.Position = "1022a"
+	envelope, ok := open(t, event)
+	if !ok {
+		t.Fatal("it has no envelope")
+	}
+	envelope.Position = "1022a"
+	made, err := events.StreamEvents(event, []uuid.UUID{alice})
+	if err != nil || len(made) != 1 || !bytes.Equal(made[0].Data, envelope.AppendPayload(nil)) || !bytes.HasSuffix(made[0].Data, []byte(`,"position":"1022a"}`)) {
+		t.Errorf("passed on %s, made %+v, %v", envelope.AppendPayload(nil), made, err)
+	}
+	left := samples()["membership.changed.v1"]
+	left.Position = "1022b"
+	seen, err := events.StreamEvents(left, []uuid.UUID{alice})
+	if err != nil || len(seen) != 2 || !bytes.HasSuffix(seen[0].Data, []byte(`,"position":"1022b"}`)) {
+		t.Errorf("who leaves is seen as %+v, %v", seen, err)
+	}
+	joined := left
+	data := left.Data.(events.MembershipChanged)
+	data.Change, data.Room = wire.Join, &wire.Room{ID: room, Type: wire.Group, UnreadAsOf: "10210"}
+	joined.Data = data
+	if seen, err = events.StreamEvents(joined, []uuid.UUID{alice, bob}); err != nil || len(seen) != 2 || !bytes.Contains(seen[1].Data, []byte(`"unreadAsOf":"1022b"`)) {
+		t.Errorf("who joins sees %+v, %v", seen, err)
+	}
+	if data.Room.UnreadAsOf != "10210" {
+		t.Error("the event itself was changed")
 	}
 }
 

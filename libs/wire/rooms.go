@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/google/uuid"
+	"github.com/rivo/uniseg"
 )
 
 // RoomType is the kind of a room: of exactly two users, or of a group.
@@ -32,6 +33,10 @@ type Room struct {
 	LatestMessage     Time      `json:"latestMessage"`
 	Unread            bool      `json:"unread"`
 	LatestMessageText *Preview  `json:"latestMessagePreviewText"`
+	// UnreadCount is how many messages of others the member has not read, of those up to UnreadAsOf.
+	UnreadCount int `json:"unreadCount"`
+	// UnreadAsOf is the position that UnreadCount counts up to; empty in a room without messages.
+	UnreadAsOf string `json:"unreadAsOf"`
 }
 
 // For is the room as the given member sees it: a Single room carries the other member's name and picture.
@@ -75,6 +80,8 @@ type Preview struct {
 	Type           string `json:"type"`
 	SenderUsername string `json:"sender_username,omitempty"`
 	Text           string `json:"text,omitempty"`
+	MediaType      string `json:"media_type,omitempty"`
+	ReplyText      string `json:"reply_text,omitempty"`
 	RoomChangeType Change `json:"room_change_type,omitempty"`
 }
 
@@ -98,6 +105,16 @@ func TextPreview(senderUsername, text string) Preview {
 	return Preview{Type: "Text", SenderUsername: senderUsername, Text: cut(text)}
 }
 
+// MediaPreview is the preview of a Media message.
+func MediaPreview(senderUsername, mediaType string) Preview {
+	return Preview{Type: "Media", SenderUsername: senderUsername, MediaType: mediaType}
+}
+
+// ReplyPreview is the preview of a Reply message.
+func ReplyPreview(senderUsername, replyText string) Preview {
+	return Preview{Type: "Reply", SenderUsername: senderUsername, ReplyText: cut(replyText)}
+}
+
 // RoomChangePreview is the preview of a [RoomChange] message.
 func RoomChangePreview(username string, change Change) Preview {
 	return Preview{Type: string(RoomChange), SenderUsername: username, RoomChangeType: change}
@@ -106,9 +123,19 @@ func RoomChangePreview(username string, change Change) Preview {
 // NewRoomPreview is the preview of a room that has no message yet.
 func NewRoomPreview() Preview { return Preview{Type: "New"} }
 
+// cut shortens a text. What a reader sees as one character, as an emoji of several, is kept whole or left out.
 func cut(text string) string {
 	if utf8.RuneCountInString(text) <= previewLimit {
 		return text
 	}
-	return string([]rune(text)[:previewCut]) + "..."
+	kept, characters, state := 0, 0, -1
+	for rest := text; rest != ""; {
+		var cluster string
+		cluster, rest, _, state = uniseg.FirstGraphemeClusterInString(rest, state)
+		if characters += utf8.RuneCountInString(cluster); characters > previewCut {
+			break
+		}
+		kept += len(cluster)
+	}
+	return text[:kept] + "..."
 }

@@ -12,6 +12,7 @@ type ChatMessage struct {
 	Message   Message `json:"message"`
 	Preview   Preview `json:"roomPreviewText"`
 	CreatedAt Time    `json:"createdAt"`
+	Position  string  `json:"position,omitempty"` // of the message in its room; where it is not known a client reloads what it counts
 }
 
 // NewRoom is the server-sent event to each user newly in a room, in the shape of the ISM wire.
@@ -27,6 +28,26 @@ type RoomChangeEvent struct {
 	Message   Message `json:"message"`
 	Preview   Preview `json:"roomPreviewText"`
 	CreatedAt Time    `json:"createdAt"`
+	Position  string  `json:"position,omitempty"` // of the message in its room
+}
+
+// UnreadChanged is the server-sent event to a user who has marked a room as read or unread, on each of its streams: what of it is unread by now,
+// whatever a client has counted before. What is behind UnreadAsOf comes on top.
+type UnreadChanged struct {
+	Type        string    `json:"type"` // "UnreadChanged"
+	RoomID      uuid.UUID `json:"roomId"`
+	UnreadCount int       `json:"unreadCount"`
+	UnreadAsOf  string    `json:"unreadAsOf"`
+	CreatedAt   Time      `json:"createdAt"`
+}
+
+// UserReadChat is the server-sent event to the other members of a room when a user has read it up to a message, unless the user keeps that to itself.
+type UserReadChat struct {
+	Type      string    `json:"type"` // "UserReadChat"
+	RoomID    uuid.UUID `json:"roomId"`
+	UserID    uuid.UUID `json:"userId"`
+	MessageID uuid.UUID `json:"messageId"`
+	CreatedAt Time      `json:"createdAt"`
 }
 
 // LeaveRoom is the server-sent event to a user who is in a room no longer, in the shape of the ISM wire.

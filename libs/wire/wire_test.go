@@ -35,4 +35,22 @@ func TestPreviewIsCut(t *testing.T) {
 	if got, want := wire.TextPreview("a", fifty+"b").Text, strings.Repeat("ä", 40)+"..."; got != want {
 		t.Errorf("51 characters became %q", got)
 	}
+	if got, want := wire.ReplyPreview("a", fifty+"b").ReplyText, strings.Repeat("ä", 40)+"..."; got != want {
+		t.Errorf("51 characters of a reply became %q", got)
+	}
+}
+
+func TestPreviewIsNotCutInsideOfWhatIsSeenAsOne(t *testing.T) {
+	family, accented := "👨\u200d👩\u200d👧\u200d👦", "e\u0301" // of 7 characters, and of 2
+	for text, want := range map[string]string{
+		strings.Repeat("a", 39) + family + strings.Repeat("b", 20): strings.Repeat("a", 39) + "...",
+		strings.Repeat("a", 33) + family + strings.Repeat("b", 20): strings.Repeat("a", 33) + family + "...",
+		"a" + strings.Repeat(accented, 30):                         "a" + strings.Repeat(accented, 19) + "...",
+		"e" + strings.Repeat("\u0301", 60):                         "...",
+		strings.Repeat("🇩🇪", 26):                                   strings.Repeat("🇩🇪", 20) + "...",
+	} {
+		if got := wire.TextPreview("a", text).Text; got != want {
+			t.Errorf("%q became %q, want %q", text, got, want)
+		}
+	}
 }

@@ -16,6 +16,9 @@ func (s *Service) append(ctx context.Context, event events.Event) (bus.Receipt, 
 	if err != nil {
 		return bus.Receipt{}, fmt.Errorf("encode message: %w", err)
 	}
+	if epoch, known := s.log.Epoch(); known {
+		events.WithEpoch(headers, epoch)
+	}
 	receipt, err := s.appender.Append(ctx, bus.Record{Topic: event.Data.Topic(), Key: event.Data.PartitionKey(), Value: value, Headers: headers})
 	if err != nil {
 		return bus.Receipt{}, fmt.Errorf("append message to the log: %w", err)

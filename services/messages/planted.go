@@ -48,5 +48,8 @@ func (s *Service) write(ctx context.Context, event events.Event) (bus.Receipt, e
 	if err != nil {
 		return bus.Receipt{}, fmt.Errorf("encode message: %w", err)
 	}
+	if epoch, known := s.log.Epoch(); known {
+		events.WithEpoch(headers, epoch)
+	}
 	return s.appender.Append(ctx, bus.Record{Topic: event.Data.Topic(), Key: event.Data.PartitionKey(), Value: value, Headers: headers})
 }

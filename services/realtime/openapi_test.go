@@ -40,7 +40,11 @@ func TestEventsAreAsDescribed(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
-		seen, err := events.StreamEvents(event, []uuid.UUID{uuid.New()})
+		users := []uuid.UUID{uuid.New()}
+		if inRoom, ok := event.Data.(events.RoomEvent); ok {
+			users = append(users, inRoom.SeenBy().Users...)
+		}
+		seen, err := events.StreamEvents(event, users)
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}

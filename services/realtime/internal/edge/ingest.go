@@ -63,7 +63,12 @@ type occurrence struct {
 
 // read reads a record. Errors: those of [events.Decode].
 func read(record bus.Record) (occurrence, error) {
+	position := ""
+	if at, known := events.PositionOf(record.Headers, record.Offset); known {
+		position = at.String()
+	}
 	if envelope, ok := events.OpenEnvelope(record.Key, record.Headers, record.Value); ok {
+		envelope.Position = position
 		return occurrence{
 			id: envelope.ID, at: envelope.At, room: envelope.RoomID, audience: envelope.Audience, data: sse.DataOf(len(record.Value), envelope.AppendPayload),
 		}, nil
@@ -72,6 +77,7 @@ func read(record bus.Record) (occurrence, error) {
 	if err != nil {
 		return occurrence{}, fmt.Errorf("decode: %w", err)
 	}
+	event.Position = position
 	of := occurrence{id: event.ID, at: event.Time, event: event}
 	switch data := event.Data.(type) {
 	case events.RoomEvent:
