@@ -135,8 +135,6 @@ type LatestMessage struct {
 	At       time.Time // the message's createdAt
 	Preview  wire.Preview
 	Position events.Position
-	// Version is the membership version of the newest change of members up to the message that has been taken with it; 0 where there is none.
-	Version int64
 }
 
 // ReadMark says up to when a member has read a room.
@@ -255,12 +253,14 @@ type Tx interface {
 	// AdvanceReadMarks moves read marks to the given times, never back. Those of users who are not in the room are passed over.
 	AdvanceReadMarks(ctx context.Context, marks []ReadMark) error
 
-	// ChangeVersions gives the newest membership version that rooms have taken from the log, see [LatestMessage]; unknown rooms are left out.
-	// The rooms are locked.
+	// ChangeVersions gives the newest membership version that rooms have taken from the log; unknown rooms are left out. The rooms are locked.
 	ChangeVersions(ctx context.Context, rooms []uuid.UUID) (map[uuid.UUID]int64, error)
 
-	// SetLatestMessages sets what rooms show, one message a room, where its position is after that of the message shown, and the membership
-	// version that they have taken, never back. Unknown rooms are passed over. The rooms are locked.
+	// SetChangeVersions sets it, never back. The rooms are locked.
+	SetChangeVersions(ctx context.Context, versions map[uuid.UUID]int64) error
+
+	// SetLatestMessages sets what rooms show, one message a room, where its position is after that of the message shown. Unknown rooms
+	// are passed over. The rooms are locked.
 	SetLatestMessages(ctx context.Context, messages []LatestMessage) error
 
 	// Tx of package people changes how users stand to each other.

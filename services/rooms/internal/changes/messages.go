@@ -59,10 +59,10 @@ func roomsOf(messages []Posted) []uuid.UUID {
 	return rooms
 }
 
-// untaken leaves out the changes of members that the rooms have taken before: one that the outbox has appended twice has another position.
+// untaken leaves out the changes of members that the rooms have taken before, and says that they have taken the others: one that the outbox has
+// appended twice has another position.
 func untaken(ctx context.Context, tx store.Tx, rooms []uuid.UUID, messages []Posted) ([]Posted, error) {
-	isMessage := func(message Posted) bool { return message.Version == 0 }
-	if !slices.ContainsFunc(messages, func(message Posted) bool { return !isMessage(message) }) {
+	if !slices.ContainsFunc(messages, func(message Posted) bool { return message.Version > 0 }) {
 		return messages, nil
 	}
 	taken, err := tx.ChangeVersions(ctx, rooms)
@@ -70,17 +70,17 @@ func untaken(ctx context.Context, tx store.Tx, rooms []uuid.UUID, messages []Pos
 		return nil, err
 	}
 	var left []Posted
+	newest := map[uuid.UUID]int64{}
 	for _, message := range messages {
-		switch {
-		case isMessage(message):
-		case message.Version <= taken[message.RoomID]:
+		if message.Version > 0 && message.Version <= taken[message.RoomID] {
 			continue
-		default:
-			taken[message.RoomID] = message.Version
+		}
+		if message.Version > 0 {
+			taken[message.RoomID], newest[message.RoomID] = message.Version, message.Version
 		}
 		left = append(left, message)
 	}
-	return left, nil
+	return left, tx.SetChangeVersions(ctx, newest)
 }
 
 // fold reduces messages to what remains of them: the newest of each room, and the newest read mark of each sender there.
@@ -89,11 +89,11 @@ func fold(messages []Posted) (latest []store.LatestMessage, marks []store.ReadMa
 	roomAt := map[uuid.UUID]int{}
 	markAt := map[sender]int{}
 	for _, message := range messages {
-		shown := store.LatestMessage{RoomID: message.RoomID, At: message.At, Preview: message.Preview, Position: message.Position, Version: message.Version}
+		shown := store.LatestMessage{RoomID: message.RoomID, At: message.At, Preview: message.Preview, Position: message.Position}
 		if i, ok := roomAt[message.RoomID]; !ok {
 			roomAt[message.RoomID] = len(latest)
 			latest = append(latest, shown)
-		} else if shown.Version = max(shown.Version, latest[i].Version); latest[i].Position.Compare(message.Position) < 0 {
+		} else if latest[i].Position.Compare(message.Position) < 0 {
 			latest[i] = shown
 		}
 		if message.Version > 0 { // who leaves has no mark, and who joins reads nothing by it

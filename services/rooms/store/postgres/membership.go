@@ -137,3 +137,17 @@ func (t tx) ChangeVersions(ctx context.Context, rooms []uuid.UUID) (map[uuid.UUI
 	})
 	return versions, storeError("read the versions taken", err)
 }
+
+const updateChangeVersions = `
+UPDATE rooms AS r SET change_version = taken.version
+FROM unnest($1::uuid[], $2::bigint[]) AS taken (room_id, version)
+WHERE r.id = taken.room_id AND r.change_version < taken.version`
+
+func (t tx) SetChangeVersions(ctx context.Context, versions map[uuid.UUID]int64) error {
+	rooms, taken := make([]uuid.UUID, 0, len(versions)), make([]int64, 0, len(versions))
+	for room, version := range versions {
+		rooms, taken = append(rooms, room), append(taken, version)
+	}
+	_, err := t.db.Exec(ctx, updateChangeVersions, rooms, taken)
+	return storeError("set the versions taken", err)
+}

@@ -151,9 +151,9 @@ func (t tx) AdvanceReadMarks(ctx context.Context, marks []store.ReadMark) error 
 
 const updateLatest = `
 UPDATE rooms AS r
-SET latest_message = m.at, preview = m.preview, latest_epoch = m.epoch, latest_offset = m.log_offset, change_version = greatest(change_version, m.version)
-FROM unnest($1::uuid[], $2::timestamptz[], $3::jsonb[], $4::integer[], $5::bigint[], $6::bigint[])
-     AS m (room_id, at, preview, epoch, log_offset, version)
+SET latest_message = m.at, preview = m.preview, latest_epoch = m.epoch, latest_offset = m.log_offset
+FROM unnest($1::uuid[], $2::timestamptz[], $3::jsonb[], $4::integer[], $5::bigint[])
+     AS m (room_id, at, preview, epoch, log_offset)
 WHERE r.id = m.room_id AND (r.latest_epoch, r.latest_offset) < (m.epoch, m.log_offset)`
 
 func (t tx) SetLatestMessages(ctx context.Context, messages []store.LatestMessage) error {
@@ -163,7 +163,6 @@ func (t tx) SetLatestMessages(ctx context.Context, messages []store.LatestMessag
 		previews []wire.Preview
 		epochs   []int32
 		offsets  []int64
-		versions []int64
 	}
 	for _, message := range messages {
 		latest.rooms = append(latest.rooms, message.RoomID)
@@ -171,9 +170,8 @@ func (t tx) SetLatestMessages(ctx context.Context, messages []store.LatestMessag
 		latest.previews = append(latest.previews, message.Preview)
 		latest.epochs = append(latest.epochs, message.Position.Epoch)
 		latest.offsets = append(latest.offsets, message.Position.Offset)
-		latest.versions = append(latest.versions, message.Version)
 	}
-	_, err := t.db.Exec(ctx, updateLatest, latest.rooms, latest.at, latest.previews, latest.epochs, latest.offsets, latest.versions)
+	_, err := t.db.Exec(ctx, updateLatest, latest.rooms, latest.at, latest.previews, latest.epochs, latest.offsets)
 	return storeError("set latest messages", err)
 }
 

@@ -149,3 +149,14 @@ func (t *tx) ChangeVersions(ctx context.Context, rooms []uuid.UUID) (map[uuid.UU
 	}
 	return versions, nil
 }
+
+const updateChangeVersion = `UPDATE rooms SET change_version = ?2 WHERE id = ?1 AND change_version < ?2`
+
+func (t *tx) SetChangeVersions(ctx context.Context, versions map[uuid.UUID]int64) error {
+	for room, version := range versions {
+		if _, err := t.db.ExecContext(ctx, updateChangeVersion, room[:], version); err != nil {
+			return storeError("set the versions taken", err)
+		}
+	}
+	return nil
+}

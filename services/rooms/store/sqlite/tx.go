@@ -142,7 +142,7 @@ func (t *tx) AdvanceReadMarks(ctx context.Context, marks []store.ReadMark) error
 }
 
 const updateLatest = `
-UPDATE rooms SET latest_message = ?2, preview = ?3, latest_epoch = ?4, latest_offset = ?5, change_version = max(change_version, ?6)
+UPDATE rooms SET latest_message = ?2, preview = ?3, latest_epoch = ?4, latest_offset = ?5
 WHERE id = ?1 AND (latest_epoch, latest_offset) < (?4, ?5)`
 
 func (t *tx) SetLatestMessages(ctx context.Context, messages []store.LatestMessage) error {
@@ -152,7 +152,7 @@ func (t *tx) SetLatestMessages(ctx context.Context, messages []store.LatestMessa
 			return fmt.Errorf("encode preview: %w", err)
 		}
 		_, err = t.db.ExecContext(ctx, updateLatest, message.RoomID[:], message.At.UnixMicro(), string(preview),
-			message.Position.Epoch, message.Position.Offset, message.Version)
+			message.Position.Epoch, message.Position.Offset)
 		if err != nil {
 			return storeError("set latest messages", err)
 		}

@@ -347,9 +347,10 @@ func rowsOfAMembership(t *testing.T, s store.Store) {
 		if taken, err := tx.ChangeVersions(ctx, []uuid.UUID{row.ID, uuid.New()}); err != nil || len(taken) != 1 || taken[row.ID] != 1 {
 			t.Errorf("taken are %v, %v", taken, err)
 		}
-		shown := store.LatestMessage{RoomID: row.ID, At: start(), Preview: wire.NewRoomPreview(), Position: events.Position{Offset: 3}, Version: 5}
-		if err := tx.SetLatestMessages(ctx, []store.LatestMessage{shown}); err != nil {
-			return err
+		for _, version := range []int64{5, 4} { // never back
+			if err := tx.SetChangeVersions(ctx, map[uuid.UUID]int64{row.ID: version, uuid.New(): 7}); err != nil {
+				return err
+			}
 		}
 		if taken, err := tx.ChangeVersions(ctx, []uuid.UUID{row.ID}); err != nil || taken[row.ID] != 5 {
 			t.Errorf("taken are %v, %v", taken, err)
