@@ -165,17 +165,17 @@ func (b *Bus) Close() {
 // clientConfig is what every client is configured with, and what is given on top.
 func (b *Bus) clientConfig(own kafka.ConfigMap) *kafka.ConfigMap {
 	all := kafka.ConfigMap{
-		"bootstrap.servers":        strings.Join(b.cfg.Brokers, ","),
-		"client.id":                b.cfg.ClientID,
-		"security.protocol":        b.cfg.SecurityProtocol,
-		"socket.keepalive.enable":  true,
-		"socket.nagle.disable":     true, // a record does not wait on the way for more to send
-		"log_level":                0,    // see disturbances
-		"statistics.interval.ms":   int(b.statisticsEvery.Milliseconds()),
-		"enable.metrics.push":      false, // what is sent to brokers is only what the suite needs
-		"socket.timeout.ms":        int(answerTimeout.Milliseconds()),
-		"reconnect.backoff.ms":     50,
-		"reconnect.backoff.max.ms": 1000,
+		"bootstrap.servers":                  strings.Join(b.cfg.Brokers, ","),
+		"client.id":                          b.cfg.ClientID,
+		"security.protocol":                  b.cfg.SecurityProtocol,
+		"socket.keepalive.enable":            true,
+		"socket.nagle.disable":               true, // a record does not wait on the way for more to send
+		"log_level":                          0,    // see disturbances
+		"statistics.interval.ms":             int(b.statisticsEvery.Milliseconds()),
+		"enable.metrics.push":                false, // what is sent to brokers is only what the suite needs
+		"socket.timeout.ms":                  int(answerTimeout.Milliseconds()),
+		"reconnect.backoff.ms":               50,
+		"reconnect.backoff.max.ms":           1000,
 		"socket.connection.setup.timeout.ms": int(answerTimeout.Milliseconds()),
 		"api.version.request.timeout.ms":     int(answerTimeout.Milliseconds()),
 		// Asking for a topic must not make it, with the broker's number of partitions instead of the table's.
