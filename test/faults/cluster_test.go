@@ -72,7 +72,7 @@ func (c *clustered) brokersAreLost(t *testing.T) {
 	chat := traffic.Begin(t, c.Deployment)
 	first, others := c.leader(t, chat)
 	c.cluster.Kill(t, first)
-	chat.AwaitAcknowledged(t, 100)
+	chat.AwaitEverywhere(t, 20)
 	c.refuses(t, chat, others[0])
 	c.cluster.Start(t, first)
 	report := c.verify(t, chat, traffic.Options{})
@@ -104,9 +104,12 @@ func (c *clustered) refuses(t *testing.T, chat *traffic.Traffic, brokers ...int3
 func (c *clustered) brokerHangs(t *testing.T) {
 	chat := traffic.Begin(t, c.Deployment)
 	first, _ := c.leader(t, chat)
+	begun := time.Now()
 	thaw := c.cluster.Freeze(t, first)
+	chat.AwaitEverywhere(t, 20)
+	t.Logf("sends go on in all rooms after %.1f s", time.Since(begun).Seconds())
 	traffic.Wait(long())
-	chat.AwaitAcknowledged(t, 200)
+	chat.AwaitEverywhere(t, 20)
 	thaw()
 	c.verify(t, chat, traffic.Options{})
 }
@@ -123,7 +126,7 @@ func (c *clustered) deadLettersAreNotTaken(t *testing.T) {
 	for service, group := range map[string]string{"messages": "ism.messages.timeline", "rooms": "ism.rooms.previews"} {
 		c.awaitWaiting(t, service, group, func(waiting map[int32]float64) bool { return len(waiting) > 0 })
 	}
-	chat.AwaitAcknowledged(t, 100)
+	chat.AwaitEverywhere(t, 20)
 	thaw()
 	c.awaitHealthy(t)
 	c.letters = 2 // one of each group

@@ -20,7 +20,8 @@ func (c *clustered) logLosesItsEnd(t *testing.T) {
 	c.cluster.Configure(t, events.TopicRooms, map[string]string{"min.insync.replicas": "1", "unclean.leader.election.enable": "true"})
 	c.cluster.Kill(t, others...)
 	c.cluster.AwaitPartitions(t, events.TopicRooms, "have one replica", func(p deployment.Partition) bool { return p.Leader == last && len(p.InSync) == 1 })
-	chat.AwaitAcknowledged(t, 100)
+	chat.AwaitEverywhere(t, 20)
+	chat.AwaitDelivered(t) // of what an edge has not read nobody can tell it that it is lost
 
 	thaw := c.Freeze(t, "realtime-2")
 	acknowledged := chat.Acknowledged()

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"testing"
@@ -123,6 +124,51 @@ func (w *Traffic) Acknowledged() int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return len(w.report.Acknowledged)
+}
+
+// AwaitEverywhere waits until so many more messages have been acknowledged in each room.
+func (w *Traffic) AwaitEverywhere(t *testing.T, more int) {
+	t.Helper()
+	before := w.byRoom()
+	fewest := func() int {
+		now, fewest := w.byRoom(), more
+		for _, room := range w.rooms {
+			fewest = min(fewest, now[room]-before[room])
+		}
+		return fewest
+	}
+	for end := time.Now().Add(settleTimeout); fewest() < more; Wait(20 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("%d of %d messages were acknowledged in a room", fewest(), more)
+		}
+	}
+}
+
+func (w *Traffic) byRoom() map[uuid.UUID]int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	acknowledged := map[uuid.UUID]int{}
+	for _, message := range w.report.Acknowledged {
+		acknowledged[message.Room]++
+	}
+	return acknowledged
+}
+
+// AwaitDelivered waits until all streams have what has been acknowledged by now.
+func (w *Traffic) AwaitDelivered(t *testing.T) {
+	t.Helper()
+	w.mu.Lock()
+	wanted := maps.Clone(w.report.Acknowledged)
+	w.mu.Unlock()
+	for _, listener := range w.listeners {
+		listener.Await(t, settleTimeout, "what is acknowledged", func(events []client.StreamEvent) bool {
+			missing := maps.Clone(wanted)
+			for _, d := range deliveries(t, events) {
+				delete(missing, d.Message.Text)
+			}
+			return len(missing) == 0
+		})
+	}
 }
 
 // AwaitFailed waits until so many more sends have failed with the code.
