@@ -62,6 +62,9 @@ func (d *Deployment) apply(variables map[string]string, settings []Settings) {
 	}
 }
 
+// mostMembers is how many users a room may have: the suites put all of theirs into one.
+const mostMembers = "100"
+
 // clientID is the public OIDC client of browsers, which both identity providers have.
 const clientID = "ism-web"
 

@@ -56,7 +56,7 @@ func fiveProcesses(t testing.TB, kafka []string, settings []Settings) *Deploymen
 		addresses[name], internal[name] = freeAddress(t), freeAddress(t)
 	}
 	own := map[string]map[string]string{
-		"rooms": {"ISM_ROOMS_POSTGRES_URL": postgres},
+		"rooms": {"ISM_ROOMS_POSTGRES_URL": postgres, "ISM_ROOMS_MAX_MEMBERS": mostMembers},
 		"messages": {
 			"ISM_MESSAGES_ROOMS_URL":          baseURL(internal["rooms"]),
 			"ISM_MESSAGES_CASSANDRA_HOSTS":    cassandra,
