@@ -57,7 +57,7 @@ func schema(t *testing.T, db *sql.DB) string {
 
 func TestMigrationsGoUpAndDown(t *testing.T) {
 	db := openSQL(t, enginetest.PostgresDatabase(t))
-	provider, err := newMigrations(db)
+	provider, err := newProvider(db)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -84,7 +84,7 @@ func TestMigrationsGoUpAndDown(t *testing.T) {
 func TestUsersOfTheFirstSchemaTakeAnyToken(t *testing.T) {
 	database := enginetest.PostgresDatabase(t)
 	db := openSQL(t, database)
-	provider, err := newMigrations(db)
+	provider, err := newProvider(db)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -113,18 +113,53 @@ func TestSeveralProcessesMigrateOnce(t *testing.T) {
 
 func TestWithoutMigratingTheSchemaIsWaitedFor(t *testing.T) {
 	database := enginetest.PostgresDatabase(t)
-	cfg := Config{URL: config.Secret(database), PoolSize: 2, StatementTimeout: time.Second}
-	waiting, err := New(cfg, telemetry.Discard(nil))
-	if err != nil {
-		t.Fatal(err)
+	db := openSQL(t, database)
+	waiting := storeThat(t, MigrateCheck, database)
+	if err := waiting.migrate(t.Context()); err == nil || !strings.Contains(err.Error(), "00001_rooms.sql") {
+		t.Errorf("without a schema it says %v", err)
 	}
-	if err := waiting.migrate(t.Context()); err == nil {
-		t.Error("it goes on without a schema")
+	if made := tables(t, db); made != 0 {
+		t.Errorf("looking has made %d tables", made)
 	}
 	if err := newStore(t, database).migrate(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	storetest.Start(t, waiting)
+}
+
+// Where migrating is off, the table that says which migrations are applied may be anything.
+func TestTheSchemaIsNotLookedAt(t *testing.T) {
+	database := enginetest.PostgresDatabase(t)
+	db := openSQL(t, database)
+	off := storeThat(t, MigrateOff, database)
+	if err := off.migrate(t.Context()); err != nil || tables(t, db) != 0 {
+		t.Errorf("without a schema: %v, %d tables", err, tables(t, db))
+	}
+	if err := newStore(t, database).migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := db.ExecContext(t.Context(), "DROP TABLE goose_db_version"); err != nil {
+		t.Fatal(err)
+	}
+	storetest.Start(t, off)
+}
+
+func storeThat(t *testing.T, migrates Migrate, database string) *Store {
+	t.Helper()
+	s, err := New(Config{URL: config.Secret(database), PoolSize: 2, StatementTimeout: 5 * time.Second}, migrates, telemetry.Discard(nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func tables(t *testing.T, db *sql.DB) int {
+	t.Helper()
+	var n int
+	if err := db.QueryRowContext(t.Context(), "SELECT count(*) FROM information_schema.tables WHERE table_schema = 'public'").Scan(&n); err != nil {
+		t.Fatal(err)
+	}
+	return n
 }
 
 func TestAServerThatComesLaterIsWaitedFor(t *testing.T) {
@@ -191,8 +226,8 @@ func TestLostConnectionsAreMadeAnew(t *testing.T) {
 
 func TestASlowStatementIsUnavailable(t *testing.T) {
 	database := enginetest.PostgresDatabase(t)
-	cfg := Config{URL: config.Secret(database), PoolSize: 2, StatementTimeout: 200 * time.Millisecond, Migrate: true}
-	s, err := New(cfg, telemetry.Discard(nil))
+	cfg := Config{URL: config.Secret(database), PoolSize: 2, StatementTimeout: 200 * time.Millisecond}
+	s, err := New(cfg, MigrateAuto, telemetry.Discard(nil))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -357,7 +392,7 @@ func TestConfigurationFaultsAreNamed(t *testing.T) {
 	if strings.Join(named, " ") != "URL POOL_SIZE STATEMENT_TIMEOUT" {
 		t.Errorf("faults of %v", named)
 	}
-	if _, err := New(Config{URL: "postgres://rooms:" + secret + "@host:no-port/rooms"}, telemetry.Discard(nil)); err == nil || strings.Contains(err.Error(), secret) {
+	if _, err := New(Config{URL: "postgres://rooms:" + secret + "@host:no-port/rooms"}, MigrateAuto, telemetry.Discard(nil)); err == nil || strings.Contains(err.Error(), secret) {
 		t.Errorf("error %v", err)
 	}
 }
