@@ -163,6 +163,29 @@ func (l *Log) Epoch() (epoch int32, known bool) {
 	}
 }
 
+// PartitionOf gives the partition of a key's records, once the log is open.
+func (l *Log) PartitionOf(key string) int32 { return partitionOfKey(key, l.opened.Partitions) }
+
+// Ends gives, by partition, the offset of the record that will be written next, once the log is open.
+func (l *Log) Ends(ctx context.Context) ([]int64, error) {
+	if err := l.Await(ctx); err != nil {
+		return nil, err
+	}
+	partitions := make([]topicPartition, l.opened.Partitions)
+	for i := range partitions {
+		partitions[i] = topicPartition{l.cfg.Topic, int32(i)}
+	}
+	found, err := l.bus.offsets(ctx, partitions, kafka.LatestOffsetSpec)
+	if err != nil {
+		return nil, fmt.Errorf("read the ends of %s: %w", l.cfg.Topic, err)
+	}
+	ends := make([]int64, len(partitions))
+	for i, partition := range partitions {
+		ends[i] = found[partition]
+	}
+	return ends, nil
+}
+
 // Await waits until the epoch is known. The error is that of ctx.
 func (l *Log) Await(ctx context.Context) error {
 	select {

@@ -252,3 +252,24 @@ func TestANewEpochWaitsForTheGroupToEnd(t *testing.T) {
 		}
 	})
 }
+
+func TestTheEndsOfALogAreWhereItsNextRecordsWillBe(t *testing.T) {
+	onBothBrokers(t, func(t *testing.T, w *world) {
+		topic := w.topic(3)
+		log, _ := w.openLog(topic, w.group(), &epochs{})
+		want, err := log.Ends(within(t, timeout))
+		if err != nil || !slices.Equal(want, make([]int64, 3)) {
+			t.Fatalf("at first the ends are %v, %v", want, err)
+		}
+		key := func(i int) string { return string(rune('a' + i)) }
+		for i, at := range w.write(w.producer(ProducerConfig{DeliveryTimeout: timeout}), topic, 0, 9, key) {
+			if partition := log.PartitionOf(key(i)); partition != at.Partition {
+				t.Errorf("the key %s is in partition %d, and said to be in %d", key(i), at.Partition, partition)
+			}
+			want[at.Partition] = max(want[at.Partition], at.Offset+1)
+		}
+		if ends, err := log.Ends(within(t, timeout)); err != nil || !slices.Equal(ends, want) {
+			t.Errorf("the ends are %v, want %v, %v", ends, want, err)
+		}
+	})
+}

@@ -2,6 +2,7 @@ package rooms
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/ism-chat/ism/libs/config"
 	"github.com/ism-chat/ism/libs/httpapi"
@@ -10,8 +11,10 @@ import (
 
 // Config is the service's own configuration.
 type Config struct {
-	MaxMembers          int  `envconfig:"MAX_MEMBERS" default:"10" desc:"most users that a room may have, 2 or more; ISM_HTTP_BODY_LIMIT must have room for their ids"`
-	HistorySinceJoining bool `envconfig:"HISTORY_SINCE_JOINING" default:"false" desc:"whether who joins a room sees only what was written since, unless the room says otherwise"`
+	MaxMembers          int    `envconfig:"MAX_MEMBERS" default:"10" desc:"most users that a room may have, 2 or more; ISM_HTTP_BODY_LIMIT must have room for their ids"`
+	UnreadChanges       bool   `envconfig:"UNREAD_CHANGES" default:"false" desc:"whether messages of who joins and leaves count as unread; clients then count RoomChangeEvent as they do ChatMessage"`
+	Receipts            string `envconfig:"RECEIPTS" default:"on" desc:"on: members of a room are told what others have read, unless those keep it to themselves; off: nobody is"`
+	HistorySinceJoining bool   `envconfig:"HISTORY_SINCE_JOINING" default:"false" desc:"whether who joins a room sees only what was written since, unless the room says otherwise"`
 }
 
 const fewestMembers = 2
@@ -25,8 +28,17 @@ func (c Config) Validate() []config.Fault {
 			Problem:  fmt.Sprintf("%d is out of range; allowed: %d to %d", c.MaxMembers, fewestMembers, changes.MostUsers),
 		})
 	}
+	if !slices.Contains([]string{"", receiptsOn, receiptsOff}, c.Receipts) {
+		faults = append(faults, config.Fault{Variable: "RECEIPTS", Problem: fmt.Sprintf("%q is unknown; allowed: on, off", c.Receipts)})
+	}
 	return faults
 }
+
+// What [Config.Receipts] may be; empty is on.
+const (
+	receiptsOn  = "on"
+	receiptsOff = "off"
+)
 
 // Within says where the settings do not go with those of the listener: a request must be able to name as many users as a room may have.
 // Variables in the faults begin behind ISM_.

@@ -15,6 +15,9 @@ func (s *Service) get(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
+	if err := s.catchUp(c); err != nil {
+		return err
+	}
 	room, err := s.deps.Store.Room(c.UserContext(), id, authn.Caller(c).UserID)
 	if err != nil {
 		return problemOf(err)

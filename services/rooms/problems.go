@@ -21,6 +21,10 @@ func problemOf(err error) error {
 	switch {
 	case errors.Is(err, store.ErrRoomNotFound):
 		return httpapi.NewProblem(http.StatusNotFound, "room-not-found", "Room not found", "there is no such room among the caller's")
+	case errors.Is(err, store.ErrMessageNotFound):
+		return httpapi.NewProblem(http.StatusNotFound, "message-not-found", "Message not found", "the room has no such message, or has had it too long ago")
+	case errors.Is(err, errNotCaughtUp):
+		return httpapi.Unavailable("not-caught-up", "Not caught up", "the lists are behind the messages; try again", err)
 	case errors.As(err, &exists):
 		return httpapi.NewProblem(http.StatusConflict, "room-exists", "Room exists", "the two users have the Single room "+exists.RoomID.String())
 	case errors.As(err, &unknown):

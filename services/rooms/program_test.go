@@ -30,13 +30,14 @@ func TestAllFaultsAreNamedAtOnce(t *testing.T) {
 	t.Setenv("ISM_OIDC_ISSUER", "https://id.example.com/realms/ism")
 	t.Setenv("ISM_ROOMS_POSTGRES_POOL_SIZE", "0")
 	t.Setenv("ISM_ROOMS_MAX_MEMBERS", "1")
+	t.Setenv("ISM_ROOMS_RECEIPTS", "sometimes")
 	t.Setenv("ISM_ROOMS_EPOCH", "-1")
 	var cfg ProgramConfig
 	err := config.Load(&cfg)
 	if err == nil {
 		t.Fatal("it is taken")
 	}
-	for _, variable := range []string{"ISM_ROOMS_POSTGRES_URL", "ISM_ROOMS_POSTGRES_POOL_SIZE", "ISM_ROOMS_MAX_MEMBERS", "ISM_ROOMS_EPOCH"} {
+	for _, variable := range []string{"ISM_ROOMS_POSTGRES_URL", "ISM_ROOMS_POSTGRES_POOL_SIZE", "ISM_ROOMS_MAX_MEMBERS", "ISM_ROOMS_RECEIPTS", "ISM_ROOMS_EPOCH"} {
 		if !strings.Contains(err.Error(), variable) {
 			t.Errorf("%s is not named in %v", variable, err)
 		}

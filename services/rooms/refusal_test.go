@@ -139,7 +139,7 @@ func TestEveryRouteNeedsAToken(t *testing.T) {
 	at := "/api/rooms/" + uuid.NewString()
 	for _, route := range []string{
 		"GET /api/rooms", "POST /api/rooms/create-room", "GET /api/rooms/search", "GET " + at, "GET " + at + "/detailed", "GET " + at + "/users",
-		"POST " + at + "/mark-read",
+		"POST " + at + "/mark-read", "GET /api/rooms/unread",
 	} {
 		method, path, _ := strings.Cut(route, " ")
 		got := d.call(t, d.Public, user{}, request{method: method, path: path})
@@ -154,7 +154,7 @@ func TestWithoutTheStoreEveryRouteIsUnavailable(t *testing.T) {
 	alice := d.newUser(t, "alice")
 	at := "/api/rooms/" + uuid.NewString()
 	for _, route := range []string{
-		"GET /api/rooms", "POST /api/rooms/create-room", "GET " + at, "GET " + at + "/users", "POST " + at + "/mark-read",
+		"GET /api/rooms", "POST /api/rooms/create-room", "GET " + at, "GET " + at + "/users", "POST " + at + "/mark-read", "GET /api/rooms/unread", "GET /api/rooms?caughtUp=true",
 	} {
 		method, path, _ := strings.Cut(route, " ")
 		got := d.call(t, d.Public, alice, request{method: method, path: path, contentType: "application/json", body: newRoom("Group", "", alice)})

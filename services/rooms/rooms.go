@@ -20,8 +20,10 @@ import (
 	"github.com/ism-chat/ism/libs/telemetry"
 	"github.com/ism-chat/ism/services/rooms/internal/callers"
 	"github.com/ism-chat/ism/services/rooms/internal/changes"
+	"github.com/ism-chat/ism/services/rooms/internal/marks"
 	"github.com/ism-chat/ism/services/rooms/internal/observed"
 	"github.com/ism-chat/ism/services/rooms/internal/previews"
+	"github.com/ism-chat/ism/services/rooms/internal/progress"
 	"github.com/ism-chat/ism/services/rooms/internal/relationships"
 	"github.com/ism-chat/ism/services/rooms/store"
 )
@@ -47,6 +49,8 @@ type Service struct {
 	log           *bus.Log
 	relay         *outbox.Relay
 	previews      *bus.Consumer
+	progress      *progress.Progress
+	marks         *marks.Teller
 	now           func() time.Time // UTC, microseconds
 }
 
@@ -60,9 +64,12 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	writer := changes.New(deps.Store, deps.Telemetry.Propagator)
+	writer := changes.New(deps.Store, deps.Telemetry.Propagator).With(changes.Rules{
+		CountChanges: cfg.UnreadChanges, PrivateReceipts: cfg.Receipts == receiptsOff,
+	})
 	log := deps.Bus.NewLog(bus.LogConfig{Topic: events.TopicRooms, Group: Group, Epochs: deps.Store})
-	lists, err := previews.New(writer, log, deps.Bus.Tracing(Group))
+	taken := progress.New(log, deps.Store)
+	lists, err := previews.New(writer, log, taken, deps.Bus.Tracing(Group))
 	if err != nil {
 		return nil, err
 	}
@@ -84,6 +91,7 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	bonds := relationships.New(deps.Store, relationships.Default(), deps.Telemetry.Propagator, writer.LeaveSingleRoom)
 	return &Service{
 		cfg: cfg, deps: deps, callers: known, changes: writer, relationships: bonds, log: log, relay: relay, previews: consumer, now: now,
+		progress: taken, marks: marks.New(writer, now, deps.Telemetry.Log),
 	}, nil
 }
 
@@ -102,6 +110,8 @@ func (s *Service) Parts() []lifecycle.Part {
 		{Name: "rooms log", Run: s.log.Run},
 		{Name: "rooms outbox relay", Run: s.log.AfterOpen(s.relayOutbox)},
 		{Name: "rooms previews", Run: s.log.AfterOpen(s.previews.Run), Beside: true},
+		{Name: "rooms progress", Run: s.log.AfterOpen(s.progress.Run), Beside: true},
+		{Name: "rooms marks", Run: s.marks.Run, Beside: true},
 	}
 }
 
@@ -115,7 +125,7 @@ func (s *Service) relayOutbox(ctx context.Context) error {
 		return err
 	}
 	return s.deps.Bus.WithProducer(ctx, bus.ProducerConfig{DeliveryTimeout: deliveryTimeout, Gapless: true}, func(ctx context.Context, log *bus.Producer) error {
-		s.relay.Run(ctx, log)
+		s.relay.Run(ctx, inEpoch{log, s.log})
 		return nil
 	})
 }

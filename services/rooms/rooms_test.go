@@ -44,6 +44,10 @@ func TestAPI(t *testing.T) {
 				{"other services learn the membership", membership},
 				{"outsiders cannot tell rooms apart", outsidersCannotTell},
 				{"bad input is refused and writes nothing", badInput},
+				{"what is unread, from a message to a mark", unreadIsCounted},
+				{"marks that name what is not there are refused", badMarks},
+				{"the list comes in pages, with tags", listComesInPages},
+				{"a user keeps to itself what it has read", receiptsArePrivate},
 				{"members come, go and come back", membersChange},
 				{"a Single room ends for both", singleRoomEnds},
 				{"one of many racing creations wins", racingCreations},
@@ -210,6 +214,11 @@ func (d *deployment) postMessage(t *testing.T, room uuid.UUID, text string, user
 	}
 	defer producer.Close(context.Background()) // what matters has been acknowledged
 	at := time.Now().UTC().Truncate(time.Microsecond)
+	return d.produceMessage(t, producer, at, room, text, users...)
+}
+
+func (d *deployment) produceMessage(t *testing.T, producer *bus.Producer, at time.Time, room uuid.UUID, text string, users ...user) time.Time {
+	t.Helper()
 	audience := events.Audience{Version: 1}
 	for _, u := range users {
 		audience.Users = append(audience.Users, u.id)
@@ -269,12 +278,19 @@ func logHasWhatWasAnswered(t *testing.T, d *deployment) {
 	}
 	var room wire.Room
 	d.call(t, d.Public, alice, r).Decode(t, &room)
-	d.post(t, bob, "/api/rooms/"+room.ID.String()+"/mark-read", "")
-	records := d.recordsOf(t, room.ID)
-	if len(records) != 2 {
+	if records := d.recordsOf(t, room.ID); len(records) != 1 {
 		t.Fatalf("the log has %d records of the room", len(records))
 	}
+	d.post(t, bob, "/api/rooms/"+room.ID.String()+"/mark-read", "")
+	var records []bus.Record
+	servicetest.Await(t, "what is told of the mark", func() bool {
+		records = d.recordsOf(t, room.ID)
+		return len(records) == 2
+	})
 	for _, record := range records {
+		if at, ok := events.PositionOf(record.Headers, record.Offset); !ok || at.Epoch != 0 {
+			t.Errorf("a record is at %+v, %t", at, ok)
+		}
 		headers := map[string]string{}
 		for name, value := range record.Headers {
 			if strings.HasPrefix(name, "ce_") || name == "content-type" {

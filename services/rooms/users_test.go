@@ -343,13 +343,13 @@ func (d *deployment) routesOfUsers(t *testing.T) []request {
 		case strings.HasSuffix(asked.path, ":sync"):
 			asked.contentType, asked.body = "application/x-ndjson", line(uuid.New(), `"displayName":"a"`)
 		case asked.method == http.MethodPut:
-			asked.contentType, asked.body = "application/json", `{"displayName":"a"}`
+			asked.contentType, asked.body = "application/json", `{"displayName":"a","readReceipts":true}`
 		case strings.HasSuffix(asked.path, "/search"):
 			asked.path += "?username=a"
 		}
 		routes = append(routes, asked)
 	}
-	if len(routes) != 12 {
+	if len(routes) != 14 {
 		t.Fatalf("there are %d routes about users", len(routes))
 	}
 	return routes

@@ -135,12 +135,10 @@ type LatestMessage struct {
 	At       time.Time // the message's createdAt
 	Preview  wire.Preview
 	Position events.Position
-}
-
-// ReadMark says up to when a member has read a room.
-type ReadMark struct {
-	RoomID, UserID uuid.UUID
-	At             time.Time
+	// Version is the membership version of the newest change of members up to the message that has been taken with it; 0 where there is none.
+	Version int64
+	// Messages and Counted are what the room has taken with it, see [Taken].
+	Messages, Counted int64
 }
 
 // Store keeps users, rooms, members, read marks, previews and the outbox. Its methods are safe for concurrent use. Beside
@@ -158,8 +156,8 @@ type Store interface {
 	// time changes only what no token with a time has said. Errors: [people.ErrOtherTenant], with nothing changed.
 	PutUser(ctx context.Context, user User, issued time.Time) error
 
-	// Rooms lists the rooms that the user has joined, as the user sees them, the newest LatestMessage first.
-	Rooms(ctx context.Context, user uuid.UUID) ([]wire.Room, error)
+	// Rooms lists rooms that the user has joined, as the user sees them, the newest LatestMessage first, and of the same the highest id.
+	Rooms(ctx context.Context, user uuid.UUID, query RoomQuery) ([]wire.Room, error)
 
 	// Room gives a room that the user has joined, as the user sees it. Errors: [ErrRoomNotFound].
 	Room(ctx context.Context, room, user uuid.UUID) (wire.Room, error)
@@ -183,6 +181,9 @@ type Store interface {
 
 	// People are users, and how they stand to each other.
 	people.Store
+
+	// Reading is what is unread.
+	Reading
 
 	// Outbox is what the relay works on. Pending and Lead are as there, with the errors of a store.
 	outbox.Outbox
@@ -218,7 +219,8 @@ type Tx interface {
 	// Member gives a user who has joined the room and not left it. Errors: [ErrRoomNotFound].
 	Member(ctx context.Context, room, user uuid.UUID) (wire.Member, error)
 
-	// Join makes users members of a locked room, who are not, also those who have been, in their order behind those who joined earlier.
+	// Join makes users members of a locked room, who are not, also those who have been, in their order behind those who joined earlier. Nothing is
+	// unread for them until JoinAt.
 	Join(ctx context.Context, change MembershipChange) error
 
 	// Leave makes members of a locked room former ones.
@@ -236,36 +238,22 @@ type Tx interface {
 	// InsertMembers adds users to a room who have not been in it, as joined, in their order behind those who joined earlier.
 	InsertMembers(ctx context.Context, room uuid.UUID, users []uuid.UUID, at time.Time) error
 
-	// LockMembership gives the room's state, and keeps it and the membership from being changed until the transaction ends. Others may
-	// do the same meanwhile. Errors: [ErrRoomNotFound].
-	LockMembership(ctx context.Context, room uuid.UUID) (RoomState, error)
-
 	// LockRooms keeps the rooms to this transaction until it ends: no other locks them in either way. Unknown ones are passed over.
 	LockRooms(ctx context.Context, rooms []uuid.UUID) error
 
 	// Joined gives the ids of all who have joined the room and not left it, in the order of joining.
 	Joined(ctx context.Context, room uuid.UUID) ([]uuid.UUID, error)
 
-	// AdvanceReadMark moves the read mark of a user who has joined to the mark's time, never back, and gives the time that it then has.
-	// Errors: [ErrRoomNotFound].
-	AdvanceReadMark(ctx context.Context, mark ReadMark) (time.Time, error)
-
-	// AdvanceReadMarks moves read marks to the given times, never back. Those of users who are not in the room are passed over.
-	AdvanceReadMarks(ctx context.Context, marks []ReadMark) error
-
-	// ChangeVersions gives the newest membership version that rooms have taken from the log; unknown rooms are left out. The rooms are locked.
-	ChangeVersions(ctx context.Context, rooms []uuid.UUID) (map[uuid.UUID]int64, error)
-
-	// SetChangeVersions sets it, never back. The rooms are locked.
-	SetChangeVersions(ctx context.Context, versions map[uuid.UUID]int64) error
-
-	// SetLatestMessages sets what rooms show, one message a room, where its position is after that of the message shown. Unknown rooms
-	// are passed over. The rooms are locked.
+	// SetLatestMessages sets what rooms show and have taken, one message a room, where its position is after that of the message shown, and the
+	// membership version that they have taken, never back. Unknown rooms are passed over. The rooms are locked.
 	SetLatestMessages(ctx context.Context, messages []LatestMessage) error
 
 	// Tx of package people changes how users stand to each other.
 	people.Tx
 
-	// Append adds a row to the outbox, and gives its id. The room or the user that the row is of is locked.
+	// ReadingTx changes what is unread.
+	ReadingTx
+
+	// Append adds a row to the outbox, and gives its id. The room or the user that the row is of is locked, or what of a room the row tells of.
 	Append(ctx context.Context, row outbox.Row) (int64, error)
 }

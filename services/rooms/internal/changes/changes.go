@@ -27,11 +27,23 @@ type Store interface {
 type Changes struct {
 	store      Store
 	propagator propagation.TextMapPropagator
+	rules      Rules
+}
+
+// Rules are what an installation decides for all of its rooms.
+type Rules struct {
+	CountChanges    bool // messages of who joins and leaves count as unread
+	PrivateReceipts bool // nobody is told what others have read
 }
 
 // New makes a Changes. The events that it appends carry the trace of their request, as the propagator writes it.
 func New(s Store, propagator propagation.TextMapPropagator) *Changes {
 	return &Changes{store: s, propagator: propagator}
+}
+
+// With gives the same with other rules than the default, which are those of [Rules]' zero value.
+func (c *Changes) With(rules Rules) *Changes {
+	return &Changes{store: c.store, propagator: c.propagator, rules: rules}
 }
 
 // append adds the event to the outbox, and gives the row's id.

@@ -38,9 +38,34 @@ func (o observed) PutUser(ctx context.Context, user store.User, issued time.Time
 	return o.Store.PutUser(ctx, user, issued)
 }
 
-func (o observed) Rooms(ctx context.Context, user uuid.UUID) (rooms []wire.Room, err error) {
+func (o observed) Rooms(ctx context.Context, user uuid.UUID, query store.RoomQuery) (rooms []wire.Room, err error) {
 	defer o.metrics.Observe("list_rooms")(&err)
-	return o.Store.Rooms(ctx, user)
+	return o.Store.Rooms(ctx, user, query)
+}
+
+func (o observed) Unread(ctx context.Context, user uuid.UUID) (totals store.Totals, err error) {
+	defer o.metrics.Observe("sum_unread")(&err)
+	return o.Store.Unread(ctx, user)
+}
+
+func (o observed) ReadReceipts(ctx context.Context, user uuid.UUID) (on bool, err error) {
+	defer o.metrics.Observe("get_settings")(&err)
+	return o.Store.ReadReceipts(ctx, user)
+}
+
+func (o observed) SetReadReceipts(ctx context.Context, user uuid.UUID, on bool) (err error) {
+	defer o.metrics.Observe("put_settings")(&err)
+	return o.Store.SetReadReceipts(ctx, user, on)
+}
+
+func (o observed) Progress(ctx context.Context) (progress map[int32]events.Position, err error) {
+	defer o.metrics.Observe("get_progress")(&err)
+	return o.Store.Progress(ctx)
+}
+
+func (o observed) SetProgress(ctx context.Context, partition int32, next events.Position) (err error) {
+	defer o.metrics.Observe("put_progress")(&err)
+	return o.Store.SetProgress(ctx, partition, next)
 }
 
 func (o observed) Room(ctx context.Context, room, user uuid.UUID) (found wire.Room, err error) {

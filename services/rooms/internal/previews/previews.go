@@ -22,6 +22,7 @@ import (
 	"github.com/ism-chat/ism/libs/bus"
 	"github.com/ism-chat/ism/libs/events"
 	"github.com/ism-chat/ism/libs/telemetry"
+	"github.com/ism-chat/ism/libs/wire"
 	"github.com/ism-chat/ism/services/rooms/internal/changes"
 	"github.com/ism-chat/ism/services/rooms/store"
 )
@@ -36,6 +37,11 @@ type Rooms interface {
 	ApplyMessages(ctx context.Context, messages []changes.Posted) error
 }
 
+// Progress is told how far the log has been taken, see [progress.Progress].
+type Progress interface {
+	Reached(ctx context.Context, partition int32, next events.Position) error
+}
+
 // Log is the log of the rooms, see [bus.Log].
 type Log interface {
 	Epoch() (epoch int32, known bool)
@@ -45,6 +51,7 @@ type Log interface {
 type Previews struct {
 	rooms   Rooms
 	log     Log
+	reached Progress
 	tracing bus.Tracing
 	taken   *lru.Cache[key, struct{}]
 }
@@ -57,12 +64,12 @@ type key struct {
 }
 
 // New makes a Previews of records that are read from the log, once its epoch is known.
-func New(rooms Rooms, log Log, tracing bus.Tracing) (*Previews, error) {
+func New(rooms Rooms, log Log, reached Progress, tracing bus.Tracing) (*Previews, error) {
 	taken, err := lru.New[key, struct{}](remembered)
 	if err != nil {
 		return nil, fmt.Errorf("make the memory of taken messages: %w", err)
 	}
-	return &Previews{rooms: rooms, log: log, tracing: tracing, taken: taken}, nil
+	return &Previews{rooms: rooms, log: log, reached: reached, tracing: tracing, taken: taken}, nil
 }
 
 // taking is a record and the message in it.
@@ -96,6 +103,11 @@ func (p *Previews) Apply(ctx context.Context, records []bus.Record) error {
 			p.taken.Add(message.key, struct{}{})
 		}
 	}
+	last := records[len(records)-1]
+	if rejected := errors.Is(err, bus.ErrRejected) && len(records) == 1; err == nil || rejected {
+		// What the store does not take of this the next batch says.
+		_ = p.reached.Reached(ctx, last.Partition, events.Position{Epoch: epoch, Offset: last.Offset + 1})
+	}
 	return err
 }
 
@@ -106,15 +118,16 @@ func takingOf(posted bus.Decoded[events.TimelineEvent], epoch int32) taking {
 		record:  posted.Record,
 		message: message.ID,
 		posted: changes.Posted{
-			RoomID:   message.RoomID,
-			SenderID: message.SenderID,
-			At:       message.CreatedAt.Time,
-			Preview:  preview,
-			Position: events.Position{Epoch: epoch, Offset: posted.Record.Offset},
+			RoomID:    message.RoomID,
+			MessageID: message.ID,
+			SenderID:  message.SenderID,
+			At:        message.CreatedAt.Time,
+			Preview:   preview,
+			Position:  events.Position{Epoch: epoch, Offset: posted.Record.Offset},
 		},
 	}
 	if changed, ok := posted.Data.(events.MembershipChanged); ok {
-		of.posted.Version = changed.Version
+		of.posted.Version, of.posted.Joins = changed.Version, changed.Change == wire.Join
 	}
 	return of
 }

@@ -33,6 +33,14 @@ func (r *rooms) ApplyMessages(_ context.Context, messages []changes.Posted) erro
 	return r.err
 }
 
+// reached keeps how far partitions have been taken.
+type reached map[int32]events.Position
+
+func (r reached) Reached(_ context.Context, partition int32, next events.Position) error {
+	r[partition] = next
+	return nil
+}
+
 // inEpoch is a log whose epoch is known; below 0 it is not.
 type inEpoch int32
 
@@ -40,7 +48,7 @@ func (e inEpoch) Epoch() (int32, bool) { return int32(e), e >= 0 }
 
 func newPreviews(t *testing.T, rooms Rooms, epoch inEpoch, tel *telemetry.Telemetry) *Previews {
 	t.Helper()
-	p, err := New(rooms, epoch, bus.New(bus.Config{}, tel).Tracing("ism.rooms.previews"))
+	p, err := New(rooms, epoch, reached{}, bus.New(bus.Config{}, tel).Tracing("ism.rooms.previews"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -65,11 +73,12 @@ func TestMessagesOfTheContractAreTaken(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []changes.Posted{{
-		RoomID:   uuid.MustParse("0192d3a0-0000-7000-8000-000000000001"),
-		SenderID: uuid.MustParse("0192d3a0-0000-7000-8000-00000000000a"),
-		At:       time.Date(2026, 11, 23, 12, 30, 45, 123456000, time.UTC),
-		Preview:  wire.Preview{Type: "Text", SenderUsername: "alice", Text: "Soup?"},
-		Position: events.Position{Epoch: 3, Offset: 41},
+		RoomID:    uuid.MustParse("0192d3a0-0000-7000-8000-000000000001"),
+		MessageID: uuid.UUID{0: 2},
+		SenderID:  uuid.MustParse("0192d3a0-0000-7000-8000-00000000000a"),
+		At:        time.Date(2026, 11, 23, 12, 30, 45, 123456000, time.UTC),
+		Preview:   wire.Preview{Type: "Text", SenderUsername: "alice", Text: "Soup?"},
+		Position:  events.Position{Epoch: 3, Offset: 41},
 	}}
 	if !reflect.DeepEqual(kept.applied, want) {
 		t.Errorf("applied %+v, want %+v", kept.applied, want)
@@ -143,6 +152,32 @@ func TestATakenMessageShowsInItsTrace(t *testing.T) {
 	} {
 		if got[key] != want {
 			t.Errorf("%s is %q, want %q", key, got[key], want)
+		}
+	}
+}
+
+func TestProgressIsWhatHasBeenTaken(t *testing.T) {
+	for name, c := range map[string]struct {
+		err     error
+		records int // in the batch
+		want    events.Position
+	}{
+		"taken":             {nil, 2, events.Position{Epoch: 3, Offset: 43}},
+		"the store is away": {store.ErrUnavailable, 2, events.Position{}},
+		"one is rejected":   {store.ErrUnstorable, 2, events.Position{}},
+		"it alone":          {store.ErrUnstorable, 1, events.Position{Epoch: 3, Offset: 42}},
+	} {
+		taken := reached{}
+		p, err := New(&rooms{err: c.err}, inEpoch(3), taken, bus.New(bus.Config{}, telemetry.Discard(nil)).Tracing("ism.rooms.previews"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		batch := []bus.Record{golden(t, "message.posted.v1", 41), golden(t, "room.read.v1", 42)}[:c.records]
+		if err := p.Apply(t.Context(), batch); (err == nil) != (c.err == nil) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if taken[0] != c.want {
+			t.Errorf("%s: reached %+v, want %+v", name, taken, c.want)
 		}
 	}
 }

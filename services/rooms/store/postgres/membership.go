@@ -84,12 +84,13 @@ func (t tx) Member(ctx context.Context, room, user uuid.UUID) (wire.Member, erro
 }
 
 const upsertMembers = `
-INSERT INTO members (room_id, user_id, position, status, joined_at, joined_message)
-SELECT $1, user_id, position, 'Joined', $3, $4
+INSERT INTO members (room_id, user_id, position, status, joined_at, joined_message, read_counted)
+SELECT $1, user_id, position, 'Joined', $3, $4, NULL
 FROM unnest($2::uuid[]) WITH ORDINALITY AS joining (user_id, position)
 ON CONFLICT (room_id, user_id) DO UPDATE
 SET position = excluded.position, status = 'Joined', joined_at = excluded.joined_at, joined_message = excluded.joined_message,
-    left_at = NULL, left_message = NULL`
+    left_at = NULL, left_message = NULL, read_epoch = -1, read_offset = -1, read_counted = NULL, own_after = 0, opened = false,
+    untold_since = NULL, receipt = false`
 
 func (t tx) Join(ctx context.Context, change store.MembershipChange) error {
 	_, err := t.db.Exec(ctx, upsertMembers, change.RoomID, change.Users, change.At, change.Message)
@@ -117,37 +118,4 @@ const updateEnded = `UPDATE rooms SET ended_at = $2, pair_low = NULL, pair_high 
 func (t tx) EndRoom(ctx context.Context, room uuid.UUID, at time.Time) error {
 	_, err := t.db.Exec(ctx, updateEnded, room, at)
 	return storeError("end room", err)
-}
-
-const selectChangeVersions = `SELECT id, change_version FROM rooms WHERE id = ANY ($1)`
-
-func (t tx) ChangeVersions(ctx context.Context, rooms []uuid.UUID) (map[uuid.UUID]int64, error) {
-	rows, err := t.db.Query(ctx, selectChangeVersions, rooms)
-	if err != nil {
-		return nil, storeError("read the versions taken", err)
-	}
-	versions := map[uuid.UUID]int64{}
-	var (
-		room    uuid.UUID
-		version int64
-	)
-	_, err = pgx.ForEachRow(rows, []any{&room, &version}, func() error {
-		versions[room] = version
-		return nil
-	})
-	return versions, storeError("read the versions taken", err)
-}
-
-const updateChangeVersions = `
-UPDATE rooms AS r SET change_version = taken.version
-FROM unnest($1::uuid[], $2::bigint[]) AS taken (room_id, version)
-WHERE r.id = taken.room_id AND r.change_version < taken.version`
-
-func (t tx) SetChangeVersions(ctx context.Context, versions map[uuid.UUID]int64) error {
-	rooms, taken := make([]uuid.UUID, 0, len(versions)), make([]int64, 0, len(versions))
-	for room, version := range versions {
-		rooms, taken = append(rooms, room), append(taken, version)
-	}
-	_, err := t.db.Exec(ctx, updateChangeVersions, rooms, taken)
-	return storeError("set the versions taken", err)
 }

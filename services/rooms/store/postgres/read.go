@@ -13,26 +13,52 @@ import (
 	"github.com/ism-chat/ism/services/rooms/store"
 )
 
+// unreadCount is how much of the room r is unread for its member m.
+const unreadCount = `greatest(coalesce(r.counted - m.read_counted - m.own_after, 0), 0)`
+
 // selectRooms gives rooms as the user $1 sees them: a Single room has the other user's name and picture.
 const selectRooms = `
 SELECT r.id, r.type,
        CASE r.type WHEN 'Single' THEN other.display_name ELSE r.name END,
        CASE r.type WHEN 'Single' THEN other.picture ELSE r.image_url END,
-       r.created_at, r.latest_message, m.last_read_at IS NULL OR r.latest_message > m.last_read_at, r.preview
+       r.created_at, r.latest_message, NOT m.opened, ` + unreadCount + `, r.latest_epoch, r.latest_offset, r.preview
 FROM members m
 JOIN rooms r ON r.id = m.room_id
 LEFT JOIN users other ON other.id = CASE r.pair_low WHEN $1 THEN r.pair_high ELSE r.pair_low END
 WHERE m.user_id = $1 AND m.status = 'Joined'`
 
 const (
-	selectRoomList = selectRooms + ` ORDER BY r.latest_message DESC, r.id DESC`
-	selectRoom     = selectRooms + ` AND m.room_id = $2`
+	selectRoom = selectRooms + ` AND m.room_id = $2`
+
+	// selectRoomList looks at each of the user's rooms once, and reads whole rows only of those that it gives.
+	selectRoomList = selectRooms + ` AND m.room_id = ANY (ARRAY(
+    SELECT r.id
+    FROM members m
+    JOIN rooms r ON r.id = m.room_id
+    WHERE m.user_id = $1 AND m.status = 'Joined'
+      AND ($2::timestamptz IS NULL OR (r.latest_message, r.id) < ($2, $3))
+      AND ($4::text IS NULL OR r.type = $4)
+      AND (NOT $5::boolean OR NOT m.opened OR r.counted - m.read_counted - m.own_after > 0)
+    ORDER BY r.latest_message DESC, r.id DESC
+    LIMIT $6))
+ORDER BY r.latest_message DESC, r.id DESC`
 )
 
 // Rooms implements [store.Store].
-func (s *Store) Rooms(ctx context.Context, user uuid.UUID) (rooms []wire.Room, err error) {
+func (s *Store) Rooms(ctx context.Context, user uuid.UUID, query store.RoomQuery) (rooms []wire.Room, err error) {
+	var (
+		before *time.Time
+		id     uuid.UUID
+		kind   *string
+	)
+	if query.Before != nil {
+		before, id = &query.Before.LatestMessage, query.Before.ID
+	}
+	if query.Type != "" {
+		kind = (*string)(&query.Type)
+	}
 	err = s.do(ctx, "list_rooms", func(ctx context.Context, pool *pgxpool.Pool) error {
-		rows, err := pool.Query(ctx, selectRoomList, user)
+		rows, err := pool.Query(ctx, selectRoomList, user, before, id, kind, query.Unread, query.Limit)
 		if err != nil {
 			return err
 		}
@@ -59,9 +85,12 @@ func scanRoom(row pgx.CollectableRow) (wire.Room, error) {
 	var (
 		room            wire.Room
 		created, latest time.Time
+		asOf            events.Position
 	)
-	err := row.Scan(&room.ID, &room.Type, &room.Name, &room.ImageURL, &created, &latest, &room.Unread, &room.LatestMessageText)
-	room.CreatedAt, room.LatestMessage = wire.At(created), wire.At(latest)
+	err := row.Scan(&room.ID, &room.Type, &room.Name, &room.ImageURL, &created, &latest, &room.Unread, &room.UnreadCount,
+		&asOf.Epoch, &asOf.Offset, &room.LatestMessageText)
+	room.CreatedAt, room.LatestMessage, room.UnreadAsOf = wire.At(created), wire.At(latest), asOf.String()
+	room.Unread = room.Unread || room.UnreadCount > 0
 	return room, err
 }
 

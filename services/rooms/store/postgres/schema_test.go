@@ -15,9 +15,7 @@ import (
 
 	"github.com/ism-chat/ism/libs/config"
 	"github.com/ism-chat/ism/libs/enginetest"
-	"github.com/ism-chat/ism/libs/events"
 	"github.com/ism-chat/ism/libs/telemetry"
-	"github.com/ism-chat/ism/libs/wire"
 	"github.com/ism-chat/ism/services/rooms/internal/changes"
 	"github.com/ism-chat/ism/services/rooms/store"
 	"github.com/ism-chat/ism/services/rooms/store/storetest"
@@ -49,7 +47,7 @@ func TestAServerThatComesLaterIsWaitedFor(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- s.Run(ctx) }()
-	if _, err := s.Rooms(t.Context(), uuid.New()); !errors.Is(err, store.ErrUnavailable) {
+	if _, err := s.Rooms(t.Context(), uuid.New(), store.RoomQuery{Limit: 1}); !errors.Is(err, store.ErrUnavailable) {
 		t.Errorf("without a database: %v", err)
 	}
 	if _, err := s.Lead(t.Context()); !errors.Is(err, store.ErrUnavailable) {
@@ -123,8 +121,8 @@ func TestASlowStatementIsUnavailable(t *testing.T) {
 	}
 }
 
-// TestTheRoomListUsesIndexes looks at the plan for a user with some of many rooms.
-func TestTheRoomListUsesIndexes(t *testing.T) {
+// TestWhatIsListedUsesIndexes looks at the plan for a user with some of many rooms.
+func TestWhatIsListedUsesIndexes(t *testing.T) {
 	database := enginetest.PostgresDatabase(t)
 	s := newStore(t, database)
 	storetest.Start(t, s)
@@ -149,88 +147,77 @@ func TestTheRoomListUsesIndexes(t *testing.T) {
 	if err := conn.QueryRow(t.Context(), "SELECT user_id FROM members LIMIT 1").Scan(&user); err != nil {
 		t.Fatal(err)
 	}
-	rows, err := conn.Query(t.Context(), "EXPLAIN "+selectRoomList, user)
-	if err != nil {
-		t.Fatal(err)
-	}
-	plan, err := pgx.CollectRows(rows, pgx.RowTo[string])
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, table := range []string{"rooms", "members"} {
-		if strings.Contains(strings.Join(plan, "\n"), "Seq Scan on "+table) {
-			t.Errorf("it scans %s:\n%s", table, strings.Join(plan, "\n"))
+	for statement, args := range map[string][]any{
+		selectRoomList: {user, time.Now(), uuid.New(), "Group", true, 50},
+		selectRoom:     {user, uuid.New()},
+		selectTotals:   {user},
+	} {
+		rows, err := conn.Query(t.Context(), "EXPLAIN "+statement, args...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		plan, err := pgx.CollectRows(rows, pgx.RowTo[string])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(strings.Join(plan, "\n"), "Seq Scan") {
+			t.Errorf("it scans:\n%s", strings.Join(plan, "\n"))
 		}
 	}
 }
 
-// TestAReadMarkWaitsForAChangeOfTheMembership holds read marks to the order in which the room's transactions commit.
-func TestAReadMarkWaitsForAChangeOfTheMembership(t *testing.T) {
+// Messages are taken, and members change, while somebody marks a room as read: a mark locks its own row, and so waits only for who changes that.
+func TestAReadMarkDoesNotWaitForTheRoom(t *testing.T) {
 	database := enginetest.PostgresDatabase(t)
 	s := newStore(t, database)
 	storetest.Start(t, s)
-	users := []uuid.UUID{uuid.New(), uuid.New()}
-	for _, id := range users {
-		if err := s.PutUser(t.Context(), store.User{ID: id, DisplayName: "somebody"}, time.Time{}); err != nil {
-			t.Fatal(err)
-		}
-	}
+	users, rooms := seed(t, s, 1)
 	flow := changes.New(s, telemetry.Discard(nil).Propagator)
-	room := changes.NewRoom{ID: uuid.New(), Type: wire.Group, Creator: users[0], Users: users, At: time.Now().UTC().Truncate(time.Microsecond)}
-	if _, _, err := flow.CreateRoom(t.Context(), room); err != nil {
-		t.Fatal(err)
-	}
-	db := openSQL(t, database)
-	tx, err := db.BeginTx(t.Context(), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer tx.Rollback() // after the commit it has nothing to do
-	_, err = tx.ExecContext(t.Context(), "UPDATE rooms SET membership_version = 2 WHERE id = $1", room.ID)
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, err = tx.ExecContext(t.Context(), "UPDATE members SET status = 'Left' WHERE room_id = $1 AND user_id = $2", room.ID, users[1])
-	if err != nil {
-		t.Fatal(err)
-	}
-	marks := make(chan error, 2)
-	for _, user := range users {
-		go func() {
-			_, err := flow.MarkRead(context.Background(), room.ID, user, time.Now())
-			marks <- err
-		}()
-	}
-	awaitBlocked(t, db, 2)
-	if err := tx.Commit(); err != nil {
-		t.Fatal(err)
-	}
-	refused := 0
-	for range users {
-		if err := <-marks; errors.Is(err, store.ErrRoomNotFound) {
-			refused++
-		} else if err != nil {
-			t.Error(err)
+	err := s.Transact(t.Context(), "test", func(ctx context.Context, tx store.Tx) error {
+		if _, err := tx.LockTaken(ctx, rooms); err != nil {
+			return err
 		}
+		if _, err := tx.LockRoom(ctx, rooms[0]); err != nil {
+			return err
+		}
+		changed, err := flow.MarkRead(t.Context(), changes.Mark{RoomID: rooms[0], UserID: users[1], At: time.Now()})
+		if err == nil && !changed {
+			t.Error("it changes nothing")
+		}
+		return err
+	})
+	if err != nil {
+		t.Errorf("while the room is locked: %v", err)
 	}
-	if refused != 1 {
-		t.Errorf("%d of the two marks were refused", refused)
-	}
-	leader, err := s.Lead(t.Context())
+}
+
+// A mark sees who has left, and with it its own end.
+func TestAReadMarkWaitsForItsOwnMember(t *testing.T) {
+	database := enginetest.PostgresDatabase(t)
+	s := newStore(t, database)
+	storetest.Start(t, s)
+	users, rooms := seed(t, s, 1)
+	flow := changes.New(s, telemetry.Discard(nil).Propagator)
+	marked := make(chan error, 1)
+	err := s.Transact(t.Context(), "test", func(ctx context.Context, tx store.Tx) error {
+		if _, err := tx.LockRoom(ctx, rooms[0]); err != nil {
+			return err
+		}
+		if err := tx.Leave(ctx, store.MembershipChange{RoomID: rooms[0], Users: users[1:2], At: time.Now(), Message: uuid.New()}); err != nil {
+			return err
+		}
+		go func() {
+			_, err := flow.MarkRead(context.Background(), changes.Mark{RoomID: rooms[0], UserID: users[1], At: time.Now()})
+			marked <- err
+		}()
+		awaitBlocked(t, openSQL(t, database), 1)
+		return nil
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer leader.Release()
-	rows, err := leader.Oldest(t.Context(), 10, 1<<20)
-	if err != nil || len(rows) != 2 {
-		t.Fatalf("%d rows, %v", len(rows), err)
-	}
-	event, err := events.Decode(rows[1].Headers, rows[1].Value)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if read := event.Data.(events.RoomRead); read.Version != 2 || len(read.Users) != 1 || read.Users[0] != users[0] {
-		t.Errorf("the mark behind the change is %+v", read)
+	if err := <-marked; !errors.Is(err, store.ErrRoomNotFound) {
+		t.Errorf("who has left marks: %v", err)
 	}
 }
 
@@ -252,6 +239,41 @@ func awaitBlocked(t *testing.T, db *sql.DB, want int) {
 		}
 		<-poll.C
 	}
+}
+
+// What was unread before it was counted stays so.
+func TestWhatWasUnreadStaysSo(t *testing.T) {
+	database := enginetest.PostgresDatabase(t)
+	db := openSQL(t, database)
+	provider, err := newProvider(db)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := provider.UpTo(t.Context(), 6); err != nil {
+		t.Fatal(err)
+	}
+	before := storetest.NewBeforeCounts()
+	for _, insert := range []struct {
+		statement string
+		args      []any
+	}{
+		{"INSERT INTO users (id, display_name) SELECT unnest(ARRAY[$1::uuid, $2::uuid, $3::uuid]), 'somebody'", []any{before.Read, before.Unread, before.Never}},
+		{`INSERT INTO rooms (id, type, created_by, created_at, latest_message, latest_epoch, latest_offset, preview)
+		  VALUES ($1, 'Group', $3, 'epoch', timestamptz 'epoch' + interval '1000 us', 0, 41, '{"type":"New"}'),
+		         ($2, 'Group', $3, 'epoch', timestamptz 'epoch' + interval '1 us', -1, -1, '{"type":"New"}')`, []any{before.Room, before.New, before.Read}},
+		{
+			`INSERT INTO members (room_id, user_id, position, status, joined_at, last_read_at)
+			 SELECT room, reader, 0, 'Joined', 'epoch', timestamptz 'epoch' + micros * interval '1 us'
+			 FROM unnest(ARRAY[$1::uuid, $2::uuid]) AS room,
+			      (VALUES ($3::uuid, 1000), ($4::uuid, 999), ($5::uuid, NULL)) AS reading (reader, micros)`,
+			[]any{before.Room, before.New, before.Read, before.Unread, before.Never},
+		},
+	} {
+		if _, err := db.ExecContext(t.Context(), insert.statement, insert.args...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	before.Check(t, storetest.Start(t, newStore(t, database)))
 }
 
 func TestConfigurationFaultsAreNamed(t *testing.T) {

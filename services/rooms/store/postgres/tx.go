@@ -99,14 +99,6 @@ func (t tx) InsertMembers(ctx context.Context, room uuid.UUID, users []uuid.UUID
 	return storeError("insert members", err)
 }
 
-const lockMembership = `SELECT membership_version, latest_message FROM rooms WHERE id = $1 FOR SHARE`
-
-func (t tx) LockMembership(ctx context.Context, room uuid.UUID) (state store.RoomState, err error) {
-	err = t.db.QueryRow(ctx, lockMembership, room).Scan(&state.MembershipVersion, &state.LatestMessage)
-	state.LatestMessage = state.LatestMessage.UTC()
-	return state, storeError("lock membership", orNotFound(err))
-}
-
 const lockRooms = `SELECT FROM rooms WHERE id = ANY ($1) ORDER BY id FOR NO KEY UPDATE`
 
 func (t tx) LockRooms(ctx context.Context, rooms []uuid.UUID) error {
@@ -125,35 +117,12 @@ func (t tx) Joined(ctx context.Context, room uuid.UUID) ([]uuid.UUID, error) {
 	return users, storeError("read who has joined", err)
 }
 
-const updateReadMark = `
-UPDATE members SET last_read_at = greatest(last_read_at, $3)
-WHERE room_id = $1 AND user_id = $2 AND status = 'Joined'
-RETURNING last_read_at`
-
-func (t tx) AdvanceReadMark(ctx context.Context, mark store.ReadMark) (read time.Time, err error) {
-	err = t.db.QueryRow(ctx, updateReadMark, mark.RoomID, mark.UserID, mark.At).Scan(&read)
-	return read.UTC(), storeError("advance read mark", orNotFound(err))
-}
-
-const updateReadMarks = `
-UPDATE members AS m SET last_read_at = mark.at
-FROM unnest($1::uuid[], $2::uuid[], $3::timestamptz[]) AS mark (room_id, user_id, at)
-WHERE m.room_id = mark.room_id AND m.user_id = mark.user_id AND (m.last_read_at IS NULL OR m.last_read_at < mark.at)`
-
-func (t tx) AdvanceReadMarks(ctx context.Context, marks []store.ReadMark) error {
-	rooms, users, times := make([]uuid.UUID, len(marks)), make([]uuid.UUID, len(marks)), make([]time.Time, len(marks))
-	for i, mark := range marks {
-		rooms[i], users[i], times[i] = mark.RoomID, mark.UserID, mark.At
-	}
-	_, err := t.db.Exec(ctx, updateReadMarks, rooms, users, times)
-	return storeError("advance read marks", err)
-}
-
 const updateLatest = `
 UPDATE rooms AS r
-SET latest_message = m.at, preview = m.preview, latest_epoch = m.epoch, latest_offset = m.log_offset
-FROM unnest($1::uuid[], $2::timestamptz[], $3::jsonb[], $4::integer[], $5::bigint[])
-     AS m (room_id, at, preview, epoch, log_offset)
+SET latest_message = m.at, preview = m.preview, latest_epoch = m.epoch, latest_offset = m.log_offset,
+    change_version = greatest(change_version, m.version), messages = m.messages, counted = m.counted
+FROM unnest($1::uuid[], $2::timestamptz[], $3::jsonb[], $4::integer[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[])
+     AS m (room_id, at, preview, epoch, log_offset, version, messages, counted)
 WHERE r.id = m.room_id AND (r.latest_epoch, r.latest_offset) < (m.epoch, m.log_offset)`
 
 func (t tx) SetLatestMessages(ctx context.Context, messages []store.LatestMessage) error {
@@ -163,6 +132,9 @@ func (t tx) SetLatestMessages(ctx context.Context, messages []store.LatestMessag
 		previews []wire.Preview
 		epochs   []int32
 		offsets  []int64
+		versions []int64
+		messages []int64
+		counted  []int64
 	}
 	for _, message := range messages {
 		latest.rooms = append(latest.rooms, message.RoomID)
@@ -170,8 +142,11 @@ func (t tx) SetLatestMessages(ctx context.Context, messages []store.LatestMessag
 		latest.previews = append(latest.previews, message.Preview)
 		latest.epochs = append(latest.epochs, message.Position.Epoch)
 		latest.offsets = append(latest.offsets, message.Position.Offset)
+		latest.versions = append(latest.versions, message.Version)
+		latest.messages, latest.counted = append(latest.messages, message.Messages), append(latest.counted, message.Counted)
 	}
-	_, err := t.db.Exec(ctx, updateLatest, latest.rooms, latest.at, latest.previews, latest.epochs, latest.offsets)
+	_, err := t.db.Exec(ctx, updateLatest, latest.rooms, latest.at, latest.previews, latest.epochs, latest.offsets, latest.versions,
+		latest.messages, latest.counted)
 	return storeError("set latest messages", err)
 }
 

@@ -2,8 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"database/sql"
-	"errors"
 	"slices"
 	"time"
 
@@ -56,11 +54,6 @@ func (t *tx) LockRoom(ctx context.Context, room uuid.UUID) (store.RoomState, err
 	return state, storeError("lock room", orNotFound(err))
 }
 
-// LockMembership implements [store.Tx].
-func (t *tx) LockMembership(ctx context.Context, room uuid.UUID) (store.RoomState, error) {
-	return t.LockRoom(ctx, room)
-}
-
 const updateLarge = `UPDATE rooms SET large = 1 WHERE id = ?`
 
 func (t *tx) SetLarge(ctx context.Context, room uuid.UUID) error {
@@ -89,10 +82,11 @@ func (t *tx) Member(ctx context.Context, room, user uuid.UUID) (wire.Member, err
 }
 
 const upsertMember = `
-INSERT INTO members (room_id, user_id, position, status, joined_at, joined_message) VALUES (?, ?, ?, 'Joined', ?, ?)
+INSERT INTO members (room_id, user_id, position, status, joined_at, joined_message, read_counted) VALUES (?, ?, ?, 'Joined', ?, ?, NULL)
 ON CONFLICT (room_id, user_id) DO UPDATE
 SET position = excluded.position, status = 'Joined', joined_at = excluded.joined_at, joined_message = excluded.joined_message,
-    left_at = NULL, left_message = NULL`
+    left_at = NULL, left_message = NULL, read_epoch = -1, read_offset = -1, read_counted = NULL, own_after = 0, opened = 0,
+    untold_since = NULL, receipt = 0`
 
 func (t *tx) Join(ctx context.Context, change store.MembershipChange) error {
 	for position, user := range change.Users {
@@ -130,33 +124,4 @@ const updateEnded = `UPDATE rooms SET ended_at = ?, pair_low = NULL, pair_high =
 func (t *tx) EndRoom(ctx context.Context, room uuid.UUID, at time.Time) error {
 	_, err := t.db.ExecContext(ctx, updateEnded, at.UnixMicro(), room[:])
 	return storeError("end room", err)
-}
-
-const selectChangeVersion = `SELECT change_version FROM rooms WHERE id = ?`
-
-func (t *tx) ChangeVersions(ctx context.Context, rooms []uuid.UUID) (map[uuid.UUID]int64, error) {
-	versions := make(map[uuid.UUID]int64, len(rooms))
-	for _, room := range rooms {
-		var version int64
-		err := t.db.QueryRowContext(ctx, selectChangeVersion, room[:]).Scan(&version)
-		switch {
-		case errors.Is(err, sql.ErrNoRows):
-		case err != nil:
-			return nil, storeError("read the versions taken", err)
-		default:
-			versions[room] = version
-		}
-	}
-	return versions, nil
-}
-
-const updateChangeVersion = `UPDATE rooms SET change_version = ?2 WHERE id = ?1 AND change_version < ?2`
-
-func (t *tx) SetChangeVersions(ctx context.Context, versions map[uuid.UUID]int64) error {
-	for room, version := range versions {
-		if _, err := t.db.ExecContext(ctx, updateChangeVersion, room[:], version); err != nil {
-			return storeError("set the versions taken", err)
-		}
-	}
-	return nil
 }

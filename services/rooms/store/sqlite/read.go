@@ -14,27 +14,44 @@ import (
 	"github.com/ism-chat/ism/services/rooms/store"
 )
 
+// unreadCount is how much of the room r is unread for its member m.
+const unreadCount = `max(coalesce(r.counted - m.read_counted - m.own_after, 0), 0)`
+
 // selectRooms gives rooms as the user ?1 sees them: a Single room has the other user's name and picture.
 const selectRooms = `
 SELECT r.id, r.type,
        CASE r.type WHEN 'Single' THEN other.display_name ELSE r.name END,
        CASE r.type WHEN 'Single' THEN other.picture ELSE r.image_url END,
-       r.created_at, r.latest_message, m.last_read_at IS NULL OR r.latest_message > m.last_read_at, r.preview
+       r.created_at, r.latest_message, NOT m.opened, ` + unreadCount + `, r.latest_epoch, r.latest_offset, r.preview
 FROM members m
 JOIN rooms r ON r.id = m.room_id
 LEFT JOIN users other ON other.id = CASE r.pair_low WHEN ?1 THEN r.pair_high ELSE r.pair_low END
 WHERE m.user_id = ?1 AND m.status = 'Joined'`
 
 const (
-	selectRoomList = selectRooms + ` ORDER BY r.latest_message DESC, r.id DESC`
-	selectRoom     = selectRooms + ` AND m.room_id = ?2`
+	selectRoom = selectRooms + ` AND m.room_id = ?2`
+
+	selectRoomList = selectRooms + `
+  AND (?2 IS NULL OR (r.latest_message, r.id) < (?2, ?3))
+  AND (?4 IS NULL OR r.type = ?4)
+  AND (NOT ?5 OR NOT m.opened OR r.counted - m.read_counted - m.own_after > 0)
+ORDER BY r.latest_message DESC, r.id DESC
+LIMIT ?6`
 )
 
 // Rooms implements [store.Store].
-func (s *Store) Rooms(ctx context.Context, user uuid.UUID) ([]wire.Room, error) {
+func (s *Store) Rooms(ctx context.Context, user uuid.UUID, query store.RoomQuery) ([]wire.Room, error) {
 	rooms := []wire.Room{}
+	var (
+		before sql.NullInt64
+		id     uuid.UUID
+		kind   = sql.NullString{String: string(query.Type), Valid: query.Type != ""}
+	)
+	if query.Before != nil {
+		before, id = sql.NullInt64{Int64: query.Before.LatestMessage.UnixMicro(), Valid: true}, query.Before.ID
+	}
 	err := s.do("list_rooms", func(db *sqlite.DB) error {
-		rows, err := db.Readers.QueryContext(ctx, selectRoomList, user[:])
+		rows, err := db.Readers.QueryContext(ctx, selectRoomList, user[:], before, id[:], kind, query.Unread, query.Limit)
 		if err != nil {
 			return err
 		}
@@ -64,13 +81,15 @@ func scanRoom(scan func(targets ...any) error) (wire.Room, error) {
 	var (
 		room            wire.Room
 		created, latest int64
+		asOf            events.Position
 		preview         []byte
 	)
-	err := scan(&room.ID, &room.Type, &room.Name, &room.ImageURL, &created, &latest, &room.Unread, &preview)
+	err := scan(&room.ID, &room.Type, &room.Name, &room.ImageURL, &created, &latest, &room.Unread, &room.UnreadCount, &asOf.Epoch, &asOf.Offset, &preview)
 	if err != nil {
 		return wire.Room{}, err
 	}
-	room.CreatedAt, room.LatestMessage = wire.At(fromMicros(created)), wire.At(fromMicros(latest))
+	room.CreatedAt, room.LatestMessage, room.UnreadAsOf = wire.At(fromMicros(created)), wire.At(fromMicros(latest)), asOf.String()
+	room.Unread = room.Unread || room.UnreadCount > 0
 	if err := json.Unmarshal(preview, &room.LatestMessageText); err != nil {
 		return wire.Room{}, fmt.Errorf("decode preview of room %s: %w", room.ID, err)
 	}

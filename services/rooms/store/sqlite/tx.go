@@ -117,32 +117,9 @@ func (t *tx) Joined(ctx context.Context, room uuid.UUID) (users []uuid.UUID, err
 	return users, storeError("read who has joined", err)
 }
 
-const updateReadMark = `
-UPDATE members SET last_read_at = max(coalesce(last_read_at, 0), ?3)
-WHERE room_id = ?1 AND user_id = ?2 AND status = 'Joined'
-RETURNING last_read_at`
-
-func (t *tx) AdvanceReadMark(ctx context.Context, mark store.ReadMark) (time.Time, error) {
-	var read int64
-	err := t.db.QueryRowContext(ctx, updateReadMark, mark.RoomID[:], mark.UserID[:], mark.At.UnixMicro()).Scan(&read)
-	return fromMicros(read), storeError("advance read mark", orNotFound(err))
-}
-
-const updateSenderMark = `
-UPDATE members SET last_read_at = ?3
-WHERE room_id = ?1 AND user_id = ?2 AND (last_read_at IS NULL OR last_read_at < ?3)`
-
-func (t *tx) AdvanceReadMarks(ctx context.Context, marks []store.ReadMark) error {
-	for _, mark := range marks {
-		if _, err := t.db.ExecContext(ctx, updateSenderMark, mark.RoomID[:], mark.UserID[:], mark.At.UnixMicro()); err != nil {
-			return storeError("advance read marks", err)
-		}
-	}
-	return nil
-}
-
 const updateLatest = `
-UPDATE rooms SET latest_message = ?2, preview = ?3, latest_epoch = ?4, latest_offset = ?5
+UPDATE rooms SET latest_message = ?2, preview = ?3, latest_epoch = ?4, latest_offset = ?5, change_version = max(change_version, ?6),
+    messages = ?7, counted = ?8
 WHERE id = ?1 AND (latest_epoch, latest_offset) < (?4, ?5)`
 
 func (t *tx) SetLatestMessages(ctx context.Context, messages []store.LatestMessage) error {
@@ -152,7 +129,7 @@ func (t *tx) SetLatestMessages(ctx context.Context, messages []store.LatestMessa
 			return fmt.Errorf("encode preview: %w", err)
 		}
 		_, err = t.db.ExecContext(ctx, updateLatest, message.RoomID[:], message.At.UnixMicro(), string(preview),
-			message.Position.Epoch, message.Position.Offset)
+			message.Position.Epoch, message.Position.Offset, message.Version, message.Messages, message.Counted)
 		if err != nil {
 			return storeError("set latest messages", err)
 		}

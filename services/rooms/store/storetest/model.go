@@ -242,15 +242,10 @@ func (w *world) take(t *rapid.T, all []changes.Posted) {
 	}
 	for _, posted := range all {
 		room := w.rooms[slices.Index(w.ids, posted.RoomID)]
-		if posted.Version > 0 {
-			if posted.Version <= room.taken {
-				continue
-			}
-			room.taken = posted.Version
+		if posted.Position.Offset <= room.newest || posted.Version > 0 && posted.Version <= room.taken {
+			continue
 		}
-		if posted.Position.Offset > room.newest {
-			room.newest, room.preview = posted.Position.Offset, posted.Preview
-		}
+		room.newest, room.preview, room.taken = posted.Position.Offset, posted.Preview, max(room.taken, posted.Version)
 	}
 }
 
@@ -327,7 +322,7 @@ func (w *world) agrees(t *rapid.T) {
 		}
 	}
 	for a := range inhabitants {
-		rooms, err := w.store.Rooms(t.Context(), w.users[a])
+		rooms, err := w.store.Rooms(t.Context(), w.users[a], store.RoomQuery{Limit: 1000})
 		if err != nil || len(rooms) != lists[a] {
 			t.Fatalf("user %d lists %d rooms, %v; want %d", a, len(rooms), err, lists[a])
 		}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"slices"
 	"sync"
 	"testing"
@@ -108,18 +107,23 @@ func parallelMarksAndMessages(t *testing.T, s store.Store) {
 			n := i*each + j
 			batches[i] = append(batches[i], posted(ids[n%rooms], users[n%2], fmt.Sprint(n), after(time.Duration(n)*time.Millisecond), int64(n)))
 		}
-		rand.Shuffle(each, func(a, b int) { batches[i][a], batches[i][b] = batches[i][b], batches[i][a] })
 	}
 	atOnce(func(i int) {
-		err := persistently(t.Context(), func() error {
-			if i%2 == 0 {
-				return flow(s).ApplyMessages(t.Context(), batches[i/2])
+		taking := batches[:1] // each from the beginning, as whoever gets a partition again
+		if i%2 == 0 {
+			taking = batches[:i/2+1]
+		}
+		for _, batch := range taking {
+			err := persistently(t.Context(), func() error {
+				if i%2 == 0 {
+					return flow(s).ApplyMessages(t.Context(), batch)
+				}
+				_, err := flow(s).MarkRead(t.Context(), changes.Mark{RoomID: ids[i%rooms], UserID: users[2], At: after(time.Duration(i) * time.Microsecond)})
+				return err
+			})
+			if err != nil {
+				t.Errorf("work %d: %v", i, err)
 			}
-			_, err := flow(s).MarkRead(t.Context(), ids[i%rooms], users[2], after(time.Duration(i)*time.Microsecond))
-			return err
-		})
-		if err != nil {
-			t.Errorf("work %d: %v", i, err)
 		}
 	})
 	const last = parallel/2*each - 1
@@ -131,9 +135,12 @@ func parallelMarksAndMessages(t *testing.T, s store.Store) {
 		}
 		marks := members(t, s, room)
 		for sender := range 2 {
-			own := newest
+			own, unread := newest, 0
 			if own%2 != sender {
-				own -= rooms
+				own, unread = own-rooms, 1
+			}
+			if counted := get(t, s, room, users[sender]).UnreadCount; counted != unread {
+				t.Errorf("in room %d of sender %d are %d unread, want %d", i, sender, counted, unread)
 			}
 			if read := marks[users[sender]].LastReadAt; read == nil || !read.Equal(after(time.Duration(own)*time.Millisecond)) {
 				t.Errorf("in room %d sender %d has read up to %v, want message %d", i, sender, read, own)
@@ -141,6 +148,14 @@ func parallelMarksAndMessages(t *testing.T, s store.Store) {
 		}
 		if marks[users[2]].LastReadAt == nil {
 			t.Errorf("in room %d nobody has marked", i)
+		}
+		const all = parallel / 2 * each / rooms
+		if counted := get(t, s, room, users[2]).UnreadCount; counted < 0 || counted > all {
+			t.Errorf("in room %d are %d unread, of %d", i, counted, all)
+		}
+		markRead(t, s, room, users[2], after(time.Hour))
+		if counted := get(t, s, room, users[2]).UnreadCount; counted != 0 {
+			t.Errorf("in room %d are %d unread once all is marked", i, counted)
 		}
 	}
 }
@@ -178,11 +193,15 @@ func parallelOutbox(t *testing.T, s store.Store) {
 		written[i] = append(written[i], row)
 		for j := range 4 {
 			err := persistently(t.Context(), func() (err error) {
-				row, err = flow(s).MarkRead(t.Context(), room.ID, users[j%2], after(time.Duration(j)*time.Second))
+				if j%2 == 0 {
+					row, err = flow(s).Leave(t.Context(), room.ID, users[1], after(time.Duration(j)*time.Second))
+				} else {
+					row, err = flow(s).Invite(t.Context(), invitation(room.ID, users[0], users[1]))
+				}
 				return err
 			})
 			if err != nil {
-				t.Errorf("mark as read: %v", err)
+				t.Errorf("change the members: %v", err)
 				return
 			}
 			written[i] = append(written[i], row)

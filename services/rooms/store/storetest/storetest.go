@@ -42,6 +42,19 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		{"unknown rooms and members are said", unknownRowsAreSaid},
 		{"what cannot be stored is said", unstorableIsSaid},
 		{"read marks never go back", marksNeverGoBack},
+		{"messages of others are counted", messagesAreCounted},
+		{"changes of members count where an installation says so", changesCountByRule},
+		{"a mark names a message", marksNameMessages},
+		{"a mark as unread goes back", marksGoBack},
+		{"a mark that changes nothing writes nothing", idleMarks},
+		{"what is older than is known counts at least", forgottenPositions},
+		{"who joins begins at its own message", joinersBegin},
+		{"marks are told once", marksAreToldOnce},
+		{"receipts are private where somebody says so", receiptsArePrivate},
+		{"the list comes in pages", listComesInPages},
+		{"progress never goes back", progressNeverGoesBack},
+		{"the log may be taken again", logIsTakenAgain},
+		{"what a client counts is what the store counts", clientsCountTheSame},
 		{"a room of the same pair is waited for", pairIsWaitedFor},
 		{"a locked room is waited for", roomsAreLocked},
 		{"a refused change leaves nothing in the outbox", refusedLeavesNothing},
@@ -174,7 +187,7 @@ func members(t testing.TB, s store.Store, room uuid.UUID) map[uuid.UUID]wire.Mem
 
 func posted(room, sender uuid.UUID, text string, at time.Time, offset int64) changes.Posted {
 	return changes.Posted{
-		RoomID: room, SenderID: sender, At: at, Preview: wire.TextPreview("sender", text), Position: events.Position{Offset: offset},
+		RoomID: room, MessageID: uuid.New(), SenderID: sender, At: at, Preview: wire.TextPreview("sender", text), Position: events.Position{Offset: offset},
 	}
 }
 
@@ -185,11 +198,43 @@ func apply(t testing.TB, s store.Store, messages ...changes.Posted) {
 	}
 }
 
-func markRead(t testing.TB, s store.Store, room, user uuid.UUID, at time.Time) int64 {
+func markRead(t testing.TB, s store.Store, room, user uuid.UUID, at time.Time) {
 	t.Helper()
-	row, err := flow(s).MarkRead(t.Context(), room, user, at)
+	mark(t, s, changes.Mark{RoomID: room, UserID: user, At: at})
+}
+
+// mark reports whether it has changed anything.
+func mark(t testing.TB, s store.Store, asked changes.Mark) bool {
+	t.Helper()
+	changed, err := flow(s).MarkRead(t.Context(), asked)
 	if err != nil {
-		t.Fatalf("mark as read: %v", err)
+		t.Fatalf("mark %+v: %v", asked, err)
 	}
-	return row
+	return changed
+}
+
+// tell tells of all marks, in which an error ends the test.
+func tell(t testing.TB, s store.Store) {
+	t.Helper()
+	tellBy(t, flow(s))
+}
+
+func tellBy(t testing.TB, by *changes.Changes) {
+	t.Helper()
+	for more := true; more; {
+		var err error
+		if more, err = by.TellMarks(t.Context(), after(24*time.Hour), after(24*time.Hour)); err != nil {
+			t.Fatalf("tell of marks: %v", err)
+		}
+	}
+}
+
+// list gives all rooms of a user.
+func list(t testing.TB, s store.Store, user uuid.UUID) []wire.Room {
+	t.Helper()
+	rooms, err := s.Rooms(t.Context(), user, store.RoomQuery{Limit: 1000})
+	if err != nil {
+		t.Fatalf("list rooms: %v", err)
+	}
+	return rooms
 }

@@ -51,7 +51,8 @@ func failedTransactionLeavesNothing(t *testing.T, s store.Store) {
 		if err := insert(ctx, tx, other, users...); err != nil {
 			return err
 		}
-		if _, err := tx.AdvanceReadMark(ctx, store.ReadMark{RoomID: room, UserID: users[0], At: after(time.Second)}); err != nil {
+		state := store.ReadState{Opened: true, At: after(time.Second)}
+		if err := tx.SetReadState(ctx, room, users[0], state, start(), false); err != nil {
 			return err
 		}
 		shown := store.LatestMessage{RoomID: room, At: after(time.Minute), Preview: wire.TextPreview("alice", "Soup?"), Position: events.Position{Offset: 7}}
@@ -87,7 +88,7 @@ func transactionSeesItself(t *testing.T, s store.Store) {
 		if err := insert(ctx, tx, room, users[2], users[0]); err != nil {
 			return err
 		}
-		state, err := tx.LockMembership(ctx, room.ID)
+		state, err := tx.LockRoom(ctx, room.ID)
 		if err != nil || state.MembershipVersion != 1 || !state.LatestMessage.Equal(start()) {
 			t.Errorf("the room's state is %+v, %v", state, err)
 		}
@@ -136,13 +137,16 @@ func unknownRowsAreSaid(t *testing.T, s store.Store) {
 	users := addUsers(t, s, "alice", "bob", "eve")
 	room := create(t, s, newRoom(wire.Group, "", start(), users[0], users[1])).ID
 	transact(t, s, func(ctx context.Context, tx store.Tx) error {
-		if _, err := tx.LockMembership(ctx, uuid.New()); !errors.Is(err, store.ErrRoomNotFound) {
-			t.Errorf("the membership of an unknown room is locked: %v", err)
+		if _, err := tx.LockRoom(ctx, uuid.New()); !errors.Is(err, store.ErrRoomNotFound) {
+			t.Errorf("an unknown room is locked: %v", err)
+		}
+		if _, _, err := tx.TakenBy(ctx, uuid.New()); !errors.Is(err, store.ErrRoomNotFound) {
+			t.Errorf("an unknown room has taken something: %v", err)
 		}
 		for _, mark := range []store.ReadMark{{RoomID: room, UserID: users[2]}, {RoomID: uuid.New(), UserID: users[0]}} {
 			mark.At = start()
-			if _, err := tx.AdvanceReadMark(ctx, mark); !errors.Is(err, store.ErrRoomNotFound) {
-				t.Errorf("the mark %+v advances: %v", mark, err)
+			if _, err := tx.LockReader(ctx, mark.RoomID, mark.UserID); !errors.Is(err, store.ErrRoomNotFound) {
+				t.Errorf("somebody reads by the mark %+v: %v", mark, err)
 			}
 			if err := tx.AdvanceReadMarks(ctx, []store.ReadMark{mark}); err != nil {
 				t.Errorf("one of many: the mark %+v: %v", mark, err)
@@ -175,22 +179,25 @@ func marksNeverGoBack(t *testing.T, s store.Store) {
 	users := addUsers(t, s, "alice", "bob")
 	room := create(t, s, newRoom(wire.Group, "", start(), users...)).ID
 	transact(t, s, func(ctx context.Context, tx store.Tx) error {
-		for _, step := range []struct{ to, want int }{{2, 2}, {1, 2}, {3, 3}} {
-			mark := store.ReadMark{RoomID: room, UserID: users[0], At: after(time.Duration(step.to) * time.Second)}
-			if read, err := tx.AdvanceReadMark(ctx, mark); err != nil || !read.Equal(after(time.Duration(step.want)*time.Second)) || read.Location() != time.UTC {
-				t.Errorf("moved to %s, the mark is %s, %v", mark.At, read, err)
+		for _, step := range []struct{ to, want int64 }{{2, 2}, {1, 2}, {3, 3}} {
+			mark := store.ReadMark{
+				RoomID: room, UserID: users[0], Position: events.Position{Offset: step.to}, Counted: step.to, At: after(time.Duration(step.to) * time.Second),
 			}
-			mark.UserID = users[1]
 			if err := tx.AdvanceReadMarks(ctx, []store.ReadMark{mark}); err != nil {
 				return err
 			}
+			want := store.ReadState{
+				Position: events.Position{Offset: step.want}, Counted: step.want, Opened: true, At: after(time.Duration(step.want) * time.Second),
+			}
+			if state, err := tx.LockReader(ctx, room, users[0]); err != nil || state != want {
+				t.Errorf("moved to %d it is %+v, %v; want %+v", step.to, state, err, want)
+			}
 		}
-		return nil
+		fast := store.ReadMark{RoomID: room, UserID: users[0], Position: events.Position{Epoch: 1}, Counted: 4, At: after(time.Second)}
+		return tx.AdvanceReadMarks(ctx, []store.ReadMark{fast})
 	})
-	for _, user := range users {
-		if read := members(t, s, room)[user].LastReadAt; read == nil || !read.Equal(after(3*time.Second)) {
-			t.Errorf("in the end a mark is %v", read)
-		}
+	if read := members(t, s, room)[users[0]].LastReadAt; read == nil || !read.Equal(after(3*time.Second)) {
+		t.Errorf("in the end the time is %v", read)
 	}
 }
 
@@ -226,13 +233,17 @@ func pairIsWaitedFor(t *testing.T, s store.Store) {
 	}
 }
 
-// roomsAreLocked holds a room's membership, while another transaction is about to lock the room for itself.
+// roomsAreLocked holds a room, while another transaction is about to lock the room for itself.
 func roomsAreLocked(t *testing.T, s store.Store) {
 	users := addUsers(t, s, "alice", "bob")
 	room := create(t, s, newRoom(wire.Group, "", start(), users...)).ID
 	for name, lock := range map[string]func(ctx context.Context, tx store.Tx) error{
-		"LockMembership": func(ctx context.Context, tx store.Tx) error { _, err := tx.LockMembership(ctx, room); return err },
-		"LockRooms":      func(ctx context.Context, tx store.Tx) error { return tx.LockRooms(ctx, []uuid.UUID{room}) },
+		"LockTaken": func(ctx context.Context, tx store.Tx) error {
+			_, err := tx.LockTaken(ctx, []uuid.UUID{room})
+			return err
+		},
+		"LockRoom":  func(ctx context.Context, tx store.Tx) error { _, err := tx.LockRoom(ctx, room); return err },
+		"LockRooms": func(ctx context.Context, tx store.Tx) error { return tx.LockRooms(ctx, []uuid.UUID{room}) },
 	} {
 		ended := make(chan error, 1)
 		transact(t, s, func(ctx context.Context, tx store.Tx) error {

@@ -1,0 +1,216 @@
+package progress
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/ism-chat/ism/libs/events"
+	"github.com/ism-chat/ism/libs/servicetest"
+)
+
+func TestMain(m *testing.M) { servicetest.VerifyNoLeaks(m) }
+
+// world is a log of two partitions, keyed by their numbers, and a store of which several processes tell each other.
+type world struct {
+	mu       sync.Mutex
+	epoch    int32 // below 0: not known
+	ends     [2]int64
+	asked    int // how often the ends were asked for
+	read     int // how often the store was
+	taken    map[int32]events.Position
+	noEnds   error
+	noAnswer error
+}
+
+func (w *world) Epoch() (int32, bool)         { return w.epoch, w.epoch >= 0 }
+func (w *world) PartitionOf(key string) int32 { return int32(key[0] - '0') }
+
+func (w *world) Ends(context.Context) ([]int64, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.asked++
+	return w.ends[:], w.noEnds
+}
+
+func (w *world) Progress(context.Context) (map[int32]events.Position, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.read++
+	copied := map[int32]events.Position{}
+	for partition, next := range w.taken {
+		copied[partition] = next
+	}
+	return copied, w.noAnswer
+}
+
+func (w *world) SetProgress(_ context.Context, partition int32, next events.Position) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.taken[partition] = next
+	return w.noAnswer
+}
+
+func newWorld() *world {
+	return &world{epoch: 1, ends: [2]int64{10, 20}, taken: map[int32]events.Position{0: {Epoch: 1, Offset: 10}, 1: {Epoch: 1, Offset: 15}}}
+}
+
+// run runs a process in a bubble until the test ends.
+func run(t *testing.T, w *world) *Progress {
+	t.Helper()
+	p := New(w, w)
+	ctx, stop := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- p.Run(ctx) }()
+	t.Cleanup(func() {
+		stop()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
+	return p
+}
+
+// await begins to wait, and gives what comes of it.
+func await(wait func() bool) <-chan bool {
+	waited := make(chan bool, 1)
+	go func() { waited <- wait() }()
+	synctest.Wait()
+	return waited
+}
+
+func TestWhatHasBeenTakenIsNotWaitedFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := run(t, newWorld())
+		began := time.Now()
+		if !p.Await(t.Context(), "0") || time.Since(began) > 0 {
+			t.Errorf("it waits %s", time.Since(began))
+		}
+	})
+}
+
+// What another process takes is in the store; what this one takes it knows at once.
+func TestARequestWaitsUntilEverythingBeforeItIsTaken(t *testing.T) {
+	for name, take := range map[string]func(w *world, p *Progress, offset int64) error{
+		"here": func(_ *world, p *Progress, offset int64) error {
+			return p.Reached(context.Background(), 1, events.Position{Epoch: 1, Offset: offset})
+		},
+		"elsewhere": func(w *world, _ *Progress, offset int64) error {
+			err := w.SetProgress(context.Background(), 1, events.Position{Epoch: 1, Offset: offset})
+			time.Sleep(lookEvery)
+			synctest.Wait()
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld()
+				p := run(t, w)
+				one := await(func() bool { return p.Await(t.Context(), "1") })
+				all := await(func() bool { return p.AwaitAll(t.Context()) })
+				time.Sleep(lookEvery)
+				synctest.Wait() // both have their ends
+				w.mu.Lock()
+				w.ends[1] = 30 // written behind the requests
+				w.mu.Unlock()
+				if err := take(w, p, 19); err != nil {
+					t.Fatal(err)
+				}
+				synctest.Wait()
+				select {
+				case <-one:
+					t.Error("one record before the end it goes on")
+				case <-all:
+					t.Error("with one record before the end all go on")
+				default:
+				}
+				if err := take(w, p, 20); err != nil {
+					t.Fatal(err)
+				}
+				if !<-one || !<-all {
+					t.Error("it is not taken")
+				}
+			})
+		})
+	}
+}
+
+func TestAWaitEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		p := run(t, w)
+		began := time.Now()
+		if p.Await(t.Context(), "1") || time.Since(began) != timeout {
+			t.Errorf("after %s it is taken", time.Since(began))
+		}
+		time.Sleep(time.Second)
+		read := w.read
+		time.Sleep(time.Minute)
+		if w.read != read {
+			t.Errorf("the store is asked %d times while nobody waits", w.read-read)
+		}
+	})
+}
+
+func TestManyAskOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		p := run(t, w)
+		var waiting []<-chan bool
+		for range 1000 {
+			waiting = append(waiting, await(func() bool { return p.Await(t.Context(), "1") }))
+		}
+		time.Sleep(lookEvery)
+		synctest.Wait()
+		if w.asked > 3 || w.read > 3 {
+			t.Errorf("the brokers were asked %d times, the store %d times", w.asked, w.read)
+		}
+		if err := p.Reached(t.Context(), 1, events.Position{Epoch: 1, Offset: 20}); err != nil {
+			t.Fatal(err)
+		}
+		for _, one := range waiting {
+			if !<-one {
+				t.Fatal("one of them waits for ever")
+			}
+		}
+	})
+}
+
+func TestNobodyWaitsForWhatNobodyTells(t *testing.T) {
+	for name, change := range map[string]func(w *world){
+		"the epoch is not known":        func(w *world) { w.epoch = -1 },
+		"the brokers do not answer":     func(w *world) { w.noEnds = errors.New("no answer") },
+		"nothing was taken":             func(w *world) { w.taken = map[int32]events.Position{} },
+		"what was taken is of a former": func(w *world) { w.epoch = 2 },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld()
+				change(w)
+				p, began := run(t, w), time.Now()
+				if !p.Await(t.Context(), "1") || !p.AwaitAll(t.Context()) || time.Since(began) > lookEvery {
+					t.Errorf("it waits %s", time.Since(began))
+				}
+			})
+		})
+	}
+}
+
+func TestAStoreThatIsAwayIsWaitedFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		w.noAnswer = errors.New("no answer")
+		p := run(t, w)
+		waiting := await(func() bool { return p.Await(t.Context(), "0") })
+		time.Sleep(lookEvery)
+		w.mu.Lock()
+		w.noAnswer = nil
+		w.mu.Unlock()
+		if !<-waiting {
+			t.Error("it is not taken")
+		}
+	})
+}
