@@ -66,11 +66,19 @@ func (s ReadState) Unread(room Taken) int {
 	return int(max(0, room.Counted-s.Counted-s.OwnAfter))
 }
 
+// Untold is what stands with a mark until somebody tells of it.
+type Untold struct {
+	Since   time.Time
+	Receipt bool   // others may be told, not only the member's own streams
+	Trace   string // traceparent of the request, empty: none
+}
+
 // UntoldMark is a mark that nobody has been told of yet, with all that is to be told.
 type UntoldMark struct {
 	RoomID, UserID uuid.UUID
 	State          ReadState
 	Receipt        bool // the mark went forward, and the user lets others know
+	Trace          string
 	Message        uuid.UUID
 	Room           Taken
 	Audience       events.Audience
@@ -154,9 +162,8 @@ type ReadingTx interface {
 	// CountOwn counts the messages behind the position that count and are the user's own.
 	CountOwn(ctx context.Context, room, user uuid.UUID, behind events.Position) (int64, error)
 
-	// SetReadState writes what is known of a locked member's reading, which nobody has been told of since the given time. Receipt says that others
-	// may be told.
-	SetReadState(ctx context.Context, room, user uuid.UUID, state ReadState, untoldSince time.Time, receipt bool) error
+	// SetReadState writes what is known of a locked member's reading, by a mark of which nobody has been told.
+	SetReadState(ctx context.Context, room, user uuid.UUID, state ReadState, mark Untold) error
 
 	// TakeUntold gives marks that nobody has been told of since the given time or longer, the oldest first, at most so many, and counts them as
 	// told. Their members are locked; what others have locked is left out.

@@ -34,8 +34,8 @@ func (c *Changes) MarkRead(ctx context.Context, mark Mark) (changed bool, err er
 		if changed = err == nil && after != before; !changed {
 			return err
 		}
-		receipt := !mark.Unread && after.Position != before.Position
-		return tx.SetReadState(ctx, mark.RoomID, mark.UserID, after, mark.At, receipt)
+		untold := store.Untold{Since: mark.At, Receipt: !mark.Unread && after.Position != before.Position, Trace: c.traceOf(ctx)}
+		return tx.SetReadState(ctx, mark.RoomID, mark.UserID, after, untold)
 	})
 	return changed, err
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"time"
 
+	"go.opentelemetry.io/otel/propagation"
+
 	"github.com/ism-chat/ism/libs/events"
 	"github.com/ism-chat/ism/libs/wire"
 	"github.com/ism-chat/ism/services/rooms/store"
@@ -27,7 +29,7 @@ func (c *Changes) TellMarks(ctx context.Context, since, now time.Time) (more boo
 			if len(mark.Audience.Users) == 0 && !mark.Audience.WholeRoom {
 				continue // the room has ended
 			}
-			if _, err := c.append(ctx, tx, now, c.readOf(mark, now)); err != nil {
+			if _, err := c.append(c.inTrace(ctx, mark.Trace), tx, now, c.readOf(mark, now)); err != nil {
 				return err
 			}
 		}
@@ -35,6 +37,19 @@ func (c *Changes) TellMarks(ctx context.Context, since, now time.Time) (more boo
 		return nil
 	})
 	return more, err
+}
+
+const headerTrace = "traceparent"
+
+// traceOf is the trace of a request, as it is kept until somebody tells of what it did.
+func (c *Changes) traceOf(ctx context.Context) string {
+	carrier := propagation.MapCarrier{}
+	c.propagator.Inject(ctx, carrier)
+	return carrier[headerTrace]
+}
+
+func (c *Changes) inTrace(ctx context.Context, of string) context.Context {
+	return c.propagator.Extract(ctx, propagation.MapCarrier{headerTrace: of})
 }
 
 func (c *Changes) readOf(mark store.UntoldMark, now time.Time) events.RoomRead {

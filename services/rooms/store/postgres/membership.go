@@ -90,7 +90,7 @@ FROM unnest($2::uuid[]) WITH ORDINALITY AS joining (user_id, position)
 ON CONFLICT (room_id, user_id) DO UPDATE
 SET position = excluded.position, status = 'Joined', joined_at = excluded.joined_at, joined_message = excluded.joined_message,
     left_at = NULL, left_message = NULL, read_epoch = -1, read_offset = -1, read_counted = NULL, own_after = 0, opened = false,
-    untold_since = NULL, receipt = false`
+    untold_since = NULL, untold_trace = NULL, receipt = false`
 
 func (t tx) Join(ctx context.Context, change store.MembershipChange) error {
 	_, err := t.db.Exec(ctx, upsertMembers, change.RoomID, change.Users, change.At, change.Message)

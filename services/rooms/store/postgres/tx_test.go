@@ -231,7 +231,7 @@ func TestTheStatementsOfAChangeUseIndexes(t *testing.T) {
 		selectOldest:         {id},
 		selectNewestOfOthers: {id, id},
 		countOwn:             {id, id, 0, 1},
-		updateReadState:      {id, id, 0, 1, 1, 0, true, now, now, true},
+		updateReadState:      {id, id, 0, 1, 1, 0, true, now, now, true, ""},
 		takeUntold:           {now, 10},
 		selectToTell:         {ids, ids, []int32{1}, []int64{1}},
 		selectReceipts:       {id},

@@ -197,10 +197,11 @@ func (t tx) CountOwn(ctx context.Context, room, user uuid.UUID, behind events.Po
 
 const updateReadState = `
 UPDATE members
-SET read_epoch = $3, read_offset = $4, read_counted = $5, own_after = $6, opened = $7, last_read_at = $8, untold_since = $9, receipt = $10
+SET read_epoch = $3, read_offset = $4, read_counted = $5, own_after = $6, opened = $7, last_read_at = $8, untold_since = $9, receipt = $10,
+    untold_trace = $11
 WHERE room_id = $1 AND user_id = $2`
 
-func (t tx) SetReadState(ctx context.Context, room, user uuid.UUID, state store.ReadState, untoldSince time.Time, receipt bool) error {
+func (t tx) SetReadState(ctx context.Context, room, user uuid.UUID, state store.ReadState, mark store.Untold) error {
 	var (
 		counted *int64
 		at      *time.Time
@@ -211,22 +212,23 @@ func (t tx) SetReadState(ctx context.Context, room, user uuid.UUID, state store.
 	if !state.At.IsZero() {
 		at = &state.At
 	}
-	_, err := t.db.Exec(ctx, updateReadState, room, user, state.Position.Epoch, state.Position.Offset, counted, state.OwnAfter, state.Opened, at, untoldSince, receipt)
+	_, err := t.db.Exec(ctx, updateReadState, room, user, state.Position.Epoch, state.Position.Offset, counted, state.OwnAfter, state.Opened, at,
+		mark.Since, mark.Receipt, mark.Trace)
 	return storeError("write what a member has read", err)
 }
 
 const takeUntold = `
 UPDATE members AS m
-SET untold_since = NULL, receipt = false
+SET untold_since = NULL, receipt = false, untold_trace = NULL
 FROM (
-    SELECT room_id, user_id, receipt FROM members
+    SELECT room_id, user_id, receipt, untold_trace FROM members
     WHERE untold_since <= $1
     ORDER BY untold_since
     LIMIT $2
     FOR NO KEY UPDATE SKIP LOCKED
 ) AS untold
 WHERE m.room_id = untold.room_id AND m.user_id = untold.user_id
-RETURNING m.room_id, m.user_id, untold.receipt, ` + readState
+RETURNING m.room_id, m.user_id, untold.receipt, coalesce(untold.untold_trace, ''), ` + readState
 
 // selectToTell gives what is to be told of marks, in their order: of one snapshot, and never older than what the marks were taken at.
 const selectToTell = `
@@ -275,7 +277,7 @@ func scanUntold(row pgx.CollectableRow) (store.UntoldMark, error) {
 		mark store.UntoldMark
 		at   *time.Time
 	)
-	err := row.Scan(append([]any{&mark.RoomID, &mark.UserID, &mark.Receipt}, readStateInto(&mark.State, &at)...)...)
+	err := row.Scan(append([]any{&mark.RoomID, &mark.UserID, &mark.Receipt, &mark.Trace}, readStateInto(&mark.State, &at)...)...)
 	if at != nil {
 		mark.State.At = at.UTC()
 	}

@@ -86,7 +86,7 @@ INSERT INTO members (room_id, user_id, position, status, joined_at, joined_messa
 ON CONFLICT (room_id, user_id) DO UPDATE
 SET position = excluded.position, status = 'Joined', joined_at = excluded.joined_at, joined_message = excluded.joined_message,
     left_at = NULL, left_message = NULL, read_epoch = -1, read_offset = -1, read_counted = NULL, own_after = 0, opened = 0,
-    untold_since = NULL, receipt = 0`
+    untold_since = NULL, untold_trace = NULL, receipt = 0`
 
 func (t *tx) Join(ctx context.Context, change store.MembershipChange) error {
 	for position, user := range change.Users {

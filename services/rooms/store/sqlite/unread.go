@@ -165,25 +165,26 @@ func (t *tx) CountOwn(ctx context.Context, room, user uuid.UUID, behind events.P
 
 const updateReadState = `
 UPDATE members
-SET read_epoch = ?3, read_offset = ?4, read_counted = ?5, own_after = ?6, opened = ?7, last_read_at = ?8, untold_since = ?9, receipt = ?10
+SET read_epoch = ?3, read_offset = ?4, read_counted = ?5, own_after = ?6, opened = ?7, last_read_at = ?8, untold_since = ?9, receipt = ?10,
+    untold_trace = ?11
 WHERE room_id = ?1 AND user_id = ?2`
 
-func (t *tx) SetReadState(ctx context.Context, room, user uuid.UUID, state store.ReadState, untoldSince time.Time, receipt bool) error {
+func (t *tx) SetReadState(ctx context.Context, room, user uuid.UUID, state store.ReadState, mark store.Untold) error {
 	counted := sql.NullInt64{Int64: state.Counted, Valid: !state.Pending}
 	at := sql.NullInt64{Int64: state.At.UnixMicro(), Valid: !state.At.IsZero()}
 	_, err := t.db.ExecContext(ctx, updateReadState, room[:], user[:], state.Position.Epoch, state.Position.Offset, counted, state.OwnAfter, state.Opened, at,
-		untoldSince.UnixMicro(), receipt)
+		mark.Since.UnixMicro(), mark.Receipt, mark.Trace)
 	return storeError("write what a member has read", err)
 }
 
 const (
 	selectUntold = `
-SELECT room_id, user_id, receipt, ` + readState + `
+SELECT room_id, user_id, receipt, coalesce(untold_trace, ''), ` + readState + `
 FROM members
 WHERE untold_since <= ?
 ORDER BY untold_since
 LIMIT ?`
-	updateTold   = `UPDATE members SET untold_since = NULL, receipt = 0 WHERE room_id = ? AND user_id = ?`
+	updateTold   = `UPDATE members SET untold_since = NULL, receipt = 0, untold_trace = NULL WHERE room_id = ? AND user_id = ?`
 	selectToTell = `
 SELECT r.membership_version, r.large, u.read_receipts
 FROM rooms r, users u
@@ -211,7 +212,7 @@ func (t *tx) untold(ctx context.Context, since time.Time, most int) (marks []sto
 	defer rows.Close() // rows.Err says what went wrong
 	for rows.Next() {
 		var mark store.UntoldMark
-		if mark.State, err = scanReadState(rows.Scan, &mark.RoomID, &mark.UserID, &mark.Receipt); err != nil {
+		if mark.State, err = scanReadState(rows.Scan, &mark.RoomID, &mark.UserID, &mark.Receipt, &mark.Trace); err != nil {
 			return nil, err
 		}
 		marks = append(marks, mark)

@@ -52,7 +52,7 @@ func failedTransactionLeavesNothing(t *testing.T, s store.Store) {
 			return err
 		}
 		state := store.ReadState{Opened: true, At: after(time.Second)}
-		if err := tx.SetReadState(ctx, room, users[0], state, start(), false); err != nil {
+		if err := tx.SetReadState(ctx, room, users[0], state, store.Untold{Since: start()}); err != nil {
 			return err
 		}
 		shown := store.LatestMessage{RoomID: room, At: after(time.Minute), Preview: wire.TextPreview("alice", "Soup?"), Position: events.Position{Offset: 7}}

@@ -23,6 +23,7 @@ ALTER TABLE members
     ADD COLUMN read_counted bigint DEFAULT 0,           -- rooms.counted there; NULL until its joining has been taken from the log
     ADD COLUMN own_after    bigint NOT NULL DEFAULT 0,  -- own messages behind it
     ADD COLUMN untold_since timestamptz,                -- since when nobody has been told of a mark
+    ADD COLUMN untold_trace text,                       -- traceparent of its request
     ADD COLUMN read_epoch   integer NOT NULL DEFAULT -1,
     ADD COLUMN opened       boolean NOT NULL DEFAULT false, -- the member has read something of the room, or marked it, since it joined
     ADD COLUMN receipt      boolean NOT NULL DEFAULT false; -- others may be told of the mark
@@ -55,6 +56,7 @@ ALTER TABLE members
     DROP COLUMN read_counted,
     DROP COLUMN own_after,
     DROP COLUMN untold_since,
+    DROP COLUMN untold_trace,
     DROP COLUMN opened,
     DROP COLUMN receipt;
 ALTER TABLE rooms

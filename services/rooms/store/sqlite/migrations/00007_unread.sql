@@ -23,6 +23,7 @@ ALTER TABLE members ADD COLUMN read_counted INTEGER DEFAULT 0;         -- rooms.
 ALTER TABLE members ADD COLUMN own_after INTEGER NOT NULL DEFAULT 0;   -- own messages behind it
 ALTER TABLE members ADD COLUMN opened INTEGER NOT NULL DEFAULT 0;      -- the member has read something of the room, or marked it, since it joined
 ALTER TABLE members ADD COLUMN untold_since INTEGER;                   -- since when nobody has been told of a mark
+ALTER TABLE members ADD COLUMN untold_trace TEXT;                      -- traceparent of its request
 ALTER TABLE members ADD COLUMN receipt INTEGER NOT NULL DEFAULT 0;     -- others may be told of the mark
 CREATE INDEX members_untold ON members (untold_since) WHERE untold_since IS NOT NULL;
 
@@ -53,6 +54,7 @@ ALTER TABLE members DROP COLUMN read_counted;
 ALTER TABLE members DROP COLUMN own_after;
 ALTER TABLE members DROP COLUMN opened;
 ALTER TABLE members DROP COLUMN untold_since;
+ALTER TABLE members DROP COLUMN untold_trace;
 ALTER TABLE members DROP COLUMN receipt;
 ALTER TABLE rooms DROP COLUMN messages;
 ALTER TABLE rooms DROP COLUMN counted;
