@@ -11,10 +11,10 @@ import (
 // catalogue has every type of event with its major and its minor version. It is the one place where a type is added, and where a type
 // that gets another optional field gets its next minor version.
 var catalogue = []kind{
-	kindOf[RoomCreated](1, 1),   // 1: wholeRoom
-	kindOf[RoomRead](1, 1),      // 1: wholeRoom
-	kindOf[MessagePosted](1, 2), // 1: the payload of clients, first; 2: wholeRoom
-	kindOf[MembershipChanged](1, 0),
+	kindOf[RoomCreated](1, 2),       // 1: wholeRoom; 2: tenant
+	kindOf[RoomRead](1, 1),          // 1: wholeRoom
+	kindOf[MessagePosted](1, 2),     // 1: the payload of clients, first; 2: wholeRoom
+	kindOf[MembershipChanged](1, 1), // 1: tenant
 	kindOf[MembersJoined](1, 0),
 	kindOf[MembershipSnapshot](1, 0),
 	kindOf[FriendRequested](1, 0),

@@ -52,7 +52,7 @@ func samples() map[string]events.Event {
 		}),
 		"friend.accepted.v1": event(11, "/ism/rooms", events.FriendAccepted{UserID: bob, FromUser: wire.User{ID: alice, DisplayName: "alice", FriendsCount: 1}}),
 		"room.created.v1": event(1, "/ism/rooms", events.RoomCreated{
-			RoomID: room, CreatedBy: alice,
+			RoomID: room, CreatedBy: alice, Tenant: "acme",
 			Room: wire.Room{
 				ID: room, Type: wire.Group, Name: &group, CreatedAt: wire.At(at), LatestMessage: wire.At(at), Unread: true,
 				LatestMessageText: &preview,
@@ -65,7 +65,7 @@ func samples() map[string]events.Event {
 		}),
 		"room.read.v1": event(2, "/ism/rooms", events.RoomRead{RoomID: room, UserID: bob, ReadAt: wire.At(at), Audience: audience}),
 		"membership.changed.v1": event(10, "/ism/rooms", events.MembershipChanged{
-			RoomID: room, Change: wire.Leave,
+			RoomID: room, Change: wire.Leave, Tenant: "acme",
 			Member: wire.Member{ID: bob, DisplayName: "bob", ProfilePicture: &picture, JoinedAt: wire.At(at), Status: wire.Left},
 			Message: wire.Message{
 				RoomID: room, ID: uuid.UUID{0: 5}, SenderID: bob, Type: wire.RoomChange, CreatedAt: wire.At(at),

@@ -87,6 +87,8 @@ type Room struct {
 	SinceJoining bool
 	// Large says that it has more members than an event names, [events.MaxNamed].
 	Large bool
+	// Tenant is that of all who are, were or will be in the room.
+	Tenant string
 }
 
 // Pair is the two users of a Single room, in the order of their ids' bytes.
@@ -108,6 +110,7 @@ type RoomState struct {
 	MembershipVersion int64
 	Large             bool // it has had more members than an event names
 	LatestMessage     time.Time
+	Tenant            string
 }
 
 // Membership is who is in a room, whatever their status, as of a version.

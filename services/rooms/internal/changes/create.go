@@ -24,6 +24,7 @@ type NewRoom struct {
 	At      time.Time   // UTC, microseconds
 	// SinceJoining says that who joins later sees of the timeline what came since.
 	SinceJoining bool
+	tenant       string // the creator's
 }
 
 // CreateRoom creates a room with all its users joined, and puts [events.RoomCreated] into the outbox. It gives the room as the creator sees
@@ -68,7 +69,8 @@ func (r NewRoom) admitted(ctx context.Context, tx store.Tx) (NewRoom, []store.Us
 	if err != nil {
 		return NewRoom{}, nil, err
 	}
-	users = r.ofTenant(users)
+	r.tenant = r.tenantOf(users)
+	users = slices.DeleteFunc(users, func(user store.User) bool { return user.Tenant != r.tenant })
 	blocked, err := tx.Blocked(ctx, r.Creator, r.Users)
 	if err != nil {
 		return NewRoom{}, nil, err
@@ -86,13 +88,12 @@ func (r NewRoom) admitted(ctx context.Context, tx store.Tx) (NewRoom, []store.Us
 
 const fewestUsers = 2
 
-// ofTenant gives those of the users who are of the creator's tenant.
-func (r NewRoom) ofTenant(users []store.User) []store.User {
-	tenant := ""
+// tenantOf is the creator's tenant, if the creator is among the users.
+func (r NewRoom) tenantOf(users []store.User) string {
 	if i := slices.IndexFunc(users, func(user store.User) bool { return user.ID == r.Creator }); i >= 0 {
-		tenant = users[i].Tenant
+		return users[i].Tenant
 	}
-	return slices.DeleteFunc(users, func(user store.User) bool { return user.Tenant != tenant })
+	return ""
 }
 
 // MaxRoomName is the longest name of a room, characters.
@@ -121,6 +122,7 @@ func (c *Changes) others(ctx context.Context, tx store.Tx, room NewRoom, seen wi
 func (r NewRoom) row() store.Room {
 	row := store.Room{
 		ID: r.ID, Type: r.Type, Name: r.Name, CreatedBy: r.Creator, CreatedAt: r.At, Preview: wire.NewRoomPreview(), SinceJoining: r.SinceJoining, Large: len(r.Users) > events.MaxNamed,
+		Tenant: r.tenant,
 	}
 	if r.Type == wire.Single {
 		pair := store.PairOf(r.Users[0], r.Users[1])
@@ -145,6 +147,7 @@ func (r NewRoom) created(known []store.User) (events.RoomCreated, error) {
 	return events.RoomCreated{
 		RoomID:    r.ID,
 		CreatedBy: r.Creator,
+		Tenant:    r.tenant,
 		Room: wire.Room{
 			ID: r.ID, Type: r.Type, Name: r.Name, CreatedAt: wire.At(r.At), LatestMessage: wire.At(r.At), Unread: true, LatestMessageText: &preview,
 		},

@@ -70,7 +70,7 @@ func (i Invitation) admit(ctx context.Context, tx store.Tx, state store.RoomStat
 	if state.Type == wire.Single {
 		return store.User{}, 0, store.ErrSingleRoom
 	}
-	user, err = i.known(ctx, tx)
+	user, err = i.known(ctx, tx, state.Tenant)
 	if err != nil {
 		return store.User{}, 0, err
 	}
@@ -87,16 +87,16 @@ func (i Invitation) admit(ctx context.Context, tx store.Tx, state store.RoomStat
 	return user, joined, err
 }
 
-// known gives the user who is to join, of the inviting user's tenant.
-func (i Invitation) known(ctx context.Context, tx store.Tx) (store.User, error) {
-	found, err := tx.Users(ctx, []uuid.UUID{i.By, i.User})
+// known gives the user who is to join, of the room's tenant.
+func (i Invitation) known(ctx context.Context, tx store.Tx, tenant string) (store.User, error) {
+	found, err := tx.Users(ctx, []uuid.UUID{i.User})
 	switch {
 	case err != nil:
 		return store.User{}, err
-	case len(found) < 2 || found[0].Tenant != found[1].Tenant:
+	case len(found) == 0 || found[0].Tenant != tenant:
 		return store.User{}, store.UnknownUsersError{IDs: []uuid.UUID{i.User}}
 	}
-	return found[1], nil
+	return found[0], nil
 }
 
 // Leave makes a member a former one, and puts [events.MembershipChanged] into the outbox. It gives that row. A Single room ends with that for both,
@@ -193,6 +193,7 @@ func changeOf(room uuid.UUID, change wire.Change, member wire.Member, at time.Ti
 // room the part that has changed goes with it.
 func (c *Changes) change(ctx context.Context, tx store.Tx, at time.Time, before store.RoomState, event events.MembershipChanged, joined int) (row int64, err error) {
 	version := before.MembershipVersion + 1
+	event.Tenant = before.Tenant
 	if err := tx.SetMembershipVersion(ctx, event.RoomID, version); err != nil {
 		return 0, err
 	}

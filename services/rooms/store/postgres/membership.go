@@ -31,14 +31,14 @@ func (s *Store) Standing(ctx context.Context, room, user uuid.UUID) (events.Stan
 }
 
 const lockRoom = `
-SELECT type, name, image_url, created_at, membership_version, large, latest_message
+SELECT type, name, image_url, created_at, membership_version, large, latest_message, tenant
 FROM rooms
 WHERE id = $1 AND ended_at IS NULL
 FOR NO KEY UPDATE`
 
 func (t tx) LockRoom(ctx context.Context, room uuid.UUID) (state store.RoomState, err error) {
 	err = t.db.QueryRow(ctx, lockRoom, room).Scan(
-		&state.Type, &state.Name, &state.ImageURL, &state.CreatedAt, &state.MembershipVersion, &state.Large, &state.LatestMessage)
+		&state.Type, &state.Name, &state.ImageURL, &state.CreatedAt, &state.MembershipVersion, &state.Large, &state.LatestMessage, &state.Tenant)
 	state.CreatedAt, state.LatestMessage = state.CreatedAt.UTC(), state.LatestMessage.UTC()
 	return state, storeError("lock room", orNotFound(err))
 }

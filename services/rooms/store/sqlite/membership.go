@@ -41,7 +41,7 @@ func (s *Store) Standing(ctx context.Context, room, user uuid.UUID) (events.Stan
 }
 
 const selectState = `
-SELECT type, name, image_url, created_at, membership_version, large, latest_message
+SELECT type, name, image_url, created_at, membership_version, large, latest_message, tenant
 FROM rooms
 WHERE id = ? AND ended_at IS NULL`
 
@@ -51,7 +51,7 @@ func (t *tx) LockRoom(ctx context.Context, room uuid.UUID) (store.RoomState, err
 		created, latest int64
 	)
 	err := t.db.QueryRowContext(ctx, selectState, room[:]).Scan(
-		&state.Type, &state.Name, &state.ImageURL, &created, &state.MembershipVersion, &state.Large, &latest)
+		&state.Type, &state.Name, &state.ImageURL, &created, &state.MembershipVersion, &state.Large, &latest, &state.Tenant)
 	state.CreatedAt, state.LatestMessage = fromMicros(created), fromMicros(latest)
 	return state, storeError("lock room", orNotFound(err))
 }

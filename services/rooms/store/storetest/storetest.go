@@ -57,6 +57,8 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		{"a room becomes large", roomBecomesLarge},
 		{"invitations that are refused change nothing", refusedInvitationsChangeNothing},
 		{"a change of members is taken once", changesAreTakenOnce},
+		{"rooms stay within a tenant", roomsStayWithinATenant},
+		{"the events of a room tell its tenant", eventsTellTheTenant},
 		{"50 at once invite up to the limit", parallelInvitations},
 		{"leaving meets inviting", leaveMeetsInvite},
 		{"100 at once create one Single room", parallelSingleRooms},
