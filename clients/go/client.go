@@ -127,6 +127,13 @@ func (c *Client) Invite(ctx context.Context, room, user uuid.UUID) error {
 	return err
 }
 
+// RenameRoom gives a Group another name.
+func (c *Client) RenameRoom(ctx context.Context, room uuid.UUID, name string) (wire.PublicRoom, error) {
+	var renamed wire.PublicRoom
+	_, err := c.call(ctx, http.MethodPatch, "/api/rooms/"+room.String(), map[string]string{"roomName": name}, &renamed)
+	return renamed, err
+}
+
 // SendText sends a text message.
 func (c *Client) SendText(ctx context.Context, room uuid.UUID, text string) (wire.Message, error) {
 	body := struct {

@@ -75,6 +75,10 @@ func samples() map[string]events.Event {
 			Preview:  wire.RoomChangePreview("bob", wire.Leave),
 			Audience: events.Audience{Users: []uuid.UUID{alice}, Version: 2},
 		}),
+		"room.changed.v1": event(13, "/ism/rooms", events.RoomChanged{
+			RoomID: room, ChangedBy: &alice, Audience: audience,
+			Room: wire.PublicRoom{ID: room, Type: wire.Group, Name: &group, ImageURL: &picture, CreatedAt: wire.At(at)},
+		}),
 		"members.joined.v1": event(11, "/ism/rooms", events.MembersJoined{
 			RoomID: room, Joined: []uuid.UUID{bob},
 			Room:     wire.Room{ID: room, Type: wire.Group, CreatedAt: wire.At(at), LatestMessage: wire.At(at), Unread: true, LatestMessageText: &preview},

@@ -26,6 +26,7 @@ var types = []reflect.Type{
 	reflect.TypeFor[wire.Room](), reflect.TypeFor[wire.Member](), reflect.TypeFor[wire.Preview](),
 	reflect.TypeFor[wire.Message](), reflect.TypeFor[wire.TextBody](), reflect.TypeFor[wire.RoomChangeBody](),
 	reflect.TypeFor[wire.ChatMessage](), reflect.TypeFor[wire.NewRoom](), reflect.TypeFor[wire.RoomChangeEvent](), reflect.TypeFor[wire.LeaveRoom](),
+	reflect.TypeFor[wire.PublicRoom](), reflect.TypeFor[wire.RoomChanged](),
 	reflect.TypeFor[wire.Resync](), reflect.TypeFor[wire.StreamEnded](),
 	reflect.TypeFor[wire.StreamTicket](), reflect.TypeFor[wire.Poll](), reflect.TypeFor[wire.PolledEvent](),
 	reflect.TypeFor[wire.User](), reflect.TypeFor[wire.RelatedUser](), reflect.TypeFor[wire.UserPage](), reflect.TypeFor[wire.RelationshipState](),

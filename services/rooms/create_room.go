@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/google/uuid"
@@ -100,8 +99,8 @@ func roomName(name *string) (*string, error) {
 	if name == nil {
 		return nil, nil
 	}
-	if strings.TrimSpace(*name) == "" || utf8.RuneCountInString(*name) > changes.MaxRoomName {
-		return nil, httpapi.InvalidRequest(fmt.Sprintf("roomName must have 1 to %d characters, and not only white space", changes.MaxRoomName))
+	if strings.TrimSpace(*name) == "" || !isLine(*name, changes.MaxRoomName) {
+		return nil, httpapi.InvalidRequest(fmt.Sprintf("roomName must have 1 to %d characters, not only white space, and none that control or turn text", changes.MaxRoomName))
 	}
 	return name, nil
 }

@@ -48,7 +48,7 @@ func problemOf(err error) error {
 	case errors.Is(err, store.ErrAlreadyMember):
 		return httpapi.NewProblem(http.StatusConflict, "already-member", "Already a member", "the user is in the room")
 	case errors.Is(err, store.ErrSingleRoom):
-		return httpapi.NewProblem(http.StatusUnprocessableEntity, "single-room", "Single room", "nobody can be invited into a Single room")
+		return httpapi.NewProblem(http.StatusUnprocessableEntity, "single-room", "Single room", "a Single room has its two users, and no name of its own")
 	case errors.Is(err, store.ErrTooLarge):
 		return httpapi.InvalidRequest("the room has too many users")
 	case errors.Is(err, store.ErrUnavailable):

@@ -211,6 +211,9 @@ type Tx interface {
 	// LockRoom gives the state of a room that has not ended, and keeps the room to this transaction as LockRooms does. Errors: [ErrRoomNotFound].
 	LockRoom(ctx context.Context, room uuid.UUID) (RoomState, error)
 
+	// SetPublic sets the name and the picture of a locked Group.
+	SetPublic(ctx context.Context, room uuid.UUID, name, imageURL *string) error
+
 	// SetLarge makes a locked room large.
 	SetLarge(ctx context.Context, room uuid.UUID) error
 

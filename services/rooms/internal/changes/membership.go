@@ -224,8 +224,7 @@ func (c *Changes) appendPart(ctx context.Context, tx store.Tx, at time.Time, eve
 	if err != nil {
 		return err
 	}
-	_, err = c.append(ctx, tx, at, events.MembershipSnapshot{RoomID: event.RoomID, Part: part, Version: event.Version, Users: users})
-	return err
+	return c.appendSnapshot(ctx, tx, at, events.MembershipSnapshot{RoomID: event.RoomID, Part: part, Version: event.Version, Users: users})
 }
 
 // appendParts puts all parts of a large room's membership into the outbox.
@@ -236,9 +235,18 @@ func (c *Changes) appendParts(ctx context.Context, tx store.Tx, at time.Time, ro
 		parts[part] = append(parts[part], user)
 	}
 	for part, users := range parts {
-		if _, err := c.append(ctx, tx, at, events.MembershipSnapshot{RoomID: room, Part: part, Version: version, Users: users}); err != nil {
+		if err := c.appendSnapshot(ctx, tx, at, events.MembershipSnapshot{RoomID: room, Part: part, Version: version, Users: users}); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// appendSnapshot puts a snapshot into the outbox; that of a part that nobody is in has an empty list.
+func (c *Changes) appendSnapshot(ctx context.Context, tx store.Tx, at time.Time, snapshot events.MembershipSnapshot) error {
+	if snapshot.Users == nil {
+		snapshot.Users = []uuid.UUID{}
+	}
+	_, err := c.append(ctx, tx, at, snapshot)
+	return err
 }

@@ -43,6 +43,13 @@ func (t tx) LockRoom(ctx context.Context, room uuid.UUID) (state store.RoomState
 	return state, storeError("lock room", orNotFound(err))
 }
 
+const updatePublic = `UPDATE rooms SET name = $2, image_url = $3 WHERE id = $1`
+
+func (t tx) SetPublic(ctx context.Context, room uuid.UUID, name, imageURL *string) error {
+	_, err := t.db.Exec(ctx, updatePublic, room, name, imageURL)
+	return storeError("set a room's name and picture", err)
+}
+
 const updateLarge = `UPDATE rooms SET large = true WHERE id = $1`
 
 func (t tx) SetLarge(ctx context.Context, room uuid.UUID) error {

@@ -61,6 +61,13 @@ func (t *tx) LockMembership(ctx context.Context, room uuid.UUID) (store.RoomStat
 	return t.LockRoom(ctx, room)
 }
 
+const updatePublic = `UPDATE rooms SET name = ?2, image_url = ?3 WHERE id = ?1`
+
+func (t *tx) SetPublic(ctx context.Context, room uuid.UUID, name, imageURL *string) error {
+	_, err := t.db.ExecContext(ctx, updatePublic, room[:], name, imageURL)
+	return storeError("set a room's name and picture", err)
+}
+
 const updateLarge = `UPDATE rooms SET large = 1 WHERE id = ?`
 
 func (t *tx) SetLarge(ctx context.Context, room uuid.UUID) error {

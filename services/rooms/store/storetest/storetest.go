@@ -57,6 +57,8 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		{"a room becomes large", roomBecomesLarge},
 		{"invitations that are refused change nothing", refusedInvitationsChangeNothing},
 		{"a change of members is taken once", changesAreTakenOnce},
+		{"a Group is renamed", groupIsRenamed},
+		{"a large room is renamed by reference", largeRoomIsRenamedByReference},
 		{"rooms stay within a tenant", roomsStayWithinATenant},
 		{"the events of a room tell its tenant", eventsTellTheTenant},
 		{"50 at once invite up to the limit", parallelInvitations},

@@ -1,0 +1,38 @@
+package e2e
+
+import (
+	"encoding/json"
+	"testing"
+
+	client "github.com/ism-chat/ism/clients/go"
+	"github.com/ism-chat/ism/libs/wire"
+	"github.com/ism-chat/ism/test/deployment"
+)
+
+// groupIsRenamed lets a member give a Group another name: streams and lists have it.
+func groupIsRenamed(t *testing.T, d *deployment.Deployment) {
+	alice, bob, carol := d.SignIn(t, "alice"), d.SignIn(t, "bob"), d.SignIn(t, "carol")
+	room := createRoom(t, alice, wire.Group, "Lunch", bob)
+	stream, err := alice.Stream(t.Context(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stream.Close()
+	if _, err := bob.RenameRoom(t.Context(), room.ID, "Dinner"); err != nil {
+		t.Fatal(err)
+	}
+	event, err := stream.Next()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var told wire.RoomChanged
+	if err := json.Unmarshal(event.Data, &told); err != nil || event.Type != "RoomChanged" || told.Room.ID != room.ID || *told.Room.Name != "Dinner" {
+		t.Errorf("alice is told %s, %v", event.Data, err)
+	}
+	if seen, err := alice.Room(t.Context(), room.ID); err != nil || *seen.Name != "Dinner" {
+		t.Errorf("alice sees %+v, %v", seen, err)
+	}
+	if _, err := carol.RenameRoom(t.Context(), room.ID, "Mine"); !client.HasCode(err, "room-not-found") {
+		t.Errorf("an outsider renames it: %v", err)
+	}
+}
