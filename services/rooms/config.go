@@ -10,8 +10,9 @@ import (
 
 // Config is the service's own configuration.
 type Config struct {
-	MaxMembers          int  `envconfig:"MAX_MEMBERS" default:"10" desc:"most users that a room may have, 2 or more; ISM_HTTP_BODY_LIMIT must have room for their ids"`
-	HistorySinceJoining bool `envconfig:"HISTORY_SINCE_JOINING" default:"false" desc:"whether who joins a room sees only what was written since, unless the room says otherwise"`
+	MaxMembers          int             `envconfig:"MAX_MEMBERS" default:"10" desc:"most users that a room may have, 2 or more; ISM_HTTP_BODY_LIMIT must have room for their ids"`
+	Invites             changes.Invites `envconfig:"INVITES" default:"anyone" desc:"whom a user may draw into rooms, by creating or inviting: anyone, friends, shared-room (who is in another room with the user), backend (nobody)"`
+	HistorySinceJoining bool            `envconfig:"HISTORY_SINCE_JOINING" default:"false" desc:"whether who joins a room sees only what was written since, unless the room says otherwise"`
 }
 
 const fewestMembers = 2
@@ -23,6 +24,11 @@ func (c Config) Validate() []config.Fault {
 		faults = append(faults, config.Fault{
 			Variable: "MAX_MEMBERS",
 			Problem:  fmt.Sprintf("%d is out of range; allowed: %d to %d", c.MaxMembers, fewestMembers, changes.MostUsers),
+		})
+	}
+	if c.Invites != "" && !c.Invites.Valid() {
+		faults = append(faults, config.Fault{
+			Variable: "INVITES", Problem: fmt.Sprintf("%q is unknown; allowed: anyone, friends, shared-room, backend", c.Invites),
 		})
 	}
 	return faults

@@ -31,6 +31,8 @@ func problemOf(err error) error {
 		return otherTenant("the user belongs to another tenant")
 	case errors.Is(err, people.ErrBlocked):
 		return httpapi.NewProblem(http.StatusForbidden, "user-blocked", "User blocked", "one of the users has blocked the other")
+	case errors.Is(err, store.ErrInvitation):
+		return httpapi.NewProblem(http.StatusForbidden, "invitation-not-allowed", "Invitation not allowed", "the caller may not draw one of the users into a room")
 	case errors.Is(err, relationships.ErrOneself):
 		return httpapi.InvalidRequest("the user is the caller")
 	case errors.Is(err, relationships.ErrRequestNotFound):

@@ -9,7 +9,7 @@ import (
 // Refusals are the errors that are about the request, not about the store.
 func Refusals() []error {
 	return []error{
-		ErrRoomNotFound, ErrTooLarge, ErrRoomExists, ErrUnknownUsers, ErrRoomFull, ErrAlreadyMember, ErrSingleRoom,
+		ErrRoomNotFound, ErrTooLarge, ErrRoomExists, ErrUnknownUsers, ErrRoomFull, ErrAlreadyMember, ErrSingleRoom, ErrInvitation,
 		people.ErrUserNotFound, people.ErrOtherTenant, people.ErrBlocked,
 	}
 }

@@ -40,6 +40,8 @@ var (
 	ErrAlreadyMember = errors.New("the user is in the room")
 	// ErrSingleRoom says that a Single room does not allow what a Group does.
 	ErrSingleRoom = errors.New("it is a Single room")
+	// ErrInvitation says that the installation does not let the user draw somebody into a room.
+	ErrInvitation = errors.New("the user may not draw the other into a room")
 	// ErrTooLarge says that the event of a change would be too large, because it names too many users.
 	ErrTooLarge = outbox.ErrTooLarge
 )
@@ -213,6 +215,12 @@ type Tx interface {
 
 	// SetPublic sets the name and the picture of a locked Group.
 	SetPublic(ctx context.Context, room uuid.UUID, name, imageURL *string) error
+
+	// Friends gives those of the others who are the user's friends, in any order.
+	Friends(ctx context.Context, user uuid.UUID, others []uuid.UUID) ([]uuid.UUID, error)
+
+	// SharingRooms gives those of the others who are in a room that the user is in, too, in any order.
+	SharingRooms(ctx context.Context, user uuid.UUID, others []uuid.UUID) ([]uuid.UUID, error)
 
 	// SetLarge makes a locked room large.
 	SetLarge(ctx context.Context, room uuid.UUID) error

@@ -24,12 +24,14 @@ type NewRoom struct {
 	At      time.Time   // UTC, microseconds
 	// SinceJoining says that who joins later sees of the timeline what came since.
 	SinceJoining bool
+	Invites      Invites
 	tenant       string // the creator's
 }
 
 // CreateRoom creates a room with all its users joined, and puts [events.RoomCreated] into the outbox. It gives the room as the creator sees
 // it, and the row of the outbox. Users of another tenant than the creator's are unknown. A Group is created without those between whom and the
-// creator there is a block. Errors: [store.UnknownUsersError], [people.ErrBlocked], [store.RoomExistsError], [store.ErrTooLarge].
+// creator there is a block. Errors: [store.UnknownUsersError], [people.ErrBlocked], [store.ErrInvitation], [store.RoomExistsError],
+// [store.ErrTooLarge].
 func (c *Changes) CreateRoom(ctx context.Context, asked NewRoom) (created wire.Room, row int64, err error) {
 	err = c.store.Transact(ctx, "create_room", func(ctx context.Context, tx store.Tx) error {
 		room, users, err := asked.admitted(ctx, tx)
@@ -38,6 +40,9 @@ func (c *Changes) CreateRoom(ctx context.Context, asked NewRoom) (created wire.R
 		}
 		event, err := room.created(users)
 		if err != nil {
+			return err
+		}
+		if err := asked.Invites.allow(ctx, tx, room.Creator, room.others()); err != nil {
 			return err
 		}
 		if err := tx.InsertRoom(ctx, room.row()); err != nil {
@@ -84,6 +89,11 @@ func (r NewRoom) admitted(ctx context.Context, tx store.Tx) (NewRoom, []store.Us
 		return NewRoom{}, nil, people.ErrBlocked
 	}
 	return r, slices.DeleteFunc(users, func(user store.User) bool { return isBlocked(user.ID) }), nil
+}
+
+// others are the users beside the creator.
+func (r NewRoom) others() []uuid.UUID {
+	return slices.DeleteFunc(slices.Clone(r.Users), func(user uuid.UUID) bool { return user == r.Creator })
 }
 
 const fewestUsers = 2

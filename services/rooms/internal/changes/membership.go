@@ -21,11 +21,12 @@ type Invitation struct {
 	RoomID, By, User uuid.UUID
 	At               time.Time // UTC, microseconds
 	MaxMembers       int
+	Invites          Invites
 }
 
 // Invite makes a user a member of a Group that the inviting user is in, and puts [events.MembershipChanged] into the outbox. It gives that row.
 // A user of another tenant is unknown. Errors: [store.ErrRoomNotFound], [store.ErrSingleRoom], [store.UnknownUsersError],
-// [store.ErrAlreadyMember], [people.ErrBlocked], [store.ErrRoomFull].
+// [store.ErrAlreadyMember], [people.ErrBlocked], [store.ErrInvitation], [store.ErrRoomFull].
 func (c *Changes) Invite(ctx context.Context, asked Invitation) (row int64, err error) {
 	err = c.store.Transact(ctx, "invite", func(ctx context.Context, tx store.Tx) error {
 		blocked, err := tx.Blocked(ctx, asked.By, []uuid.UUID{asked.User})
@@ -39,6 +40,9 @@ func (c *Changes) Invite(ctx context.Context, asked Invitation) (row int64, err 
 		user, joined, err := asked.admit(ctx, tx, state)
 		if err == nil && len(blocked) > 0 {
 			err = people.ErrBlocked
+		}
+		if err == nil {
+			err = asked.Invites.allow(ctx, tx, asked.By, []uuid.UUID{asked.User})
 		}
 		if err != nil {
 			return err

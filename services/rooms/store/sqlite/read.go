@@ -148,8 +148,9 @@ func (s *Store) Audience(ctx context.Context, room uuid.UUID) (membership events
 	return membership, err
 }
 
-// selectIDs runs a query whose rows are ids.
+// selectIDs runs a query whose rows are ids. Where there are none it gives an empty list, which is no null in an event.
 func selectIDs(ctx context.Context, tx *sql.Tx, query string, args ...any) (ids []uuid.UUID, err error) {
+	ids = []uuid.UUID{}
 	rows, err := tx.QueryContext(ctx, query, args...)
 	if err != nil {
 		return nil, err

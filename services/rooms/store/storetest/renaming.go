@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"context"
 	"errors"
 	"slices"
 	"testing"
@@ -61,6 +62,28 @@ func groupIsRenamed(t *testing.T, s store.Store) {
 	}
 	if _, _, err := rename(changes.Member(users[0]), room, given(nil), changes.Text{}); err != nil || get(t, s, room, users[0]).Name != nil {
 		t.Errorf("without a name it is %+v, %v", get(t, s, room, users[0]), err)
+	}
+}
+
+func nameAndPictureAreSet(t *testing.T, s store.Store) {
+	users := addUsers(t, s, "alice", "bob")
+	row, name, picture := group(users[0]), "Dinner", "https://example.com/dinner.png"
+	row.Name, row.Tenant = &picture, "acme"
+	transact(t, s, func(ctx context.Context, tx store.Tx) error {
+		if err := insert(ctx, tx, row, users...); err != nil {
+			return err
+		}
+		return tx.SetPublic(ctx, row.ID, &name, &picture)
+	})
+	transact(t, s, func(ctx context.Context, tx store.Tx) error {
+		state, err := tx.LockRoom(ctx, row.ID)
+		if err != nil || *state.Name != name || *state.ImageURL != picture || state.Tenant != "acme" {
+			t.Errorf("the room is %+v, %v", state, err)
+		}
+		return tx.SetPublic(ctx, row.ID, nil, nil)
+	})
+	if seen := get(t, s, row.ID, users[0]); seen.Name != nil || seen.ImageURL != nil {
+		t.Errorf("without both it is %+v", seen)
 	}
 }
 
