@@ -212,6 +212,12 @@ func (c *Client) DisconnectUser(ctx context.Context, user uuid.UUID) error {
 	return err
 }
 
+// EndRoom ends a room for all its members. The caller is a backend, as of [Client.DisconnectUser].
+func (c *Client) EndRoom(ctx context.Context, room uuid.UUID) error {
+	_, err := c.call(ctx, http.MethodDelete, "/api/admin/rooms/"+room.String(), nil, nil)
+	return err
+}
+
 // maxAnswer bounds what is read of an answer, bytes: the members of the largest room with the longest names fit into it.
 const maxAnswer = 64 << 20
 

@@ -16,6 +16,7 @@ var catalogue = []kind{
 	kindOf[MessagePosted](1, 2),     // 1: the payload of clients, first; 2: wholeRoom
 	kindOf[MembershipChanged](1, 1), // 1: tenant
 	kindOf[RoomChanged](1, 0),
+	kindOf[RoomEnded](1, 0),
 	kindOf[MembersJoined](1, 0),
 	kindOf[MembershipSnapshot](1, 0),
 	kindOf[FriendRequested](1, 0),

@@ -36,6 +36,34 @@ func (e RoomChanged) validate() error {
 	return e.Audience.validate()
 }
 
+// RoomEnded says that the backend has ended a room: nobody is in it any more. Who was in it before is told by reference where the room is large.
+type RoomEnded struct {
+	RoomID uuid.UUID `json:"roomId"`
+	// Removed are those who were in the room; none of a large room: they are its members as of the version before.
+	Removed []uuid.UUID `json:"removed,omitempty"`
+	// Tenant is that of the room and of all who were in it.
+	Tenant string `json:"tenant,omitempty"`
+	// Audience is who is in the room afterwards: nobody.
+	Audience
+}
+
+func (RoomEnded) EventName() string      { return "room.ended" }
+func (RoomEnded) Topic() string          { return TopicRooms }
+func (e RoomEnded) PartitionKey() string { return e.RoomID.String() }
+func (e RoomEnded) InRoom() uuid.UUID    { return e.RoomID }
+
+func (e RoomEnded) validate() error {
+	switch {
+	case e.RoomID == uuid.Nil:
+		return errors.New("roomId is missing")
+	case len(e.Users) > 0:
+		return errors.New("somebody is in a room that has ended")
+	case e.Version < 2:
+		return errors.New("membershipVersion is below 2")
+	}
+	return nil
+}
+
 func (e RoomChanged) payload(at time.Time) any {
 	return wire.RoomChanged{Type: "RoomChanged", Room: e.Room, CreatedAt: wire.At(at)}
 }

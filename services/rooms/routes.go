@@ -45,6 +45,12 @@ func (s *Service) adminRoutes(api fiber.Router) {
 	}
 	api.Put("/api/admin/users/:user_id", route(s.putUser)...)
 	api.Post(`/api/admin/users\:sync`, route(s.syncUsers)...)
+	api.Get("/api/admin/rooms", route(s.listOverviews)...)
+	api.Post("/api/admin/rooms", route(s.createForOthers)...)
+	api.Get("/api/admin/rooms/:room_id", route(s.getOverview)...)
+	api.Delete("/api/admin/rooms/:room_id", route(s.end)...)
+	api.Put("/api/admin/rooms/:room_id/members/:user_id", route(s.addMember)...)
+	api.Delete("/api/admin/rooms/:room_id/members/:user_id", route(s.removeMember)...)
 }
 
 // InternalRoutes implements [deployable.Service]: messages asks who is in a room, and how a user stands to it.

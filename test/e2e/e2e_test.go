@@ -29,6 +29,7 @@ func suite(t *testing.T, d *deployment.Deployment) {
 		{"users become friends", usersBecomeFriends},
 		{"members come and go", membersComeAndGo},
 		{"a Group is renamed", groupIsRenamed},
+		{"a backend ends a room", backendEndsARoom},
 		{"a Single room ends for both", singleRoomEnds},
 		{"a stream resumes where it broke", streamResumes},
 		{"a stream that cannot resume says so", streamResyncs},

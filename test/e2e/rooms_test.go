@@ -36,3 +36,25 @@ func groupIsRenamed(t *testing.T, d *deployment.Deployment) {
 		t.Errorf("an outsider renames it: %v", err)
 	}
 }
+
+// backendEndsARoom ends a Group: its members are told, nobody can send any more, and the history stays.
+func backendEndsARoom(t *testing.T, d *deployment.Deployment) {
+	alice, bob := d.SignIn(t, "alice"), d.SignIn(t, "bob")
+	atAlice, atBob := alice.Listen(t), bob.Listen(t)
+	room := createRoom(t, alice, wire.Group, "Support", bob)
+	send(t, bob, room.ID, "thanks")
+	if err := alice.EndRoom(t.Context(), room.ID); !client.HasCode(err, "forbidden") {
+		t.Errorf("as a user: %v", err)
+	}
+	if err := d.Backend(t).EndRoom(t.Context(), room.ID); err != nil {
+		t.Fatal(err)
+	}
+	var left wire.LeaveRoom
+	awaitEvent(t, atAlice, "LeaveRoom", room.ID, &left)
+	awaitEvent(t, atBob, "LeaveRoom", room.ID, &left)
+	awaitRefused(t, bob, room.ID)
+	if _, err := alice.Room(t.Context(), room.ID); !client.HasCode(err, "room-not-found") {
+		t.Errorf("alice finds the room: %v", err)
+	}
+	awaitHistory(t, alice, room.ID, "thanks")
+}

@@ -150,6 +150,21 @@ type ReadMark struct {
 	At             time.Time
 }
 
+// Overview is a room as a backend sees it.
+type Overview struct {
+	wire.PublicRoom
+	CreatedBy uuid.UUID  `json:"createdBy"`
+	Tenant    string     `json:"tenant"`
+	EndedAt   *wire.Time `json:"endedAt"`
+	Version   int64      `json:"membershipVersion"`
+}
+
+// Asked says which rooms a backend asks for.
+type Asked struct {
+	Tenant string    // "": of any
+	User   uuid.UUID // who is in them; nil: all rooms, those that have ended, too
+}
+
 // Store keeps users, rooms, members, read marks, previews and the outbox. Its methods are safe for concurrent use. Beside
 // the errors that they name, their errors are [ErrUnavailable] and [ErrUnstorable], wrapped, and faults in the program.
 type Store interface {
@@ -174,7 +189,7 @@ type Store interface {
 	// Membership gives who is in a room. Errors: [ErrRoomNotFound].
 	Membership(ctx context.Context, room uuid.UUID) (Membership, error)
 
-	// Audience gives who has joined a room; of a large one it names nobody. Errors: [ErrRoomNotFound].
+	// Audience gives who has joined a room that has not ended; of a large one it names nobody. Errors: [ErrRoomNotFound].
 	Audience(ctx context.Context, room uuid.UUID) (events.Membership, error)
 
 	// Standing gives how a user stands to a room that it is in, or has been in. Errors: [ErrRoomNotFound].
@@ -182,6 +197,12 @@ type Store interface {
 
 	// SingleRoom finds the Single room of two users that has not ended, in either order. Errors: [ErrRoomNotFound].
 	SingleRoom(ctx context.Context, a, b uuid.UUID) (uuid.UUID, error)
+
+	// Overviews gives rooms in the order of their ids, behind the one with the id, at most so many.
+	Overviews(ctx context.Context, asked Asked, behind uuid.UUID, limit int) ([]Overview, error)
+
+	// Overview gives a room of the tenant, "" for any. Errors: [ErrRoomNotFound].
+	Overview(ctx context.Context, tenant string, room uuid.UUID) (Overview, error)
 
 	// Transact runs change in one transaction, and commits it if change gives nil. An error of change undoes the transaction, and is given
 	// as it is. The operation is the change's name in metrics. Each step has a deadline, not the whole. A transaction that the database ends in favour of others is begun anew,
@@ -239,6 +260,9 @@ type Tx interface {
 
 	// Leave makes members of a locked room former ones.
 	Leave(ctx context.Context, change MembershipChange) error
+
+	// LeaveAll makes all members of a locked room former ones.
+	LeaveAll(ctx context.Context, room uuid.UUID, at time.Time) error
 
 	// SetMembershipVersion sets the version of a locked room.
 	SetMembershipVersion(ctx context.Context, room uuid.UUID, version int64) error

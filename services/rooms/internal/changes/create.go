@@ -24,8 +24,10 @@ type NewRoom struct {
 	At      time.Time   // UTC, microseconds
 	// SinceJoining says that who joins later sees of the timeline what came since.
 	SinceJoining bool
-	Invites      Invites
-	tenant       string // the creator's
+	Invites      Invites // of a user
+	// Backend, if set, creates it for its users, as if the creator had asked them all: blocks count between the two of a Single room alone.
+	Backend *Author
+	tenant  string // the creator's
 }
 
 // CreateRoom creates a room with all its users joined, and puts [events.RoomCreated] into the outbox. It gives the room as the creator sees
@@ -42,8 +44,10 @@ func (c *Changes) CreateRoom(ctx context.Context, asked NewRoom) (created wire.R
 		if err != nil {
 			return err
 		}
-		if err := asked.Invites.allow(ctx, tx, room.Creator, room.others()); err != nil {
-			return err
+		if room.Backend == nil {
+			if err := asked.Invites.allow(ctx, tx, room.Creator, room.others()); err != nil {
+				return err
+			}
 		}
 		if err := tx.InsertRoom(ctx, room.row()); err != nil {
 			return err
@@ -80,7 +84,7 @@ func (r NewRoom) admitted(ctx context.Context, tx store.Tx) (NewRoom, []store.Us
 	if err != nil {
 		return NewRoom{}, nil, err
 	}
-	if len(blocked) == 0 {
+	if len(blocked) == 0 || r.Backend != nil && r.Type == wire.Group {
 		return r, users, nil
 	}
 	isBlocked := func(user uuid.UUID) bool { return slices.Contains(blocked, user) }
@@ -98,8 +102,11 @@ func (r NewRoom) others() []uuid.UUID {
 
 const fewestUsers = 2
 
-// tenantOf is the creator's tenant, if the creator is among the users.
+// tenantOf is the backend's tenant, or the creator's, if the creator is among the users.
 func (r NewRoom) tenantOf(users []store.User) string {
+	if r.Backend != nil && r.Backend.tenant != "" {
+		return r.Backend.tenant
+	}
 	if i := slices.IndexFunc(users, func(user store.User) bool { return user.ID == r.Creator }); i >= 0 {
 		return users[i].Tenant
 	}

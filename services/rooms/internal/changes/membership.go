@@ -18,31 +18,33 @@ import (
 
 // Invitation asks that a user joins a Group, which happens at once.
 type Invitation struct {
-	RoomID, By, User uuid.UUID
-	At               time.Time // UTC, microseconds
-	MaxMembers       int
-	Invites          Invites
+	RoomID     uuid.UUID
+	By         Author
+	User       uuid.UUID
+	At         time.Time // UTC, microseconds
+	MaxMembers int
+	Invites    Invites // of a member
 }
 
-// Invite makes a user a member of a Group that the inviting user is in, and puts [events.MembershipChanged] into the outbox. It gives that row.
+// Invite makes a user a member of a Group that the inviting user is in, or that the backend may change, and puts [events.MembershipChanged] into the outbox. It gives that row.
 // A user of another tenant is unknown. Errors: [store.ErrRoomNotFound], [store.ErrSingleRoom], [store.UnknownUsersError],
 // [store.ErrAlreadyMember], [people.ErrBlocked], [store.ErrInvitation], [store.ErrRoomFull].
 func (c *Changes) Invite(ctx context.Context, asked Invitation) (row int64, err error) {
 	err = c.store.Transact(ctx, "invite", func(ctx context.Context, tx store.Tx) error {
-		blocked, err := tx.Blocked(ctx, asked.By, []uuid.UUID{asked.User})
+		blocked, err := asked.blocked(ctx, tx)
 		if err != nil {
 			return err
 		}
-		state, _, err := lockAs(ctx, tx, asked.RoomID, asked.By)
+		state, err := asked.By.lock(ctx, tx, asked.RoomID)
 		if err != nil {
 			return err
 		}
 		user, joined, err := asked.admit(ctx, tx, state)
-		if err == nil && len(blocked) > 0 {
+		if err == nil && blocked {
 			err = people.ErrBlocked
 		}
-		if err == nil {
-			err = asked.Invites.allow(ctx, tx, asked.By, []uuid.UUID{asked.User})
+		if err == nil && !asked.By.backend {
+			err = asked.Invites.allow(ctx, tx, asked.By.user, []uuid.UUID{asked.User})
 		}
 		if err != nil {
 			return err
@@ -67,6 +69,15 @@ func (c *Changes) Invite(ctx context.Context, asked Invitation) (row int64, err 
 		return 0, err
 	}
 	return row, nil
+}
+
+// blocked reports whether there is a block between the two. Nobody has blocked the backend.
+func (i Invitation) blocked(ctx context.Context, tx store.Tx) (bool, error) {
+	if i.By.backend {
+		return false, nil
+	}
+	blocked, err := tx.Blocked(ctx, i.By.user, []uuid.UUID{i.User})
+	return len(blocked) > 0, err
 }
 
 // admit gives the user who is to join, and how many have joined before.
@@ -101,6 +112,21 @@ func (i Invitation) known(ctx context.Context, tx store.Tx, tenant string) (stor
 		return store.User{}, store.UnknownUsersError{IDs: []uuid.UUID{i.User}}
 	}
 	return found[0], nil
+}
+
+// Remove is [Changes.Leave] by the backend of a tenant, "" for any.
+func (c *Changes) Remove(ctx context.Context, room, user uuid.UUID, tenant string, at time.Time) (row int64, err error) {
+	err = c.store.Transact(ctx, "remove_member", func(ctx context.Context, tx store.Tx) error {
+		if _, err := Backend(tenant).lock(ctx, tx, room); err != nil {
+			return err
+		}
+		row, err = c.leave(ctx, tx, room, user, at)
+		return err
+	})
+	if err != nil {
+		return 0, err
+	}
+	return row, nil
 }
 
 // Leave makes a member a former one, and puts [events.MembershipChanged] into the outbox. It gives that row. A Single room ends with that for both,

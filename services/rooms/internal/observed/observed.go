@@ -68,6 +68,16 @@ func (o observed) SingleRoom(ctx context.Context, a, b uuid.UUID) (room uuid.UUI
 	return o.Store.SingleRoom(ctx, a, b)
 }
 
+func (o observed) Overviews(ctx context.Context, asked store.Asked, behind uuid.UUID, limit int) (rooms []store.Overview, err error) {
+	defer o.metrics.Observe("list_overviews")(&err)
+	return o.Store.Overviews(ctx, asked, behind, limit)
+}
+
+func (o observed) Overview(ctx context.Context, tenant string, room uuid.UUID) (found store.Overview, err error) {
+	defer o.metrics.Observe("get_overview")(&err)
+	return o.Store.Overview(ctx, tenant, room)
+}
+
 func (o observed) User(ctx context.Context, viewer people.Viewer, id uuid.UUID) (user wire.RelatedUser, err error) {
 	defer o.metrics.Observe("get_user")(&err)
 	return o.Store.User(ctx, viewer, id)

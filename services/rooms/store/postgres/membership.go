@@ -112,6 +112,13 @@ func (t tx) Leave(ctx context.Context, change store.MembershipChange) error {
 	return storeError("leave", err)
 }
 
+const updateAllLeaving = `UPDATE members SET status = 'Left', left_at = $2 WHERE room_id = $1 AND status = 'Joined'`
+
+func (t tx) LeaveAll(ctx context.Context, room uuid.UUID, at time.Time) error {
+	_, err := t.db.Exec(ctx, updateAllLeaving, room, at)
+	return storeError("leave", err)
+}
+
 const updateVersion = `UPDATE rooms SET membership_version = $2 WHERE id = $1`
 
 func (t tx) SetMembershipVersion(ctx context.Context, room uuid.UUID, version int64) error {

@@ -253,8 +253,8 @@ func TestASlowStatementIsUnavailable(t *testing.T) {
 	}
 }
 
-// TestTheRoomListUsesIndexes looks at the plan for a user with some of many rooms.
-func TestTheRoomListUsesIndexes(t *testing.T) {
+// TestStatementsAboutRoomsUseIndexes looks at the plans for a user with some of many rooms.
+func TestStatementsAboutRoomsUseIndexes(t *testing.T) {
 	database := enginetest.PostgresDatabase(t)
 	s := newStore(t, database)
 	storetest.Start(t, s)
@@ -279,17 +279,26 @@ func TestTheRoomListUsesIndexes(t *testing.T) {
 	if err := conn.QueryRow(t.Context(), "SELECT user_id FROM members LIMIT 1").Scan(&user); err != nil {
 		t.Fatal(err)
 	}
-	rows, err := conn.Query(t.Context(), "EXPLAIN "+selectRoomList, user)
-	if err != nil {
-		t.Fatal(err)
-	}
-	plan, err := pgx.CollectRows(rows, pgx.RowTo[string])
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, table := range []string{"rooms", "members"} {
-		if strings.Contains(strings.Join(plan, "\n"), "Seq Scan on "+table) {
-			t.Errorf("it scans %s:\n%s", table, strings.Join(plan, "\n"))
+	for statement, args := range map[string][]any{
+		selectRoomList:          {user},
+		selectOverviews:         {user, 101},
+		selectOverviewsOfTenant: {user, 101, "acme"},
+		selectOverviewsOfUser:   {uuid.Nil, 101, user, ""},
+		selectOneOverview:       {user, ""},
+		selectSharing:           {user, []uuid.UUID{user, uuid.New()}},
+	} {
+		rows, err := conn.Query(t.Context(), "EXPLAIN "+statement, args...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		plan, err := pgx.CollectRows(rows, pgx.RowTo[string])
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, table := range []string{"rooms", "members"} {
+			if strings.Contains(strings.Join(plan, "\n"), "Seq Scan on "+table) {
+				t.Errorf("%s scans %s:\n%s", statement, table, strings.Join(plan, "\n"))
+			}
 		}
 	}
 }

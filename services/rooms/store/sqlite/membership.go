@@ -125,6 +125,13 @@ func (t *tx) Leave(ctx context.Context, change store.MembershipChange) error {
 	return nil
 }
 
+const updateAllLeaving = `UPDATE members SET status = 'Left', left_at = ?2 WHERE room_id = ?1 AND status = 'Joined'`
+
+func (t *tx) LeaveAll(ctx context.Context, room uuid.UUID, at time.Time) error {
+	_, err := t.db.ExecContext(ctx, updateAllLeaving, room[:], at.UnixMicro())
+	return storeError("leave", err)
+}
+
 const updateVersion = `UPDATE rooms SET membership_version = ? WHERE id = ?`
 
 func (t *tx) SetMembershipVersion(ctx context.Context, room uuid.UUID, version int64) error {

@@ -128,7 +128,7 @@ func selectMembership(ctx context.Context, tx *sql.Tx, room uuid.UUID) (membersh
 	return membership, rows.Err()
 }
 
-const selectAudience = `SELECT membership_version, since_joining, large FROM rooms WHERE id = ?`
+const selectAudience = `SELECT membership_version, since_joining, large FROM rooms WHERE id = ? AND ended_at IS NULL`
 
 // Audience implements [store.Store].
 func (s *Store) Audience(ctx context.Context, room uuid.UUID) (membership events.Membership, err error) {

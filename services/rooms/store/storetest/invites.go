@@ -57,7 +57,7 @@ func invitesAreRestricted(t *testing.T, s store.Store) {
 			if want == nil { // they share no more than before
 				endFor(t, s, asked.ID, asked.Users)
 			}
-			_, err := flow(s).Invite(t.Context(), changes.Invitation{RoomID: into, By: alice, User: other, At: start(), MaxMembers: 5, Invites: rule})
+			_, err := flow(s).Invite(t.Context(), changes.Invitation{RoomID: into, By: changes.Member(alice), User: other, At: start(), MaxMembers: 5, Invites: rule})
 			if !errors.Is(err, want) {
 				t.Errorf("%s: user %d is invited: %v, want %v", rule, i, err, want)
 			}

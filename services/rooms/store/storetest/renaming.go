@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -84,6 +85,21 @@ func nameAndPictureAreSet(t *testing.T, s store.Store) {
 	})
 	if seen := get(t, s, row.ID, users[0]); seen.Name != nil || seen.ImageURL != nil {
 		t.Errorf("without both it is %+v", seen)
+	}
+}
+
+func allLeave(t *testing.T, s store.Store) {
+	users := addUsers(t, s, "alice", "bob", "carol")
+	row := group(users[0])
+	transact(t, s, func(ctx context.Context, tx store.Tx) error {
+		left := store.MembershipChange{RoomID: row.ID, Users: users[2:], At: start(), Message: uuid.New()}
+		return errors.Join(insert(ctx, tx, row, users...), tx.Leave(ctx, left), tx.LeaveAll(ctx, row.ID, after(time.Hour)))
+	})
+	for _, user := range users {
+		standing, err := s.Standing(t.Context(), row.ID, user)
+		if err != nil || standing.Status != wire.Left || (standing.To != nil) != (user == users[2]) {
+			t.Errorf("a user stands as %+v, %v", standing, err)
+		}
 	}
 }
 

@@ -64,7 +64,7 @@ func roomsStayWithinATenant(t *testing.T, s store.Store) {
 			}
 		default:
 			room := created[dice.IntN(len(created))]
-			_, err := flow(s).Invite(t.Context(), changes.Invitation{RoomID: room, By: by, User: other, At: start(), MaxMembers: 10})
+			_, err := flow(s).Invite(t.Context(), changes.Invitation{RoomID: room, By: changes.Member(by), User: other, At: start(), MaxMembers: 10})
 			if errors.Is(err, store.ErrSingleRoom) {
 				continue // a Single room takes nobody, of whichever tenant
 			}
@@ -127,7 +127,7 @@ func eventsTellTheTenant(t *testing.T, s store.Store) {
 		}
 	}
 	room := create(t, s, newRoom(wire.Group, "", start(), users[:2]...)).ID
-	if _, err := flow(s).Invite(t.Context(), changes.Invitation{RoomID: room, By: users[0], User: users[2], At: start(), MaxMembers: 10}); err != nil {
+	if _, err := flow(s).Invite(t.Context(), changes.Invitation{RoomID: room, By: changes.Member(users[0]), User: users[2], At: start(), MaxMembers: 10}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := flow(s).Leave(t.Context(), room, users[1], start()); err != nil {

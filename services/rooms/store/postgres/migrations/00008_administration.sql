@@ -13,7 +13,10 @@ $$;
 -- +goose StatementEnd
 CREATE TRIGGER rooms_tenant BEFORE INSERT ON rooms FOR EACH ROW WHEN (NEW.tenant = '') EXECUTE FUNCTION tenant_of_creator();
 
+CREATE INDEX rooms_of_tenant ON rooms (tenant, id);
+
 -- +goose Down
+DROP INDEX rooms_of_tenant;
 DROP TRIGGER rooms_tenant ON rooms;
 DROP FUNCTION tenant_of_creator();
 ALTER TABLE rooms DROP COLUMN tenant;
