@@ -21,6 +21,7 @@ var catalogue = []kind{
 	kindOf[MembershipSnapshot](1, 0),
 	kindOf[FriendRequested](1, 0),
 	kindOf[FriendAccepted](1, 0),
+	kindOf[UserDeleted](1, 0),
 	kindOf[TicketIssued](1, 0),
 	kindOf[TicketClaimed](1, 0),
 	kindOf[UserDisconnected](1, 0),

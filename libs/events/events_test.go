@@ -51,6 +51,7 @@ func samples() map[string]events.Event {
 			UserID: alice, FromUser: wire.User{ID: bob, DisplayName: "bob", ProfilePicture: &picture, FriendsCount: 3}, Tenant: "acme",
 		}),
 		"friend.accepted.v1": event(11, "/ism/rooms", events.FriendAccepted{UserID: bob, FromUser: wire.User{ID: alice, DisplayName: "alice", FriendsCount: 1}}),
+		"user.deleted.v1":    event(15, "/ism/rooms", events.UserDeleted{UserID: bob, ErasureID: uuid.UUID{0: 6}, Tenant: "acme"}),
 		"room.created.v1": event(1, "/ism/rooms", events.RoomCreated{
 			RoomID: room, CreatedBy: alice, Tenant: "acme",
 			Room: wire.Room{

@@ -27,6 +27,10 @@ func problemOf(err error) error {
 		return httpapi.NewProblem(http.StatusUnprocessableEntity, "unknown-user", "Unknown user", namedUnknown(unknown.IDs))
 	case errors.Is(err, people.ErrUserNotFound):
 		return httpapi.NewProblem(http.StatusNotFound, "user-not-found", "User not found", "there is no such user")
+	case errors.Is(err, people.ErrUserDeleted):
+		return httpapi.NewProblem(http.StatusForbidden, "user-deleted", "User deleted", "the token is of a user who was deleted")
+	case errors.Is(err, store.ErrErasureNotFound):
+		return httpapi.NewProblem(http.StatusNotFound, "erasure-not-found", "Erasure not found", "there is no such erasure")
 	case errors.Is(err, people.ErrOtherTenant):
 		return otherTenant("the user belongs to another tenant")
 	case errors.Is(err, people.ErrBlocked):

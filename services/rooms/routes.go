@@ -44,6 +44,8 @@ func (s *Service) adminRoutes(api fiber.Router) {
 		return []fiber.Handler{s.deps.Verifier.Require(), s.deps.Verifier.RequireBackend(), handle}
 	}
 	api.Put("/api/admin/users/:user_id", route(s.putUser)...)
+	api.Delete("/api/admin/users/:user_id", route(s.deleteUser)...)
+	api.Get("/api/admin/erasures/:erasure_id", route(s.getErasure)...)
 	api.Post(`/api/admin/users\:sync`, route(s.syncUsers)...)
 	api.Get("/api/admin/rooms", route(s.listOverviews)...)
 	api.Post("/api/admin/rooms", route(s.createForOthers)...)

@@ -177,7 +177,8 @@ type Store interface {
 
 	// PutUser adds a user, or makes one what a token says that was issued at the given time; zero: it does not say when. Of two tokens the
 	// one that was issued later counts, in whichever order they come, and of two of the same time the one that comes last. One without a
-	// time changes only what no token with a time has said. Errors: [people.ErrOtherTenant], with nothing changed.
+	// time changes only what no token with a time has said. Errors: [people.ErrOtherTenant], [people.ErrUserDeleted], with nothing
+	// changed.
 	PutUser(ctx context.Context, user User, issued time.Time) error
 
 	// Rooms lists the rooms that the user has joined, as the user sees them, the newest LatestMessage first.
@@ -209,6 +210,9 @@ type Store interface {
 	// so change may run more than once, and does nothing but what the transaction undoes. Tx is not used after change has returned.
 	Transact(ctx context.Context, operation string, change func(ctx context.Context, tx Tx) error) error
 
+	// Erasures are the deletions of users.
+	Erasures
+
 	// People are users, and how they stand to each other.
 	people.Store
 
@@ -224,7 +228,7 @@ type Store interface {
 // A room is locked before anything of it is decided, and before its members are written. Several rooms are locked in one call, in the order of
 // their ids. So no two transactions wait for each other.
 type Tx interface {
-	// Users gives the users with the ids, in their order. Unknown ones are left out.
+	// Users gives the users with the ids, in their order. Unknown and deleted ones are left out.
 	Users(ctx context.Context, ids []uuid.UUID) ([]User, error)
 
 	// InsertRoom adds a room, which is locked from then on as by LockRooms. If a transaction that has not ended yet adds a room of the
@@ -300,6 +304,9 @@ type Tx interface {
 	// SetLatestMessages sets what rooms show, one message a room, where its position is after that of the message shown, and the membership
 	// version that they have taken, never back. Unknown rooms are passed over. The rooms are locked.
 	SetLatestMessages(ctx context.Context, messages []LatestMessage) error
+
+	// ErasuresTx deletes users.
+	ErasuresTx
 
 	// Tx of package people changes how users stand to each other.
 	people.Tx

@@ -78,6 +78,16 @@ func (o observed) Overview(ctx context.Context, tenant string, room uuid.UUID) (
 	return o.Store.Overview(ctx, tenant, room)
 }
 
+func (o observed) Erasure(ctx context.Context, tenant string, id uuid.UUID) (erasure store.Erasure, err error) {
+	defer o.metrics.Observe("get_erasure")(&err)
+	return o.Store.Erasure(ctx, tenant, id)
+}
+
+func (o observed) PendingErasures(ctx context.Context, limit int) (pending []store.Pending, err error) {
+	defer o.metrics.Observe("pending_erasures")(&err)
+	return o.Store.PendingErasures(ctx, limit)
+}
+
 func (o observed) User(ctx context.Context, viewer people.Viewer, id uuid.UUID) (user wire.RelatedUser, err error) {
 	defer o.metrics.Observe("get_user")(&err)
 	return o.Store.User(ctx, viewer, id)

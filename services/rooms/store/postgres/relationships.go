@@ -16,7 +16,7 @@ import (
 const lockUsers = `
 SELECT ` + userColumns + `
 FROM users u
-WHERE u.id = ANY ($1) AND u.tenant = $2
+WHERE u.id = ANY ($1) AND u.tenant = $2 AND u.deleted_at IS NULL
 ORDER BY u.id
 FOR NO KEY UPDATE`
 

@@ -55,6 +55,7 @@ const selectUsers = `
 SELECT id, display_name, picture, tenant
 FROM unnest($1::uuid[]) WITH ORDINALITY AS wanted (id, ordinal)
 JOIN users USING (id)
+WHERE deleted_at IS NULL
 ORDER BY ordinal`
 
 func (t tx) Users(ctx context.Context, ids []uuid.UUID) ([]store.User, error) {

@@ -15,7 +15,7 @@ import (
 	"github.com/ism-chat/ism/services/rooms/store/people"
 )
 
-const selectUserOfTenant = `SELECT ` + userColumns + ` FROM users u WHERE u.id = ? AND u.tenant = ?`
+const selectUserOfTenant = `SELECT ` + userColumns + ` FROM users u WHERE u.id = ? AND u.tenant = ? AND u.deleted_at IS NULL`
 
 func (t *tx) LockUsers(ctx context.Context, tenant string, ids []uuid.UUID) ([]wire.User, error) {
 	var users []wire.User

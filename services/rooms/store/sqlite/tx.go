@@ -49,7 +49,7 @@ type tx struct {
 	appended bool
 }
 
-const selectUser = `SELECT display_name, picture, tenant FROM users WHERE id = ?`
+const selectUser = `SELECT display_name, picture, tenant FROM users WHERE id = ? AND deleted_at IS NULL`
 
 func (t *tx) Users(ctx context.Context, ids []uuid.UUID) ([]store.User, error) {
 	users := make([]store.User, 0, len(ids))

@@ -66,6 +66,8 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		{"a large room is ended by reference", largeRoomIsEnded},
 		{"backends see rooms", backendsSeeRooms},
 		{"a backend fills rooms", backendFillsRooms},
+		{"a user is deleted", userIsDeleted},
+		{"a deleted user is put again", deletedUserIsPutAgain},
 		{"rooms stay within a tenant", roomsStayWithinATenant},
 		{"the events of a room tell its tenant", eventsTellTheTenant},
 		{"50 at once invite up to the limit", parallelInvitations},

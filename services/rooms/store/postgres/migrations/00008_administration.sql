@@ -15,7 +15,33 @@ CREATE TRIGGER rooms_tenant BEFORE INSERT ON rooms FOR EACH ROW WHEN (NEW.tenant
 
 CREATE INDEX rooms_of_tenant ON rooms (tenant, id);
 
+-- When the user was deleted; its row stays for histories. The backend can put the user again.
+ALTER TABLE users ADD COLUMN deleted_at timestamptz;
+
+CREATE TABLE erasures (
+    id      uuid PRIMARY KEY,
+    user_id uuid NOT NULL REFERENCES users (id),
+    tenant  text NOT NULL,
+    at      timestamptz NOT NULL -- when it was asked for
+);
+
+CREATE INDEX erasures_of_user ON erasures (user_id, at);
+
+-- What each service has erased. rooms has its row from the beginning.
+CREATE TABLE erasure_parts (
+    erasure_id  uuid NOT NULL REFERENCES erasures (id),
+    service     text NOT NULL,
+    erased      bigint NOT NULL DEFAULT 0, -- things, as the service counts them
+    finished_at timestamptz,               -- NULL: not yet
+    PRIMARY KEY (erasure_id, service)
+);
+
+CREATE INDEX erasure_parts_pending ON erasure_parts (service, erasure_id) WHERE finished_at IS NULL;
+
 -- +goose Down
+DROP TABLE erasure_parts;
+DROP TABLE erasures;
+ALTER TABLE users DROP COLUMN deleted_at;
 DROP INDEX rooms_of_tenant;
 DROP TRIGGER rooms_tenant ON rooms;
 DROP FUNCTION tenant_of_creator();
