@@ -56,7 +56,7 @@ func (b newRoomBody) room(creator uuid.UUID, cfg Config, at time.Time) (changes.
 	if !slices.Contains(users, creator) {
 		return changes.NewRoom{}, httpapi.InvalidRequest("invitedUsers must contain the caller")
 	}
-	room := changes.NewRoom{ID: uuid.Must(uuid.NewV7()), Type: wire.RoomType(b.Type), Creator: creator, Users: users, At: at, SinceJoining: cfg.HistorySinceJoining, Invites: cfg.Invites}
+	room := changes.NewRoom{ID: uuid.Must(uuid.NewV7()), Type: wire.RoomType(b.Type), Creator: creator, Users: users, At: at, SinceJoining: cfg.HistorySinceJoining, Invites: cfg.Invites, Budgets: cfg.budgets()}
 	if b.HistoryFromStart != nil {
 		room.SinceJoining = !*b.HistoryFromStart
 	}

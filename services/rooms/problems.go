@@ -18,6 +18,7 @@ import (
 func problemOf(err error) error {
 	var exists store.RoomExistsError
 	var unknown store.UnknownUsersError
+	var over store.OverBudgetError
 	switch {
 	case errors.Is(err, store.ErrRoomNotFound):
 		return httpapi.NewProblem(http.StatusNotFound, "room-not-found", "Room not found", "there is no such room among the caller's")
@@ -35,6 +36,10 @@ func problemOf(err error) error {
 		return otherTenant("the user belongs to another tenant")
 	case errors.Is(err, people.ErrBlocked):
 		return httpapi.NewProblem(http.StatusForbidden, "user-blocked", "User blocked", "one of the users has blocked the other")
+	case errors.As(err, &over):
+		problem := httpapi.NewProblem(http.StatusTooManyRequests, "budget-exhausted", "Budget exhausted", "the caller may make no more "+string(over.Kind)+" in this hour")
+		problem.RetryAfter = over.Wait
+		return problem
 	case errors.Is(err, store.ErrInvitation):
 		return httpapi.NewProblem(http.StatusForbidden, "invitation-not-allowed", "Invitation not allowed", "the caller may not draw one of the users into a room")
 	case errors.Is(err, relationships.ErrOneself):

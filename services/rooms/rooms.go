@@ -88,7 +88,9 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make the reader of deletions: %w", err)
 	}
-	bonds := relationships.New(deps.Store, relationships.Default(), deps.Telemetry.Propagator, writer.LeaveSingleRoom)
+	limits := relationships.Default()
+	limits.Contacts = cfg.ContactsPerHour
+	bonds := relationships.New(deps.Store, limits, deps.Telemetry.Propagator, writer.LeaveSingleRoom)
 	return &Service{
 		cfg: cfg, deps: deps, callers: known, changes: writer, relationships: bonds, log: log, relay: relay, previews: consumer, now: now,
 		deletions: deletions, erasures: erasures.New(deps.Store, writer, now, deps.Telemetry.Log),

@@ -10,7 +10,7 @@ import (
 func Refusals() []error {
 	return []error{
 		ErrRoomNotFound, ErrTooLarge, ErrRoomExists, ErrUnknownUsers, ErrRoomFull, ErrAlreadyMember, ErrSingleRoom, ErrInvitation,
-		people.ErrUserNotFound, people.ErrOtherTenant, people.ErrUserDeleted, people.ErrBlocked, ErrErasureNotFound,
+		people.ErrUserNotFound, people.ErrOtherTenant, people.ErrUserDeleted, people.ErrBlocked, ErrErasureNotFound, ErrOverBudget,
 	}
 }
 

@@ -305,6 +305,9 @@ type Tx interface {
 	// version that they have taken, never back. Unknown rooms are passed over. The rooms are locked.
 	SetLatestMessages(ctx context.Context, messages []LatestMessage) error
 
+	// BudgetsTx counts what users do.
+	BudgetsTx
+
 	// ErasuresTx deletes users.
 	ErasuresTx
 

@@ -25,6 +25,7 @@ type NewRoom struct {
 	// SinceJoining says that who joins later sees of the timeline what came since.
 	SinceJoining bool
 	Invites      Invites // of a user
+	Budgets      Budgets // of a user
 	// Backend, if set, creates it for its users, as if the creator had asked them all: blocks count between the two of a Single room alone.
 	Backend *Author
 	tenant  string // the creator's
@@ -32,8 +33,8 @@ type NewRoom struct {
 
 // CreateRoom creates a room with all its users joined, and puts [events.RoomCreated] into the outbox. It gives the room as the creator sees
 // it, and the row of the outbox. Users of another tenant than the creator's are unknown. A Group is created without those between whom and the
-// creator there is a block. Errors: [store.UnknownUsersError], [people.ErrBlocked], [store.ErrInvitation], [store.RoomExistsError],
-// [store.ErrTooLarge].
+// creator there is a block. Errors: [store.UnknownUsersError], [people.ErrBlocked], [store.ErrInvitation], [store.OverBudgetError],
+// [store.RoomExistsError], [store.ErrTooLarge].
 func (c *Changes) CreateRoom(ctx context.Context, asked NewRoom) (created wire.Room, row int64, err error) {
 	err = c.store.Transact(ctx, "create_room", func(ctx context.Context, tx store.Tx) error {
 		room, users, err := asked.admitted(ctx, tx)
@@ -42,6 +43,9 @@ func (c *Changes) CreateRoom(ctx context.Context, asked NewRoom) (created wire.R
 		}
 		event, err := room.created(users)
 		if err != nil {
+			return err
+		}
+		if err := room.spend(ctx, tx); err != nil {
 			return err
 		}
 		if room.Backend == nil {

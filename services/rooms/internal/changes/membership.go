@@ -24,16 +24,23 @@ type Invitation struct {
 	At         time.Time // UTC, microseconds
 	MaxMembers int
 	Invites    Invites // of a member
+	Budgets    Budgets // of a member
 }
 
 // Invite makes a user a member of a Group that the inviting user is in, or that the backend may change, and puts [events.MembershipChanged] into the outbox. It gives that row.
 // A user of another tenant is unknown. Errors: [store.ErrRoomNotFound], [store.ErrSingleRoom], [store.UnknownUsersError],
-// [store.ErrAlreadyMember], [people.ErrBlocked], [store.ErrInvitation], [store.ErrRoomFull].
+// [store.ErrAlreadyMember], [people.ErrBlocked], [store.ErrInvitation], [store.OverBudgetError],
+// [store.ErrRoomFull].
 func (c *Changes) Invite(ctx context.Context, asked Invitation) (row int64, err error) {
 	err = c.store.Transact(ctx, "invite", func(ctx context.Context, tx store.Tx) error {
 		blocked, err := asked.blocked(ctx, tx)
 		if err != nil {
 			return err
+		}
+		if !asked.By.backend {
+			if err := Spend(ctx, tx, asked.By.user, store.Invitations, asked.At, 1, asked.Budgets.Invitations); err != nil {
+				return err
+			}
 		}
 		state, err := asked.By.lock(ctx, tx, asked.RoomID)
 		if err != nil {

@@ -38,7 +38,17 @@ CREATE TABLE erasure_parts (
 
 CREATE INDEX erasure_parts_pending ON erasure_parts (service, erasure_id) WHERE finished_at IS NULL;
 
+-- What users have spent of their budgets in the newest hour in which they have spent anything. Nobody removes rows: there are no more than users.
+CREATE TABLE budgets (
+    user_id uuid NOT NULL REFERENCES users (id),
+    kind    text NOT NULL,
+    hour    timestamptz NOT NULL, -- its beginning
+    spent   integer NOT NULL,
+    PRIMARY KEY (user_id, kind)
+);
+
 -- +goose Down
+DROP TABLE budgets;
 DROP TABLE erasure_parts;
 DROP TABLE erasures;
 ALTER TABLE users DROP COLUMN deleted_at;
