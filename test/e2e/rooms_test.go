@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"encoding/json"
 	"testing"
 
 	client "github.com/ism-chat/ism/clients/go"
@@ -13,21 +12,14 @@ import (
 func groupIsRenamed(t *testing.T, d *deployment.Deployment) {
 	alice, bob, carol := d.SignIn(t, "alice"), d.SignIn(t, "bob"), d.SignIn(t, "carol")
 	room := createRoom(t, alice, wire.Group, "Lunch", bob)
-	stream, err := alice.Stream(t.Context(), "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer stream.Close()
+	atAlice := alice.Listen(t)
 	if _, err := bob.RenameRoom(t.Context(), room.ID, "Dinner"); err != nil {
 		t.Fatal(err)
 	}
-	event, err := stream.Next()
-	if err != nil {
-		t.Fatal(err)
-	}
 	var told wire.RoomChanged
-	if err := json.Unmarshal(event.Data, &told); err != nil || event.Type != "RoomChanged" || told.Room.ID != room.ID || *told.Room.Name != "Dinner" {
-		t.Errorf("alice is told %s, %v", event.Data, err)
+	awaitEvent(t, atAlice, "RoomChanged", room.ID, &told)
+	if told.Room.Name == nil || *told.Room.Name != "Dinner" || told.Room.Type != wire.Group {
+		t.Errorf("alice is told %+v", told)
 	}
 	if seen, err := alice.Room(t.Context(), room.ID); err != nil || *seen.Name != "Dinner" {
 		t.Errorf("alice sees %+v, %v", seen, err)
