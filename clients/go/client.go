@@ -127,6 +127,13 @@ func (c *Client) Invite(ctx context.Context, room, user uuid.UUID) error {
 	return err
 }
 
+// RenameRoom gives a Group another name.
+func (c *Client) RenameRoom(ctx context.Context, room uuid.UUID, name string) (wire.PublicRoom, error) {
+	var renamed wire.PublicRoom
+	_, err := c.call(ctx, http.MethodPatch, "/api/rooms/"+room.String(), map[string]string{"roomName": name}, &renamed)
+	return renamed, err
+}
+
 // SendText sends a text message.
 func (c *Client) SendText(ctx context.Context, room uuid.UUID, text string) (wire.Message, error) {
 	body := struct {
@@ -202,6 +209,12 @@ func (c *Client) StreamTicket(ctx context.Context) (wire.StreamTicket, error) {
 // DisconnectUser ends all open streams of a user. The caller is a backend whose token has the role of administrators.
 func (c *Client) DisconnectUser(ctx context.Context, user uuid.UUID) error {
 	_, err := c.call(ctx, http.MethodPost, "/api/admin/users/"+user.String()+"/disconnect", nil, nil)
+	return err
+}
+
+// EndRoom ends a room for all its members. The caller is a backend, as of [Client.DisconnectUser].
+func (c *Client) EndRoom(ctx context.Context, room uuid.UUID) error {
+	_, err := c.call(ctx, http.MethodDelete, "/api/admin/rooms/"+room.String(), nil, nil)
 	return err
 }
 

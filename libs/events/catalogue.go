@@ -11,14 +11,17 @@ import (
 // catalogue has every type of event with its major and its minor version. It is the one place where a type is added, and where a type
 // that gets another optional field gets its next minor version.
 var catalogue = []kind{
-	kindOf[RoomCreated](1, 2),   // 1: wholeRoom; 2: how much of the room is unread
-	kindOf[RoomRead](1, 2),      // 1: wholeRoom; 2: how much is unread, and up to which message the member has read
-	kindOf[MessagePosted](1, 2), // 1: the payload of clients, first; 2: wholeRoom
-	kindOf[MembershipChanged](1, 0),
+	kindOf[RoomCreated](1, 3),       // 1: wholeRoom; 2: how much of the room is unread; 3: tenant
+	kindOf[RoomRead](1, 2),          // 1: wholeRoom; 2: how much is unread, and up to which message the member has read
+	kindOf[MessagePosted](1, 2),     // 1: the payload of clients, first; 2: wholeRoom
+	kindOf[MembershipChanged](1, 1), // 1: tenant
+	kindOf[RoomChanged](1, 0),
+	kindOf[RoomEnded](1, 0),
 	kindOf[MembersJoined](1, 0),
 	kindOf[MembershipSnapshot](1, 0),
 	kindOf[FriendRequested](1, 0),
 	kindOf[FriendAccepted](1, 0),
+	kindOf[UserDeleted](1, 0),
 	kindOf[TicketIssued](1, 0),
 	kindOf[TicketClaimed](1, 0),
 	kindOf[UserDisconnected](1, 0),

@@ -25,6 +25,8 @@ type RoomCreated struct {
 	// Room is the room as every member sees it, but for a Single room's name and picture: see [RoomCreated.RoomFor].
 	Room    wire.Room     `json:"room"`
 	Members []wire.Member `json:"members"`
+	// Tenant is that of the room and of all its members.
+	Tenant string `json:"tenant,omitempty"`
 	Audience
 }
 
@@ -130,6 +132,8 @@ type MembershipChanged struct {
 	Ended bool `json:"ended,omitempty"`
 	// Removed are others who are in the room no longer, with the end of a Single room.
 	Removed []uuid.UUID `json:"removed,omitempty"`
+	// Tenant is that of the room and of all its members.
+	Tenant string `json:"tenant,omitempty"`
 	// Audience is who is in the room after the change: nobody where it has ended. The change that makes a room large names all of its members.
 	Audience
 }

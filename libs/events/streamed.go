@@ -172,6 +172,8 @@ func StreamEvents(event Event, users []uuid.UUID) ([]StreamEvent, error) {
 		return membershipChange(event, data, users)
 	case RoomRead:
 		return roomRead(event.Time, data, users)
+	case RoomEnded:
+		return roomEnded(event.Time, data)
 	case streamed:
 		if data.SeenBy().WholeRoom {
 			return toMembers(data.payload(event.Time, event.Position), data.SeenBy().Version)
@@ -232,6 +234,15 @@ func largeMembershipChange(event Event, data MembershipChanged) ([]StreamEvent, 
 	}
 	one, err := streamEvent(own, []uuid.UUID{data.Member.ID})
 	return append(all, one...), err
+}
+
+// roomEnded gives one event to all who were in the room. Nobody can have come back.
+func roomEnded(at time.Time, data RoomEnded) ([]StreamEvent, error) {
+	left := wire.LeaveRoom{Type: "LeaveRoom", RoomID: data.RoomID, CreatedAt: wire.At(at)}
+	if data.WholeRoom {
+		return toMembers(left, data.Version-1)
+	}
+	return streamEvent(left, data.Removed)
 }
 
 func roomChange(event Event, data MembershipChanged) wire.RoomChangeEvent {

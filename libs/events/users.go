@@ -43,6 +43,28 @@ func (e FriendAccepted) PartitionKey() string { return e.UserID.String() }
 func (e FriendAccepted) ForUser() uuid.UUID   { return e.UserID }
 func (e FriendAccepted) validate() error      { return validateFriends(e.UserID, e.FromUser) }
 
+// UserDeleted says that a user is no more: who has something of the user erases it, and says so in the receipt of the erasure.
+type UserDeleted struct {
+	UserID    uuid.UUID `json:"userId"`
+	ErasureID uuid.UUID `json:"erasureId"`
+	Tenant    string    `json:"tenant,omitempty"`
+}
+
+func (UserDeleted) EventName() string      { return "user.deleted" }
+func (UserDeleted) Topic() string          { return TopicUsers }
+func (e UserDeleted) PartitionKey() string { return e.UserID.String() }
+func (e UserDeleted) ForUser() uuid.UUID   { return e.UserID }
+
+func (e UserDeleted) validate() error {
+	switch {
+	case e.UserID == uuid.Nil:
+		return errors.New("userId is missing")
+	case e.ErasureID == uuid.Nil:
+		return errors.New("erasureId is missing")
+	}
+	return nil
+}
+
 func validateFriends(user uuid.UUID, from wire.User) error {
 	switch {
 	case user == uuid.Nil:

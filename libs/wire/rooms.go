@@ -39,6 +39,15 @@ type Room struct {
 	UnreadAsOf string `json:"unreadAsOf"`
 }
 
+// PublicRoom is what all members of a room see alike, whatever they have read.
+type PublicRoom struct {
+	ID        uuid.UUID `json:"id"`
+	Type      RoomType  `json:"roomType"`
+	ImageURL  *string   `json:"roomImageUrl"`
+	Name      *string   `json:"roomName"`
+	CreatedAt Time      `json:"createdAt"`
+}
+
 // For is the room as the given member sees it: a Single room carries the other member's name and picture.
 func (r Room) For(user uuid.UUID, members []Member) Room {
 	if r.Type != Single {

@@ -57,6 +57,13 @@ type LeaveRoom struct {
 	CreatedAt Time      `json:"createdAt"`
 }
 
+// RoomChanged is the server-sent event to the members of a room whose name or picture is another one.
+type RoomChanged struct {
+	Type      string     `json:"type"` // "RoomChanged"
+	Room      PublicRoom `json:"room"`
+	CreatedAt Time       `json:"createdAt"`
+}
+
 // Resync is the server-sent event to a client whose resume point is not to be had any more: it reloads by REST.
 type Resync struct {
 	Type      string `json:"type"` // "Resync"

@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/google/uuid"
@@ -57,7 +56,7 @@ func (b newRoomBody) room(creator uuid.UUID, cfg Config, at time.Time) (changes.
 	if !slices.Contains(users, creator) {
 		return changes.NewRoom{}, httpapi.InvalidRequest("invitedUsers must contain the caller")
 	}
-	room := changes.NewRoom{ID: uuid.Must(uuid.NewV7()), Type: wire.RoomType(b.Type), Creator: creator, Users: users, At: at, SinceJoining: cfg.HistorySinceJoining}
+	room := changes.NewRoom{ID: uuid.Must(uuid.NewV7()), Type: wire.RoomType(b.Type), Creator: creator, Users: users, At: at, SinceJoining: cfg.HistorySinceJoining, Invites: cfg.Invites, Budgets: cfg.budgets()}
 	if b.HistoryFromStart != nil {
 		room.SinceJoining = !*b.HistoryFromStart
 	}
@@ -100,8 +99,8 @@ func roomName(name *string) (*string, error) {
 	if name == nil {
 		return nil, nil
 	}
-	if strings.TrimSpace(*name) == "" || utf8.RuneCountInString(*name) > changes.MaxRoomName {
-		return nil, httpapi.InvalidRequest(fmt.Sprintf("roomName must have 1 to %d characters, and not only white space", changes.MaxRoomName))
+	if strings.TrimSpace(*name) == "" || !isLine(*name, changes.MaxRoomName) {
+		return nil, httpapi.InvalidRequest(fmt.Sprintf("roomName must have 1 to %d characters, not only white space, and none that control or turn text", changes.MaxRoomName))
 	}
 	return name, nil
 }

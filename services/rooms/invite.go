@@ -21,7 +21,7 @@ func (s *Service) invite(c *fiber.Ctx) error {
 		return err
 	}
 	row, err := s.changes.Invite(ctx, changes.Invitation{
-		RoomID: room, By: authn.Caller(c).UserID, User: user, At: s.now(), MaxMembers: s.cfg.MaxMembers,
+		RoomID: room, By: changes.Member(authn.Caller(c).UserID), User: user, At: s.now(), MaxMembers: s.cfg.MaxMembers, Invites: s.cfg.Invites, Budgets: s.cfg.budgets(),
 	})
 	if err != nil {
 		return problemOf(err)

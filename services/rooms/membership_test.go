@@ -96,33 +96,58 @@ func TestWhoMayDoWhat(t *testing.T) {
 	d := deploy(t, onSQLite)
 	owner, other := d.seenUser(t, "owner"), d.seenUser(t, "other")
 	who := map[string]user{"member": d.seenUser(t, "member"), "former member": d.seenUser(t, "former"), "stranger": d.seenUser(t, "stranger")}
+	who["of another tenant"] = d.userWith(t, "mallory", map[string]any{"tenant": "umbrella"})
+	d.get(t, who["of another tenant"], "/api/rooms", nil)
+	who["the backend"] = d.userWith(t, "shop", map[string]any{"azp": "shop"})
+	who["another tenant's backend"] = d.userWith(t, "shop", map[string]any{"azp": "shop", "tenant": "umbrella"})
+	bodies := map[string]string{ // of what has one
+		"/api/rooms/create-room": `{"roomType":"Group","invitedUsers":["{caller}","{other}"]}`,
+		"/api/rooms/{room}":      `{"roomName":"Dinner"}`,
+		"/api/rooms/{single}":    `{"roomName":"Dinner"}`,
+	}
 	for _, c := range []struct {
 		method, path string // {room} is a Group of the owner, the member and, until it left, the former member
 		want         map[string]int
 	}{
-		{http.MethodGet, "/api/rooms/{room}", map[string]int{"member": 200, "former member": 404, "stranger": 404}},
-		{http.MethodGet, "/api/rooms/{room}/detailed", map[string]int{"member": 200, "former member": 404, "stranger": 404}},
-		{http.MethodGet, "/api/rooms/{room}/users", map[string]int{"member": 200, "former member": 404, "stranger": 404}},
-		{http.MethodPost, "/api/rooms/{room}/mark-read", map[string]int{"member": 200, "former member": 404, "stranger": 404}},
-		{http.MethodPost, "/api/rooms/{room}/leave", map[string]int{"member": 200, "former member": 404, "stranger": 404}},
-		{http.MethodPost, "/api/rooms/{room}/invite/{other}", map[string]int{"member": 200, "former member": 404, "stranger": 404}},
-		{http.MethodPost, "/api/rooms/{room}/invite/{member}", map[string]int{"member": 409, "former member": 404, "stranger": 404}},
-		{http.MethodPost, "/api/rooms/{room}/invite/{unknown}", map[string]int{"member": 422, "former member": 404, "stranger": 404}},
-		{http.MethodPost, "/api/rooms/{room}/invite/nobody", map[string]int{"member": 400, "former member": 400, "stranger": 400}},
-		{http.MethodPost, "/api/rooms/{single}/invite/{other}", map[string]int{"member": 422, "former member": 404, "stranger": 404}},
-		{http.MethodPost, "/api/rooms/{unknown}/leave", map[string]int{"member": 404, "former member": 404, "stranger": 404}},
+		{http.MethodGet, "/api/rooms", map[string]int{"member": 200, "former member": 200, "stranger": 200, "of another tenant": 200}},
+		{http.MethodPost, "/api/rooms/create-room", map[string]int{"member": 200, "former member": 200, "stranger": 200, "of another tenant": 422}},
+		{http.MethodGet, "/api/rooms/search?withUser={owner}", map[string]int{"member": 200, "former member": 200, "stranger": 200, "of another tenant": 200}},
+		{http.MethodGet, "/api/rooms/{room}", map[string]int{"member": 200, "former member": 404, "stranger": 404, "of another tenant": 404}},
+		{http.MethodPatch, "/api/rooms/{room}", map[string]int{
+			"member": 200, "former member": 404, "stranger": 404, "of another tenant": 404, "the backend": 200, "another tenant's backend": 404,
+		}},
+		{http.MethodPatch, "/api/rooms/{single}", map[string]int{"member": 422, "former member": 404, "stranger": 404, "of another tenant": 404, "the backend": 422}},
+		{http.MethodGet, "/api/rooms/{room}/detailed", map[string]int{"member": 200, "former member": 404, "stranger": 404, "of another tenant": 404}},
+		{http.MethodGet, "/api/rooms/{room}/users", map[string]int{"member": 200, "former member": 404, "stranger": 404, "of another tenant": 404}},
+		{http.MethodPost, "/api/rooms/{room}/mark-read", map[string]int{"member": 200, "former member": 404, "stranger": 404, "of another tenant": 404}},
+		{http.MethodPost, "/api/rooms/{room}/leave", map[string]int{"member": 200, "former member": 404, "stranger": 404, "of another tenant": 404}},
+		{http.MethodPost, "/api/rooms/{room}/invite/{other}", map[string]int{"member": 200, "former member": 404, "stranger": 404, "of another tenant": 404}},
+		{http.MethodPost, "/api/rooms/{room}/invite/{member}", map[string]int{"member": 409, "former member": 404, "stranger": 404, "of another tenant": 404}},
+		{http.MethodPost, "/api/rooms/{room}/invite/{unknown}", map[string]int{"member": 422, "former member": 404, "stranger": 404, "of another tenant": 404}},
+		{http.MethodPost, "/api/rooms/{room}/invite/nobody", map[string]int{"member": 400, "former member": 400, "stranger": 400, "of another tenant": 400}},
+		{http.MethodPost, "/api/rooms/{single}/invite/{other}", map[string]int{"member": 422, "former member": 404, "stranger": 404, "of another tenant": 404}},
+		{http.MethodPost, "/api/rooms/{unknown}/leave", map[string]int{"member": 404, "former member": 404, "stranger": 404, "of another tenant": 404}},
 	} {
 		for name, want := range c.want {
 			room := d.create(t, owner, newRoom("Group", "", owner, who["member"], who["former member"]))
 			d.leave(t, who["former member"], room)
 			single := d.single(t, who["member"], owner)
-			path := strings.NewReplacer(
+			replacer := strings.NewReplacer(
+				"{caller}", who[name].id.String(), "{owner}", owner.id.String(),
 				"{room}", room.ID.String(), "{single}", single.String(), "{other}", other.id.String(), "{member}", who["member"].id.String(), "{unknown}", uuid.NewString(),
-			).Replace(c.path)
-			if got := d.call(t, d.Public, who[name], request{method: c.method, path: path}); got.Status != want {
-				t.Errorf("%s %s, a %s: %d %s, want %d", c.method, c.path, name, got.Status, got.Body, want)
+			)
+			asked := request{method: c.method, path: replacer.Replace(c.path)}
+			if body := bodies[c.path]; body != "" && c.method != http.MethodGet {
+				asked.contentType, asked.body = "application/json", replacer.Replace(body)
 			}
-			if got := d.call(t, d.Public, user{}, request{method: c.method, path: path}); got.Status != http.StatusUnauthorized {
+			got := d.call(t, d.Public, who[name], asked)
+			if got.Status != want {
+				t.Errorf("%s %s, %s: %d %s, want %d", c.method, c.path, name, got.Status, got.Body, want)
+			}
+			if name != "member" && name != "the backend" && want == http.StatusOK && (strings.Contains(string(got.Body), room.ID.String()) || strings.Contains(string(got.Body), single.String())) {
+				t.Errorf("%s %s tells %s of the room: %s", c.method, c.path, name, got.Body)
+			}
+			if got := d.call(t, d.Public, user{}, asked); got.Status != http.StatusUnauthorized {
 				t.Errorf("%s %s, nobody: %d, want 401", c.method, c.path, got.Status)
 			}
 		}

@@ -18,6 +18,7 @@ import (
 func problemOf(err error) error {
 	var exists store.RoomExistsError
 	var unknown store.UnknownUsersError
+	var over store.OverBudgetError
 	switch {
 	case errors.Is(err, store.ErrRoomNotFound):
 		return httpapi.NewProblem(http.StatusNotFound, "room-not-found", "Room not found", "there is no such room among the caller's")
@@ -31,10 +32,20 @@ func problemOf(err error) error {
 		return httpapi.NewProblem(http.StatusUnprocessableEntity, "unknown-user", "Unknown user", namedUnknown(unknown.IDs))
 	case errors.Is(err, people.ErrUserNotFound):
 		return httpapi.NewProblem(http.StatusNotFound, "user-not-found", "User not found", "there is no such user")
+	case errors.Is(err, people.ErrUserDeleted):
+		return httpapi.NewProblem(http.StatusForbidden, "user-deleted", "User deleted", "the token is of a user who was deleted")
+	case errors.Is(err, store.ErrErasureNotFound):
+		return httpapi.NewProblem(http.StatusNotFound, "erasure-not-found", "Erasure not found", "there is no such erasure")
 	case errors.Is(err, people.ErrOtherTenant):
 		return otherTenant("the user belongs to another tenant")
 	case errors.Is(err, people.ErrBlocked):
 		return httpapi.NewProblem(http.StatusForbidden, "user-blocked", "User blocked", "one of the users has blocked the other")
+	case errors.As(err, &over):
+		problem := httpapi.NewProblem(http.StatusTooManyRequests, "budget-exhausted", "Budget exhausted", "the caller may make no more "+string(over.Kind)+" in this hour")
+		problem.RetryAfter = over.Wait
+		return problem
+	case errors.Is(err, store.ErrInvitation):
+		return httpapi.NewProblem(http.StatusForbidden, "invitation-not-allowed", "Invitation not allowed", "the caller may not draw one of the users into a room")
 	case errors.Is(err, relationships.ErrOneself):
 		return httpapi.InvalidRequest("the user is the caller")
 	case errors.Is(err, relationships.ErrRequestNotFound):
@@ -52,7 +63,7 @@ func problemOf(err error) error {
 	case errors.Is(err, store.ErrAlreadyMember):
 		return httpapi.NewProblem(http.StatusConflict, "already-member", "Already a member", "the user is in the room")
 	case errors.Is(err, store.ErrSingleRoom):
-		return httpapi.NewProblem(http.StatusUnprocessableEntity, "single-room", "Single room", "nobody can be invited into a Single room")
+		return httpapi.NewProblem(http.StatusUnprocessableEntity, "single-room", "Single room", "a Single room has its two users, and no name of its own")
 	case errors.Is(err, store.ErrTooLarge):
 		return httpapi.InvalidRequest("the room has too many users")
 	case errors.Is(err, store.ErrUnavailable):

@@ -20,6 +20,7 @@ import (
 	"github.com/ism-chat/ism/libs/telemetry"
 	"github.com/ism-chat/ism/services/rooms/internal/callers"
 	"github.com/ism-chat/ism/services/rooms/internal/changes"
+	"github.com/ism-chat/ism/services/rooms/internal/erasures"
 	"github.com/ism-chat/ism/services/rooms/internal/marks"
 	"github.com/ism-chat/ism/services/rooms/internal/observed"
 	"github.com/ism-chat/ism/services/rooms/internal/previews"
@@ -51,6 +52,8 @@ type Service struct {
 	previews      *bus.Consumer
 	progress      *progress.Progress
 	marks         *marks.Teller
+	deletions     *bus.Reader
+	erasures      *erasures.Erasures
 	now           func() time.Time // UTC, microseconds
 }
 
@@ -88,10 +91,17 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	bonds := relationships.New(deps.Store, relationships.Default(), deps.Telemetry.Propagator, writer.LeaveSingleRoom)
+	deletions, err := deps.Bus.NewReader(bus.ReaderConfig{Topics: []string{events.TopicUsers}, Handler: known.Follow, Jumped: known.Jumped, MaxBatch: maxBatch})
+	if err != nil {
+		return nil, fmt.Errorf("make the reader of deletions: %w", err)
+	}
+	limits := relationships.Default()
+	limits.Contacts = cfg.ContactsPerHour
+	bonds := relationships.New(deps.Store, limits, deps.Telemetry.Propagator, writer.LeaveSingleRoom)
 	return &Service{
 		cfg: cfg, deps: deps, callers: known, changes: writer, relationships: bonds, log: log, relay: relay, previews: consumer, now: now,
 		progress: taken, marks: marks.New(writer, now, deps.Telemetry.Log),
+		deletions: deletions, erasures: erasures.New(deps.Store, writer, now, deps.Telemetry.Log),
 	}, nil
 }
 
@@ -109,6 +119,8 @@ func (s *Service) Parts() []lifecycle.Part {
 		{Name: "rooms store", Run: s.deps.Store.Run},
 		{Name: "rooms log", Run: s.log.Run},
 		{Name: "rooms outbox relay", Run: s.log.AfterOpen(s.relayOutbox)},
+		{Name: "rooms deletions", Run: s.deletions.Run, Beside: true},
+		{Name: "rooms erasures", Run: s.log.AfterOpen(s.erasures.Run), Beside: true},
 		{Name: "rooms previews", Run: s.log.AfterOpen(s.previews.Run), Beside: true},
 		{Name: "rooms progress", Run: s.log.AfterOpen(s.progress.Run), Beside: true},
 		{Name: "rooms marks", Run: s.marks.Run, Beside: true},

@@ -50,6 +50,8 @@ func TestAPI(t *testing.T) {
 				{"a user keeps to itself what it has read", receiptsArePrivate},
 				{"members come, go and come back", membersChange},
 				{"a Single room ends for both", singleRoomEnds},
+				{"a backend administrates rooms", backendAdministratesRooms},
+				{"a backend lists rooms in pages", backendListsRoomsInPages},
 				{"one of many racing creations wins", racingCreations},
 			} {
 				t.Run(c.name, func(t *testing.T) { c.test(t, d) })

@@ -17,6 +17,7 @@ func (s *Service) Routes(api fiber.Router) {
 	api.Get("/api/users/me/settings", route(s.getSettings)...)
 	api.Put("/api/users/me/settings", route(s.putSettings)...)
 	api.Get("/api/rooms/:room_id", route(s.get)...)
+	api.Patch("/api/rooms/:room_id", require, s.knowMember, s.rename)
 	api.Get("/api/rooms/:room_id/detailed", route(s.detailed)...)
 	api.Get("/api/rooms/:room_id/users", route(s.users)...)
 	api.Post("/api/rooms/:room_id/mark-read", route(s.markRead)...)
@@ -46,13 +47,29 @@ func (s *Service) adminRoutes(api fiber.Router) {
 		return []fiber.Handler{s.deps.Verifier.Require(), s.deps.Verifier.RequireBackend(), handle}
 	}
 	api.Put("/api/admin/users/:user_id", route(s.putUser)...)
+	api.Delete("/api/admin/users/:user_id", route(s.deleteUser)...)
+	api.Get("/api/admin/erasures/:erasure_id", route(s.getErasure)...)
 	api.Post(`/api/admin/users\:sync`, route(s.syncUsers)...)
+	api.Get("/api/admin/rooms", route(s.listOverviews)...)
+	api.Post("/api/admin/rooms", route(s.createForOthers)...)
+	api.Get("/api/admin/rooms/:room_id", route(s.getOverview)...)
+	api.Delete("/api/admin/rooms/:room_id", route(s.end)...)
+	api.Put("/api/admin/rooms/:room_id/members/:user_id", route(s.addMember)...)
+	api.Delete("/api/admin/rooms/:room_id/members/:user_id", route(s.removeMember)...)
 }
 
 // InternalRoutes implements [deployable.Service]: messages asks who is in a room, and how a user stands to it.
 func (s *Service) InternalRoutes(internal fiber.Router) {
 	internal.Get("/internal/rooms/:room_id/members", s.internalMembers)
 	internal.Get("/internal/rooms/:room_id/members/:user_id", s.internalStanding)
+}
+
+// knowMember is knowCaller where the backend may call, too.
+func (s *Service) knowMember(c *fiber.Ctx) error {
+	if authn.Caller(c).Backend {
+		return c.Next()
+	}
+	return s.knowCaller(c)
 }
 
 // knowCaller writes the caller as a user, so that whoever has called once can be invited.

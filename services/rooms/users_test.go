@@ -37,6 +37,8 @@ func TestUsers(t *testing.T) {
 				{"what alice's calls come to", whatAlicesCallsComeTo},
 				{"who may administrate", whoMayAdministrate},
 				{"tokens of other tenants are refused", tokensOfOtherTenantsAreRefused},
+				{"users are deleted", usersAreDeleted},
+				{"who may delete", whoMayDelete},
 				{"bad input about users is refused", badInputAboutUsers},
 				{"a sync takes what it can", syncTakesWhatItCan},
 				{"a sync goes on where it was", syncGoesOn},
@@ -349,7 +351,7 @@ func (d *deployment) routesOfUsers(t *testing.T) []request {
 		}
 		routes = append(routes, asked)
 	}
-	if len(routes) != 14 {
+	if len(routes) != 15 {
 		t.Fatalf("there are %d routes about users", len(routes))
 	}
 	return routes

@@ -29,6 +29,8 @@ func suite(t *testing.T, d *deployment.Deployment) {
 		{"users become friends", usersBecomeFriends},
 		{"members come and go", membersComeAndGo},
 		{"who reads is told how much is unread, others how far", readingIsTold},
+		{"a Group is renamed", groupIsRenamed},
+		{"a backend ends a room", backendEndsARoom},
 		{"a Single room ends for both", singleRoomEnds},
 		{"a stream resumes where it broke", streamResumes},
 		{"a stream that cannot resume says so", streamResyncs},

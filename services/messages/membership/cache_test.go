@@ -548,6 +548,31 @@ func TestMembersOfALargeRoomAreAskedForEach(t *testing.T) {
 	}
 }
 
+// A room that has ended takes nothing more from those who are remembered as its members.
+func TestMembersOfARoomThatHasEndedAreForgotten(t *testing.T) {
+	for _, audience := range []events.Audience{events.WholeRoom(7), {Users: []uuid.UUID{alice}, Version: 7}} {
+		r, ended := always(events.Membership{RoomID: room, Audience: audience}), false
+		r.answer = func(int32) (events.Membership, error) {
+			if ended {
+				return events.Membership{}, membership.ErrRoomNotFound
+			}
+			return events.Membership{RoomID: room, Audience: audience}, nil
+		}
+		r.standingOf = func(user uuid.UUID) (events.Standing, error) {
+			return events.Standing{RoomID: room, UserID: user, Version: 7, Status: wire.Joined}, nil
+		}
+		cache := newCache(t, r)
+		cache.CaughtUp()
+		mustBeIn(t, cache, alice)
+		ended = true
+		mustBeIn(t, cache, alice) // it is remembered
+		follow(t, cache, events.RoomEnded{RoomID: room, Audience: events.Audience{Users: []uuid.UUID{}, Version: 8, WholeRoom: audience.WholeRoom}})
+		if _, err := cache.Of(t.Context(), room, alice); !errors.Is(err, membership.ErrRoomNotFound) {
+			t.Errorf("who was in the room: %v", err)
+		}
+	}
+}
+
 // An answer that was on its way while somebody left is not kept.
 func TestAStandingFromBeforeAChangeIsNotKept(t *testing.T) {
 	var cache *membership.Cache

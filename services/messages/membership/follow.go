@@ -38,6 +38,8 @@ func (c *Cache) follow(event events.RoomEvent, written time.Time) {
 		return
 	case events.MembersJoined:
 		c.joined(room, event.Joined...)
+	case events.RoomEnded:
+		c.ended(room)
 	case events.MembershipChanged:
 		c.joined(room, event.Member.ID)
 		c.changed(key{room, event.Member.ID})
@@ -50,6 +52,14 @@ func (c *Cache) joined(room uuid.UUID, users ...uuid.UUID) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.refused.forget(room, users...)
+}
+
+// ended forgets a room that has ended, and what is being asked of users of large rooms.
+func (c *Cache) ended(room uuid.UUID) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.kept.Remove(room)
+	c.large.changes++
 }
 
 // changed takes a change of members, which is of a large room perhaps.

@@ -9,8 +9,8 @@ import (
 // Refusals are the errors that are about the request, not about the store.
 func Refusals() []error {
 	return []error{
-		ErrRoomNotFound, ErrTooLarge, ErrRoomExists, ErrUnknownUsers, ErrRoomFull, ErrAlreadyMember, ErrSingleRoom, ErrMessageNotFound,
-		people.ErrUserNotFound, people.ErrOtherTenant, people.ErrBlocked,
+		ErrRoomNotFound, ErrTooLarge, ErrRoomExists, ErrUnknownUsers, ErrRoomFull, ErrAlreadyMember, ErrSingleRoom, ErrMessageNotFound, ErrInvitation,
+		people.ErrUserNotFound, people.ErrOtherTenant, people.ErrUserDeleted, people.ErrBlocked, ErrErasureNotFound, ErrOverBudget,
 	}
 }
 

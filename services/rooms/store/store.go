@@ -40,6 +40,8 @@ var (
 	ErrAlreadyMember = errors.New("the user is in the room")
 	// ErrSingleRoom says that a Single room does not allow what a Group does.
 	ErrSingleRoom = errors.New("it is a Single room")
+	// ErrInvitation says that the installation does not let the user draw somebody into a room.
+	ErrInvitation = errors.New("the user may not draw the other into a room")
 	// ErrTooLarge says that the event of a change would be too large, because it names too many users.
 	ErrTooLarge = outbox.ErrTooLarge
 )
@@ -87,6 +89,8 @@ type Room struct {
 	SinceJoining bool
 	// Large says that it has more members than an event names, [events.MaxNamed].
 	Large bool
+	// Tenant is that of all who are, were or will be in the room.
+	Tenant string
 }
 
 // Pair is the two users of a Single room, in the order of their ids' bytes.
@@ -108,6 +112,7 @@ type RoomState struct {
 	MembershipVersion int64
 	Large             bool // it has had more members than an event names
 	LatestMessage     time.Time
+	Tenant            string
 }
 
 // Membership is who is in a room, whatever their status, as of a version.
@@ -141,6 +146,21 @@ type LatestMessage struct {
 	Messages, Counted int64
 }
 
+// Overview is a room as a backend sees it.
+type Overview struct {
+	wire.PublicRoom
+	CreatedBy uuid.UUID  `json:"createdBy"`
+	Tenant    string     `json:"tenant"`
+	EndedAt   *wire.Time `json:"endedAt"`
+	Version   int64      `json:"membershipVersion"`
+}
+
+// Asked says which rooms a backend asks for.
+type Asked struct {
+	Tenant string    // "": of any
+	User   uuid.UUID // who is in them; nil: all rooms, those that have ended, too
+}
+
 // Store keeps users, rooms, members, read marks, previews and the outbox. Its methods are safe for concurrent use. Beside
 // the errors that they name, their errors are [ErrUnavailable] and [ErrUnstorable], wrapped, and faults in the program.
 type Store interface {
@@ -153,7 +173,8 @@ type Store interface {
 
 	// PutUser adds a user, or makes one what a token says that was issued at the given time; zero: it does not say when. Of two tokens the
 	// one that was issued later counts, in whichever order they come, and of two of the same time the one that comes last. One without a
-	// time changes only what no token with a time has said. Errors: [people.ErrOtherTenant], with nothing changed.
+	// time changes only what no token with a time has said. Errors: [people.ErrOtherTenant], [people.ErrUserDeleted], with nothing
+	// changed.
 	PutUser(ctx context.Context, user User, issued time.Time) error
 
 	// Rooms lists rooms that the user has joined, as the user sees them, the newest LatestMessage first, and of the same the highest id.
@@ -165,7 +186,7 @@ type Store interface {
 	// Membership gives who is in a room. Errors: [ErrRoomNotFound].
 	Membership(ctx context.Context, room uuid.UUID) (Membership, error)
 
-	// Audience gives who has joined a room; of a large one it names nobody. Errors: [ErrRoomNotFound].
+	// Audience gives who has joined a room that has not ended; of a large one it names nobody. Errors: [ErrRoomNotFound].
 	Audience(ctx context.Context, room uuid.UUID) (events.Membership, error)
 
 	// Standing gives how a user stands to a room that it is in, or has been in. Errors: [ErrRoomNotFound].
@@ -174,10 +195,19 @@ type Store interface {
 	// SingleRoom finds the Single room of two users that has not ended, in either order. Errors: [ErrRoomNotFound].
 	SingleRoom(ctx context.Context, a, b uuid.UUID) (uuid.UUID, error)
 
+	// Overviews gives rooms in the order of their ids, behind the one with the id, at most so many.
+	Overviews(ctx context.Context, asked Asked, behind uuid.UUID, limit int) ([]Overview, error)
+
+	// Overview gives a room of the tenant, "" for any. Errors: [ErrRoomNotFound].
+	Overview(ctx context.Context, tenant string, room uuid.UUID) (Overview, error)
+
 	// Transact runs change in one transaction, and commits it if change gives nil. An error of change undoes the transaction, and is given
 	// as it is. The operation is the change's name in metrics. Each step has a deadline, not the whole. A transaction that the database ends in favour of others is begun anew,
 	// so change may run more than once, and does nothing but what the transaction undoes. Tx is not used after change has returned.
 	Transact(ctx context.Context, operation string, change func(ctx context.Context, tx Tx) error) error
+
+	// Erasures are the deletions of users.
+	Erasures
 
 	// People are users, and how they stand to each other.
 	people.Store
@@ -197,7 +227,7 @@ type Store interface {
 // A room is locked before anything of it is decided, and before its members are written. Several rooms are locked in one call, in the order of
 // their ids. So no two transactions wait for each other.
 type Tx interface {
-	// Users gives the users with the ids, in their order. Unknown ones are left out.
+	// Users gives the users with the ids, in their order. Unknown and deleted ones are left out.
 	Users(ctx context.Context, ids []uuid.UUID) ([]User, error)
 
 	// InsertRoom adds a room, which is locked from then on as by LockRooms. If a transaction that has not ended yet adds a room of the
@@ -206,6 +236,15 @@ type Tx interface {
 
 	// LockRoom gives the state of a room that has not ended, and keeps the room to this transaction as LockRooms does. Errors: [ErrRoomNotFound].
 	LockRoom(ctx context.Context, room uuid.UUID) (RoomState, error)
+
+	// SetPublic sets the name and the picture of a locked Group.
+	SetPublic(ctx context.Context, room uuid.UUID, name, imageURL *string) error
+
+	// Friends gives those of the others who are the user's friends, in any order.
+	Friends(ctx context.Context, user uuid.UUID, others []uuid.UUID) ([]uuid.UUID, error)
+
+	// SharingRooms gives those of the others who are in a room that the user is in, too, in any order.
+	SharingRooms(ctx context.Context, user uuid.UUID, others []uuid.UUID) ([]uuid.UUID, error)
 
 	// SetLarge makes a locked room large.
 	SetLarge(ctx context.Context, room uuid.UUID) error
@@ -225,6 +264,9 @@ type Tx interface {
 
 	// Leave makes members of a locked room former ones.
 	Leave(ctx context.Context, change MembershipChange) error
+
+	// LeaveAll makes all members of a locked room former ones.
+	LeaveAll(ctx context.Context, room uuid.UUID, at time.Time) error
 
 	// SetMembershipVersion sets the version of a locked room.
 	SetMembershipVersion(ctx context.Context, room uuid.UUID, version int64) error
@@ -247,6 +289,12 @@ type Tx interface {
 	// SetLatestMessages sets what rooms show and have taken, one message a room, where its position is after that of the message shown, and the
 	// membership version that they have taken, never back. Unknown rooms are passed over. The rooms are locked.
 	SetLatestMessages(ctx context.Context, messages []LatestMessage) error
+
+	// BudgetsTx counts what users do.
+	BudgetsTx
+
+	// ErasuresTx deletes users.
+	ErasuresTx
 
 	// Tx of package people changes how users stand to each other.
 	people.Tx

@@ -68,6 +68,8 @@ func (a *audiences) learn(now time.Time, of occurrence) {
 	switch data := of.event.Data.(type) {
 	case events.MembersJoined:
 		a.large.Join(now, of.room, version, data.Joined...)
+	case events.RoomEnded:
+		a.large.End(now, of.room, version)
 	case events.MembershipChanged:
 		if data.Change == wire.Leave {
 			a.large.Leave(now, of.room, version, data.Member.ID)

@@ -170,8 +170,18 @@ func (e *Edge) deliver(ctx context.Context, number int, record bus.Record, of oc
 		}
 	default:
 		e.metrics.records.WithLabelValues("kept").Inc()
+		if ended(of) && newest.room != nil && newest.room.EndedUnseen() {
+			e.ring.Tear(number, reasonUnreadable)
+			e.announceToAll(ctx, reasonUnreadable)
+		}
 		e.show(ctx, record, of, at, sights, live)
 	}
+}
+
+// ended reports whether an event says that a room has ended.
+func ended(of occurrence) bool {
+	_, is := of.event.Data.(events.RoomEnded)
+	return is
 }
 
 // show keeps what users see of a record, and offers it to their streams. The caller holds the lock.

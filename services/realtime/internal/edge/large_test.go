@@ -82,6 +82,56 @@ func given(t *testing.T, sub *client) (all []string) {
 	return all
 }
 
+// A large room that ends is told to its members by LeaveRoom, live and when they come back, and what comes after it to nobody.
+func TestALargeRoomThatEndsIsToldToItsMembers(t *testing.T) {
+	e := caughtUp(t, limits())
+	e.MembershipsCaughtUp()
+	h := &hall{t: t, id: uuid.New()}
+	members := many(120)
+	ingest(t, e, h.opened(members)...)
+	member, stranger, begun := newClient(), newClient(), h.offset
+	attach(t, e, members[110], "", member)
+	attach(t, e, uuid.New(), "", stranger)
+	last := h.message("last")
+	h.version++
+	ingest(t, e, last, h.record(events.RoomEnded{RoomID: h.id, Audience: events.WholeRoom(h.version)}), h.message("later"))
+	want := []string{"last", "LeaveRoom"}
+	if got := given(t, member); !slices.Equal(got, want) {
+		t.Errorf("a member is given %v", got)
+	}
+	if got := given(t, stranger); len(got) != 0 {
+		t.Errorf("a stranger is given %v", got)
+	}
+	again := newClient()
+	again.frames = attach(t, e, members[0], id(0, begun, 0, 0), newClient()).Backlog
+	if got := given(t, again); !slices.Equal(got, want) {
+		t.Errorf("who comes back is given %v", got)
+	}
+}
+
+// An edge to which snapshots have said first that the room has ended cannot say who was a member: nobody resumes from before.
+func TestALargeRoomOfWhichItIsSaidTooEarlyThatItHasEndedIsAGap(t *testing.T) {
+	e := caughtUp(t, limits())
+	h := &hall{t: t, id: uuid.New(), version: 8}
+	for part := range events.SnapshotParts {
+		record := recordOf(t, 0, int64(part), uuid.New(), events.MembershipSnapshot{RoomID: h.id, Part: part, Version: 8, Users: []uuid.UUID{}})
+		record.Topic = events.TopicMemberships
+		if err := e.TakeMemberships(t.Context(), []bus.Record{record}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	e.MembershipsCaughtUp()
+	member, sub, begun := uuid.New(), newClient(), h.offset
+	attach(t, e, member, "", sub)
+	ingest(t, e, h.record(events.RoomEnded{RoomID: h.id, Audience: events.WholeRoom(h.version)}))
+	if got := given(t, sub); !slices.Equal(got, []string{"Resync"}) {
+		t.Errorf("an open stream is given %v", got)
+	}
+	if opening := string(attach(t, e, member, id(0, begun, 0, 0), newClient()).Opening); !strings.Contains(opening, "unreadable-event") {
+		t.Errorf("who comes back is given %q", opening)
+	}
+}
+
 // In a room whose events name nobody, each is given what it should, live and when it comes back; who came and went meanwhile, too.
 func TestALargeRoomIsDeliveredWithoutNamingItsMembers(t *testing.T) {
 	e := caughtUp(t, limits())

@@ -60,6 +60,9 @@ type Room struct {
 	known   int                         // parts that are
 	present set                         // members with streams here
 	changes []change                    // of the window, the oldest first
+	ended   int64                       // the version since which nobody is a member; 0: it has not ended
+	endedAt time.Time                   // zero: it has not, or those who were members are forgotten
+	unseen  bool                        // that it ended was read too late to know who had been a member
 }
 
 type change struct {
@@ -274,6 +277,9 @@ func (r *Rooms) Evict(now time.Time) {
 	oldest := now.Add(-r.window)
 	for _, room := range r.rooms {
 		r.forget(room, oldest)
+		if !room.endedAt.IsZero() && room.endedAt.Before(oldest) {
+			r.empty(room)
+		}
 	}
 	for len(r.pending) > 0 && now.Sub(r.pending[0].since) >= confirmation {
 		snapshot := r.pending[0].snapshot
@@ -318,6 +324,9 @@ func (r *Rooms) Of(user uuid.UUID) []*Room {
 
 // Member reports whether a user was a member of the room as of a version, of the window.
 func (r *Rooms) Member(room *Room, user uuid.UUID, version int64) bool {
+	if room.endedAsOf(version) {
+		return false
+	}
 	for _, c := range room.changes {
 		if c.user == user && c.version > version {
 			return !c.joined // the first change behind it says what was before
@@ -328,6 +337,9 @@ func (r *Rooms) Member(room *Room, user uuid.UUID, version int64) bool {
 
 // Present gives the members as of a version, a recent one, who have streams here. It is not to be changed, and valid until the next call.
 func (r *Rooms) Present(room *Room, version int64) []uuid.UUID {
+	if room.endedAsOf(version) {
+		return nil
+	}
 	since := map[uuid.UUID]bool{} // whose membership has changed since
 	for i := len(room.changes) - 1; i >= 0 && room.changes[i].version > version; i-- {
 		since[room.changes[i].user] = true

@@ -11,6 +11,8 @@ import (
 	lru "github.com/hashicorp/golang-lru/v2"
 
 	"github.com/ism-chat/ism/libs/authn"
+	"github.com/ism-chat/ism/libs/bus"
+	"github.com/ism-chat/ism/libs/events"
 	"github.com/ism-chat/ism/services/rooms/store"
 )
 
@@ -80,6 +82,29 @@ func (c *Callers) remember(id uuid.UUID, seen written) {
 		seen = last
 	}
 	c.known.Add(id, seen)
+}
+
+// Forget makes the store be asked again for a user who was deleted.
+func (c *Callers) Forget(user uuid.UUID) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.known.Remove(user)
+}
+
+// Follow takes records of the users' log: who was deleted is forgotten, whichever process has done it. It is a [bus.Handler].
+func (c *Callers) Follow(_ context.Context, records []bus.Record) error {
+	deleted, err := bus.Decode[events.UserDeleted](records)
+	for _, event := range deleted {
+		c.Forget(event.Data.UserID)
+	}
+	return err
+}
+
+// Jumped forgets everybody, as some may have been deleted in what was not read.
+func (c *Callers) Jumped([]bus.Jump) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.known.Purge()
 }
 
 func user(caller authn.Principal) store.User {

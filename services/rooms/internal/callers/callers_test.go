@@ -9,6 +9,8 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/ism-chat/ism/libs/authn"
+	"github.com/ism-chat/ism/libs/bus"
+	"github.com/ism-chat/ism/libs/events"
 	"github.com/ism-chat/ism/services/rooms/store"
 )
 
@@ -194,4 +196,38 @@ func TestATokenOfAnotherTenantIsNeverPassedOver(t *testing.T) {
 	if err := callers.Seen(t.Context(), alice); err != nil || len(kept.written) != 1 {
 		t.Errorf("%d were written, %v", len(kept.written), err)
 	}
+}
+
+// Who was deleted, by whichever process, is not let in from memory.
+func TestDeletedUsersAreForgotten(t *testing.T) {
+	kept := &users{}
+	callers, err := New(kept, time.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	alice, bob := authn.Principal{UserID: uuid.New(), Username: "alice"}, authn.Principal{UserID: uuid.New(), Username: "bob"}
+	see := func(want int) {
+		t.Helper()
+		for _, caller := range []authn.Principal{alice, bob} {
+			if err := callers.Seen(t.Context(), caller); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if len(kept.written) != want {
+			t.Errorf("the store was asked %d times, want %d", len(kept.written), want)
+		}
+	}
+	see(2)
+	headers, value, err := events.Encode(events.New("/ism/rooms", time.Now(), events.UserDeleted{UserID: alice.UserID, ErasureID: uuid.New()}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := callers.Follow(t.Context(), []bus.Record{{Key: alice.UserID.String(), Headers: headers, Value: value}}); err != nil {
+		t.Fatal(err)
+	}
+	see(3)
+	callers.Forget(bob.UserID)
+	see(4)
+	callers.Jumped(nil)
+	see(6)
 }

@@ -24,11 +24,17 @@ type NewRoom struct {
 	At      time.Time   // UTC, microseconds
 	// SinceJoining says that who joins later sees of the timeline what came since.
 	SinceJoining bool
+	Invites      Invites // of a user
+	Budgets      Budgets // of a user
+	// Backend, if set, creates it for its users, as if the creator had asked them all: blocks count between the two of a Single room alone.
+	Backend *Author
+	tenant  string // the creator's
 }
 
 // CreateRoom creates a room with all its users joined, and puts [events.RoomCreated] into the outbox. It gives the room as the creator sees
 // it, and the row of the outbox. Users of another tenant than the creator's are unknown. A Group is created without those between whom and the
-// creator there is a block. Errors: [store.UnknownUsersError], [people.ErrBlocked], [store.RoomExistsError], [store.ErrTooLarge].
+// creator there is a block. Errors: [store.UnknownUsersError], [people.ErrBlocked], [store.ErrInvitation], [store.OverBudgetError],
+// [store.RoomExistsError], [store.ErrTooLarge].
 func (c *Changes) CreateRoom(ctx context.Context, asked NewRoom) (created wire.Room, row int64, err error) {
 	err = c.store.Transact(ctx, "create_room", func(ctx context.Context, tx store.Tx) error {
 		room, users, err := asked.admitted(ctx, tx)
@@ -38,6 +44,14 @@ func (c *Changes) CreateRoom(ctx context.Context, asked NewRoom) (created wire.R
 		event, err := room.created(users)
 		if err != nil {
 			return err
+		}
+		if err := room.spend(ctx, tx); err != nil {
+			return err
+		}
+		if room.Backend == nil {
+			if err := asked.Invites.allow(ctx, tx, room.Creator, room.others()); err != nil {
+				return err
+			}
 		}
 		if err := tx.InsertRoom(ctx, room.row()); err != nil {
 			return err
@@ -68,12 +82,13 @@ func (r NewRoom) admitted(ctx context.Context, tx store.Tx) (NewRoom, []store.Us
 	if err != nil {
 		return NewRoom{}, nil, err
 	}
-	users = r.ofTenant(users)
+	r.tenant = r.tenantOf(users)
+	users = slices.DeleteFunc(users, func(user store.User) bool { return user.Tenant != r.tenant })
 	blocked, err := tx.Blocked(ctx, r.Creator, r.Users)
 	if err != nil {
 		return NewRoom{}, nil, err
 	}
-	if len(blocked) == 0 {
+	if len(blocked) == 0 || r.Backend != nil && r.Type == wire.Group {
 		return r, users, nil
 	}
 	isBlocked := func(user uuid.UUID) bool { return slices.Contains(blocked, user) }
@@ -84,15 +99,22 @@ func (r NewRoom) admitted(ctx context.Context, tx store.Tx) (NewRoom, []store.Us
 	return r, slices.DeleteFunc(users, func(user store.User) bool { return isBlocked(user.ID) }), nil
 }
 
+// others are the users beside the creator.
+func (r NewRoom) others() []uuid.UUID {
+	return slices.DeleteFunc(slices.Clone(r.Users), func(user uuid.UUID) bool { return user == r.Creator })
+}
+
 const fewestUsers = 2
 
-// ofTenant gives those of the users who are of the creator's tenant.
-func (r NewRoom) ofTenant(users []store.User) []store.User {
-	tenant := ""
-	if i := slices.IndexFunc(users, func(user store.User) bool { return user.ID == r.Creator }); i >= 0 {
-		tenant = users[i].Tenant
+// tenantOf is the backend's tenant, or the creator's, if the creator is among the users.
+func (r NewRoom) tenantOf(users []store.User) string {
+	if r.Backend != nil && r.Backend.tenant != "" {
+		return r.Backend.tenant
 	}
-	return slices.DeleteFunc(users, func(user store.User) bool { return user.Tenant != tenant })
+	if i := slices.IndexFunc(users, func(user store.User) bool { return user.ID == r.Creator }); i >= 0 {
+		return users[i].Tenant
+	}
+	return ""
 }
 
 // MaxRoomName is the longest name of a room, characters.
@@ -121,6 +143,7 @@ func (c *Changes) others(ctx context.Context, tx store.Tx, room NewRoom, seen wi
 func (r NewRoom) row() store.Room {
 	row := store.Room{
 		ID: r.ID, Type: r.Type, Name: r.Name, CreatedBy: r.Creator, CreatedAt: r.At, Preview: wire.NewRoomPreview(), SinceJoining: r.SinceJoining, Large: len(r.Users) > events.MaxNamed,
+		Tenant: r.tenant,
 	}
 	if r.Type == wire.Single {
 		pair := store.PairOf(r.Users[0], r.Users[1])
@@ -145,6 +168,7 @@ func (r NewRoom) created(known []store.User) (events.RoomCreated, error) {
 	return events.RoomCreated{
 		RoomID:    r.ID,
 		CreatedBy: r.Creator,
+		Tenant:    r.tenant,
 		Room: wire.Room{
 			ID: r.ID, Type: r.Type, Name: r.Name, CreatedAt: wire.At(r.At), LatestMessage: wire.At(r.At), Unread: true, LatestMessageText: &preview,
 		},

@@ -18,27 +18,40 @@ import (
 
 // Invitation asks that a user joins a Group, which happens at once.
 type Invitation struct {
-	RoomID, By, User uuid.UUID
-	At               time.Time // UTC, microseconds
-	MaxMembers       int
+	RoomID     uuid.UUID
+	By         Author
+	User       uuid.UUID
+	At         time.Time // UTC, microseconds
+	MaxMembers int
+	Invites    Invites // of a member
+	Budgets    Budgets // of a member
 }
 
-// Invite makes a user a member of a Group that the inviting user is in, and puts [events.MembershipChanged] into the outbox. It gives that row.
+// Invite makes a user a member of a Group that the inviting user is in, or that the backend may change, and puts [events.MembershipChanged] into the outbox. It gives that row.
 // A user of another tenant is unknown. Errors: [store.ErrRoomNotFound], [store.ErrSingleRoom], [store.UnknownUsersError],
-// [store.ErrAlreadyMember], [people.ErrBlocked], [store.ErrRoomFull].
+// [store.ErrAlreadyMember], [people.ErrBlocked], [store.ErrInvitation], [store.OverBudgetError],
+// [store.ErrRoomFull].
 func (c *Changes) Invite(ctx context.Context, asked Invitation) (row int64, err error) {
 	err = c.store.Transact(ctx, "invite", func(ctx context.Context, tx store.Tx) error {
-		blocked, err := tx.Blocked(ctx, asked.By, []uuid.UUID{asked.User})
+		blocked, err := asked.blocked(ctx, tx)
 		if err != nil {
 			return err
 		}
-		state, _, err := lockAs(ctx, tx, asked.RoomID, asked.By)
+		if !asked.By.backend {
+			if err := Spend(ctx, tx, asked.By.user, store.Invitations, asked.At, 1, asked.Budgets.Invitations); err != nil {
+				return err
+			}
+		}
+		state, err := asked.By.lock(ctx, tx, asked.RoomID)
 		if err != nil {
 			return err
 		}
 		user, joined, err := asked.admit(ctx, tx, state)
-		if err == nil && len(blocked) > 0 {
+		if err == nil && blocked {
 			err = people.ErrBlocked
+		}
+		if err == nil && !asked.By.backend {
+			err = asked.Invites.allow(ctx, tx, asked.By.user, []uuid.UUID{asked.User})
 		}
 		if err != nil {
 			return err
@@ -65,12 +78,21 @@ func (c *Changes) Invite(ctx context.Context, asked Invitation) (row int64, err 
 	return row, nil
 }
 
+// blocked reports whether there is a block between the two. Nobody has blocked the backend.
+func (i Invitation) blocked(ctx context.Context, tx store.Tx) (bool, error) {
+	if i.By.backend {
+		return false, nil
+	}
+	blocked, err := tx.Blocked(ctx, i.By.user, []uuid.UUID{i.User})
+	return len(blocked) > 0, err
+}
+
 // admit gives the user who is to join, and how many have joined before.
 func (i Invitation) admit(ctx context.Context, tx store.Tx, state store.RoomState) (user store.User, joined int, err error) {
 	if state.Type == wire.Single {
 		return store.User{}, 0, store.ErrSingleRoom
 	}
-	user, err = i.known(ctx, tx)
+	user, err = i.known(ctx, tx, state.Tenant)
 	if err != nil {
 		return store.User{}, 0, err
 	}
@@ -87,16 +109,31 @@ func (i Invitation) admit(ctx context.Context, tx store.Tx, state store.RoomStat
 	return user, joined, err
 }
 
-// known gives the user who is to join, of the inviting user's tenant.
-func (i Invitation) known(ctx context.Context, tx store.Tx) (store.User, error) {
-	found, err := tx.Users(ctx, []uuid.UUID{i.By, i.User})
+// known gives the user who is to join, of the room's tenant.
+func (i Invitation) known(ctx context.Context, tx store.Tx, tenant string) (store.User, error) {
+	found, err := tx.Users(ctx, []uuid.UUID{i.User})
 	switch {
 	case err != nil:
 		return store.User{}, err
-	case len(found) < 2 || found[0].Tenant != found[1].Tenant:
+	case len(found) == 0 || found[0].Tenant != tenant:
 		return store.User{}, store.UnknownUsersError{IDs: []uuid.UUID{i.User}}
 	}
-	return found[1], nil
+	return found[0], nil
+}
+
+// Remove is [Changes.Leave] by the backend of a tenant, "" for any.
+func (c *Changes) Remove(ctx context.Context, room, user uuid.UUID, tenant string, at time.Time) (row int64, err error) {
+	err = c.store.Transact(ctx, "remove_member", func(ctx context.Context, tx store.Tx) error {
+		if _, err := Backend(tenant).lock(ctx, tx, room); err != nil {
+			return err
+		}
+		row, err = c.leave(ctx, tx, room, user, at)
+		return err
+	})
+	if err != nil {
+		return 0, err
+	}
+	return row, nil
 }
 
 // Leave makes a member a former one, and puts [events.MembershipChanged] into the outbox. It gives that row. A Single room ends with that for both,
@@ -193,6 +230,7 @@ func changeOf(room uuid.UUID, change wire.Change, member wire.Member, at time.Ti
 // room the part that has changed goes with it.
 func (c *Changes) change(ctx context.Context, tx store.Tx, at time.Time, before store.RoomState, event events.MembershipChanged, joined int) (row int64, err error) {
 	version := before.MembershipVersion + 1
+	event.Tenant = before.Tenant
 	if err := tx.SetMembershipVersion(ctx, event.RoomID, version); err != nil {
 		return 0, err
 	}
@@ -223,8 +261,7 @@ func (c *Changes) appendPart(ctx context.Context, tx store.Tx, at time.Time, eve
 	if err != nil {
 		return err
 	}
-	_, err = c.append(ctx, tx, at, events.MembershipSnapshot{RoomID: event.RoomID, Part: part, Version: event.Version, Users: users})
-	return err
+	return c.appendSnapshot(ctx, tx, at, events.MembershipSnapshot{RoomID: event.RoomID, Part: part, Version: event.Version, Users: users})
 }
 
 // appendParts puts all parts of a large room's membership into the outbox.
@@ -235,9 +272,18 @@ func (c *Changes) appendParts(ctx context.Context, tx store.Tx, at time.Time, ro
 		parts[part] = append(parts[part], user)
 	}
 	for part, users := range parts {
-		if _, err := c.append(ctx, tx, at, events.MembershipSnapshot{RoomID: room, Part: part, Version: version, Users: users}); err != nil {
+		if err := c.appendSnapshot(ctx, tx, at, events.MembershipSnapshot{RoomID: room, Part: part, Version: version, Users: users}); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// appendSnapshot puts a snapshot into the outbox; that of a part that nobody is in has an empty list.
+func (c *Changes) appendSnapshot(ctx context.Context, tx store.Tx, at time.Time, snapshot events.MembershipSnapshot) error {
+	if snapshot.Users == nil {
+		snapshot.Users = []uuid.UUID{}
+	}
+	_, err := c.append(ctx, tx, at, snapshot)
+	return err
 }

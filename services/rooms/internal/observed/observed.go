@@ -93,6 +93,26 @@ func (o observed) SingleRoom(ctx context.Context, a, b uuid.UUID) (room uuid.UUI
 	return o.Store.SingleRoom(ctx, a, b)
 }
 
+func (o observed) Overviews(ctx context.Context, asked store.Asked, behind uuid.UUID, limit int) (rooms []store.Overview, err error) {
+	defer o.metrics.Observe("list_overviews")(&err)
+	return o.Store.Overviews(ctx, asked, behind, limit)
+}
+
+func (o observed) Overview(ctx context.Context, tenant string, room uuid.UUID) (found store.Overview, err error) {
+	defer o.metrics.Observe("get_overview")(&err)
+	return o.Store.Overview(ctx, tenant, room)
+}
+
+func (o observed) Erasure(ctx context.Context, tenant string, id uuid.UUID) (erasure store.Erasure, err error) {
+	defer o.metrics.Observe("get_erasure")(&err)
+	return o.Store.Erasure(ctx, tenant, id)
+}
+
+func (o observed) PendingErasures(ctx context.Context, limit int) (pending []store.Pending, err error) {
+	defer o.metrics.Observe("pending_erasures")(&err)
+	return o.Store.PendingErasures(ctx, limit)
+}
+
 func (o observed) User(ctx context.Context, viewer people.Viewer, id uuid.UUID) (user wire.RelatedUser, err error) {
 	defer o.metrics.Observe("get_user")(&err)
 	return o.Store.User(ctx, viewer, id)

@@ -8,11 +8,13 @@ import (
 
 	"github.com/ism-chat/ism/libs/events"
 	"github.com/ism-chat/ism/libs/wire"
+	"github.com/ism-chat/ism/services/rooms/internal/changes"
+	"github.com/ism-chat/ism/services/rooms/store"
 	"github.com/ism-chat/ism/services/rooms/store/people"
 )
 
 // Add asks the other to be friends or, where the other has asked, accepts. It puts [events.FriendRequested] or [events.FriendAccepted] into the
-// outbox. Errors: [people.ErrBlocked], [ErrTooManyRequests], [ErrTooManyFriends].
+// outbox. Errors: [people.ErrBlocked], [ErrTooManyRequests], [ErrTooManyFriends], [store.OverBudgetError].
 func (r *Relationships) Add(ctx context.Context, by people.Viewer, other uuid.UUID, at time.Time) (Outcome, error) {
 	return r.change(ctx, "add_friend", by, other, at, func(ctx context.Context, p pair) (Outcome, error) {
 		switch p.as {
@@ -73,6 +75,9 @@ func (p pair) ask(ctx context.Context) (Outcome, error) {
 		if count, err := p.CountRelatives(ctx, side.user, side.as, most); err != nil || count >= most {
 			return Outcome{}, orElse(err, ErrTooManyRequests)
 		}
+	}
+	if err := changes.Spend(ctx, p, p.user.ID, store.Contacts, p.at, 1, p.of.limits.Contacts); err != nil {
+		return Outcome{}, err
 	}
 	if err := p.relate(ctx, wire.InviteSent, wire.InviteReceived); err != nil {
 		return Outcome{}, err

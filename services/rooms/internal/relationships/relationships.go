@@ -55,6 +55,7 @@ type Limits struct {
 	Friends  int
 	Requests int // that are sent, and as many that are received
 	Blocked  int
+	Contacts int // new requests in an hour; 0: as many as there may be
 }
 
 // Default are the limits of every installation.

@@ -28,6 +28,8 @@ var (
 	ErrUserNotFound = errors.New("user not found")
 	// ErrOtherTenant says that the user belongs to another tenant than the one that it is written with. A user's tenant never changes.
 	ErrOtherTenant = errors.New("the user is of another tenant")
+	// ErrUserDeleted says that the backend has deleted the user, and not put it again.
+	ErrUserDeleted = errors.New("the user was deleted")
 	// ErrBlocked says that one of two users has blocked the other.
 	ErrBlocked = errors.New("one of the users has blocked the other")
 )
@@ -94,7 +96,7 @@ type Store interface {
 	Relatives(ctx context.Context, viewer Viewer, as wire.Relationship, behind RelativePoint, limit int) ([]Relative, error)
 
 	// PutProfiles adds the users, or makes them what a backend says of them, at a time. No id is there twice. It counts for newer than any token
-	// that was issued before. Users of another tenant are left as they are, and their ids given.
+	// that was issued before, and brings a deleted user back. Users of another tenant are left as they are, and their ids given.
 	PutProfiles(ctx context.Context, profiles []Profile, at time.Time) (ofOtherTenants []uuid.UUID, err error)
 }
 
@@ -104,7 +106,7 @@ type Store interface {
 // each other.
 type Tx interface {
 	// LockUsers gives the tenant's users with the ids, in the order of their ids, and keeps them and their relationships from being changed
-	// until the transaction ends. Unknown ones are left out.
+	// until the transaction ends. Unknown and deleted ones are left out.
 	LockUsers(ctx context.Context, tenant string, ids []uuid.UUID) ([]wire.User, error)
 
 	// Relationship is how the user stands to the other; "" where there is none.

@@ -31,16 +31,23 @@ func (s *Store) Standing(ctx context.Context, room, user uuid.UUID) (events.Stan
 }
 
 const lockRoom = `
-SELECT type, name, image_url, created_at, membership_version, large, latest_message
+SELECT type, name, image_url, created_at, membership_version, large, latest_message, tenant
 FROM rooms
 WHERE id = $1 AND ended_at IS NULL
 FOR NO KEY UPDATE`
 
 func (t tx) LockRoom(ctx context.Context, room uuid.UUID) (state store.RoomState, err error) {
 	err = t.db.QueryRow(ctx, lockRoom, room).Scan(
-		&state.Type, &state.Name, &state.ImageURL, &state.CreatedAt, &state.MembershipVersion, &state.Large, &state.LatestMessage)
+		&state.Type, &state.Name, &state.ImageURL, &state.CreatedAt, &state.MembershipVersion, &state.Large, &state.LatestMessage, &state.Tenant)
 	state.CreatedAt, state.LatestMessage = state.CreatedAt.UTC(), state.LatestMessage.UTC()
 	return state, storeError("lock room", orNotFound(err))
+}
+
+const updatePublic = `UPDATE rooms SET name = $2, image_url = $3 WHERE id = $1`
+
+func (t tx) SetPublic(ctx context.Context, room uuid.UUID, name, imageURL *string) error {
+	_, err := t.db.Exec(ctx, updatePublic, room, name, imageURL)
+	return storeError("set a room's name and picture", err)
 }
 
 const updateLarge = `UPDATE rooms SET large = true WHERE id = $1`
@@ -103,6 +110,13 @@ WHERE room_id = $1 AND user_id = ANY ($2) AND status = 'Joined'`
 
 func (t tx) Leave(ctx context.Context, change store.MembershipChange) error {
 	_, err := t.db.Exec(ctx, updateLeaving, change.RoomID, change.Users, change.At, change.Message)
+	return storeError("leave", err)
+}
+
+const updateAllLeaving = `UPDATE members SET status = 'Left', left_at = $2 WHERE room_id = $1 AND status = 'Joined'`
+
+func (t tx) LeaveAll(ctx context.Context, room uuid.UUID, at time.Time) error {
+	_, err := t.db.Exec(ctx, updateAllLeaving, room, at)
 	return storeError("leave", err)
 }
 

@@ -128,7 +128,7 @@ const selectAudience = `
 SELECT membership_version, since_joining, large,
        CASE WHEN NOT large THEN ARRAY(SELECT user_id FROM members WHERE room_id = $1 AND status = 'Joined' ORDER BY joined_at, position) END
 FROM rooms
-WHERE id = $1`
+WHERE id = $1 AND ended_at IS NULL`
 
 // Audience implements [store.Store].
 func (s *Store) Audience(ctx context.Context, room uuid.UUID) (membership events.Membership, err error) {

@@ -16,7 +16,7 @@ import (
 const lockUsers = `
 SELECT ` + userColumns + `
 FROM users u
-WHERE u.id = ANY ($1) AND u.tenant = $2
+WHERE u.id = ANY ($1) AND u.tenant = $2 AND u.deleted_at IS NULL
 ORDER BY u.id
 FOR NO KEY UPDATE`
 
@@ -99,6 +99,32 @@ func (t tx) Blocked(ctx context.Context, user uuid.UUID, others []uuid.UUID) (bl
 		return err
 	})
 	return blocked, storeError("read blocks", t.db.SendBatch(ctx, batch).Close())
+}
+
+const selectFriends = `SELECT other_id FROM relationships WHERE user_id = $1 AND other_id = ANY ($2) AND kind = 'FRIEND'`
+
+func (t tx) Friends(ctx context.Context, user uuid.UUID, others []uuid.UUID) ([]uuid.UUID, error) {
+	rows, err := t.db.Query(ctx, selectFriends, user, others)
+	if err != nil {
+		return nil, storeError("read friends", err)
+	}
+	friends, err := pgx.CollectRows(rows, pgx.RowTo[uuid.UUID])
+	return friends, storeError("read friends", err)
+}
+
+const selectSharing = `
+SELECT other FROM unnest($2::uuid[]) AS other
+WHERE EXISTS (
+    SELECT FROM members mine JOIN members theirs ON theirs.room_id = mine.room_id
+    WHERE mine.user_id = $1 AND mine.status = 'Joined' AND theirs.user_id = other AND theirs.status = 'Joined')`
+
+func (t tx) SharingRooms(ctx context.Context, user uuid.UUID, others []uuid.UUID) ([]uuid.UUID, error) {
+	rows, err := t.db.Query(ctx, selectSharing, user, others)
+	if err != nil {
+		return nil, storeError("read who shares a room", err)
+	}
+	sharing, err := pgx.CollectRows(rows, pgx.RowTo[uuid.UUID])
+	return sharing, storeError("read who shares a room", err)
 }
 
 func (t tx) SingleRoomOf(ctx context.Context, pair store.Pair) (room uuid.UUID, err error) {

@@ -35,6 +35,46 @@ func openSQL(t *testing.T, url string) *sql.DB {
 	return db
 }
 
+// A room of a build that knows no tenants of rooms, before the migration or after it, is of its creator's.
+func TestRoomsOfEarlierBuildsGetTheirTenant(t *testing.T) {
+	db := openSQL(t, enginetest.PostgresDatabase(t))
+	provider, err := newProvider(db)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := provider.UpTo(t.Context(), 7); err != nil {
+		t.Fatal(err)
+	}
+	insert := func(tenant string) {
+		t.Helper()
+		_, err := db.ExecContext(t.Context(), `
+			WITH creator AS (INSERT INTO users (id, display_name, tenant) VALUES (gen_random_uuid(), 'somebody', $1) RETURNING id)
+			INSERT INTO rooms (id, type, name, created_by, created_at, latest_message, preview)
+			SELECT gen_random_uuid(), 'Group', $1, id, now(), now(), '{}' FROM creator`, tenant)
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	insert("acme")
+	insert("")
+	if _, err := provider.Up(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	_, err = db.ExecContext(t.Context(), `INSERT INTO users (id, display_name, tenant) VALUES ('0192d3a0-0000-7000-8000-00000000000a', 'late', 'umbrella');
+		INSERT INTO rooms (id, type, name, created_by, created_at, latest_message, preview)
+		VALUES (gen_random_uuid(), 'Group', 'umbrella', '0192d3a0-0000-7000-8000-00000000000a', now(), now(), '{}')`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var rooms, right int
+	if err := db.QueryRowContext(t.Context(), `SELECT count(*), count(*) FILTER (WHERE name = tenant) FROM rooms`).Scan(&rooms, &right); err != nil {
+		t.Fatal(err)
+	}
+	if rooms != 3 || right != 3 {
+		t.Errorf("of %d rooms %d have their tenant", rooms, right)
+	}
+}
+
 func TestAServerThatComesLaterIsWaitedFor(t *testing.T) {
 	existing := enginetest.PostgresDatabase(t)
 	later, err := url.Parse(existing)

@@ -55,6 +55,7 @@ const selectUsers = `
 SELECT id, display_name, picture, tenant
 FROM unnest($1::uuid[]) WITH ORDINALITY AS wanted (id, ordinal)
 JOIN users USING (id)
+WHERE deleted_at IS NULL
 ORDER BY ordinal`
 
 func (t tx) Users(ctx context.Context, ids []uuid.UUID) ([]store.User, error) {
@@ -68,8 +69,8 @@ func (t tx) Users(ctx context.Context, ids []uuid.UUID) ([]store.User, error) {
 
 // insertRoom does nothing where the pair has a room. It waits for a transaction that is about to create one.
 const insertRoom = `
-INSERT INTO rooms (id, type, name, created_by, created_at, latest_message, preview, pair_low, pair_high, since_joining, large)
-VALUES ($1, $2, $3, $4, $5, $5, $6, $7, $8, $9, $10)
+INSERT INTO rooms (id, type, name, created_by, created_at, latest_message, preview, pair_low, pair_high, since_joining, large, tenant)
+VALUES ($1, $2, $3, $4, $5, $5, $6, $7, $8, $9, $10, $11)
 ON CONFLICT (pair_low, pair_high) WHERE type = 'Single' DO NOTHING`
 
 func (t tx) InsertRoom(ctx context.Context, room store.Room) error {
@@ -78,7 +79,7 @@ func (t tx) InsertRoom(ctx context.Context, room store.Room) error {
 		low, high = &room.Pair.Low, &room.Pair.High
 	}
 	result, err := t.db.Exec(ctx, insertRoom, room.ID, string(room.Type), room.Name, room.CreatedBy, room.CreatedAt, room.Preview, low, high,
-		room.SinceJoining, room.Large)
+		room.SinceJoining, room.Large, room.Tenant)
 	if err != nil || result.RowsAffected() == 1 {
 		return storeError("insert room", err)
 	}

@@ -151,7 +151,7 @@ func TestRoundTripsOfAChange(t *testing.T) {
 			if err := s.PutUser(t.Context(), guest, time.Now()); err != nil {
 				return err
 			}
-			_, err := flow.Invite(t.Context(), changes.Invitation{RoomID: rooms[0], By: users[0], User: guest.ID, At: time.Now(), MaxMembers: 10})
+			_, err := flow.Invite(t.Context(), changes.Invitation{RoomID: rooms[0], By: changes.Member(users[0]), User: guest.ID, At: time.Now(), MaxMembers: 10})
 			return err
 		}},
 		{"leave a Group", 9, func() error {

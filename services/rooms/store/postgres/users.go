@@ -19,12 +19,12 @@ const upsertUser = `
 INSERT INTO users AS u (id, display_name, picture, token_issued_at, tenant, search_name) VALUES ($1, $2, $3, $4, $5, $6)
 ON CONFLICT (id) DO UPDATE
 SET display_name = excluded.display_name, picture = excluded.picture, token_issued_at = excluded.token_issued_at, search_name = excluded.search_name
-WHERE u.tenant = excluded.tenant
+WHERE u.tenant = excluded.tenant AND u.deleted_at IS NULL
   AND (u.token_issued_at IS NULL OR u.token_issued_at <= excluded.token_issued_at)
   AND (u.display_name, u.picture, u.token_issued_at, u.search_name)
       IS DISTINCT FROM (excluded.display_name, excluded.picture, excluded.token_issued_at, excluded.search_name)`
 
-const selectTenant = `SELECT tenant FROM users WHERE id = $1`
+const selectTenant = `SELECT tenant, deleted_at IS NOT NULL FROM users WHERE id = $1`
 
 // PutUser implements [store.Store].
 func (s *Store) PutUser(ctx context.Context, user store.User, issued time.Time) error {
@@ -38,11 +38,14 @@ func (s *Store) PutUser(ctx context.Context, user store.User, issued time.Time) 
 			return err
 		}
 		var tenant string
-		if err := pool.QueryRow(ctx, selectTenant, user.ID).Scan(&tenant); err != nil {
+		var deleted bool
+		switch err := pool.QueryRow(ctx, selectTenant, user.ID).Scan(&tenant, &deleted); {
+		case err != nil:
 			return err
-		}
-		if tenant != user.Tenant {
+		case tenant != user.Tenant:
 			return people.ErrOtherTenant
+		case deleted:
+			return people.ErrUserDeleted
 		}
 		return nil
 	})
@@ -55,7 +58,7 @@ SELECT *, $9::timestamptz
 FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::integer[], $7::text[], $8::text[])
 ON CONFLICT (id) DO UPDATE
 SET display_name = excluded.display_name, picture = excluded.picture, description = excluded.description, role = excluded.role,
-    street_credits = excluded.street_credits, search_name = excluded.search_name,
+    street_credits = excluded.street_credits, search_name = excluded.search_name, deleted_at = NULL,
     token_issued_at = greatest(u.token_issued_at, excluded.token_issued_at)
 WHERE u.tenant = excluded.tenant
 RETURNING id`

@@ -39,7 +39,7 @@ func (s *Store) Standing(ctx context.Context, room, user uuid.UUID) (events.Stan
 }
 
 const selectState = `
-SELECT type, name, image_url, created_at, membership_version, large, latest_message
+SELECT type, name, image_url, created_at, membership_version, large, latest_message, tenant
 FROM rooms
 WHERE id = ? AND ended_at IS NULL`
 
@@ -49,9 +49,16 @@ func (t *tx) LockRoom(ctx context.Context, room uuid.UUID) (store.RoomState, err
 		created, latest int64
 	)
 	err := t.db.QueryRowContext(ctx, selectState, room[:]).Scan(
-		&state.Type, &state.Name, &state.ImageURL, &created, &state.MembershipVersion, &state.Large, &latest)
+		&state.Type, &state.Name, &state.ImageURL, &created, &state.MembershipVersion, &state.Large, &latest, &state.Tenant)
 	state.CreatedAt, state.LatestMessage = fromMicros(created), fromMicros(latest)
 	return state, storeError("lock room", orNotFound(err))
+}
+
+const updatePublic = `UPDATE rooms SET name = ?2, image_url = ?3 WHERE id = ?1`
+
+func (t *tx) SetPublic(ctx context.Context, room uuid.UUID, name, imageURL *string) error {
+	_, err := t.db.ExecContext(ctx, updatePublic, room[:], name, imageURL)
+	return storeError("set a room's name and picture", err)
 }
 
 const updateLarge = `UPDATE rooms SET large = 1 WHERE id = ?`
@@ -110,6 +117,13 @@ func (t *tx) Leave(ctx context.Context, change store.MembershipChange) error {
 		}
 	}
 	return nil
+}
+
+const updateAllLeaving = `UPDATE members SET status = 'Left', left_at = ?2 WHERE room_id = ?1 AND status = 'Joined'`
+
+func (t *tx) LeaveAll(ctx context.Context, room uuid.UUID, at time.Time) error {
+	_, err := t.db.ExecContext(ctx, updateAllLeaving, room[:], at.UnixMicro())
+	return storeError("leave", err)
 }
 
 const updateVersion = `UPDATE rooms SET membership_version = ? WHERE id = ?`

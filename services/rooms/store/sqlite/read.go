@@ -147,7 +147,7 @@ func selectMembership(ctx context.Context, tx *sql.Tx, room uuid.UUID) (membersh
 	return membership, rows.Err()
 }
 
-const selectAudience = `SELECT membership_version, since_joining, large FROM rooms WHERE id = ?`
+const selectAudience = `SELECT membership_version, since_joining, large FROM rooms WHERE id = ? AND ended_at IS NULL`
 
 // Audience implements [store.Store].
 func (s *Store) Audience(ctx context.Context, room uuid.UUID) (membership events.Membership, err error) {
@@ -167,8 +167,9 @@ func (s *Store) Audience(ctx context.Context, room uuid.UUID) (membership events
 	return membership, err
 }
 
-// selectIDs runs a query whose rows are ids.
+// selectIDs runs a query whose rows are ids. Where there are none it gives an empty list, which is no null in an event.
 func selectIDs(ctx context.Context, tx *sql.Tx, query string, args ...any) (ids []uuid.UUID, err error) {
+	ids = []uuid.UUID{}
 	rows, err := tx.QueryContext(ctx, query, args...)
 	if err != nil {
 		return nil, err

@@ -15,7 +15,7 @@ import (
 	"github.com/ism-chat/ism/services/rooms/store/people"
 )
 
-const selectUserOfTenant = `SELECT ` + userColumns + ` FROM users u WHERE u.id = ? AND u.tenant = ?`
+const selectUserOfTenant = `SELECT ` + userColumns + ` FROM users u WHERE u.id = ? AND u.tenant = ? AND u.deleted_at IS NULL`
 
 func (t *tx) LockUsers(ctx context.Context, tenant string, ids []uuid.UUID) ([]wire.User, error) {
 	var users []wire.User
@@ -101,6 +101,39 @@ func (t *tx) Blocked(ctx context.Context, user uuid.UUID, others []uuid.UUID) (b
 		}
 	}
 	return blocked, storeError("read blocks", rows.Err())
+}
+
+const selectIsFriend = `SELECT 1 FROM relationships WHERE user_id = ? AND other_id = ? AND kind = 'FRIEND'`
+
+func (t *tx) Friends(ctx context.Context, user uuid.UUID, others []uuid.UUID) ([]uuid.UUID, error) {
+	friends, err := t.those(ctx, selectIsFriend, user, others)
+	return friends, storeError("read friends", err)
+}
+
+const selectIsSharing = `
+SELECT 1 FROM members mine JOIN members theirs ON theirs.room_id = mine.room_id
+WHERE mine.user_id = ? AND mine.status = 'Joined' AND theirs.user_id = ? AND theirs.status = 'Joined'
+LIMIT 1`
+
+func (t *tx) SharingRooms(ctx context.Context, user uuid.UUID, others []uuid.UUID) ([]uuid.UUID, error) {
+	sharing, err := t.those(ctx, selectIsSharing, user, others)
+	return sharing, storeError("read who shares a room", err)
+}
+
+// those gives those of the others for whom the query, of the user and one of them, has a row.
+func (t *tx) those(ctx context.Context, query string, user uuid.UUID, others []uuid.UUID) (found []uuid.UUID, err error) {
+	for _, other := range others {
+		var one int
+		err := t.db.QueryRowContext(ctx, query, user[:], other[:]).Scan(&one)
+		switch {
+		case errors.Is(err, sql.ErrNoRows):
+		case err != nil:
+			return nil, err
+		default:
+			found = append(found, other)
+		}
+	}
+	return found, nil
 }
 
 func (t *tx) SingleRoomOf(ctx context.Context, pair store.Pair) (room uuid.UUID, err error) {

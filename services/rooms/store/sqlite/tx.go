@@ -49,7 +49,7 @@ type tx struct {
 	appended bool
 }
 
-const selectUser = `SELECT display_name, picture, tenant FROM users WHERE id = ?`
+const selectUser = `SELECT display_name, picture, tenant FROM users WHERE id = ? AND deleted_at IS NULL`
 
 func (t *tx) Users(ctx context.Context, ids []uuid.UUID) ([]store.User, error) {
 	users := make([]store.User, 0, len(ids))
@@ -69,8 +69,8 @@ func (t *tx) Users(ctx context.Context, ids []uuid.UUID) ([]store.User, error) {
 
 // insertRoom does nothing where the pair has a room.
 const insertRoom = `
-INSERT INTO rooms (id, type, name, created_by, created_at, latest_message, preview, pair_low, pair_high, since_joining, large)
-VALUES (?1, ?2, ?3, ?4, ?5, ?5, ?6, ?7, ?8, ?9, ?10)
+INSERT INTO rooms (id, type, name, created_by, created_at, latest_message, preview, pair_low, pair_high, since_joining, large, tenant)
+VALUES (?1, ?2, ?3, ?4, ?5, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
 ON CONFLICT (pair_low, pair_high) WHERE type = 'Single' DO NOTHING`
 
 func (t *tx) InsertRoom(ctx context.Context, room store.Room) error {
@@ -83,7 +83,7 @@ func (t *tx) InsertRoom(ctx context.Context, room store.Room) error {
 		return fmt.Errorf("encode preview: %w", err)
 	}
 	result, err := t.db.ExecContext(ctx, insertRoom, room.ID[:], string(room.Type), room.Name, room.CreatedBy[:], room.CreatedAt.UnixMicro(),
-		string(preview), low, high, room.SinceJoining, room.Large)
+		string(preview), low, high, room.SinceJoining, room.Large, room.Tenant)
 	if err != nil {
 		return storeError("insert room", err)
 	}

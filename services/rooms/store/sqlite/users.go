@@ -18,12 +18,12 @@ const upsertUser = `
 INSERT INTO users (id, display_name, picture, token_issued_at, tenant, search_name) VALUES (?, ?, ?, ?, ?, ?)
 ON CONFLICT (id) DO UPDATE
 SET display_name = excluded.display_name, picture = excluded.picture, token_issued_at = excluded.token_issued_at, search_name = excluded.search_name
-WHERE tenant = excluded.tenant
+WHERE tenant = excluded.tenant AND deleted_at IS NULL
   AND (token_issued_at IS NULL OR token_issued_at <= excluded.token_issued_at)
   AND (display_name, picture, token_issued_at, search_name)
       IS NOT (excluded.display_name, excluded.picture, excluded.token_issued_at, excluded.search_name)`
 
-const selectTenant = `SELECT tenant FROM users WHERE id = ?`
+const selectTenant = `SELECT tenant, deleted_at IS NOT NULL FROM users WHERE id = ?`
 
 // PutUser implements [store.Store].
 func (s *Store) PutUser(ctx context.Context, user store.User, issued time.Time) error {
@@ -38,11 +38,14 @@ func (s *Store) PutUser(ctx context.Context, user store.User, issued time.Time) 
 			return err
 		}
 		var tenant string
-		if err := db.Writer.QueryRowContext(ctx, selectTenant, user.ID[:]).Scan(&tenant); err != nil {
+		var deleted bool
+		switch err := db.Writer.QueryRowContext(ctx, selectTenant, user.ID[:]).Scan(&tenant, &deleted); {
+		case err != nil:
 			return err
-		}
-		if tenant != user.Tenant {
+		case tenant != user.Tenant:
 			return people.ErrOtherTenant
+		case deleted:
+			return people.ErrUserDeleted
 		}
 		return nil
 	})
@@ -53,7 +56,7 @@ INSERT INTO users (id, display_name, picture, description, role, street_credits,
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (id) DO UPDATE
 SET display_name = excluded.display_name, picture = excluded.picture, description = excluded.description, role = excluded.role,
-    street_credits = excluded.street_credits, search_name = excluded.search_name,
+    street_credits = excluded.street_credits, search_name = excluded.search_name, deleted_at = NULL,
     token_issued_at = max(coalesce(token_issued_at, 0), excluded.token_issued_at)
 WHERE tenant = excluded.tenant`
 

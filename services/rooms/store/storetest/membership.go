@@ -20,7 +20,7 @@ import (
 )
 
 func invitation(room, by, user uuid.UUID) changes.Invitation {
-	return changes.Invitation{RoomID: room, By: by, User: user, At: after(time.Hour), MaxMembers: 10}
+	return changes.Invitation{RoomID: room, By: changes.Member(by), User: user, At: after(time.Hour), MaxMembers: 10}
 }
 
 func invite(t *testing.T, s store.Store, room, by, user uuid.UUID) {

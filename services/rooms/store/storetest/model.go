@@ -187,7 +187,7 @@ func (w *world) invite(t *rapid.T) {
 	case w.isBlocked(by, user):
 		want = people.ErrBlocked
 	}
-	_, err := w.changes.Invite(t.Context(), changes.Invitation{RoomID: w.ids[number], By: w.users[by], User: w.users[user], At: w.now(), MaxMembers: mostMembers})
+	_, err := w.changes.Invite(t.Context(), changes.Invitation{RoomID: w.ids[number], By: changes.Member(w.users[by]), User: w.users[user], At: w.now(), MaxMembers: mostMembers})
 	if !errors.Is(err, want) || want == nil && err != nil {
 		t.Fatalf("%d invites %d into room %d: %v, want %v", by, user, number, err, want)
 	}

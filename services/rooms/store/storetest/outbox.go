@@ -119,3 +119,17 @@ func (o outboxOf) Transact(ctx context.Context, change func(add func(row outbox.
 		})
 	})
 }
+
+// eventsOf takes all events out of the outbox.
+func eventsOf(t testing.TB, s store.Store) (all []events.Data) {
+	t.Helper()
+	leader, err := s.Lead(t.Context())
+	if err != nil {
+		t.Fatalf("get the lead: %v", err)
+	}
+	defer leader.Release()
+	for _, row := range outboxtest.Drain(t, leader) {
+		all = append(all, decode(t, row).Data)
+	}
+	return all
+}

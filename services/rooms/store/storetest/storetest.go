@@ -70,6 +70,22 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		{"a room becomes large", roomBecomesLarge},
 		{"invitations that are refused change nothing", refusedInvitationsChangeNothing},
 		{"a change of members is taken once", changesAreTakenOnce},
+		{"a room's name and picture are set", nameAndPictureAreSet},
+		{"a Group is renamed", groupIsRenamed},
+		{"a large room is renamed by reference", largeRoomIsRenamedByReference},
+		{"it is restricted who may draw whom into a room", invitesAreRestricted},
+		{"all leave at once", allLeave},
+		{"a room is ended", roomIsEnded},
+		{"a large room is ended by reference", largeRoomIsEnded},
+		{"backends see rooms", backendsSeeRooms},
+		{"a backend fills rooms", backendFillsRooms},
+		{"a user is deleted", userIsDeleted},
+		{"a deleted user is put again", deletedUserIsPutAgain},
+		{"budgets are spent", budgetsAreSpent},
+		{"changes are charged", changesAreCharged},
+		{"50 at once stay within a budget", budgetsHold},
+		{"rooms stay within a tenant", roomsStayWithinATenant},
+		{"the events of a room tell its tenant", eventsTellTheTenant},
 		{"50 at once invite up to the limit", parallelInvitations},
 		{"leaving meets inviting", leaveMeetsInvite},
 		{"100 at once create one Single room", parallelSingleRooms},
@@ -134,11 +150,16 @@ func after(d time.Duration) time.Time { return start().Add(d) }
 // addUsers adds users with the given names.
 func addUsers(t testing.TB, s store.Store, names ...string) []uuid.UUID {
 	t.Helper()
+	return addUsersOf(t, s, "", names...)
+}
+
+func addUsersOf(t testing.TB, s store.Store, tenant string, names ...string) []uuid.UUID {
+	t.Helper()
 	ids := make([]uuid.UUID, len(names))
 	for i, name := range names {
 		ids[i] = uuid.New()
 		picture := "https://example.com/" + name + ".png"
-		if err := s.PutUser(t.Context(), store.User{ID: ids[i], DisplayName: name, Picture: &picture}, time.Time{}); err != nil {
+		if err := s.PutUser(t.Context(), store.User{ID: ids[i], DisplayName: name, Picture: &picture, Tenant: tenant}, time.Time{}); err != nil {
 			t.Fatalf("add %s: %v", name, err)
 		}
 	}

@@ -1,0 +1,125 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/ism-chat/ism/libs/wire"
+	"github.com/ism-chat/ism/services/rooms/store"
+	"github.com/ism-chat/ism/services/rooms/store/people"
+)
+
+const deleteUser = `
+UPDATE users
+SET deleted_at = $3, display_name = $4, picture = NULL, description = NULL, role = NULL, street_credits = 0, search_name = ''
+WHERE id = $1 AND ($2 = '' OR tenant = $2) AND deleted_at IS NULL
+RETURNING tenant`
+
+const (
+	selectNewestErasure = `SELECT id, tenant FROM erasures WHERE user_id = $1 AND ($2 = '' OR tenant = $2) ORDER BY at DESC LIMIT 1`
+	insertErasure       = `INSERT INTO erasures (id, user_id, tenant, at) VALUES ($1, $2, $3, $4)`
+	insertErasurePart   = `INSERT INTO erasure_parts (erasure_id, service) VALUES ($1, 'rooms')`
+)
+
+func (t tx) DeleteUser(ctx context.Context, tenant string, user, erasure uuid.UUID, at time.Time) (id uuid.UUID, of string, began bool, err error) {
+	err = t.db.QueryRow(ctx, deleteUser, user, tenant, at, store.DeletedName).Scan(&of)
+	if errors.Is(err, pgx.ErrNoRows) {
+		err = t.db.QueryRow(ctx, selectNewestErasure, user, tenant).Scan(&id, &of)
+		if errors.Is(err, pgx.ErrNoRows) {
+			err = people.ErrUserNotFound
+		}
+		return id, of, false, storeError("find an erasure", err)
+	}
+	if err == nil {
+		_, err = t.db.Exec(ctx, insertErasure, erasure, user, of, at)
+	}
+	if err == nil {
+		_, err = t.db.Exec(ctx, insertErasurePart, erasure)
+	}
+	return erasure, of, true, storeError("delete user", err)
+}
+
+const selectAnyRelatives = `SELECT other_id FROM relationships WHERE user_id = $1 LIMIT $2`
+
+func (t tx) AnyRelatives(ctx context.Context, user uuid.UUID, limit int) ([]uuid.UUID, error) {
+	rows, err := t.db.Query(ctx, selectAnyRelatives, user, limit)
+	if err != nil {
+		return nil, storeError("read relatives", err)
+	}
+	relatives, err := pgx.CollectRows(rows, pgx.RowTo[uuid.UUID])
+	return relatives, storeError("read relatives", err)
+}
+
+const updateErased = `UPDATE erasure_parts SET erased = erased + $2 WHERE erasure_id = $1 AND service = 'rooms'`
+
+func (t tx) CountErased(ctx context.Context, erasure uuid.UUID, things int) error {
+	_, err := t.db.Exec(ctx, updateErased, erasure, things)
+	return storeError("count what was erased", err)
+}
+
+const updateFinished = `UPDATE erasure_parts SET finished_at = $2 WHERE erasure_id = $1 AND service = 'rooms' AND finished_at IS NULL`
+
+func (t tx) FinishErasure(ctx context.Context, erasure uuid.UUID, at time.Time) error {
+	_, err := t.db.Exec(ctx, updateFinished, erasure, at)
+	return storeError("finish an erasure", err)
+}
+
+const selectErasure = `
+SELECT e.id, e.user_id, e.tenant, e.at, p.service, p.erased, p.finished_at
+FROM erasures e
+JOIN erasure_parts p ON p.erasure_id = e.id
+WHERE e.id = $1 AND ($2 = '' OR e.tenant = $2)
+ORDER BY p.service`
+
+// Erasure implements [store.Erasures].
+func (s *Store) Erasure(ctx context.Context, tenant string, id uuid.UUID) (erasure store.Erasure, err error) {
+	err = s.do(ctx, "get_erasure", func(ctx context.Context, pool *pgxpool.Pool) error {
+		rows, err := pool.Query(ctx, selectErasure, id, tenant)
+		if err != nil {
+			return err
+		}
+		erasure.Parts, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (part store.ErasurePart, err error) {
+			var at time.Time
+			var finished *time.Time
+			err = row.Scan(&erasure.ID, &erasure.UserID, &erasure.Tenant, &at, &part.Service, &part.Erased, &finished)
+			erasure.At = wire.At(at)
+			if finished != nil {
+				at := wire.At(*finished)
+				part.FinishedAt = &at
+			}
+			return part, err
+		})
+		if err == nil && len(erasure.Parts) == 0 {
+			return store.ErrErasureNotFound
+		}
+		return err
+	})
+	return erasure, err
+}
+
+const selectPending = `
+SELECT e.id, e.user_id, e.tenant, e.at, u.deleted_at IS NULL
+FROM erasure_parts p
+JOIN erasures e ON e.id = p.erasure_id
+JOIN users u ON u.id = e.user_id
+WHERE p.service = 'rooms' AND p.finished_at IS NULL
+ORDER BY p.erasure_id
+LIMIT $1`
+
+// PendingErasures implements [store.Erasures].
+func (s *Store) PendingErasures(ctx context.Context, limit int) (pending []store.Pending, err error) {
+	err = s.do(ctx, "pending_erasures", func(ctx context.Context, pool *pgxpool.Pool) error {
+		rows, err := pool.Query(ctx, selectPending, limit)
+		if err != nil {
+			return err
+		}
+		pending, err = pgx.CollectRows(rows, pgx.RowToStructByPos[store.Pending])
+		return err
+	})
+	return pending, err
+}
