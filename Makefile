@@ -42,7 +42,7 @@ test-compose: ## run the real compose stack, on ports of its own, and play every
 	test/compose/run
 
 faults: ## harm what the messenger stands on, at length: disks, databases, brokers; needs Docker
-	go -C test test -count=1 -timeout 30m ./faults
+	test/run -faults
 	test/compose/run -faults
 
 race: ## run the tests of libraries and services with the race detector; engines as in test

@@ -28,9 +28,9 @@ type AppenderConfig struct {
 const (
 	// mostHold is how old the oldest record under way may be before others are held back, see [lane].
 	mostHold = 300 * time.Millisecond
-	// produceTimeout is how long a broker may take to answer a request before it is sent again, perhaps to another leader. It bounds how long
-	// a machine that has vanished without a word holds its partitions up.
-	produceTimeout = 5 * time.Second
+	// replicateTimeout is how long a leader waits for its followers before it says that they are late: less than a client waits for an answer,
+	// which would take the leader for one that hangs.
+	replicateTimeout = answerTimeout * 4 / 5
 	// provenFor is how long an acknowledgement counts as a proof that the brokers take writes, see [Appender.Ready].
 	provenFor = 10 * time.Second
 )

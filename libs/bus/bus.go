@@ -40,6 +40,11 @@ type Config struct {
 	Epoch            int32         `envconfig:"EPOCH" default:"0" was:"ISM_ROOMS_EPOCH,ISM_MESSAGES_EPOCH" desc:"least epoch of the log ism.rooms when it is seen for the first time; not needed: rooms and messages find out by themselves that the topic was made anew"`
 }
 
+// answerTimeout is how long a broker may be silent, when it is connected to or asked, until a client takes it for one that hangs and looks for
+// another: while others have led its partitions for long, a machine that has vanished without a word or a process that stands still would hold
+// them up for a minute, which is the client's own default.
+const answerTimeout = 5 * time.Second
+
 // PartitionAny lets the key choose the partition (murmur2, as Kafka's own clients do).
 const PartitionAny int32 = -1
 
@@ -162,16 +167,19 @@ func (b *Bus) Close() {
 // clientConfig is what every client is configured with, and what is given on top.
 func (b *Bus) clientConfig(own kafka.ConfigMap) *kafka.ConfigMap {
 	all := kafka.ConfigMap{
-		"bootstrap.servers":        strings.Join(b.cfg.Brokers, ","),
-		"client.id":                b.cfg.ClientID,
-		"security.protocol":        b.cfg.SecurityProtocol,
-		"socket.keepalive.enable":  true,
-		"socket.nagle.disable":     true, // a record does not wait on the way for more to send
-		"log_level":                0,    // see disturbances
-		"statistics.interval.ms":   int(b.statisticsEvery.Milliseconds()),
-		"enable.metrics.push":      false, // what is sent to brokers is only what the suite needs
-		"reconnect.backoff.ms":     50,
-		"reconnect.backoff.max.ms": 1000,
+		"bootstrap.servers":                  strings.Join(b.cfg.Brokers, ","),
+		"client.id":                          b.cfg.ClientID,
+		"security.protocol":                  b.cfg.SecurityProtocol,
+		"socket.keepalive.enable":            true,
+		"socket.nagle.disable":               true, // a record does not wait on the way for more to send
+		"log_level":                          0,    // see disturbances
+		"statistics.interval.ms":             int(b.statisticsEvery.Milliseconds()),
+		"enable.metrics.push":                false, // what is sent to brokers is only what the suite needs
+		"socket.timeout.ms":                  int(answerTimeout.Milliseconds()),
+		"reconnect.backoff.ms":               50,
+		"reconnect.backoff.max.ms":           1000,
+		"socket.connection.setup.timeout.ms": int(answerTimeout.Milliseconds()),
+		"api.version.request.timeout.ms":     int(answerTimeout.Milliseconds()),
 		// Asking for a topic must not make it, with the broker's number of partitions instead of the table's.
 		"allow.auto.create.topics": false,
 		// A topic that has just been made is found soon.

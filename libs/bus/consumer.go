@@ -95,7 +95,7 @@ func (b *Bus) NewConsumer(cfg ConsumerConfig) (*Consumer, error) {
 		retries:     counter("ism_consumer_retries_total", "Attempts to handle a record that failed."),
 		deadLetters: counter("ism_consumer_dead_letters_total", "Records that went to the dead letters."),
 		waiting: b.newPartitionGauge(cfg.Group, "ism_consumer_waiting_seconds",
-			"For how long an assigned partition has waited for a record that cannot be handled; the log says why."),
+			"For how long an assigned partition has waited for what cannot be done: handle a record, write its dead letter; the log says why."),
 		handled: map[string]*telemetry.Operation{},
 	}
 	for _, topic := range cfg.Topics {

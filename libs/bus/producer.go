@@ -94,7 +94,7 @@ func (p *Producer) start() (*client, error) {
 		settings["message.timeout.ms"] = 0
 	}
 	if p.cfg.keepsAll {
-		settings["request.timeout.ms"] = int(produceTimeout.Milliseconds())
+		settings["request.timeout.ms"] = int(replicateTimeout.Milliseconds())
 	}
 	if p.cfg.maxBytes > 0 {
 		settings["message.max.bytes"] = p.cfg.maxBytes

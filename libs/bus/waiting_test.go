@@ -45,6 +45,34 @@ func TestWaitingPartitionIsLoggedNowAndThen(t *testing.T) {
 	})
 }
 
+// A partition also waits, and is seen to wait, while the dead letter of its record cannot be written.
+func TestPartitionIsSeenToWaitForADeadLetter(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := New(Config{Brokers: []string{"127.0.0.1:1"}, Replication: 1}, telemetry.Discard(nil))
+		c, err := b.NewConsumer(ConsumerConfig{Group: "g", Topics: []string{"t"}, Handler: func(context.Context, []Record) error { return nil }})
+		if err != nil {
+			t.Fatal(err)
+		}
+		w := &worker{consumer: c, at: topicPartition{topic: "t"}, ctx: t.Context(), stopping: make(chan struct{})}
+		waiting := func() float64 { return testutil.ToFloat64(c.metrics.waiting.values.WithLabelValues("g", "t", "0")) }
+		const takes = 10 * time.Second // until the producer gives up
+		attempts := 0
+		written := w.retry("write a dead letter", func() error {
+			if least := time.Duration(attempts) * takes; waiting() < least.Seconds() {
+				t.Errorf("after %s it is seen to wait for %v seconds", least, waiting())
+			}
+			if attempts++; attempts == 3 {
+				return nil
+			}
+			time.Sleep(takes)
+			return errors.New("not enough replicas")
+		})
+		if !written || waiting() != 0 {
+			t.Errorf("written: %t; it is seen to wait for %v seconds afterwards", written, waiting())
+		}
+	})
+}
+
 // A queue's metrics are there while its worker is.
 func TestQueueIsReported(t *testing.T) {
 	t.Parallel()

@@ -187,13 +187,16 @@ func (w *worker) report() (end func()) {
 	})
 }
 
-// retry calls do until it succeeds. It reports false if the worker has to stop before that.
+// retry calls do until it succeeds, and the partition is seen to wait meanwhile. It reports false if the worker has to stop before that.
 func (w *worker) retry(what string, do func() error) bool {
+	begun := time.Now()
+	defer w.consumer.metrics.waiting.set(w.at, 0)
 	for attempt := 1; ; attempt++ {
 		err := do()
 		if err == nil {
 			return true
 		}
+		w.consumer.metrics.waiting.set(w.at, time.Since(begun).Seconds())
 		if attempt == 1 || attempt%defaultAttempts == 0 {
 			level := slog.LevelError
 			if attempt == 1 {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"slices"
@@ -93,20 +94,16 @@ const (
 )
 
 // Program is the main function of a service's own program, whose configuration C embeds [Config]. Without arguments it builds the service
-// and runs it, see [Main]; with "health" it asks the one that runs beside it whether it is ready, see [Health]. It gives the exit code.
+// and runs it, see [Main]; with "health" it asks the one that runs beside it whether it is ready, see [Health]; other commands are the
+// program's own. It gives the exit code.
 func Program[C any, P interface {
 	*C
 	Common() *Config
-}](args []string, name string, build func(cfg *C, host *Host) (Service, error)) int {
-	switch {
-	case len(args) == 0:
+}](args []string, name string, build func(cfg *C, host *Host) (Service, error), commands ...Command) int {
+	if len(args) == 0 {
 		return Main(func(ctx context.Context) error { return run[C, P](ctx, name, build) })
-	case len(args) == 1 && args[0] == "health":
-		return Main(Health)
-	default:
-		fmt.Fprintf(os.Stderr, "there is no command %q; allowed: none, to run, and health\n", args)
-		return ExitUsage
 	}
+	return runCommand(name, args, append([]Command{health()}, commands...), os.Stdout, os.Stderr)
 }
 
 func run[C any, P interface {
@@ -133,18 +130,27 @@ func run[C any, P interface {
 // Main runs a deployable until it is told to stop by SIGINT or SIGTERM, and gives its exit code: 0, 1 for a failure and
 // 2 for a faulty configuration.
 func Main(run func(ctx context.Context) error) int {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := untilTold()
 	defer stop()
-	err := run(ctx)
+	return exitCode(run(ctx), os.Stderr)
+}
+
+// untilTold ends by SIGINT or SIGTERM.
+func untilTold() (ctx context.Context, stop func()) {
+	return signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+}
+
+// exitCode tells an error, and gives the exit code for it.
+func exitCode(err error, stderr io.Writer) int {
 	var faults config.Faults
 	switch {
 	case err == nil:
 		return 0
 	case errors.As(err, &faults):
-		fmt.Fprintln(os.Stderr, err)
+		_, _ = fmt.Fprintln(stderr, err)
 		return ExitUsage
 	default:
-		fmt.Fprintln(os.Stderr, "stopped:", err)
+		_, _ = fmt.Fprintln(stderr, "stopped:", err)
 		return exitFailure
 	}
 }

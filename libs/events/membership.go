@@ -24,6 +24,42 @@ type Membership struct {
 	SinceJoining bool `json:"sinceJoining,omitempty"`
 }
 
+// MembershipAnswer is a membership as rooms answers with it. It also says it as versions before large rooms did, and reads what those say, so that rooms
+// and messages can be of different versions for a while.
+type MembershipAnswer struct {
+	Membership
+	FormerVersion int64          `json:"version"`
+	FormerMembers []FormerAnswer `json:"members"`
+}
+
+// FormerAnswer is a member in a former version's answer.
+type FormerAnswer struct {
+	ID     uuid.UUID             `json:"id"`
+	Status wire.MembershipStatus `json:"membershipStatus"`
+}
+
+// Answer gives the answer that says the membership.
+func (m Membership) Answer() MembershipAnswer {
+	answer := MembershipAnswer{Membership: m, FormerVersion: m.Version, FormerMembers: make([]FormerAnswer, len(m.Users))}
+	for i, user := range m.Users {
+		answer.FormerMembers[i] = FormerAnswer{ID: user, Status: wire.Joined}
+	}
+	return answer
+}
+
+// Read gives the membership that the answer says.
+func (a MembershipAnswer) Read() Membership {
+	if a.Version == 0 && a.FormerVersion > 0 {
+		a.Version = a.FormerVersion
+		for _, member := range a.FormerMembers {
+			if member.Status == wire.Joined {
+				a.Users = append(a.Users, member.ID)
+			}
+		}
+	}
+	return a.Membership
+}
+
 // Standing is how a user stands to a room: what part of its timeline the user may read. rooms answers with it when it is asked.
 type Standing struct {
 	RoomID  uuid.UUID             `json:"roomId"`

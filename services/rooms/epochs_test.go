@@ -35,9 +35,9 @@ func reopening() map[string]func(t *testing.T) func(t *testing.T, tel *telemetry
 			}
 		},
 		"postgres": func(t *testing.T) func(t *testing.T, tel *telemetry.Telemetry) store.Store {
-			cfg := postgres.Config{URL: config.Secret(enginetest.PostgresDatabase(t)), PoolSize: 5, StatementTimeout: 5 * time.Second, Migrate: true}
+			cfg := postgres.Config{URL: config.Secret(enginetest.PostgresDatabase(t)), PoolSize: 5, StatementTimeout: 5 * time.Second}
 			return func(t *testing.T, tel *telemetry.Telemetry) store.Store {
-				s, err := postgres.New(cfg, tel)
+				s, err := postgres.New(cfg, postgres.MigrateAuto, tel)
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -36,8 +36,8 @@ func backends() map[string]func(t *testing.T, tel *telemetry.Telemetry) store.St
 	return map[string]func(t *testing.T, tel *telemetry.Telemetry) store.Store{
 		"sqlite": onSQLite,
 		"postgres": func(t *testing.T, tel *telemetry.Telemetry) store.Store {
-			cfg := postgres.Config{URL: config.Secret(enginetest.PostgresDatabase(t)), PoolSize: 5, StatementTimeout: 5 * time.Second, Migrate: true}
-			s, err := postgres.New(cfg, tel)
+			cfg := postgres.Config{URL: config.Secret(enginetest.PostgresDatabase(t)), PoolSize: 5, StatementTimeout: 5 * time.Second}
+			s, err := postgres.New(cfg, postgres.MigrateAuto, tel)
 			if err != nil {
 				t.Fatal(err)
 			}

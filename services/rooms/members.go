@@ -60,7 +60,7 @@ func (s *Service) internalMembers(c *fiber.Ctx) error {
 	if err != nil {
 		return problemOf(err)
 	}
-	return c.JSON(membership)
+	return c.JSON(membership.Answer())
 }
 
 // Standing gives how a user stands to a room that it is in, or has been in. Errors: [ErrRoomNotFound]; any other means that the store does not

@@ -11,6 +11,7 @@ type ProgramConfig struct {
 	deployable.Config
 	Rooms struct {
 		Config
+		Migrate  postgres.Migrate `envconfig:"MIGRATE" default:"auto" was:"ISM_ROOMS_POSTGRES_MIGRATE" desc:"auto: bring Postgres's schema up to date at start; check: wait, not ready, until it is; off: do not look at it; true and false are auto and check"`
 		Postgres postgres.Config
 	}
 }
@@ -20,7 +21,7 @@ func (c *ProgramConfig) Validate() []config.Fault { return c.Rooms.Within(c.HTTP
 
 // Build makes the service as its own program runs it: on Postgres.
 func Build(cfg *ProgramConfig, host *deployable.Host) (deployable.Service, error) {
-	rows, err := postgres.New(cfg.Rooms.Postgres, host.Telemetry)
+	rows, err := postgres.New(cfg.Rooms.Postgres, cfg.Rooms.Migrate, host.Telemetry)
 	if err != nil {
 		return nil, err
 	}

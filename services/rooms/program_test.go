@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/ism-chat/ism/libs/config"
+	"github.com/ism-chat/ism/services/rooms/store/postgres"
 )
 
 func TestConfigurationIsRead(t *testing.T) {
@@ -17,7 +18,7 @@ func TestConfigurationIsRead(t *testing.T) {
 	if err := config.Load(&cfg); err != nil {
 		t.Fatal(err)
 	}
-	if cfg.Rooms.MaxMembers != 50 || cfg.Rooms.Postgres.PoolSize != 10 || !cfg.Rooms.Postgres.Migrate || cfg.Kafka.Epoch != 0 {
+	if cfg.Rooms.MaxMembers != 50 || cfg.Rooms.Postgres.PoolSize != 10 || cfg.Rooms.Migrate != postgres.MigrateAuto || cfg.Kafka.Epoch != 0 {
 		t.Errorf("read %+v", cfg.Rooms)
 	}
 	if strings.Contains(fmt.Sprintf("%+v %#v", cfg, cfg.Rooms), secret) {
@@ -39,6 +40,31 @@ func TestAllFaultsAreNamedAtOnce(t *testing.T) {
 	for _, variable := range []string{"ISM_ROOMS_POSTGRES_URL", "ISM_ROOMS_POSTGRES_POOL_SIZE", "ISM_ROOMS_MAX_MEMBERS", "ISM_ROOMS_RECEIPTS", "ISM_ROOMS_EPOCH"} {
 		if !strings.Contains(err.Error(), variable) {
 			t.Errorf("%s is not named in %v", variable, err)
+		}
+	}
+}
+
+func TestWhatIsDoneAboutTheSchemaIsRead(t *testing.T) {
+	const setting, former = "ISM_ROOMS_MIGRATE", "ISM_ROOMS_POSTGRES_MIGRATE"
+	for entry, want := range map[string]postgres.Migrate{
+		"":                 postgres.MigrateAuto,
+		setting + "=auto":  postgres.MigrateAuto,
+		setting + "=check": postgres.MigrateCheck,
+		setting + "=off":   postgres.MigrateOff,
+		former + "=true":   postgres.MigrateAuto,
+		former + "=false":  postgres.MigrateCheck,
+	} {
+		var cfg ProgramConfig
+		if err := config.LoadFrom(&cfg, []string{"ISM_ROOMS_POSTGRES_URL=postgres://rooms@postgres/rooms", entry}); err != nil || cfg.Rooms.Migrate != want {
+			t.Errorf("%q is read as %s, %v", entry, cfg.Rooms.Migrate, err)
+		}
+	}
+	for _, variable := range []string{setting, former} {
+		err := config.LoadFrom(&ProgramConfig{}, []string{"ISM_ROOMS_POSTGRES_URL=postgres://rooms@postgres/rooms", variable + "=never"})
+		for _, part := range []string{variable + `: "never" is not allowed`, "auto:", "check:", "off:"} {
+			if err == nil || !strings.Contains(err.Error(), part) {
+				t.Errorf("%q is not in %v", part, err)
+			}
 		}
 	}
 }

@@ -362,11 +362,11 @@ func membership(t *testing.T, d *deployment) {
 	alice, bob := d.seenUser(t, "alice"), d.seenUser(t, "bob")
 	room := d.create(t, alice, newRoom("Group", "", alice, bob))
 	path := func(id string) string { return "/internal/rooms/" + id + "/members" }
-	var told events.Membership
+	var told events.MembershipAnswer
 	d.call(t, d.Internal, user{}, request{method: http.MethodGet, path: path(room.ID.String())}).Decode(t, &told)
 	members, err := d.service.Membership(t.Context(), room.ID)
 	if err != nil || told.RoomID != room.ID || told.Version != 1 || members.RoomID != room.ID || members.Version != 1 || len(members.Users) != 2 ||
-		!reflect.DeepEqual(told.Users, members.Users) {
+		!reflect.DeepEqual(told.Users, members.Users) || told.FormerVersion != 1 || len(told.FormerMembers) != 2 || told.FormerMembers[0] != (events.FormerAnswer{ID: alice.id, Status: wire.Joined}) {
 		t.Errorf("told %+v, %+v, %v", told, members, err)
 	}
 	unknown := d.call(t, d.Internal, user{}, request{method: http.MethodGet, path: path(uuid.NewString())})

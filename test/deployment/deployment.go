@@ -41,6 +41,7 @@ type Deployment struct {
 	// Internal are the host:port of the internal listeners, by process.
 	Internal map[string]string
 
+	edges     []string // base URLs of the edges, where streams are opened there; otherwise they pass the gateway
 	processes map[string]running
 	http      *http.Client
 
@@ -60,6 +61,9 @@ func (d *Deployment) apply(variables map[string]string, settings []Settings) {
 		d.Issuer = issuer
 	}
 }
+
+// mostMembers is how many users a room may have: the suites put all of theirs into one.
+const mostMembers = "100"
 
 // clientID is the public OIDC client of browsers, which both identity providers have.
 const clientID = "ism-web"
@@ -130,6 +134,16 @@ func (d *Deployment) Kill(t testing.TB, service string) {
 	d.processes[service].kill(t)
 }
 
+// Freeze has a process stand still, as by SIGSTOP, until the function that it gives is called, or the test ends.
+func (d *Deployment) Freeze(t testing.TB, service string) (thaw func()) {
+	t.Helper()
+	own, ok := d.processes[service].(*process)
+	if !ok {
+		t.Fatalf("%s is not a process of the test's own", service)
+	}
+	return freeze(t, own)
+}
+
 // Restart starts a process that was killed and waits until it is ready.
 func (d *Deployment) Restart(t testing.TB, service string) {
 	t.Helper()
@@ -174,6 +188,8 @@ type User struct {
 	*client.Client
 	ID   uuid.UUID
 	Name string
+
+	doors []*client.Client // where streams are opened
 }
 
 // SignIn signs a user in and lets the messenger meet them, as every client does by listing its rooms.
@@ -187,6 +203,13 @@ func (d *Deployment) SignIn(t testing.TB, name string) *User {
 		t.Fatalf("sign %s in: %v", name, err)
 	}
 	user := &User{Client: client.New(d.BaseURL, d.http, client.Token(token)), ID: id, Name: name}
+	user.doors = []*client.Client{user.Client}
+	if len(d.edges) > 0 {
+		user.doors = nil
+	}
+	for _, edge := range d.edges {
+		user.doors = append(user.doors, client.New(edge, d.http, client.Token(token)))
+	}
 	if _, err := user.Rooms(ctx); err != nil {
 		t.Fatalf("list the rooms of %s: %v", name, err)
 	}

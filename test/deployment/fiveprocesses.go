@@ -4,6 +4,7 @@ import (
 	"maps"
 	"net/url"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -13,12 +14,34 @@ import (
 )
 
 // FiveProcesses starts the five services, each a process of its own, on Postgres, Cassandra, Kafka, Keycloak and S3,
-// behind nginx with the configuration of the compose stack. All of them get the settings, if there are any.
+// behind nginx with the configuration of the compose stack. All of them get the settings, if there are any, but for those of another service
+// (ISM_REALTIME_…).
 func FiveProcesses(t testing.TB, settings ...Settings) *Deployment {
+	t.Helper()
+	return start(t, fiveProcesses(t, enginetest.KafkaBrokers(t), settings))
+}
+
+// FiveProcessesOn is [FiveProcesses] on the brokers of a cluster, with a second edge. Streams are opened at the edges themselves, see [User.ListenAt].
+func FiveProcessesOn(t testing.TB, cluster *Cluster, settings ...Settings) *Deployment {
+	t.Helper()
+	d := fiveProcesses(t, cluster.Brokers, append([]Settings{{"ISM_KAFKA_REPLICATION": "3"}}, settings...))
+	first, ok := d.processes["realtime"].(*process)
+	if !ok {
+		t.Fatal("realtime is not a process of its own")
+	}
+	second := *first
+	address, internal := freeAddress(t), freeAddress(t)
+	second.name, second.logFile, second.readyURL = "realtime-2", first.logFile+"-2", baseURL(address)+"/ready"
+	second.env = append(slices.Clone(first.env), "ISM_HTTP_ADDRESS="+address, "ISM_HTTP_INTERNAL_ADDRESS="+internal)
+	d.processes[second.name], d.Internal[second.name] = &second, internal
+	d.edges = []string{strings.TrimSuffix(first.readyURL, "/ready"), baseURL(address)}
+	return start(t, d)
+}
+
+func fiveProcesses(t testing.TB, kafka []string, settings []Settings) *Deployment {
 	t.Helper()
 	postgres := enginetest.PostgresDatabase(t)
 	cassandra := strings.Join(enginetest.CassandraHosts(t), ",")
-	brokers := strings.Join(enginetest.KafkaBrokers(t), ",")
 	issuer := enginetest.Keycloak(t)
 	s3 := enginetest.S3(t)
 
@@ -33,7 +56,7 @@ func FiveProcesses(t testing.TB, settings ...Settings) *Deployment {
 		addresses[name], internal[name] = freeAddress(t), freeAddress(t)
 	}
 	own := map[string]map[string]string{
-		"rooms": {"ISM_ROOMS_POSTGRES_URL": postgres},
+		"rooms": {"ISM_ROOMS_POSTGRES_URL": postgres, "ISM_ROOMS_MAX_MEMBERS": mostMembers},
 		"messages": {
 			"ISM_MESSAGES_ROOMS_URL":          baseURL(internal["rooms"]),
 			"ISM_MESSAGES_CASSANDRA_HOSTS":    cassandra,
@@ -51,11 +74,11 @@ func FiveProcesses(t testing.TB, settings ...Settings) *Deployment {
 			"ISM_HTTP_ADDRESS":          address,
 			"ISM_HTTP_INTERNAL_ADDRESS": internal[name],
 			"ISM_OIDC_ISSUER":           issuer,
-			"ISM_KAFKA_BROKERS":         brokers,
+			"ISM_KAFKA_BROKERS":         strings.Join(kafka, ","),
 			"ISM_OTLP_ENDPOINT":         spans.Endpoint,
 		}
 		maps.Copy(variables, own[name])
-		d.apply(variables, settings)
+		d.apply(variables, settingsOf(name, settings))
 		d.processes[name] = &process{
 			name: name, path: binary(t, name), env: environment(variables),
 			readyURL: baseURL(address) + "/ready", logFile: filepath.Join(dir, name+".log"),
@@ -67,5 +90,20 @@ func FiveProcesses(t testing.TB, settings ...Settings) *Deployment {
 	}
 	addresses["keycloak"], addresses["s3"] = keycloak.Host, strings.TrimPrefix(s3.Endpoint, "http://")
 	d.processes["gateway"] = gatewayProcess(t, dir, gateway, addresses)
-	return start(t, d)
+	return d
+}
+
+// settingsOf leaves out those of other services, which would be a fault of the configuration.
+func settingsOf(service string, settings []Settings) []Settings {
+	var own []Settings
+	for _, given := range settings {
+		kept := maps.Clone(given)
+		for _, other := range ComposeServices() {
+			maps.DeleteFunc(kept, func(variable, _ string) bool {
+				return other != service && strings.HasPrefix(variable, "ISM_"+strings.ToUpper(other)+"_")
+			})
+		}
+		own = append(own, kept)
+	}
+	return own
 }

@@ -22,16 +22,23 @@ type Listener struct {
 	mu     sync.Mutex
 	events []client.StreamEvent
 	opened int
-	stream *client.Stream // the open one
-	away   chan struct{}  // closed by Return; nil while the listener is there
-	news   chan struct{}  // holds a token while there may be something that a waiter has not seen
+	door   int                // the edge where the stream is opened
+	hangUp context.CancelFunc // ends the stream that is open, or is being opened
+	away   chan struct{}      // closed by Return; nil while the listener is there
+	news   chan struct{}      // holds a token while there may be something that a waiter has not seen
 }
 
 // Listen opens the user's stream, waits until it is open and reads it until Close or the end of the test.
 func (u *User) Listen(t testing.TB) *Listener {
 	t.Helper()
+	return u.ListenAt(t, 0)
+}
+
+// ListenAt is [User.Listen] at the edge of that number, counted round and round.
+func (u *User) ListenAt(t testing.TB, edge int) *Listener {
+	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
-	l := &Listener{user: u, cancel: cancel, done: make(chan struct{}), news: make(chan struct{}, 1)}
+	l := &Listener{user: u, cancel: cancel, done: make(chan struct{}), news: make(chan struct{}, 1), hangUp: func() {}, door: edge}
 	opened := make(chan struct{})
 	go l.run(ctx, opened)
 	t.Cleanup(l.Close)
@@ -54,9 +61,15 @@ func (l *Listener) Leave() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.away = make(chan struct{})
-	if l.stream != nil {
-		l.stream.Close()
-	}
+	l.hangUp()
+}
+
+// Move ends the stream, or the attempt to open it, and resumes it at the next edge.
+func (l *Listener) Move() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.door++
+	l.hangUp()
 }
 
 // Return resumes the stream behind the last event that has been seen.
@@ -81,12 +94,15 @@ func (l *Listener) present(ctx context.Context) {
 	}
 }
 
-// holds makes the stream the open one, unless the listener has left meanwhile.
-func (l *Listener) holds(stream *client.Stream) bool {
+// approach chooses the edge for the next stream, which lives as long as the context.
+func (l *Listener) approach(ctx context.Context) (context.Context, *client.Client) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.stream = stream
-	return l.away == nil
+	ctx, l.hangUp = context.WithCancel(ctx)
+	if l.away != nil {
+		l.hangUp()
+	}
+	return ctx, l.user.doors[l.door%len(l.user.doors)]
 }
 
 func (l *Listener) run(ctx context.Context, opened chan<- struct{}) {
@@ -101,27 +117,33 @@ func (l *Listener) run(ctx context.Context, opened chan<- struct{}) {
 		case <-retry.C:
 		}
 		l.present(ctx)
-		if stream, err := l.user.Stream(ctx, lastID); err == nil {
+		visit, edge := l.approach(ctx)
+		if stream, err := edge.Stream(visit, lastID); err == nil {
 			if l.opened++; l.opened == 1 {
 				close(opened)
 			}
-			for l.holds(stream) {
-				event, err := stream.Next()
-				if err != nil {
-					break
-				}
-				l.mu.Lock()
-				l.events = append(l.events, event)
-				l.mu.Unlock()
-				select {
-				case l.news <- struct{}{}:
-				default:
-				}
-			}
+			l.read(visit, stream)
 			lastID = stream.LastEventID()
 			stream.Close()
 		}
 		retry.Reset(100 * time.Millisecond)
+	}
+}
+
+// read takes events until the stream ends, or the visit.
+func (l *Listener) read(visit context.Context, stream *client.Stream) {
+	for visit.Err() == nil {
+		event, err := stream.Next()
+		if err != nil {
+			return
+		}
+		l.mu.Lock()
+		l.events = append(l.events, event)
+		l.mu.Unlock()
+		select {
+		case l.news <- struct{}{}:
+		default:
+		}
 	}
 }
 

@@ -35,6 +35,7 @@ func oneProcess(t testing.TB, settings []Settings) (*Deployment, *process) {
 		"ISM_HTTP_ADDRESS":          address,
 		"ISM_HTTP_INTERNAL_ADDRESS": internal,
 		"ISM_OTLP_ENDPOINT":         spans.Endpoint,
+		"ISM_ROOMS_MAX_MEMBERS":     mostMembers,
 	}
 	d.apply(variables, settings)
 	return d, &process{

@@ -3,6 +3,7 @@ package deployment
 import (
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -90,6 +91,22 @@ func (p *process) kill(t testing.TB) {
 	<-p.done
 }
 
+// freeze has processes stand still, as by SIGSTOP, until the function that it gives is called, or the test ends.
+func freeze(t testing.TB, processes ...*process) (thaw func()) {
+	t.Helper()
+	signal := func(signal syscall.Signal) {
+		for _, p := range processes {
+			if err := p.cmd.Process.Signal(signal); err != nil {
+				t.Errorf("%s %s: %v", signal, p.name, err)
+			}
+		}
+	}
+	signal(syscall.SIGSTOP)
+	thaw = sync.OnceFunc(func() { signal(syscall.SIGCONT) })
+	t.Cleanup(thaw)
+	return thaw
+}
+
 // terminate asks the program to stop and gives its exit code.
 func (p *process) terminate(t testing.TB) int {
 	t.Helper()
@@ -171,15 +188,25 @@ func build(t testing.TB, name string, tags ...string) string {
 	return path
 }
 
-// freeAddress is a loopback address that nobody listens on.
+var given sync.Map // addresses that this process has given out
+
+// freeAddress is a loopback address that nobody listens on, and that was not given out before. Its port is none of those that the system gives to
+// clients: one of them could have it by the time at which it is listened on, or while what listens there is started again.
 func freeAddress(t testing.TB) string {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	const first, behind = 10_000, 32_768
+	for range 100 {
+		address := fmt.Sprintf("127.0.0.1:%d", first+rand.N(behind-first))
+		if _, taken := given.LoadOrStore(address, true); taken {
+			continue
+		}
+		if listener, err := net.Listen("tcp", address); err == nil {
+			_ = listener.Close()
+			return address
+		}
 	}
-	defer listener.Close()
-	return listener.Addr().String()
+	t.Fatal("no port is free")
+	return ""
 }
 
 // environment is that of this process without what configures the suite, and with the given variables.

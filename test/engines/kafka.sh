@@ -20,10 +20,17 @@ run_docker() {
     -e KAFKA_AUTO_CREATE_TOPICS_ENABLE=false -e KAFKA_HEAP_OPTS=-Xmx512m apache/kafka:4.1.1
 }
 
+# kafka_program OPTION…: the command that a class of Kafka's follows, with options for Java, in an array of that name.
+kafka_program() {
+  local libs java
+  libs=$(jars kafka-4.1.1 org.apache.kafka:kafka_2.13:4.1.1 org.apache.kafka:kafka-tools:4.1.1 org.slf4j:slf4j-simple:1.7.36) || return 1
+  java=$(java17) || return 1
+  kafka_program=("$java" "$@" -XX:+UseSerialGC -Dorg.slf4j.simpleLogger.defaultLogLevel=warn -cp "$libs/*")
+}
+
 run_native() {
-  local libs java conf=$state/kafka.properties
-  libs=$(jars kafka-4.1.1 org.apache.kafka:kafka_2.13:4.1.1 org.apache.kafka:kafka-tools:4.1.1 org.slf4j:slf4j-simple:1.7.36)
-  java=$(java17)
+  local conf=$state/kafka.properties
+  kafka_program -Xmx512m
   rm -rf "$state/kafka"
   cat >"$conf" <<P
 process.roles=broker,controller
@@ -44,7 +51,6 @@ group.initial.rebalance.delay.ms=0
 auto.create.topics.enable=false
 log.dirs=$state/kafka
 P
-  local quiet=-Dorg.slf4j.simpleLogger.defaultLogLevel=warn
-  "$java" $quiet -cp "$libs/*" kafka.tools.StorageTool format -t "$("$java" $quiet -cp "$libs/*" kafka.tools.StorageTool random-uuid)" -c "$conf"
-  detach kafka "$java" -Xmx512m -XX:+UseSerialGC $quiet -cp "$libs/*" kafka.Kafka "$conf"
+  "${kafka_program[@]}" kafka.tools.StorageTool format -t "$("${kafka_program[@]}" kafka.tools.StorageTool random-uuid)" -c "$conf"
+  detach kafka "${kafka_program[@]}" kafka.Kafka "$conf"
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/google/uuid"
 )
@@ -21,11 +22,19 @@ type Delivery struct {
 	Resync  string
 }
 
+// Send is what its sender knows of a send.
+type Send struct {
+	Room            uuid.UUID
+	Begun, Answered time.Time
+	Failure         string // the problem's code, or "no answer"; "" of one that was acknowledged
+}
+
 // Report is what was said of each message, and what became of it.
 type Report struct {
 	Acknowledged map[string]Message // by text
 	Refused      map[string]bool    // texts of messages that were said not to be written
 	Unknown      map[string]bool    // texts of those of which nothing was said
+	Sends        map[string]Send    // all of them, by text
 	Failures     map[string]int     // by the problem's code, or "no answer"
 	History      map[uuid.UUID][]Message
 	Streams      map[string][]Delivery // by user
@@ -33,14 +42,15 @@ type Report struct {
 
 func newReport() Report {
 	return Report{
-		Acknowledged: map[string]Message{}, Refused: map[string]bool{}, Unknown: map[string]bool{}, Failures: map[string]int{},
+		Acknowledged: map[string]Message{}, Refused: map[string]bool{}, Unknown: map[string]bool{}, Sends: map[string]Send{}, Failures: map[string]int{},
 		History: map[uuid.UUID][]Message{}, Streams: map[string][]Delivery{},
 	}
 }
 
 // String counts.
 func (r Report) String() string {
-	stored, late, delivered, resyncs := 0, 0, 0, 0
+	stored, late, delivered := 0, 0, 0
+	resyncs := map[string]int{} // by reason
 	for _, history := range r.History {
 		stored += len(history)
 		for _, m := range history {
@@ -52,13 +62,13 @@ func (r Report) String() string {
 	for _, stream := range r.Streams {
 		for _, d := range stream {
 			if d.Resync != "" {
-				resyncs++
+				resyncs[d.Resync]++
 			} else {
 				delivered++
 			}
 		}
 	}
-	return fmt.Sprintf("%d acknowledged, %d refused, %d unknown (%d of them written) %v, %d stored, %d delivered to %d streams with %d Resyncs",
+	return fmt.Sprintf("%d acknowledged, %d refused, %d unknown (%d of them written) %v, %d stored, %d delivered to %d streams with Resyncs %v",
 		len(r.Acknowledged), len(r.Refused), len(r.Unknown), late, r.Failures, stored, delivered, len(r.Streams), resyncs)
 }
 
@@ -100,8 +110,12 @@ func (r Report) streamFaults(stream []Delivery, index map[uuid.UUID]int, options
 	next := map[uuid.UUID]int{}       // by room, the index that comes next
 	announced := map[uuid.UUID]bool{} // rooms of which a Resync has announced a gap since their last message
 	texts := map[string]bool{}
+	had := map[string]bool{} // texts from before a Resync of an edge that is behind
 	for _, d := range stream {
 		if d.Resync != "" {
+			if options.Behind && d.Resync == "unknown-position" {
+				had = maps.Clone(texts)
+			}
 			for room := range r.History {
 				announced[room] = true
 			}
@@ -113,6 +127,9 @@ func (r Report) streamFaults(stream []Delivery, index map[uuid.UUID]int, options
 		at, stored := index[d.Message.ID]
 		room := d.Message.Room
 		switch {
+		case had[d.Message.Text]:
+			delete(had, d.Message.Text) // once
+			continue
 		case texts[d.Message.Text]:
 			faults = append(faults, fmt.Sprintf("has %q twice", d.Message.Text))
 			continue
@@ -133,4 +150,28 @@ func (r Report) streamFaults(stream []Delivery, index map[uuid.UUID]int, options
 		}
 	}
 	return faults
+}
+
+// Hasty are the failures that came too soon, where the messenger waits for so long before it gives a stalled partition up: a refusal although
+// something was acknowledged that was sent to the same room less than that before, or an unknown outcome in less than that. Partitions
+// acknowledge in their order, so both are told from the senders' clocks, however slow the machine is.
+func (r Report) Hasty(stall time.Duration) []string {
+	var hasty []string
+	for _, text := range slices.Sorted(maps.Keys(r.Sends)) {
+		failed := r.Sends[text]
+		switch failed.Failure {
+		case "outcome-unknown":
+			if took := failed.Answered.Sub(failed.Begun); took < stall {
+				hasty = append(hasty, fmt.Sprintf("nobody knew of %q after only %s", text, took))
+			}
+		case "kafka-unavailable":
+			for other, send := range r.Sends {
+				if send.Failure == "" && send.Room == failed.Room && send.Begun.After(failed.Answered.Add(-stall)) && send.Answered.Before(failed.Begun) {
+					hasty = append(hasty, fmt.Sprintf("%q was refused, though %q had just been acknowledged", text, other))
+					break
+				}
+			}
+		}
+	}
+	return hasty
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 )
@@ -30,6 +31,7 @@ func TestFaultsAreFound(t *testing.T) {
 	for name, test := range map[string]struct {
 		plant  func(r *Report, room uuid.UUID)
 		resync bool
+		behind bool
 		want   string // "": there is no fault
 	}{
 		"none": {plant: func(*Report, uuid.UUID) {}},
@@ -79,13 +81,50 @@ func TestFaultsAreFound(t *testing.T) {
 		"a gap is announced elsewhere": {plant: func(r *Report, _ uuid.UUID) {
 			r.Streams["u02"] = slices.Insert(slices.Delete(r.Streams["u02"], 3, 4), 8, Delivery{Resync: "expired"})
 		}, resync: true, want: `the stream of u02 lacks 1 messages before "message 4"`},
+		"an edge that is behind gives some again": {plant: func(r *Report, _ uuid.UUID) {
+			r.Streams["u02"] = slices.Insert(r.Streams["u02"], 6, append([]Delivery{{Resync: "unknown-position"}}, r.Streams["u02"][3:6]...)...)
+		}, resync: true, behind: true},
+		"no edge may be behind": {plant: func(r *Report, _ uuid.UUID) {
+			r.Streams["u02"] = slices.Insert(r.Streams["u02"], 6, append([]Delivery{{Resync: "unknown-position"}}, r.Streams["u02"][3:6]...)...)
+		}, resync: true, want: `the stream of u02 has "message 3" twice`},
+		"an edge that is behind gives one twice again": {plant: func(r *Report, _ uuid.UUID) {
+			again := r.Streams["u02"][5]
+			r.Streams["u02"] = slices.Insert(r.Streams["u02"], 6, Delivery{Resync: "unknown-position"}, again, again)
+		}, resync: true, behind: true, want: `the stream of u02 has "message 5" twice`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			report, room := healthy()
 			test.plant(&report, room)
-			faults := strings.Join(report.Faults(Options{Resync: test.resync}), "\n")
+			faults := strings.Join(report.Faults(Options{Resync: test.resync, Behind: test.behind}), "\n")
 			if (faults == "") != (test.want == "") || !strings.Contains(faults, test.want) {
 				t.Errorf("found %q, want %q", faults, test.want)
+			}
+		})
+	}
+}
+
+// Whether a failure came too soon is told from when others were sent and acknowledged.
+func TestHastyFailuresAreFound(t *testing.T) {
+	const stall = 3 * time.Second
+	begun, room := time.Now(), uuid.New()
+	at := func(seconds float64) time.Time { return begun.Add(time.Duration(seconds * float64(time.Second))) }
+	for name, test := range map[string]struct {
+		acknowledged, failed Send
+		hasty                bool
+	}{
+		"after a stall":             {Send{Begun: at(0), Answered: at(0.1)}, Send{Begun: at(0.2), Answered: at(3.5), Failure: "kafka-unavailable"}, false},
+		"while another waited":      {Send{Begun: at(2), Answered: at(4)}, Send{Begun: at(0.2), Answered: at(3.5), Failure: "kafka-unavailable"}, false},
+		"at once":                   {Send{Begun: at(2), Answered: at(2.1)}, Send{Begun: at(3), Answered: at(3.1), Failure: "kafka-unavailable"}, true},
+		"at once, in another room":  {Send{Room: room, Begun: at(2), Answered: at(2.1)}, Send{Begun: at(3), Answered: at(3.1), Failure: "kafka-unavailable"}, false},
+		"at once, of another fault": {Send{Begun: at(2), Answered: at(2.1)}, Send{Begun: at(3), Answered: at(3.1), Failure: "rooms-unavailable"}, false},
+		"unknown in time":           {Send{}, Send{Begun: at(3), Answered: at(7), Failure: "outcome-unknown"}, false},
+		"unknown too soon":          {Send{}, Send{Begun: at(3), Answered: at(4), Failure: "outcome-unknown"}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			report := newReport()
+			report.Sends["acknowledged"], report.Sends["failed"] = test.acknowledged, test.failed
+			if hasty := report.Hasty(stall); (len(hasty) > 0) != test.hasty {
+				t.Errorf("found %q", hasty)
 			}
 		})
 	}

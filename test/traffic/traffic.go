@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"testing"
@@ -58,8 +59,8 @@ func Begin(t *testing.T, d *deployment.Deployment) *Traffic {
 		}
 		w.rooms = append(w.rooms, room.ID)
 	}
-	for _, user := range w.people {
-		w.listeners = append(w.listeners, user.Listen(t))
+	for i, user := range w.people {
+		w.listeners = append(w.listeners, user.ListenAt(t, i))
 	}
 	sending, stop := context.WithCancel(context.WithoutCancel(t.Context()))
 	w.stop = stop
@@ -87,6 +88,13 @@ func (w *Traffic) Leave(n int) (comeBack func()) {
 	}
 }
 
+// Move has the first n users go on with their streams at the next edge.
+func (w *Traffic) Move(n int) {
+	for _, listener := range w.listeners[:n] {
+		listener.Move()
+	}
+}
+
 // Resyncs counts those on the stream of a user.
 func (r Report) Resyncs(user string) (n int) {
 	for _, d := range r.Streams[user] {
@@ -103,19 +111,88 @@ func Wait(d time.Duration) { <-time.After(d) }
 // AwaitAcknowledged waits until so many more messages have been acknowledged.
 func (w *Traffic) AwaitAcknowledged(t *testing.T, more int) {
 	t.Helper()
-	wanted := w.acknowledged() + more
-	for end := time.Now().Add(settleTimeout); w.acknowledged() < wanted; Wait(20 * time.Millisecond) {
+	wanted := w.Acknowledged() + more
+	for end := time.Now().Add(settleTimeout); w.Acknowledged() < wanted; Wait(20 * time.Millisecond) {
 		if time.Now().After(end) {
-			t.Fatalf("%d of %d messages were acknowledged", w.acknowledged(), wanted)
+			t.Fatalf("%d of %d messages were acknowledged", w.Acknowledged(), wanted)
 		}
 	}
 }
 
-func (w *Traffic) acknowledged() int {
+// Acknowledged counts the messages that have been acknowledged.
+func (w *Traffic) Acknowledged() int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return len(w.report.Acknowledged)
 }
+
+// AwaitEverywhere waits until so many more messages have been acknowledged in each room.
+func (w *Traffic) AwaitEverywhere(t *testing.T, more int) {
+	t.Helper()
+	before := w.byRoom()
+	fewest := func() int {
+		now, fewest := w.byRoom(), more
+		for _, room := range w.rooms {
+			fewest = min(fewest, now[room]-before[room])
+		}
+		return fewest
+	}
+	for end := time.Now().Add(settleTimeout); fewest() < more; Wait(20 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("%d of %d messages were acknowledged in a room", fewest(), more)
+		}
+	}
+}
+
+func (w *Traffic) byRoom() map[uuid.UUID]int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	acknowledged := map[uuid.UUID]int{}
+	for _, message := range w.report.Acknowledged {
+		acknowledged[message.Room]++
+	}
+	return acknowledged
+}
+
+// AwaitDelivered waits until all streams have what has been acknowledged by now.
+func (w *Traffic) AwaitDelivered(t *testing.T) {
+	t.Helper()
+	w.mu.Lock()
+	wanted := maps.Clone(w.report.Acknowledged)
+	w.mu.Unlock()
+	for _, listener := range w.listeners {
+		listener.Await(t, settleTimeout, "what is acknowledged", func(events []client.StreamEvent) bool {
+			missing := maps.Clone(wanted)
+			for _, d := range deliveries(t, events) {
+				delete(missing, d.Message.Text)
+			}
+			return len(missing) == 0
+		})
+	}
+}
+
+// AwaitFailed waits until so many more sends have failed with the code.
+func (w *Traffic) AwaitFailed(t *testing.T, code string, more int) {
+	t.Helper()
+	wanted := w.failed(code) + more
+	for end := time.Now().Add(settleTimeout); w.failed(code) < wanted; Wait(20 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("%d of %d sends have failed with %s", w.failed(code), wanted, code)
+		}
+	}
+}
+
+func (w *Traffic) failed(code string) int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.report.Failures[code]
+}
+
+// Senders is how many messages may be under way at once.
+func (w *Traffic) Senders() int { return len(w.people) }
+
+// Rooms are those that users chat in.
+func (w *Traffic) Rooms() []uuid.UUID { return w.rooms }
 
 // chat sends a message again and again, each with a text of its own. None is repeated.
 func (w *Traffic) chat(ctx context.Context, user *deployment.User, room uuid.UUID) {
@@ -130,10 +207,12 @@ func (w *Traffic) chat(ctx context.Context, user *deployment.User, room uuid.UUI
 		text := fmt.Sprintf("%s %d", user.Name, i)
 		// A send under way is not cut off at the end: its answer counts.
 		call, cancel := context.WithTimeout(context.WithoutCancel(ctx), sendTimeout)
+		send := Send{Room: room, Begun: time.Now()}
 		message, err := user.SendText(call, room, text)
 		cancel()
+		send.Answered = time.Now()
 		w.mu.Lock()
-		w.report.answered(room, text, message.ID, err)
+		w.report.answered(send, text, message.ID, err)
 		w.mu.Unlock()
 	}
 }
@@ -141,30 +220,44 @@ func (w *Traffic) chat(ctx context.Context, user *deployment.User, room uuid.UUI
 // certainlyNotWritten are the codes of the problems that say so.
 var certainlyNotWritten = []string{"kafka-unavailable", "rooms-unavailable"} //nolint:gochecknoglobals // a constant list
 
-func (r *Report) answered(room uuid.UUID, text string, id uuid.UUID, err error) {
+func (r *Report) answered(send Send, text string, id uuid.UUID, err error) {
 	var problem *client.Problem
 	switch {
 	case err == nil:
 	case errors.As(err, &problem):
-		r.Failures[problem.Code]++
+		send.Failure = problem.Code
 	default:
-		r.Failures["no answer"]++
+		send.Failure = "no answer"
 	}
+	r.Sends[text] = send
 	switch {
 	case err == nil:
-		r.Acknowledged[text] = Message{Room: room, ID: id, Text: text}
-	case errors.As(err, &problem) && slices.Contains(certainlyNotWritten, problem.Code):
+		r.Acknowledged[text] = Message{Room: send.Room, ID: id, Text: text}
+		return
+	case slices.Contains(certainlyNotWritten, send.Failure):
 		r.Refused[text] = true
 	default:
 		r.Unknown[text] = true
 	}
+	r.Failures[send.Failure]++
 }
 
 // Options say what a test allows.
 type Options struct {
 	Resync bool // streams may have gaps that a Resync announces
+	// Behind: an edge may be behind the ids that clients come with. Behind its Resync unknown-position it gives again what they had before.
+	Behind bool
 	// Settle is how long the histories and streams may take to have all that they will have; settleTimeout if zero.
 	Settle time.Duration
+	// Judge gives the faults of a report; [Report.Faults] if nil.
+	Judge func(Report) []string
+}
+
+func (o Options) faults(r Report) []string {
+	if o.Judge != nil {
+		return o.Judge(r)
+	}
+	return r.Faults(o)
 }
 
 // End ends the sending, and gives the report once there is no fault in it and nothing more comes, or when what is late counts as lost.
@@ -175,7 +268,7 @@ func (w *Traffic) End(t *testing.T, options Options) Report {
 	for end := time.Now().Add(cmp.Or(options.Settle, settleTimeout)); ; Wait(time.Second) {
 		err := w.look(t)
 		now := w.report.String()
-		if err == nil && now == before && len(w.report.Faults(options)) == 0 {
+		if err == nil && now == before && len(options.faults(w.report)) == 0 {
 			return w.report
 		}
 		if time.Now().After(end) {
@@ -199,7 +292,10 @@ func (w *Traffic) look(t *testing.T) error {
 		w.report.History[room] = messages(t, stored)
 	}
 	for i, listener := range w.listeners {
-		w.report.Streams[w.people[i].Name] = deliveries(t, listener.Events())
+		// What an earlier test left under way may come now.
+		w.report.Streams[w.people[i].Name] = slices.DeleteFunc(deliveries(t, listener.Events()), func(d Delivery) bool {
+			return d.Resync == "" && !slices.Contains(w.rooms, d.Message.Room)
+		})
 	}
 	return nil
 }
@@ -208,7 +304,7 @@ func (w *Traffic) look(t *testing.T) error {
 func (w *Traffic) Verify(t *testing.T, options Options) Report {
 	t.Helper()
 	report := w.End(t, options)
-	for _, fault := range report.Faults(options) {
+	for _, fault := range options.faults(report) {
 		t.Error(fault)
 	}
 	t.Log(report)

@@ -103,10 +103,11 @@ func (c *Client) Run(ctx context.Context) error {
 
 // Membership implements [Rooms].
 func (c *Client) Membership(ctx context.Context, room uuid.UUID) (events.Membership, error) {
-	var members events.Membership
-	if err := c.ask(ctx, room, membersOf, "/internal/rooms/"+room.String()+"/members", &members); err != nil {
+	var answer events.MembershipAnswer
+	if err := c.ask(ctx, room, membersOf, "/internal/rooms/"+room.String()+"/members", &answer); err != nil {
 		return events.Membership{}, err
 	}
+	members := answer.Read()
 	if members.RoomID != room || members.Version < 1 {
 		return events.Membership{}, fmt.Errorf("rooms answered for room %s, version %d", members.RoomID, members.Version)
 	}

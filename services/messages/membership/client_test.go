@@ -48,6 +48,18 @@ func TestClientAsksRooms(t *testing.T) {
 	}
 }
 
+// rooms may be of the version before, which named the members with their status.
+func TestClientReadsTheAnswerOfTheVersionBefore(t *testing.T) {
+	client := newClient(t, time.Minute, func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = w.Write([]byte(`{"roomId":"` + room.String() + `","version":7,"members":[{"id":"` + alice.String() +
+			`","displayName":"alice","membershipStatus":"Joined"},{"id":"` + bob.String() + `","membershipStatus":"Left"}]}`))
+	})
+	got, err := client.Membership(t.Context(), room)
+	if err != nil || got.Version != 7 || !got.Names(alice) || got.Names(bob) || got.WholeRoom {
+		t.Errorf("the answer is %+v, %v", got, err)
+	}
+}
+
 func TestClientAsksForAStanding(t *testing.T) {
 	var path string
 	answer := `{"roomId":"` + room.String() + `","version":7,"userId":"` + alice.String() + `","status":"Left","to":"` + bob.String() + `"}`

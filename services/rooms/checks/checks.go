@@ -16,15 +16,15 @@ import (
 )
 
 // Part is the check of the database, its migrations and the role.
-func Part(cfg postgres.Config, found config.Findings) examine.Part {
-	look := func(ctx context.Context, n *examine.Notes) { lookAtPostgres(ctx, n, cfg) }
+func Part(cfg postgres.Config, migrates postgres.Migrate, found config.Findings) examine.Part {
+	look := func(ctx context.Context, n *examine.Notes) { lookAtPostgres(ctx, n, cfg, migrates) }
 	return examine.Part{
 		Checks:  []examine.Check{{Group: "rooms", Name: "postgres", Look: examine.Configured(found, "ISM_ROOMS_POSTGRES_", "URL", look)}},
 		Secrets: secrets(cfg),
 	}
 }
 
-func lookAtPostgres(ctx context.Context, n *examine.Notes, store postgres.Config) {
+func lookAtPostgres(ctx context.Context, n *examine.Notes, store postgres.Config, migrates postgres.Migrate) {
 	cfg, err := pgx.ParseConfig(store.URL.Reveal())
 	if err != nil { // its text may have the password
 		n.Add(examine.Fault, "ISM_ROOMS_POSTGRES_URL is no Postgres address", "set postgres://user:password@host:port/database")
@@ -38,7 +38,7 @@ func lookAtPostgres(ctx context.Context, n *examine.Notes, store postgres.Config
 	}
 	defer func() { _ = connection.Close(context.WithoutCancel(ctx)) }() // nothing was written
 	n.OK("%s, database %s is reached as %s", where, cfg.Database, cfg.User)
-	lookAtMigrations(ctx, n, connection, store.Migrate)
+	lookAtMigrations(ctx, n, connection, migrates)
 	lookAtRole(ctx, n, connection)
 }
 
@@ -71,17 +71,17 @@ func adviceForPostgres(err error, cfg *pgx.ConnConfig) string {
 	}
 }
 
-func lookAtMigrations(ctx context.Context, n *examine.Notes, connection *pgx.Conn, migrates bool) {
+func lookAtMigrations(ctx context.Context, n *examine.Notes, connection *pgx.Conn, migrates postgres.Migrate) {
 	pending, err := postgres.PendingMigrations(ctx, connection)
 	switch {
 	case err != nil:
 		n.AddAs("migrations", examine.Fault, explainPostgres(err), "let the role read the tables of its database")
 	case len(pending) == 0:
 		n.AddAs("migrations", examine.OK, "complete", "")
-	case migrates:
+	case migrates == postgres.MigrateAuto:
 		n.AddAs("migrations", examine.Fault, "missing: "+strings.Join(pending, ", "), "start rooms, which makes them, and look at its log: the role must own the schema")
 	default:
-		n.AddAs("migrations", examine.Fault, "missing: "+strings.Join(pending, ", ")+", and ISM_ROOMS_POSTGRES_MIGRATE is false", "start rooms once with ISM_ROOMS_POSTGRES_MIGRATE=true, as a role that owns the schema")
+		n.AddAs("migrations", examine.Fault, "missing: "+strings.Join(pending, ", ")+", and ISM_ROOMS_MIGRATE is "+string(migrates), "run rooms migrate up as a role that owns the schema: docs/operations.md, upgrading")
 	}
 }
 

@@ -25,10 +25,13 @@ func TestMain(m *testing.M) { servicetest.VerifyNoLeaks(m) }
 func onDatabase(t *testing.T, address string, more ...string) []examine.Check {
 	t.Helper()
 	var cfg struct {
-		Rooms struct{ Postgres postgres.Config }
+		Rooms struct {
+			Migrate  postgres.Migrate `default:"auto"`
+			Postgres postgres.Config
+		}
 	}
 	found := examinetest.Survey(t, &cfg, append(more, "ISM_ROOMS_POSTGRES_URL="+address)...)
-	return Part(cfg.Rooms.Postgres, found).Checks
+	return Part(cfg.Rooms.Postgres, cfg.Rooms.Migrate, found).Checks
 }
 
 func TestPostgres(t *testing.T) {
@@ -36,7 +39,9 @@ func TestPostgres(t *testing.T) {
 	examinetest.Expect(t, examinetest.Find(t, onDatabase(t, address), "postgres"), examine.OK)
 	examinetest.Expect(t, examinetest.Find(t, onDatabase(t, address), "role"), examine.Warning, "superuser")
 	examinetest.Expect(t, examinetest.Find(t, onDatabase(t, address), "migrations"), examine.Fault, "00001_rooms.sql", "start rooms")
-	examinetest.Expect(t, examinetest.Find(t, onDatabase(t, address, "ISM_ROOMS_POSTGRES_MIGRATE=false"), "migrations"), examine.Fault, "ISM_ROOMS_POSTGRES_MIGRATE=true")
+	for _, migrates := range []string{"check", "off"} {
+		examinetest.Expect(t, examinetest.Find(t, onDatabase(t, address, "ISM_ROOMS_MIGRATE="+migrates), "migrations"), examine.Fault, "ISM_ROOMS_MIGRATE is "+migrates, "rooms migrate up")
+	}
 	migrate(t, address)
 	examinetest.Expect(t, examinetest.Find(t, onDatabase(t, address), "migrations"), examine.OK)
 	execute(t, address, "DELETE FROM goose_db_version WHERE version_id = 1")
@@ -89,7 +94,7 @@ func TestARoleOfItsOwnIsFine(t *testing.T) {
 // migrate lets the store bring a database up to date.
 func migrate(t *testing.T, address string) {
 	t.Helper()
-	store, err := postgres.New(postgres.Config{URL: config.Secret(address), PoolSize: 1, StatementTimeout: 5 * time.Second, Migrate: true}, telemetry.Discard(nil))
+	store, err := postgres.New(postgres.Config{URL: config.Secret(address), PoolSize: 1, StatementTimeout: 5 * time.Second}, postgres.MigrateAuto, telemetry.Discard(nil))
 	if err != nil {
 		t.Fatal(err)
 	}

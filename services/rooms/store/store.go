@@ -144,7 +144,7 @@ type LatestMessage struct {
 // Store keeps users, rooms, members, read marks, previews and the outbox. Its methods are safe for concurrent use. Beside
 // the errors that they name, their errors are [ErrUnavailable] and [ErrUnstorable], wrapped, and faults in the program.
 type Store interface {
-	// Run connects, brings the schema up to date, and stays until ctx is done; then it closes. A store that is not there is
+	// Run connects, does about the schema what it is configured to, and stays until ctx is done; then it closes. A store that is not there is
 	// tried again with a growing delay. Until the store is connected every other method gives [ErrUnavailable] at once.
 	Run(ctx context.Context) error
 

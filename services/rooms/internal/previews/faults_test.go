@@ -94,8 +94,8 @@ func onSQLite(t *testing.T) store.Store {
 
 func onPostgres(t *testing.T, url string) store.Store {
 	t.Helper()
-	cfg := postgres.Config{URL: config.Secret(url), PoolSize: 2, StatementTimeout: time.Minute, Migrate: true}
-	s, err := postgres.New(cfg, telemetry.Discard(nil))
+	cfg := postgres.Config{URL: config.Secret(url), PoolSize: 2, StatementTimeout: time.Minute}
+	s, err := postgres.New(cfg, postgres.MigrateAuto, telemetry.Discard(nil))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,56 +2,60 @@ package postgres
 
 import (
 	"context"
-	"database/sql"
-	"embed"
-	"errors"
 	"fmt"
-	"io/fs"
-
-	"github.com/jackc/pgx/v5/stdlib"
-	"github.com/pressly/goose/v3"
-	"github.com/pressly/goose/v3/lock"
+	"strconv"
+	"strings"
 )
 
-//go:embed migrations/*.sql
-var migrations embed.FS
+// Migrate says what the store does about its schema before it serves.
+type Migrate string
 
-// migrate brings the schema up to date, or reports that it is not. Of several processes one does it, the others wait.
-func (s *Store) migrate(ctx context.Context) (err error) {
-	db := stdlib.OpenDB(*s.conn)
-	defer func() { err = errors.Join(err, db.Close()) }()
-	provider, err := newMigrations(db)
-	if err != nil {
-		return err
-	}
-	if s.cfg.Migrate {
-		if _, err := provider.Up(ctx); err != nil {
-			return fmt.Errorf("bring the schema up to date: %w", err)
+// What there is to choose from.
+const (
+	MigrateAuto  Migrate = "auto"  // bring it up to date
+	MigrateCheck Migrate = "check" // wait until it is
+	MigrateOff   Migrate = "off"   // do not look at it
+)
+
+// UnmarshalText implements [encoding.TextUnmarshaler]. Booleans are what the setting took under its former name.
+func (m *Migrate) UnmarshalText(text []byte) error {
+	if migrates, err := strconv.ParseBool(string(text)); err == nil {
+		*m = MigrateCheck
+		if migrates {
+			*m = MigrateAuto
 		}
 		return nil
 	}
-	pending, err := provider.HasPending(ctx)
-	if err != nil {
-		return fmt.Errorf("read the schema's version: %w", err)
+	switch given := Migrate(text); given {
+	case MigrateAuto, MigrateCheck, MigrateOff:
+		*m = given
+		return nil
+	default:
+		return fmt.Errorf("%q is none of auto, check and off", given)
 	}
-	if pending {
-		return errors.New("the schema is out of date, and ISM_ROOMS_POSTGRES_MIGRATE is false")
-	}
-	return nil
 }
 
-func newMigrations(db *sql.DB) (*goose.Provider, error) {
-	files, err := fs.Sub(migrations, "migrations")
-	if err != nil {
-		return nil, fmt.Errorf("find migrations: %w", err)
+// migrate brings the schema up to date, or reports that it is not. Of several processes one does it, the others wait.
+func (s *Store) migrate(ctx context.Context) error {
+	schema := Migrations{conn: s.conn}
+	switch s.migrates {
+	case MigrateOff:
+		return nil
+	case MigrateCheck:
+		return schema.check(ctx)
+	default:
+		_, err := schema.Up(ctx)
+		return err
 	}
-	locker, err := lock.NewPostgresSessionLocker()
+}
+
+func (m *Migrations) check(ctx context.Context) error {
+	all, err := m.List(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("prepare the migrations' lock: %w", err)
+		return err
 	}
-	provider, err := goose.NewProvider(goose.DialectPostgres, db, files, goose.WithSessionLocker(locker))
-	if err != nil {
-		return nil, fmt.Errorf("read migrations: %w", err)
+	if pending := names(Pending(all)); len(pending) > 0 {
+		return fmt.Errorf("the schema lacks %s, and ISM_ROOMS_MIGRATE is check", strings.Join(pending, ", "))
 	}
-	return provider, nil
+	return nil
 }

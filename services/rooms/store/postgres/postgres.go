@@ -28,7 +28,6 @@ type Config struct {
 	URL              config.Secret `envconfig:"URL" required:"true" desc:"the database, for example postgres://rooms:password@localhost:5432/rooms"`
 	PoolSize         int32         `envconfig:"POOL_SIZE" default:"10" desc:"most connections for requests; the relay of the outbox has one more"`
 	StatementTimeout time.Duration `envconfig:"STATEMENT_TIMEOUT" default:"3s" desc:"deadline of one statement, in the client and in the server"`
-	Migrate          bool          `envconfig:"MIGRATE" default:"true" desc:"bring the schema up to date at start; false: wait until it is"`
 }
 
 // Validate implements [config.Validator].
@@ -60,27 +59,37 @@ const (
 
 // Store is a [store.Store] in a Postgres database.
 type Store struct {
-	cfg    Config
-	conn   *pgx.ConnConfig
-	tel    *telemetry.Telemetry
-	outbox *outboxpostgres.Outbox
-	open   atomic.Pointer[pgxpool.Pool]
+	cfg      Config
+	migrates Migrate
+	conn     *pgx.ConnConfig
+	tel      *telemetry.Telemetry
+	outbox   *outboxpostgres.Outbox
+	open     atomic.Pointer[pgxpool.Pool]
 }
 
 var _ store.Store = (*Store)(nil)
 
 // New makes the store. It reaches for nothing: Run does.
-func New(cfg Config, tel *telemetry.Telemetry) (*Store, error) {
+func New(cfg Config, migrates Migrate, tel *telemetry.Telemetry) (*Store, error) {
+	conn, err := connection(cfg)
+	if err != nil {
+		return nil, err
+	}
+	rows := outboxpostgres.New(outboxpostgres.Config{
+		Connection: conn, Lock: leadLock, Channel: outboxChannel, Timeout: cfg.StatementTimeout,
+	})
+	return &Store{cfg: cfg, migrates: migrates, conn: conn, tel: tel, outbox: rows}, nil
+}
+
+// connection is how connections are made. The address stands in no error: it may have a password.
+func connection(cfg Config) (*pgx.ConnConfig, error) {
 	conn, err := pgx.ParseConfig(cfg.URL.Reveal())
 	if err != nil {
 		return nil, errors.New("the address of the room store is no Postgres address")
 	}
 	conn.ConnectTimeout = connectTimeout
 	conn.RuntimeParams["application_name"] = "ism-rooms"
-	rows := outboxpostgres.New(outboxpostgres.Config{
-		Connection: conn, Lock: leadLock, Channel: outboxChannel, Timeout: cfg.StatementTimeout,
-	})
-	return &Store{cfg: cfg, conn: conn, tel: tel, outbox: rows}, nil
+	return conn, nil
 }
 
 // Run implements [store.Store].

@@ -17,7 +17,7 @@ func TestMain(m *testing.M) { servicetest.VerifyNoLeaks(m) }
 // newStore makes a store on the database at url, not running.
 func newStore(t *testing.T, url string) *Store {
 	t.Helper()
-	s, err := New(Config{URL: config.Secret(url), PoolSize: 10, StatementTimeout: 5 * time.Second, Migrate: true}, telemetry.Discard(nil))
+	s, err := New(Config{URL: config.Secret(url), PoolSize: 10, StatementTimeout: 5 * time.Second}, MigrateAuto, telemetry.Discard(nil))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -34,7 +34,7 @@ func TestADatabaseThatIsReadOnlyIsUnavailable(t *testing.T) {
 	}
 	set("on") // for connections from now on
 	s := newStore(t, url)
-	s.cfg.Migrate = false
+	s.migrates = MigrateCheck
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- s.Run(ctx) }()

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"net/url"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -34,95 +33,6 @@ func openSQL(t *testing.T, url string) *sql.DB {
 		}
 	})
 	return db
-}
-
-// schema is all columns and indexes that the migrations have made.
-func schema(t *testing.T, db *sql.DB) string {
-	t.Helper()
-	var all string
-	err := db.QueryRowContext(t.Context(), `
-		SELECT coalesce(string_agg(line, chr(10) ORDER BY line), '') FROM (
-			SELECT concat_ws(' ', table_name, column_name, data_type, is_nullable, column_default)
-			FROM information_schema.columns WHERE table_schema = 'public' AND table_name <> 'goose_db_version'
-			UNION ALL SELECT indexdef FROM pg_indexes WHERE schemaname = 'public' AND tablename <> 'goose_db_version'
-			UNION ALL SELECT pg_get_constraintdef(oid) FROM pg_constraint
-			WHERE connamespace = 'public'::regnamespace AND conrelid <> 'goose_db_version'::regclass) AS made (line)`).Scan(&all)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return all
-}
-
-func TestMigrationsGoUpAndDown(t *testing.T) {
-	db := openSQL(t, enginetest.PostgresDatabase(t))
-	provider, err := newMigrations(db)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := provider.Up(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	made := schema(t, db)
-	for range provider.ListSources() {
-		if _, err := provider.Down(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if left := schema(t, db); left != "" {
-		t.Errorf("going down leaves %s", left)
-	}
-	if _, err := provider.Up(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	if again := schema(t, db); again != made || !strings.Contains(made, "rooms_single_pair") {
-		t.Errorf("going up again makes %s, the first time %s", again, made)
-	}
-}
-
-func TestUsersOfTheFirstSchemaTakeAnyToken(t *testing.T) {
-	database := enginetest.PostgresDatabase(t)
-	db := openSQL(t, database)
-	provider, err := newMigrations(db)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := provider.UpTo(t.Context(), 1); err != nil {
-		t.Fatal(err)
-	}
-	user := uuid.New()
-	if _, err := db.ExecContext(t.Context(), "INSERT INTO users (id, display_name) VALUES ($1, 'alice')", user); err != nil {
-		t.Fatal(err)
-	}
-	storetest.TakesAnyToken(t, storetest.Start(t, newStore(t, database)), user)
-}
-
-func TestSeveralProcessesMigrateOnce(t *testing.T) {
-	database := enginetest.PostgresDatabase(t)
-	var starting sync.WaitGroup
-	for range 4 {
-		starting.Go(func() {
-			if err := newStore(t, database).migrate(t.Context()); err != nil {
-				t.Errorf("migrate: %v", err)
-			}
-		})
-	}
-	starting.Wait()
-}
-
-func TestWithoutMigratingTheSchemaIsWaitedFor(t *testing.T) {
-	database := enginetest.PostgresDatabase(t)
-	cfg := Config{URL: config.Secret(database), PoolSize: 2, StatementTimeout: time.Second}
-	waiting, err := New(cfg, telemetry.Discard(nil))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := waiting.migrate(t.Context()); err == nil {
-		t.Error("it goes on without a schema")
-	}
-	if err := newStore(t, database).migrate(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	storetest.Start(t, waiting)
 }
 
 func TestAServerThatComesLaterIsWaitedFor(t *testing.T) {
@@ -189,8 +99,8 @@ func TestLostConnectionsAreMadeAnew(t *testing.T) {
 
 func TestASlowStatementIsUnavailable(t *testing.T) {
 	database := enginetest.PostgresDatabase(t)
-	cfg := Config{URL: config.Secret(database), PoolSize: 2, StatementTimeout: 200 * time.Millisecond, Migrate: true}
-	s, err := New(cfg, telemetry.Discard(nil))
+	cfg := Config{URL: config.Secret(database), PoolSize: 2, StatementTimeout: 200 * time.Millisecond}
+	s, err := New(cfg, MigrateAuto, telemetry.Discard(nil))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -335,7 +245,7 @@ func awaitBlocked(t *testing.T, db *sql.DB, want int) {
 func TestWhatWasUnreadStaysSo(t *testing.T) {
 	database := enginetest.PostgresDatabase(t)
 	db := openSQL(t, database)
-	provider, err := newMigrations(db)
+	provider, err := newProvider(db)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -379,7 +289,7 @@ func TestConfigurationFaultsAreNamed(t *testing.T) {
 	if strings.Join(named, " ") != "URL POOL_SIZE STATEMENT_TIMEOUT" {
 		t.Errorf("faults of %v", named)
 	}
-	if _, err := New(Config{URL: "postgres://rooms:" + secret + "@host:no-port/rooms"}, telemetry.Discard(nil)); err == nil || strings.Contains(err.Error(), secret) {
+	if _, err := New(Config{URL: "postgres://rooms:" + secret + "@host:no-port/rooms"}, MigrateAuto, telemetry.Discard(nil)); err == nil || strings.Contains(err.Error(), secret) {
 		t.Errorf("error %v", err)
 	}
 }

@@ -23,7 +23,7 @@ import (
 func filled(b *testing.B, rooms, ofTheFirst int) (s *Store, users, ids []uuid.UUID) {
 	b.Helper()
 	database := enginetest.PostgresDatabase(b)
-	s, err := New(Config{URL: config.Secret(database), PoolSize: 10, StatementTimeout: time.Minute, Migrate: true}, telemetry.Discard(nil))
+	s, err := New(Config{URL: config.Secret(database), PoolSize: 10, StatementTimeout: time.Minute}, MigrateAuto, telemetry.Discard(nil))
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -84,6 +84,14 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 	})
 }
 
+// WorksAtAll holds an empty store that is running to a part of the suite that writes each table. It is for tests of what a store runs on.
+func WorksAtAll(t *testing.T, s store.Store) {
+	t.Helper()
+	t.Run("the outbox", func(t *testing.T) { outboxHasEveryEvent(t, s) })
+	t.Run("members", func(t *testing.T) { memberLeaves(t, s) })
+	t.Run("epochs", func(t *testing.T) { epochstest.LogKeepsItsEpoch(t, s) })
+}
+
 // flow is the changes that the service makes, on the store under test.
 func flow(s store.Store) *changes.Changes { return changes.New(s, telemetry.Discard(nil).Propagator) }
 

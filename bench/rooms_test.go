@@ -1,0 +1,178 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/ism-chat/ism/libs/authn/authntest"
+	"github.com/ism-chat/ism/libs/enginetest"
+	"github.com/ism-chat/ism/test/deployment"
+)
+
+var manyRooms = flag.Bool("rooms", false, "run BenchmarkRooms, which fills a database with a million rooms first")
+
+const (
+	roomsFor     = 20 * time.Second // each load
+	listsASecond = 200
+	checksSecond = 200
+	createSecond = 20
+	roomsWorkers = 32
+)
+
+// BenchmarkRooms measures rooms with 200,000 users and a million rooms, one of the users in five thousand of them: lists, membership checks, and
+// the creation of rooms up to their event's acknowledgement. No request may scan a table.
+func BenchmarkRooms(b *testing.B) {
+	if !*manyRooms {
+		b.Skip("-rooms runs it")
+	}
+	issuer, url := authntest.New(b), enginetest.PostgresDatabase(b)
+	d := deployment.FiveProcesses(b, deployment.Settings{
+		"ISM_OIDC_ISSUER": issuer.URL, "ISM_ROOMS_POSTGRES_URL": url, "ISM_OTLP_ENDPOINT": "", "ISM_LOG_LEVEL": "warn",
+	})
+	data := hall{users: 200_000, singles: 700_000, groups: 300_000, groupSize: 6, busiest: 5_000, at: time.Now().Add(-time.Hour)}
+	begun := time.Now()
+	data.fill(b, url)
+	b.ReportMetric(time.Since(begun).Seconds(), "fill-s")
+	m := &roomsBench{d: d, issuer: issuer, data: data, tokens: map[int]string{}, client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 2 * roomsWorkers}}}
+	defer m.client.CloseIdleConnections()
+	for b.Loop() {
+		scans := m.scans(b, url)
+		anybody := func() int { return rand.IntN(data.users) }
+		m.load(b, "list-anybody", listsASecond, func() error { return m.list(b, anybody()) })
+		m.load(b, "list-of-5000", listsASecond, func() error { return m.list(b, 0) })
+		m.load(b, "check", checksSecond, func() error { return m.check() })
+		m.load(b, "create", createSecond, func() error { return m.create(b) })
+		if more := m.scans(b, url) - scans; more > 0 {
+			b.Errorf("%d scans of whole tables", more)
+		}
+	}
+}
+
+type roomsBench struct {
+	d      *deployment.Deployment
+	issuer *authntest.Issuer
+	data   hall
+	client *http.Client
+
+	mu     sync.Mutex
+	tokens map[int]string
+}
+
+// load does something at a rate, each when it is due, and reports how long it took from then.
+func (m *roomsBench) load(b *testing.B, name string, rate int, do func() error) {
+	b.Helper()
+	due := make(chan time.Time, rate*int(roomsFor.Seconds()))
+	var (
+		mu    sync.Mutex
+		times []time.Duration
+		work  sync.WaitGroup
+	)
+	for range roomsWorkers {
+		work.Go(func() {
+			for at := range due {
+				if err := do(); err != nil {
+					b.Errorf("%s: %v", name, err)
+					return
+				}
+				mu.Lock()
+				times = append(times, time.Since(at))
+				mu.Unlock()
+			}
+		})
+	}
+	tick := time.NewTicker(time.Second / time.Duration(rate))
+	for range cap(due) {
+		due <- <-tick.C
+	}
+	tick.Stop()
+	close(due)
+	work.Wait()
+	slices.Sort(times)
+	if len(times) == 0 {
+		return
+	}
+	for quantile, of := range map[string]float64{"p50": 0.5, "p99": 0.99} {
+		b.ReportMetric(float64(times[int(of*float64(len(times)-1))].Microseconds())/1000, name+"-"+quantile+"-ms")
+	}
+}
+
+func (m *roomsBench) token(b *testing.B, user int) string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	token, ok := m.tokens[user]
+	if !ok {
+		token = m.issuer.Token(b, numbered(userID, user), "somebody")
+		m.tokens[user] = token
+	}
+	return token
+}
+
+func (m *roomsBench) do(method, url, token string, body []byte) error {
+	request, err := http.NewRequest(method, url, bytes.NewReader(body))
+	if err != nil {
+		return err
+	}
+	request.Header.Set("Content-Type", "application/json")
+	if token != "" {
+		request.Header.Set("Authorization", "Bearer "+token)
+	}
+	answer, err := m.client.Do(request)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = answer.Body.Close() }()
+	text, err := io.ReadAll(answer.Body)
+	if err == nil && answer.StatusCode != http.StatusOK {
+		err = fmt.Errorf("%s %s: %d %s", method, url, answer.StatusCode, text)
+	}
+	return err
+}
+
+func (m *roomsBench) list(b *testing.B, user int) error {
+	return m.do(http.MethodGet, m.d.BaseURL+"/api/rooms?limit=50", m.token(b, user), nil)
+}
+
+// check asks as messages does, whether a member is in its room.
+func (m *roomsBench) check() error {
+	n := rand.IntN(m.data.groups)
+	room, user := numbered(groupID, n), numbered(userID, m.data.members(n)[1])
+	return m.do(http.MethodGet, "http://"+m.d.Internal["rooms"]+"/internal/rooms/"+room.String()+"/members/"+user.String(), "", nil)
+}
+
+func (m *roomsBench) create(b *testing.B) error {
+	a := rand.IntN(m.data.users)
+	body, err := json.Marshal(map[string]any{
+		"roomType": "Group", "roomName": "New", "invitedUsers": []uuid.UUID{numbered(userID, a), numbered(userID, (a+77)%m.data.users)},
+	})
+	if err != nil {
+		return err
+	}
+	return m.do(http.MethodPost, m.d.BaseURL+"/api/rooms/create-room", m.token(b, a), body)
+}
+
+// scans is how often tables that grow have been read from one end to the other.
+func (m *roomsBench) scans(b *testing.B, url string) (scans int64) {
+	b.Helper()
+	conn, err := pgx.Connect(b.Context(), url)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer func() { _ = conn.Close(b.Context()) }()
+	const query = `SELECT coalesce(sum(seq_scan), 0) FROM pg_stat_user_tables WHERE relname IN ('users', 'rooms', 'members', 'relationships')`
+	if err := conn.QueryRow(b.Context(), query).Scan(&scans); err != nil {
+		b.Fatal(err)
+	}
+	return scans
+}

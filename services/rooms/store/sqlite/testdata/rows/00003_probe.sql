@@ -1,0 +1,1 @@
+INSERT INTO probe (id, at) VALUES (1, 3000);
