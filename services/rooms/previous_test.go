@@ -130,7 +130,8 @@ func (h *history) ends(t *testing.T, d *deployment) {
 	if got := ids(list); !slices.Equal(got, want) {
 		t.Fatalf("alice has the rooms %v, not %v", got, want)
 	}
-	if lunch, dinner, chat := list[0], list[1], list[2]; lunch.Unread || !dinner.Unread || chat.Unread || !lunch.LatestMessage.Equal(h.latest) ||
+	// The previous version knows times and no counts: what was marked as read in it may be unread again in this one.
+	if lunch, dinner, chat := list[0], list[1], list[2]; !dinner.Unread || lunch.UnreadCount != 0 || chat.UnreadCount != 0 || !lunch.LatestMessage.Equal(h.latest) ||
 		*dinner.Name != "Dinner" || *chat.Name != "bob" {
 		t.Errorf("alice sees %+v", list)
 	}

@@ -32,7 +32,7 @@ func filled(b *testing.B, rooms, ofTheFirst int) (s *Store, users, ids []uuid.UU
 	if err != nil {
 		b.Fatal(err)
 	}
-	defer conn.Close(b.Context()) // nothing is lost with it
+	defer conn.Close(b.Context())
 	for range rooms {
 		users, ids = append(users, uuid.New()), append(ids, uuid.Must(uuid.NewV7()))
 	}
