@@ -47,8 +47,7 @@ func (m Mark) apply(ctx context.Context, tx store.Tx, before store.ReadState) (s
 	}
 	message, err := m.message(ctx, tx, room)
 	if errors.Is(err, store.ErrMessageNotFound) && m.Unread && m.newest() {
-		before.Opened = false // there is nothing to count: it is as if the room were new
-		return before, nil
+		return before, nil // nobody else has written anything
 	}
 	if err != nil {
 		return store.ReadState{}, err

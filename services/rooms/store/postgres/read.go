@@ -16,12 +16,15 @@ import (
 // unreadCount is how much of the room r is unread for its member m.
 const unreadCount = `greatest(coalesce(r.counted - m.read_counted - m.own_after, 0), 0)`
 
+// isNew says that the member m has read nothing of the room r since it joined. The version before this one says so by the time alone.
+const isNew = `(NOT m.opened AND (m.last_read_at IS NULL OR m.last_read_at < r.latest_message))`
+
 // selectRooms gives rooms as the user $1 sees them: a Single room has the other user's name and picture.
 const selectRooms = `
 SELECT r.id, r.type,
        CASE r.type WHEN 'Single' THEN other.display_name ELSE r.name END,
        CASE r.type WHEN 'Single' THEN other.picture ELSE r.image_url END,
-       r.created_at, r.latest_message, NOT m.opened, ` + unreadCount + `, r.latest_epoch, r.latest_offset, r.preview
+       r.created_at, r.latest_message, ` + isNew + `, ` + unreadCount + `, r.latest_epoch, r.latest_offset, r.preview
 FROM members m
 JOIN rooms r ON r.id = m.room_id
 LEFT JOIN users other ON other.id = CASE r.pair_low WHEN $1 THEN r.pair_high ELSE r.pair_low END
@@ -38,7 +41,7 @@ const (
     WHERE m.user_id = $1 AND m.status = 'Joined'
       AND ($2::timestamptz IS NULL OR (r.latest_message, r.id) < ($2, $3))
       AND ($4::text IS NULL OR r.type = $4)
-      AND (NOT $5::boolean OR NOT m.opened OR r.counted - m.read_counted - m.own_after > 0)
+      AND (NOT $5::boolean OR ` + isNew + ` OR r.counted - m.read_counted - m.own_after > 0)
     ORDER BY r.latest_message DESC, r.id DESC
     LIMIT $6))
 ORDER BY r.latest_message DESC, r.id DESC`

@@ -302,9 +302,9 @@ func scanToTell(row pgx.CollectableRow, mark *store.UntoldMark) error {
 }
 
 const selectTotals = `
-SELECT count(*) FILTER (WHERE unread > 0 OR NOT opened), coalesce(sum(unread), 0)::bigint
+SELECT count(*) FILTER (WHERE unread > 0 OR new), coalesce(sum(unread), 0)::bigint
 FROM (
-    SELECT ` + unreadCount + ` AS unread, m.opened
+    SELECT ` + unreadCount + ` AS unread, ` + isNew + ` AS new
     FROM members m
     JOIN rooms r ON r.id = m.room_id
     WHERE m.user_id = $1 AND m.status = 'Joined'

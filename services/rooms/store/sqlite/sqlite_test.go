@@ -187,6 +187,7 @@ func TestUsersOfTheFirstSchemaTakeAnyToken(t *testing.T) {
 	storetest.TakesAnyToken(t, opened, user)
 }
 
+// What was unread before it was counted stays so.
 func TestWhatWasUnreadStaysSo(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "rooms.db")
 	var before storetest.BeforeCounts

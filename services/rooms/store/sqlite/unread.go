@@ -246,9 +246,9 @@ func (t *tx) toTell(ctx context.Context, mark *store.UntoldMark) (err error) {
 }
 
 const selectTotals = `
-SELECT count(*) FILTER (WHERE unread > 0 OR NOT opened), coalesce(sum(unread), 0)
+SELECT count(*) FILTER (WHERE unread > 0 OR new), coalesce(sum(unread), 0)
 FROM (
-    SELECT ` + unreadCount + ` AS unread, m.opened
+    SELECT ` + unreadCount + ` AS unread, ` + isNew + ` AS new
     FROM members m
     JOIN rooms r ON r.id = m.room_id
     WHERE m.user_id = ? AND m.status = 'Joined'

@@ -240,7 +240,8 @@ func (w *world) take(t *rapid.T, all []changes.Posted) {
 	if err := w.changes.ApplyMessages(t.Context(), all); err != nil {
 		t.Fatalf("take messages: %v", err)
 	}
-	for _, posted := range all {
+	inOrder := slices.SortedStableFunc(slices.Values(all), func(a, b changes.Posted) int { return a.Position.Compare(b.Position) })
+	for _, posted := range inOrder {
 		room := w.rooms[slices.Index(w.ids, posted.RoomID)]
 		if posted.Position.Offset <= room.newest || posted.Version > 0 && posted.Version <= room.taken {
 			continue

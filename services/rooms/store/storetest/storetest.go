@@ -242,12 +242,16 @@ func tell(t testing.TB, s store.Store) {
 
 func tellBy(t testing.TB, by *changes.Changes) {
 	t.Helper()
-	for more := true; more; {
-		var err error
-		if more, err = by.TellMarks(t.Context(), after(24*time.Hour), after(24*time.Hour)); err != nil {
+	for range 10 {
+		more, err := by.TellMarks(t.Context(), after(24*time.Hour), after(24*time.Hour))
+		if err != nil {
 			t.Fatalf("tell of marks: %v", err)
 		}
+		if !more {
+			return
+		}
 	}
+	t.Fatal("there are always more marks to tell of")
 }
 
 // list gives all rooms of a user.

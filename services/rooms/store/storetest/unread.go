@@ -140,11 +140,8 @@ func marksGoBack(t *testing.T, s store.Store) {
 	alice, bob := users[0], users[1]
 	room := create(t, s, newRoom(wire.Group, "", start(), users...)).ID
 	mark(t, s, changes.Mark{RoomID: room, UserID: bob, At: start()})
-	if !mark(t, s, changes.Mark{RoomID: room, UserID: bob, At: start(), Unread: true}) {
-		t.Error("a room without messages cannot be marked as unread")
-	}
-	if seen := get(t, s, room, bob); !seen.Unread || seen.UnreadCount != 0 {
-		t.Errorf("a room without messages, marked as unread, is %+v", seen)
+	if mark(t, s, changes.Mark{RoomID: room, UserID: bob, At: start(), Unread: true}) {
+		t.Error("a room without messages is marked as unread")
 	}
 	messages := talk(room, 0, alice, bob, alice, bob, alice, alice)
 	apply(t, s, messages...)
