@@ -27,7 +27,8 @@ type ConsumerConfig struct {
 	// Attempts is how often a record is tried whose handling panics, before it goes to the dead letters; 5 if zero.
 	Attempts int
 	// FetchWait is how long records may wait for others, so that a group which nobody waits for costs a fetch for many records
-	// instead of one for each. 0: each is fetched at once.
+	// instead of one for each. A partition that has just had a record may wait six times as long for its next one: while it waits, a fetch
+	// may be under way that leaves it out. 0: each is fetched at once.
 	FetchWait time.Duration
 	// Assigned, if set, is called before the first record of a newly assigned partition, again until it succeeds.
 	Assigned func(ctx context.Context, topic string, partition int32) error

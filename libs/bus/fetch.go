@@ -6,19 +6,32 @@ import (
 	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
 )
 
-// A fetch that finds nothing waits at the broker for so long: a new record is here at once, and rest costs next to nothing. A client has one
-// fetch under way with each broker, and a partition that it did not ask for then, because it was paused or not assigned yet, has to wait until
-// that one ends. A reader pauses nothing.
+// A fetch that finds nothing waits at the broker: a new record is here at once, and rest costs next to nothing. A client has one fetch under way
+// with each broker, and what that one leaves out waits until it ends:
+//
+//   - a partition of a group that was paused or not assigned yet;
+//   - a partition of a reader that has just been started or connected anew: on a busy machine the client begins to fetch some of them before it has
+//     come to the others. One start in a hundred did;
+//   - with a fetch wait, a partition of which there has just been a record. Then the longest wait of all is companyFactor fetch waits and one.
 const (
-	readerLongPoll = 5 * time.Second
+	readerLongPoll = time.Second
 	groupLongPoll  = 2 * time.Second
+	companyFactor  = 5
 )
 
+// longPoll is how long a client's fetch waits that finds nothing, at most the given time.
+func longPoll(most, wait time.Duration) time.Duration {
+	if wait == 0 {
+		return most
+	}
+	return min(most, companyFactor*wait)
+}
+
 // fetching is how a client fetches. With a wait, records are fetched in company: while one stands in the client's queue nothing more is
-// fetched, and the client looks again after the wait. So it fetches once in a wait at most, and at rest not more often than others.
-func fetching(longPoll, wait time.Duration) kafka.ConfigMap {
+// fetched, and the client looks again after the wait. So it fetches once in a wait at most.
+func fetching(mostLongPoll, wait time.Duration) kafka.ConfigMap {
 	settings := kafka.ConfigMap{
-		"fetch.wait.max.ms":          int(longPoll.Milliseconds()),
+		"fetch.wait.max.ms":          int(longPoll(mostLongPoll, wait).Milliseconds()),
 		"fetch.queue.backoff.ms":     10, // fetching goes on soon after a queue was full
 		"queued.max.messages.kbytes": 16 << 10,
 	}

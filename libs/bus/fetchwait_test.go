@@ -40,6 +40,49 @@ func TestGroupWithFetchWaitFetchesSeldom(t *testing.T) {
 	}
 }
 
+// A fetch may leave out partitions that have records then, and they wait until it ends: so it ends soon.
+func TestFetchThatFindsNothingEndsSoon(t *testing.T) {
+	t.Parallel()
+	const wait = 100 * time.Millisecond
+	pass := func(context.Context, []Record) error { return nil }
+	for name, c := range map[string]struct {
+		start func(w *world, topic string)
+		most  time.Duration
+	}{
+		"a reader": {most: time.Second, start: func(w *world, topic string) {
+			run(w.t, w.readerOf(ReaderConfig{Topics: []string{topic}, Handler: pass}))
+		}},
+		"a reader with a fetch wait": {most: companyFactor * wait, start: func(w *world, topic string) {
+			run(w.t, w.readerOf(ReaderConfig{Topics: []string{topic}, Handler: pass, FetchWait: wait}))
+		}},
+		"a group": {most: 2 * time.Second, start: func(w *world, topic string) {
+			run(w.t, w.consumer(ConsumerConfig{Group: w.group(), Topics: []string{topic}, Handler: pass}))
+		}},
+		"a group with a fetch wait": {most: companyFactor * wait, start: func(w *world, topic string) {
+			run(w.t, w.consumer(ConsumerConfig{Group: w.group(), Topics: []string{topic}, Handler: pass, FetchWait: wait}))
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			broker := startBroker(t)
+			waits := make(chan time.Duration, 1)
+			broker.cluster.ControlKey(kmsg.Fetch.Int16(), func(request kmsg.Request) (kmsg.Response, error, bool) {
+				broker.cluster.KeepControl()
+				select {
+				case waits <- time.Duration(request.(*kmsg.FetchRequest).MaxWaitMillis) * time.Millisecond:
+				default:
+				}
+				return nil, nil, false
+			})
+			w := newWorld(t, broker.addresses())
+			c.start(w, w.topic(1))
+			if got := <-waits; got > c.most {
+				t.Errorf("a fetch may wait %v, at most %v are right", got, c.most)
+			}
+		})
+	}
+}
+
 const testFetchWait = 2 * time.Second
 
 // takeOneByOne writes records, each when that before it has been acknowledged, and has a group with a fetch wait handle them. It says

@@ -152,6 +152,15 @@ func (w *world) write(p *Producer, topic string, from, to int, keyOf func(int) s
 	return receipts
 }
 
+func (w *world) readerOf(cfg ReaderConfig) *Reader {
+	w.t.Helper()
+	r, err := w.NewReader(cfg)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return r
+}
+
 // read gives all records that a topic holds, by partition.
 func (w *world) read(topic string) map[int32][]Record {
 	w.t.Helper()
@@ -159,7 +168,7 @@ func (w *world) read(topic string) map[int32][]Record {
 	defer cancel()
 	got := map[int32][]Record{}
 	caughtUp := false
-	reader, err := w.NewReader(ReaderConfig{
+	reader := w.readerOf(ReaderConfig{
 		Topics: []string{topic}, Since: time.UnixMilli(1), MaxBatch: 1000,
 		Handler: func(_ context.Context, records []Record) error {
 			got[records[0].Partition] = append(got[records[0].Partition], records...)
@@ -167,9 +176,6 @@ func (w *world) read(topic string) map[int32][]Record {
 		},
 		CaughtUp: func() { caughtUp = true; cancel() },
 	})
-	if err != nil {
-		w.t.Fatal(err)
-	}
 	if err := reader.Run(ctx); err != nil {
 		w.t.Fatal(err)
 	}

@@ -158,11 +158,7 @@ func (r *Reader) settings() kafka.ConfigMap {
 		"enable.partition.eof":     true,
 		"auto.offset.reset":        "error", // by itself the client would go on elsewhere without a word, see errMoved
 	}
-	longPoll := readerLongPoll
-	if r.cfg.FetchWait > 0 {
-		longPoll = groupLongPoll // a fetch may leave out a partition
-	}
-	maps.Copy(settings, fetching(longPoll, r.cfg.FetchWait))
+	maps.Copy(settings, fetching(readerLongPoll, r.cfg.FetchWait))
 	return settings
 }
 

@@ -35,11 +35,7 @@ func (w *world) company(topic string) (ledgers []*ledger, stop func()) {
 	}
 	for _, cfg := range []ReaderConfig{{FetchWait: wait}, {}} {
 		cfg.Topics, cfg.Since, cfg.MaxBatch, cfg.Handler = []string{topic}, time.UnixMilli(1), 100, note()
-		reader, err := w.NewReader(cfg)
-		if err != nil {
-			w.t.Fatal(err)
-		}
-		all = append(all, run(w.t, reader))
+		all = append(all, run(w.t, w.readerOf(cfg)))
 	}
 	return ledgers, func() {
 		for _, r := range all {
@@ -106,7 +102,7 @@ func (w *world) expectFewRequests(topic string, producer *Producer, ledgers []*l
 	rested := time.NewTimer(rest)
 	<-rested.C
 	each := (w.requested("") - before) / rest.Seconds()
-	if each < 0.5 || each > 5 {
+	if each < 0.5 || each > 7 {
 		w.t.Errorf("%.1f requests a second at rest", each)
 	}
 	w.t.Logf("%.2f produce and %.2f fetch requests for each record, %.1f requests a second at rest", produces, fetches, each)

@@ -14,8 +14,8 @@ import (
 
 const (
 	// settleTimeout is how long a page waits for the message with which its reader joined or left: it is in the log, and the consumer group that
-	// writes it is mostly a fraction of a second behind.
-	settleTimeout = 2 * time.Second
+	// writes it is mostly a fraction of a second behind; more where it has just been assigned the partition.
+	settleTimeout = 5 * time.Second
 	settlePoll    = 50 * time.Millisecond
 )
 

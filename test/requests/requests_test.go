@@ -25,7 +25,7 @@ const (
 
 	produceAMessage = 1.1
 	fetchAMessage   = 2.5
-	atRest          = 5.0 // a second
+	atRest          = 10.0 // a second
 )
 
 // At a given rate a message may cost the broker so many requests, all services together; and silence nearly none.

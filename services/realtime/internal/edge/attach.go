@@ -27,9 +27,10 @@ const (
 	reasonJumped     = "log-jumped"       // a log does not go on where it was read; at the beginning, also: the id is of records that it has lost
 )
 
-// aheadTimeout is how long a stream waits for the edge to reach the cut that it resumes from. Another edge may have read further.
+// aheadTimeout is how long a stream waits for the edge to reach the cut that it resumes from. Another edge may have read further: by what a reader
+// that has just been started or connected anew gets late, a second, and what a busy machine adds.
 const (
-	aheadTimeout = time.Second
+	aheadTimeout = 3 * time.Second
 	aheadPoll    = 10 * time.Millisecond
 )
 
