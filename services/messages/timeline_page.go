@@ -20,8 +20,6 @@ import (
 const (
 	defaultLimit = 25
 	maxLimit     = 100
-
-	headerNextCursor = "X-Next-Cursor"
 )
 
 // pageQuery is what GET /api/rooms/{room_id}/timeline asks for.
@@ -32,8 +30,8 @@ type pageQuery struct {
 	limit  int
 }
 
-func parsePageQuery(args func(name string) (value string, given bool)) (pageQuery, error) {
-	query := pageQuery{before: events.EndOfLog, limit: defaultLimit}
+func parsePageQuery(args httpapi.Args) (pageQuery, error) {
+	query := pageQuery{before: events.EndOfLog}
 	cursor, hasCursor := args("cursor")
 	timestamp, hasTimestamp := args("timestamp")
 	if hasCursor && hasTimestamp {
@@ -53,14 +51,9 @@ func parsePageQuery(args func(name string) (value string, given bool)) (pageQuer
 		}
 		query.at, query.byTime = at, true
 	}
-	if text, given := args("limit"); given {
-		limit, err := strconv.Atoi(text)
-		if err != nil || limit < 1 || limit > maxLimit {
-			return pageQuery{}, httpapi.InvalidRequest("limit must be a number from 1 to 100")
-		}
-		query.limit = limit
-	}
-	return query, nil
+	var err error
+	query.limit, err = args.Limit(defaultLimit, maxLimit)
+	return query, err
 }
 
 // parseTimestamp reads an RFC 3339 time. What is finer than a microsecond is rounded up, since messages before it, and so
@@ -83,10 +76,7 @@ func (s *Service) timelinePage(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	given := c.Context().QueryArgs()
-	query, err := parsePageQuery(func(name string) (string, bool) {
-		return string(given.Peek(name)), given.Has(name)
-	})
+	query, err := parsePageQuery(httpapi.ArgsOf(c))
 	if err != nil {
 		return err
 	}
@@ -99,13 +89,10 @@ func (s *Service) timelinePage(c *fiber.Ctx) error {
 	if err != nil {
 		return problemOf(err)
 	}
-	more := len(entries) > query.limit
-	if more {
+	if len(entries) > query.limit {
 		entries = entries[:query.limit]
 		cursor := encodeCursor(entries[len(entries)-1].Position)
-		next := url.Values{"cursor": {cursor}, "limit": {strconv.Itoa(query.limit)}}
-		c.Set(headerNextCursor, cursor)
-		c.Set(fiber.HeaderLink, "</api/rooms/"+room.String()+"/timeline?"+next.Encode()+`>; rel="next"`)
+		httpapi.OfferNext(c, cursor, url.Values{"limit": {strconv.Itoa(query.limit)}})
 	}
 	messages := make([]wire.Message, len(entries))
 	for i, entry := range entries {

@@ -14,7 +14,7 @@ var errNotCaughtUp = errors.New("the rooms are behind the log")
 // catchUp waits, if the request asks for that by caughtUp=true, until the rooms have taken what the log has by now. A client that has opened a stream
 // asks for it: what the stream does not give, the answer then has. The error is a problem.
 func (s *Service) catchUp(c *fiber.Ctx) error {
-	text, given := givenArgs(c)("caughtUp")
+	text, given := httpapi.ArgsOf(c)("caughtUp")
 	switch {
 	case !given:
 		return nil

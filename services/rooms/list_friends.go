@@ -1,14 +1,10 @@
 package rooms
 
 import (
-	"encoding/binary"
-	"fmt"
 	"net/url"
 	"strconv"
-	"time"
 
 	"github.com/gofiber/fiber/v2"
-	"github.com/google/uuid"
 
 	"github.com/ism-chat/ism/libs/httpapi"
 	"github.com/ism-chat/ism/libs/wire"
@@ -18,8 +14,6 @@ import (
 
 // mostRelatives is how many friends or requests an answer has. As nobody may have more, old clients, which ask for no page, get them all.
 const mostRelatives = 1000
-
-const headerNextCursor = "X-Next-Cursor"
 
 // listFriends handles GET /api/users/friends.
 func (s *Service) listFriends(c *fiber.Ctx) error { return s.listRelatives(c, wire.Friend) }
@@ -40,7 +34,8 @@ func (s *Service) listRelatives(c *fiber.Ctx, as wire.Relationship) error {
 	}
 	if len(relatives) > limit {
 		relatives = relatives[:limit]
-		offerNext(c, list.Cursor(relativePoint(relatives[limit-1])), limit)
+		last := relatives[limit-1]
+		httpapi.OfferNext(c, list.Cursor(timePoint(last.Since, last.User.ID)), url.Values{"limit": {strconv.Itoa(limit)}})
 	}
 	users := make([]wire.User, len(relatives))
 	for i, relative := range relatives {
@@ -51,32 +46,17 @@ func (s *Service) listRelatives(c *fiber.Ctx, as wire.Relationship) error {
 
 // relativesQuery is what is asked for. The errors are the problems invalid-cursor and invalid-request.
 func relativesQuery(c *fiber.Ctx, list paging.List) (behind people.RelativePoint, limit int, err error) {
-	behind, limit = people.Newest(), mostRelatives
-	given := c.Context().QueryArgs()
-	if given.Has("cursor") {
-		point, ok := list.Point(c.Query("cursor"))
-		if !ok || len(point) != 8+len(uuid.UUID{}) {
+	behind = people.Newest()
+	given := httpapi.ArgsOf(c)
+	if text, ok := given("cursor"); ok {
+		point, ok := list.Point(text)
+		if ok {
+			behind.Since, behind.ID, ok = timePointOf(point)
+		}
+		if !ok {
 			return people.RelativePoint{}, 0, invalidCursor()
 		}
-		behind.Since = time.UnixMicro(int64(binary.BigEndian.Uint64(point))).UTC()
-		behind.ID = uuid.UUID(point[8:])
 	}
-	if given.Has("limit") {
-		limit, err = strconv.Atoi(c.Query("limit"))
-		if err != nil || limit < 1 || limit > mostRelatives {
-			return people.RelativePoint{}, 0, httpapi.InvalidRequest(fmt.Sprintf("limit must be a number from 1 to %d", mostRelatives))
-		}
-	}
-	return behind, limit, nil
-}
-
-func relativePoint(last people.Relative) []byte {
-	return append(binary.BigEndian.AppendUint64(nil, uint64(last.Since.UnixMicro())), last.User.ID[:]...)
-}
-
-// offerNext says where the next page is.
-func offerNext(c *fiber.Ctx, cursor string, limit int) {
-	next := url.Values{"cursor": {cursor}, "limit": {strconv.Itoa(limit)}}
-	c.Set(headerNextCursor, cursor)
-	c.Set(fiber.HeaderLink, "<"+c.Path()+"?"+next.Encode()+`>; rel="next"`)
+	limit, err = given.Limit(mostRelatives, mostRelatives)
+	return behind, limit, err
 }

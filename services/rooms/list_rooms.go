@@ -3,14 +3,12 @@ package rooms
 import (
 	"crypto/sha256"
 	"encoding/base64"
-	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/google/uuid"
@@ -34,7 +32,7 @@ type roomsPage struct {
 
 // list handles GET /api/rooms.
 func (s *Service) list(c *fiber.Ctx) error {
-	page, err := roomsPageOf(authn.Caller(c).UserID, givenArgs(c))
+	page, err := roomsPageOf(authn.Caller(c).UserID, httpapi.ArgsOf(c))
 	if err != nil {
 		return err
 	}
@@ -49,20 +47,15 @@ func (s *Service) list(c *fiber.Ctx) error {
 	}
 	if len(rooms) > page.query.Limit {
 		rooms = rooms[:page.query.Limit]
-		c.Set(fiber.HeaderLink, page.next(rooms[len(rooms)-1]))
+		last := rooms[len(rooms)-1]
+		httpapi.OfferNext(c, page.list.Cursor(timePoint(last.LatestMessage.Time, last.ID)), page.args)
 	}
 	return answerTagged(c, rooms)
 }
 
-// givenArgs gives what a request's query says of a name.
-func givenArgs(c *fiber.Ctx) func(name string) (value string, given bool) {
-	args := c.Context().QueryArgs()
-	return func(name string) (string, bool) { return string(args.Peek(name)), args.Has(name) }
-}
-
 // roomsPageOf reads what is asked for. The error is the problem invalid-request or invalid-cursor.
-func roomsPageOf(caller uuid.UUID, given func(name string) (value string, given bool)) (roomsPage, error) {
-	page := roomsPage{query: store.RoomQuery{Limit: mostListed}, args: url.Values{}}
+func roomsPageOf(caller uuid.UUID, given httpapi.Args) (roomsPage, error) {
+	page := roomsPage{args: url.Values{}}
 	kind, unread := "", ""
 	if text, ok := given("type"); ok {
 		if page.query.Type = wire.RoomType(text); !page.query.Type.Valid() {
@@ -78,41 +71,22 @@ func roomsPageOf(caller uuid.UUID, given func(name string) (value string, given 
 		page.query.Unread, unread = true, text
 		page.args.Set("unread", text)
 	}
-	if text, ok := given("limit"); ok {
-		limit, err := strconv.Atoi(text)
-		if err != nil || limit < 1 || limit > mostListed {
-			return roomsPage{}, httpapi.InvalidRequest(fmt.Sprintf("limit must be a number from 1 to %d", mostListed))
-		}
-		page.query.Limit = limit
+	limit, err := given.Limit(mostListed, mostListed)
+	if err != nil {
+		return roomsPage{}, err
 	}
+	page.query.Limit = limit
 	page.args.Set("limit", strconv.Itoa(page.query.Limit))
 	page.list = paging.Of("rooms", caller, kind, unread)
 	if text, ok := given("cursor"); ok {
 		point, ok := page.list.Point(text)
-		if !ok || len(point) != pointLength {
+		at, id, isPoint := timePointOf(point)
+		if !ok || !isPoint {
 			return roomsPage{}, invalidCursor()
 		}
-		page.query.Before = decodePoint(point)
+		page.query.Before = &store.RoomPoint{LatestMessage: at, ID: id}
 	}
 	return page, nil
-}
-
-// next is the link to the page behind a room.
-func (p roomsPage) next(last wire.Room) string {
-	p.args.Set("cursor", p.list.Cursor(encodePoint(last)))
-	return "</api/rooms?" + p.args.Encode() + `>; rel="next"`
-}
-
-const pointLength = 8 + len(uuid.UUID{}) // microseconds since 1970, and the room's id
-
-func encodePoint(room wire.Room) []byte {
-	point := binary.BigEndian.AppendUint64(make([]byte, 0, pointLength), uint64(room.LatestMessage.UnixMicro()))
-	return append(point, room.ID[:]...)
-}
-
-func decodePoint(point []byte) *store.RoomPoint {
-	at := time.UnixMicro(int64(binary.BigEndian.Uint64(point))).UTC()
-	return &store.RoomPoint{LatestMessage: at, ID: uuid.UUID(point[8:])}
 }
 
 // answerTagged answers with JSON, or with 304 where the client has the same already.
