@@ -51,6 +51,7 @@ func TestAPI(t *testing.T) {
 				{"members come, go and come back", membersChange},
 				{"a Single room ends for both", singleRoomEnds},
 				{"a backend administrates rooms", backendAdministratesRooms},
+				{"users are exported", usersAreExported},
 				{"a backend lists rooms in pages", backendListsRoomsInPages},
 				{"one of many racing creations wins", racingCreations},
 			} {

@@ -48,6 +48,7 @@ func (s *Service) adminRoutes(api fiber.Router) {
 	}
 	api.Put("/api/admin/users/:user_id", route(s.putUser)...)
 	api.Delete("/api/admin/users/:user_id", route(s.deleteUser)...)
+	api.Get("/api/admin/users/:user_id/export", route(s.exportUser)...)
 	api.Get("/api/admin/erasures/:erasure_id", route(s.getErasure)...)
 	api.Post(`/api/admin/users\:sync`, route(s.syncUsers)...)
 	api.Get("/api/admin/rooms", route(s.listOverviews)...)

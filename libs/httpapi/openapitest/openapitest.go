@@ -100,8 +100,11 @@ func (d *Description) Routes(tb testing.TB, app *fiber.App) {
 	}
 }
 
-// Answer fails the test where an answer to a request is not as described: its status, content type and schema. An answer to what
-// is no described route is not looked at.
+// mimeLines is the content type of JSON lines, each of which has the schema.
+const mimeLines = "application/x-ndjson"
+
+// Answer fails the test where an answer to a request is not as described: its status, content type and schema, which is that of each line where
+// it answers in JSON lines. An answer to what is no described route is not looked at.
 func (d *Description) Answer(tb testing.TB, asked *http.Request, status int, header http.Header, body []byte) {
 	tb.Helper()
 	asked = asked.Clone(context.Background())
@@ -115,9 +118,35 @@ func (d *Description) Answer(tb testing.TB, asked *http.Request, status int, hea
 		Status:                 status,
 		Header:                 header,
 		Body:                   io.NopCloser(bytes.NewReader(body)),
-		Options:                &openapi3filter.Options{IncludeResponseStatus: true},
+		Options:                &openapi3filter.Options{IncludeResponseStatus: true, ExcludeResponseBody: header.Get("Content-Type") == mimeLines},
 	}
-	if err := openapi3filter.ValidateResponse(context.Background(), input); err != nil {
+	err = openapi3filter.ValidateResponse(context.Background(), input)
+	if err == nil && input.Options.ExcludeResponseBody {
+		err = linesAre(route, status, body)
+	}
+	if err != nil {
 		tb.Errorf("the answer to %s %s is not as described: %v", asked.Method, asked.URL, err)
 	}
+}
+
+// linesAre reports where a line of an answer is not as described.
+func linesAre(route *routers.Route, status int, body []byte) error {
+	content := route.Operation.Responses.Status(status).Value.Content[mimeLines]
+	if content == nil {
+		return fmt.Errorf("%s is not described for %d", mimeLines, status)
+	}
+	options := []openapi3.SchemaValidationOption{openapi3.VisitAsResponse()}
+	if route.Spec.IsOpenAPI31OrLater() {
+		options = append(options, openapi3.EnableJSONSchema2020())
+	}
+	for line := range bytes.Lines(body) {
+		var value any
+		if err := json.Unmarshal(line, &value); err != nil {
+			return fmt.Errorf("line %q: %w", line, err)
+		}
+		if err := content.Schema.Value.VisitJSON(value, options...); err != nil {
+			return fmt.Errorf("line %q: %w", line, err)
+		}
+	}
+	return nil
 }

@@ -28,6 +28,11 @@ paths:
           content:
             application/json:
               schema: { type: object, required: [name], properties: { name: { type: string } } }
+        "202":
+          description: Things, one a line.
+          content:
+            application/x-ndjson:
+              schema: { type: object, required: [name], properties: { name: { type: string } } }
         "404":
           description: There is none.
           content:
@@ -124,6 +129,11 @@ func TestAnswers(t *testing.T) {
 		"an unknown code":   {404, "application/problem+json", `{"code":"gone"}`, false},
 		"an unknown status": {418, "application/json", `{"name":"a"}`, false},
 		"a content type":    {200, "text/plain", `a`, false},
+		"lines":             {202, "application/x-ndjson", `{"name":"a"}` + "\n" + `{"name":"b"}` + "\n", true},
+		"no lines":          {202, "application/x-ndjson", "", true},
+		"a wrong line":      {202, "application/x-ndjson", `{"name":"a"}` + "\n" + `{"name":7}` + "\n", false},
+		"a line of no JSON": {202, "application/x-ndjson", `{"name":`, false},
+		"lines elsewhere":   {200, "application/x-ndjson", `{"name":"a"}`, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := failures(t, func(tb testing.TB) {

@@ -206,6 +206,9 @@ type Store interface {
 	// so change may run more than once, and does nothing but what the transaction undoes. Tx is not used after change has returned.
 	Transact(ctx context.Context, operation string, change func(ctx context.Context, tx Tx) error) error
 
+	// Exports gives what is kept of a user.
+	Exports
+
 	// Erasures are the deletions of users.
 	Erasures
 

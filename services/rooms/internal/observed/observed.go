@@ -118,6 +118,16 @@ func (o observed) User(ctx context.Context, viewer people.Viewer, id uuid.UUID) 
 	return o.Store.User(ctx, viewer, id)
 }
 
+func (o observed) Profile(ctx context.Context, tenant string, id uuid.UUID) (profile people.Profile, err error) {
+	defer o.metrics.Observe("get_profile")(&err)
+	return o.Store.Profile(ctx, tenant, id)
+}
+
+func (o observed) Stays(ctx context.Context, user, behind uuid.UUID, limit int) (stays []store.Stay, err error) {
+	defer o.metrics.Observe("list_stays")(&err)
+	return o.Store.Stays(ctx, user, behind, limit)
+}
+
 func (o observed) SearchUsers(ctx context.Context, viewer people.Viewer, prefix string, behind people.MatchPoint, limit int) (matches []people.Match, err error) {
 	defer o.metrics.Observe("search_users")(&err)
 	return o.Store.SearchUsers(ctx, viewer, prefix, behind, limit)

@@ -88,6 +88,9 @@ type Store interface {
 	// User gives a user, and how the viewer stands to it. Errors: [ErrUserNotFound].
 	User(ctx context.Context, viewer Viewer, id uuid.UUID) (wire.RelatedUser, error)
 
+	// Profile gives all that is known of a user of the tenant, "" for any. Errors: [ErrUserNotFound], also of one that was deleted.
+	Profile(ctx context.Context, tenant string, id uuid.UUID) (Profile, error)
+
 	// SearchUsers gives users whose names begin with the prefix, as [SearchName] makes it, in the order of their search names and ids, behind
 	// the point; never the viewer; at most so many.
 	SearchUsers(ctx context.Context, viewer Viewer, prefix string, behind MatchPoint, limit int) ([]Match, error)

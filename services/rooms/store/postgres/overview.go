@@ -67,10 +67,6 @@ func scanOverview(row pgx.CollectableRow) (store.Overview, error) {
 		ended   *time.Time
 	)
 	err := row.Scan(&room.ID, &room.Type, &room.Name, &room.ImageURL, &created, &room.CreatedBy, &room.Tenant, &ended, &room.Version)
-	room.CreatedAt = wire.At(created)
-	if ended != nil {
-		at := wire.At(*ended)
-		room.EndedAt = &at
-	}
+	room.CreatedAt, room.EndedAt = wire.At(created), orNull(ended)
 	return room, err
 }

@@ -45,6 +45,7 @@ func TestStatementsAboutPeopleUseIndexes(t *testing.T) {
 	ids := make([]uuid.UUID, 5)
 	for statement, args := range map[string][]any{
 		selectTenant:        {id},
+		selectProfile:       {id, ""},
 		selectRelatedUser:   {id, "", id},
 		searchUsers:         {id, "", "user 1", "user 1\U0010FFFF", "user 12", id, 21},
 		selectRelatives:     {id, "", "FRIEND", now, id, 100},

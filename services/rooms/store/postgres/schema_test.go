@@ -191,6 +191,7 @@ func TestWhatIsListedUsesIndexes(t *testing.T) {
 		selectRoomList: {user, time.Now(), uuid.New(), "Group", true, 50},
 		selectRoom:     {user, uuid.New()},
 		selectTotals:   {user},
+		selectStays:    {user, uuid.New(), 500},
 	} {
 		rows, err := conn.Query(t.Context(), "EXPLAIN "+statement, args...)
 		if err != nil {

@@ -69,10 +69,6 @@ func scanOverview(scan func(targets ...any) error) (store.Overview, error) {
 		ended   sql.NullInt64
 	)
 	err := scan(&room.ID, &room.Type, &room.Name, &room.ImageURL, &created, &room.CreatedBy, &room.Tenant, &ended, &room.Version)
-	room.CreatedAt = wire.At(fromMicros(created))
-	if ended.Valid {
-		at := wire.At(fromMicros(ended.Int64))
-		room.EndedAt = &at
-	}
+	room.CreatedAt, room.EndedAt = wire.At(fromMicros(created)), orNull(ended)
 	return room, err
 }

@@ -14,6 +14,7 @@ $$;
 CREATE TRIGGER rooms_tenant BEFORE INSERT ON rooms FOR EACH ROW WHEN (NEW.tenant = '') EXECUTE FUNCTION tenant_of_creator();
 
 CREATE INDEX rooms_of_tenant ON rooms (tenant, id);
+CREATE INDEX members_left ON members (user_id, room_id) WHERE status = 'Left';
 
 -- When the user was deleted; its row stays for histories. The backend can put the user again.
 ALTER TABLE users ADD COLUMN deleted_at timestamptz;
@@ -52,6 +53,7 @@ DROP TABLE budgets;
 DROP TABLE erasure_parts;
 DROP TABLE erasures;
 ALTER TABLE users DROP COLUMN deleted_at;
+DROP INDEX members_left;
 DROP INDEX rooms_of_tenant;
 DROP TRIGGER rooms_tenant ON rooms;
 DROP FUNCTION tenant_of_creator();

@@ -3,6 +3,7 @@ ALTER TABLE rooms ADD COLUMN tenant TEXT NOT NULL DEFAULT ''; -- that of all who
 UPDATE rooms SET tenant = (SELECT u.tenant FROM users u WHERE u.id = rooms.created_by);
 
 CREATE INDEX rooms_of_tenant ON rooms (tenant, id);
+CREATE INDEX members_left ON members (user_id, room_id) WHERE status = 'Left';
 
 -- When the user was deleted; its row stays for histories. The backend can put the user again.
 ALTER TABLE users ADD COLUMN deleted_at INTEGER;
@@ -41,5 +42,6 @@ DROP TABLE budgets;
 DROP TABLE erasure_parts;
 DROP TABLE erasures;
 ALTER TABLE users DROP COLUMN deleted_at;
+DROP INDEX members_left;
 DROP INDEX rooms_of_tenant;
 ALTER TABLE rooms DROP COLUMN tenant;
