@@ -19,12 +19,15 @@ type Topic struct {
 	Partitions  int
 	Replication int           // of the partition that has the fewest replicas
 	MinInSync   int           // min.insync.replicas
-	Retention   time.Duration // below 0: for ever
-	Compact     bool          // of each key the newest record is kept. Only of a topic in the table
+	Retention   time.Duration // 0: for ever
+	Cleanup     string        // cleanup.policy: delete, compact, or both with a comma between
 
 	// Leaderless are partitions that cannot be written or read now. Only of a topic that has been found.
 	Leaderless []int32
 }
+
+// longestRetention is more than a log is kept, in milliseconds: Kafka takes any number.
+const longestRetention = int64(200 * 365 * 24 * time.Hour / time.Millisecond)
 
 // Group is the state of a consumer group.
 type Group struct {
@@ -40,7 +43,7 @@ func (b *Bus) Table() []Topic {
 		made := b.specification(name, spec)
 		inSync, _ := strconv.Atoi(made.Config[inSyncConfig])
 		table = append(table, Topic{
-			Name: name, Partitions: spec.partitions, Replication: made.ReplicationFactor, MinInSync: inSync, Retention: spec.retention, Compact: spec.compact,
+			Name: name, Partitions: spec.partitions, Replication: made.ReplicationFactor, MinInSync: inSync, Retention: spec.retention, Cleanup: spec.cleanup(),
 		})
 	}
 	slices.SortFunc(table, func(a, b Topic) int { return cmp.Compare(a.Name, b.Name) })
@@ -97,8 +100,8 @@ func (b *Bus) Inspect(ctx context.Context, names ...string) (map[string]Topic, e
 		if err != nil {
 			return nil, fmt.Errorf("read %s of %s: %w", retentionConfig, result.Name, err)
 		}
-		// Kafka takes any number; beyond 200 years it is for ever.
-		topic.Retention = time.Duration(min(retention, int64(200*365*24*time.Hour/time.Millisecond))) * time.Millisecond
+		topic.Retention = max(0, time.Duration(min(retention, longestRetention))*time.Millisecond)
+		topic.Cleanup = result.Config[cleanupConfig].Value
 		if topic.MinInSync, err = strconv.Atoi(result.Config[inSyncConfig].Value); err != nil {
 			return nil, fmt.Errorf("read %s of %s: %w", inSyncConfig, result.Name, err)
 		}

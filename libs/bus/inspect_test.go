@@ -49,7 +49,7 @@ func TestInspectGivesTopicsAsTheyAre(t *testing.T) {
 			t.Fatal(err)
 		}
 		topic, ok := found[name]
-		if !ok || len(found) != 1 || topic.Partitions != 3 || topic.Replication != 1 || topic.MinInSync != 1 || topic.Retention >= 0 || len(topic.Leaderless) > 0 {
+		if !ok || len(found) != 1 || topic.Partitions != 3 || topic.Replication != 1 || topic.MinInSync != 1 || topic.Retention != 0 || topic.Cleanup != "delete" || len(topic.Leaderless) > 0 {
 			t.Errorf("found %v", found)
 		}
 	})

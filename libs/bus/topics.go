@@ -82,6 +82,7 @@ const (
 
 	retentionConfig = "retention.ms"
 	inSyncConfig    = "min.insync.replicas"
+	cleanupConfig   = "cleanup.policy"
 )
 
 // Ready reports whether the brokers answer. It asks about one topic, which need not be there: how many others there are must not make it dearer.
@@ -176,7 +177,7 @@ func (b *Bus) ensure(ctx context.Context, wanted map[string]topic) error {
 			return err
 		}
 	}
-	b.reportRetention(ctx, wanted, present)
+	b.reportSettings(ctx, wanted, present)
 	for name := range wanted {
 		b.ensured[name] = true
 	}
@@ -186,9 +187,9 @@ func (b *Bus) ensure(ctx context.Context, wanted map[string]topic) error {
 func (b *Bus) specification(name string, spec topic) kafka.TopicSpecification {
 	inSync := max(1, b.cfg.Replication-1)
 	config := map[string]string{
-		retentionConfig:  spec.retentionMillis(),
-		inSyncConfig:     strconv.Itoa(inSync),
-		"cleanup.policy": spec.cleanup(),
+		retentionConfig: spec.retentionMillis(),
+		inSyncConfig:    strconv.Itoa(inSync),
+		cleanupConfig:   spec.cleanup(),
 	}
 	return kafka.TopicSpecification{
 		Topic: name, NumPartitions: spec.partitions, ReplicationFactor: max(1, b.cfg.Replication), Config: config,
@@ -219,8 +220,8 @@ func (b *Bus) create(ctx context.Context, missing []kafka.TopicSpecification) er
 	return errors.Join(errs...)
 }
 
-// reportRetention logs topics whose retention is not the table's. A broker that does not say is not asked again.
-func (b *Bus) reportRetention(ctx context.Context, wanted map[string]topic, present []string) {
+// reportSettings logs topics whose settings are not the table's. A broker that does not say is not asked again.
+func (b *Bus) reportSettings(ctx context.Context, wanted map[string]topic, present []string) {
 	if len(present) == 0 {
 		return
 	}
@@ -236,15 +237,16 @@ func (b *Bus) reportRetention(ctx context.Context, wanted map[string]topic, pres
 	defer cancel()
 	results, err := admin.DescribeConfigs(ctx, resources)
 	if err != nil {
-		b.tel.Log.InfoContext(ctx, "the retention of topics cannot be read", "error", err.Error())
+		b.tel.Log.InfoContext(ctx, "the settings of topics cannot be read", "error", err.Error())
 		return
 	}
 	for _, result := range results {
-		entry, given := result.Config[retentionConfig]
-		expected := wanted[result.Name].retentionMillis()
-		if given && entry.Value != expected {
-			b.tel.Log.WarnContext(ctx, "a topic has another retention than the suite makes it with",
-				"topic", result.Name, "retention_ms", entry.Value, "expected_ms", expected)
+		spec := wanted[result.Name]
+		for name, expected := range map[string]string{retentionConfig: spec.retentionMillis(), cleanupConfig: spec.cleanup()} {
+			if entry, given := result.Config[name]; given && entry.Value != expected {
+				b.tel.Log.WarnContext(ctx, "a topic has another setting than the suite makes it with", "topic", result.Name, "setting", name,
+					"value", entry.Value, "expected", expected)
+			}
 		}
 	}
 }

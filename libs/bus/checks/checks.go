@@ -4,6 +4,7 @@ package checks
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -112,12 +113,16 @@ func (c *cluster) lookAtTopics(ctx context.Context, n *examine.Notes) {
 }
 
 func createTopic(t bus.Topic) string {
-	command := fmt.Sprintf("kafka-topics.sh --create --topic %s --partitions %d --replication-factor %d --config retention.ms=%d --config min.insync.replicas=%d",
-		t.Name, t.Partitions, t.Replication, t.Retention.Milliseconds(), t.MinInSync)
-	if t.Compact {
-		command += " --config cleanup.policy=compact,delete"
+	return fmt.Sprintf("kafka-topics.sh --create --topic %s --partitions %d --replication-factor %d --config %s --config cleanup.policy=%s --config min.insync.replicas=%d",
+		t.Name, t.Partitions, t.Replication, retention(t), t.Cleanup, t.MinInSync)
+}
+
+// retention is the topic's retention as Kafka's tools take it.
+func retention(t bus.Topic) string {
+	if t.Retention == 0 {
+		return "retention.ms=-1"
 	}
-	return command
+	return fmt.Sprintf("retention.ms=%d", t.Retention.Milliseconds())
 }
 
 func alterTopic(name, setting string) string {
@@ -137,13 +142,7 @@ func compareTopic(n *examine.Notes, wanted, found bus.Topic) {
 		note(examine.Warning, fmt.Sprintf("it has %d partitions, the suite makes it with %d", found.Partitions, wanted.Partitions),
 			"leave them if it holds records, since keys would move; ISM_KAFKA_PARTITIONS says how new topics are made")
 	}
-	retention := fmt.Sprintf("retention.ms=%d", wanted.Retention.Milliseconds())
-	switch {
-	case found.Retention >= 0 && found.Retention < wanted.Retention:
-		note(examine.Fault, fmt.Sprintf("records are kept for %s instead of %s: what is not read by then is lost", found.Retention, wanted.Retention), alterTopic(wanted.Name, retention))
-	case found.Retention != wanted.Retention:
-		note(examine.Warning, fmt.Sprintf("records are kept longer than the suite's %s, which costs disk", wanted.Retention), alterTopic(wanted.Name, retention))
-	}
+	compareCleanup(note, wanted, found)
 	if found.Replication < wanted.Replication {
 		note(examine.Fault, fmt.Sprintf("it has %d replicas, ISM_KAFKA_REPLICATION is %d: a broker that dies takes acknowledged messages along", found.Replication, wanted.Replication),
 			"give it more with kafka-reassign-partitions.sh")
@@ -156,16 +155,48 @@ func compareTopic(n *examine.Notes, wanted, found bus.Topic) {
 		note(examine.Fault, fmt.Sprintf("min.insync.replicas is %d instead of %d: what is acknowledged may be on too few brokers", found.MinInSync, wanted.MinInSync), alterTopic(wanted.Name, inSync))
 	}
 	if good {
-		n.AddAs(wanted.Name, examine.OK, fmt.Sprintf("%s, %s, %s, %d in sync at least", examine.Count(found.Partitions, "partition"), days(found.Retention), examine.Count(found.Replication, "replica"), found.MinInSync), "")
+		n.AddAs(wanted.Name, examine.OK, fmt.Sprintf("%s, %s, %s, %d in sync at least", examine.Count(found.Partitions, "partition"), kept(maxAge(found)), examine.Count(found.Replication, "replica"), found.MinInSync), "")
 	}
 }
 
-func days(d time.Duration) string {
-	const day = 24 * time.Hour
-	if d >= day && d%day == 0 {
-		return fmt.Sprintf("kept %d days", d/day)
+// compareCleanup looks whether the topic loses what the suite's does not, and keeps what it does not.
+func compareCleanup(note func(result examine.Result, text, do string), wanted, found bus.Topic) {
+	do := alterTopic(wanted.Name, fmt.Sprintf("cleanup.policy=[%s],%s", wanted.Cleanup, retention(wanted)))
+	age, longest := maxAge(found), maxAge(wanted)
+	switch {
+	case age != 0 && (longest == 0 || age < longest):
+		note(examine.Fault, fmt.Sprintf("records are %s instead of %s: what is not read by then is lost", kept(age), kept(longest)), do)
+	case age != longest:
+		note(examine.Warning, fmt.Sprintf("records are %s instead of %s, which costs disk", kept(age), kept(longest)), do)
 	}
-	return "kept " + d.String()
+	switch {
+	case compacts(found) && !compacts(wanted):
+		note(examine.Fault, "it is compacted: of each key, which is a room or a user, only the newest record is kept", do)
+	case !compacts(found) && compacts(wanted):
+		note(examine.Warning, "it is not compacted, which costs disk", do)
+	}
+}
+
+// maxAge is how old the topic's records become; 0: any age.
+func maxAge(t bus.Topic) time.Duration {
+	if !slices.Contains(strings.Split(t.Cleanup, ","), "delete") {
+		return 0
+	}
+	return t.Retention
+}
+
+func compacts(t bus.Topic) bool { return slices.Contains(strings.Split(t.Cleanup, ","), "compact") }
+
+func kept(d time.Duration) string {
+	const day = 24 * time.Hour
+	switch {
+	case d == 0:
+		return "kept for ever"
+	case d >= day && d%day == 0:
+		return fmt.Sprintf("kept %d days", d/day)
+	default:
+		return "kept " + d.String()
+	}
 }
 
 // lookAtGroup sees whether somebody reads, and how far behind.

@@ -63,7 +63,8 @@ func makeTopic(t *testing.T, brokers []string, partitions int, settings map[stri
 
 func TestTopicsThatDifferFromTheTableAreNamed(t *testing.T) {
 	brokers := enginetest.KafkaBrokers(t)
-	wanted := bus.Topic{Partitions: 2, Replication: 1, MinInSync: 1, Retention: time.Hour}
+	wanted := bus.Topic{Partitions: 2, Replication: 1, MinInSync: 1, Retention: time.Hour, Cleanup: "delete"}
+	forEver := func(t *bus.Topic) { t.Retention, t.Cleanup = 0, "compact" }
 	for name, test := range map[string]struct {
 		partitions int
 		settings   map[string]string
@@ -71,9 +72,27 @@ func TestTopicsThatDifferFromTheTableAreNamed(t *testing.T) {
 		result     examine.Result
 		words      []string
 	}{
-		"as the table has it":       {2, map[string]string{"retention.ms": "3600000"}, nil, examine.OK, []string{"2 partitions", "kept 1h0m0s"}},
-		"kept too short":            {2, map[string]string{"retention.ms": "60000"}, nil, examine.Fault, []string{"kept for 1m0s instead of 1h0m0s", "retention.ms=3600000"}},
-		"kept too long":             {2, map[string]string{"retention.ms": "-1"}, nil, examine.Warning, []string{"longer"}},
+		"as the table has it": {2, map[string]string{"retention.ms": "3600000"}, nil, examine.OK, []string{"2 partitions", "kept 1h0m0s"}},
+		"kept too short":      {2, map[string]string{"retention.ms": "60000"}, nil, examine.Fault, []string{"kept 1m0s instead of kept 1h0m0s", "retention.ms=3600000"}},
+		"kept too long":       {2, map[string]string{"retention.ms": "-1"}, nil, examine.Warning, []string{"kept for ever instead of kept 1h0m0s"}},
+		"kept for ever, as the table has it": {
+			2, map[string]string{"retention.ms": "-1", "cleanup.policy": "compact"}, forEver, examine.OK, []string{"kept for ever"},
+		},
+		"kept for ever, whatever the retention": {
+			2, map[string]string{"retention.ms": "3600000", "cleanup.policy": "compact"}, forEver, examine.OK, []string{"kept for ever"},
+		},
+		"not kept for ever": {
+			2, map[string]string{"retention.ms": "3600000", "cleanup.policy": "compact,delete"}, forEver, examine.Fault,
+			[]string{"kept 1h0m0s instead of kept for ever", "cleanup.policy=[compact],retention.ms=-1"},
+		},
+		"compacted": {
+			2, map[string]string{"retention.ms": "3600000", "cleanup.policy": "delete,compact"}, nil, examine.Fault,
+			[]string{"only the newest record", "cleanup.policy=[delete],retention.ms=3600000"},
+		},
+		"not compacted": {
+			2, map[string]string{"retention.ms": "3600000"}, func(t *bus.Topic) { t.Cleanup = "compact,delete" }, examine.Warning,
+			[]string{"costs disk", "cleanup.policy=[compact,delete]"},
+		},
 		"too many partitions":       {3, map[string]string{"retention.ms": "3600000"}, nil, examine.Warning, []string{"3 partitions", "with 2"}},
 		"nothing can be written":    {2, map[string]string{"retention.ms": "3600000", "min.insync.replicas": "2"}, nil, examine.Fault, []string{"nothing can be written", "min.insync.replicas=1"}},
 		"fewer replicas than asked": {2, map[string]string{"retention.ms": "3600000"}, func(t *bus.Topic) { t.Replication = 3 }, examine.Fault, []string{"1 replicas, ISM_KAFKA_REPLICATION is 3"}},
@@ -92,7 +111,10 @@ func TestTopicsThatDifferFromTheTableAreNamed(t *testing.T) {
 		missing := wanted
 		missing.Name = "ism.test." + uuid.NewString()
 		checks := onBrokers(t, strings.Join(brokers, ","), previews, missing)
-		examinetest.Expect(t, examinetest.Find(t, checks, missing.Name), examine.Fault, "not there", "--partitions 2", "retention.ms=3600000")
+		examinetest.Expect(t, examinetest.Find(t, checks, missing.Name), examine.Fault, "not there", "--partitions 2", "retention.ms=3600000", "cleanup.policy=delete")
+		forEver(&missing)
+		checks = onBrokers(t, strings.Join(brokers, ","), previews, missing)
+		examinetest.Expect(t, examinetest.Find(t, checks, missing.Name), examine.Fault, "not there", "retention.ms=-1", "cleanup.policy=compact")
 	})
 }
 
