@@ -134,11 +134,12 @@ type MembershipChange struct {
 	Message uuid.UUID // of the room's timeline, that tells of it
 }
 
-// LatestMessage is what a room shows of a message.
+// LatestMessage is what a room shows of a message. It shows the name that the sender has when somebody looks, where the sender is a user.
 type LatestMessage struct {
 	RoomID   uuid.UUID
 	At       time.Time // the message's createdAt
 	Preview  wire.Preview
+	Sender   uuid.UUID
 	Position events.Position
 	// Version is the membership version of the newest change of members up to the message that has been taken with it; 0 where there is none.
 	Version int64

@@ -94,7 +94,7 @@ func (c *Changes) takeOne(b *batch, room store.Taken, message Posted) store.Take
 	at.Number, at.Counted = room.Messages, room.Counted
 	b.positions = append(b.positions, at)
 	b.latest[message.RoomID] = store.LatestMessage{
-		RoomID: message.RoomID, At: message.At, Preview: message.Preview, Position: message.Position,
+		RoomID: message.RoomID, At: message.At, Preview: message.Preview, Sender: message.SenderID, Position: message.Position,
 		Version: room.ChangeVersion, Messages: room.Messages, Counted: room.Counted,
 	}
 	if room.Messages%forgetEvery == 0 && room.Messages > store.KeptPositions {

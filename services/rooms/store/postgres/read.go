@@ -19,15 +19,17 @@ const unreadCount = `greatest(coalesce(r.counted - m.read_counted - m.own_after,
 // isNew says that the member m has read nothing of the room r since it joined. The version before this one says so by the time alone.
 const isNew = `(NOT m.opened AND (m.last_read_at IS NULL OR m.last_read_at < r.latest_message))`
 
-// selectRooms gives rooms as the user $1 sees them: a Single room has the other user's name and picture.
+// selectRooms gives rooms as the user $1 sees them: a Single room has the other user's name and picture, and who sent the latest message is named as
+// that user is now.
 const selectRooms = `
 SELECT r.id, r.type,
        CASE r.type WHEN 'Single' THEN other.display_name ELSE r.name END,
        CASE r.type WHEN 'Single' THEN other.picture ELSE r.image_url END,
-       r.created_at, r.latest_message, ` + isNew + `, ` + unreadCount + `, r.latest_epoch, r.latest_offset, r.preview
+       r.created_at, r.latest_message, ` + isNew + `, ` + unreadCount + `, r.latest_epoch, r.latest_offset, r.preview, sender.display_name
 FROM members m
 JOIN rooms r ON r.id = m.room_id
 LEFT JOIN users other ON other.id = CASE r.pair_low WHEN $1 THEN r.pair_high ELSE r.pair_low END
+LEFT JOIN users sender ON sender.id = (r.preview->>'sender')::uuid
 WHERE m.user_id = $1 AND m.status = 'Joined'`
 
 const (
@@ -89,9 +91,12 @@ func scanRoom(row pgx.CollectableRow) (wire.Room, error) {
 		room            wire.Room
 		created, latest time.Time
 		asOf            events.Position
+		shown           store.Shown
+		sender          *string
 	)
 	err := row.Scan(&room.ID, &room.Type, &room.Name, &room.ImageURL, &created, &latest, &room.Unread, &room.UnreadCount,
-		&asOf.Epoch, &asOf.Offset, &room.LatestMessageText)
+		&asOf.Epoch, &asOf.Offset, &shown, &sender)
+	room.LatestMessageText = shown.By(sender)
 	room.CreatedAt, room.LatestMessage, room.UnreadAsOf = wire.At(created), wire.At(latest), asOf.String()
 	room.Unread = room.Unread || room.UnreadCount > 0
 	return room, err

@@ -10,7 +10,6 @@ import (
 
 	"github.com/ism-chat/ism/libs/outbox"
 	outboxpostgres "github.com/ism-chat/ism/libs/outbox/postgres"
-	"github.com/ism-chat/ism/libs/wire"
 	"github.com/ism-chat/ism/services/rooms/store"
 )
 
@@ -130,7 +129,7 @@ func (t tx) SetLatestMessages(ctx context.Context, messages []store.LatestMessag
 	var latest struct {
 		rooms    []uuid.UUID
 		at       []time.Time
-		previews []wire.Preview
+		previews []store.Shown
 		epochs   []int32
 		offsets  []int64
 		versions []int64
@@ -140,7 +139,7 @@ func (t tx) SetLatestMessages(ctx context.Context, messages []store.LatestMessag
 	for _, message := range messages {
 		latest.rooms = append(latest.rooms, message.RoomID)
 		latest.at = append(latest.at, message.At)
-		latest.previews = append(latest.previews, message.Preview)
+		latest.previews = append(latest.previews, message.Shown())
 		latest.epochs = append(latest.epochs, message.Position.Epoch)
 		latest.offsets = append(latest.offsets, message.Position.Offset)
 		latest.versions = append(latest.versions, message.Version)

@@ -20,26 +20,34 @@ const unreadCount = `max(coalesce(r.counted - m.read_counted - m.own_after, 0), 
 // isNew says that the member m has read nothing of the room r since it joined. The version before this one says so by the time alone.
 const isNew = `(NOT m.opened AND (m.last_read_at IS NULL OR m.last_read_at < r.latest_message))`
 
-// selectRooms gives rooms as the user ?1 sees them: a Single room has the other user's name and picture.
+// selectRooms gives rooms as the user ?1 sees them: a Single room has the other user's name and picture, and who sent the latest message is named as
+// that user is now.
 const selectRooms = `
 SELECT r.id, r.type,
        CASE r.type WHEN 'Single' THEN other.display_name ELSE r.name END,
        CASE r.type WHEN 'Single' THEN other.picture ELSE r.image_url END,
-       r.created_at, r.latest_message, ` + isNew + `, ` + unreadCount + `, r.latest_epoch, r.latest_offset, r.preview
+       r.created_at, r.latest_message, ` + isNew + `, ` + unreadCount + `, r.latest_epoch, r.latest_offset, r.preview, sender.display_name
 FROM members m
 JOIN rooms r ON r.id = m.room_id
 LEFT JOIN users other ON other.id = CASE r.pair_low WHEN ?1 THEN r.pair_high ELSE r.pair_low END
+LEFT JOIN users sender ON sender.id = unhex(r.preview->>'sender')
 WHERE m.user_id = ?1 AND m.status = 'Joined'`
 
 const (
 	selectRoom = selectRooms + ` AND m.room_id = ?2`
 
-	selectRoomList = selectRooms + `
-  AND (?2 IS NULL OR (r.latest_message, r.id) < (?2, ?3))
-  AND (?4 IS NULL OR r.type = ?4)
-  AND (NOT ?5 OR ` + isNew + ` OR r.counted - m.read_counted - m.own_after > 0)
-ORDER BY r.latest_message DESC, r.id DESC
-LIMIT ?6`
+	// selectRoomList looks at each of the user's rooms once, and reads whole rows only of those that it gives.
+	selectRoomList = selectRooms + ` AND m.room_id IN (
+    SELECT r.id
+    FROM members m
+    JOIN rooms r ON r.id = m.room_id
+    WHERE m.user_id = ?1 AND m.status = 'Joined'
+      AND (?2 IS NULL OR (r.latest_message, r.id) < (?2, ?3))
+      AND (?4 IS NULL OR r.type = ?4)
+      AND (NOT ?5 OR ` + isNew + ` OR r.counted - m.read_counted - m.own_after > 0)
+    ORDER BY r.latest_message DESC, r.id DESC
+    LIMIT ?6)
+ORDER BY r.latest_message DESC, r.id DESC`
 )
 
 // Rooms implements [store.Store].
@@ -86,16 +94,20 @@ func scanRoom(scan func(targets ...any) error) (wire.Room, error) {
 		created, latest int64
 		asOf            events.Position
 		preview         []byte
+		shown           store.Shown
+		sender          *string
 	)
-	err := scan(&room.ID, &room.Type, &room.Name, &room.ImageURL, &created, &latest, &room.Unread, &room.UnreadCount, &asOf.Epoch, &asOf.Offset, &preview)
+	err := scan(&room.ID, &room.Type, &room.Name, &room.ImageURL, &created, &latest, &room.Unread, &room.UnreadCount, &asOf.Epoch, &asOf.Offset,
+		&preview, &sender)
 	if err != nil {
 		return wire.Room{}, err
 	}
 	room.CreatedAt, room.LatestMessage, room.UnreadAsOf = wire.At(fromMicros(created)), wire.At(fromMicros(latest)), asOf.String()
 	room.Unread = room.Unread || room.UnreadCount > 0
-	if err := json.Unmarshal(preview, &room.LatestMessageText); err != nil {
+	if err := json.Unmarshal(preview, &shown); err != nil {
 		return wire.Room{}, fmt.Errorf("decode preview of room %s: %w", room.ID, err)
 	}
+	room.LatestMessageText = shown.By(sender)
 	return room, nil
 }
 

@@ -124,7 +124,7 @@ WHERE id = ?1 AND (latest_epoch, latest_offset) < (?4, ?5)`
 
 func (t *tx) SetLatestMessages(ctx context.Context, messages []store.LatestMessage) error {
 	for _, message := range messages {
-		preview, err := json.Marshal(message.Preview)
+		preview, err := json.Marshal(message.Shown())
 		if err != nil {
 			return fmt.Errorf("encode preview: %w", err)
 		}

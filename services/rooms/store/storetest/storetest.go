@@ -34,6 +34,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		{"rooms are listed by their latest message", roomsAreListed},
 		{"outsiders find nothing", outsidersFindNothing},
 		{"messages are taken in order of position", messagesAreTaken},
+		{"senders are shown as they are", sendersAreShownAsTheyAre},
 		{"messages of many rooms are taken at once", messagesOfManyRoomsAreTaken},
 		{"read marks only move on", readMarksMoveOn},
 		{"a transaction that fails leaves nothing", failedTransactionLeavesNothing},
