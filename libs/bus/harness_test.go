@@ -117,8 +117,15 @@ func (w *world) topic(partitions int) string {
 	if err := w.create(ctx, []kafka.TopicSpecification{{Topic: name, NumPartitions: partitions, ReplicationFactor: 1}}); err != nil {
 		w.t.Fatal(err)
 	}
-	servicetest.Await(w.t, "the topic is known", func() bool {
+	var all []topicPartition
+	for number := range int32(partitions) {
+		all = append(all, topicPartition{name, number})
+	}
+	servicetest.Await(w.t, "the topic is known, and its partitions have leaders", func() bool {
 		count, err := w.Partitions(ctx, name)
+		if err == nil {
+			_, err = w.offsets(ctx, all, kafka.LatestOffsetSpec)
+		}
 		return err == nil && int(count) == partitions
 	})
 	return name
