@@ -81,7 +81,6 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		{"backends see rooms", backendsSeeRooms},
 		{"a backend fills rooms", backendFillsRooms},
 		{"stays are listed", staysAreListed},
-		{"profiles are given", profilesAreGiven},
 		{"a user is deleted", userIsDeleted},
 		{"a deleted user is put again", deletedUserIsPutAgain},
 		{"budgets are spent", budgetsAreSpent},
