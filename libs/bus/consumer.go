@@ -67,6 +67,15 @@ type topicPartition struct {
 
 func partitionOf(record Record) topicPartition { return topicPartition{record.Topic, record.Partition} }
 
+// allPartitions gives the partitions of a topic that has so many.
+func allPartitions(topic string, count int32) []topicPartition {
+	all := make([]topicPartition, count)
+	for number := range all {
+		all[number] = topicPartition{topic, int32(number)}
+	}
+	return all
+}
+
 func (p topicPartition) kafka() kafka.TopicPartition {
 	return kafka.TopicPartition{Topic: &p.topic, Partition: p.partition}
 }

@@ -117,14 +117,10 @@ func (w *world) topic(partitions int) string {
 	if err := w.create(ctx, []kafka.TopicSpecification{{Topic: name, NumPartitions: partitions, ReplicationFactor: 1}}); err != nil {
 		w.t.Fatal(err)
 	}
-	var all []topicPartition
-	for number := range int32(partitions) {
-		all = append(all, topicPartition{name, number})
-	}
 	servicetest.Await(w.t, "the topic is known, and its partitions have leaders", func() bool {
 		count, err := w.Partitions(ctx, name)
 		if err == nil {
-			_, err = w.offsets(ctx, all, kafka.LatestOffsetSpec)
+			_, err = w.offsets(ctx, allPartitions(name, int32(partitions)), kafka.LatestOffsetSpec)
 		}
 		return err == nil && int(count) == partitions
 	})

@@ -26,6 +26,16 @@ type Topic struct {
 	Leaderless []int32
 }
 
+// RetentionMillis is the topic's retention as Kafka's configuration has it, retention.ms.
+func (t Topic) RetentionMillis() string { return retentionMillis(t.Retention) }
+
+func retentionMillis(retention time.Duration) string {
+	if retention == 0 {
+		return "-1"
+	}
+	return strconv.FormatInt(retention.Milliseconds(), 10)
+}
+
 // longestRetention is more than a log is kept, in milliseconds: Kafka takes any number.
 const longestRetention = int64(200 * 365 * 24 * time.Hour / time.Millisecond)
 

@@ -171,10 +171,7 @@ func (l *Log) Ends(ctx context.Context) ([]int64, error) {
 	if err := l.Await(ctx); err != nil {
 		return nil, err
 	}
-	partitions := make([]topicPartition, l.opened.Partitions)
-	for i := range partitions {
-		partitions[i] = topicPartition{l.cfg.Topic, int32(i)}
-	}
+	partitions := allPartitions(l.cfg.Topic, l.opened.Partitions)
 	found, err := l.bus.offsets(ctx, partitions, kafka.LatestOffsetSpec)
 	if err != nil {
 		return nil, fmt.Errorf("read the ends of %s: %w", l.cfg.Topic, err)

@@ -170,9 +170,7 @@ func (r *Reader) locate(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		for number := range count {
-			partitions = append(partitions, topicPartition{topic, number})
-		}
+		partitions = append(partitions, allPartitions(topic, count)...)
 	}
 	ends, err := r.bus.offsets(ctx, partitions, kafka.LatestOffsetSpec)
 	if err != nil {

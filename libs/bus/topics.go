@@ -23,14 +23,6 @@ type topic struct {
 	compact    bool          // of each key the newest record is kept, within the retention
 }
 
-// retentionMillis is the topic's retention as Kafka's configuration has it.
-func (t topic) retentionMillis() string {
-	if t.retention == 0 {
-		return "-1"
-	}
-	return strconv.FormatInt(t.retention.Milliseconds(), 10)
-}
-
 // cleanup is the topic's cleanup policy.
 func (t topic) cleanup() string {
 	switch {
@@ -187,7 +179,7 @@ func (b *Bus) ensure(ctx context.Context, wanted map[string]topic) error {
 func (b *Bus) specification(name string, spec topic) kafka.TopicSpecification {
 	inSync := max(1, b.cfg.Replication-1)
 	config := map[string]string{
-		retentionConfig: spec.retentionMillis(),
+		retentionConfig: retentionMillis(spec.retention),
 		inSyncConfig:    strconv.Itoa(inSync),
 		cleanupConfig:   spec.cleanup(),
 	}
@@ -242,7 +234,7 @@ func (b *Bus) reportSettings(ctx context.Context, wanted map[string]topic, prese
 	}
 	for _, result := range results {
 		spec := wanted[result.Name]
-		for name, expected := range map[string]string{retentionConfig: spec.retentionMillis(), cleanupConfig: spec.cleanup()} {
+		for name, expected := range map[string]string{retentionConfig: retentionMillis(spec.retention), cleanupConfig: spec.cleanup()} {
 			if entry, given := result.Config[name]; given && entry.Value != expected {
 				b.tel.Log.WarnContext(ctx, "a topic has another setting than the suite makes it with", "topic", result.Name, "setting", name,
 					"value", entry.Value, "expected", expected)

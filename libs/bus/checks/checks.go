@@ -113,16 +113,8 @@ func (c *cluster) lookAtTopics(ctx context.Context, n *examine.Notes) {
 }
 
 func createTopic(t bus.Topic) string {
-	return fmt.Sprintf("kafka-topics.sh --create --topic %s --partitions %d --replication-factor %d --config %s --config cleanup.policy=%s --config min.insync.replicas=%d",
-		t.Name, t.Partitions, t.Replication, retention(t), t.Cleanup, t.MinInSync)
-}
-
-// retention is the topic's retention as Kafka's tools take it.
-func retention(t bus.Topic) string {
-	if t.Retention == 0 {
-		return "retention.ms=-1"
-	}
-	return fmt.Sprintf("retention.ms=%d", t.Retention.Milliseconds())
+	return fmt.Sprintf("kafka-topics.sh --create --topic %s --partitions %d --replication-factor %d --config retention.ms=%s --config cleanup.policy=%s --config min.insync.replicas=%d",
+		t.Name, t.Partitions, t.Replication, t.RetentionMillis(), t.Cleanup, t.MinInSync)
 }
 
 func alterTopic(name, setting string) string {
@@ -161,7 +153,7 @@ func compareTopic(n *examine.Notes, wanted, found bus.Topic) {
 
 // compareCleanup looks whether the topic loses what the suite's does not, and keeps what it does not.
 func compareCleanup(note func(result examine.Result, text, do string), wanted, found bus.Topic) {
-	do := alterTopic(wanted.Name, fmt.Sprintf("cleanup.policy=[%s],%s", wanted.Cleanup, retention(wanted)))
+	do := alterTopic(wanted.Name, fmt.Sprintf("cleanup.policy=[%s],retention.ms=%s", wanted.Cleanup, wanted.RetentionMillis()))
 	age, longest := maxAge(found), maxAge(wanted)
 	switch {
 	case age != 0 && (longest == 0 || age < longest):
