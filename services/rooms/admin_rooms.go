@@ -53,11 +53,16 @@ func (s *Service) listOverviews(c *fiber.Ctx) error {
 
 // overviewPoint is the room behind which the list goes on. The error is the problem invalid-cursor.
 func overviewPoint(c *fiber.Ctx, list paging.List) (uuid.UUID, error) {
-	if !c.Context().QueryArgs().Has("cursor") {
-		return uuid.Nil, nil
+	point, err := pointIn(httpapi.ArgsOf(c), list)
+	if err != nil || point == nil {
+		return uuid.Nil, err
 	}
-	point, ok := list.Point(c.Query("cursor"))
-	if !ok || len(point) != len(uuid.UUID{}) {
+	return roomPoint(point)
+}
+
+// roomPoint reads a point of a list that is in the order of rooms' ids. The error is the problem invalid-cursor.
+func roomPoint(point []byte) (uuid.UUID, error) {
+	if len(point) != len(uuid.UUID{}) {
 		return uuid.Nil, invalidCursor()
 	}
 	return uuid.UUID(point), nil

@@ -31,12 +31,12 @@ func (s *Service) exportUser(c *fiber.Ctx) error {
 		return problemOf(err)
 	}
 	list := paging.Of("export", id, tenant)
-	from := []byte{0}
-	if c.Context().QueryArgs().Has("cursor") {
-		var ok bool
-		if from, ok = list.Point(c.Query("cursor")); !ok {
-			return invalidCursor()
-		}
+	from, err := pointIn(httpapi.ArgsOf(c), list)
+	if err != nil {
+		return err
+	}
+	if from == nil {
+		from = []byte{0}
 	}
 	lines, next, err := s.export(c.UserContext(), profile, from)
 	if err != nil {
@@ -124,11 +124,10 @@ func (s *Service) exportRelatives(user people.Viewer, as wire.Relationship) sect
 	return func(ctx context.Context, behind []byte, limit int) ([]exported, error) {
 		from := people.Newest()
 		if len(behind) > 0 {
-			since, id, ok := timePointOf(behind)
-			if !ok {
-				return nil, invalidCursor()
+			var err error
+			if from, err = relativePoint(behind); err != nil {
+				return nil, err
 			}
-			from = people.RelativePoint{Since: since, ID: id}
 		}
 		relatives, err := s.deps.Store.Relatives(ctx, user, as, from, limit)
 		found := make([]exported, len(relatives))
@@ -152,10 +151,10 @@ func (s *Service) exportStays(user uuid.UUID) section {
 	return func(ctx context.Context, behind []byte, limit int) ([]exported, error) {
 		from := uuid.Nil
 		if len(behind) > 0 {
-			if len(behind) != len(from) {
-				return nil, invalidCursor()
+			var err error
+			if from, err = roomPoint(behind); err != nil {
+				return nil, err
 			}
-			from = uuid.UUID(behind)
 		}
 		stays, err := s.deps.Store.Stays(ctx, user, from, limit)
 		found := make([]exported, len(stays))

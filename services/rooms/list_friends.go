@@ -44,17 +44,26 @@ func (s *Service) listRelatives(c *fiber.Ctx, as wire.Relationship) error {
 	return c.JSON(users)
 }
 
+// relativePoint reads a point. The error is the problem invalid-cursor.
+func relativePoint(point []byte) (people.RelativePoint, error) {
+	since, id, ok := timePointOf(point)
+	if !ok {
+		return people.RelativePoint{}, invalidCursor()
+	}
+	return people.RelativePoint{Since: since, ID: id}, nil
+}
+
 // relativesQuery is what is asked for. The errors are the problems invalid-cursor and invalid-request.
 func relativesQuery(c *fiber.Ctx, list paging.List) (behind people.RelativePoint, limit int, err error) {
 	behind = people.Newest()
 	given := httpapi.ArgsOf(c)
-	if text, ok := given("cursor"); ok {
-		point, ok := list.Point(text)
-		if ok {
-			behind.Since, behind.ID, ok = timePointOf(point)
-		}
-		if !ok {
-			return people.RelativePoint{}, 0, invalidCursor()
+	point, err := pointIn(given, list)
+	if err != nil {
+		return people.RelativePoint{}, 0, err
+	}
+	if point != nil {
+		if behind, err = relativePoint(point); err != nil {
+			return people.RelativePoint{}, 0, err
 		}
 	}
 	limit, err = given.Limit(mostRelatives, mostRelatives)

@@ -78,10 +78,13 @@ func roomsPageOf(caller uuid.UUID, given httpapi.Args) (roomsPage, error) {
 	page.query.Limit = limit
 	page.args.Set("limit", strconv.Itoa(page.query.Limit))
 	page.list = paging.Of("rooms", caller, kind, unread)
-	if text, ok := given("cursor"); ok {
-		point, ok := page.list.Point(text)
-		at, id, isPoint := timePointOf(point)
-		if !ok || !isPoint {
+	point, err := pointIn(given, page.list)
+	if err != nil {
+		return roomsPage{}, err
+	}
+	if point != nil {
+		at, id, ok := timePointOf(point)
+		if !ok {
 			return roomsPage{}, invalidCursor()
 		}
 		page.query.Before = &store.RoomPoint{LatestMessage: at, ID: id}

@@ -69,11 +69,11 @@ func pageOf(matches []people.Match, list paging.List) wire.UserPage {
 
 // matchPoint is where the search goes on. The error is the problem invalid-cursor.
 func matchPoint(c *fiber.Ctx, list paging.List) (people.MatchPoint, error) {
-	if !c.Context().QueryArgs().Has("cursor") {
-		return people.MatchPoint{}, nil
+	point, err := pointIn(httpapi.ArgsOf(c), list)
+	if err != nil || point == nil {
+		return people.MatchPoint{}, err
 	}
-	point, ok := list.Point(c.Query("cursor"))
-	if !ok || len(point) < len(uuid.UUID{}) || !utf8.Valid(point[len(uuid.UUID{}):]) {
+	if len(point) < len(uuid.UUID{}) || !utf8.Valid(point[len(uuid.UUID{}):]) {
 		return people.MatchPoint{}, invalidCursor()
 	}
 	return people.MatchPoint{ID: uuid.UUID(point[:len(uuid.UUID{})]), SearchName: string(point[len(uuid.UUID{}):])}, nil
