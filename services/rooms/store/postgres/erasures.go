@@ -87,11 +87,7 @@ func (s *Store) Erasure(ctx context.Context, tenant string, id uuid.UUID) (erasu
 			var at time.Time
 			var finished *time.Time
 			err = row.Scan(&erasure.ID, &erasure.UserID, &erasure.Tenant, &at, &part.Service, &part.Erased, &finished)
-			erasure.At = wire.At(at)
-			if finished != nil {
-				at := wire.At(*finished)
-				part.FinishedAt = &at
-			}
+			erasure.At, part.FinishedAt = wire.At(at), orNull(finished)
 			return part, err
 		})
 		if err == nil && len(erasure.Parts) == 0 {

@@ -158,11 +158,7 @@ func scanMember(row pgx.CollectableRow) (wire.Member, error) {
 		read   *time.Time
 	)
 	err := row.Scan(&member.ID, &member.DisplayName, &member.ProfilePicture, &joined, &read, &member.Status)
-	member.JoinedAt = wire.At(joined)
-	if read != nil {
-		at := wire.At(*read)
-		member.LastReadAt = &at
-	}
+	member.JoinedAt, member.LastReadAt = wire.At(joined), orNull(read)
 	return member, err
 }
 

@@ -12,20 +12,13 @@ const selectEpochs = `SELECT topic_id, partitions, epoch FROM log_epochs WHERE t
 
 // RecordedLogs implements [bus.Epochs].
 func (s *Store) RecordedLogs(ctx context.Context, topic string) (logs []bus.RecordedLog, err error) {
-	err = s.do("read_epochs", func(db *sqlite.DB) error {
-		rows, err := db.Readers.QueryContext(ctx, selectEpochs, topic)
-		if err != nil {
-			return err
-		}
-		defer rows.Close()
-		for rows.Next() {
+	err = s.do("read_epochs", func(db *sqlite.DB) (err error) {
+		logs, err = collect(ctx, db.Readers, func(scan func(targets ...any) error) (bus.RecordedLog, error) {
 			log := bus.RecordedLog{Incarnation: bus.Incarnation{Topic: topic}}
-			if err := rows.Scan(&log.ID, &log.Partitions, &log.Epoch); err != nil {
-				return err
-			}
-			logs = append(logs, log)
-		}
-		return rows.Err()
+			err := scan(&log.ID, &log.Partitions, &log.Epoch)
+			return log, err
+		}, selectEpochs, topic)
+		return err
 	})
 	return logs, err
 }

@@ -87,11 +87,7 @@ func (s *Store) Erasure(ctx context.Context, tenant string, id uuid.UUID) (erasu
 			if err := rows.Scan(&erasure.ID, &erasure.UserID, &erasure.Tenant, &at, &part.Service, &part.Erased, &finished); err != nil {
 				return err
 			}
-			erasure.At = wire.At(fromMicros(at))
-			if finished.Valid {
-				at := wire.At(fromMicros(finished.Int64))
-				part.FinishedAt = &at
-			}
+			erasure.At, part.FinishedAt = wire.At(fromMicros(at)), orNull(finished)
 			erasure.Parts = append(erasure.Parts, part)
 		}
 		if err := rows.Err(); err != nil {
@@ -116,22 +112,19 @@ LIMIT ?`
 
 // PendingErasures implements [store.Erasures].
 func (s *Store) PendingErasures(ctx context.Context, limit int) (all []store.Pending, err error) {
-	err = s.do("pending_erasures", func(db *sqlite.DB) error {
-		rows, err := db.Readers.QueryContext(ctx, selectPending, limit)
-		if err != nil {
-			return err
-		}
-		defer rows.Close() // rows.Err says what went wrong
-		for rows.Next() {
-			var pending store.Pending
-			var at int64
-			if err := rows.Scan(&pending.ID, &pending.UserID, &pending.Tenant, &at, &pending.Restored); err != nil {
-				return err
-			}
-			pending.At = fromMicros(at)
-			all = append(all, pending)
-		}
-		return rows.Err()
+	err = s.do("pending_erasures", func(db *sqlite.DB) (err error) {
+		all, err = collect(ctx, db.Readers, scanPending, selectPending, limit)
+		return err
 	})
 	return all, err
+}
+
+func scanPending(scan func(targets ...any) error) (store.Pending, error) {
+	var (
+		pending store.Pending
+		at      int64
+	)
+	err := scan(&pending.ID, &pending.UserID, &pending.Tenant, &at, &pending.Restored)
+	pending.At = fromMicros(at)
+	return pending, err
 }

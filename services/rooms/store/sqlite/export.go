@@ -44,31 +44,20 @@ ORDER BY m.room_id LIMIT ?3`
 
 // Stays implements [store.Store].
 func (s *Store) Stays(ctx context.Context, user, behind uuid.UUID, limit int) (stays []store.Stay, err error) {
-	err = s.do("list_stays", func(db *sqlite.DB) error {
-		rows, err := db.Readers.QueryContext(ctx, selectStays, user[:], behind[:], limit)
-		if err != nil {
-			return err
-		}
-		defer rows.Close() // rows.Err says what went wrong
-		for rows.Next() {
-			stay, err := scanStay(rows)
-			if err != nil {
-				return err
-			}
-			stays = append(stays, stay)
-		}
-		return rows.Err()
+	err = s.do("list_stays", func(db *sqlite.DB) (err error) {
+		stays, err = collect(ctx, db.Readers, scanStay, selectStays, user[:], behind[:], limit)
+		return err
 	})
 	return stays, err
 }
 
-func scanStay(rows *sql.Rows) (store.Stay, error) {
+func scanStay(scan func(targets ...any) error) (store.Stay, error) {
 	var (
 		stay              store.Stay
 		created, joined   int64
 		ended, left, read sql.NullInt64
 	)
-	err := rows.Scan(&stay.Room.ID, &stay.Room.Type, &stay.Room.Name, &stay.Room.ImageURL, &created, &ended, &stay.Status, &joined, &left, &read)
+	err := scan(&stay.Room.ID, &stay.Room.Type, &stay.Room.Name, &stay.Room.ImageURL, &created, &ended, &stay.Status, &joined, &left, &read)
 	stay.Room.CreatedAt, stay.JoinedAt = wire.At(fromMicros(created)), wire.At(fromMicros(joined))
 	stay.EndedAt, stay.LeftAt, stay.LastRead = orNull(ended), orNull(left), orNull(read)
 	return stay, err

@@ -35,20 +35,9 @@ func (s *Store) Overviews(ctx context.Context, asked store.Asked, behind uuid.UU
 	case asked.Tenant != "":
 		query, args = selectOverviewsOfTenant, append(args, asked.Tenant)
 	}
-	err = s.do("list_overviews", func(db *sqlite.DB) error {
-		rows, err := db.Readers.QueryContext(ctx, query, args...)
-		if err != nil {
-			return err
-		}
-		defer rows.Close() // rows.Err says what went wrong
-		for rows.Next() {
-			room, err := scanOverview(rows.Scan)
-			if err != nil {
-				return err
-			}
-			rooms = append(rooms, room)
-		}
-		return rows.Err()
+	err = s.do("list_overviews", func(db *sqlite.DB) (err error) {
+		rooms, err = collect(ctx, db.Readers, scanOverview, query, args...)
+		return err
 	})
 	return rooms, err
 }

@@ -51,8 +51,7 @@ ORDER BY r.latest_message DESC, r.id DESC`
 )
 
 // Rooms implements [store.Store].
-func (s *Store) Rooms(ctx context.Context, user uuid.UUID, query store.RoomQuery) ([]wire.Room, error) {
-	rooms := []wire.Room{}
+func (s *Store) Rooms(ctx context.Context, user uuid.UUID, query store.RoomQuery) (rooms []wire.Room, err error) {
 	var (
 		before sql.NullInt64
 		id     uuid.UUID
@@ -61,20 +60,9 @@ func (s *Store) Rooms(ctx context.Context, user uuid.UUID, query store.RoomQuery
 	if query.Before != nil {
 		before, id = sql.NullInt64{Int64: query.Before.LatestMessage.UnixMicro(), Valid: true}, query.Before.ID
 	}
-	err := s.do("list_rooms", func(db *sqlite.DB) error {
-		rows, err := db.Readers.QueryContext(ctx, selectRoomList, user[:], before, id[:], kind, query.Unread, query.Limit)
-		if err != nil {
-			return err
-		}
-		defer rows.Close() // rows.Err says what went wrong
-		for rows.Next() {
-			room, err := scanRoom(rows.Scan)
-			if err != nil {
-				return err
-			}
-			rooms = append(rooms, room)
-		}
-		return rows.Err()
+	err = s.do("list_rooms", func(db *sqlite.DB) (err error) {
+		rooms, err = collect(ctx, db.Readers, scanRoom, selectRoomList, user[:], before, id[:], kind, query.Unread, query.Limit)
+		return err
 	})
 	return rooms, err
 }
@@ -147,19 +135,8 @@ func selectMembership(ctx context.Context, tx *sql.Tx, room uuid.UUID) (membersh
 	if err := tx.QueryRowContext(ctx, selectVersion, room[:]).Scan(&membership.Version); err != nil {
 		return store.Membership{}, orNotFound(err)
 	}
-	rows, err := tx.QueryContext(ctx, selectMembers, room[:])
-	if err != nil {
-		return store.Membership{}, err
-	}
-	defer rows.Close() // rows.Err says what went wrong
-	for rows.Next() {
-		member, err := scanMember(rows.Scan)
-		if err != nil {
-			return store.Membership{}, err
-		}
-		membership.Members = append(membership.Members, member)
-	}
-	return membership, rows.Err()
+	membership.Members, err = collect(ctx, tx, scanMember, selectMembers, room[:])
+	return membership, err
 }
 
 const selectAudience = `SELECT membership_version, since_joining, large FROM rooms WHERE id = ? AND ended_at IS NULL`
@@ -182,22 +159,12 @@ func (s *Store) Audience(ctx context.Context, room uuid.UUID) (membership events
 	return membership, err
 }
 
-// selectIDs runs a query whose rows are ids. Where there are none it gives an empty list, which is no null in an event.
-func selectIDs(ctx context.Context, tx *sql.Tx, query string, args ...any) (ids []uuid.UUID, err error) {
-	ids = []uuid.UUID{}
-	rows, err := tx.QueryContext(ctx, query, args...)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close() // rows.Err says what went wrong
-	for rows.Next() {
-		var id uuid.UUID
-		if err := rows.Scan(&id); err != nil {
-			return nil, err
-		}
-		ids = append(ids, id)
-	}
-	return ids, rows.Err()
+// selectIDs runs a query whose rows are ids.
+func selectIDs(ctx context.Context, tx *sql.Tx, query string, args ...any) ([]uuid.UUID, error) {
+	return collect(ctx, tx, func(scan func(targets ...any) error) (id uuid.UUID, err error) {
+		err = scan(&id)
+		return id, err
+	}, query, args...)
 }
 
 func scanMember(scan func(targets ...any) error) (wire.Member, error) {
@@ -207,11 +174,7 @@ func scanMember(scan func(targets ...any) error) (wire.Member, error) {
 		read   sql.NullInt64
 	)
 	err := scan(&member.ID, &member.DisplayName, &member.ProfilePicture, &joined, &read, &member.Status)
-	member.JoinedAt = wire.At(fromMicros(joined))
-	if read.Valid {
-		at := wire.At(fromMicros(read.Int64))
-		member.LastReadAt = &at
-	}
+	member.JoinedAt, member.LastReadAt = wire.At(fromMicros(joined)), orNull(read)
 	return member, err
 }
 

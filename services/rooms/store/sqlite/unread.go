@@ -204,20 +204,11 @@ func (t *tx) TakeUntold(ctx context.Context, since time.Time, most int) ([]store
 	return marks, nil
 }
 
-func (t *tx) untold(ctx context.Context, since time.Time, most int) (marks []store.UntoldMark, err error) {
-	rows, err := t.db.QueryContext(ctx, selectUntold, since.UnixMicro(), most)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close() // rows.Err says what went wrong
-	for rows.Next() {
-		var mark store.UntoldMark
-		if mark.State, err = scanReadState(rows.Scan, &mark.RoomID, &mark.UserID, &mark.Receipt, &mark.Trace); err != nil {
-			return nil, err
-		}
-		marks = append(marks, mark)
-	}
-	return marks, rows.Err()
+func (t *tx) untold(ctx context.Context, since time.Time, most int) ([]store.UntoldMark, error) {
+	return collect(ctx, t.db, func(scan func(targets ...any) error) (mark store.UntoldMark, err error) {
+		mark.State, err = scanReadState(scan, &mark.RoomID, &mark.UserID, &mark.Receipt, &mark.Trace)
+		return mark, err
+	}, selectUntold, since.UnixMicro(), most)
 }
 
 func (t *tx) toTell(ctx context.Context, mark *store.UntoldMark) (err error) {

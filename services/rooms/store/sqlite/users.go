@@ -120,23 +120,17 @@ LIMIT ?7`
 
 // SearchUsers implements [people.Store].
 func (s *Store) SearchUsers(ctx context.Context, viewer people.Viewer, prefix string, behind people.MatchPoint, limit int) (matches []people.Match, err error) {
-	err = s.do("search_users", func(db *sqlite.DB) error {
-		rows, err := db.Readers.QueryContext(ctx, searchUsers, viewer.ID[:], viewer.Tenant, prefix, people.BehindPrefix(prefix),
+	err = s.do("search_users", func(db *sqlite.DB) (err error) {
+		matches, err = collect(ctx, db.Readers, scanMatch, searchUsers, viewer.ID[:], viewer.Tenant, prefix, people.BehindPrefix(prefix),
 			behind.SearchName, behind.ID[:], limit)
-		if err != nil {
-			return err
-		}
-		defer rows.Close() // rows.Err says what went wrong
-		for rows.Next() {
-			var match people.Match
-			if err := rows.Scan(append(userTargets(&match.User), &match.Relationship, &match.SearchName)...); err != nil {
-				return err
-			}
-			matches = append(matches, match)
-		}
-		return rows.Err()
+		return err
 	})
 	return matches, err
+}
+
+func scanMatch(scan func(targets ...any) error) (match people.Match, err error) {
+	err = scan(append(userTargets(&match.User), &match.Relationship, &match.SearchName)...)
+	return match, err
 }
 
 const selectRelatives = `
@@ -149,22 +143,19 @@ LIMIT ?6`
 
 // Relatives implements [people.Store].
 func (s *Store) Relatives(ctx context.Context, viewer people.Viewer, as wire.Relationship, behind people.RelativePoint, limit int) (found []people.Relative, err error) {
-	err = s.do("list_relatives", func(db *sqlite.DB) error {
-		rows, err := db.Readers.QueryContext(ctx, selectRelatives, viewer.ID[:], viewer.Tenant, string(as), behind.Since.UnixMicro(), behind.ID[:], limit)
-		if err != nil {
-			return err
-		}
-		defer rows.Close() // rows.Err says what went wrong
-		for rows.Next() {
-			var relative people.Relative
-			var since int64
-			if err := rows.Scan(append(userTargets(&relative.User), &since)...); err != nil {
-				return err
-			}
-			relative.Since = fromMicros(since)
-			found = append(found, relative)
-		}
-		return rows.Err()
+	err = s.do("list_relatives", func(db *sqlite.DB) (err error) {
+		found, err = collect(ctx, db.Readers, scanRelative, selectRelatives, viewer.ID[:], viewer.Tenant, string(as), behind.Since.UnixMicro(), behind.ID[:], limit)
+		return err
 	})
 	return found, err
+}
+
+func scanRelative(scan func(targets ...any) error) (people.Relative, error) {
+	var (
+		relative people.Relative
+		since    int64
+	)
+	err := scan(append(userTargets(&relative.User), &since)...)
+	relative.Since = fromMicros(since)
+	return relative, err
 }
