@@ -134,18 +134,6 @@ func (c *Client) RenameRoom(ctx context.Context, room uuid.UUID, name string) (w
 	return renamed, err
 }
 
-// SendText sends a text message.
-func (c *Client) SendText(ctx context.Context, room uuid.UUID, text string) (wire.Message, error) {
-	body := struct {
-		RoomID uuid.UUID        `json:"chatRoomId"`
-		Type   wire.MessageType `json:"msgType"`
-		Body   wire.TextBody    `json:"msgBody"`
-	}{room, wire.Text, wire.TextBody{Text: text}}
-	var sent wire.Message
-	_, err := c.call(ctx, http.MethodPost, "/api/send-msg", body, &sent)
-	return sent, err
-}
-
 // Page is a part of a room's timeline, newest first. Next is the cursor of the page behind it, "" at the beginning of time.
 type Page struct {
 	Messages []wire.Message

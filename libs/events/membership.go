@@ -22,6 +22,8 @@ type Membership struct {
 	Audience
 	// SinceJoining says that members see of the room's timeline only what came since they joined, see [Standing].
 	SinceJoining bool `json:"sinceJoining,omitempty"`
+	// Tenant is that of the room and of all its members.
+	Tenant string `json:"tenant,omitempty"`
 }
 
 // MembershipAnswer is a membership as rooms answers with it. It also says it as versions before large rooms did, and reads what those say, so that rooms

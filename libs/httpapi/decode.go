@@ -6,8 +6,10 @@ import (
 	"errors"
 	"mime"
 	"net/http"
+	"strconv"
 	"strings"
 	"unicode"
+	"unicode/utf16"
 	"unicode/utf8"
 
 	"github.com/gofiber/fiber/v2"
@@ -17,9 +19,9 @@ import (
 const maxDepth = 32
 
 // Decode reads the request's JSON body into target, strictly: unknown fields are passed over; wrong types, a key that an
-// object has twice (in any case of letters, as encoding/json does not tell them apart), trailing data, invalid UTF-8 and deep
-// nesting are refused. Half a surrogate pair in an escape becomes U+FFFD, as encoding/json has it. The error is a [Problem]:
-// unsupported-media-type, malformed-json or, for a NUL in a string, invalid-request.
+// object has twice (in any case of letters, as encoding/json does not tell them apart), trailing data, invalid UTF-8, half a surrogate
+// pair in an escape (RFC 8259, section 8.2: encoding/json would make another character of it) and deep nesting are refused. The error is
+// a [Problem]: unsupported-media-type, malformed-json or, for a NUL in a string, invalid-request.
 func Decode(c *fiber.Ctx, target any) error {
 	if !isJSON(c.Get(fiber.HeaderContentType)) {
 		return problemOfStatus(http.StatusUnsupportedMediaType)
@@ -34,6 +36,23 @@ func Decode(c *fiber.Ctx, target any) error {
 
 // DecodeJSON reads a JSON text that is not a whole body, such as a line of one, as strictly as Decode. The errors are the same problems.
 func DecodeJSON(text []byte, target any) error { return decode(text, target) }
+
+// DecodeField reads the value of a field of what Decode has let through, whose type the other fields say. The error is the problem malformed-json.
+func DecodeField(name string, value json.RawMessage, target any) error {
+	err := json.Unmarshal(value, target)
+	var wrong *json.UnmarshalTypeError
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &wrong) && wrong.Field != "":
+		name += "." + wrong.Field
+	}
+	kind := "value"
+	if wrong != nil {
+		kind, _, _ = strings.Cut(wrong.Value, " ")
+	}
+	return malformed("the field %q cannot be this JSON %s", clip(name), kind)
+}
 
 // isJSON reports whether a Content-Type is that of JSON in UTF-8.
 func isJSON(contentType string) bool {
@@ -149,8 +168,11 @@ func inspect(raw []byte) error {
 			atKey = open[depth-1] != 0
 		case '"':
 			text := quoted(raw[at:])
-			if text.hasNUL {
+			switch {
+			case text.hasNUL:
 				return InvalidRequest("a string contains the character NUL")
+			case text.hasHalf:
+				return malformed("a string has half of a surrogate pair, at byte %d", at)
 			}
 			if atKey {
 				name := text.value()
@@ -167,8 +189,10 @@ func inspect(raw []byte) error {
 
 // literal is a JSON string with its quotes.
 type literal struct {
-	literal         []byte
-	escaped, hasNUL bool
+	literal []byte
+	escaped bool
+	hasNUL  bool
+	hasHalf bool // of a surrogate pair, escaped
 }
 
 // quoted is the string that a text begins with.
@@ -181,12 +205,31 @@ func quoted(text []byte) literal {
 			return l
 		case '\\':
 			l.escaped = true
-			l.hasNUL = l.hasNUL || bytes.HasPrefix(text[at:], []byte(`\u0000`))
+			unit, escaped := escapedUnit(text[at:])
+			l.hasNUL = l.hasNUL || escaped && unit == 0
 			at++
+			if !escaped || !utf16.IsSurrogate(unit) {
+				continue
+			}
+			low, _ := escapedUnit(text[at+len("u0000"):])
+			if utf16.DecodeRune(unit, low) == unicode.ReplacementChar {
+				l.hasHalf = true
+				continue
+			}
+			at += len(`u0000\u0000`) - 1
 		}
 	}
 	l.literal = text
 	return l
+}
+
+// escapedUnit is the UTF-16 code unit that a text begins with as an escape, \u and four digits.
+func escapedUnit(text []byte) (rune, bool) {
+	if len(text) < len(`\u0000`) || text[0] != '\\' || text[1] != 'u' {
+		return 0, false
+	}
+	unit, err := strconv.ParseUint(string(text[2:6]), 16, 16)
+	return rune(unit), err == nil
 }
 
 func (l literal) value() string {

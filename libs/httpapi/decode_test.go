@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -37,6 +38,7 @@ func TestDecodeTakes(t *testing.T) {
 	for raw, want := range map[string]string{
 		`{"text":"a"}`:                                  "a",
 		" \r\n\t{ \"text\" : \"a\" }\n":                 "a",
+		` {"text":"b"} `:                                "b",
 		`{"text":"a","unknown":{"x":[1,2,{"y":null}]}}`: "a",
 		`{"TEXT":"a"}`:                                  "a",
 		`{"text":"\u00e4\ud83e\udd17\\u0000"}`:          "ä🤗\\u0000",
@@ -44,7 +46,6 @@ func TestDecodeTakes(t *testing.T) {
 		`{"text":"a","nested":{"text":"b"}}`:            "a",
 		`{"text":"a","any":[{"x":1},{"x":2}]}`:          "a",
 		`{"text":"a","list":["list","list"]}`:           "a",
-		`{"text":"half \ud83e of a pair"}`:              "half \ufffd of a pair",
 		`{"any":{"":0,"a":0,"b":{"a":{"a":{}}}}}`:       "",
 		`{"text":null}`:                                 "",
 		nested(maxDepth):                                "",
@@ -99,6 +100,12 @@ func TestDecodeRefuses(t *testing.T) {
 		"a stray byte":              {"{\"text\":\"\xff\"}", "not UTF-8"},
 		"an overlong NUL":           {"{\"text\":\"\xc0\x80\"}", "not UTF-8"},
 		"a surrogate":               {"{\"text\":\"\xed\xa0\x80\"}", "not UTF-8"},
+		"half a pair":               {`{"text":"a\ud83e"}`, "half of a surrogate pair, at byte 8"},
+		"the other half":            {`{"text":"\uDD57a"}`, "half of a surrogate pair"},
+		"two first halves":          {`{"text":"\ud83e\ud83e\udd57"}`, "half of a surrogate pair"},
+		"a pair the wrong way":      {`{"text":"\udd57\ud83e"}`, "half of a surrogate pair"},
+		"a torn pair":               {`{"text":"\ud83e \udd57"}`, "half of a surrogate pair"},
+		"half of a pair as a key":   {`{"\ud83e":1}`, "half of a surrogate pair, at byte 1"},
 		"invalid outside strings":   {"{\"text\":\"a\"}\xff", "not UTF-8"},
 		"UTF-16":                    {"{\x00}\x00", "no JSON"},
 		"a raw NUL":                 {"{\"text\":\"a\x00\"}", "no JSON"},
@@ -137,6 +144,33 @@ func TestDecodeRefusesNULInStrings(t *testing.T) {
 	}
 }
 
+func TestDecodeTakesEscapesAsTheyAre(t *testing.T) {
+	for raw, want := range map[string]string{
+		`{"text":"\ud83e\udd57\uD83E\uDD57"}`: "🥗🥗", `{"text":"\\ud83e"}`: `\ud83e`, `{"text":"\\\ud83e\udd57"}`: `\🥗`, `{"text":"\ufffd\uffff\ud7ff\ue000"}`: "\ufffd\uffff\ud7ff\ue000",
+	} {
+		var got target
+		if err := decode([]byte(raw), &got); err != nil || got.Text != want {
+			t.Errorf("%s is %q, %v", raw, got.Text, err)
+		}
+	}
+}
+
+func TestDecodeFieldSaysWhichFieldIsWrong(t *testing.T) {
+	for raw, want := range map[string]string{
+		`[]`: `the field "body" cannot be this JSON array`, `"x"`: `the field "body" cannot be this JSON string`, `{"text":7}`: `the field "body.text" cannot be this JSON number`,
+		`{"at":"` + secret + `"}`: `the field "body" cannot be this JSON value`,
+	} {
+		problem := refusal(t, DecodeField("body", []byte(raw), &target{}))
+		if problem.Status != http.StatusBadRequest || problem.Code != "malformed-json" || problem.Detail != want {
+			t.Errorf("%s: %v", raw, problem)
+		}
+	}
+	var got target
+	if err := DecodeField("body", []byte(`{"text":"a"}`), &got); err != nil || got.Text != "a" {
+		t.Errorf("%+v, %v", got, err)
+	}
+}
+
 func TestDecodeIntoWhatCannotBeIsOurFault(t *testing.T) {
 	if problem := problemOf(decode([]byte(`{}`), target{})); problem.Status != http.StatusInternalServerError {
 		t.Error(problem)
@@ -171,9 +205,15 @@ func keys(count int) string {
 	return text.String() + `"end":0}}`
 }
 
+var (
+	pairs    = regexp.MustCompile(`(?i)\\ud[89ab][0-9a-f]{2}\\ud[c-f][0-9a-f]{2}`)
+	halfPair = regexp.MustCompile(`(?i)\\ud[89a-f]`)
+)
+
 // oracle judges a JSON text slowly, by its tokens.
 func oracle(raw []byte) (accepted bool) {
-	if !utf8.Valid(raw) || !json.Valid(raw) {
+	escapes := bytes.ReplaceAll(raw, []byte(`\\`), nil)
+	if !utf8.Valid(raw) || !json.Valid(raw) || halfPair.Match(pairs.ReplaceAll(escapes, []byte("-"))) {
 		return false
 	}
 	decoder := json.NewDecoder(bytes.NewReader(raw))

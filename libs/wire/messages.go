@@ -9,10 +9,13 @@ import (
 // MessageType is the kind of a message's body.
 type MessageType string
 
-// The message types of the wire that this version writes.
+// The message types of the wire, and SystemMessage, which is ours.
 const (
-	Text       MessageType = "Text"
-	RoomChange MessageType = "RoomChange" // who joined or left; written from the log alone
+	Text          MessageType = "Text"
+	Media         MessageType = "Media"
+	Reply         MessageType = "Reply"
+	RoomChange    MessageType = "RoomChange"    // who joined or left; written from the log alone
+	SystemMessage MessageType = "SystemMessage" // of the backend to a room
 )
 
 // Message is a message in the shape of the ISM wire. Its CreatedAt has microseconds, the same everywhere.
@@ -30,8 +33,38 @@ type TextBody struct {
 	Text string `json:"text"`
 }
 
+// MediaBody is the body of a [Media] message.
+type MediaBody struct {
+	URL         string `json:"mediaUrl"`  // of http or https, 1 to 250 characters
+	Type        string `json:"mediaType"` // what the client takes it for, 1 to 80 characters
+	MIMEType    string `json:"mimeType,omitempty"`
+	Alternative string `json:"altText,omitempty"` // for who cannot see or hear it
+}
+
+// ReplyBody is the body of a [Reply] message: a text, and the message of the same room that it quotes.
+type ReplyBody struct {
+	MessageID uuid.UUID   `json:"replyMsgId"`
+	SenderID  uuid.UUID   `json:"replySenderId"`
+	Type      MessageType `json:"replyMsgType"`
+	CreatedAt Time        `json:"replyCreatedAt"`
+	// Details is the body of the quoted message, as it was when it was quoted; of a Reply it is a [ReplyDetails].
+	Details json.RawMessage `json:"replyMsgDetails"`
+	Text    string          `json:"replyText"` // 1 to 4,000 characters
+}
+
+// ReplyDetails is what a reply quotes of another reply. Its field is snake_case, as it is on the ISM wire.
+type ReplyDetails struct {
+	Text string `json:"reply_text"`
+}
+
 // RoomChangeBody is the body of a [RoomChange] message.
 type RoomChangeBody struct {
 	Type        string `json:"type"` // "UserJoined" or "UserLeft"
 	RelatedUser Member `json:"related_user"`
+}
+
+// SystemBody is the body of a [SystemMessage]: a text, 1 to 4,000 characters, and an object for clients that know the backend that wrote it.
+type SystemBody struct {
+	Text string          `json:"text"`
+	Data json.RawMessage `json:"data,omitempty"`
 }

@@ -24,7 +24,8 @@ import (
 // types are the structs of this package, each of which has a schema.
 var types = []reflect.Type{
 	reflect.TypeFor[wire.Room](), reflect.TypeFor[wire.Member](), reflect.TypeFor[wire.Preview](),
-	reflect.TypeFor[wire.Message](), reflect.TypeFor[wire.TextBody](), reflect.TypeFor[wire.RoomChangeBody](),
+	reflect.TypeFor[wire.Message](), reflect.TypeFor[wire.TextBody](), reflect.TypeFor[wire.MediaBody](), reflect.TypeFor[wire.ReplyBody](),
+	reflect.TypeFor[wire.ReplyDetails](), reflect.TypeFor[wire.RoomChangeBody](), reflect.TypeFor[wire.SystemBody](),
 	reflect.TypeFor[wire.ChatMessage](), reflect.TypeFor[wire.NewRoom](), reflect.TypeFor[wire.RoomChangeEvent](), reflect.TypeFor[wire.LeaveRoom](),
 	reflect.TypeFor[wire.PublicRoom](), reflect.TypeFor[wire.RoomChanged](), reflect.TypeFor[wire.UnreadChanged](), reflect.TypeFor[wire.UserReadChat](),
 	reflect.TypeFor[wire.Resync](), reflect.TypeFor[wire.StreamEnded](),
@@ -235,7 +236,13 @@ func propertyOf(name string, field reflect.Type) property {
 	}
 	switch {
 	case name == body:
-		return property{AnyOf: []property{{Ref: "#/components/schemas/TextBody"}, {Ref: "#/components/schemas/RoomChangeBody"}}}
+		return property{AnyOf: []property{
+			{Ref: "#/components/schemas/TextBody"},
+			{Ref: "#/components/schemas/MediaBody"},
+			{Ref: "#/components/schemas/ReplyBody"},
+			{Ref: "#/components/schemas/RoomChangeBody"},
+			{Ref: "#/components/schemas/SystemBody"},
+		}}
 	case field == reflect.TypeFor[uuid.UUID]():
 		return property{Type: kinds{"string"}, Format: "uuid"}
 	case field == reflect.TypeFor[time.Time]():

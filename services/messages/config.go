@@ -6,6 +6,7 @@ import (
 
 	"github.com/ism-chat/ism/libs/config"
 	"github.com/ism-chat/ism/libs/httpapi"
+	"github.com/ism-chat/ism/services/messages/internal/body"
 	"github.com/ism-chat/ism/services/messages/membership"
 )
 
@@ -34,9 +35,9 @@ func (c Config) Within(listener httpapi.Config) []config.Fault {
 	var faults []config.Fault
 	if listener.BodyLimit < largestSend {
 		faults = append(faults, config.Fault{Variable: "HTTP_BODY_LIMIT", Problem: fmt.Sprintf(
-			"%d is too small for a message of %d characters, each escaped at its longest; allowed: %d bytes or more", listener.BodyLimit, maxTextLength, largestSend)})
+			"%d is too small for a message of %d characters, each escaped at its longest; allowed: %d bytes or more", listener.BodyLimit, body.MaxText, largestSend)})
 	}
-	if most := listener.HandlerTimeout - membership.LookupTimeout - c.WriteThroughTimeout; c.LogTimeout > most {
+	if most := listener.HandlerTimeout - beforeLog - c.WriteThroughTimeout; c.LogTimeout > most {
 		faults = append(faults, config.Fault{Variable: "MESSAGES_LOG_TIMEOUT", Problem: fmt.Sprintf(
 			"%s does not go with ISM_HTTP_HANDLER_TIMEOUT, %s, and ISM_MESSAGES_WRITE_THROUGH_TIMEOUT, %s: a send would be given up before Kafka is; allowed: ISM_MESSAGES_LOG_TIMEOUT up to %s, or ISM_HTTP_HANDLER_TIMEOUT from %s on",
 			c.LogTimeout, listener.HandlerTimeout, c.WriteThroughTimeout, max(most, 0), listener.HandlerTimeout+c.LogTimeout-most)})
@@ -44,6 +45,9 @@ func (c Config) Within(listener httpapi.Config) []config.Fault {
 	return faults
 }
 
-// largestSend is the size of a send at its largest, bytes, without white space around its JSON.
-const largestSend = len(`{"chatRoomId":"0192d3a0-0000-7000-8000-00000000000a","msgType":"Text","msgBody":{"text":""}}`) +
-	maxTextLength*len(`\ud83e\udd57`) // a character may be written in two escapes
+// beforeLog is how long a send takes at most before it comes to the log: who is in the room, and what a reply quotes.
+const beforeLog = membership.LookupTimeout + quoteTimeout
+
+// largestSend is the size of a send at its largest, bytes, without white space around its JSON. That is a system message.
+const largestSend = len(`{"chatRoomId":"0192d3a0-0000-7000-8000-00000000000a","msgType":"SystemMessage","msgBody":{"text":"","data":}}`) +
+	body.MaxText*len(`\ud83e\udd57`) + body.MaxData // a character may be written in two escapes

@@ -131,6 +131,13 @@ func (f *faulty) Page(ctx context.Context, room uuid.UUID, within store.Range, l
 	return f.Store.Page(ctx, room, within, limit)
 }
 
+func (f *faulty) Find(ctx context.Context, room, message uuid.UUID) (store.Entry, error) {
+	if err := f.fault(ctx); err != nil {
+		return store.Entry{}, err
+	}
+	return f.Store.Find(ctx, room, message)
+}
+
 func (f *faulty) RecordedLogs(ctx context.Context, topic string) ([]bus.RecordedLog, error) {
 	if err := f.fault(ctx); err != nil {
 		return nil, err

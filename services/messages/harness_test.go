@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"path/filepath"
 	"sync"
@@ -36,6 +37,9 @@ func TestMain(m *testing.M) { servicetest.VerifyNoLeaks(m) }
 // tokenName is what every token of the tests names its user. rooms has another name, as it may when somebody has just been renamed.
 const tokenName = "token-name"
 
+// backendClient is the client whose tokens speak for the backend.
+const backendClient = "shop"
+
 // world is a messages service with real tokens, a broker and a store, behind its real listener.
 type world struct {
 	tb          testing.TB
@@ -64,7 +68,9 @@ func newWorld(tb testing.TB, brokers []string, s store.Store) *world {
 	w := &world{tb: tb, brokers: brokers, store: &faulty{Store: s}, rooms: newRooms(), log: &recorder{}, description: openapitest.Load(tb, descriptionPath)}
 	w.tel = telemetry.Discard(slog.New(w.log))
 	w.issuer = authntest.New(tb)
-	w.tokens = w.issuer.Verifier(tb, w.tel)
+	tokens := w.issuer.Config()
+	tokens.TenantClaim, tokens.BackendClients = "tenant", []string{backendClient}
+	w.tokens = authntest.Start(tb, tokens, w.tel)
 	w.start()
 	w.awaitReady()
 	return w
@@ -123,15 +129,31 @@ func (w *world) newRoom() (room, user uuid.UUID) {
 	return room, user
 }
 
+// caller is who asks; nobody as the zero value.
+type caller struct {
+	id     uuid.UUID
+	claims map[string]any // beside those that every token has
+}
+
+// backend is a caller with a token of the backend.
+func backend(id uuid.UUID) caller { return caller{id, map[string]any{"azp": backendClient}} }
+
 // do asks as the user, or without a token as uuid.Nil. The answer must be as described.
 func (w *world) do(user uuid.UUID, method, path string, body io.Reader, headers ...string) nodetest.Answer {
+	w.tb.Helper()
+	return w.doAs(caller{id: user}, method, path, body, headers...)
+}
+
+func (w *world) doAs(by caller, method, path string, body io.Reader, headers ...string) nodetest.Answer {
 	w.tb.Helper()
 	request, err := http.NewRequestWithContext(context.Background(), method, w.base+path, body)
 	if err != nil {
 		w.tb.Fatal(err)
 	}
-	if user != uuid.Nil {
-		request.Header.Set("Authorization", "Bearer "+w.issuer.Token(w.tb, user, tokenName))
+	if by.id != uuid.Nil {
+		claims := w.issuer.Claims(by.id, tokenName)
+		maps.Copy(claims, by.claims)
+		request.Header.Set("Authorization", "Bearer "+w.issuer.Sign(w.tb, claims))
 	}
 	if body != nil {
 		request.Header.Set("Content-Type", "application/json")

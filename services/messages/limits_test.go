@@ -33,13 +33,13 @@ func TestTheSmallestLimitOfRequestsTakesTheLongestMessage(t *testing.T) {
 	w := newWorld(t, nodetest.Broker(t).ListenAddrs(), newSQLite(t))
 	room, user := w.newRoom()
 	text := strings.Repeat(`\ud83e\udd57`, 4000)
-	body := fmt.Sprintf(`{"chatRoomId":%q,"msgType":"Text","msgBody":{"text":"%s"}}`, room, text)
+	body := fmt.Sprintf(`{"chatRoomId":%q,"msgType":"SystemMessage","msgBody":{"text":"%s","data":{"a":"%s"}}}`, room, text, strings.Repeat("b", 8192-len(`{"a":""}`)))
 	for _, limit := range []int{least, least - 1} {
 		cfg := nodetest.HTTPConfig()
 		cfg.BodyLimit = limit
 		small := w.with(t)
 		small.base = nodetest.ListenOn(t, cfg, "messages", w.service, w.tel).Public
-		sent := small.do(user, http.MethodPost, "/api/send-msg", strings.NewReader(body))
+		sent := small.doAs(backend(user), http.MethodPost, "/api/send-msg", strings.NewReader(body))
 		if want := map[int]int{least: 200, least - 1: 413}[limit]; sent.Status != want {
 			t.Fatalf("within %d bytes: %.300s", limit, sent)
 		}
@@ -64,13 +64,13 @@ func TestTimeoutsThatDoNotGoTogetherAreRefused(t *testing.T) {
 		says      []string
 	}{
 		"the defaults":             {nil, "", nil},
-		"as long as there is time": {[]string{handler(5 * time.Second), log(2600 * time.Millisecond), through}, "", nil},
+		"as long as there is time": {[]string{handler(6 * time.Second), log(2600 * time.Millisecond), through}, "", nil},
 		"a little longer": {
-			[]string{handler(5 * time.Second), log(2601 * time.Millisecond), through},
+			[]string{handler(6 * time.Second), log(2601 * time.Millisecond), through},
 			"ISM_MESSAGES_LOG_TIMEOUT",
-			[]string{"ISM_HTTP_HANDLER_TIMEOUT", "up to 2.6s", "from 5.001s"},
+			[]string{"ISM_HTTP_HANDLER_TIMEOUT", "up to 2.6s", "from 6.001s"},
 		},
-		"what the fault names":          {[]string{handler(5001 * time.Millisecond), log(2601 * time.Millisecond), through}, "", nil},
+		"what the fault names":          {[]string{handler(6001 * time.Millisecond), log(2601 * time.Millisecond), through}, "", nil},
 		"no time at all":                {[]string{handler(time.Second)}, "ISM_MESSAGES_LOG_TIMEOUT", []string{"up to 0s"}},
 		"rooms is asked for too long":   {[]string{"ISM_MESSAGES_ROOMS_TIMEOUT=1501ms"}, "ISM_MESSAGES_ROOMS_TIMEOUT", []string{"1.5s"}},
 		"rooms is asked as long as may": {[]string{"ISM_MESSAGES_ROOMS_TIMEOUT=1500ms"}, "", nil},

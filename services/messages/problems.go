@@ -6,12 +6,17 @@ import (
 
 	"github.com/ism-chat/ism/libs/bus"
 	"github.com/ism-chat/ism/libs/httpapi"
+	"github.com/ism-chat/ism/services/messages/internal/body"
 	"github.com/ism-chat/ism/services/messages/membership"
 	"github.com/ism-chat/ism/services/messages/store"
 )
 
 func unsupportedType(detail string) error {
 	return httpapi.NewProblem(http.StatusUnprocessableEntity, "unsupported-message-type", "Unsupported message type", detail)
+}
+
+func forbidden(detail string) error {
+	return httpapi.NewProblem(http.StatusForbidden, "forbidden", "Forbidden", detail)
 }
 
 func invalidCursor() error {
@@ -36,6 +41,12 @@ func problemOf(err error) error {
 			"the message was sent on and not acknowledged in time: it may still appear in the room; look there before you send it again").Because(err)
 	case errors.Is(err, bus.ErrUnavailable):
 		return httpapi.Unavailable("kafka-unavailable", "Kafka unavailable", "the message was not written; send it again", err)
+	case errors.Is(err, errNothingToQuote):
+		return httpapi.NewProblem(http.StatusUnprocessableEntity, "quoted-message-not-found", "Quoted message not found",
+			"the room has no message with this replyMsgId for you")
+	case errors.Is(err, body.ErrNotQuotable):
+		return httpapi.NewProblem(http.StatusUnprocessableEntity, "message-not-quotable", "Message not quotable",
+			"nobody can reply to a message of this type")
 	case errors.Is(err, errUnsettled):
 		return httpapi.Unavailable("timeline-behind", "Timeline behind", "the timeline has not come to the change of members that says what you may read", err)
 	case errors.Is(err, store.ErrUnavailable):

@@ -25,6 +25,11 @@ var errUnsettled = errors.New("the timeline has not come to the change of member
 // part is what a user may read of a room's timeline: from a position on, before another one.
 type part struct{ from, before events.Position }
 
+// has reports whether a position is in the part.
+func (p part) has(position events.Position) bool {
+	return p.from.Compare(position) <= 0 && position.Compare(p.before) < 0
+}
+
 // readable gives what a user may read of a room's timeline: a member all of it, or all since it joined; a former member what came before it left.
 func (s *Service) readable(ctx context.Context, room, user uuid.UUID) (part, error) {
 	standing, err := s.members.Standing(ctx, room, user)
@@ -49,19 +54,28 @@ func (s *Service) readable(ctx context.Context, room, user uuid.UUID) (part, err
 
 // settled gives the position of a message that the timeline has, or soon will have.
 func (s *Service) settled(ctx context.Context, room, message uuid.UUID) (events.Position, error) {
-	late := time.After(settleTimeout)
+	entry, err := s.awaited(ctx, room, message, settleTimeout)
+	if errors.Is(err, store.ErrMessageNotFound) {
+		err = fmt.Errorf("%w: message %s of room %s", errUnsettled, message, room)
+	}
+	return entry.Position, err
+}
+
+// awaited finds a message, and for so long looks again whether it is there; then it is [store.ErrMessageNotFound].
+func (s *Service) awaited(ctx context.Context, room, message uuid.UUID, wait time.Duration) (store.Entry, error) {
+	late := time.After(wait)
 	poll := time.NewTicker(settlePoll)
 	defer poll.Stop()
 	for {
 		entry, err := s.deps.Store.Find(ctx, room, message)
 		if !errors.Is(err, store.ErrMessageNotFound) {
-			return entry.Position, err
+			return entry, err
 		}
 		select {
 		case <-late:
-			return events.Position{}, fmt.Errorf("%w: message %s of room %s", errUnsettled, message, room)
+			return store.Entry{}, err
 		case <-ctx.Done():
-			return events.Position{}, ctx.Err()
+			return store.Entry{}, ctx.Err()
 		case <-poll.C:
 		}
 	}

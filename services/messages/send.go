@@ -6,9 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"slices"
-	"strings"
-	"unicode/utf8"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/google/uuid"
@@ -20,57 +17,37 @@ import (
 	"github.com/ism-chat/ism/libs/httpapi"
 	"github.com/ism-chat/ism/libs/telemetry"
 	"github.com/ism-chat/ism/libs/wire"
+	"github.com/ism-chat/ism/services/messages/internal/body"
 	"github.com/ism-chat/ism/services/messages/internal/timeline"
+	"github.com/ism-chat/ism/services/messages/membership"
 )
 
-const (
-	source        = "/ism/messages"
-	maxTextLength = 4000 // characters
-)
-
-// wireTypes are the message types of the ISM wire; those but Text are not taken yet.
-var wireTypes = []string{"Text", "Media", "Reply", "RoomChange"}
+const source = "/ism/messages"
 
 // sendRequest is the body of POST /api/send-msg. Pointers tell what is missing from what is empty.
 type sendRequest struct {
-	RoomID *string `json:"chatRoomId"`
-	Type   *string `json:"msgType"`
-	Body   *struct {
-		Text *string `json:"text"`
-	} `json:"msgBody"`
+	RoomID *string         `json:"chatRoomId"`
+	Type   *string         `json:"msgType"`
+	Body   json.RawMessage `json:"msgBody"`
 }
 
-// text gives the room and the text of a request that is a valid [wire.Text] message.
-func (r sendRequest) text() (room uuid.UUID, body wire.TextBody, err error) {
+// parse gives the room of a request, and what is to be said in it.
+func (r sendRequest) parse() (room uuid.UUID, what body.Body, err error) {
 	switch {
 	case r.RoomID == nil:
-		return room, body, httpapi.InvalidRequest("chatRoomId is missing")
+		return room, nil, httpapi.InvalidRequest("chatRoomId is missing")
 	case r.Type == nil:
-		return room, body, httpapi.InvalidRequest("msgType is missing")
+		return room, nil, httpapi.InvalidRequest("msgType is missing")
 	}
 	room, ok := httpapi.ParseUUID(*r.RoomID)
 	switch {
 	case !ok:
-		return room, body, httpapi.InvalidRequest("chatRoomId must be a UUID")
-	case !slices.Contains(wireTypes, *r.Type):
-		return room, body, httpapi.InvalidRequest("msgType is unknown; Text is supported")
-	case *r.Type != string(wire.Text):
-		return room, body, unsupportedType("messages of type " + *r.Type + " are not supported; Text is")
-	case r.Body == nil:
-		return room, body, httpapi.InvalidRequest("msgBody is missing")
-	case r.Body.Text == nil:
-		return room, body, httpapi.InvalidRequest("msgBody.text is missing")
+		return room, nil, httpapi.InvalidRequest("chatRoomId must be a UUID")
+	case *r.Type == string(wire.RoomChange):
+		return room, nil, unsupportedType("RoomChange is written by the service alone; Text, Media and Reply can be sent")
 	}
-	text := *r.Body.Text
-	switch {
-	case utf8.RuneCountInString(text) > maxTextLength:
-		return room, body, httpapi.InvalidRequest(fmt.Sprintf("msgBody.text is longer than %d characters", maxTextLength))
-	case strings.TrimSpace(text) == "":
-		return room, body, httpapi.InvalidRequest("msgBody.text is empty or white space")
-	case strings.ContainsRune(text, 0):
-		return room, body, httpapi.InvalidRequest("msgBody.text contains a NUL character")
-	}
-	return room, wire.TextBody{Text: text}, nil
+	what, err = body.Decode(wire.MessageType(*r.Type), r.Body)
+	return room, what, err
 }
 
 // send handles POST /api/send-msg.
@@ -79,16 +56,21 @@ func (s *Service) send(c *fiber.Ctx) error {
 	if err := httpapi.Decode(c, &request); err != nil {
 		return err
 	}
-	room, body, err := request.text()
+	room, what, err := request.parse()
 	if err != nil {
 		return err
 	}
 	ctx, sender := c.UserContext(), authn.Caller(c)
-	members, err := s.members.Of(ctx, room, sender.UserID)
+	members, err := s.mayWrite(ctx, room, sender, what)
 	if err != nil {
 		return problemOf(err)
 	}
-	posted, err := s.compose(members, sender, body)
+	if reply, ok := what.(body.Reply); ok {
+		if what, err = s.quote(ctx, members, sender, reply); err != nil {
+			return problemOf(err)
+		}
+	}
+	posted, err := s.compose(members, sender, what)
 	if err != nil {
 		return err
 	}
@@ -98,10 +80,25 @@ func (s *Service) send(c *fiber.Ctx) error {
 	return c.JSON(posted.Message)
 }
 
-// compose makes the event of a text message that the sender, who has joined, sends now. It has the name that the sender's own token says:
-// what is known of the members may be older.
-func (s *Service) compose(members events.Membership, sender authn.Principal, body wire.TextBody) (events.MessagePosted, error) {
-	raw, err := json.Marshal(body)
+// mayWrite gives the membership of a room in which the sender may say it: a member may, and what the backend says only the backend.
+func (s *Service) mayWrite(ctx context.Context, room uuid.UUID, sender authn.Principal, what body.Body) (events.Membership, error) {
+	if what.Type() != wire.SystemMessage {
+		return s.members.Of(ctx, room, sender.UserID)
+	}
+	if !sender.Backend {
+		return events.Membership{}, forbidden("only the backend sends messages of type SystemMessage")
+	}
+	members, err := s.members.Room(ctx, room)
+	if err == nil && members.Tenant != sender.Tenant {
+		err = membership.ErrRoomNotFound
+	}
+	return members, err
+}
+
+// compose makes the event of a message that the sender, who may, sends now. It has the name that the sender's own token says: what is known of the
+// members may be older.
+func (s *Service) compose(members events.Membership, sender authn.Principal, what body.Body) (events.MessagePosted, error) {
+	raw, err := json.Marshal(what)
 	if err != nil {
 		return events.MessagePosted{}, fmt.Errorf("encode message body: %w", err)
 	}
@@ -112,9 +109,9 @@ func (s *Service) compose(members events.Membership, sender authn.Principal, bod
 	return events.MessagePosted{
 		RoomID: members.RoomID,
 		Message: wire.Message{
-			RoomID: members.RoomID, ID: id, SenderID: sender.UserID, Body: raw, Type: wire.Text, CreatedAt: s.clock.now(),
+			RoomID: members.RoomID, ID: id, SenderID: sender.UserID, Body: raw, Type: what.Type(), CreatedAt: s.clock.now(),
 		},
-		Preview:  wire.TextPreview(sender.DisplayName(), body.Text),
+		Preview:  what.Preview(sender.DisplayName()),
 		Audience: members.Audience,
 	}, nil
 }

@@ -26,6 +26,7 @@ func suite(t *testing.T, d *deployment.Deployment) {
 		{"it greets", greets},
 		{"two users chat", twoUsersChat},
 		{"a group chats", groupChats},
+		{"messages of every type", messagesOfEveryType},
 		{"users become friends", usersBecomeFriends},
 		{"members come and go", membersComeAndGo},
 		{"who reads is told how much is unread, others how far", readingIsTold},

@@ -76,7 +76,9 @@ type kept struct {
 }
 
 // weight is about the memory that it takes, bytes.
-func (k kept) weight() int { return len(k.membership.Users) * len(uuid.UUID{}) }
+func (k kept) weight() int {
+	return len(k.membership.Users)*len(uuid.UUID{}) + len(k.membership.Tenant)
+}
 
 // flight is one question to rooms. Its result may be read once done is closed.
 type flight struct {
@@ -128,20 +130,47 @@ func (c *Cache) within(ctx context.Context, room, user uuid.UUID, age time.Durat
 		c.lookups.WithLabelValues("cache").Inc()
 		return known, err
 	}
+	ctx, cancel := context.WithTimeout(ctx, LookupTimeout)
+	defer cancel()
+	answer, err := c.askUntil(ctx, room, arrived, func(m events.Membership) bool { return m.WholeRoom || m.Names(user) })
+	switch {
+	case errors.Is(err, ErrRoomNotFound):
+		return events.Membership{}, c.refuse(key{room, user})
+	case err == nil && answer.WholeRoom:
+		return c.ofLarge(ctx, answer, user)
+	}
+	return answer, err
+}
+
+// Room gives the membership of a room to one who need not be in it: the backend. Errors: as of Of.
+func (c *Cache) Room(ctx context.Context, room uuid.UUID) (events.Membership, error) {
+	known, ok, arrived := c.recallRoom(room)
+	if ok {
+		c.lookups.WithLabelValues("cache").Inc()
+		return known, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, LookupTimeout)
+	defer cancel()
+	return c.askUntil(ctx, room, arrived, func(events.Membership) bool { return true })
+}
+
+// askUntil asks for a room's membership until it is one that will do, or the question was asked after so many flights had begun: then
+// it is [ErrRoomNotFound].
+func (c *Cache) askUntil(ctx context.Context, room uuid.UUID, arrived uint64, willDo func(events.Membership) bool) (events.Membership, error) {
 	for {
-		members, number, err := c.ask(ctx, room)
+		answer, number, err := c.ask(ctx, room)
 		switch {
 		case err != nil && !errors.Is(err, ErrRoomNotFound):
 			c.lookups.WithLabelValues("error").Inc()
 			return events.Membership{}, fmt.Errorf("%w: %w", ErrUnavailable, err)
-		case err == nil && members.WholeRoom:
-			return c.ofLarge(ctx, members, user)
-		case err == nil && members.Names(user):
-			c.lookups.WithLabelValues("rooms").Inc()
-			return members, nil
+		case err == nil && willDo(answer):
+			if !answer.WholeRoom { // of a large room the user is asked for, too
+				c.lookups.WithLabelValues("rooms").Inc()
+			}
+			return answer, nil
 		case number > arrived:
 			c.lookups.WithLabelValues("rooms").Inc()
-			return events.Membership{}, c.refuse(key{room, user})
+			return events.Membership{}, ErrRoomNotFound
 		}
 	}
 }
@@ -190,6 +219,17 @@ func (c *Cache) recall(of key, until time.Time) (known events.Membership, in boo
 		return entry.membership, true, c.started, nil
 	}
 	return events.Membership{}, false, c.started, nil
+}
+
+// recallRoom gives what is kept of a room and may be used now, and the number of the last flight that has begun.
+func (c *Cache) recallRoom(room uuid.UUID) (known events.Membership, ok bool, arrived uint64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	entry, ok := c.kept.Get(room)
+	if !ok || !time.Now().Before(entry.until) {
+		return events.Membership{}, false, c.started
+	}
+	return entry.membership, true, c.started
 }
 
 // ask joins the room's flight, or begins one.

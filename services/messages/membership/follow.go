@@ -91,7 +91,7 @@ func (c *Cache) created(event events.RoomCreated, written time.Time) {
 	if now := time.Now(); written.After(now) {
 		written = now
 	}
-	first := events.Membership{RoomID: event.RoomID, Audience: event.Audience}
+	first := events.Membership{RoomID: event.RoomID, Audience: event.Audience, Tenant: event.Tenant}
 	if first.WholeRoom {
 		first.Audience = events.WholeRoom(first.Version)
 	}

@@ -11,7 +11,7 @@
 //
 // # Who may call what
 //
-// [Cache.Of] and [Cache.Standing] are for any number of requests at once. [Cache.Follow], [Cache.CaughtUp] and [Cache.Jumped] are the log reader's. [Cache.Run] ends last: it
+// [Cache.Of], [Cache.Standing] and [Cache.Room] are for any number of requests at once. [Cache.Follow], [Cache.CaughtUp] and [Cache.Jumped] are the log reader's. [Cache.Run] ends last: it
 // waits for the flights.
 //
 // # Invariants

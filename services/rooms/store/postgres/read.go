@@ -133,7 +133,7 @@ func (s *Store) Membership(ctx context.Context, room uuid.UUID) (membership stor
 }
 
 const selectAudience = `
-SELECT membership_version, since_joining, large,
+SELECT membership_version, since_joining, large, tenant,
        CASE WHEN NOT large THEN ARRAY(SELECT user_id FROM members WHERE room_id = $1 AND status = 'Joined' ORDER BY joined_at, position) END
 FROM rooms
 WHERE id = $1 AND ended_at IS NULL`
@@ -143,7 +143,7 @@ func (s *Store) Audience(ctx context.Context, room uuid.UUID) (membership events
 	membership.RoomID = room
 	err = s.do(ctx, "get_audience", func(ctx context.Context, pool *pgxpool.Pool) error {
 		return orNotFound(pool.QueryRow(ctx, selectAudience, room).Scan(
-			&membership.Version, &membership.SinceJoining, &membership.WholeRoom, &membership.Users))
+			&membership.Version, &membership.SinceJoining, &membership.WholeRoom, &membership.Tenant, &membership.Users))
 	})
 	if membership.WholeRoom {
 		membership.Audience = events.WholeRoom(membership.Version)

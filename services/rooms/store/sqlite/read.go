@@ -139,13 +139,14 @@ func selectMembership(ctx context.Context, tx *sql.Tx, room uuid.UUID) (membersh
 	return membership, err
 }
 
-const selectAudience = `SELECT membership_version, since_joining, large FROM rooms WHERE id = ? AND ended_at IS NULL`
+const selectAudience = `SELECT membership_version, since_joining, large, tenant FROM rooms WHERE id = ? AND ended_at IS NULL`
 
 // Audience implements [store.Store].
 func (s *Store) Audience(ctx context.Context, room uuid.UUID) (membership events.Membership, err error) {
 	membership.RoomID = room
 	err = s.snapshot(ctx, "get_audience", func(tx *sql.Tx) error {
-		err := tx.QueryRowContext(ctx, selectAudience, room[:]).Scan(&membership.Version, &membership.SinceJoining, &membership.WholeRoom)
+		err := tx.QueryRowContext(ctx, selectAudience, room[:]).Scan(
+			&membership.Version, &membership.SinceJoining, &membership.WholeRoom, &membership.Tenant)
 		if err != nil {
 			return orNotFound(err)
 		}

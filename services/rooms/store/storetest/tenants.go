@@ -89,6 +89,9 @@ func expectTenant(t *testing.T, s store.Store, room uuid.UUID, tenant string, te
 		}
 		return err
 	})
+	if audience, err := s.Audience(t.Context(), room); err != nil || audience.Tenant != tenant {
+		t.Errorf("the audience of a room of %q is %+v, %v", tenant, audience, err)
+	}
 	for id, member := range members(t, s, room) {
 		if tenants[id] != tenant {
 			t.Errorf("a user of %q is %s in a room of %q", tenants[id], member.Status, tenant)
