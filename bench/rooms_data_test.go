@@ -17,6 +17,9 @@ type hall struct {
 	at                     time.Time
 }
 
+// friends is how many each user has: those with the next numbers, and those with the numbers before.
+const friends = 4
+
 // kinds of numbered ids
 const (
 	userID byte = iota + 1
@@ -98,6 +101,13 @@ func (h hall) fill(b *testing.B, url string) {
 	})
 	copied("members", members, h.groupSize*h.groups, func(n int) []any {
 		return []any{numbered(groupID, n/h.groupSize), numbered(userID, h.members(n / h.groupSize)[n%h.groupSize]), n % h.groupSize, "Joined", h.at}
+	})
+	copied("relationships", []string{"user_id", "other_id", "kind", "since"}, friends*h.users, func(n int) []any {
+		offset := n%friends/2 + 1 // one side of a friendship, then the other
+		if n%2 == 1 {
+			offset = -offset
+		}
+		return []any{numbered(userID, n/friends), numbered(userID, (n/friends+offset+h.users)%h.users), "FRIEND", h.at}
 	})
 	run("VACUUM ANALYZE")
 }
