@@ -20,6 +20,11 @@ func (c *Client) SendText(ctx context.Context, room uuid.UUID, text string) (wir
 	return c.send(ctx, room, wire.Text, wire.TextBody{Text: text})
 }
 
+// SendNamed sends a text message under a name: it is sent once, however often it is tried.
+func (c *Client) SendNamed(ctx context.Context, room uuid.UUID, name, text string) (wire.Message, error) {
+	return c.post(ctx, sendRequest{RoomID: room, Type: wire.Text, Body: wire.TextBody{Text: text}, ClientID: name})
+}
+
 // SendMedia sends a picture, a sound, a film or a file that is elsewhere.
 func (c *Client) SendMedia(ctx context.Context, room uuid.UUID, media wire.MediaBody) (wire.Message, error) {
 	return c.send(ctx, room, wire.Media, media)
@@ -35,12 +40,18 @@ func (c *Client) SendSystem(ctx context.Context, room uuid.UUID, body wire.Syste
 	return c.send(ctx, room, wire.SystemMessage, body)
 }
 
+type sendRequest struct {
+	RoomID   uuid.UUID        `json:"chatRoomId"`
+	Type     wire.MessageType `json:"msgType"`
+	Body     any              `json:"msgBody"`
+	ClientID string           `json:"clientMsgId,omitempty"`
+}
+
 func (c *Client) send(ctx context.Context, room uuid.UUID, kind wire.MessageType, body any) (wire.Message, error) {
-	request := struct {
-		RoomID uuid.UUID        `json:"chatRoomId"`
-		Type   wire.MessageType `json:"msgType"`
-		Body   any              `json:"msgBody"`
-	}{room, kind, body}
+	return c.post(ctx, sendRequest{RoomID: room, Type: kind, Body: body})
+}
+
+func (c *Client) post(ctx context.Context, request sendRequest) (wire.Message, error) {
 	var sent wire.Message
 	_, err := c.call(ctx, http.MethodPost, "/api/send-msg", request, &sent)
 	return sent, err

@@ -26,6 +26,11 @@ type Message struct {
 	Body      json.RawMessage `json:"msgBody"`
 	Type      MessageType     `json:"msgType"`
 	CreatedAt Time            `json:"createdAt"`
+	// ClientID is what the sender named the message with, so that it is sent once however often it is tried; else empty.
+	ClientID string `json:"clientMsgId,omitempty"`
+	// Position is where the message is in its room, as in the events of a stream: opaque, but the order of texts is that of positions. It is in answers
+	// and in timelines; empty where it was not known yet.
+	Position string `json:"position,omitempty"`
 }
 
 // TextBody is the body of a [Text] message: 1 to 4,000 characters.

@@ -45,8 +45,9 @@ func (c Config) Within(listener httpapi.Config) []config.Fault {
 	return faults
 }
 
-// beforeLog is how long a send takes at most before it comes to the log: who is in the room, and what a reply quotes.
-const beforeLog = membership.LookupTimeout + quoteTimeout
+// beforeLog is how long a send takes at most before it comes to the log: who is in the room, another send of its name, what became of an earlier one, and
+// what a reply quotes.
+const beforeLog = membership.LookupTimeout + underWayWait + earlierTimeout + quoteTimeout
 
 // largestSend is the size of a send at its largest, bytes, without white space around its JSON. That is a system message.
 const largestSend = len(`{"chatRoomId":"0192d3a0-0000-7000-8000-00000000000a","msgType":"SystemMessage","msgBody":{"text":"","data":}}`) +

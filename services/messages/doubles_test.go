@@ -33,6 +33,18 @@ func (r *rooms) put(m events.Membership) {
 	r.known[m.RoomID] = m
 }
 
+// other gives another member of a room.
+func (r *rooms) other(room, user uuid.UUID) uuid.UUID {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, member := range r.known[room].Users {
+		if member != user {
+			return member
+		}
+	}
+	return uuid.Nil
+}
+
 func (r *rooms) setDown(down bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -136,6 +148,20 @@ func (f *faulty) Find(ctx context.Context, room, message uuid.UUID) (store.Entry
 		return store.Entry{}, err
 	}
 	return f.Store.Find(ctx, room, message)
+}
+
+func (f *faulty) FirstPositions(ctx context.Context, messages []store.Key) (map[store.Key]events.Position, error) {
+	if err := f.fault(ctx); err != nil {
+		return nil, err
+	}
+	return f.Store.FirstPositions(ctx, messages)
+}
+
+func (f *faulty) Withdraw(ctx context.Context, entries []store.Entry) error {
+	if err := f.fault(ctx); err != nil {
+		return err
+	}
+	return f.Store.Withdraw(ctx, entries)
 }
 
 func (f *faulty) RecordedLogs(ctx context.Context, topic string) ([]bus.RecordedLog, error) {

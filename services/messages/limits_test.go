@@ -64,13 +64,13 @@ func TestTimeoutsThatDoNotGoTogetherAreRefused(t *testing.T) {
 		says      []string
 	}{
 		"the defaults":             {nil, "", nil},
-		"as long as there is time": {[]string{handler(6 * time.Second), log(2600 * time.Millisecond), through}, "", nil},
+		"as long as there is time": {[]string{handler(9 * time.Second), log(3100 * time.Millisecond), through}, "", nil},
 		"a little longer": {
-			[]string{handler(6 * time.Second), log(2601 * time.Millisecond), through},
+			[]string{handler(9 * time.Second), log(3101 * time.Millisecond), through},
 			"ISM_MESSAGES_LOG_TIMEOUT",
-			[]string{"ISM_HTTP_HANDLER_TIMEOUT", "up to 2.6s", "from 6.001s"},
+			[]string{"ISM_HTTP_HANDLER_TIMEOUT", "up to 3.1s", "from 9.001s"},
 		},
-		"what the fault names":          {[]string{handler(6001 * time.Millisecond), log(2601 * time.Millisecond), through}, "", nil},
+		"what the fault names":          {[]string{handler(9001 * time.Millisecond), log(3101 * time.Millisecond), through}, "", nil},
 		"no time at all":                {[]string{handler(time.Second)}, "ISM_MESSAGES_LOG_TIMEOUT", []string{"up to 0s"}},
 		"rooms is asked for too long":   {[]string{"ISM_MESSAGES_ROOMS_TIMEOUT=1501ms"}, "ISM_MESSAGES_ROOMS_TIMEOUT", []string{"1.5s"}},
 		"rooms is asked as long as may": {[]string{"ISM_MESSAGES_ROOMS_TIMEOUT=1500ms"}, "", nil},

@@ -19,6 +19,7 @@ import (
 	"github.com/ism-chat/ism/libs/lifecycle"
 	"github.com/ism-chat/ism/libs/telemetry"
 	"github.com/ism-chat/ism/services/messages/internal/observed"
+	"github.com/ism-chat/ism/services/messages/internal/sends"
 	"github.com/ism-chat/ism/services/messages/internal/timeline"
 	"github.com/ism-chat/ism/services/messages/membership"
 	"github.com/ism-chat/ism/services/messages/store"
@@ -44,6 +45,8 @@ const (
 	// followWait is how much later than the log's other readers this process may know of a change of members. Until then who has left may still
 	// send; who gets what is decided at the edges, which do not wait.
 	followWait = 100 * time.Millisecond
+	// rememberedSends is most memory, about, for the newest messages that clients have named, bytes.
+	rememberedSends = 8 << 20
 )
 
 // Service is the messages service.
@@ -59,6 +62,8 @@ type Service struct {
 	appender *bus.Appender
 	leftOver rate.Sometimes // logs what a store outage leaves to the consumer group
 	logLost  rate.Sometimes // logs that the log has lost records
+	unknown  rate.Sometimes // logs that the store does not tell what has been sent before
+	sends    *sends.Sends
 }
 
 var _ deployable.Service = (*Service)(nil)
@@ -93,9 +98,14 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make the appender of messages: %w", err)
 	}
+	named, err := sends.New(rememberedSends)
+	if err != nil {
+		return nil, err
+	}
 	return &Service{
 		cfg: cfg, deps: deps, members: members, log: log, appender: appender, timeline: lines, healer: healer, follower: follower,
 		leftOver: rate.Sometimes{Interval: time.Second}, logLost: rate.Sometimes{Interval: 10 * time.Second},
+		unknown: rate.Sometimes{Interval: time.Second}, sends: named,
 	}, nil
 }
 

@@ -3,10 +3,12 @@ package messages
 import (
 	"errors"
 	"net/http"
+	"time"
 
 	"github.com/ism-chat/ism/libs/bus"
 	"github.com/ism-chat/ism/libs/httpapi"
 	"github.com/ism-chat/ism/services/messages/internal/body"
+	"github.com/ism-chat/ism/services/messages/internal/sends"
 	"github.com/ism-chat/ism/services/messages/membership"
 	"github.com/ism-chat/ism/services/messages/store"
 )
@@ -17,6 +19,11 @@ func unsupportedType(detail string) error {
 
 func forbidden(detail string) error {
 	return httpapi.NewProblem(http.StatusForbidden, "forbidden", "Forbidden", detail)
+}
+
+func malformedKey() error {
+	return httpapi.NewProblem(http.StatusBadRequest, "malformed-idempotency-key", "Malformed Idempotency-Key",
+		"Idempotency-Key must be there once: a string in quotes, or without them, of 1 to 255 visible characters")
 }
 
 func invalidCursor() error {
@@ -41,6 +48,13 @@ func problemOf(err error) error {
 			"the message was sent on and not acknowledged in time: it may still appear in the room; look there before you send it again").Because(err)
 	case errors.Is(err, bus.ErrUnavailable):
 		return httpapi.Unavailable("kafka-unavailable", "Kafka unavailable", "the message was not written; send it again", err)
+	case errors.Is(err, sends.ErrUnderWay):
+		problem := httpapi.NewProblem(http.StatusConflict, "send-under-way", "Send under way", "a send of the same name has not ended yet; send it again")
+		problem.RetryAfter = time.Second
+		return problem.Because(err)
+	case errors.Is(err, errAnotherBody):
+		return httpapi.NewProblem(http.StatusUnprocessableEntity, "idempotency-key-reused", "Idempotency key reused",
+			"the Idempotency-Key or clientMsgId has been used in this room for another message")
 	case errors.Is(err, errNothingToQuote):
 		return httpapi.NewProblem(http.StatusUnprocessableEntity, "quoted-message-not-found", "Quoted message not found",
 			"the room has no message with this replyMsgId for you")

@@ -26,9 +26,10 @@ const source = "/ism/messages"
 
 // sendRequest is the body of POST /api/send-msg. Pointers tell what is missing from what is empty.
 type sendRequest struct {
-	RoomID *string         `json:"chatRoomId"`
-	Type   *string         `json:"msgType"`
-	Body   json.RawMessage `json:"msgBody"`
+	RoomID   *string         `json:"chatRoomId"`
+	Type     *string         `json:"msgType"`
+	Body     json.RawMessage `json:"msgBody"`
+	ClientID *string         `json:"clientMsgId"`
 }
 
 // parse gives the room of a request, and what is to be said in it.
@@ -50,6 +51,14 @@ func (r sendRequest) parse() (room uuid.UUID, what body.Body, err error) {
 	return room, what, err
 }
 
+// utterance is what somebody says in a room, in which it may.
+type utterance struct {
+	members events.Membership
+	sender  authn.Principal
+	what    body.Body
+	name    string // what the client named it with; "": it did not
+}
+
 // send handles POST /api/send-msg.
 func (s *Service) send(c *fiber.Ctx) error {
 	var request sendRequest
@@ -60,24 +69,39 @@ func (s *Service) send(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
+	name, err := nameOf(c, request.ClientID)
+	if err != nil {
+		return err
+	}
 	ctx, sender := c.UserContext(), authn.Caller(c)
 	members, err := s.mayWrite(ctx, room, sender, what)
 	if err != nil {
 		return problemOf(err)
 	}
-	if reply, ok := what.(body.Reply); ok {
-		if what, err = s.quote(ctx, members, sender, reply); err != nil {
-			return problemOf(err)
-		}
-	}
-	posted, err := s.compose(members, sender, what)
+	said, again, err := s.sayOnce(ctx, utterance{members: members, sender: sender, what: what, name: name})
 	if err != nil {
-		return err
-	}
-	if err := s.post(ctx, posted); err != nil {
 		return problemOf(err)
 	}
-	return c.JSON(posted.Message)
+	if again {
+		c.Set(headerReplayed, "true")
+	}
+	return c.JSON(said)
+}
+
+// say says something, and gives the message.
+func (s *Service) say(ctx context.Context, u utterance) (wire.Message, error) {
+	if reply, ok := u.what.(body.Reply); ok {
+		quoting, err := s.quote(ctx, u.members, u.sender, reply)
+		if err != nil {
+			return wire.Message{}, err
+		}
+		u.what = quoting
+	}
+	event, err := s.compose(u)
+	if err != nil {
+		return wire.Message{}, err
+	}
+	return s.post(ctx, event)
 }
 
 // mayWrite gives the membership of a room in which the sender may say it: a member may, and what the backend says only the backend.
@@ -95,41 +119,48 @@ func (s *Service) mayWrite(ctx context.Context, room uuid.UUID, sender authn.Pri
 	return members, err
 }
 
-// compose makes the event of a message that the sender, who may, sends now. It has the name that the sender's own token says: what is known of the
-// members may be older.
-func (s *Service) compose(members events.Membership, sender authn.Principal, what body.Body) (events.MessagePosted, error) {
-	raw, err := json.Marshal(what)
+// compose makes the event of a message that is said now. It has the name that the sender's own token says: what is known of the members may be
+// older. The event that a client has named has the ids that follow from the name.
+func (s *Service) compose(u utterance) (events.Event, error) {
+	raw, err := json.Marshal(u.what)
 	if err != nil {
-		return events.MessagePosted{}, fmt.Errorf("encode message body: %w", err)
+		return events.Event{}, fmt.Errorf("encode message body: %w", err)
 	}
-	id, err := uuid.NewV7()
-	if err != nil {
-		return events.MessagePosted{}, fmt.Errorf("make message id: %w", err)
-	}
-	return events.MessagePosted{
-		RoomID: members.RoomID,
+	posted := events.MessagePosted{
+		RoomID: u.members.RoomID,
 		Message: wire.Message{
-			RoomID: members.RoomID, ID: id, SenderID: sender.UserID, Body: raw, Type: what.Type(), CreatedAt: s.clock.now(),
+			RoomID: u.members.RoomID, SenderID: u.sender.UserID, Body: raw, Type: u.what.Type(), CreatedAt: s.clock.now(), ClientID: u.name,
 		},
-		Preview:  what.Preview(sender.DisplayName()),
-		Audience: members.Audience,
-	}, nil
+		Preview:  u.what.Preview(u.sender.DisplayName()),
+		Audience: u.members.Audience,
+	}
+	at := posted.Message.CreatedAt.Time
+	if u.name != "" {
+		name := u.named()
+		posted.Message.ID = name.Message(at)
+		event := events.New(source, at, posted)
+		event.ID = name.Event(at)
+		return event, nil
+	}
+	if posted.Message.ID, err = uuid.NewV7(); err != nil {
+		return events.Event{}, fmt.Errorf("make message id: %w", err)
+	}
+	return events.New(source, at, posted), nil
 }
 
-// post appends the message to the log, then writes it through to the timeline. Once the log has it, it is sent: what the
-// store does not take now, the consumer group writes later.
-func (s *Service) post(ctx context.Context, posted events.MessagePosted) error {
+// post appends a message's event to the log, then writes the message through to the timeline, and gives it with its position. Once the log has it, it is
+// sent: what the store does not take now, the consumer group writes later.
+func (s *Service) post(ctx context.Context, event events.Event) (wire.Message, error) {
+	message := event.Data.(events.MessagePosted).Message
 	epoch, known := s.log.Epoch()
 	if !known {
-		return fmt.Errorf("%w: the service is starting", bus.ErrUnavailable)
+		return message, fmt.Errorf("%w: the service is starting", bus.ErrUnavailable)
 	}
-	message := posted.Message
-	event := events.New(source, message.CreatedAt.Time, posted)
 	settle := s.timeline.Begin(event.ID)
 	defer settle()
 	receipt, err := s.append(ctx, event)
 	if err != nil {
-		return err
+		return message, err
 	}
 	if span := trace.SpanFromContext(ctx); span.IsRecording() {
 		span.SetAttributes(telemetry.RoomID(message.RoomID), telemetry.MessageID(message.ID))
@@ -140,15 +171,17 @@ func (s *Service) post(ctx context.Context, posted events.MessagePosted) error {
 		slog.Int("epoch", int(epoch)), slog.Int("partition", int(receipt.Partition)), slog.Int64("offset", receipt.Offset),
 	)
 	if receipt.Offset < 0 { // the position is known to who reads the log
-		return nil
+		return message, nil
 	}
+	at := events.Position{Epoch: epoch, Offset: receipt.Offset}
 	// The log has the message, so it is written even where the request's own deadline has passed.
 	writing, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.cfg.WriteThroughTimeout)
 	defer cancel()
-	if err := s.timeline.WriteThrough(writing, event.ID, message, events.Position{Epoch: epoch, Offset: receipt.Offset}); err != nil {
+	if err := s.timeline.WriteThrough(writing, event.ID, message, at); err != nil {
 		s.reportLeftOver(ctx, message, err)
 	}
-	return nil
+	message.Position = at.String()
+	return message, nil
 }
 
 // reportLeftOver says once in a while that messages are not in the timeline yet: because of an outage, which passes, or because the log has

@@ -96,9 +96,16 @@ func (s *Service) timelinePage(c *fiber.Ctx) error {
 	}
 	messages := make([]wire.Message, len(entries))
 	for i, entry := range entries {
-		messages[i] = entry.Message
+		messages[i] = shown(entry)
 	}
 	return c.JSON(messages)
+}
+
+// shown is a message as clients see it, with its position.
+func shown(entry store.Entry) wire.Message {
+	message := entry.Message
+	message.Position = entry.Position.String()
+	return message
 }
 
 // read gives one message more than the limit where the user may read more.

@@ -27,6 +27,7 @@ func suite(t *testing.T, d *deployment.Deployment) {
 		{"two users chat", twoUsersChat},
 		{"a group chats", groupChats},
 		{"messages of every type", messagesOfEveryType},
+		{"a named message is sent once", namedMessageIsSentOnce},
 		{"users become friends", usersBecomeFriends},
 		{"members come and go", membersComeAndGo},
 		{"who reads is told how much is unread, others how far", readingIsTold},

@@ -3,6 +3,7 @@ package e2e
 import (
 	"encoding/json"
 	"slices"
+	"sync"
 	"testing"
 
 	client "github.com/ism-chat/ism/clients/go"
@@ -57,4 +58,45 @@ func messagesOfEveryType(t *testing.T, d *deployment.Deployment) {
 	if _, err := alice.Reply(t.Context(), elsewhere.ID, client.Answer{To: first.ID, Text: "of another room"}); !client.HasCode(err, "quoted-message-not-found") {
 		t.Errorf("a reply to a message of another room: %v", err)
 	}
+}
+
+// namedMessageIsSentOnce tries a send several times, some at once: it is in the answers, on streams, in the history and in lists once.
+func namedMessageIsSentOnce(t *testing.T, d *deployment.Deployment) {
+	alice, bob := d.SignIn(t, "alice"), d.SignIn(t, "bob")
+	room := createRoom(t, alice, wire.Group, "Once", bob)
+	atBob := bob.Listen(t)
+	answers := make([]wire.Message, 5)
+	var sending sync.WaitGroup
+	for i := range answers {
+		sending.Go(func() {
+			message, err := alice.SendNamed(t.Context(), room.ID, "order 17", "Soup")
+			if err != nil {
+				t.Errorf("send: %v", err)
+			}
+			answers[i] = message
+		})
+	}
+	sending.Wait()
+	again, err := alice.SendNamed(t.Context(), room.ID, "order 17", "Soup")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, answer := range answers {
+		if !same(answer, again) || answer.ClientID != "order 17" {
+			t.Errorf("an answer is %+v, a later one %+v", answer, again)
+		}
+	}
+	if _, err := alice.SendNamed(t.Context(), room.ID, "order 17", "Salad"); !client.HasCode(err, "idempotency-key-reused") {
+		t.Errorf("another message of the name: %v", err)
+	}
+	last := send(t, alice, room.ID, "That's all")
+	live := atBob.AwaitMessages(t, room.ID, 2)
+	if !same(live[0].Message, again) || !same(live[1].Message, last) {
+		t.Errorf("the stream has %+v", live)
+	}
+	stored := history(t, bob, room.ID, 2)
+	if len(stored) != 2 || !same(stored[0], again) || !same(stored[1], last) {
+		t.Errorf("the history has %+v", stored)
+	}
+	awaitRoom(t, bob, room.ID, func(r wire.Room) bool { return r.LatestMessage.Equal(last.CreatedAt.Time) && r.UnreadCount == 2 })
 }

@@ -14,6 +14,8 @@
 //     from any offset at any time: a late original does not bring back what an edit or a deletion has replaced.
 //   - One position has one message. The log gives each position once in an epoch, unless it has lost records at its end. Then what
 //     was stored first stays, and [ErrPositionTaken] tells.
+//   - A message that the log has at several positions, as when a send was tried again, stays at the first: who reads the log in its order
+//     withdraws it from the others.
 //   - The log is the truth. A store that was lost is filled again from the log, as far back as that reaches.
 //
 // # Lifecycle
@@ -88,6 +90,12 @@ type Range struct {
 	CreatedBefore time.Time
 }
 
+// Key names a message of a room.
+type Key struct{ Room, Message uuid.UUID }
+
+// KeyOf names the message of an entry.
+func KeyOf(entry Entry) Key { return Key{Room: entry.Message.RoomID, Message: entry.Message.ID} }
+
 // LocateWindow is how many messages [Store.Locate] looks at to find a point in time among clocks that differ.
 const LocateWindow = 32
 
@@ -126,6 +134,15 @@ type Store interface {
 	// id at several positions, the first is given. A message that another one has overwritten, because Append could not know
 	// of it, gives [ErrPositionTaken].
 	Find(ctx context.Context, room, message uuid.UUID) (Entry, error)
+
+	// FirstPositions gives the first position of each of the messages that is stored; those that are not are missing. It looks only where a message
+	// is whose id has the day of its createdAt, as the ids have that are made of what clients name messages with: a UUID of version 7 whose time is
+	// the beginning of that day, UTC.
+	FirstPositions(ctx context.Context, messages []Key) (map[Key]events.Position, error)
+
+	// Withdraw takes messages from the positions of entries, because the log has them at earlier ones. It is final: a message that is
+	// appended at such a position again, or late, does not come back.
+	Withdraw(ctx context.Context, entries []Entry) error
 
 	// Ping reports whether messages can be written now.
 	Ping(ctx context.Context) error

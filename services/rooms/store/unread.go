@@ -122,11 +122,17 @@ type Reading interface {
 	SetProgress(ctx context.Context, partition int32, next events.Position) error
 }
 
+// MessageKey names a message of a room.
+type MessageKey struct{ Room, Message uuid.UUID }
+
 // ReadingTx is the part of a transaction that changes what is unread. Who marks a room as read locks its own row of the room, and not the room: so
 // messages are taken meanwhile. A transaction that locks rooms locks them before any member's row.
 type ReadingTx interface {
 	// LockTaken locks rooms as LockRooms does, and gives how far each has taken its log. Unknown ones are left out.
 	LockTaken(ctx context.Context, rooms []uuid.UUID) (map[uuid.UUID]Taken, error)
+
+	// KnownMessages gives which of some messages of locked rooms have been added and not been removed.
+	KnownMessages(ctx context.Context, messages []MessageKey) (map[MessageKey]bool, error)
 
 	// AddPositions adds messages of locked rooms.
 	AddPositions(ctx context.Context, messages []MessagePosition) error

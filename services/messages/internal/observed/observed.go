@@ -12,6 +12,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/ism-chat/ism/libs/bus"
+	"github.com/ism-chat/ism/libs/events"
 	"github.com/ism-chat/ism/libs/telemetry"
 	"github.com/ism-chat/ism/services/messages/store"
 )
@@ -82,6 +83,22 @@ func (o *observed) Find(ctx context.Context, room, message uuid.UUID) (entry sto
 	})
 	defer end(&err)
 	return o.store.Find(ctx, room, message)
+}
+
+func (o *observed) FirstPositions(ctx context.Context, messages []store.Key) (found map[store.Key]events.Position, err error) {
+	ctx, end := o.observe(ctx, "find_first", func() []attribute.KeyValue {
+		return []attribute.KeyValue{attribute.Int("ism.messages", len(messages))}
+	})
+	defer end(&err)
+	return o.store.FirstPositions(ctx, messages)
+}
+
+func (o *observed) Withdraw(ctx context.Context, entries []store.Entry) (err error) {
+	ctx, end := o.observe(ctx, "withdraw", func() []attribute.KeyValue {
+		return []attribute.KeyValue{attribute.Int("ism.messages", len(entries))}
+	})
+	defer end(&err)
+	return o.store.Withdraw(ctx, entries)
 }
 
 func (o *observed) RecordedLogs(ctx context.Context, topic string) (logs []bus.RecordedLog, err error) {

@@ -29,6 +29,9 @@
 //     same record, so it does not matter which of them writes it, or that both do.
 //   - Apply returns without an error only if every message of the batch is in the store. Then the consumer commits its offset.
 //   - A change of members that the log has twice is written once, at its first position.
+//   - A message that its sender has named may be in the log several times, with one id: a send that was tried again, on another node perhaps. It
+//     stays at its first position. Sends may have written it at others; as the records of a partition come in order, Apply knows the
+//     first, and withdraws it from all others. So what sends have written of named messages is not remembered.
 //   - A batch is written in chunks, each with a deadline of its own, so a store that is slow makes progress at the rate of its answers.
 //
 // # Failures
@@ -65,10 +68,11 @@ import (
 	"github.com/ism-chat/ism/services/messages/store"
 )
 
-// What the consumer group did about a message: it wrote it, or knew that a send of this process had.
+// What the consumer group did about a message: it wrote it, knew that it was written, or withdrew it because the log has it before.
 const (
-	written = "written"
-	known   = "known"
+	written  = "written"
+	known    = "known"
+	repeated = "repeated"
 )
 
 const (
@@ -126,8 +130,8 @@ func New(s store.Store, log Log, tracing bus.Tracing, tel *telemetry.Telemetry) 
 	}, "result", "written", "failed")
 	applied := telemetry.Counters(tel.Metrics, prometheus.CounterOpts{
 		Name: "ism_messages_applied_total",
-		Help: "Messages that the consumer group came to, by result: written by it, or known to be written by this process.",
-	}, "result", "written", "known")
+		Help: "Messages that the consumer group came to, by result: written by it, known to be written, or repeated: sent again by its sender, and in the log before.",
+	}, "result", "written", "known", "repeated")
 	return &Timeline{
 		store: s, log: log, tracing: tracing, sending: map[uuid.UUID]chan struct{}{}, written: memory,
 		through: through, applied: applied,
@@ -157,7 +161,9 @@ func (t *Timeline) WriteThrough(ctx context.Context, event uuid.UUID, message wi
 		return fmt.Errorf("write message through to the timeline: %w", orLogLost(err))
 	}
 	t.through.WithLabelValues("written").Inc()
-	t.remember(event, entry)
+	if message.ClientID == "" { // else the log may have it before, which the consumer group finds out
+		t.remember(event, entry)
+	}
 	return nil
 }
 
@@ -190,19 +196,47 @@ func (t *Timeline) Apply(ctx context.Context, records []bus.Record) error {
 	if err != nil || len(decoded) == 0 {
 		return err
 	}
-	missing := make([]applying, 0, len(decoded))
-	for _, event := range decoded {
+	found := make([]applying, len(decoded))
+	for i, event := range decoded {
 		message, _ := event.Data.InTimeline()
-		a := applying{record: event.Record, event: event.Event.ID, entry: store.Entry{Position: position(epoch, event.Record), Message: message}}
-		repeated, err := t.repeats(ctx, a, missing)
-		if err != nil {
-			return err
+		found[i] = applying{record: event.Record, event: event.Event.ID, entry: store.Entry{Position: position(epoch, event.Record), Message: message}}
+	}
+	return t.apply(ctx, found)
+}
+
+// apply writes what the store lacks of messages of one partition, in the order of the log.
+func (t *Timeline) apply(ctx context.Context, found []applying) error {
+	first, err := t.firstOfNamed(ctx, found)
+	if err != nil {
+		return err
+	}
+	var missing, again []applying
+	for _, a := range found {
+		if a.entry.Message.ClientID == "" {
+			repeats, err := t.repeats(ctx, a, missing)
+			if err != nil {
+				return err
+			}
+			if !repeats {
+				missing = append(missing, a)
+			}
+			continue
 		}
-		if !repeated {
+		key := store.KeyOf(a.entry)
+		switch at, there := first[key]; {
+		case there && at.Compare(a.entry.Position) < 0:
+			again = append(again, a)
+		case there && at == a.entry.Position:
+			t.pass(ctx, a)
+		default:
+			first[key] = a.entry.Position
 			missing = append(missing, a)
 		}
 	}
-	return t.write(ctx, missing)
+	if err := t.write(ctx, missing); err != nil {
+		return err
+	}
+	return t.withdraw(ctx, again)
 }
 
 // repeats reports whether a change of members stands in the log before: rooms' outbox may append one twice, and the first position counts. The

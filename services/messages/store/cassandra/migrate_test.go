@@ -100,7 +100,7 @@ func wantAllSteps(t *testing.T, session *gocql.Session) {
 	t.Helper()
 	found := recorded(t, session)
 	delete(found, 99)
-	if want := map[int]string{1: "timelines", 2: "messages by id", 3: "revisions", 4: "epochs of the log"}; !maps.Equal(found, want) {
+	if want := map[int]string{1: "timelines", 2: "messages by id", 3: "revisions", 4: "epochs of the log", 5: "what clients name messages with"}; !maps.Equal(found, want) {
 		t.Errorf("the steps that are recorded are %v, want %v", found, want)
 	}
 }
@@ -116,12 +116,13 @@ func revised(original store.Entry) store.Entry {
 func works(t *testing.T, s store.Store) {
 	t.Helper()
 	original := entry(uuid.Must(uuid.NewV7()), 1)
+	original.Message.ClientID = "a name"
 	wanted := revised(original)
 	if err := s.Append(t.Context(), []store.Entry{wanted, original}); err != nil {
 		t.Fatal(err)
 	}
 	found, err := s.Find(t.Context(), original.Message.RoomID, original.Message.ID)
-	if err != nil || found.Revision != wanted.Revision || string(found.Message.Body) != string(wanted.Message.Body) {
+	if err != nil || found.Revision != wanted.Revision || found.Message.ClientID != "a name" || string(found.Message.Body) != string(wanted.Message.Body) {
 		t.Errorf("found %+v, %v", found, err)
 	}
 }
@@ -237,7 +238,7 @@ func TestInspectNamesMissingSteps(t *testing.T) {
 	own := session(t, cfg, append(slices.Clone(beforeSteps), stepsTable, recordFirst)...)
 	found, err := cassandra.Inspect(t.Context(), cfg)
 	if err != nil || !slices.Equal(found.MissingTables, []string{"message_ids", "log_epochs"}) ||
-		!slices.Equal(found.MissingSteps, []string{"step 2 (messages by id)", "step 3 (revisions)", "step 4 (epochs of the log)"}) {
+		!slices.Equal(found.MissingSteps, []string{"step 2 (messages by id)", "step 3 (revisions)", "step 4 (epochs of the log)", "step 5 (what clients name messages with)"}) {
 		t.Errorf("found %+v, %v", found, err)
 	}
 	if recorded := recorded(t, own); len(recorded) != 1 {

@@ -22,12 +22,12 @@ const maxWave = 8
 
 const (
 	selectPage = `
-SELECT epoch, log_offset, message_id, sender_id, type, body, created_at, revisions FROM messages
+SELECT epoch, log_offset, message_id, sender_id, type, body, created_at, revisions, client_id FROM messages
 WHERE room_id = ? AND bucket = ? AND epoch = ? AND log_offset >= ? AND log_offset < ?
 LIMIT ?`
 	// Filtering is within one partition, and passes over little: what the clocks were apart.
 	selectPageCreatedBefore = `
-SELECT epoch, log_offset, message_id, sender_id, type, body, created_at, revisions FROM messages
+SELECT epoch, log_offset, message_id, sender_id, type, body, created_at, revisions, client_id FROM messages
 WHERE room_id = ? AND bucket = ? AND epoch = ? AND log_offset >= ? AND log_offset < ? AND created_at < ?
 LIMIT ? ALLOW FILTERING`
 )
@@ -110,7 +110,7 @@ func scanEntry(rows *gocql.Iter, room uuid.UUID) (store.Entry, bool) {
 		createdMicros     int64
 		revised           revisions
 	)
-	if !rows.Scan(&entry.Position.Epoch, &entry.Position.Offset, &message, &sender, &messageType, &body, &createdMicros, &revised) {
+	if !rows.Scan(&entry.Position.Epoch, &entry.Position.Offset, &message, &sender, &messageType, &body, &createdMicros, &revised, &entry.Message.ClientID) {
 		return store.Entry{}, false
 	}
 	entry.Message.ID, entry.Message.SenderID = uuid.UUID(message), uuid.UUID(sender)

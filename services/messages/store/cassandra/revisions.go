@@ -68,7 +68,7 @@ const (
 	// The statement makes the row where the original is not there yet.
 	updateRevisions = `
 UPDATE messages USING TIMESTAMP ?
-SET message_id = ?, sender_id = ?, type = ?, body = ?, created_at = ?, revisions = revisions + ?
+SET message_id = ?, sender_id = ?, type = ?, body = ?, created_at = ?, client_id = ?, revisions = revisions + ?
 WHERE room_id = ? AND bucket = ? AND epoch = ? AND log_offset = ?`
 	removeRevisions = `
 UPDATE messages USING TIMESTAMP ?
@@ -84,7 +84,7 @@ func revise(entry store.Entry, superseded []revisionKey, written int64) []gocql.
 		created  = m.CreatedAt.UnixMicro()
 		key      = []any{gocql.UUID(m.RoomID), bucketOf(created), entry.Position.Epoch, entry.Position.Offset}
 		content  = revisions{keyOf(entry): contentOf(entry)}
-		revising = []any{written, gocql.UUID(m.ID), gocql.UUID(m.SenderID), string(m.Type), revisedBody, created, content}
+		revising = []any{written, gocql.UUID(m.ID), gocql.UUID(m.SenderID), string(m.Type), revisedBody, created, orUnset(m.ClientID), content}
 	)
 	statements := []gocql.BatchEntry{{Stmt: updateRevisions, Args: append(revising, key...), Idempotent: true}}
 	if len(superseded) > 0 {

@@ -106,6 +106,11 @@ var steps = []step{
 			},
 		},
 	},
+	{
+		name: "what clients name messages with", changes: []change{
+			column{table: "messages", name: "client_id", cqlType: `text`}, // null: the sender gave none
+		},
+	},
 }
 
 // byBucket keeps what is written at one time, and so mostly what is of one bucket, together on disk.

@@ -44,8 +44,8 @@ type partition struct {
 
 const (
 	insertMessage = `
-INSERT INTO messages (room_id, bucket, epoch, log_offset, message_id, sender_id, type, body, created_at)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) USING TIMESTAMP ?`
+INSERT INTO messages (room_id, bucket, epoch, log_offset, message_id, sender_id, type, body, created_at, client_id)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) USING TIMESTAMP ?`
 	insertTime = `
 INSERT INTO message_times (room_id, bucket, created_at, epoch, log_offset)
 VALUES (?, ?, ?, ?, ?) USING TIMESTAMP ?`
@@ -196,7 +196,7 @@ func (s *Store) write(ctx context.Context, session *gocql.Session, entries []app
 			byID    = []any{room, bucket, id, at.Epoch, at.Offset, written}
 		)
 		if entry.Revision == (events.Position{}) {
-			byPosition := []any{room, bucket, at.Epoch, at.Offset, id, gocql.UUID(m.SenderID), string(m.Type), string(m.Body), micros, written}
+			byPosition := []any{room, bucket, at.Epoch, at.Offset, id, gocql.UUID(m.SenderID), string(m.Type), string(m.Body), micros, orUnset(m.ClientID), written}
 			batch.Entries = append(batch.Entries, gocql.BatchEntry{Stmt: insertMessage, Args: byPosition, Idempotent: true})
 		} else {
 			batch.Entries = append(batch.Entries, revise(entry.Entry, entry.superseded, min(micros+1, latest))...)
@@ -206,4 +206,12 @@ func (s *Store) write(ctx context.Context, session *gocql.Session, entries []app
 			gocql.BatchEntry{Stmt: insertID, Args: byID, Idempotent: true})
 	}
 	return session.ExecuteBatch(batch)
+}
+
+// orUnset writes nothing where there is nothing: a null would be a tombstone.
+func orUnset(text string) any {
+	if text == "" {
+		return gocql.UnsetValue
+	}
+	return text
 }

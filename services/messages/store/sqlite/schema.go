@@ -30,4 +30,7 @@ CREATE TABLE log_epochs (
 	PRIMARY KEY (topic, topic_id),
 	UNIQUE (topic, epoch)
 ) WITHOUT ROWID, STRICT;
+`, `
+ALTER TABLE messages ADD COLUMN client_id TEXT NOT NULL DEFAULT ''; -- what the sender named the message with
+ALTER TABLE messages ADD COLUMN withdrawn INTEGER NOT NULL DEFAULT 0; -- 1: the message is at an earlier position, and is shown there
 `}

@@ -39,13 +39,16 @@ type Store struct {
 
 var _ store.Store = (*Store)(nil)
 
-// appending is one call of Append, or of Ping with no entries, on its way to the writing goroutine.
+// appending is one call of Append, of Withdraw, or of Ping with nothing, on its way to the writing goroutine.
 type appending struct {
-	ctx     context.Context
-	entries []store.Entry
-	refused error        // what the writing goroutine could not write: positions that are taken, messages that cannot be stored
-	done    chan<- error // has room for the one result
+	ctx       context.Context
+	entries   []store.Entry
+	withdrawn []store.Entry
+	refused   error        // what the writing goroutine could not write: positions that are taken, messages that cannot be stored
+	done      chan<- error // has room for the one result
 }
+
+func (a *appending) size() int { return len(a.entries) + len(a.withdrawn) }
 
 // New makes the store in the file at path, which Run creates where it is missing. It opens nothing.
 func New(path string, log *slog.Logger) *Store {
@@ -86,12 +89,23 @@ func (s *Store) Ping(ctx context.Context) error { return s.Append(ctx, nil) }
 
 // Append implements [store.Store].
 func (s *Store) Append(ctx context.Context, entries []store.Entry) error {
+	return s.write(ctx, &appending{entries: entries})
+}
+
+// Withdraw implements [store.Store]. The row stays, so that a late append finds it.
+func (s *Store) Withdraw(ctx context.Context, entries []store.Entry) error {
+	return s.write(ctx, &appending{withdrawn: entries})
+}
+
+// write hands something to the writing goroutine and waits for it.
+func (s *Store) write(ctx context.Context, what *appending) error {
 	if s.open.Load() == nil {
 		return store.ErrUnavailable
 	}
 	done := make(chan error, 1)
+	what.ctx, what.done = ctx, done
 	select {
-	case s.queue <- &appending{ctx: ctx, entries: entries, done: done}:
+	case s.queue <- what:
 	case <-ctx.Done():
 		return unavailable("queue messages", ctx.Err())
 	}
@@ -104,16 +118,16 @@ func (s *Store) Append(ctx context.Context, entries []store.Entry) error {
 }
 
 const selectEntries = `
-SELECT epoch, log_offset, message_id, sender_id, type, body, created_at, revision_epoch, revision_offset, edited_at, deleted_at
+SELECT epoch, log_offset, message_id, sender_id, type, body, created_at, revision_epoch, revision_offset, edited_at, deleted_at, client_id
 FROM messages`
 
 const selectPage = selectEntries + `
-WHERE room_id = ? AND (epoch, log_offset) < (?, ?)
+WHERE room_id = ? AND (epoch, log_offset) < (?, ?) AND withdrawn = 0
 ORDER BY epoch DESC, log_offset DESC
 LIMIT ?`
 
 const selectPageCreatedBefore = selectEntries + `
-WHERE room_id = ? AND (epoch, log_offset) < (?, ?) AND created_at < ?
+WHERE room_id = ? AND (epoch, log_offset) < (?, ?) AND created_at < ? AND withdrawn = 0
 ORDER BY epoch DESC, log_offset DESC
 LIMIT ?`
 
@@ -148,7 +162,13 @@ func (s *Store) Page(ctx context.Context, room uuid.UUID, within store.Range, li
 }
 
 const selectByID = selectEntries + `
-WHERE room_id = ? AND message_id = ?
+WHERE room_id = ? AND message_id = ? AND withdrawn = 0
+ORDER BY epoch, log_offset
+LIMIT 1`
+
+const selectFirstPosition = `
+SELECT epoch, log_offset FROM messages
+WHERE room_id = ? AND message_id = ? AND withdrawn = 0
 ORDER BY epoch, log_offset
 LIMIT 1`
 
@@ -168,6 +188,26 @@ func (s *Store) Find(ctx context.Context, room, message uuid.UUID) (store.Entry,
 	return entry, nil
 }
 
+// FirstPositions implements [store.Store].
+func (s *Store) FirstPositions(ctx context.Context, messages []store.Key) (map[store.Key]events.Position, error) {
+	opened := s.open.Load()
+	if opened == nil {
+		return nil, store.ErrUnavailable
+	}
+	found := map[store.Key]events.Position{}
+	for _, key := range messages {
+		var at events.Position
+		err := opened.Readers.QueryRowContext(ctx, selectFirstPosition, key.Room[:], key.Message[:]).Scan(&at.Epoch, &at.Offset)
+		switch {
+		case err == nil:
+			found[key] = at
+		case !errors.Is(err, sql.ErrNoRows):
+			return nil, unavailable("find messages by id", err)
+		}
+	}
+	return found, nil
+}
+
 func scanEntry(row interface{ Scan(into ...any) error }, room uuid.UUID) (store.Entry, error) {
 	var (
 		entry           = store.Entry{Message: wire.Message{RoomID: room}}
@@ -176,7 +216,7 @@ func scanEntry(row interface{ Scan(into ...any) error }, room uuid.UUID) (store.
 		edited, deleted sql.NullInt64
 	)
 	err := row.Scan(&entry.Position.Epoch, &entry.Position.Offset, &entry.Message.ID, &entry.Message.SenderID, &entry.Message.Type,
-		&body, &created, &entry.Revision.Epoch, &entry.Revision.Offset, &edited, &deleted)
+		&body, &created, &entry.Revision.Epoch, &entry.Revision.Offset, &edited, &deleted, &entry.Message.ClientID)
 	if err != nil {
 		return store.Entry{}, err
 	}
@@ -193,14 +233,14 @@ func scanEntry(row interface{ Scan(into ...any) error }, room uuid.UUID) (store.
 
 const selectPositionAt = `
 SELECT epoch, log_offset FROM messages
-WHERE room_id = ? AND created_at = ?
+WHERE room_id = ? AND created_at = ? AND withdrawn = 0
 ORDER BY epoch DESC, log_offset DESC
 LIMIT 1`
 
 const selectPositionBefore = `
 SELECT epoch, log_offset FROM (
 	SELECT epoch, log_offset FROM messages
-	WHERE room_id = ? AND created_at < ?
+	WHERE room_id = ? AND created_at < ? AND withdrawn = 0
 	ORDER BY created_at DESC, epoch DESC, log_offset DESC
 	LIMIT ?
 )

@@ -17,14 +17,20 @@ import (
 // The order of contents is that of [store.Entry.Supersedes].
 const upsertMessage = `
 INSERT INTO messages (room_id, epoch, log_offset, message_id, sender_id, type, body, created_at,
-	revision_epoch, revision_offset, edited_at, deleted_at)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+	revision_epoch, revision_offset, edited_at, deleted_at, client_id)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (room_id, epoch, log_offset) DO UPDATE
 SET body = excluded.body, revision_epoch = excluded.revision_epoch, revision_offset = excluded.revision_offset,
 	edited_at = excluded.edited_at, deleted_at = excluded.deleted_at
 WHERE message_id = excluded.message_id
 	AND (excluded.deleted_at IS NOT NULL, excluded.revision_epoch, excluded.revision_offset)
 		> (deleted_at IS NOT NULL, revision_epoch, revision_offset)`
+
+const withdrawMessage = `
+INSERT INTO messages (room_id, epoch, log_offset, message_id, sender_id, type, body, created_at, client_id, withdrawn)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 1)
+ON CONFLICT (room_id, epoch, log_offset) DO UPDATE SET withdrawn = 1
+WHERE message_id = excluded.message_id`
 
 const selectMessageAt = `SELECT message_id FROM messages WHERE room_id = ? AND epoch = ? AND log_offset = ?`
 
@@ -48,14 +54,14 @@ func (s *Store) writeQueued(ctx context.Context, db *sqlite.DB) {
 
 // gather takes what is queued behind the first, up to one transaction's worth, leaving out what nobody waits for any more.
 func (s *Store) gather(first *appending) []*appending {
-	batch, size := []*appending{first}, len(first.entries)
+	batch, size := []*appending{first}, first.size()
 	for size < maxBatch {
 		select {
 		case next := <-s.queue:
 			if next.ctx.Err() != nil {
 				continue
 			}
-			batch, size = append(batch, next), size+len(next.entries)
+			batch, size = append(batch, next), size+next.size()
 		default:
 			return batch
 		}
@@ -81,6 +87,12 @@ func writeBatch(ctx context.Context, tx *sql.Tx, batch []*appending) error {
 	}
 	written := 0
 	for _, waiting := range batch {
+		for _, entry := range waiting.withdrawn {
+			if err := withdraw(ctx, tx, entry); err != nil {
+				return err
+			}
+			written++
+		}
 		for _, entry := range waiting.entries {
 			switch err := writeEntry(ctx, tx, upsert, entry); {
 			case errors.Is(err, store.ErrPositionTaken):
@@ -107,7 +119,7 @@ func writeBatch(ctx context.Context, tx *sql.Tx, batch []*appending) error {
 func writeEntry(ctx context.Context, tx *sql.Tx, upsert *sql.Stmt, entry store.Entry) error {
 	m, at := entry.Message, entry.Position
 	result, err := upsert.ExecContext(ctx, m.RoomID[:], at.Epoch, at.Offset, m.ID[:], m.SenderID[:], string(m.Type), []byte(m.Body),
-		m.CreatedAt.UnixMicro(), entry.Revision.Epoch, entry.Revision.Offset, micros(entry.EditedAt), micros(entry.DeletedAt))
+		m.CreatedAt.UnixMicro(), entry.Revision.Epoch, entry.Revision.Offset, micros(entry.EditedAt), micros(entry.DeletedAt), m.ClientID)
 	if err != nil {
 		return err
 	}
@@ -120,6 +132,16 @@ func writeEntry(ctx context.Context, tx *sql.Tx, upsert *sql.Stmt, entry store.E
 	}
 	if taker != m.ID {
 		return store.PositionTaken(entry, taker)
+	}
+	return nil
+}
+
+func withdraw(ctx context.Context, tx *sql.Tx, entry store.Entry) error {
+	m, at := entry.Message, entry.Position
+	_, err := tx.ExecContext(ctx, withdrawMessage, m.RoomID[:], at.Epoch, at.Offset, m.ID[:], m.SenderID[:], string(m.Type), []byte(m.Body),
+		m.CreatedAt.UnixMicro(), m.ClientID)
+	if err != nil {
+		return fmt.Errorf("withdraw a message: %w", err)
 	}
 	return nil
 }

@@ -124,6 +124,7 @@ func takingOf(posted bus.Decoded[events.TimelineEvent], epoch int32) taking {
 			At:        message.CreatedAt.Time,
 			Preview:   preview,
 			Position:  events.Position{Epoch: epoch, Offset: posted.Record.Offset},
+			Named:     message.ClientID != "",
 		},
 	}
 	if changed, ok := posted.Data.(events.MembershipChanged); ok {

@@ -227,6 +227,7 @@ func TestTheStatementsOfAChangeUseIndexes(t *testing.T) {
 		lockReader:           {id, id},
 		selectTaken:          {id},
 		selectByID:           {id, id},
+		selectKnownMessages:  {[]uuid.UUID{id}, []uuid.UUID{id}},
 		selectUpTo:           {id, 0, 1},
 		selectOldest:         {id},
 		selectNewestOfOthers: {id, id},

@@ -37,6 +37,29 @@ func (t tx) LockTaken(ctx context.Context, rooms []uuid.UUID) (map[uuid.UUID]sto
 	return taken, storeError("lock rooms", err)
 }
 
+const selectKnownMessages = `
+SELECT known.room_id, known.message_id
+FROM unnest($1::uuid[], $2::uuid[]) AS asked (room_id, message_id)
+JOIN message_positions AS known ON known.room_id = asked.room_id AND known.message_id = asked.message_id`
+
+func (t tx) KnownMessages(ctx context.Context, messages []store.MessageKey) (map[store.MessageKey]bool, error) {
+	rooms, ids := make([]uuid.UUID, len(messages)), make([]uuid.UUID, len(messages))
+	for i, key := range messages {
+		rooms[i], ids[i] = key.Room, key.Message
+	}
+	rows, err := t.db.Query(ctx, selectKnownMessages, rooms, ids)
+	if err != nil {
+		return nil, storeError("look for messages", err)
+	}
+	known := map[store.MessageKey]bool{}
+	var key store.MessageKey
+	_, err = pgx.ForEachRow(rows, []any{&key.Room, &key.Message}, func() error {
+		known[key] = true
+		return nil
+	})
+	return known, storeError("look for messages", err)
+}
+
 const insertPositions = `
 INSERT INTO message_positions (room_id, message_id, sender_id, epoch, log_offset, number, counted, at)
 SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::integer[], $5::bigint[], $6::bigint[], $7::bigint[], $8::timestamptz[])`

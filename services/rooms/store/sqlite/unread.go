@@ -129,6 +129,19 @@ func (t *tx) MessageByID(ctx context.Context, room, message uuid.UUID) (store.Me
 	return t.position(ctx, selectByID, room, message[:])
 }
 
+func (t *tx) KnownMessages(ctx context.Context, messages []store.MessageKey) (map[store.MessageKey]bool, error) {
+	known := map[store.MessageKey]bool{}
+	for _, key := range messages {
+		switch _, err := t.MessageByID(ctx, key.Room, key.Message); {
+		case err == nil:
+			known[key] = true
+		case !errors.Is(err, store.ErrMessageNotFound):
+			return nil, err
+		}
+	}
+	return known, nil
+}
+
 func (t *tx) MessageUpTo(ctx context.Context, room uuid.UUID, position events.Position) (store.MessagePosition, error) {
 	return t.position(ctx, selectUpTo, room, position.Epoch, position.Offset)
 }

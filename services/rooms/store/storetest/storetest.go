@@ -50,6 +50,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		{"a mark that changes nothing writes nothing", idleMarks},
 		{"what is older than is known counts at least", forgottenPositions},
 		{"who joins begins at its own message", joinersBegin},
+		{"what is sent again counts once", messagesSentAgain},
 		{"marks are told once", marksAreToldOnce},
 		{"receipts are private where somebody says so", receiptsArePrivate},
 		{"the list comes in pages", listComesInPages},

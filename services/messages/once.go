@@ -1,0 +1,134 @@
+package messages
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/google/uuid"
+
+	"github.com/ism-chat/ism/libs/events"
+	"github.com/ism-chat/ism/libs/httpapi"
+	"github.com/ism-chat/ism/libs/wire"
+	"github.com/ism-chat/ism/services/messages/internal/body"
+	"github.com/ism-chat/ism/services/messages/internal/sends"
+	"github.com/ism-chat/ism/services/messages/store"
+)
+
+const (
+	// headerKey names a send (draft-ietf-httpapi-idempotency-key-header), as clientMsgId in its body does.
+	headerKey = "Idempotency-Key"
+	// headerReplayed says that the answer is that of an earlier send of the name.
+	headerReplayed = "Idempotency-Replayed"
+
+	// underWayWait is how long a send waits for another one of its name, on the same node.
+	underWayWait = 2 * time.Second
+	// earlierTimeout is how long it looks for what became of an earlier one. A store that does not answer stops no send.
+	earlierTimeout = 500 * time.Millisecond
+)
+
+// errAnotherBody says that a name has been used for something else.
+var errAnotherBody = errors.New("the name has been used for another message")
+
+// nameOf gives what a client has named a send with, "" where it has not.
+func nameOf(c *fiber.Ctx, clientID *string) (string, error) {
+	name := ""
+	if headers := c.Request().Header.PeekAll(headerKey); len(headers) > 0 {
+		key, err := sends.ParseKey(string(headers[0]))
+		if err != nil || len(headers) > 1 {
+			return "", malformedKey()
+		}
+		name = key
+	}
+	switch {
+	case clientID == nil:
+		return name, nil
+	case sends.CheckName(*clientID) != nil:
+		return "", httpapi.InvalidRequest("clientMsgId must have 1 to 255 characters, and no control characters")
+	case name != "" && name != *clientID:
+		return "", httpapi.InvalidRequest("clientMsgId and Idempotency-Key differ")
+	}
+	return *clientID, nil
+}
+
+func (u utterance) named() sends.Name {
+	return sends.Name{Sender: u.sender.UserID, Room: u.members.RoomID, Text: u.name}
+}
+
+// sayOnce says something, unless it has been said before under its name; then it gives the message as it is now, and reports so. Errors beside those of
+// say: [sends.ErrUnderWay], errAnotherBody.
+func (s *Service) sayOnce(ctx context.Context, u utterance) (said wire.Message, again bool, err error) {
+	if u.name == "" {
+		said, err = s.say(ctx, u)
+		return said, false, err
+	}
+	waiting, cancel := context.WithTimeout(ctx, underWayWait)
+	defer cancel()
+	end, err := s.sends.Begin(waiting, u.named())
+	if err != nil {
+		return wire.Message{}, false, err
+	}
+	defer end()
+	if said, again, err = s.earlier(ctx, u); err != nil || again {
+		return said, again, err
+	}
+	if said, err = s.say(ctx, u); err == nil {
+		s.sends.Remember(said)
+	}
+	return said, false, err
+}
+
+// earlier gives the message that was sent before under the name. Where the store cannot say whether there is one, the message is sent: of two
+// that the log has, the first counts.
+func (s *Service) earlier(ctx context.Context, u utterance) (said wire.Message, found bool, err error) {
+	ids := u.named().Messages(time.Now())
+	for _, id := range ids {
+		if said, found = s.sends.Result(id); found {
+			return said, true, unlessAnother(said, u.what)
+		}
+	}
+	ctx, cancel := context.WithTimeout(ctx, earlierTimeout)
+	defer cancel()
+	entry, err := s.firstOf(ctx, u.members.RoomID, ids)
+	switch {
+	case errors.Is(err, store.ErrMessageNotFound):
+		return wire.Message{}, false, nil
+	case err != nil:
+		s.reportUnknown(ctx, err)
+		return wire.Message{}, false, nil
+	}
+	said = shown(entry)
+	if entry.Revision != (events.Position{}) { // what was sent first cannot be had any more
+		return said, true, nil
+	}
+	return said, true, unlessAnother(said, u.what)
+}
+
+func (s *Service) firstOf(ctx context.Context, room uuid.UUID, ids [2]uuid.UUID) (store.Entry, error) {
+	keys := []store.Key{{Room: room, Message: ids[0]}, {Room: room, Message: ids[1]}}
+	found, err := s.deps.Store.FirstPositions(ctx, keys)
+	if err != nil {
+		return store.Entry{}, err
+	}
+	for _, key := range keys {
+		if _, ok := found[key]; ok {
+			return s.deps.Store.Find(ctx, key.Room, key.Message)
+		}
+	}
+	return store.Entry{}, store.ErrMessageNotFound
+}
+
+func unlessAnother(message wire.Message, what body.Body) error {
+	if body.Says(message, what) {
+		return nil
+	}
+	return errAnotherBody
+}
+
+// reportUnknown says once in a while that the store does not tell what has been sent before.
+func (s *Service) reportUnknown(ctx context.Context, err error) {
+	s.unknown.Do(func() {
+		s.deps.Telemetry.Log.WarnContext(ctx, "it cannot be said whether messages have been sent before; they are sent, and of two the first counts", "error", err)
+	})
+}
