@@ -57,6 +57,7 @@ type Room struct {
 	seen    bool // an event of its log said that it is large
 	version int64
 	parts   [events.SnapshotParts]int64 // the version of each; 0: not known
+	members [events.SnapshotParts]int32 // how many are in each
 	known   int                         // parts that are
 	present set                         // members with streams here
 	changes []change                    // of the window, the oldest first
@@ -161,10 +162,14 @@ func (r *Rooms) set(room *Room, user uuid.UUID, joined bool) {
 	switch {
 	case joined && at < 0:
 		r.of[user] = append(rooms, room)
-	case !joined && at >= 0 && len(rooms) == 1:
-		delete(r.of, user)
+		room.members[events.SnapshotPart(user)]++
 	case !joined && at >= 0:
-		r.of[user] = slices.Delete(rooms, at, at+1)
+		if len(rooms) == 1 {
+			delete(r.of, user)
+		} else {
+			r.of[user] = slices.Delete(rooms, at, at+1)
+		}
+		room.members[events.SnapshotPart(user)]--
 	}
 	if joined && r.present[user] {
 		room.present.add(user)
@@ -211,24 +216,37 @@ func (r *Rooms) take(snapshot events.MembershipSnapshot) (became *Room) {
 
 // replace makes users the members of a part, as of a version, unless what is known is newer.
 func (r *Rooms) replace(room *Room, part int, version int64, users []uuid.UUID) {
-	if version <= room.parts[part] {
+	before := room.parts[part]
+	if version <= before {
 		return
 	}
-	if room.parts[part] == 0 {
-		room.known++
-	} else {
+	room.parts[part], room.version = version, max(room.version, version)
+	for _, user := range users {
+		r.set(room, user, true)
+	}
+	if int(room.members[part]) > len(users) {
 		for user := range r.in(room, part) {
 			if !slices.Contains(users, user) {
 				r.set(room, user, false)
 			}
 		}
 	}
-	room.parts[part], room.version = version, max(room.version, version)
-	for _, user := range users {
-		r.set(room, user, true)
+	if before == 0 {
+		room.known++
+		r.catchUp(room, part)
 	}
 	if room.Known() {
 		delete(r.unknown, room.ID)
+	}
+}
+
+// catchUp takes the changes of a part that the room's log has said before anything was known of the part, and that are newer than what is known now.
+func (r *Rooms) catchUp(room *Room, part int) {
+	for _, c := range room.changes {
+		if events.SnapshotPart(c.user) == part && c.version > room.parts[part] {
+			room.parts[part] = c.version
+			r.set(room, c.user, c.joined)
+		}
 	}
 }
 
@@ -361,28 +379,3 @@ func (r *Room) Known() bool { return r.known == events.SnapshotParts }
 
 // Version is the room's newest.
 func (r *Room) Version() int64 { return r.version }
-
-// set is users, which are gone over more often than they change.
-type set struct {
-	list []uuid.UUID
-	at   map[uuid.UUID]int // where each is in the list
-}
-
-func (s *set) add(user uuid.UUID) {
-	if _, ok := s.at[user]; !ok {
-		s.at[user] = len(s.list)
-		s.list = append(s.list, user)
-	}
-}
-
-func (s *set) remove(user uuid.UUID) {
-	at, ok := s.at[user]
-	if !ok {
-		return
-	}
-	last := len(s.list) - 1
-	s.list[at] = s.list[last]
-	s.at[s.list[at]] = at
-	s.list = s.list[:last]
-	delete(s.at, user)
-}

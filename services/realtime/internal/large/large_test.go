@@ -128,6 +128,55 @@ func TestWhoIsInARoomThatNobodyKnowsComesOut(t *testing.T) {
 	}
 }
 
+// Snapshots that are written anew may be older than changes which the room's log has said before: those count.
+func TestASnapshotOfAPartThatNobodyKnewIsBehindTheLog(t *testing.T) {
+	now, r := time.Now(), New(time.Minute)
+	r.CaughtUp()
+	room := r.Seen(now, hall, 5)
+	r.Join(now, hall, 6, user(200))
+	r.Leave(now, hall, 7, user(3))
+	r.Leave(now, hall, 8, user(200))
+	r.Join(now, hall, 9, user(201))
+	for _, s := range snapshots(6, append(users(0, 120), user(200))) {
+		r.Snapshot(now, s)
+	}
+	want := slices.DeleteFunc(append(users(0, 120), user(201)), func(u uuid.UUID) bool { return u == user(3) })
+	same(t, "members", members(t, r), want)
+	for _, s := range snapshots(9, want) {
+		r.Snapshot(now, s)
+	}
+	r.Evict(now.Add(confirmation))
+	same(t, "members, when their changes' own snapshots are taken", members(t, r), want)
+	if !room.Known() || room.Version() != 9 || r.Member(room, user(200), 8) || !r.Member(room, user(200), 7) {
+		t.Errorf("it is known: %t, as of %d", room.Known(), room.Version())
+	}
+}
+
+// What was written anew says what is known: that costs as much as the part has members, however many users there are.
+func TestASnapshotThatSaysWhatIsKnownLooksAtNobodyElse(t *testing.T) {
+	r := New(time.Minute)
+	r.CaughtUp()
+	r.Begin(hall, 7, users(0, 150))
+	r.Begin(uuid.UUID{0: 2}, 7, users(100, 30_000))
+	version, again := int64(7), snapshots(8, users(0, 150))
+	allocated := testing.AllocsPerRun(10, func() { // to look at all users allocates what it finds
+		version++
+		for _, s := range again {
+			s.Version = version
+			r.take(s)
+		}
+	})
+	if allocated > 0 {
+		t.Errorf("it allocates %v times", allocated)
+	}
+	same(t, "members", members(t, r), users(0, 150))
+	for part, n := range r.rooms[hall].members {
+		if want := len(again[part].Users); int(n) != want {
+			t.Errorf("part %d has %d members, want %d", part, n, want)
+		}
+	}
+}
+
 // TestAgainstAModel changes a room at random, repeats and snapshots among it, and compares with what a list of all versions says: who is in the
 // room, who was at any version of the window, who of those with streams is.
 func TestAgainstAModel(t *testing.T) {
