@@ -26,6 +26,7 @@ import (
 	"github.com/ism-chat/ism/services/rooms/internal/previews"
 	"github.com/ism-chat/ism/services/rooms/internal/progress"
 	"github.com/ism-chat/ism/services/rooms/internal/relationships"
+	"github.com/ism-chat/ism/services/rooms/internal/snapshots"
 	"github.com/ism-chat/ism/services/rooms/store"
 )
 
@@ -54,6 +55,7 @@ type Service struct {
 	marks         *marks.Teller
 	deletions     *bus.Reader
 	erasures      *erasures.Erasures
+	snapshots     *snapshots.Snapshots
 	now           func() time.Time // UTC, microseconds
 }
 
@@ -102,6 +104,7 @@ func New(cfg Config, deps Deps) (*Service, error) {
 		cfg: cfg, deps: deps, callers: known, changes: writer, relationships: bonds, log: log, relay: relay, previews: consumer, now: now,
 		progress: taken, marks: marks.New(writer, now, deps.Telemetry.Log),
 		deletions: deletions, erasures: erasures.New(deps.Store, writer, now, deps.Telemetry.Log),
+		snapshots: snapshots.New(deps.Bus, writer, relay, deps.Store, now, deps.Telemetry),
 	}, nil
 }
 
@@ -121,6 +124,7 @@ func (s *Service) Parts() []lifecycle.Part {
 		{Name: "rooms outbox relay", Run: s.log.AfterOpen(s.relayOutbox)},
 		{Name: "rooms deletions", Run: s.deletions.Run, Beside: true},
 		{Name: "rooms erasures", Run: s.log.AfterOpen(s.erasures.Run), Beside: true},
+		{Name: "rooms snapshots", Run: s.log.AfterOpen(s.snapshots.Run), Beside: true},
 		{Name: "rooms previews", Run: s.log.AfterOpen(s.previews.Run), Beside: true},
 		{Name: "rooms progress", Run: s.log.AfterOpen(s.progress.Run), Beside: true},
 		{Name: "rooms marks", Run: s.marks.Run, Beside: true},
@@ -130,7 +134,7 @@ func (s *Service) Parts() []lifecycle.Part {
 // relayOutbox uses a gapless producer: a row must not be in the log before those that stand before it. The topic of the rooms is there, as
 // their log is open.
 func (s *Service) relayOutbox(ctx context.Context) error {
-	if err := s.deps.Bus.EnsureTopics(ctx, events.TopicUsers); err != nil {
+	if err := s.deps.Bus.EnsureTopics(ctx, events.TopicUsers, events.TopicMemberships); err != nil {
 		if ctx.Err() != nil {
 			return nil //nolint:nilerr // it was told to end
 		}

@@ -300,6 +300,9 @@ type Tx interface {
 	// ErasuresTx deletes users.
 	ErasuresTx
 
+	// SnapshotsTx writes the snapshots of large rooms anew.
+	SnapshotsTx
+
 	// Tx of package people changes how users stand to each other.
 	people.Tx
 

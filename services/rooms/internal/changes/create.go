@@ -137,7 +137,8 @@ func (c *Changes) others(ctx context.Context, tx store.Tx, room NewRoom, seen wi
 	if err := tx.SetMembershipVersion(ctx, room.ID, version); err != nil {
 		return 0, err
 	}
-	return row, c.appendParts(ctx, tx, room.At, room.ID, version, room.Users)
+	_, err = c.appendParts(ctx, tx, room.At, room.ID, version, room.Users)
+	return row, err
 }
 
 func (r NewRoom) row() store.Room {

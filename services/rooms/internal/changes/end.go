@@ -31,7 +31,8 @@ func (c *Changes) End(ctx context.Context, room uuid.UUID, by Author, at time.Ti
 		if err != nil || !state.Large {
 			return err
 		}
-		return c.appendParts(ctx, tx, at, room, ended.Version, nil)
+		_, err = c.appendParts(ctx, tx, at, room, ended.Version, nil)
+		return err
 	})
 	if err != nil {
 		return 0, err

@@ -250,7 +250,8 @@ func (c *Changes) change(ctx context.Context, tx store.Tx, at time.Time, before 
 		if err := tx.SetLarge(ctx, event.RoomID); err != nil {
 			return 0, err
 		}
-		return row, c.appendParts(ctx, tx, at, event.RoomID, version, event.Users)
+		_, err := c.appendParts(ctx, tx, at, event.RoomID, version, event.Users)
+		return row, err
 	}
 }
 
@@ -261,29 +262,30 @@ func (c *Changes) appendPart(ctx context.Context, tx store.Tx, at time.Time, eve
 	if err != nil {
 		return err
 	}
-	return c.appendSnapshot(ctx, tx, at, events.MembershipSnapshot{RoomID: event.RoomID, Part: part, Version: event.Version, Users: users})
+	_, err = c.appendSnapshot(ctx, tx, at, events.MembershipSnapshot{RoomID: event.RoomID, Part: part, Version: event.Version, Users: users})
+	return err
 }
 
-// appendParts puts all parts of a large room's membership into the outbox.
-func (c *Changes) appendParts(ctx context.Context, tx store.Tx, at time.Time, room uuid.UUID, version int64, users []uuid.UUID) error {
+// appendParts puts all parts of a large room's membership into the outbox. It gives the last row.
+func (c *Changes) appendParts(ctx context.Context, tx store.Tx, at time.Time, room uuid.UUID, version int64, users []uuid.UUID) (row int64, err error) {
 	parts := make([][]uuid.UUID, events.SnapshotParts)
 	for _, user := range users {
 		part := events.SnapshotPart(user)
 		parts[part] = append(parts[part], user)
 	}
 	for part, users := range parts {
-		if err := c.appendSnapshot(ctx, tx, at, events.MembershipSnapshot{RoomID: room, Part: part, Version: version, Users: users}); err != nil {
-			return err
+		row, err = c.appendSnapshot(ctx, tx, at, events.MembershipSnapshot{RoomID: room, Part: part, Version: version, Users: users})
+		if err != nil {
+			return 0, err
 		}
 	}
-	return nil
+	return row, nil
 }
 
-// appendSnapshot puts a snapshot into the outbox; that of a part that nobody is in has an empty list.
-func (c *Changes) appendSnapshot(ctx context.Context, tx store.Tx, at time.Time, snapshot events.MembershipSnapshot) error {
+// appendSnapshot puts a snapshot into the outbox; that of a part that nobody is in has an empty list. It gives the row.
+func (c *Changes) appendSnapshot(ctx context.Context, tx store.Tx, at time.Time, snapshot events.MembershipSnapshot) (int64, error) {
 	if snapshot.Users == nil {
 		snapshot.Users = []uuid.UUID{}
 	}
-	_, err := c.append(ctx, tx, at, snapshot)
-	return err
+	return c.append(ctx, tx, at, snapshot)
 }

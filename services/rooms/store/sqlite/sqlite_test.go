@@ -95,11 +95,24 @@ func TestWhatIsReadUsesIndexes(t *testing.T) {
 		selectUntold:         {1, 1},
 		selectToTell:         {id[:], id[:]},
 		deletePositions:      {id[:], 1},
+		selectRewrite:        {id[:]},
 	} {
 		for _, step := range planOf(t, opened, statement, args) {
 			if strings.HasPrefix(step, "SCAN") && step != "SCAN (subquery-1)" && !strings.HasPrefix(step, "SCAN CONSTANT") {
 				t.Errorf("it scans: %s in %s", step, statement)
 			}
+		}
+	}
+}
+
+// Large rooms are found by their own index, however many others there are.
+func TestLargeRoomsAreFoundAmongManyOthers(t *testing.T) {
+	opened := New(Config{Path: filepath.Join(t.TempDir(), "rooms.db")}, telemetry.Discard(nil))
+	storetest.Start(t, opened)
+	id := uuid.New()
+	for _, step := range planOf(t, opened, selectNextLarge, []any{id[:]}) {
+		if !strings.Contains(step, "INDEX rooms_large") {
+			t.Errorf("it reads by %s", step)
 		}
 	}
 }
