@@ -52,7 +52,7 @@ const PartitionAny int32 = -1
 type Record struct {
 	Topic     string
 	Key       string
-	Value     []byte
+	Value     []byte // nil: a tombstone, with which compaction removes what the topic has of the key
 	Headers   map[string]string
 	Partition int32 // to produce: PartitionAny, or a partition
 	Offset    int64 // of a record that was read

@@ -19,6 +19,7 @@ var catalogue = []kind{
 	kindOf[RoomEnded](1, 0),
 	kindOf[MembersJoined](1, 0),
 	kindOf[MembershipSnapshot](1, 0),
+	kindOf[SnapshotRemoved](1, 0),
 	kindOf[FriendRequested](1, 0),
 	kindOf[FriendAccepted](1, 0),
 	kindOf[UserDeleted](1, 0),
@@ -35,7 +36,7 @@ type kind struct {
 	name     string // with the major version, for example "room.created.v1"
 	anyMajor string // what every major version's name begins with, for example "room.created.v"
 	schema   string // with both versions, for example "room.created:1.0"
-	decode   func(value []byte) (Data, error)
+	decode   func(key string, value []byte) (Data, error)
 }
 
 func kindOf[D Data](major, minor int) kind {
@@ -46,7 +47,10 @@ func kindOf[D Data](major, minor int) kind {
 		name:     fmt.Sprintf("%s.v%d", name, major),
 		anyMajor: name + ".v",
 		schema:   fmt.Sprintf("%s:%d.%d", name, major, minor),
-		decode: func(value []byte) (Data, error) {
+		decode: func(key string, value []byte) (Data, error) {
+			if removed, ok := any(zero).(tombstone); ok {
+				return removed.fromKey(key)
+			}
 			var data D
 			err := json.Unmarshal(value, &data)
 			return data, err

@@ -114,6 +114,9 @@ func Encode(event Event) (headers map[string]string, value []byte, err error) {
 		headerSchema:      schemaPrefix + kind.schema,
 		headerContentType: "application/json",
 	}
+	if _, ok := event.Data.(tombstone); ok {
+		return headers, nil, nil
+	}
 	if data, ok := event.Data.(streamed); ok {
 		value, payload, err := encodeStreamed(data, event.Time)
 		if err != nil {
@@ -127,6 +130,11 @@ func Encode(event Event) (headers map[string]string, value []byte, err error) {
 		return nil, nil, fmt.Errorf("encode %s: %w", event.Data.EventName(), err)
 	}
 	return headers, value, nil
+}
+
+// tombstone is data whose record has no value, so that compaction removes what its topic has of the key. The key says all of it.
+type tombstone interface {
+	fromKey(key string) (Data, error)
 }
 
 // Decode reads an event from a record. Unknown headers, unknown fields and newer minor versions are tolerated.
@@ -150,7 +158,7 @@ func Decode(headers map[string]string, value []byte) (Event, error) {
 	if err != nil {
 		return fail("time %q is no RFC 3339 time", headers[headerTime])
 	}
-	data, err := kind.decode(value)
+	data, err := kind.decode(headers[headerSubject], value)
 	if err != nil {
 		return fail("data of %s: %v", kind.name, err)
 	}

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/google/uuid"
 
@@ -175,4 +177,36 @@ func (e MembershipSnapshot) validate() error {
 		return errors.New("version is below 1")
 	}
 	return nil
+}
+
+// SnapshotRemoved says that nobody is in a part of a large room any more, and never will be: the room has ended. Its record is a tombstone, with the
+// snapshots' key and without a value, so compaction removes the part, and later the record itself. A reader that finds nothing of a room of which the
+// log says that it is large has begun behind the room's end, or before its snapshots were written.
+type SnapshotRemoved struct {
+	RoomID uuid.UUID
+	Part   int
+}
+
+func (SnapshotRemoved) EventName() string { return "snapshot.removed" }
+func (SnapshotRemoved) Topic() string     { return TopicMemberships }
+func (e SnapshotRemoved) PartitionKey() string {
+	return MembershipSnapshot{RoomID: e.RoomID, Part: e.Part}.PartitionKey()
+}
+
+// fromKey implements [tombstone].
+func (SnapshotRemoved) fromKey(key string) (Data, error) {
+	room, part, found := strings.Cut(key, "/")
+	id, err := uuid.Parse(room)
+	if err != nil || !found {
+		return nil, fmt.Errorf("subject %q is no room and part", key)
+	}
+	number, err := strconv.Atoi(part)
+	if err != nil {
+		return nil, fmt.Errorf("subject %q has no number of a part", key)
+	}
+	return SnapshotRemoved{RoomID: id, Part: number}, nil
+}
+
+func (e SnapshotRemoved) validate() error {
+	return MembershipSnapshot{RoomID: e.RoomID, Part: e.Part, Version: 1}.validate()
 }

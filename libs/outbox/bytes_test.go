@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/ism-chat/ism/libs/bus"
@@ -135,5 +136,54 @@ func TestABatchThatIsFullOfBytesIsFollowedAtOnce(t *testing.T) {
 	}
 	if most := log.most(); most > outbox.BatchBytes {
 		t.Errorf("a batch has %d bytes", most)
+	}
+}
+
+// TestATombstoneHasNoValue relays a row without a value: for Kafka's compaction an empty one would be a value like any other.
+func TestATombstoneHasNoValue(t *testing.T) {
+	s, broker := onSQLite(t), nodetest.Broker(t)
+	b := bus.New(bus.Config{Brokers: broker.ListenAddrs(), ClientID: "outbox-test", Replication: 1}, telemetry.Discard(nil))
+	t.Cleanup(b.Close)
+	if err := b.EnsureTopics(t.Context(), events.TopicMemberships); err != nil {
+		t.Fatal(err)
+	}
+	removed := events.SnapshotRemoved{RoomID: uuid.New(), Part: 7}
+	row, err := outbox.NewRow(t.Context(), telemetry.Discard(nil).Propagator, "/ism/test", time.Now(), removed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Transact(t.Context(), func(add func(row outbox.Row) (int64, error)) error {
+		_, err := add(row)
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	producer, err := b.NewProducer(bus.ProducerConfig{DeliveryTimeout: servicetest.Timeout, Gapless: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := producer.Close(context.Background()); err != nil {
+			t.Error(err)
+		}
+	})
+	run(t, newRelay(t, s), producer)
+	read := make(chan bus.Record, 1)
+	reader, err := b.NewReader(bus.ReaderConfig{
+		Topics: []string{events.TopicMemberships}, Since: time.Unix(0, 0),
+		Handler: func(_ context.Context, records []bus.Record) error { read <- records[0]; return nil },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	servicetest.Run(t, "reader", reader.Run)
+	select {
+	case record := <-read:
+		event, err := events.Decode(record.Headers, record.Value)
+		if err != nil || event.Data != removed || record.Key != removed.PartitionKey() || record.Value != nil {
+			t.Errorf("the record with the key %s and the value %q is %+v, %v", record.Key, record.Value, event, err)
+		}
+	case <-time.After(servicetest.Timeout):
+		t.Fatal("nothing comes")
 	}
 }

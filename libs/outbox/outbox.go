@@ -66,7 +66,7 @@ type Row struct {
 	Topic   string
 	Key     string
 	Headers map[string]string
-	Value   []byte
+	Value   []byte    // empty: the record is a tombstone, and has none
 	At      time.Time // of the event, UTC, microseconds
 }
 
@@ -80,6 +80,9 @@ func NewRow(ctx context.Context, propagator propagation.TextMapPropagator, sourc
 	}
 	if len(value) > MaxValue {
 		return Row{}, fmt.Errorf("%w: %d bytes", ErrTooLarge, len(value))
+	}
+	if value == nil { // the tables have no NULL there
+		value = []byte{}
 	}
 	propagator.Inject(ctx, propagation.MapCarrier(headers))
 	return Row{Topic: data.Topic(), Key: data.PartitionKey(), Headers: headers, Value: value, At: event.Time}, nil

@@ -185,7 +185,10 @@ func (r *Relay) write(ctx context.Context, log Log, rows []Row) error {
 	}
 	records := make([]bus.Record, len(rows))
 	for i, row := range rows {
-		records[i] = bus.Record{Topic: row.Topic, Key: row.Key, Headers: row.Headers, Value: row.Value, Partition: bus.PartitionAny}
+		records[i] = bus.Record{Topic: row.Topic, Key: row.Key, Headers: row.Headers, Partition: bus.PartitionAny}
+		if len(row.Value) > 0 { // otherwise it is a tombstone: Kafka's compaction does not take an empty value for one
+			records[i].Value = row.Value
+		}
 	}
 	if _, err := log.ProduceAll(ctx, records); err != nil {
 		return fmt.Errorf("write %d rows to the log: %w", len(rows), err)
