@@ -75,18 +75,23 @@ func (e *Edge) announce(ctx context.Context, at ring.Entry, to target, reason st
 	e.metrics.resyncs.WithLabelValues(reason).Add(float64(offer.span.taken))
 }
 
-// TakeMemberships takes snapshots of who is in large rooms. It is a reader's Handler, and never fails.
+// TakeMemberships takes snapshots of who is in large rooms, and that they are removed. It is a reader's Handler, and never fails.
 func (e *Edge) TakeMemberships(ctx context.Context, records []bus.Record) error {
 	for _, record := range records {
-		snapshots, err := bus.Decode[events.MembershipSnapshot]([]bus.Record{record})
+		decoded, err := bus.Decode[events.Data]([]bus.Record{record})
 		if err != nil {
 			e.logger.ErrorContext(ctx, "a record cannot be read", "topic", record.Topic, "partition", record.Partition, "offset", record.Offset, "error", err)
 			continue
 		}
 		e.mu.Lock()
-		for _, snapshot := range snapshots {
-			if room := e.audiences.large.Snapshot(time.Now(), snapshot.Data); room != nil {
-				e.announceToMembers(ctx, room)
+		for _, event := range decoded {
+			switch data := event.Data.(type) {
+			case events.MembershipSnapshot:
+				if room := e.audiences.large.Snapshot(time.Now(), data); room != nil {
+					e.announceToMembers(ctx, room)
+				}
+			case events.SnapshotRemoved:
+				e.audiences.large.Removed(time.Now(), data.RoomID, data.Part)
 			}
 		}
 		e.mu.Unlock()

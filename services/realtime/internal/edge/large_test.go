@@ -132,6 +132,37 @@ func TestALargeRoomOfWhichItIsSaidTooEarlyThatItHasEndedIsAGap(t *testing.T) {
 	}
 }
 
+// An edge that begins behind the tombstones of a large room that has ended cannot say who was a member: nobody resumes from before. So it is, too, where
+// compaction has removed them.
+func TestALargeRoomWhoseSnapshotsAreRemovedIsAGap(t *testing.T) {
+	for name, tombstones := range map[string]int{"tombstones": events.SnapshotParts, "some tombstones": 7, "nothing": 0} {
+		t.Run(name, func(t *testing.T) {
+			e := caughtUp(t, limits())
+			h := &hall{t: t, id: uuid.New(), version: 8}
+			for part := range tombstones {
+				record := recordOf(t, 0, int64(part), uuid.New(), events.SnapshotRemoved{RoomID: h.id, Part: part})
+				record.Topic = events.TopicMemberships
+				if err := e.TakeMemberships(t.Context(), []bus.Record{record}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			e.MembershipsCaughtUp()
+			sub := newClient()
+			attach(t, e, uuid.New(), "", sub)
+			before := h.message("before")
+			h.version++
+			ingest(t, e, before, h.record(events.RoomEnded{RoomID: h.id, Audience: events.WholeRoom(h.version)}))
+			if got := given(t, sub); !slices.Equal(got, []string{"Resync"}) {
+				t.Errorf("an open stream is given %v", got)
+			}
+			e.evict(time.Now().Add(time.Hour))
+			if got := given(t, sub); len(got) != 0 {
+				t.Errorf("later it is given %v", got)
+			}
+		})
+	}
+}
+
 // In a room whose events name nobody, each is given what it should, live and when it comes back; who came and went meanwhile, too.
 func TestALargeRoomIsDeliveredWithoutNamingItsMembers(t *testing.T) {
 	e := caughtUp(t, limits())

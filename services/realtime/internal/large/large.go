@@ -12,7 +12,7 @@
 // [Rooms.Join] and [Rooms.Leave] for the others. Where a reader begins somewhere in the log, it needs to know what came before: of each part of
 // a room there is a snapshot, in a log of its own. [Rooms.Snapshot] takes them as they are until [Rooms.CaughtUp], and while nothing is known
 // of the room. Later a snapshot says what the room's log says, too, perhaps earlier than that. So it is taken only if the room's log has not
-// said it after a while: then the room's log has jumped over it.
+// said it after a while: then the room's log has jumped over it. Of a room that has ended, snapshots are removed: [Rooms.Removed].
 //
 // # Invariants
 //
@@ -199,7 +199,7 @@ func (r *Rooms) Snapshot(now time.Time, snapshot events.MembershipSnapshot) (bec
 // CaughtUp says that all snapshots have been read that there were at the start.
 func (r *Rooms) CaughtUp() {
 	for _, snapshot := range r.loading {
-		r.take(snapshot)
+		r.replace(r.room(snapshot.RoomID), snapshot.Part, snapshot.Version, snapshot.Users)
 	}
 	r.loading = nil
 }
@@ -220,7 +220,9 @@ func (r *Rooms) replace(room *Room, part int, version int64, users []uuid.UUID) 
 	if version <= before {
 		return
 	}
-	room.parts[part], room.version = version, max(room.version, version)
+	if room.parts[part] = version; version != removed {
+		room.version = max(room.version, version)
+	}
 	for _, user := range users {
 		r.set(room, user, true)
 	}
@@ -302,6 +304,10 @@ func (r *Rooms) Evict(now time.Time) {
 	for len(r.pending) > 0 && now.Sub(r.pending[0].since) >= confirmation {
 		snapshot := r.pending[0].snapshot
 		r.pending = r.pending[1:]
+		if snapshot.Version == removed {
+			r.endUnsaid(now, snapshot.RoomID)
+			continue
+		}
 		r.take(snapshot)
 	}
 }
