@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"testing"
 	"time"
 
@@ -188,4 +189,37 @@ func TestALogOfMembershipsThatIsMadeAnewEndsTheProcess(t *testing.T) {
 	}
 	again.Run(t)
 	again.awaitTold(t, map[uuid.UUID]int{room: events.MaxNamed + 1})
+}
+
+// When a large room has ended, compaction finds tombstones of it alone.
+func TestAnEndedRoomLeavesNoSnapshots(t *testing.T) {
+	port := servicetest.FreePort(t)
+	broker := nodetest.Broker(t, kfake.Ports(port))
+	d := prepare(t, onSQLite, port)
+	d.Run(t)
+	d.awaitReady(t)
+	users := d.manyUsers(t, events.MaxNamed+1)
+	ended := d.hall(t, users)
+	d.awaitTold(t, map[uuid.UUID]int{ended: len(users)})
+	if _, err := changes.New(d.store, d.tel.Propagator).End(t.Context(), ended, changes.Backend(""), time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	stays := d.hall(t, users) // the newest records are not compacted
+	d.awaitTold(t, map[uuid.UUID]int{stays: len(users)})
+	servicetest.AwaitSuccess(t, "tombstones alone of what has ended", func() error {
+		broker.Compact()
+		values := map[bool]int{} // by whether there is one, of the room that has ended
+		for _, record := range d.readTopic(t, events.TopicMemberships) {
+			if strings.HasPrefix(record.Key, ended.String()) {
+				values[record.Value != nil]++
+			}
+		}
+		if values[true] != 0 || values[false] != events.SnapshotParts {
+			return fmt.Errorf("there are %d snapshots and %d tombstones", values[true], values[false])
+		}
+		return nil
+	})
+	if told := d.membersTold(t); told[stays] != len(users) {
+		t.Errorf("of the other room %d members are told", told[stays])
+	}
 }

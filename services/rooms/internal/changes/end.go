@@ -31,7 +31,7 @@ func (c *Changes) End(ctx context.Context, room uuid.UUID, by Author, at time.Ti
 		if err != nil || !state.Large {
 			return err
 		}
-		_, err = c.appendParts(ctx, tx, at, room, ended.Version, nil)
+		_, err = c.removeParts(ctx, tx, at, room)
 		return err
 	})
 	if err != nil {

@@ -244,6 +244,9 @@ func (c *Changes) change(ctx context.Context, tx store.Tx, at time.Time, before 
 	switch {
 	case err != nil || !event.WholeRoom:
 		return row, err
+	case event.Ended:
+		_, err := c.removeParts(ctx, tx, at, event.RoomID)
+		return row, err
 	case before.Large:
 		return row, c.appendPart(ctx, tx, at, event)
 	default: // it is large from now on
@@ -288,4 +291,14 @@ func (c *Changes) appendSnapshot(ctx context.Context, tx store.Tx, at time.Time,
 		snapshot.Users = []uuid.UUID{}
 	}
 	return c.append(ctx, tx, at, snapshot)
+}
+
+// removeParts puts into the outbox that nobody is in a large room any more, which has ended. It gives the last row.
+func (c *Changes) removeParts(ctx context.Context, tx store.Tx, at time.Time, room uuid.UUID) (row int64, err error) {
+	for part := range events.SnapshotParts {
+		if row, err = c.append(ctx, tx, at, events.SnapshotRemoved{RoomID: room, Part: part}); err != nil {
+			return 0, err
+		}
+	}
+	return row, nil
 }

@@ -12,12 +12,13 @@ import (
 
 // Rewritten is what one step has written of the snapshots of all large rooms.
 type Rewritten struct {
-	Row      int64 // the last one; 0: the room has ended, or there was none left
+	Row      int64 // the last one; 0: the room has nothing to be written, or there was none left
 	Finished bool  // all large rooms are written
 }
 
 // RewriteNext puts all snapshots of the next large room into the outbox, for an incarnation of [events.TopicMemberships] that has not got them, and
-// says so in the store. One transaction does so at a time.
+// says so in the store. One transaction does so at a time. Of a room that has ended the first incarnation may still have what versions before
+// [events.SnapshotRemoved] have left of it: that is removed; another one has nothing of it.
 //
 // The room is locked as it is for a change of its members, so its snapshots stand in the outbox in the order of its versions: one that is written
 // again is newer than all before it, and older than all behind it.
@@ -34,7 +35,7 @@ func (c *Changes) RewriteNext(ctx context.Context, topic uuid.UUID, at time.Time
 			return err
 		default:
 			rewrite.Behind = room
-			if done.Row, err = c.rewrite(ctx, tx, room, at); err != nil {
+			if done.Row, err = c.rewrite(ctx, tx, room, rewrite.First, at); err != nil {
 				return err
 			}
 		}
@@ -47,13 +48,15 @@ func (c *Changes) RewriteNext(ctx context.Context, topic uuid.UUID, at time.Time
 	return done, nil
 }
 
-// rewrite gives the last row that it has put into the outbox; 0 where the room has ended.
-func (c *Changes) rewrite(ctx context.Context, tx store.Tx, room uuid.UUID, at time.Time) (row int64, err error) {
+// rewrite gives the last row that it has put into the outbox; 0 where there was nothing to be put.
+func (c *Changes) rewrite(ctx context.Context, tx store.Tx, room uuid.UUID, first bool, at time.Time) (row int64, err error) {
 	state, err := tx.LockRoom(ctx, room)
-	if errors.Is(err, store.ErrRoomNotFound) {
+	switch ended := errors.Is(err, store.ErrRoomNotFound); {
+	case ended && first:
+		return c.removeParts(ctx, tx, at, room)
+	case ended:
 		return 0, nil
-	}
-	if err != nil {
+	case err != nil:
 		return 0, err
 	}
 	users, err := tx.Joined(ctx, room)

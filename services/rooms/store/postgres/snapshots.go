@@ -10,12 +10,16 @@ import (
 
 const (
 	insertRewrite = `INSERT INTO snapshot_rewrites (topic_id) VALUES ($1) ON CONFLICT DO NOTHING`
-	lockRewrite   = `SELECT behind, finished FROM snapshot_rewrites WHERE topic_id = $1 FOR UPDATE`
+	lockRewrite   = `
+SELECT behind, finished, NOT EXISTS (SELECT FROM snapshot_rewrites WHERE topic_id <> $1)
+FROM snapshot_rewrites
+WHERE topic_id = $1
+FOR UPDATE`
 )
 
 func (t tx) LockRewrite(ctx context.Context, topic uuid.UUID) (rewrite store.Rewrite, err error) {
 	if _, err = t.db.Exec(ctx, insertRewrite, topic); err == nil {
-		err = t.db.QueryRow(ctx, lockRewrite, topic).Scan(&rewrite.Behind, &rewrite.Finished)
+		err = t.db.QueryRow(ctx, lockRewrite, topic).Scan(&rewrite.Behind, &rewrite.Finished, &rewrite.First)
 	}
 	return rewrite, storeError("lock a rewrite of snapshots", err)
 }

@@ -10,12 +10,15 @@ import (
 
 const (
 	insertRewrite = `INSERT INTO snapshot_rewrites (topic_id) VALUES (?) ON CONFLICT DO NOTHING`
-	selectRewrite = `SELECT behind, finished FROM snapshot_rewrites WHERE topic_id = ?`
+	selectRewrite = `
+SELECT behind, finished, NOT EXISTS (SELECT 1 FROM snapshot_rewrites WHERE topic_id <> ?1)
+FROM snapshot_rewrites
+WHERE topic_id = ?1`
 )
 
 func (t *tx) LockRewrite(ctx context.Context, topic uuid.UUID) (rewrite store.Rewrite, err error) {
 	if _, err = t.db.ExecContext(ctx, insertRewrite, topic[:]); err == nil {
-		err = t.db.QueryRowContext(ctx, selectRewrite, topic[:]).Scan(&rewrite.Behind, &rewrite.Finished)
+		err = t.db.QueryRowContext(ctx, selectRewrite, topic[:]).Scan(&rewrite.Behind, &rewrite.Finished, &rewrite.First)
 	}
 	return rewrite, storeError("lock a rewrite of snapshots", err)
 }

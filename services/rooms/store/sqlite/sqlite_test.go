@@ -95,7 +95,6 @@ func TestWhatIsReadUsesIndexes(t *testing.T) {
 		selectUntold:         {1, 1},
 		selectToTell:         {id[:], id[:]},
 		deletePositions:      {id[:], 1},
-		selectRewrite:        {id[:]},
 	} {
 		for _, step := range planOf(t, opened, statement, args) {
 			if strings.HasPrefix(step, "SCAN") && step != "SCAN (subquery-1)" && !strings.HasPrefix(step, "SCAN CONSTANT") {

@@ -52,8 +52,8 @@ func rewritesAreKept(t *testing.T, s store.Store) {
 			return tx.SetRewrite(ctx, topic, then)
 		})
 	}
-	half, whole := store.Rewrite{Behind: rooms[1].ID}, store.Rewrite{Behind: rooms[3].ID, Finished: true}
-	expect(topics[0], store.Rewrite{}, half)
+	half, whole := store.Rewrite{Behind: rooms[1].ID, First: true}, store.Rewrite{Behind: rooms[3].ID, Finished: true}
+	expect(topics[0], store.Rewrite{First: true}, half)
 	expect(topics[0], half, whole)
 	expect(topics[1], store.Rewrite{}, store.Rewrite{})
 	expect(topics[0], whole, whole)
@@ -186,6 +186,55 @@ func (k killed) Transact(ctx context.Context, operation string, change func(ctx 
 	return k.Store.Transact(ctx, operation, func(ctx context.Context, tx store.Tx) error {
 		return errors.Join(change(ctx, tx), errKilled)
 	})
+}
+
+// endedRoomsAreRemoved removes what a version before tombstones has left of a room that has ended, from the first log alone.
+func endedRoomsAreRemoved(t *testing.T, s store.Store) {
+	users := manyUsers(t, s, events.MaxNamed+1)
+	room := hall(t, s, users)
+	if _, err := flow(s).End(t.Context(), room, changes.Backend(""), start()); err != nil {
+		t.Fatal(err)
+	}
+	for n, want := range []int{events.SnapshotParts, 0} {
+		toldOf(t, s)
+		rewrite(t, s, uuid.New())
+		removed := removedOf(t, toldOf(t, s))
+		if len(removed[room]) != want || len(removed) > 1 {
+			t.Errorf("of log %d %d parts of %d rooms are removed, want %d of one", n, len(removed[room]), len(removed), want)
+		}
+	}
+}
+
+// removedOf gives the parts of rooms that events say are removed.
+func removedOf(t *testing.T, all []events.Data) map[uuid.UUID]map[int]bool {
+	t.Helper()
+	removed := map[uuid.UUID]map[int]bool{}
+	for _, data := range all {
+		if part, ok := data.(events.SnapshotRemoved); ok {
+			if removed[part.RoomID] == nil {
+				removed[part.RoomID] = map[int]bool{}
+			}
+			removed[part.RoomID][part.Part] = true
+		}
+	}
+	return removed
+}
+
+// largeRoomEndsWithItsLastMember removes all parts, not only that of the last member.
+func largeRoomEndsWithItsLastMember(t *testing.T, s store.Store) {
+	users := manyUsers(t, s, events.MaxNamed+1)
+	room := hall(t, s, users)
+	for _, user := range users[1:] {
+		leave(t, s, room, user, start())
+	}
+	if removed := removedOf(t, toldOf(t, s)); len(removed) != 0 {
+		t.Errorf("while somebody is in it, %d parts are removed", len(removed[room]))
+	}
+	leave(t, s, room, users[0], start())
+	told := toldOf(t, s)
+	if removed := removedOf(t, told); len(removed[room]) != events.SnapshotParts || len(told) != 1+events.SnapshotParts {
+		t.Errorf("with the last, %d parts are removed by %d events", len(removed[room]), len(told))
+	}
 }
 
 // rewriteGoesOn kills a process in the middle of each step: the room is written by whoever comes next, and none twice.

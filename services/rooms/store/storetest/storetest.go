@@ -81,6 +81,8 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		{"a large room is ended by reference", largeRoomIsEnded},
 		{"how far a rewrite is is kept", rewritesAreKept},
 		{"snapshots of large rooms are written anew", snapshotsAreRewritten},
+		{"what is left of large rooms that have ended is removed", endedRoomsAreRemoved},
+		{"a large room ends with its last member", largeRoomEndsWithItsLastMember},
 		{"a rewrite that is killed goes on", rewriteGoesOn},
 		{"backends see rooms", backendsSeeRooms},
 		{"a backend fills rooms", backendFillsRooms},
