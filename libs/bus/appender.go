@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"sync/atomic"
@@ -108,7 +109,7 @@ func (a *Appender) findLanes(ctx context.Context) (map[string][]*lane, error) {
 			lanes[topic] = make([]*lane, count)
 			for partition := range lanes[topic] {
 				// Those that wait are refused a little before their time is over, so that they are not told that they came too late.
-				lanes[topic][partition] = &lane{holdAfter: hold, stillAfter: a.cfg.Timeout * 7 / 8}
+				lanes[topic][partition] = newLane(hold, a.cfg.Timeout*7/8)
 			}
 		}
 		return nil
@@ -145,18 +146,36 @@ func (a *Appender) show(lanes map[string][]*lane) (end func()) {
 // partition, and is needed. A receipt's offset is -1 where the broker had the record already and no longer knows where: it is written all
 // the same. Errors: [ErrRejected] for a record that is too large; [ErrOutcomeUnknown]; any other [ErrUnavailable]: the record is not written,
 // and never will be.
-func (a *Appender) Append(ctx context.Context, record Record) (receipt Receipt, err error) {
+func (a *Appender) Append(ctx context.Context, record Record) (Receipt, error) {
+	return a.AppendDraft(ctx, Draft{
+		Topic: record.Topic, Key: record.Key, Headers: record.Headers, Size: len(record.Value),
+		Compose: func() (map[string]string, []byte, error) { return nil, record.Value, nil },
+	})
+}
+
+// Draft is a record that is made when it is handed to the client, and so knows what came before it.
+type Draft struct {
+	Topic, Key string
+	Headers    map[string]string // beside those that Compose gives
+	Size       int               // of the value, about, bytes: what waits for a partition is bounded by it
+	// Compose makes the rest of the record. It is called once at most, for records of one partition one after the other, in the order in which the log
+	// gets them; those behind wait for it. Its error is Append's.
+	Compose func() (headers map[string]string, value []byte, err error)
+}
+
+// AppendDraft is Append of a record that is made in its turn.
+func (a *Appender) AppendDraft(ctx context.Context, draft Draft) (receipt Receipt, err error) {
 	opened := a.opened.Load()
 	if opened == nil {
 		return Receipt{}, fmt.Errorf("%w: the service is starting, or ends", ErrUnavailable)
 	}
 	ctx, cancel := context.WithTimeout(ctx, a.cfg.Timeout)
 	defer cancel()
-	lanes, known := opened.lanes[record.Topic]
+	lanes, known := opened.lanes[draft.Topic]
 	if !known {
-		return Receipt{}, fmt.Errorf("append to %s: it is not a topic of this appender", record.Topic)
+		return Receipt{}, fmt.Errorf("append to %s: it is not a topic of this appender", draft.Topic)
 	}
-	record.Partition = partitionOfKey(record.Key, int32(len(lanes)))
+	record := Record{Topic: draft.Topic, Key: draft.Key, Headers: draft.Headers, Partition: partitionOfKey(draft.Key, int32(len(lanes)))}
 	headers, span := a.bus.Tracing("").send(ctx, record)
 	observed := opened.producer.topic(record.Topic).Begin()
 	defer func() {
@@ -166,17 +185,18 @@ func (a *Appender) Append(ctx context.Context, record Record) (receipt Receipt, 
 		EndSpan(span, err)
 		observed(telemetry.Outcome(err))
 	}()
-	return a.append(ctx, opened.producer, lanes[record.Partition], record, headers)
+	record.Headers = headers
+	return a.append(ctx, opened.producer, lanes[record.Partition], record, draft)
 }
 
-func (a *Appender) append(ctx context.Context, producer *Producer, l *lane, record Record, headers map[string]string) (Receipt, error) {
-	slot, err := l.enter(ctx, len(record.Value))
+func (a *Appender) append(ctx context.Context, producer *Producer, l *lane, record Record, draft Draft) (Receipt, error) {
+	slot, err := l.enter(ctx, draft.Size)
 	if err != nil {
 		return Receipt{}, fmt.Errorf("%w: partition %d of %s: %w", ErrUnavailable, record.Partition, record.Topic, err)
 	}
 	sent := &sentRecord{settle: func(acknowledged bool) { l.leave(slot, acknowledged) }, reported: make(chan struct{})}
-	if err := send(ctx, producer, record, headers, sent); err != nil {
-		sent.settle(errors.Is(err, ErrRejected)) // the fault is the record's
+	if err := send(ctx, producer, l, record, draft.Compose, sent); err != nil {
+		sent.settle(!errors.Is(err, ErrUnavailable)) // else the fault is the record's
 		return Receipt{}, err
 	}
 	select {
@@ -191,13 +211,24 @@ func (a *Appender) append(ctx context.Context, producer *Producer, l *lane, reco
 	return sent.receipt, nil
 }
 
-// send hands a record to the client. After an error it does not have it.
-func send(ctx context.Context, producer *Producer, record Record, headers map[string]string, sent *sentRecord) error {
+// send makes a record, and hands it to the client. After an error the client does not have it.
+func send(ctx context.Context, producer *Producer, l *lane, record Record, compose func() (map[string]string, []byte, error), sent *sentRecord) error {
 	used, err := producer.current(ctx)
 	if err != nil {
 		return err
 	}
-	return producer.enqueue(ctx, used, record, headers, sent, nil)
+	end, err := l.turn(ctx)
+	if err != nil {
+		return err
+	}
+	defer end()
+	headers, value, err := compose()
+	if err != nil {
+		return err
+	}
+	record.Value = value
+	maps.Copy(record.Headers, headers)
+	return producer.enqueue(ctx, used, record, record.Headers, sent, nil)
 }
 
 // sentRecord is a record that the client has. Its report comes once, however long it takes.

@@ -29,12 +29,28 @@ var errStandsStill = errors.New("the partition stands still")
 type lane struct {
 	holdAfter, stillAfter time.Duration
 
+	turns chan struct{} // has one element while a record is made and handed to the client
+
 	mu        sync.Mutex
 	underWay  list.List // of time.Time, in which they entered
 	failing   time.Time // since when nothing has been acknowledged and something has failed; zero: the newest outcome was no failure
 	held      int
 	heldBytes int
 	moved     chan struct{} // closed when the lane moves again; nil while nobody waits
+}
+
+func newLane(holdAfter, stillAfter time.Duration) *lane {
+	return &lane{holdAfter: holdAfter, stillAfter: stillAfter, turns: make(chan struct{}, 1)}
+}
+
+// turn waits until no other record of the lane is made and handed to the client. Call the returned function when this one is.
+func (l *lane) turn(ctx context.Context) (end func(), err error) {
+	select {
+	case l.turns <- struct{}{}:
+		return func() { <-l.turns }, nil
+	case <-ctx.Done():
+		return nil, fmt.Errorf("%w: those before it are not handed to the client yet: %w", ErrUnavailable, ctx.Err())
+	}
 }
 
 // slot is where a record stands in its lane.

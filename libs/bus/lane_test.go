@@ -12,7 +12,7 @@ const testHold, testStill = 300 * time.Millisecond, 3500 * time.Millisecond
 
 func TestLaneLetsThroughWhatMoves(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := &lane{holdAfter: testHold, stillAfter: testStill}
+		l := newLane(testHold, testStill)
 		for range 100 {
 			first := mustEnter(t, l)
 			time.Sleep(testHold - time.Millisecond)
@@ -29,7 +29,7 @@ func TestLaneLetsThroughWhatMoves(t *testing.T) {
 // A stall of three seconds is waited out: what comes meanwhile is held, and enters when the oldest is acknowledged.
 func TestLaneHoldsWhatComesDuringAStall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := &lane{holdAfter: testHold, stillAfter: testStill}
+		l := newLane(testHold, testStill)
 		oldest := mustEnter(t, l)
 		time.Sleep(testHold)
 		entered := make(chan error, 3)
@@ -59,7 +59,7 @@ func TestLaneHoldsWhatComesDuringAStall(t *testing.T) {
 
 func TestLaneThatStandsStillRefuses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := &lane{holdAfter: testHold, stillAfter: testStill}
+		l := newLane(testHold, testStill)
 		oldest := mustEnter(t, l)
 		begun := time.Now()
 		time.Sleep(testHold)
@@ -80,7 +80,7 @@ func TestLaneThatStandsStillRefuses(t *testing.T) {
 // Where all that is sent fails, one is tried after the other, and whoever waits in vain is refused without having been sent.
 func TestLaneTriesOneByOneWhatFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := &lane{holdAfter: testHold, stillAfter: testStill}
+		l := newLane(testHold, testStill)
 		first, second := mustEnter(t, l), mustEnter(t, l)
 		l.leave(first, false)
 		entered := make(chan slot, 10)
@@ -128,7 +128,7 @@ func TestLaneHoldsNoMoreThanItMay(t *testing.T) {
 	for name, test := range map[string]struct{ size, most int }{"records": {1, maxHeld}, "bytes": {1 << 20, maxHeldBytes >> 20}} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				l := &lane{holdAfter: testHold, stillAfter: testStill}
+				l := newLane(testHold, testStill)
 				oldest := mustEnter(t, l)
 				time.Sleep(testHold)
 				entered := make(chan error, test.most)
@@ -156,7 +156,7 @@ func TestLaneHoldsNoMoreThanItMay(t *testing.T) {
 
 func TestLaneForgetsWhoHasGone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := &lane{holdAfter: testHold, stillAfter: testStill}
+		l := newLane(testHold, testStill)
 		mustEnter(t, l)
 		time.Sleep(testHold)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)

@@ -94,6 +94,12 @@ func New(source string, at time.Time, data Data) Event {
 	return Event{ID: uuid.Must(uuid.NewV7()), Source: source, Time: at.UTC().Truncate(time.Microsecond), Data: data}
 }
 
+// TimeOf gives when an event happened, by its record's headers alone, if they say so.
+func TimeOf(headers map[string]string) (at time.Time, ok bool) {
+	at, err := time.Parse(time.RFC3339Nano, headers[headerTime])
+	return at, err == nil
+}
+
 // Encode gives the record of an event: its headers and its value. It fails with [ErrMalformed] where the data lacks what
 // every reader relies on, so that a faulty event is found by its producer.
 func Encode(event Event) (headers map[string]string, value []byte, err error) {

@@ -233,6 +233,11 @@ func TestManySendAtOnce(t *testing.T) {
 	}
 	slices.Reverse(timeline)
 	sameMessages(t, inLog(t, w, room), timeline)
+	for i := 1; i < len(timeline); i++ {
+		if !timeline[i].CreatedAt.After(timeline[i-1].CreatedAt.Time) || timeline[i].Position <= timeline[i-1].Position {
+			t.Fatalf("message %d is of %s at %s, the one before of %s at %s", i, timeline[i].CreatedAt, timeline[i].Position, timeline[i-1].CreatedAt, timeline[i-1].Position)
+		}
+	}
 }
 
 // inLog gives a room's messages as the log has them, the oldest first.

@@ -23,6 +23,24 @@ func TestClockNeverRepeats(t *testing.T) {
 	})
 }
 
+func TestClockFollowsOthersThatAreAhead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var c clock
+		start := time.Now().Truncate(time.Microsecond)
+		for _, ahead := range []time.Duration{-time.Hour, time.Second, 40 * time.Second, time.Minute} {
+			c.saw(start.Add(ahead))
+			if got, want := c.now(), max(ahead+time.Microsecond, 0); !got.Equal(start.Add(want)) {
+				t.Errorf("after one of %s it is %s, want %s", ahead, got, start.Add(want))
+			}
+		}
+		before := c.now()
+		c.saw(start.Add(time.Hour))
+		if got := c.now(); !got.Equal(before.Add(time.Microsecond)) {
+			t.Errorf("after one that is far off it is %s, want %s", got, before.Add(time.Microsecond))
+		}
+	})
+}
+
 func TestClockNeverRepeatsInParallel(t *testing.T) {
 	const workers, each = 50, 500
 	var (

@@ -87,26 +87,25 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make the consumer that heals timelines: %w", err)
 	}
-	follower, err := deps.Bus.NewReader(bus.ReaderConfig{
-		Topics: []string{events.TopicRooms}, Handler: members.Follow, MaxBatch: maxBatch, CaughtUp: members.CaughtUp,
+	s := &Service{
+		cfg: cfg, deps: deps, members: members, log: log, timeline: lines, healer: healer,
+		leftOver: rate.Sometimes{Interval: time.Second}, logLost: rate.Sometimes{Interval: 10 * time.Second}, unknown: rate.Sometimes{Interval: time.Second},
+	}
+	s.follower, err = deps.Bus.NewReader(bus.ReaderConfig{
+		Topics: []string{events.TopicRooms}, Handler: s.follow, MaxBatch: maxBatch, CaughtUp: members.CaughtUp,
 		Jumped: members.Jumped, FetchWait: followWait,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("make the reader that follows memberships: %w", err)
 	}
-	appender, err := deps.Bus.NewAppender(bus.AppenderConfig{Topics: []string{events.TopicRooms}, Timeout: cfg.LogTimeout})
+	s.appender, err = deps.Bus.NewAppender(bus.AppenderConfig{Topics: []string{events.TopicRooms}, Timeout: cfg.LogTimeout})
 	if err != nil {
 		return nil, fmt.Errorf("make the appender of messages: %w", err)
 	}
-	named, err := sends.New(rememberedSends)
-	if err != nil {
+	if s.sends, err = sends.New(rememberedSends); err != nil {
 		return nil, err
 	}
-	return &Service{
-		cfg: cfg, deps: deps, members: members, log: log, appender: appender, timeline: lines, healer: healer, follower: follower,
-		leftOver: rate.Sometimes{Interval: time.Second}, logLost: rate.Sometimes{Interval: 10 * time.Second},
-		unknown: rate.Sometimes{Interval: time.Second}, sends: named,
-	}, nil
+	return s, nil
 }
 
 // Parts implements [deployable.Service]. The store stops last: all others write to it. Nothing is handled before the log's epoch is known.

@@ -4,7 +4,6 @@ package messages
 
 import (
 	"context"
-	"fmt"
 	"os"
 	"sync/atomic"
 
@@ -21,35 +20,32 @@ var (
 )
 
 // append loses a message that it says is written, writes it twice, or says that it is not written when it is.
-func (s *Service) append(ctx context.Context, event events.Event) (bus.Receipt, error) {
+func (s *Service) append(ctx context.Context, message draft) (bus.Receipt, error) {
 	harm := appended.Add(1)%20 == 0
 	if harm && fault == "an acknowledged message is lost" {
+		if _, err := message.compose(); err != nil {
+			return bus.Receipt{}, err
+		}
 		return bus.Receipt{Offset: -1}, nil
 	}
 	if harm && fault == "a message is written twice" {
+		event, err := message.compose()
+		if err != nil {
+			return bus.Receipt{}, err
+		}
 		again := event
 		again.ID = uuid.New()
 		posted := again.Data.(events.MessagePosted)
 		posted.Message.ID = uuid.New()
 		again.Data = posted
-		if _, err := s.write(ctx, again); err != nil {
+		if _, err := s.write(ctx, draft{message.room, message.size, func() (events.Event, error) { return again, nil }}); err != nil {
 			return bus.Receipt{}, err
 		}
+		message.compose = func() (events.Event, error) { return event, nil }
 	}
-	receipt, err := s.write(ctx, event)
+	receipt, err := s.write(ctx, message)
 	if err == nil && harm && fault == "a refused message is written" {
 		return bus.Receipt{}, bus.ErrUnavailable
 	}
 	return receipt, err
-}
-
-func (s *Service) write(ctx context.Context, event events.Event) (bus.Receipt, error) {
-	headers, value, err := events.Encode(event)
-	if err != nil {
-		return bus.Receipt{}, fmt.Errorf("encode message: %w", err)
-	}
-	if epoch, known := s.log.Epoch(); known {
-		events.WithEpoch(headers, epoch)
-	}
-	return s.appender.Append(ctx, bus.Record{Topic: event.Data.Topic(), Key: event.Data.PartitionKey(), Value: value, Headers: headers})
 }

@@ -97,11 +97,7 @@ func (s *Service) say(ctx context.Context, u utterance) (wire.Message, error) {
 		}
 		u.what = quoting
 	}
-	event, err := s.compose(u)
-	if err != nil {
-		return wire.Message{}, err
-	}
-	return s.post(ctx, event)
+	return s.post(ctx, u)
 }
 
 // mayWrite gives the membership of a room in which the sender may say it: a member may, and what the backend says only the backend.
@@ -121,15 +117,11 @@ func (s *Service) mayWrite(ctx context.Context, room uuid.UUID, sender authn.Pri
 
 // compose makes the event of a message that is said now. It has the name that the sender's own token says: what is known of the members may be
 // older. The event that a client has named has the ids that follow from the name.
-func (s *Service) compose(u utterance) (events.Event, error) {
-	raw, err := json.Marshal(u.what)
-	if err != nil {
-		return events.Event{}, fmt.Errorf("encode message body: %w", err)
-	}
+func (s *Service) compose(u utterance, encoded json.RawMessage) (event events.Event, err error) {
 	posted := events.MessagePosted{
 		RoomID: u.members.RoomID,
 		Message: wire.Message{
-			RoomID: u.members.RoomID, SenderID: u.sender.UserID, Body: raw, Type: u.what.Type(), CreatedAt: s.clock.now(), ClientID: u.name,
+			RoomID: u.members.RoomID, SenderID: u.sender.UserID, Body: encoded, Type: u.what.Type(), CreatedAt: s.clock.now(), ClientID: u.name,
 		},
 		Preview:  u.what.Preview(u.sender.DisplayName()),
 		Audience: u.members.Audience,
@@ -138,7 +130,7 @@ func (s *Service) compose(u utterance) (events.Event, error) {
 	if u.name != "" {
 		name := u.named()
 		posted.Message.ID = name.Message(at)
-		event := events.New(source, at, posted)
+		event = events.New(source, at, posted)
 		event.ID = name.Event(at)
 		return event, nil
 	}
@@ -148,20 +140,32 @@ func (s *Service) compose(u utterance) (events.Event, error) {
 	return events.New(source, at, posted), nil
 }
 
-// post appends a message's event to the log, then writes the message through to the timeline, and gives it with its position. Once the log has it, it is
-// sent: what the store does not take now, the consumer group writes later.
-func (s *Service) post(ctx context.Context, event events.Event) (wire.Message, error) {
-	message := event.Data.(events.MessagePosted).Message
+// post appends a message to the log, then writes it through to the timeline, and gives it with its position. Once the log has it, it is sent: what the
+// store does not take now, the consumer group writes later.
+func (s *Service) post(ctx context.Context, u utterance) (wire.Message, error) {
 	epoch, known := s.log.Epoch()
 	if !known {
-		return message, fmt.Errorf("%w: the service is starting", bus.ErrUnavailable)
+		return wire.Message{}, fmt.Errorf("%w: the service is starting", bus.ErrUnavailable)
 	}
-	settle := s.timeline.Begin(event.ID)
-	defer settle()
-	receipt, err := s.append(ctx, event)
+	encoded, err := json.Marshal(u.what)
 	if err != nil {
-		return message, err
+		return wire.Message{}, fmt.Errorf("encode message body: %w", err)
 	}
+	var (
+		event  events.Event
+		settle = func() {}
+	)
+	defer func() { settle() }()
+	receipt, err := s.append(ctx, draft{room: u.members.RoomID, size: len(encoded), compose: func() (events.Event, error) {
+		if event, err = s.compose(u, encoded); err == nil {
+			settle = s.timeline.Begin(event.ID)
+		}
+		return event, err
+	}})
+	if err != nil {
+		return wire.Message{}, err
+	}
+	message := event.Data.(events.MessagePosted).Message
 	if span := trace.SpanFromContext(ctx); span.IsRecording() {
 		span.SetAttributes(telemetry.RoomID(message.RoomID), telemetry.MessageID(message.ID))
 	}

@@ -1,0 +1,57 @@
+package messages
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/google/uuid"
+
+	"github.com/ism-chat/ism/libs/bus"
+	"github.com/ism-chat/ism/libs/events"
+)
+
+// envelopeSize is about what a record has beside a message's body, bytes; its audience is a hundred users at most.
+const envelopeSize = 4 << 10
+
+// draft is a message whose event is composed in its turn: so the times of messages follow the order in which the log gets them.
+type draft struct {
+	room    uuid.UUID
+	size    int // of its body, bytes
+	compose func() (events.Event, error)
+}
+
+// write appends a message to the log.
+func (s *Service) write(ctx context.Context, message draft) (bus.Receipt, error) {
+	epoch, known := s.log.Epoch()
+	receipt, err := s.appender.AppendDraft(ctx, bus.Draft{
+		Topic: events.TopicRooms, Key: message.room.String(), Size: message.size + envelopeSize,
+		Compose: func() (map[string]string, []byte, error) {
+			event, err := message.compose()
+			if err != nil {
+				return nil, nil, err
+			}
+			headers, value, err := events.Encode(event)
+			if err != nil {
+				return nil, nil, fmt.Errorf("encode message: %w", err)
+			}
+			if known {
+				events.WithEpoch(headers, epoch)
+			}
+			return headers, value, nil
+		},
+	})
+	if err != nil {
+		return bus.Receipt{}, fmt.Errorf("append message to the log: %w", err)
+	}
+	return receipt, nil
+}
+
+// follow shows the clock what others have sent, and takes changes of members.
+func (s *Service) follow(ctx context.Context, records []bus.Record) error {
+	for _, record := range records {
+		if at, ok := events.TimeOf(record.Headers); ok {
+			s.clock.saw(at)
+		}
+	}
+	return s.members.Follow(ctx, records)
+}
