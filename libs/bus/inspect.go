@@ -190,17 +190,15 @@ func (b *Bus) lag(ctx context.Context, admin *kafka.AdminClient, group string, t
 		return 0, err
 	}
 	var partitions []topicPartition
-	var asked []kafka.TopicPartition
 	for _, topic := range topics {
 		for _, partition := range metadata.Topics[topic].Partitions {
-			at := topicPartition{topic, partition.ID}
-			partitions, asked = append(partitions, at), append(asked, at.kafka())
+			partitions = append(partitions, topicPartition{topic, partition.ID})
 		}
 	}
 	if len(partitions) == 0 {
 		return 0, nil
 	}
-	begins, err := b.offsets(ctx, partitions, kafka.EarliestOffsetSpec)
+	next, err := b.goesOn(ctx, admin, group, partitions)
 	if err != nil {
 		return 0, err
 	}
@@ -208,24 +206,39 @@ func (b *Bus) lag(ctx context.Context, admin *kafka.AdminClient, group string, t
 	if err != nil {
 		return 0, err
 	}
+	var lag int64
+	for at, end := range ends {
+		lag += max(0, end-next[at])
+	}
+	return lag, nil
+}
+
+// goesOn gives where a group would go on now in each partition: behind what it has committed, but not before the first record that is there.
+func (b *Bus) goesOn(ctx context.Context, admin *kafka.AdminClient, group string, partitions []topicPartition) (map[topicPartition]int64, error) {
+	next, err := b.offsets(ctx, partitions, kafka.EarliestOffsetSpec)
+	if err != nil {
+		return nil, err
+	}
+	asked := make([]kafka.TopicPartition, len(partitions))
+	for i, at := range partitions {
+		asked[i] = at.kafka()
+	}
 	committed, err := admin.ListConsumerGroupOffsets(ctx, []kafka.ConsumerGroupTopicPartitions{{Group: group, Partitions: asked}})
 	var refused kafka.Error
 	neverCommitted := errors.As(err, &refused) && refused.Code() == kafka.ErrGroupIDNotFound // some brokers say so, others that nothing is committed
 	if err != nil && !neverCommitted {
-		return 0, fmt.Errorf("read what group %s has committed: %w", group, err)
+		return nil, fmt.Errorf("read what group %s has committed: %w", group, err)
 	}
-	handled := begins
 	for _, of := range committed.ConsumerGroupsTopicPartitions {
 		for _, committed := range of.Partitions {
+			if err := committed.Error; err != nil {
+				return nil, fmt.Errorf("read what group %s has committed: %w", group, err)
+			}
 			at := topicPartition{*committed.Topic, committed.Partition}
-			handled[at] = max(begins[at], int64(committed.Offset))
+			next[at] = max(next[at], int64(committed.Offset))
 		}
 	}
-	var lag int64
-	for at, end := range ends {
-		lag += max(0, end-handled[at])
-	}
-	return lag, nil
+	return next, nil
 }
 
 // offsets asks the brokers, in one request to each, for an offset of every partition. It is below 0 where no record is as young as

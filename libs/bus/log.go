@@ -171,16 +171,39 @@ func (l *Log) Ends(ctx context.Context) ([]int64, error) {
 	if err := l.Await(ctx); err != nil {
 		return nil, err
 	}
-	partitions := allPartitions(l.cfg.Topic, l.opened.Partitions)
-	found, err := l.bus.offsets(ctx, partitions, kafka.LatestOffsetSpec)
+	found, err := l.bus.offsets(ctx, l.partitions(), kafka.LatestOffsetSpec)
 	if err != nil {
 		return nil, fmt.Errorf("read the ends of %s: %w", l.cfg.Topic, err)
 	}
-	ends := make([]int64, len(partitions))
-	for i, partition := range partitions {
-		ends[i] = found[partition]
+	return l.inOrder(found), nil
+}
+
+// GoesOn gives, by partition, the offset from which on the group has committed nothing, once the log is open: what stands before it is handled, or is not
+// there any more. What has been handled since the last commit it leaves out.
+func (l *Log) GoesOn(ctx context.Context) ([]int64, error) {
+	if err := l.Await(ctx); err != nil {
+		return nil, err
 	}
-	return ends, nil
+	admin, err := l.bus.adminClient()
+	if err != nil {
+		return nil, err
+	}
+	found, err := l.bus.goesOn(ctx, admin, l.cfg.Group, l.partitions())
+	if err != nil {
+		return nil, fmt.Errorf("find where %s goes on in %s: %w", l.cfg.Group, l.cfg.Topic, err)
+	}
+	return l.inOrder(found), nil
+}
+
+func (l *Log) partitions() []topicPartition { return allPartitions(l.cfg.Topic, l.opened.Partitions) }
+
+// inOrder gives the offsets of the log's partitions by their numbers.
+func (l *Log) inOrder(found map[topicPartition]int64) []int64 {
+	offsets := make([]int64, l.opened.Partitions)
+	for i, at := range l.partitions() {
+		offsets[i] = found[at]
+	}
+	return offsets
 }
 
 // Await waits until the epoch is known. The error is that of ctx.

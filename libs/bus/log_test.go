@@ -273,3 +273,40 @@ func TestTheEndsOfALogAreWhereItsNextRecordsWillBe(t *testing.T) {
 		}
 	})
 }
+
+// What a group has handled is what it has committed, and what retention has removed before that.
+func TestALogSaysWhereItsGroupGoesOn(t *testing.T) {
+	onBothBrokers(t, func(t *testing.T, w *world) {
+		topic, group := w.topic(2), w.group()
+		log, _ := w.openLog(topic, group, &epochs{})
+		expect := func(when string, want ...int64) {
+			t.Helper()
+			var next []int64
+			servicetest.AwaitSuccess(t, "where the group goes on", func() (err error) { // its coordinator may not be there yet
+				next, err = log.GoesOn(within(t, timeout))
+				return err
+			})
+			if !slices.Equal(next, want) {
+				t.Errorf("%s the group goes on at %v, want %v", when, next, want)
+			}
+		}
+		key := keyIn(log, 0)
+		w.write(w.producer(ProducerConfig{}), topic, 0, 5, func(int) string { return key })
+		expect("before its first commit", 0, 0)
+		w.commit(group, topic, 3)
+		expect("behind a commit", 3, 0)
+		if err := w.removeBefore(topic, 4); err != nil {
+			t.Fatal(err)
+		}
+		expect("behind what was removed", 4, 0)
+	})
+}
+
+// keyIn is a key whose records are in a partition.
+func keyIn(log *Log, partition int32) string {
+	for {
+		if key := uuid.NewString(); log.PartitionOf(key) == partition {
+			return key
+		}
+	}
+}

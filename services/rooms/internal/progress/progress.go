@@ -6,7 +6,8 @@
 //
 // # State
 //
-// How far each partition has been taken is in the store, written with each batch. A process remembers what it has last seen or written itself.
+// How far each partition has been taken is in the store, written with each batch. A process remembers what it has last seen or written itself. Of a
+// partition of which the store says nothing, as before its first batch in a new store or a new epoch, it is what the group has committed.
 //
 // # Lifecycle
 //
@@ -27,6 +28,7 @@ type Log interface {
 	Epoch() (epoch int32, known bool)
 	PartitionOf(key string) int32
 	Ends(ctx context.Context) ([]int64, error)
+	GoesOn(ctx context.Context) ([]int64, error)
 }
 
 // Store keeps how far partitions have been taken, see [store.Reading].
@@ -152,17 +154,50 @@ func (p *Progress) look(ctx context.Context) bool {
 	if !p.anybody() {
 		return false
 	}
-	taken, err := p.store.Progress(ctx)
+	taken := p.ask(ctx)
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if err == nil { // else they wait on
-		for partition, next := range taken {
-			p.learn(partition, next)
-		}
-		p.wakeUnknown()
+	for partition, next := range taken {
+		p.learn(partition, next)
 	}
 	p.wake()
 	return len(p.waiters) > 0
+}
+
+// ask gives how far partitions have been taken, as far as there are answers; without them those who wait wait on. Where the store says nothing nobody has
+// taken a batch yet, or a process of a version has that did not write how far: then what the group has committed counts, which comes a while after batches.
+func (p *Progress) ask(ctx context.Context) map[int32]events.Position {
+	taken, err := p.store.Progress(ctx)
+	if err != nil {
+		return nil
+	}
+	unknown := p.unknown(taken)
+	if len(unknown) == 0 {
+		return taken
+	}
+	committed, err := p.log.GoesOn(ctx)
+	if err != nil {
+		return taken
+	}
+	for partition, epoch := range unknown {
+		taken[partition] = events.Position{Epoch: epoch, Offset: committed[partition]}
+	}
+	return taken
+}
+
+// unknown gives the partitions that are waited for of which nothing is said, in the epoch in which they are waited for.
+func (p *Progress) unknown(taken map[int32]events.Position) map[int32]int32 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	unknown := map[int32]int32{}
+	for w := range p.waiters {
+		for partition, end := range w.until {
+			if next, said := taken[partition]; !said || next.Epoch < end.Epoch {
+				unknown[partition] = end.Epoch
+			}
+		}
+	}
+	return unknown
 }
 
 // withoutEnd gives those who have come since it was asked last. What is asked now is asked after they came.
@@ -188,7 +223,8 @@ func (p *Progress) endAt(fresh []*waiter, ends []int64, err error) {
 		}
 		w.until = map[int32]events.Position{}
 		for partition, end := range ends {
-			if at := int32(partition); w.partition == everyPartition || w.partition == at {
+			at := int32(partition)
+			if meant := w.partition == everyPartition || w.partition == at; meant && end > 0 { // of an empty one nothing can be taken
 				w.until[at] = events.Position{Epoch: epoch, Offset: end}
 			}
 		}
@@ -209,21 +245,11 @@ func (p *Progress) learn(partition int32, next events.Position) {
 	}
 }
 
+// wake strikes partitions that need not be waited for any more, and releases who waits for none.
 func (p *Progress) wake() {
-	p.pass(func(next events.Position, ok bool, end events.Position) bool { return ok && next.Compare(end) >= 0 })
-}
-
-// wakeUnknown lets pass partitions that nobody has taken anything of in this epoch: before the first record, or since a version that did not write
-// its progress.
-func (p *Progress) wakeUnknown() {
-	p.pass(func(next events.Position, ok bool, end events.Position) bool { return !ok || next.Epoch < end.Epoch })
-}
-
-// pass strikes partitions that need not be waited for any more, and releases who waits for none.
-func (p *Progress) pass(isTaken func(next events.Position, known bool, end events.Position) bool) {
 	for w := range p.waiters {
 		for partition, end := range w.until {
-			if next, ok := p.taken[partition]; isTaken(next, ok, end) {
+			if next, known := p.taken[partition]; known && next.Compare(end) >= 0 {
 				delete(w.until, partition)
 			}
 		}

@@ -16,14 +16,17 @@ func TestMain(m *testing.M) { servicetest.VerifyNoLeaks(m) }
 
 // world is a log of two partitions, keyed by their numbers, and a store of which several processes tell each other.
 type world struct {
-	mu       sync.Mutex
-	epoch    int32 // below 0: not known
-	ends     [2]int64
-	asked    int // how often the ends were asked for
-	read     int // how often the store was
-	taken    map[int32]events.Position
-	noEnds   error
-	noAnswer error
+	mu          sync.Mutex
+	epoch       int32 // below 0: not known
+	ends        [2]int64
+	committed   [2]int64
+	asked       int // how often the ends were asked for
+	group       int // how often what the group has committed was
+	read        int // how often the store was
+	taken       map[int32]events.Position
+	noEnds      error
+	noCommitted error
+	noAnswer    error
 }
 
 func (w *world) Epoch() (int32, bool)         { return w.epoch, w.epoch >= 0 }
@@ -34,6 +37,13 @@ func (w *world) Ends(context.Context) ([]int64, error) {
 	defer w.mu.Unlock()
 	w.asked++
 	return w.ends[:], w.noEnds
+}
+
+func (w *world) GoesOn(context.Context) ([]int64, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.group++
+	return w.committed[:], w.noCommitted
 }
 
 func (w *world) Progress(context.Context) (map[int32]events.Position, error) {
@@ -133,9 +143,74 @@ func TestARequestWaitsUntilEverythingBeforeItIsTaken(t *testing.T) {
 				if !<-one || !<-all {
 					t.Error("it is not taken")
 				}
+				if w.group > 0 {
+					t.Errorf("the group is asked %d times for what the store says", w.group)
+				}
 			})
 		})
 	}
+}
+
+// Before the first batch in a new store, or of a topic that was made anew, the store says nothing of a partition, or what was in another epoch. So does
+// a process of a version that writes no progress, of which nothing but commits is seen.
+func TestWhatTheStoreDoesNotSayIsWaitedForAllTheSame(t *testing.T) {
+	stores := map[string]func(w *world){
+		"nothing":        func(w *world) { delete(w.taken, 1) },
+		"a former epoch": func(w *world) { w.taken[1] = events.Position{Epoch: 0, Offset: 99} },
+	}
+	takers := map[string]func(w *world, p *Progress) error{
+		"a batch": func(_ *world, p *Progress) error {
+			return p.Reached(context.Background(), 1, events.Position{Epoch: 1, Offset: 20})
+		},
+		"a commit": func(w *world, _ *Progress) error {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			w.committed[1] = 20
+			return nil
+		},
+	}
+	for said, prepare := range stores {
+		for taker, take := range takers {
+			t.Run(said+", then "+taker, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					w := newWorld()
+					w.committed = [2]int64{10, 19}
+					prepare(w)
+					p := run(t, w)
+					one := await(func() bool { return p.Await(t.Context(), "1") })
+					all := await(func() bool { return p.AwaitAll(t.Context()) })
+					time.Sleep(timeout / 2)
+					synctest.Wait()
+					select {
+					case <-one:
+						t.Fatal("one record before the end it goes on")
+					case <-all:
+						t.Fatal("with one record before the end all go on")
+					default:
+					}
+					if err := take(w, p); err != nil {
+						t.Fatal(err)
+					}
+					if !<-one || !<-all {
+						t.Error("it is not taken")
+					}
+				})
+			})
+		}
+	}
+}
+
+// A group that has no coordinator says nothing either. Those who wait wait on.
+func TestWhatNobodySaysIsWaitedFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		delete(w.taken, 1)
+		w.committed, w.noCommitted = [2]int64{10, 20}, errors.New("no answer")
+		p, began := run(t, w), time.Now()
+		if p.Await(t.Context(), "1") || time.Since(began) != timeout {
+			t.Errorf("after %s it is taken", time.Since(began))
+		}
+	})
 }
 
 func TestAWaitEnds(t *testing.T) {
@@ -181,10 +256,10 @@ func TestManyAskOnce(t *testing.T) {
 
 func TestNobodyWaitsForWhatNobodyTells(t *testing.T) {
 	for name, change := range map[string]func(w *world){
-		"the epoch is not known":        func(w *world) { w.epoch = -1 },
-		"the brokers do not answer":     func(w *world) { w.noEnds = errors.New("no answer") },
-		"nothing was taken":             func(w *world) { w.taken = map[int32]events.Position{} },
-		"what was taken is of a former": func(w *world) { w.epoch = 2 },
+		"the epoch is not known":     func(w *world) { w.epoch = -1 },
+		"the brokers do not answer":  func(w *world) { w.noEnds = errors.New("no answer") },
+		"nothing was written":        func(w *world) { w.ends, w.taken = [2]int64{}, map[int32]events.Position{} },
+		"the group has committed it": func(w *world) { w.committed, w.taken = w.ends, map[int32]events.Position{} },
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
