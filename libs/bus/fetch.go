@@ -12,12 +12,18 @@ import (
 //   - a partition of a group that was paused or not assigned yet;
 //   - a partition of a reader that has just been started or connected anew: on a busy machine the client begins to fetch some of them before it has
 //     come to the others. One start in a hundred did;
-//   - with a fetch wait, a partition of which there has just been a record. Then the longest wait of all is companyFactor fetch waits and one.
+//   - with a fetch wait, a partition of which there has just been a record, see [LongestWait].
 const (
 	readerLongPoll = time.Second
 	groupLongPoll  = 2 * time.Second
 	companyFactor  = 5
 )
+
+// LongestWait is how long a record may be in the log until a group with the fetch wait has it: one that comes just behind another waits for company, and
+// until a fetch ends that has left its partition out. A busy machine adds to it.
+func LongestWait(fetchWait time.Duration) time.Duration {
+	return longPoll(groupLongPoll, fetchWait) + fetchWait
+}
 
 // longPoll is how long a client's fetch waits that finds nothing, at most the given time.
 func longPoll(most, wait time.Duration) time.Duration {

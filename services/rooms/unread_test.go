@@ -56,7 +56,7 @@ func unreadIsCounted(t *testing.T, d *deployment) {
 	if seen := d.room(t, bob, room, ""); !seen.Unread || seen.UnreadCount != 0 || seen.UnreadAsOf != "" {
 		t.Errorf("a new room is %+v", seen)
 	}
-	// A mark waits a second for the lists, which a busy machine may exceed. Without that wait none of these would come in time.
+	// A mark waits some seconds for the lists, which a busy machine may exceed. Without that wait none of these would come in time.
 	const tries, enough = 30, 3
 	inTime := 0
 	for try := 0; try < tries && inTime < enough; try++ {

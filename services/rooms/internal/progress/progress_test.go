@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/ism-chat/ism/libs/bus"
 	"github.com/ism-chat/ism/libs/events"
 	"github.com/ism-chat/ism/libs/servicetest"
 )
@@ -207,8 +208,25 @@ func TestWhatNobodySaysIsWaitedFor(t *testing.T) {
 		delete(w.taken, 1)
 		w.committed, w.noCommitted = [2]int64{10, 20}, errors.New("no answer")
 		p, began := run(t, w), time.Now()
-		if p.Await(t.Context(), "1") || time.Since(began) != timeout {
+		if p.Await(t.Context(), "1") || time.Since(began) != Patience {
 			t.Errorf("after %s it is taken", time.Since(began))
+		}
+	})
+}
+
+// Lists are behind by as much as a fetch leaves records out, where all is well.
+func TestWhatAFetchHadLeftOutIsWaitedFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		p := run(t, w)
+		one := await(func() bool { return p.Await(t.Context(), "1") })
+		all := await(func() bool { return p.AwaitAll(t.Context()) })
+		time.Sleep(2 * bus.LongestWait(200*time.Millisecond)) // twice, for a busy machine
+		if err := p.Reached(t.Context(), 1, events.Position{Epoch: 1, Offset: 20}); err != nil {
+			t.Fatal(err)
+		}
+		if !<-one || !<-all {
+			t.Error("it is not waited for")
 		}
 	})
 }
@@ -218,7 +236,7 @@ func TestAWaitEnds(t *testing.T) {
 		w := newWorld()
 		p := run(t, w)
 		began := time.Now()
-		if p.Await(t.Context(), "1") || time.Since(began) != timeout {
+		if p.Await(t.Context(), "1") || time.Since(began) != Patience {
 			t.Errorf("after %s it is taken", time.Since(began))
 		}
 		time.Sleep(time.Second)
