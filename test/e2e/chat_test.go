@@ -116,6 +116,12 @@ func twoUsersChat(t *testing.T, d *deployment.Deployment) {
 	if got, err := bob.Room(t.Context(), room.ID); err != nil || got.Unread {
 		t.Errorf("after mark-read bob sees %+v, %v", got, err)
 	}
+	// It is told some time later, and must not be in the middle of another scenario of the two.
+	var read wire.UserReadChat
+	awaitEvent(t, atAlice, "UserReadChat", room.ID, &read)
+	if read.UserID != bob.ID || read.MessageID != sent.ID {
+		t.Errorf("alice is told %+v", read)
+	}
 
 	details, err := bob.RoomDetails(t.Context(), room.ID)
 	if err != nil || len(details.Users) != 2 || details.Name == nil || *details.Name != "alice" {

@@ -26,7 +26,7 @@ func readingIsTold(t *testing.T, d *deployment.Deployment) {
 		t.Fatalf("mark as read: %v", err)
 	}
 	if seen, err := bob.Room(t.Context(), room.ID); err != nil || seen.Unread || seen.UnreadCount != 0 || seen.UnreadAsOf != last.Position {
-		t.Errorf("bob sees %+v, %v; the last message is at %q", seen, err, last.Position)
+		t.Fatalf("bob sees %+v, %v; the last message is at %q", seen, err, last.Position) // what is told of the mark would be waited for in vain
 	}
 	var unread wire.UnreadChanged
 	awaitEvent(t, elsewhere, "UnreadChanged", room.ID, &unread)
