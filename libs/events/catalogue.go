@@ -69,6 +69,12 @@ func kindOfData(data Data) (kind, error) {
 	return kind{}, fmt.Errorf("%w: %s (%s) is not in the catalogue of events", ErrMalformed, data.EventName(), goType)
 }
 
+// IsTimelineEvent reports whether a record's headers are those of a [TimelineEvent].
+func IsTimelineEvent(headers map[string]string) bool {
+	kind, err := kindOfType(headers[HeaderType])
+	return err == nil && kind.goType.Implements(reflect.TypeFor[TimelineEvent]())
+}
+
 // kindOfType gives the kind of what was read, by its ce_type. Errors: [ErrUnknownType]; [ErrMalformed] for a major version that this
 // build does not read.
 func kindOfType(ceType string) (kind, error) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 
 	"github.com/google/uuid"
@@ -89,7 +90,8 @@ type faulty struct {
 	store.Store
 	mu       sync.Mutex
 	outage   bool
-	hanging  bool // an outage that shows by nothing being answered
+	hanging  bool                   // an outage that shows by nothing being answered
+	lost     func(store.Entry) bool // which entries cannot be written; nil: all can
 	appended int
 }
 
@@ -97,6 +99,13 @@ func (f *faulty) set(outage, hanging bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.outage, f.hanging = outage, hanging
+}
+
+// lose says which entries cannot be written.
+func (f *faulty) lose(which func(store.Entry) bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.lost = which
 }
 
 // written is how many messages have been written since it was last asked.
@@ -126,6 +135,12 @@ func (f *faulty) fault(ctx context.Context) error {
 func (f *faulty) Append(ctx context.Context, entries []store.Entry) error {
 	if err := f.fault(ctx); err != nil {
 		return err
+	}
+	f.mu.Lock()
+	lost := f.lost
+	f.mu.Unlock()
+	if lost != nil && slices.ContainsFunc(entries, lost) {
+		return store.ErrUnavailable
 	}
 	if err := f.Store.Append(ctx, entries); err != nil {
 		return err

@@ -20,8 +20,8 @@ type draft struct {
 	compose func() (events.Event, error)
 }
 
-// write appends a message to the log.
-func (s *Service) write(ctx context.Context, message draft) (bus.Receipt, error) {
+// write appends a message to the log, and gives its record. The offset is below 0 where only who reads the log knows it.
+func (s *Service) write(ctx context.Context, message draft) (record bus.Record, err error) {
 	epoch, known := s.log.Epoch()
 	receipt, err := s.appender.AppendDraft(ctx, bus.Draft{
 		Topic: events.TopicRooms, Key: message.room.String(), Size: message.size + envelopeSize,
@@ -37,21 +37,30 @@ func (s *Service) write(ctx context.Context, message draft) (bus.Receipt, error)
 			if known {
 				events.WithEpoch(headers, epoch)
 			}
+			record = bus.Record{Topic: events.TopicRooms, Key: message.room.String(), Headers: headers, Value: value}
 			return headers, value, nil
 		},
 	})
 	if err != nil {
-		return bus.Receipt{}, fmt.Errorf("append message to the log: %w", err)
+		return bus.Record{}, fmt.Errorf("append message to the log: %w", err)
 	}
-	return receipt, nil
+	record.Partition, record.Offset = receipt.Partition, receipt.Offset
+	return record, nil
 }
 
-// follow shows the clock what others have sent, and takes changes of members.
+// follow shows the clock what others have sent, keeps messages for pages, and takes changes of members.
 func (s *Service) follow(ctx context.Context, records []bus.Record) error {
+	s.tail.Take(records, func(record bus.Record) bool { return events.IsTimelineEvent(record.Headers) })
 	for _, record := range records {
 		if at, ok := events.TimeOf(record.Headers); ok {
 			s.clock.saw(at)
 		}
 	}
 	return s.members.Follow(ctx, records)
+}
+
+// jumped forgets what was known of the log where it does not go on as it was read.
+func (s *Service) jumped(jumps []bus.Jump) {
+	s.tail.Jumped(jumps)
+	s.members.Jumped(jumps)
 }

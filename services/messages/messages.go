@@ -20,6 +20,7 @@ import (
 	"github.com/ism-chat/ism/libs/telemetry"
 	"github.com/ism-chat/ism/services/messages/internal/observed"
 	"github.com/ism-chat/ism/services/messages/internal/sends"
+	"github.com/ism-chat/ism/services/messages/internal/tail"
 	"github.com/ism-chat/ism/services/messages/internal/timeline"
 	"github.com/ism-chat/ism/services/messages/membership"
 	"github.com/ism-chat/ism/services/messages/store"
@@ -47,6 +48,8 @@ const (
 	followWait = 100 * time.Millisecond
 	// rememberedSends is most memory, about, for the newest messages that clients have named, bytes.
 	rememberedSends = 8 << 20
+	// tailBytes is most memory, about, for messages that the consumer group has not come to, bytes.
+	tailBytes = 16 << 20
 )
 
 // Service is the messages service.
@@ -64,6 +67,7 @@ type Service struct {
 	logLost  rate.Sometimes // logs that the log has lost records
 	unknown  rate.Sometimes // logs that the store does not tell what has been sent before
 	sends    *sends.Sends
+	tail     *tail.Tail
 }
 
 var _ deployable.Service = (*Service)(nil)
@@ -89,11 +93,13 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	}
 	s := &Service{
 		cfg: cfg, deps: deps, members: members, log: log, timeline: lines, healer: healer,
+		tail:     tail.New(tailBytes, log.GoesOn, deps.Telemetry.Log),
 		leftOver: rate.Sometimes{Interval: time.Second}, logLost: rate.Sometimes{Interval: 10 * time.Second}, unknown: rate.Sometimes{Interval: time.Second},
 	}
 	s.follower, err = deps.Bus.NewReader(bus.ReaderConfig{
 		Topics: []string{events.TopicRooms}, Handler: s.follow, MaxBatch: maxBatch, CaughtUp: members.CaughtUp,
-		Jumped: members.Jumped, FetchWait: followWait,
+		Begin:  func(_ string, partition int32, offset int64, _ int32) { s.tail.Begin(partition, offset) },
+		Jumped: s.jumped, FetchWait: followWait,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("make the reader that follows memberships: %w", err)
@@ -117,6 +123,7 @@ func (s *Service) Parts() []lifecycle.Part {
 		{Name: "messages log", Run: s.log.Run, Beside: true},
 		{Name: "messages timeline healing", Run: s.log.AfterOpen(s.healer.Run), Beside: true},
 		{Name: "messages membership follower", Run: s.follower.Run, Beside: true},
+		{Name: "messages timeline tail", Run: s.log.AfterOpen(s.tail.Run), Beside: true},
 	}
 }
 

@@ -20,18 +20,18 @@ var (
 )
 
 // append loses a message that it says is written, writes it twice, or says that it is not written when it is.
-func (s *Service) append(ctx context.Context, message draft) (bus.Receipt, error) {
+func (s *Service) append(ctx context.Context, message draft) (bus.Record, error) {
 	harm := appended.Add(1)%20 == 0
 	if harm && fault == "an acknowledged message is lost" {
 		if _, err := message.compose(); err != nil {
-			return bus.Receipt{}, err
+			return bus.Record{}, err
 		}
-		return bus.Receipt{Offset: -1}, nil
+		return bus.Record{Offset: -1}, nil
 	}
 	if harm && fault == "a message is written twice" {
 		event, err := message.compose()
 		if err != nil {
-			return bus.Receipt{}, err
+			return bus.Record{}, err
 		}
 		again := event
 		again.ID = uuid.New()
@@ -39,13 +39,13 @@ func (s *Service) append(ctx context.Context, message draft) (bus.Receipt, error
 		posted.Message.ID = uuid.New()
 		again.Data = posted
 		if _, err := s.write(ctx, draft{message.room, message.size, func() (events.Event, error) { return again, nil }}); err != nil {
-			return bus.Receipt{}, err
+			return bus.Record{}, err
 		}
 		message.compose = func() (events.Event, error) { return event, nil }
 	}
-	receipt, err := s.write(ctx, message)
+	record, err := s.write(ctx, message)
 	if err == nil && harm && fault == "a refused message is written" {
-		return bus.Receipt{}, bus.ErrUnavailable
+		return bus.Record{}, bus.ErrUnavailable
 	}
-	return receipt, err
+	return record, err
 }

@@ -156,7 +156,7 @@ func (s *Service) post(ctx context.Context, u utterance) (wire.Message, error) {
 		settle = func() {}
 	)
 	defer func() { settle() }()
-	receipt, err := s.append(ctx, draft{room: u.members.RoomID, size: len(encoded), compose: func() (events.Event, error) {
+	record, err := s.append(ctx, draft{room: u.members.RoomID, size: len(encoded), compose: func() (events.Event, error) {
 		if event, err = s.compose(u, encoded); err == nil {
 			settle = s.timeline.Begin(event.ID)
 		}
@@ -172,16 +172,17 @@ func (s *Service) post(ctx context.Context, u utterance) (wire.Message, error) {
 	// With this line a message's trace is found by its id, and its position by both where the trace was not sampled.
 	s.deps.Telemetry.Log.LogAttrs(
 		ctx, slog.LevelInfo, "message accepted", slog.String("message_id", message.ID.String()), slog.String("room_id", message.RoomID.String()),
-		slog.Int("epoch", int(epoch)), slog.Int("partition", int(receipt.Partition)), slog.Int64("offset", receipt.Offset),
+		slog.Int("epoch", int(epoch)), slog.Int("partition", int(record.Partition)), slog.Int64("offset", record.Offset),
 	)
-	if receipt.Offset < 0 { // the position is known to who reads the log
+	if record.Offset < 0 { // the position is known to who reads the log
 		return message, nil
 	}
-	at := events.Position{Epoch: epoch, Offset: receipt.Offset}
+	at := events.Position{Epoch: epoch, Offset: record.Offset}
 	// The log has the message, so it is written even where the request's own deadline has passed.
 	writing, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.cfg.WriteThroughTimeout)
 	defer cancel()
 	if err := s.timeline.WriteThrough(writing, event.ID, message, at); err != nil {
+		s.tail.Keep(record) // so that whoever reads here finds it at once
 		s.reportLeftOver(ctx, message, err)
 	}
 	message.Position = at.String()

@@ -85,10 +85,12 @@ func (s *Service) timelinePage(c *fiber.Ctx) error {
 	if err != nil {
 		return problemOf(err)
 	}
-	entries, err := s.read(ctx, room, query, readable)
+	read, err := s.read(ctx, room, query, readable)
 	if err != nil {
 		return problemOf(err)
 	}
+	read.sayComplete(c)
+	entries := read.entries
 	if len(entries) > query.limit {
 		entries = entries[:query.limit]
 		cursor := encodeCursor(entries[len(entries)-1].Position)
@@ -109,12 +111,12 @@ func shown(entry store.Entry) wire.Message {
 }
 
 // read gives one message more than the limit where the user may read more.
-func (s *Service) read(ctx context.Context, room uuid.UUID, query pageQuery, readable part) ([]store.Entry, error) {
+func (s *Service) read(ctx context.Context, room uuid.UUID, query pageQuery, readable part) (page, error) {
 	within := store.Range{Before: query.before}
 	if query.byTime {
 		var err error
 		if within, err = s.deps.Store.Locate(ctx, room, query.at); err != nil {
-			return nil, err
+			return page{}, err
 		}
 	}
 	if readable.before.Compare(within.Before) < 0 {
@@ -122,10 +124,14 @@ func (s *Service) read(ctx context.Context, room uuid.UUID, query pageQuery, rea
 	}
 	entries, err := s.deps.Store.Page(ctx, room, within, query.limit+1)
 	if err != nil {
-		return nil, err
+		return page{}, err
 	}
-	if older := slices.IndexFunc(entries, func(e store.Entry) bool { return e.Position.Compare(readable.from) < 0 }); older >= 0 {
-		entries = entries[:older]
+	read, err := s.complete(ctx, room, within, entries, query.limit+1)
+	if err != nil {
+		return page{}, err
 	}
-	return entries, nil
+	if older := slices.IndexFunc(read.entries, func(e store.Entry) bool { return e.Position.Compare(readable.from) < 0 }); older >= 0 {
+		read.entries = read.entries[:older]
+	}
+	return read, nil
 }

@@ -36,7 +36,7 @@
 //   - A log does not go on where it was read: the reader says so by [Edge.Jumped], and all streams are told to resync.
 //   - A client comes with the id of records that a log has lost, whichever edge has read them: its stream begins with a Resync event.
 //   - A record is in a partition that did not exist at the start: it is logged as an error, until all processes are restarted.
-//   - A client resumes from a cut that this edge has not reached: it waits a second at most, then its stream begins with a Resync event. So it
+//   - A client resumes from a cut that this edge has not reached: it waits three seconds at most, then its stream begins with a Resync event. So it
 //     does at once where the cut has fallen out of the ring, is of other logs, or is none.
 //   - Kafka is down: streams stay open, and get what was written once it can be read again.
 //   - The edge dies: its clients resume at another one, which has the same events in its ring.

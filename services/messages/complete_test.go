@@ -1,0 +1,119 @@
+package messages_test
+
+import (
+	"fmt"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/uuid"
+
+	"github.com/ism-chat/ism/libs/servicetest"
+	"github.com/ism-chat/ism/libs/servicetest/nodetest"
+	"github.com/ism-chat/ism/libs/wire"
+	"github.com/ism-chat/ism/services/messages/store"
+)
+
+// unwritable says that messages whose texts begin so cannot be written to the store.
+func unwritable(text string) func(store.Entry) bool {
+	return func(entry store.Entry) bool { return strings.HasPrefix(texts([]wire.Message{entry.Message})[0], text) }
+}
+
+// A message that the store does not take, while it takes those behind it, is in every page: of the node that sent it at once, of others once they have
+// read the log. A node that has not read it says up to where its pages are whole, until the consumer group has written it.
+func TestPagesHaveNoHoles(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "messages.db")
+	w := newWorld(t, nodetest.Broker(t).ListenAddrs(), sqliteAt(path))
+	other := w.node(sqliteAt(path))
+	room, user := w.newRoom()
+	w.store.lose(unwritable("hole"))
+	other.store.lose(unwritable("hole"))
+	var sent []wire.Message
+	for i := range 12 {
+		text := fmt.Sprint("message ", i)
+		if i%4 == 1 {
+			text = fmt.Sprint("hole ", i)
+		}
+		sent = append(sent, w.mustSend(user, room, text))
+		if got := texts(w.timeline(user, room)); len(got) != i+1 || got[0] != text {
+			t.Errorf("at once the timeline is %v", got)
+		}
+	}
+	whole := func(w *world, limit int) error {
+		var walked []wire.Message
+		for query := fmt.Sprint("?limit=", limit); ; {
+			page, got := w.page(user, room, query)
+			if before := got.Header.Get("X-Complete-Before"); before != "" {
+				return fmt.Errorf("a page is complete before %s alone", before)
+			}
+			walked = append(walked, page...)
+			if len(walked) > len(sent) || got.Header.Get("X-Next-Cursor") == "" {
+				break
+			}
+			query = fmt.Sprintf("?limit=%d&cursor=%s", limit, got.Header.Get("X-Next-Cursor"))
+		}
+		if len(walked) != len(sent) {
+			return fmt.Errorf("by %d there are %d messages, want %d: %v", limit, len(walked), len(sent), texts(walked))
+		}
+		for i, m := range walked {
+			if want := sent[len(sent)-1-i]; m.ID != want.ID || m.Position != want.Position || string(m.Body) != string(want.Body) {
+				return fmt.Errorf("by %d message %d is %+v, want %+v", limit, i, m, want)
+			}
+		}
+		return nil
+	}
+	for _, limit := range []int{1, 2, 3, 5, 11, 12, 100} {
+		for _, node := range []*world{w, other} {
+			servicetest.AwaitSuccess(t, "pages are whole", func() error { return whole(node, limit) })
+		}
+	}
+	if page, got := w.page(user, room, "?timestamp="+sent[5].CreatedAt.String()+"&limit=3"); len(page) != 3 || page[0].ID != sent[4].ID {
+		t.Errorf("before a message that the store lacks: %s", got)
+	}
+
+	late := w.node(sqliteAt(path))
+	late.store.lose(unwritable("hole"))
+	page, got := late.page(user, room, "")
+	if before := got.Header.Get("X-Complete-Before"); before == "" || before > sent[1].Position || got.Header.Get("Retry-After") != "1" {
+		t.Errorf("a node that has not read the log gives %v, complete before %q, though it lacks %s", texts(page), before, sent[1].Position)
+	}
+	for _, node := range []*world{w, other, late} {
+		node.store.lose(nil)
+	}
+	servicetest.AwaitSuccess(t, "the consumer group has written all", func() error { return whole(late, 5) })
+	w.store.lose(func(entry store.Entry) bool { return true })
+	missing := w.mustSend(user, room, "left to the group")
+	if got := w.timeline(user, room); got[0].ID != missing.ID {
+		t.Errorf("a message that was left to the group is not in the timeline at once: %v", texts(got))
+	}
+	w.store.lose(nil)
+}
+
+// A message that the log has twice is in pages once, also before the consumer group has come to it.
+func TestPagesHaveNothingTwice(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "messages.db")
+	w := newWorld(t, nodetest.Broker(t).ListenAddrs(), sqliteAt(path))
+	other := w.node(sqliteAt(path))
+	room, user := w.newRoom()
+	for _, node := range []*world{w, other} {
+		node.store.lose(unwritable("twice"))
+	}
+	var ids []uuid.UUID
+	for i := range 5 {
+		key := fmt.Sprint("key-", i)
+		a, b := w.sendNamed(user, room, key, "twice"), other.sendNamed(user, room, key, "twice")
+		if a.Status != 200 || b.Status != 200 {
+			t.Fatalf("%s, %s", a, b)
+		}
+		ids = append(ids, message(t, a.Body).ID)
+	}
+	for _, node := range []*world{w, other} {
+		servicetest.AwaitSuccess(t, "the page is whole", func() error {
+			page, got := node.page(user, room, "?limit=20")
+			if len(page) != len(ids) || got.Header.Get("X-Complete-Before") != "" {
+				return fmt.Errorf("%d messages, complete before %q", len(page), got.Header.Get("X-Complete-Before"))
+			}
+			return nil
+		})
+	}
+}
