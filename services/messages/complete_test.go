@@ -25,6 +25,7 @@ func TestPagesHaveNoHoles(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "messages.db")
 	w := newWorld(t, nodetest.Broker(t).ListenAddrs(), sqliteAt(path))
 	other := w.node(sqliteAt(path))
+	w.caughtUp(kafkaClient(t, w.brokers)) // so that both have read the log from where the group is
 	room, user := w.newRoom()
 	w.store.lose(unwritable("hole"))
 	other.store.lose(unwritable("hole"))
@@ -94,6 +95,7 @@ func TestPagesHaveNothingTwice(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "messages.db")
 	w := newWorld(t, nodetest.Broker(t).ListenAddrs(), sqliteAt(path))
 	other := w.node(sqliteAt(path))
+	w.caughtUp(kafkaClient(t, w.brokers))
 	room, user := w.newRoom()
 	for _, node := range []*world{w, other} {
 		node.store.lose(unwritable("twice"))

@@ -23,6 +23,7 @@ import (
 	"github.com/ism-chat/ism/libs/servicetest/nodetest"
 	"github.com/ism-chat/ism/libs/telemetry"
 	"github.com/ism-chat/ism/libs/wire"
+	"github.com/ism-chat/ism/services/messages/store"
 	"github.com/ism-chat/ism/services/messages/store/sqlite"
 )
 
@@ -87,8 +88,11 @@ func TestASendSucceedsWhileTheDatabaseIsLocked(t *testing.T) {
 	room, user := w.newRoom()
 	unlock := lock(t, path)
 	sent := w.mustSend(user, room, "meanwhile")
-	if page, _ := w.page(user, room, ""); len(page) != 0 {
-		t.Fatal("the database was not locked")
+	if found, err := w.store.Page(t.Context(), room, store.Range{Before: events.EndOfLog}, 1); err != nil || len(found) != 0 {
+		t.Fatalf("the database was not locked: %+v, %v", found, err)
+	}
+	if page, _ := w.page(user, room, ""); len(page) != 1 || page[0].ID != sent.ID {
+		t.Errorf("the timeline is %v", texts(page))
 	}
 	unlock()
 	w.holds(t, user, room, []wire.Message{sent})

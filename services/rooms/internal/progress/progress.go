@@ -37,8 +37,8 @@ type Store interface {
 	SetProgress(ctx context.Context, partition int32, next events.Position) error
 }
 
-// Patience is how long a request waits at most: longer than lists are behind the log where all is well, see [bus.LongestWait], on a busy machine, too.
-const Patience = 3 * time.Second
+// AwaitTimeout is how long a request waits at most: longer than lists are behind the log where all is well, see [bus.LongestWait], on a busy machine, too.
+const AwaitTimeout = 3 * time.Second
 
 const (
 	lookEvery = 25 * time.Millisecond // while somebody waits
@@ -81,7 +81,7 @@ func (p *Progress) Reached(ctx context.Context, partition int32, next events.Pos
 	return nil
 }
 
-// Await waits until all has been taken that the partition of the key has now, but no longer than [Patience]. It reports whether it has been. While
+// Await waits until all has been taken that the partition of the key has now, but no longer than [AwaitTimeout]. It reports whether it has been. While
 // the brokers do not answer it does not wait: nobody has been shown anything new.
 func (p *Progress) Await(ctx context.Context, key string) bool {
 	if _, known := p.log.Epoch(); !known {
@@ -99,7 +99,7 @@ func (p *Progress) AwaitAll(ctx context.Context) bool {
 }
 
 func (p *Progress) await(ctx context.Context, partition int32) bool {
-	ctx, cancel := context.WithTimeout(ctx, Patience)
+	ctx, cancel := context.WithTimeout(ctx, AwaitTimeout)
 	defer cancel()
 	w := &waiter{partition: partition, done: make(chan struct{})}
 	p.join(w)

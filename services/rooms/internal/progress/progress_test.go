@@ -208,7 +208,7 @@ func TestWhatNobodySaysIsWaitedFor(t *testing.T) {
 		delete(w.taken, 1)
 		w.committed, w.noCommitted = [2]int64{10, 20}, errors.New("no answer")
 		p, began := run(t, w), time.Now()
-		if p.Await(t.Context(), "1") || time.Since(began) != Patience {
+		if p.Await(t.Context(), "1") || time.Since(began) != AwaitTimeout {
 			t.Errorf("after %s it is taken", time.Since(began))
 		}
 	})
@@ -236,7 +236,7 @@ func TestAWaitEnds(t *testing.T) {
 		w := newWorld()
 		p := run(t, w)
 		began := time.Now()
-		if p.Await(t.Context(), "1") || time.Since(began) != Patience {
+		if p.Await(t.Context(), "1") || time.Since(began) != AwaitTimeout {
 			t.Errorf("after %s it is taken", time.Since(began))
 		}
 		time.Sleep(time.Second)
