@@ -33,7 +33,7 @@ var (
 func samples() map[string]events.Event {
 	picture, group := "https://example.com/bob.png", "Lunch"
 	read, none, upTo := wire.At(at.Add(time.Second)), 0, uuid.UUID{0: 2}
-	preview := wire.NewRoomPreview()
+	preview, now := wire.NewRoomPreview(), wire.At(at)
 	audience := events.Audience{Users: []uuid.UUID{alice, bob}, Version: 1}
 	event := func(n byte, source string, data events.Data) events.Event {
 		return events.Event{ID: uuid.UUID{0: 1, 15: n}, Source: source, Time: at, Data: data}
@@ -92,6 +92,22 @@ func samples() map[string]events.Event {
 		}),
 		"membership.snapshot.v1": event(12, "/ism/rooms", events.MembershipSnapshot{RoomID: room, Part: events.SnapshotPart(bob), Version: 2, Users: []uuid.UUID{bob}}),
 		"snapshot.removed.v1":    event(16, "/ism/rooms", events.SnapshotRemoved{RoomID: room, Part: 11}),
+		"message.edited.v1": event(17, "/ism/messages", events.MessageEdited{Revision: events.Revision{
+			RoomID: room,
+			Message: wire.Message{
+				RoomID: room, ID: uuid.UUID{0: 2}, SenderID: alice, Body: json.RawMessage(`{"text":"Soup!"}`),
+				Type: wire.Text, CreatedAt: wire.At(at.Add(-time.Minute)), Position: "1022a", EditedAt: &now,
+			},
+			Preview: wire.TextPreview("alice", "Soup!"), Audience: audience,
+		}}),
+		"message.deleted.v1": event(18, "/ism/messages", events.MessageDeleted{Revision: events.Revision{
+			RoomID: room,
+			Message: wire.Message{
+				RoomID: room, ID: uuid.UUID{0: 2}, SenderID: alice, Body: json.RawMessage(`{}`),
+				Type: wire.Text, CreatedAt: wire.At(at.Add(-time.Minute)), Position: "1022a", DeletedAt: &now,
+			},
+			Preview: wire.DeletedPreview(), Audience: audience,
+		}}),
 		"message.posted.v1": event(3, "/ism/messages", events.MessagePosted{
 			RoomID: room,
 			Message: wire.Message{
@@ -146,6 +162,9 @@ func normalize(t *testing.T, event events.Event) events.Event {
 	t.Helper()
 	switch data := event.Data.(type) {
 	case events.MessagePosted:
+		data.Message.Body = json.RawMessage(compact(t, data.Message.Body))
+		event.Data = data
+	case events.MessageEdited:
 		data.Message.Body = json.RawMessage(compact(t, data.Message.Body))
 		event.Data = data
 	case events.MembershipChanged:

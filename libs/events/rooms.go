@@ -172,10 +172,14 @@ type TimelineEvent interface {
 
 func validTimelineEvent(e TimelineEvent) error {
 	message, _ := e.InTimeline()
+	return validMessage(e.InRoom(), message)
+}
+
+func validMessage(room uuid.UUID, message wire.Message) error {
 	switch {
-	case e.InRoom() == uuid.Nil:
+	case room == uuid.Nil:
 		return errors.New("roomId is missing")
-	case message.RoomID != e.InRoom():
+	case message.RoomID != room:
 		return errors.New("message.chatRoomId is not roomId")
 	case message.ID == uuid.Nil:
 		return errors.New("message.messageId is missing")

@@ -29,8 +29,10 @@ type Message struct {
 	// ClientID is what the sender named the message with, so that it is sent once however often it is tried; else empty.
 	ClientID string `json:"clientMsgId,omitempty"`
 	// Position is where the message is in its room, as in the events of a stream: opaque, but the order of texts is that of positions. It is in answers
-	// and in timelines; empty where it was not known yet.
-	Position string `json:"position,omitempty"`
+	// and in timelines, and where an event tells of an edit or a deletion; empty where it was not known yet.
+	Position  string `json:"position,omitempty"`
+	EditedAt  *Time  `json:"editedAt,omitempty"`  // last
+	DeletedAt *Time  `json:"deletedAt,omitempty"` // then Body is a DeletedBody
 }
 
 // TextBody is the body of a [Text] message: 1 to 4,000 characters.
@@ -67,6 +69,9 @@ type RoomChangeBody struct {
 	Type        string `json:"type"` // "UserJoined" or "UserLeft"
 	RelatedUser Member `json:"related_user"`
 }
+
+// DeletedBody is the body of a message that has been deleted, whatever its type: it says nothing.
+type DeletedBody struct{}
 
 // SystemBody is the body of a [SystemMessage]: a text, 1 to 4,000 characters, and an object for clients that know the backend that wrote it.
 type SystemBody struct {

@@ -132,6 +132,9 @@ func RoomChangePreview(username string, change Change) Preview {
 // NewRoomPreview is the preview of a room that has no message yet.
 func NewRoomPreview() Preview { return Preview{Type: "New"} }
 
+// DeletedPreview is the preview of a message that has been deleted: that of a room with nothing to show, which old clients know.
+func DeletedPreview() Preview { return NewRoomPreview() }
+
 // cut shortens a text. What a reader sees as one character, as an emoji of several, is kept whole or left out.
 func cut(text string) string {
 	if utf8.RuneCountInString(text) <= previewLimit {

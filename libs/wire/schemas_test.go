@@ -25,7 +25,8 @@ import (
 var types = []reflect.Type{
 	reflect.TypeFor[wire.Room](), reflect.TypeFor[wire.Member](), reflect.TypeFor[wire.Preview](),
 	reflect.TypeFor[wire.Message](), reflect.TypeFor[wire.TextBody](), reflect.TypeFor[wire.MediaBody](), reflect.TypeFor[wire.ReplyBody](),
-	reflect.TypeFor[wire.ReplyDetails](), reflect.TypeFor[wire.RoomChangeBody](), reflect.TypeFor[wire.SystemBody](),
+	reflect.TypeFor[wire.ReplyDetails](), reflect.TypeFor[wire.RoomChangeBody](), reflect.TypeFor[wire.SystemBody](), reflect.TypeFor[wire.DeletedBody](),
+	reflect.TypeFor[wire.MessageEdited](), reflect.TypeFor[wire.MessageDeleted](),
 	reflect.TypeFor[wire.ChatMessage](), reflect.TypeFor[wire.NewRoom](), reflect.TypeFor[wire.RoomChangeEvent](), reflect.TypeFor[wire.LeaveRoom](),
 	reflect.TypeFor[wire.PublicRoom](), reflect.TypeFor[wire.RoomChanged](), reflect.TypeFor[wire.UnreadChanged](), reflect.TypeFor[wire.UserReadChat](),
 	reflect.TypeFor[wire.Resync](), reflect.TypeFor[wire.StreamEnded](),
@@ -35,8 +36,8 @@ var types = []reflect.Type{
 	reflect.TypeFor[wire.Problem](),
 }
 
-// neverNull are the pointers that are never nil: a room has a preview from its beginning.
-var neverNull = []string{"Room.latestMessagePreviewText"}
+// neverNull are the pointers that are never null: a room has a preview from its beginning, and of a message what is not said is left out.
+var neverNull = []string{"Room.latestMessagePreviewText", "Message.editedAt", "Message.deletedAt"}
 
 // timeName is the struct that is a text on the wire, as its schema says.
 var timeName = reflect.TypeFor[wire.Time]().Name()
@@ -242,6 +243,7 @@ func propertyOf(name string, field reflect.Type) property {
 			{Ref: "#/components/schemas/ReplyBody"},
 			{Ref: "#/components/schemas/RoomChangeBody"},
 			{Ref: "#/components/schemas/SystemBody"},
+			{Ref: "#/components/schemas/DeletedBody"},
 		}}
 	case field == reflect.TypeFor[uuid.UUID]():
 		return property{Type: kinds{"string"}, Format: "uuid"}

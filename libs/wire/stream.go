@@ -15,6 +15,24 @@ type ChatMessage struct {
 	Position  string  `json:"position,omitempty"` // of the message in its room; where it is not known a client reloads what it counts
 }
 
+// MessageEdited is the server-sent event of a message that has another content now. It keeps its place in the room, and counts for nothing.
+type MessageEdited struct {
+	Type      string  `json:"type"`    // "MessageEdited"
+	Message   Message `json:"message"` // as it is now
+	Preview   Preview `json:"roomPreviewText"`
+	CreatedAt Time    `json:"createdAt"`          // when it was edited
+	Position  string  `json:"position,omitempty"` // of the edit, not of the message
+}
+
+// MessageDeleted is the server-sent event of a message that has been deleted, for good: a [MessageEdited] of it that comes later is passed over.
+type MessageDeleted struct {
+	Type      string  `json:"type"`    // "MessageDeleted"
+	Message   Message `json:"message"` // as it is now, with a [DeletedBody]
+	Preview   Preview `json:"roomPreviewText"`
+	CreatedAt Time    `json:"createdAt"`          // when it was deleted
+	Position  string  `json:"position,omitempty"` // of the deletion, not of the message
+}
+
 // NewRoom is the server-sent event to each user newly in a room, in the shape of the ISM wire.
 type NewRoom struct {
 	Type      string `json:"type"` // "NewRoom"
