@@ -14,6 +14,7 @@ import (
 type Config struct {
 	LogTimeout          time.Duration     `envconfig:"LOG_TIMEOUT" default:"4s" desc:"how long a send waits for Kafka: shorter stalls are waited out; while a partition stands still for longer, sends to its rooms are refused at once, and nothing of them is written"`
 	WriteThroughTimeout time.Duration     `envconfig:"WRITE_THROUGH_TIMEOUT" default:"500ms" desc:"how long a send waits for the timeline before it leaves the write to the consumer group"`
+	EditWindow          time.Duration     `envconfig:"EDIT_WINDOW" default:"24h" desc:"how long after it was sent a message may be edited; 0: nobody edits. Deleting has no end"`
 	Members             membership.Config `envconfig:"MEMBERS"`
 }
 
@@ -25,6 +26,9 @@ func (c Config) Validate() []config.Fault {
 	}
 	if c.WriteThroughTimeout <= 0 {
 		faults = append(faults, config.Fault{Variable: "WRITE_THROUGH_TIMEOUT", Problem: "must be above 0"})
+	}
+	if c.EditWindow < 0 {
+		faults = append(faults, config.Fault{Variable: "EDIT_WINDOW", Problem: "must be 0 or above"})
 	}
 	return faults
 }
@@ -46,7 +50,7 @@ func (c Config) Within(listener httpapi.Config) []config.Fault {
 }
 
 // beforeLog is how long a send takes at most before it comes to the log: who is in the room, another send of its name, what became of an earlier one, and
-// what a reply quotes.
+// what a reply quotes. An edit or a deletion, whose message is found in findTimeout, takes less.
 const beforeLog = membership.LookupTimeout + underWayWait + earlierTimeout + quoteTimeout
 
 // largestSend is the size of a send at its largest, bytes, without white space around its JSON. That is a system message.

@@ -91,7 +91,7 @@ func (w *world) start() {
 	kafka := bus.New(bus.Config{Brokers: w.brokers, ClientID: "messages-test", SecurityProtocol: "plaintext", Replication: 1}, tel)
 	w.tb.Cleanup(kafka.Close)
 	service, err := messages.New(messages.Config{
-		LogTimeout: 800 * time.Millisecond, WriteThroughTimeout: 500 * time.Millisecond,
+		LogTimeout: 800 * time.Millisecond, WriteThroughTimeout: 500 * time.Millisecond, EditWindow: 24 * time.Hour,
 		Members: membership.Config{CacheBytes: 1 << 20, CacheTTL: 30 * time.Second},
 	}, messages.Deps{Store: w.store, Rooms: w.rooms, Bus: kafka, Verifier: w.tokens, Telemetry: tel})
 	if err != nil {

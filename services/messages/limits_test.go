@@ -73,6 +73,8 @@ func TestTimeoutsThatDoNotGoTogetherAreRefused(t *testing.T) {
 		"what the fault names":          {[]string{handler(9001 * time.Millisecond), log(3101 * time.Millisecond), through}, "", nil},
 		"no time at all":                {[]string{handler(time.Second)}, "ISM_MESSAGES_LOG_TIMEOUT", []string{"up to 0s"}},
 		"rooms is asked for too long":   {[]string{"ISM_MESSAGES_ROOMS_TIMEOUT=1501ms"}, "ISM_MESSAGES_ROOMS_TIMEOUT", []string{"1.5s"}},
+		"nobody edits":                  {[]string{"ISM_MESSAGES_EDIT_WINDOW=0s"}, "", nil},
+		"a window that is none":         {[]string{"ISM_MESSAGES_EDIT_WINDOW=-1s"}, "ISM_MESSAGES_EDIT_WINDOW", []string{"0"}},
 		"rooms is asked as long as may": {[]string{"ISM_MESSAGES_ROOMS_TIMEOUT=1500ms"}, "", nil},
 	} {
 		faults := faultsOf(t, c.variables...)

@@ -16,7 +16,8 @@ const envelopeSize = 4 << 10
 // draft is a message whose event is composed in its turn: so the times of messages follow the order in which the log gets them.
 type draft struct {
 	room    uuid.UUID
-	size    int // of its body, bytes
+	size    int  // of its body, bytes
+	revises bool // it is an edit or a deletion of another
 	compose func() (events.Event, error)
 }
 

@@ -21,7 +21,7 @@ var (
 
 // append loses a message that it says is written, writes it twice, or says that it is not written when it is.
 func (s *Service) append(ctx context.Context, message draft) (bus.Record, error) {
-	harm := appended.Add(1)%20 == 0
+	harm := !message.revises && appended.Add(1)%20 == 0
 	if harm && fault == "an acknowledged message is lost" {
 		if _, err := message.compose(); err != nil {
 			return bus.Record{}, err
@@ -38,7 +38,7 @@ func (s *Service) append(ctx context.Context, message draft) (bus.Record, error)
 		posted := again.Data.(events.MessagePosted)
 		posted.Message.ID = uuid.New()
 		again.Data = posted
-		if _, err := s.write(ctx, draft{message.room, message.size, func() (events.Event, error) { return again, nil }}); err != nil {
+		if _, err := s.write(ctx, draft{room: message.room, size: message.size, compose: func() (events.Event, error) { return again, nil }}); err != nil {
 			return bus.Record{}, err
 		}
 		message.compose = func() (events.Event, error) { return event, nil }

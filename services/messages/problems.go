@@ -61,6 +61,17 @@ func problemOf(err error) error {
 	case errors.Is(err, body.ErrNotQuotable):
 		return httpapi.NewProblem(http.StatusUnprocessableEntity, "message-not-quotable", "Message not quotable",
 			"nobody can reply to a message of this type")
+	case errors.Is(err, store.ErrMessageNotFound):
+		return httpapi.NewProblem(http.StatusNotFound, "message-not-found", "Message not found", "the room has no such message for you")
+	case errors.Is(err, errNotTheAuthor):
+		return httpapi.NewProblem(http.StatusForbidden, "not-the-author", "Not the author", "somebody else has written the message")
+	case errors.Is(err, errEditWindowOver):
+		return httpapi.NewProblem(http.StatusForbidden, "edit-window-over", "Edit window over", "the message is too old to be edited here")
+	case errors.Is(err, errMessageDeleted):
+		return httpapi.NewProblem(http.StatusConflict, "message-deleted", "Message deleted", "the message is deleted, and stays so")
+	case errors.Is(err, errNotEditable):
+		return httpapi.NewProblem(http.StatusUnprocessableEntity, "message-not-editable", "Message not editable",
+			"you can change no message of this type")
 	case errors.Is(err, errUnsettled):
 		return httpapi.Unavailable("timeline-behind", "Timeline behind", "the timeline has not come to the change of members that says what you may read", err)
 	case errors.Is(err, store.ErrUnavailable):

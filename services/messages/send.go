@@ -19,7 +19,6 @@ import (
 	"github.com/ism-chat/ism/libs/wire"
 	"github.com/ism-chat/ism/services/messages/internal/body"
 	"github.com/ism-chat/ism/services/messages/internal/timeline"
-	"github.com/ism-chat/ism/services/messages/membership"
 )
 
 const source = "/ism/messages"
@@ -108,11 +107,7 @@ func (s *Service) mayWrite(ctx context.Context, room uuid.UUID, sender authn.Pri
 	if !sender.Backend {
 		return events.Membership{}, forbidden("only the backend sends messages of type SystemMessage")
 	}
-	members, err := s.members.Room(ctx, room)
-	if err == nil && members.Tenant != sender.Tenant {
-		err = membership.ErrRoomNotFound
-	}
-	return members, err
+	return s.ofTenant(ctx, room, sender.Tenant)
 }
 
 // compose makes the event of a message that is said now. It has the name that the sender's own token says: what is known of the members may be

@@ -105,7 +105,7 @@ func (s *Service) timelinePage(c *fiber.Ctx) error {
 
 // shown is a message as clients see it, with its position.
 func shown(entry store.Entry) wire.Message {
-	message := entry.Message
+	message := entry.Whole()
 	message.Position = entry.Position.String()
 	return message
 }

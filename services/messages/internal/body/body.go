@@ -59,7 +59,7 @@ func (s System) Preview(sender string) wire.Preview { return wire.TextPreview(se
 
 // Decode reads the body of a message of a type; raw is the msgBody of a request that [httpapi.Decode] has let through.
 func Decode(kind wire.MessageType, raw json.RawMessage) (Body, error) {
-	if raw == nil || string(raw) == "null" {
+	if missing(raw) {
 		return nil, httpapi.InvalidRequest("msgBody is missing")
 	}
 	switch kind {
@@ -75,6 +75,8 @@ func Decode(kind wire.MessageType, raw json.RawMessage) (Body, error) {
 		return nil, httpapi.InvalidRequest("msgType is unknown; Text, Media, Reply and, by a backend, SystemMessage can be sent")
 	}
 }
+
+func missing(raw json.RawMessage) bool { return raw == nil || string(raw) == "null" }
 
 // field is the name of what is read, in errors.
 const field = "msgBody"

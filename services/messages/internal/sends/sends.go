@@ -127,3 +127,10 @@ func (s *Sends) Result(message uuid.UUID) (wire.Message, bool) {
 	defer s.mu.Unlock()
 	return s.results.Get(message)
 }
+
+// Forget forgets what became of a send: the message is another one now.
+func (s *Sends) Forget(message uuid.UUID) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.results.Remove(message)
+}

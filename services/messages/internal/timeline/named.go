@@ -8,6 +8,7 @@ import (
 
 	"github.com/ism-chat/ism/libs/events"
 	"github.com/ism-chat/ism/libs/telemetry"
+	"github.com/ism-chat/ism/libs/wire"
 	"github.com/ism-chat/ism/services/messages/store"
 )
 
@@ -29,6 +30,37 @@ func (t *Timeline) firstOfNamed(ctx context.Context, found []applying) (map[stor
 		return nil, fmt.Errorf("look for messages that were sent again: %w", err)
 	}
 	return first, nil
+}
+
+// atFirst gives a revision of a named message at the message's first position, if that is known and another one. Of the message it has what the first
+// record says.
+func (t *Timeline) atFirst(ctx context.Context, revision store.Entry, first events.Position, known bool, before []applying) (store.Entry, error) {
+	if !known || first.Compare(revision.Position) >= 0 {
+		return revision, nil
+	}
+	original, err := t.originalOf(ctx, revision, first, before)
+	if err != nil {
+		return store.Entry{}, err
+	}
+	revision.Position, revision.Message.CreatedAt = first, original.CreatedAt
+	return revision, nil
+}
+
+// originalOf gives a message that is at a position, among what is about to be written or in the store.
+func (t *Timeline) originalOf(ctx context.Context, revision store.Entry, at events.Position, before []applying) (wire.Message, error) {
+	key := store.KeyOf(revision)
+	for _, b := range before {
+		if store.KeyOf(b.entry) == key && b.entry.Position == at {
+			return b.entry.Message, nil
+		}
+	}
+	ctx, cancel := context.WithTimeout(telemetry.Untraced(ctx), appendTimeout)
+	defer cancel()
+	entry, err := t.store.Find(ctx, key.Room, key.Message)
+	if err != nil {
+		return wire.Message{}, fmt.Errorf("look for a message that was revised: %w", orLogLost(err))
+	}
+	return entry.Message, nil
 }
 
 // pass says that the store has a message at its first position already.

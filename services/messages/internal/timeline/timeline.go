@@ -28,6 +28,8 @@
 //   - A message's position is the epoch of the log and the offset of its record. Both sides derive the same entry from the
 //     same record, so it does not matter which of them writes it, or that both do.
 //   - Apply returns without an error only if every message of the batch is in the store. Then the consumer commits its offset.
+//   - An edit or a deletion is written to the position of its message, as a revision by the position of its own record. Of a named message, see below,
+//     that is its first, also where whoever revised it found it at another.
 //   - A change of members that the log has twice is written once, at its first position.
 //   - A message that its sender has named may be in the log several times, with one id: a send that was tried again, on another node perhaps. It
 //     stays at its first position. Sends may have written it at others; as the records of a partition come in order, Apply knows the
@@ -114,7 +116,7 @@ var (
 
 // passed is a message that this process has written.
 type passed struct {
-	position events.Position
+	position events.Position // of the record that says so
 	room, id uuid.UUID
 }
 
@@ -155,13 +157,21 @@ func (t *Timeline) Begin(event uuid.UUID) (settle func()) {
 
 // WriteThrough writes the message of an event that the log has at the position. The error is [ErrLogLost] where another message has it.
 func (t *Timeline) WriteThrough(ctx context.Context, event uuid.UUID, message wire.Message, at events.Position) error {
-	entry := store.Entry{Position: at, Message: message}
+	return t.writeThrough(ctx, event, store.Entry{Position: at, Message: message})
+}
+
+// WriteRevisionThrough writes what an event that the log has at the position made of a message. Errors: as of WriteThrough.
+func (t *Timeline) WriteRevisionThrough(ctx context.Context, event uuid.UUID, revision events.Revision, by events.Position) error {
+	return t.writeThrough(ctx, event, store.Revised(revision.Message, revision.At(), by))
+}
+
+func (t *Timeline) writeThrough(ctx context.Context, event uuid.UUID, entry store.Entry) error {
 	if err := t.store.Append(ctx, []store.Entry{entry}); err != nil {
 		t.through.WithLabelValues("failed").Inc()
 		return fmt.Errorf("write message through to the timeline: %w", orLogLost(err))
 	}
 	t.through.WithLabelValues("written").Inc()
-	if message.ClientID == "" { // else the log may have it before, which the consumer group finds out
+	if entry.Message.ClientID == "" { // else the log may have it before, which the consumer group finds out
 		t.remember(event, entry)
 	}
 	return nil
@@ -171,10 +181,10 @@ func (t *Timeline) WriteThrough(ctx context.Context, event uuid.UUID, message wi
 func (t *Timeline) remember(event uuid.UUID, entry store.Entry) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.written.Add(event, passed{position: entry.Position, room: entry.Message.RoomID, id: entry.Message.ID})
+	t.written.Add(event, passed{position: entry.MadeBy(), room: entry.Message.RoomID, id: entry.Message.ID})
 }
 
-// Apply writes the messages among records of one partition of the rooms' log. It is a [bus.Handler].
+// Apply writes the messages among records of one partition of the rooms' log, and what became of them. It is a [bus.Handler].
 func (t *Timeline) Apply(ctx context.Context, records []bus.Record) error {
 	epoch, begun := t.log.Epoch()
 	if !begun {
@@ -192,14 +202,15 @@ func (t *Timeline) Apply(ctx context.Context, records []bus.Record) error {
 		describe(span, message.room, message.id, known)
 		span.End()
 	}
-	decoded, err := bus.Decode[events.TimelineEvent](unknown)
+	decoded, err := bus.Decode[events.RoomEvent](unknown)
 	if err != nil || len(decoded) == 0 {
 		return err
 	}
-	found := make([]applying, len(decoded))
-	for i, event := range decoded {
-		message, _ := event.Data.InTimeline()
-		found[i] = applying{record: event.Record, event: event.Event.ID, entry: store.Entry{Position: position(epoch, event.Record), Message: message}}
+	found := make([]applying, 0, len(decoded))
+	for _, event := range decoded {
+		if entry, ok := entryOf(event.Data, position(epoch, event.Record)); ok {
+			found = append(found, applying{record: event.Record, event: event.Event.ID, entry: entry})
+		}
 	}
 	return t.apply(ctx, found)
 }
@@ -224,6 +235,12 @@ func (t *Timeline) apply(ctx context.Context, found []applying) error {
 		}
 		key := store.KeyOf(a.entry)
 		switch at, there := first[key]; {
+		case a.revises():
+			if a.entry, err = t.atFirst(ctx, a.entry, at, there, missing); err != nil {
+				return err
+			}
+			first[key] = a.entry.Position
+			missing = append(missing, a)
 		case there && at.Compare(a.entry.Position) < 0:
 			again = append(again, a)
 		case there && at == a.entry.Position:
@@ -237,6 +254,20 @@ func (t *Timeline) apply(ctx context.Context, found []applying) error {
 		return err
 	}
 	return t.withdraw(ctx, again)
+}
+
+// entryOf gives the entry that an event at a position makes; false where it makes none.
+func entryOf(event events.RoomEvent, at events.Position) (store.Entry, bool) {
+	switch event := event.(type) {
+	case events.TimelineEvent:
+		message, _ := event.InTimeline()
+		return store.Entry{Position: at, Message: message}, true
+	case events.RevisionEvent:
+		revision := event.Revises()
+		return store.Revised(revision.Message, revision.At(), at), true
+	default:
+		return store.Entry{}, false
+	}
 }
 
 // repeats reports whether a change of members stands in the log before: rooms' outbox may append one twice, and the first position counts. The

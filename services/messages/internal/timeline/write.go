@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/ism-chat/ism/libs/bus"
+	"github.com/ism-chat/ism/libs/events"
 	"github.com/ism-chat/ism/services/messages/store"
 )
 
@@ -19,6 +20,9 @@ type applying struct {
 	event  uuid.UUID
 	entry  store.Entry
 }
+
+// revises reports whether the record is of an edit or a deletion.
+func (a applying) revises() bool { return a.entry.Revision != (events.Position{}) }
 
 // write writes entries of one partition that the store may lack. What it has written before it fails is remembered. If the error is
 // [bus.ErrRejected] all others are written, after any other error some.

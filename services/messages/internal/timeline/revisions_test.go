@@ -1,0 +1,169 @@
+package timeline_test
+
+import (
+	"encoding/json"
+	"errors"
+	"math/rand/v2"
+	"reflect"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/ism-chat/ism/libs/bus"
+	"github.com/ism-chat/ism/libs/events"
+	"github.com/ism-chat/ism/libs/telemetry"
+	"github.com/ism-chat/ism/libs/wire"
+	"github.com/ism-chat/ism/services/messages/internal/timeline"
+	"github.com/ism-chat/ism/services/messages/store"
+)
+
+// revision is what an edit at so many seconds says of a message that is at an offset.
+func revision(of events.MessagePosted, offset int64, text string, seconds int) events.Revision {
+	at := wire.At(of.Message.CreatedAt.Add(time.Duration(seconds) * time.Second))
+	message := of.Message
+	message.Body, _ = json.Marshal(wire.TextBody{Text: text})
+	message.EditedAt, message.Position = &at, events.Position{Epoch: 5, Offset: offset}.String()
+	return events.Revision{
+		RoomID: of.RoomID, Message: message, Preview: wire.TextPreview("x", text), Audience: of.Audience,
+	}
+}
+
+func deletion(of events.MessagePosted, offset int64, seconds int) events.Revision {
+	deleted := revision(of, offset, "", seconds)
+	deleted.Message.Body, deleted.Message.EditedAt, deleted.Message.DeletedAt = json.RawMessage(`{}`), nil, deleted.Message.EditedAt
+	deleted.Preview = wire.DeletedPreview()
+	return deleted
+}
+
+// Whatever part of a log is applied, in batches of any size, and applied again: once all of it has been, each message has the content that its newest
+// revision gave it, at its own place, and a deletion is final.
+func TestALogWithRevisionsMayBeAppliedAgain(t *testing.T) {
+	lines, s, _ := newTimeline(t, 5)
+	edited, deleted, lost := posted(1), posted(2), posted(3)
+	log := []bus.Record{
+		record(t, edited, 10), record(t, deleted, 11),
+		record(t, events.MessageEdited{Revision: revision(edited, 10, "older", 1)}, 12),
+		record(t, events.MessageEdited{Revision: revision(deleted, 11, "in vain", 2)}, 13),
+		record(t, events.MessageDeleted{Revision: deletion(deleted, 11, 3)}, 14),
+		record(t, events.MessageEdited{Revision: revision(deleted, 11, "too late", 4)}, 15),
+		record(t, events.MessageEdited{Revision: revision(edited, 10, "newest", 5)}, 16),
+		record(t, events.MessageEdited{Revision: revision(lost, 9, "of one that the log has no more", 6)}, 17),
+	}
+	entry := func(of events.MessagePosted, offset, by int64, body string, edited, deleted int) store.Entry {
+		e := store.Entry{Position: events.Position{Epoch: 5, Offset: offset}, Message: of.Message, Revision: events.Position{Epoch: 5, Offset: by}}
+		e.Message.Body = json.RawMessage(body)
+		if edited > 0 {
+			e.EditedAt = of.Message.CreatedAt.Add(time.Duration(edited) * time.Second)
+		}
+		if deleted > 0 {
+			e.DeletedAt = of.Message.CreatedAt.Add(time.Duration(deleted) * time.Second)
+		}
+		return e
+	}
+	want := []store.Entry{
+		entry(deleted, 11, 14, `{}`, 0, 3), entry(edited, 10, 16, `{"text":"newest"}`, 5, 0), entry(lost, 9, 17, `{"text":"of one that the log has no more"}`, 6, 0),
+	}
+	random := rand.New(rand.NewPCG(1, 5403))
+	for round := range 50 {
+		from := random.IntN(len(log))
+		if round == 0 {
+			from = 0
+		}
+		for rest := log[from:]; len(rest) > 0; {
+			n := 1 + random.IntN(len(rest))
+			if err := lines.Apply(t.Context(), rest[:n]); err != nil {
+				t.Fatal(err)
+			}
+			rest = rest[n:]
+		}
+		if got := stored(t, s); !reflect.DeepEqual(got, want) {
+			t.Fatalf("in round %d the timeline is\n%+v\nwant\n%+v", round, got, want)
+		}
+		lines = another(t, s)
+	}
+}
+
+// another is a timeline of a process that has just started, and remembers nothing.
+func another(t *testing.T, s *counting) *timeline.Timeline {
+	t.Helper()
+	tel := telemetry.Discard(nil)
+	lines, err := timeline.New(s, inEpoch(5), bus.New(bus.Config{}, tel).Tracing("ism.test"), tel)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return lines
+}
+
+func TestARevisionThatWasWrittenThroughIsNotWrittenAgain(t *testing.T) {
+	lines, s, _ := newTimeline(t, 5)
+	message := posted(1)
+	if err := lines.Apply(t.Context(), []bus.Record{record(t, message, 10)}); err != nil {
+		t.Fatal(err)
+	}
+	edit := revision(message, 10, "edited", 1)
+	through := record(t, events.MessageEdited{Revision: edit}, 12)
+	event := uuid.MustParse(through.Headers[events.HeaderID])
+	settle := lines.Begin(event)
+	if err := lines.WriteRevisionThrough(t.Context(), event, edit, events.Position{Epoch: 5, Offset: 12}); err != nil {
+		t.Fatal(err)
+	}
+	settle()
+	want := stored(t, s)
+	if len(want) != 1 || string(want[0].Message.Body) != `{"text":"edited"}` || want[0].Revision != (events.Position{Epoch: 5, Offset: 12}) {
+		t.Fatalf("the timeline is %+v", want)
+	}
+	s.taken()
+	if err := lines.Apply(t.Context(), []bus.Record{through}); err != nil {
+		t.Fatal(err)
+	}
+	if n := s.taken(); n != 0 {
+		t.Errorf("it is written %d times more", n)
+	}
+	if !reflect.DeepEqual(stored(t, s), want) {
+		t.Errorf("the timeline is %+v, was %+v", stored(t, s), want)
+	}
+}
+
+func TestARevisionThatCouldNotBeWrittenThroughIsWrittenByTheConsumer(t *testing.T) {
+	lines, s, _ := newTimeline(t, 5)
+	message := posted(1)
+	first := record(t, message, 10)
+	if err := lines.Apply(t.Context(), []bus.Record{first}); err != nil {
+		t.Fatal(err)
+	}
+	s.fail(store.ErrUnavailable)
+	gone := deletion(message, 10, 1)
+	through := record(t, events.MessageDeleted{Revision: gone}, 12)
+	event := uuid.MustParse(through.Headers[events.HeaderID])
+	if err := lines.WriteRevisionThrough(t.Context(), event, gone, events.Position{Epoch: 5, Offset: 12}); !errors.Is(err, store.ErrUnavailable) {
+		t.Fatalf("write through gives %v", err)
+	}
+	if err := lines.Apply(t.Context(), []bus.Record{through}); !errors.Is(err, store.ErrUnavailable) || errors.Is(err, bus.ErrRejected) {
+		t.Fatalf("apply gives %v", err)
+	}
+	s.fail(nil)
+	if err := lines.Apply(t.Context(), []bus.Record{first, through}); err != nil {
+		t.Fatal(err)
+	}
+	if got := stored(t, s); len(got) != 1 || string(got[0].Message.Body) != `{}` || got[0].DeletedAt.IsZero() {
+		t.Errorf("the timeline is %+v", got)
+	}
+}
+
+// A log that has lost its end may have another message where the revised one was.
+func TestARevisionOfAPositionThatAnotherMessageHasWaits(t *testing.T) {
+	lines, s, _ := newTimeline(t, 5)
+	message := posted(1)
+	if err := lines.Apply(t.Context(), []bus.Record{record(t, message, 10)}); err != nil {
+		t.Fatal(err)
+	}
+	edit := revision(posted(2), 10, "of another", 1)
+	err := lines.Apply(t.Context(), []bus.Record{record(t, events.MessageEdited{Revision: edit}, 12)})
+	if !errors.Is(err, timeline.ErrLogLost) || errors.Is(err, bus.ErrRejected) {
+		t.Errorf("apply gives %v, want ErrLogLost", err)
+	}
+	if got := stored(t, s); len(got) != 1 || got[0].Message.ID != message.Message.ID || !got[0].EditedAt.IsZero() {
+		t.Errorf("the timeline is %+v", got)
+	}
+}

@@ -1,0 +1,80 @@
+package messages
+
+import (
+	"context"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/google/uuid"
+
+	"github.com/ism-chat/ism/libs/authn"
+	"github.com/ism-chat/ism/libs/events"
+	"github.com/ism-chat/ism/libs/httpapi"
+	"github.com/ism-chat/ism/services/messages/store"
+)
+
+const (
+	// findWait is how long somebody looks again for a message that was made so lately as findRecent: one that was acknowledged, and not written
+	// through, is in the timeline a moment later.
+	findWait   = 500 * time.Millisecond
+	findRecent = 10 * time.Second
+)
+
+// message handles GET /api/rooms/{room_id}/messages/{message_id}.
+func (s *Service) message(c *fiber.Ctx) error {
+	room, id, err := messageParams(c)
+	if err != nil {
+		return err
+	}
+	ctx := c.UserContext()
+	readable, err := s.readable(ctx, room, authn.Caller(c).UserID)
+	if err != nil {
+		return problemOf(err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, findTimeout)
+	defer cancel()
+	entry, err := s.found(ctx, room, id)
+	if err == nil && !readable.has(entry.Position) {
+		err = store.ErrMessageNotFound
+	}
+	if err != nil {
+		return problemOf(err)
+	}
+	return c.JSON(shown(entry))
+}
+
+// messageParams gives the room and the message that a path names.
+func messageParams(c *fiber.Ctx) (room, message uuid.UUID, err error) {
+	if room, err = httpapi.UUIDParam(c, "room_id"); err != nil {
+		return uuid.Nil, uuid.Nil, err
+	}
+	message, err = httpapi.UUIDParam(c, "message_id")
+	return room, message, err
+}
+
+// found gives a message that the timeline has, or soon will have. Errors: those of [store.Store.Find].
+func (s *Service) found(ctx context.Context, room, message uuid.UUID) (store.Entry, error) {
+	wait := time.Duration(0)
+	if madeLately(message) {
+		wait = findWait
+	}
+	return s.awaited(ctx, room, message, wait)
+}
+
+// madeLately reports whether an id says that it was made a moment ago. Whoever sends it may have made it up.
+func madeLately(id uuid.UUID) bool {
+	if id.Version() != 7 {
+		return false
+	}
+	seconds, nanos := id.Time().UnixTime()
+	return time.Since(time.Unix(seconds, nanos)).Abs() < findRecent
+}
+
+// sees reports whether a member sees what is at a position of the room's timeline.
+func (s *Service) sees(ctx context.Context, members events.Membership, user uuid.UUID, at events.Position) (bool, error) {
+	if !members.SinceJoining {
+		return true, nil
+	}
+	readable, err := s.readable(ctx, members.RoomID, user)
+	return readable.has(at), err
+}

@@ -1,0 +1,235 @@
+package messages
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/google/uuid"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/ism-chat/ism/libs/authn"
+	"github.com/ism-chat/ism/libs/bus"
+	"github.com/ism-chat/ism/libs/events"
+	"github.com/ism-chat/ism/libs/httpapi"
+	"github.com/ism-chat/ism/libs/telemetry"
+	"github.com/ism-chat/ism/libs/wire"
+	"github.com/ism-chat/ism/services/messages/internal/body"
+	"github.com/ism-chat/ism/services/messages/membership"
+	"github.com/ism-chat/ism/services/messages/store"
+)
+
+// findTimeout is how long an edit or a deletion may take to find its message, once it is known who is in the room.
+const findTimeout = time.Second
+
+var (
+	errNotTheAuthor   = errors.New("the caller has not written the message")
+	errEditWindowOver = errors.New("the message is too old to be edited")
+	errMessageDeleted = errors.New("the message is deleted")
+	errNotEditable    = errors.New("the caller can change no message of this type")
+)
+
+// editRequest is the body of PATCH /api/rooms/{room_id}/messages/{message_id}.
+type editRequest struct {
+	Body json.RawMessage `json:"msgBody"`
+}
+
+// edit handles PATCH /api/rooms/{room_id}/messages/{message_id}.
+func (s *Service) edit(c *fiber.Ctx) error {
+	var request editRequest
+	room, id, err := messageParams(c)
+	if err != nil {
+		return err
+	}
+	if err := httpapi.Decode(c, &request); err != nil {
+		return err
+	}
+	ctx, caller := c.UserContext(), authn.Caller(c)
+	members, entry, err := s.inSight(ctx, room, id, caller)
+	if err == nil {
+		err = editable(entry, caller, s.cfg.EditWindow, time.Now())
+	}
+	if err == nil && caller.Backend && entry.Message.Type != wire.SystemMessage {
+		members, err = s.members.Of(ctx, room, caller.UserID) // it is the author, as any user may be
+	}
+	if err != nil {
+		return problemOf(err)
+	}
+	what, err := body.Edit(entry.Message, request.Body)
+	if err != nil {
+		return err
+	}
+	edited := shown(entry)
+	if edited.Body, err = json.Marshal(what); err != nil {
+		return fmt.Errorf("encode message body: %w", err)
+	}
+	preview := what.Preview(caller.DisplayName())
+	edited, err = s.revise(ctx, edited, func(message wire.Message, at wire.Time) events.RevisionEvent {
+		message.EditedAt = &at
+		return events.MessageEdited{Revision: revisionOf(members, message, preview)}
+	})
+	if err != nil {
+		return revisionProblemOf(err)
+	}
+	return c.JSON(edited)
+}
+
+// remove handles DELETE /api/rooms/{room_id}/messages/{message_id}. What is deleted is not deleted again.
+func (s *Service) remove(c *fiber.Ctx) error {
+	room, id, err := messageParams(c)
+	if err != nil {
+		return err
+	}
+	ctx, caller := c.UserContext(), authn.Caller(c)
+	members, entry, err := s.inSight(ctx, room, id, caller)
+	if err == nil {
+		err = deletable(entry, caller)
+	}
+	if err != nil {
+		return problemOf(err)
+	}
+	deleted := shown(entry)
+	if deleted.DeletedAt != nil {
+		return c.JSON(deleted)
+	}
+	if deleted.Body, err = json.Marshal(wire.DeletedBody{}); err != nil {
+		return fmt.Errorf("encode message body: %w", err)
+	}
+	deleted, err = s.revise(ctx, deleted, func(message wire.Message, at wire.Time) events.RevisionEvent {
+		message.DeletedAt = &at
+		return events.MessageDeleted{Revision: revisionOf(members, message, wire.DeletedPreview())}
+	})
+	if err != nil {
+		return revisionProblemOf(err)
+	}
+	return c.JSON(deleted)
+}
+
+// inSight gives a message that the caller sees, and the membership of its room: a member sees what it may read, the backend all of its tenant's rooms.
+// Errors: [membership.ErrRoomNotFound], [store.ErrMessageNotFound], and those of what is asked.
+func (s *Service) inSight(ctx context.Context, room, message uuid.UUID, caller authn.Principal) (events.Membership, store.Entry, error) {
+	members, err := s.room(ctx, room, caller)
+	if err != nil {
+		return events.Membership{}, store.Entry{}, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, findTimeout)
+	defer cancel()
+	entry, err := s.found(ctx, room, message)
+	if err != nil || caller.Backend {
+		return members, entry, err
+	}
+	seen, err := s.sees(ctx, members, caller.UserID, entry.Position)
+	if err == nil && !seen {
+		err = store.ErrMessageNotFound
+	}
+	return members, entry, err
+}
+
+// room gives the membership of a room that the caller is in, or the backend's tenant has.
+func (s *Service) room(ctx context.Context, room uuid.UUID, caller authn.Principal) (events.Membership, error) {
+	if caller.Backend {
+		return s.ofTenant(ctx, room, caller.Tenant)
+	}
+	return s.members.Of(ctx, room, caller.UserID)
+}
+
+// ofTenant gives the membership of a room of a tenant. Of all others there is none.
+func (s *Service) ofTenant(ctx context.Context, room uuid.UUID, tenant string) (events.Membership, error) {
+	members, err := s.members.Room(ctx, room)
+	if err == nil && members.Tenant != tenant {
+		err = membership.ErrRoomNotFound
+	}
+	return members, err
+}
+
+// editable says why the caller, who sees a message, may not edit it. What the backend has said in a room the backend alone edits, whoever has its token.
+func editable(entry store.Entry, by authn.Principal, window time.Duration, now time.Time) error {
+	message := entry.Message
+	switch ofBackend := message.Type == wire.SystemMessage; {
+	case message.Type == wire.RoomChange, ofBackend && !by.Backend:
+		return errNotEditable
+	case !ofBackend && message.SenderID != by.UserID:
+		return errNotTheAuthor
+	case !entry.DeletedAt.IsZero():
+		return errMessageDeleted
+	case window <= 0 || now.Sub(message.CreatedAt.Time) >= window:
+		return errEditWindowOver
+	}
+	return nil
+}
+
+// deletable says why the caller, who sees a message, may not delete it. The backend may, whoever has written it.
+func deletable(entry store.Entry, by authn.Principal) error {
+	switch {
+	case entry.Message.Type == wire.RoomChange:
+		return errNotEditable
+	case !by.Backend && entry.Message.SenderID != by.UserID:
+		return errNotTheAuthor
+	}
+	return nil
+}
+
+func revisionOf(members events.Membership, message wire.Message, preview wire.Preview) events.Revision {
+	return events.Revision{RoomID: members.RoomID, Message: message, Preview: preview, Audience: members.Audience}
+}
+
+// revise appends the event that says what becomes of a message now to the log, then writes it through to the timeline, as post does with a message. It gives
+// the message as it is then.
+func (s *Service) revise(ctx context.Context, message wire.Message, event func(wire.Message, wire.Time) events.RevisionEvent) (wire.Message, error) {
+	epoch, known := s.log.Epoch()
+	if !known {
+		return wire.Message{}, fmt.Errorf("%w: the service is starting", bus.ErrUnavailable)
+	}
+	var (
+		revised events.Event
+		settle  = func() {}
+	)
+	defer func() { settle() }()
+	record, err := s.append(ctx, draft{room: message.RoomID, size: len(message.Body), revises: true, compose: func() (events.Event, error) {
+		now := s.clock.now()
+		revised = events.New(source, now.Time, event(message, now))
+		settle = s.timeline.Begin(revised.ID)
+		return revised, nil
+	}})
+	if err != nil {
+		return wire.Message{}, err
+	}
+	s.sends.Forget(message.ID)
+	revision := revised.Data.(events.RevisionEvent).Revises()
+	if span := trace.SpanFromContext(ctx); span.IsRecording() {
+		span.SetAttributes(telemetry.RoomID(message.RoomID), telemetry.MessageID(message.ID))
+	}
+	s.deps.Telemetry.Log.LogAttrs(
+		ctx, slog.LevelInfo, "message revised", slog.String("message_id", message.ID.String()), slog.String("room_id", message.RoomID.String()),
+		slog.String("event", revised.Data.EventName()), slog.Int("epoch", int(epoch)), slog.Int("partition", int(record.Partition)),
+		slog.Int64("offset", record.Offset),
+	)
+	if record.Offset < 0 { // the position is known to who reads the log
+		return revision.Message, nil
+	}
+	writing, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.cfg.WriteThroughTimeout)
+	defer cancel()
+	by := events.Position{Epoch: epoch, Offset: record.Offset}
+	if err := s.timeline.WriteRevisionThrough(writing, revised.ID, revision, by); err != nil {
+		s.reportLeftOver(ctx, message, err)
+	}
+	return revision.Message, nil
+}
+
+// revisionProblemOf gives the problem for an error of the log. Asking again does no harm: the message is then as it was to be.
+func revisionProblemOf(err error) error {
+	switch {
+	case errors.Is(err, bus.ErrOutcomeUnknown):
+		return httpapi.NewProblem(http.StatusGatewayTimeout, "outcome-unknown", "Outcome unknown",
+			"the change was sent on and not acknowledged in time: it may still be made; ask again").Because(err)
+	case errors.Is(err, bus.ErrUnavailable):
+		return httpapi.Unavailable("kafka-unavailable", "Kafka unavailable", "the message was not changed; ask again", err)
+	default:
+		return err
+	}
+}

@@ -1,0 +1,46 @@
+package store
+
+import (
+	"time"
+
+	"github.com/ism-chat/ism/libs/events"
+	"github.com/ism-chat/ism/libs/wire"
+)
+
+// Revised is the entry of a message at a position with the content that the record at by gave it.
+func Revised(message wire.Message, at, by events.Position) Entry {
+	entry := Entry{Position: at, Revision: by, EditedAt: timeOf(message.EditedAt), DeletedAt: timeOf(message.DeletedAt)}
+	message.EditedAt, message.DeletedAt, message.Position = nil, nil, ""
+	entry.Message = message
+	return entry
+}
+
+// Whole is the message with when it was edited and deleted.
+func (e Entry) Whole() wire.Message {
+	message := e.Message
+	message.EditedAt, message.DeletedAt = wireTime(e.EditedAt), wireTime(e.DeletedAt)
+	return message
+}
+
+// MadeBy is the position of the record that made the entry's content.
+func (e Entry) MadeBy() events.Position {
+	if e.Revision == (events.Position{}) {
+		return e.Position
+	}
+	return e.Revision
+}
+
+func timeOf(at *wire.Time) time.Time {
+	if at == nil {
+		return time.Time{}
+	}
+	return at.Time
+}
+
+func wireTime(at time.Time) *wire.Time {
+	if at.IsZero() {
+		return nil
+	}
+	whole := wire.At(at)
+	return &whole
+}
