@@ -6,11 +6,14 @@ import (
 	"github.com/ism-chat/ism/libs/wire"
 )
 
-// Shown is a preview as stores keep it in JSON. The version before this one keeps and reads a [wire.Preview].
+// Shown is a preview as stores keep it in JSON. Versions before this one read as much of it as they know.
 type Shown struct {
 	wire.Preview
 	// Sender is the id in hexadecimal digits, and stands beside the name that the sender had: whoever reads the preview looks for the name of now.
 	Sender string `json:"sender,omitempty"`
+	// RevisedBy is the position of the edit or the deletion that made the preview, as [events.Position.String] gives it; empty: the message as it was sent.
+	RevisedBy string `json:"revisedBy,omitempty"`
+	Deleted   bool   `json:"deleted,omitempty"` // the message, for good
 }
 
 // Shown gives what is kept of the message's preview.

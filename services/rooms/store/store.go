@@ -309,6 +309,9 @@ type Tx interface {
 	// ReadingTx changes what is unread.
 	ReadingTx
 
+	// RevisionsTx changes previews.
+	RevisionsTx
+
 	// Append adds a row to the outbox, and gives its id. The room or the user that the row is of is locked, or what of a room the row tells of.
 	Append(ctx context.Context, row outbox.Row) (int64, error)
 }

@@ -1,4 +1,5 @@
-// Package previews takes the messages of the log into the rooms: latest message, preview, the sender's read mark.
+// Package previews takes the messages of the log into the rooms: latest message, preview, the sender's read mark; and into the preview what becomes of
+// the latest message, by edits and its deletion.
 //
 // # State
 //
@@ -35,6 +36,7 @@ const (
 // Rooms takes messages, see [changes.Changes].
 type Rooms interface {
 	ApplyMessages(ctx context.Context, messages []changes.Posted) error
+	ApplyRevisions(ctx context.Context, revisions []changes.Revised) error
 }
 
 // Progress is told how far the log has been taken, see [progress.Progress].
@@ -72,28 +74,29 @@ func New(rooms Rooms, log Log, reached Progress, tracing bus.Tracing) (*Previews
 	return &Previews{rooms: rooms, log: log, reached: reached, tracing: tracing, taken: taken}, nil
 }
 
-// taking is a record and the message in it.
+// taking is a record and the message in it, or what it makes of one.
 type taking struct {
-	key     key
-	record  bus.Record
-	message uuid.UUID
-	posted  changes.Posted
+	key           key
+	record        bus.Record
+	room, message uuid.UUID
+	posted        *changes.Posted
+	revision      *changes.Revised
 }
 
-// Apply takes the messages among records of one partition of [events.TopicRooms]. It is a [bus.Handler]. A record that is no event, or whose
-// message the store can never keep, is [bus.ErrRejected]; events other than messages are passed over, and leave nothing in their traces.
+// Apply takes the messages, and their revisions, among records of one partition of [events.TopicRooms]. It is a [bus.Handler]. A record that is no event,
+// or whose message the store can never keep, is [bus.ErrRejected]; all other events are passed over, and leave nothing in their traces.
 func (p *Previews) Apply(ctx context.Context, records []bus.Record) error {
 	epoch, known := p.log.Epoch()
 	if !known {
 		return fmt.Errorf("%w: the epoch of the log is not known yet", bus.ErrUnavailable)
 	}
-	decoded, err := bus.Decode[events.TimelineEvent](records)
+	decoded, err := bus.Decode[events.RoomEvent](records)
 	if err != nil {
 		return err
 	}
 	messages := make([]taking, 0, len(decoded))
-	for _, posted := range decoded {
-		if message := takingOf(posted, epoch); !p.taken.Contains(message.key) {
+	for _, event := range decoded {
+		if message, ok := takingOf(event, epoch); ok && !p.taken.Contains(message.key) {
 			messages = append(messages, message)
 		}
 	}
@@ -111,26 +114,49 @@ func (p *Previews) Apply(ctx context.Context, records []bus.Record) error {
 	return err
 }
 
-func takingOf(posted bus.Decoded[events.TimelineEvent], epoch int32) taking {
-	message, preview := posted.Data.InTimeline()
+// takingOf gives what is to be taken of an event; false: nothing.
+func takingOf(event bus.Decoded[events.RoomEvent], epoch int32) (taking, bool) {
 	of := taking{
-		key:     key{event: posted.Event.ID, partition: posted.Record.Partition, offset: posted.Record.Offset},
-		record:  posted.Record,
-		message: message.ID,
-		posted: changes.Posted{
-			RoomID:    message.RoomID,
-			MessageID: message.ID,
-			SenderID:  message.SenderID,
-			At:        message.CreatedAt.Time,
-			Preview:   preview,
-			Position:  events.Position{Epoch: epoch, Offset: posted.Record.Offset},
-			Named:     message.ClientID != "",
-		},
+		key:    key{event: event.Event.ID, partition: event.Record.Partition, offset: event.Record.Offset},
+		record: event.Record,
+		room:   event.Data.InRoom(),
 	}
-	if changed, ok := posted.Data.(events.MembershipChanged); ok {
-		of.posted.Version, of.posted.Joins = changed.Version, changed.Change == wire.Join
+	at := events.Position{Epoch: epoch, Offset: event.Record.Offset}
+	switch data := event.Data.(type) {
+	case events.TimelineEvent:
+		posted := postedOf(data, at)
+		of.message, of.posted = posted.MessageID, &posted
+	case events.RevisionEvent:
+		revised := data.Revises()
+		of.message = revised.Message.ID
+		of.revision = &changes.Revised{
+			Revision: store.Revision{
+				RoomID: revised.RoomID, Message: revised.At(), By: at, Sender: revised.Message.SenderID, Preview: revised.Preview,
+				Deleted: revised.Message.DeletedAt != nil,
+			},
+			MessageID: revised.Message.ID, Named: revised.Message.ClientID != "",
+		}
+	default:
+		return taking{}, false
 	}
-	return of
+	return of, true
+}
+
+func postedOf(event events.TimelineEvent, at events.Position) changes.Posted {
+	message, preview := event.InTimeline()
+	posted := changes.Posted{
+		RoomID:    message.RoomID,
+		MessageID: message.ID,
+		SenderID:  message.SenderID,
+		At:        message.CreatedAt.Time,
+		Preview:   preview,
+		Position:  at,
+		Named:     message.ClientID != "",
+	}
+	if changed, ok := event.(events.MembershipChanged); ok {
+		posted.Version, posted.Joins = changed.Version, changed.Change == wire.Join
+	}
+	return posted
 }
 
 // chunks divides messages, so that all of a room are together.
@@ -138,10 +164,10 @@ func chunks(messages []taking) [][]taking {
 	var divided [][]taking
 	chunkOf := map[uuid.UUID]int{}
 	for _, message := range messages {
-		chunk, known := chunkOf[message.posted.RoomID]
+		chunk, known := chunkOf[message.room]
 		if !known {
 			chunk = len(chunkOf) / chunkRooms
-			chunkOf[message.posted.RoomID] = chunk
+			chunkOf[message.room] = chunk
 		}
 		if chunk == len(divided) {
 			divided = append(divided, nil)
@@ -151,19 +177,32 @@ func chunks(messages []taking) [][]taking {
 	return divided
 }
 
-// apply takes messages in one transaction, each also shown in the trace of its send. The error is [bus.ErrRejected] if one of them is at fault.
+// apply takes messages in one transaction, and then their revisions in another, each also shown in the trace of its request. What comes of it is what would
+// come of one after the other, as a revision concerns nothing but its message's preview. The error is [bus.ErrRejected] if one of them is at fault.
 func (p *Previews) apply(ctx context.Context, chunk []taking) error {
-	messages, records := make([]changes.Posted, len(chunk)), make([]bus.Record, len(chunk))
+	var (
+		messages  []changes.Posted
+		revisions []changes.Revised
+		records   = make([]bus.Record, len(chunk))
+	)
 	for i, message := range chunk {
-		messages[i], records[i] = message.posted, message.record
+		records[i] = message.record
+		if message.posted != nil {
+			messages = append(messages, *message.posted)
+		} else {
+			revisions = append(revisions, *message.revision)
+		}
 	}
 	ctx, spans := p.tracing.Batch(ctx, records)
 	for i, span := range spans {
 		if span.IsRecording() {
-			span.SetAttributes(telemetry.RoomID(chunk[i].posted.RoomID), telemetry.MessageID(chunk[i].message))
+			span.SetAttributes(telemetry.RoomID(chunk[i].room), telemetry.MessageID(chunk[i].message))
 		}
 	}
 	err := p.rooms.ApplyMessages(ctx, messages)
+	if err == nil {
+		err = p.rooms.ApplyRevisions(ctx, revisions)
+	}
 	bus.EndSpans(spans, err)
 	switch {
 	case err == nil:

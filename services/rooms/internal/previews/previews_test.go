@@ -25,7 +25,13 @@ import (
 // rooms keeps what is applied.
 type rooms struct {
 	applied []changes.Posted
+	revised []changes.Revised
 	err     error
+}
+
+func (r *rooms) ApplyRevisions(_ context.Context, revisions []changes.Revised) error {
+	r.revised = append(r.revised, revisions...)
+	return r.err
 }
 
 func (r *rooms) ApplyMessages(_ context.Context, messages []changes.Posted) error {
@@ -67,7 +73,8 @@ func golden(t *testing.T, name string, offset int64) bus.Record {
 func TestMessagesOfTheContractAreTaken(t *testing.T) {
 	kept := &rooms{}
 	err := newPreviews(t, kept, 3, telemetry.Discard(nil)).Apply(t.Context(), []bus.Record{
-		golden(t, "room.created.v1", 40), golden(t, "message.posted.v1", 41), golden(t, "room.read.v1", 42),
+		golden(t, "room.created.v1", 40), golden(t, "message.posted.v1", 41), golden(t, "room.read.v1", 42), golden(t, "message.edited.v1", 43),
+		golden(t, "message.deleted.v1", 44),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -82,6 +89,15 @@ func TestMessagesOfTheContractAreTaken(t *testing.T) {
 	}}
 	if !reflect.DeepEqual(kept.applied, want) {
 		t.Errorf("applied %+v, want %+v", kept.applied, want)
+	}
+	edited := changes.Revised{MessageID: want[0].MessageID, Revision: store.Revision{
+		RoomID: want[0].RoomID, Message: events.Position{Offset: 42}, By: events.Position{Epoch: 3, Offset: 43}, Sender: want[0].SenderID,
+		Preview: wire.TextPreview("alice", "Soup!"),
+	}}
+	deleted := edited
+	deleted.By.Offset, deleted.Preview, deleted.Deleted = 44, wire.DeletedPreview(), true
+	if revised := []changes.Revised{edited, deleted}; !reflect.DeepEqual(kept.revised, revised) {
+		t.Errorf("revised %+v, want %+v", kept.revised, revised)
 	}
 }
 
