@@ -70,7 +70,7 @@ func (w *world) is(reader uuid.UUID, want wire.Message) {
 	}
 }
 
-// An edit gives each type of message another body, in its place, and is in the log with all that readers need.
+// An edit gives each type of message another body, at its position, and is in the log with all that readers need.
 func TestMessagesAreEdited(t *testing.T) {
 	w := newWorld(t, nodetest.Broker(t).ListenAddrs(), newSQLite(t))
 	room, user := w.newRoom()
@@ -124,7 +124,7 @@ func TestMessagesAreEdited(t *testing.T) {
 	w.is(user, again)
 }
 
-// A deletion leaves the message's place, and comes once, whatever is asked again. Nothing brings the content back.
+// A deletion leaves the message its position, and comes once, whatever is asked again. Nothing brings the content back.
 func TestMessagesAreDeleted(t *testing.T) {
 	w := newWorld(t, nodetest.Broker(t).ListenAddrs(), newSQLite(t))
 	room, user := w.newRoom()

@@ -28,6 +28,7 @@ func suite(t *testing.T, d *deployment.Deployment) {
 		{"a group chats", groupChats},
 		{"messages of every type", messagesOfEveryType},
 		{"a named message is sent once", namedMessageIsSentOnce},
+		{"messages are edited and deleted", messagesAreRevised},
 		{"users become friends", usersBecomeFriends},
 		{"members come and go", membersComeAndGo},
 		{"who reads is told how much is unread, others how far", readingIsTold},

@@ -37,7 +37,7 @@ func deletion(of events.MessagePosted, offset int64, seconds int) events.Revisio
 }
 
 // Whatever part of a log is applied, in batches of any size, and applied again: once all of it has been, each message has the content that its newest
-// revision gave it, at its own place, and a deletion is final.
+// revision gave it, at its own position, and a deletion is final.
 func TestALogWithRevisionsMayBeAppliedAgain(t *testing.T) {
 	lines, s, _ := newTimeline(t, 5)
 	edited, deleted, lost := posted(1), posted(2), posted(3)
@@ -151,7 +151,7 @@ func TestARevisionThatCouldNotBeWrittenThroughIsWrittenByTheConsumer(t *testing.
 	}
 }
 
-// A log that has lost its end may have another message where the revised one was.
+// A log that has lost its end may have another message at the position of the revised one.
 func TestARevisionOfAPositionThatAnotherMessageHasWaits(t *testing.T) {
 	lines, s, _ := newTimeline(t, 5)
 	message := posted(1)
