@@ -32,10 +32,23 @@ func TestARevisionSaysWhichMessageItRevises(t *testing.T) {
 		if _, ok := event.Data.(events.TimelineEvent); ok {
 			t.Errorf("%s is a message of its own", name)
 		}
+		headers, _, err := events.Encode(event)
+		if err != nil || !events.IsRevision(headers) {
+			t.Errorf("%s is not told by its headers, %v", name, err)
+		}
 		revision := event.Data.(events.RevisionEvent).Revises()
 		if revision.At() != (events.Position{Offset: 42}) || revision.Message.ID != (uuid.UUID{0: 2}) {
 			t.Errorf("%s revises %+v at %+v", name, revision.Message, revision.At())
 		}
+	}
+	for name, event := range samples() {
+		headers, _, err := events.Encode(event)
+		if _, is := event.Data.(events.RevisionEvent); err != nil || is != events.IsRevision(headers) {
+			t.Errorf("%s is a revision: %v, by its headers %v, %v", name, is, events.IsRevision(headers), err)
+		}
+	}
+	if events.IsRevision(map[string]string{events.HeaderType: "com.example.order"}) || events.IsRevision(nil) {
+		t.Error("what is no event is a revision")
 	}
 }
 

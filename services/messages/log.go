@@ -49,13 +49,14 @@ func (s *Service) write(ctx context.Context, message draft) (record bus.Record, 
 	return record, nil
 }
 
-// follow shows the clock what others have sent, keeps messages for pages, and takes changes of members.
+// follow shows the clock what others have sent, keeps messages for pages, forgets results of sends that others have revised, and takes changes of members.
 func (s *Service) follow(ctx context.Context, records []bus.Record) error {
 	s.tail.Take(records, func(record bus.Record) bool { return events.IsTimelineEvent(record.Headers) })
 	for _, record := range records {
 		if at, ok := events.TimeOf(record.Headers); ok {
 			s.clock.saw(at)
 		}
+		s.forgetRevised(record)
 	}
 	return s.members.Follow(ctx, records)
 }

@@ -61,13 +61,18 @@ func (s *Service) found(ctx context.Context, room, message uuid.UUID) (store.Ent
 	return s.awaited(ctx, room, message, wait)
 }
 
-// madeLately reports whether an id says that it was made a moment ago. Whoever sends it may have made it up.
+// madeLately reports whether an id says that it was made a moment ago; one that follows from a client's name says the day alone. Whoever sends it may
+// have made it up.
 func madeLately(id uuid.UUID) bool {
 	if id.Version() != 7 {
 		return false
 	}
-	seconds, nanos := id.Time().UnixTime()
-	return time.Since(time.Unix(seconds, nanos)).Abs() < findRecent
+	at := time.Unix(id.Time().UnixTime()).UTC()
+	age := time.Since(at)
+	if today := at.Equal(at.Truncate(24 * time.Hour)); today {
+		age -= min(max(age, 0), 24*time.Hour)
+	}
+	return age.Abs() < findRecent
 }
 
 // sees reports whether a member sees what is at a position of the room's timeline.

@@ -221,6 +221,17 @@ func (s *Service) revise(ctx context.Context, message wire.Message, event func(w
 	return revision.Message, nil
 }
 
+// forgetRevised forgets the result of a send where the record says that the message is another one now: who tries the send again is answered from the
+// timeline. A record that cannot be read is the consumer group's to put aside.
+func (s *Service) forgetRevised(record bus.Record) {
+	if !events.IsRevision(record.Headers) {
+		return
+	}
+	if event, err := events.Decode(record.Headers, record.Value); err == nil {
+		s.sends.Forget(event.Data.(events.RevisionEvent).Revises().Message.ID)
+	}
+}
+
 // revisionProblemOf gives the problem for an error of the log. Asking again does no harm: the message is then as it was to be.
 func revisionProblemOf(err error) error {
 	switch {

@@ -167,3 +167,66 @@ func TestARevisionOfAPositionThatAnotherMessageHasWaits(t *testing.T) {
 		t.Errorf("the timeline is %+v", got)
 	}
 }
+
+// A message that was sent again may be revised where a send has written it, at another position than its first. The revision is then of the first, however
+// the log is cut into batches and whatever requests have written through.
+func TestARevisionOfAMessageThatWasSentAgainIsOfItsFirstPosition(t *testing.T) {
+	first := posted(1)
+	first.Message.ClientID = "a name"
+	again := first
+	again.Message.CreatedAt = wire.At(first.Message.CreatedAt.Add(time.Second)) // another process has made it
+	edit, gone := revision(again, 12, "edited", 10), deletion(again, 12, 20)
+	log := map[int64]bus.Record{
+		10: record(t, first, 10), 12: record(t, again, 12),
+		13: record(t, events.MessageEdited{Revision: edit}, 13), 14: record(t, events.MessageDeleted{Revision: gone}, 14),
+	}
+	for name, c := range map[string]struct {
+		through []int64 // what requests have written through
+		batches [][]int64
+		want    string
+		by      int64
+	}{
+		"one batch":                        {nil, [][]int64{{10, 12, 13}}, `{"text":"edited"}`, 13},
+		"one by one":                       {nil, [][]int64{{10}, {12}, {13}}, `{"text":"edited"}`, 13},
+		"written through":                  {[]int64{12, 13}, [][]int64{{10}, {12, 13}}, `{"text":"edited"}`, 13},
+		"written through, in one batch":    {[]int64{12, 13}, [][]int64{{10, 12, 13}}, `{"text":"edited"}`, 13},
+		"again from the beginning":         {[]int64{12, 13}, [][]int64{{10, 12, 13}, {10}, {12, 13}}, `{"text":"edited"}`, 13},
+		"again from the middle":            {[]int64{12}, [][]int64{{10, 12, 13}, {12, 13}}, `{"text":"edited"}`, 13},
+		"deleted":                          {[]int64{12, 13, 14}, [][]int64{{10, 12}, {13, 14}}, `{}`, 14},
+		"deleted, again from the middle":   {[]int64{12, 14}, [][]int64{{10, 12, 13, 14}, {13}}, `{}`, 14},
+		"deleted, and the edit comes late": {[]int64{12}, [][]int64{{10, 12}, {14}, {13}, {12, 13}}, `{}`, 14},
+	} {
+		t.Run(name, func(t *testing.T) {
+			lines, s, _ := newTimeline(t, 5)
+			for _, offset := range c.through {
+				event, at := uuid.MustParse(log[offset].Headers[events.HeaderID]), events.Position{Epoch: 5, Offset: offset}
+				var err error
+				switch offset {
+				case 13:
+					err = lines.WriteRevisionThrough(t.Context(), event, edit, at)
+				case 14:
+					err = lines.WriteRevisionThrough(t.Context(), event, gone, at)
+				default:
+					err = lines.WriteThrough(t.Context(), event, again.Message, at)
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+			}
+			for _, batch := range c.batches {
+				var records []bus.Record
+				for _, offset := range batch {
+					records = append(records, log[offset])
+				}
+				if err := lines.Apply(t.Context(), records); err != nil {
+					t.Fatal(err)
+				}
+			}
+			got := stored(t, s)
+			if len(got) != 1 || got[0].Position.Offset != 10 || got[0].Revision.Offset != c.by || string(got[0].Message.Body) != c.want ||
+				!got[0].Message.CreatedAt.Equal(first.Message.CreatedAt.Time) {
+				t.Errorf("the timeline is %+v", got)
+			}
+		})
+	}
+}

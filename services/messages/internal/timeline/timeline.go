@@ -7,8 +7,8 @@
 // The timelines themselves are in the store. A [Timeline] holds two small memories of its process, which only save work; losing them loses
 // nothing:
 //
-//   - sending: the sends that have begun and are not settled, by the id of their event.
-//   - written: the messages that sends have written, by the id of their event; the newest 16,384. A record's headers tell that id, so the
+//   - sending: the sends, edits and deletions that have begun and are not settled, by the id of their event.
+//   - written: what these have written, by the id of their event; the newest 16,384. A record's headers tell that id, so the
 //     consumer group need not decode what a send of this process has written, which is nearly all that it comes to. Of a batch that failed
 //     it also has the messages that were written before, so that they are not written again when their records come again.
 //
@@ -128,11 +128,11 @@ func New(s store.Store, log Log, tracing bus.Tracing, tel *telemetry.Telemetry) 
 	}
 	through := telemetry.Counters(tel.Metrics, prometheus.CounterOpts{
 		Name: "ism_messages_write_through_total",
-		Help: "Messages that a send wrote to the timeline, by result: written, or failed and left to the consumer group.",
+		Help: "Messages, edits and deletions that a request wrote to the timeline, by result: written, or failed and left to the consumer group.",
 	}, "result", "written", "failed")
 	applied := telemetry.Counters(tel.Metrics, prometheus.CounterOpts{
 		Name: "ism_messages_applied_total",
-		Help: "Messages that the consumer group came to, by result: written by it, known to be written, or repeated: sent again by its sender, and in the log before.",
+		Help: "Messages, edits and deletions that the consumer group came to, by result: written by it, known to be written, or repeated: sent again by its sender, and in the log before.",
 	}, "result", "written", "known", "repeated")
 	return &Timeline{
 		store: s, log: log, tracing: tracing, sending: map[uuid.UUID]chan struct{}{}, written: memory,
