@@ -177,6 +177,12 @@ func (a *Appender) AppendDraft(ctx context.Context, draft Draft) (receipt Receip
 	}
 	record := Record{Topic: draft.Topic, Key: draft.Key, Headers: draft.Headers, Partition: partitionOfKey(draft.Key, int32(len(lanes)))}
 	headers, span := a.bus.Tracing("").send(ctx, record)
+	compose := draft.Compose
+	draft.Compose = func() (headers map[string]string, value []byte, err error) {
+		headers, value, err = compose()
+		describe(span, headers)
+		return headers, value, err
+	}
 	observed := opened.producer.topic(record.Topic).Begin()
 	defer func() {
 		if err == nil && span.IsRecording() {

@@ -106,17 +106,27 @@ func (t Tracing) start(ctx context.Context, operation string, record Record, kin
 		semconv.MessagingOperationName(operation),
 		semconv.MessagingDestinationName(record.Topic),
 	)
-	for key, value := range map[attribute.Key]string{
-		semconv.MessagingClientIDKey:        t.clientID,
-		semconv.MessagingKafkaMessageKeyKey: record.Key,
-		semconv.MessagingMessageIDKey:       record.Headers[events.HeaderID],
-		semconv.CloudEventsEventTypeKey:     record.Headers[events.HeaderType],
-	} {
+	setGiven(span, map[attribute.Key]string{semconv.MessagingClientIDKey: t.clientID, semconv.MessagingKafkaMessageKeyKey: record.Key})
+	describe(span, record.Headers)
+	return ctx, span
+}
+
+// describe says in a span which event a record has, as far as its headers do.
+func describe(span trace.Span, headers map[string]string) {
+	if span.IsRecording() {
+		setGiven(span, map[attribute.Key]string{
+			semconv.MessagingMessageIDKey: headers[events.HeaderID], semconv.CloudEventsEventTypeKey: headers[events.HeaderType],
+		})
+	}
+}
+
+// setGiven sets those of the attributes that have a value.
+func setGiven(span trace.Span, attributes map[attribute.Key]string) {
+	for key, value := range attributes {
 		if value != "" {
 			span.SetAttributes(key.String(value))
 		}
 	}
-	return ctx, span
 }
 
 // written says where a record stands.

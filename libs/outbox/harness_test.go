@@ -40,7 +40,7 @@ type postgresStore struct {
 }
 
 // newDatabase is the URL of a database with an empty outbox.
-func newDatabase(t *testing.T) string {
+func newDatabase(t testing.TB) string {
 	t.Helper()
 	url := enginetest.PostgresDatabase(t)
 	if _, err := admin(t, url).Exec(t.Context(), postgres.Schema); err != nil {
@@ -50,7 +50,7 @@ func newDatabase(t *testing.T) string {
 }
 
 // onPostgres opens the outbox at url, as a process of its own would.
-func onPostgres(t *testing.T, url string) outboxtest.Store {
+func onPostgres(t testing.TB, url string) outboxtest.Store {
 	t.Helper()
 	pool, err := pgxpool.New(t.Context(), url)
 	if err != nil {
@@ -72,7 +72,7 @@ func (s postgresStore) Transact(ctx context.Context, change func(add func(row ou
 }
 
 // admin is a connection of the test's own.
-func admin(t *testing.T, url string) *pgx.Conn {
+func admin(t testing.TB, url string) *pgx.Conn {
 	t.Helper()
 	conn, err := pgx.Connect(t.Context(), url)
 	if err != nil {
@@ -127,7 +127,7 @@ func (s sqliteStore) Transact(ctx context.Context, change func(add func(row outb
 }
 
 // newRelay makes the relay of a store.
-func newRelay(t *testing.T, s outbox.Outbox) *outbox.Relay {
+func newRelay(t testing.TB, s outbox.Outbox) *outbox.Relay {
 	t.Helper()
 	relay, err := outbox.New(s, "test", telemetry.Discard(nil))
 	if err != nil {
@@ -206,7 +206,7 @@ func (j *journal) keys() []string {
 }
 
 // run runs the relay until the function that it gives is called, at the latest at the end of the test.
-func run(t *testing.T, r *outbox.Relay, log outbox.Log) (stop func()) {
+func run(t testing.TB, r *outbox.Relay, log outbox.Log) (stop func()) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup

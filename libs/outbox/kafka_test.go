@@ -21,23 +21,7 @@ import (
 // TestRowsReachKafka relays from Postgres to Kafka, and reads there the events of each room, in their order.
 func TestRowsReachKafka(t *testing.T) {
 	s := onPostgres(t, newDatabase(t))
-	tel := telemetry.Discard(nil)
-	b := bus.New(bus.Config{
-		Brokers: enginetest.KafkaBrokers(t), ClientID: "outbox-test", SecurityProtocol: "plaintext", Replication: 1,
-	}, tel)
-	t.Cleanup(b.Close)
-	if err := b.EnsureTopics(t.Context(), events.TopicRooms); err != nil {
-		t.Fatal(err)
-	}
-	producer, err := b.NewProducer(bus.ProducerConfig{DeliveryTimeout: 10 * time.Second, Gapless: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := producer.Close(context.Background()); err != nil {
-			t.Error(err)
-		}
-	})
+	b, producer := onKafka(t)
 	began := time.Now()
 	rooms := make([]string, 20)
 	want := map[string][]string{}
@@ -62,8 +46,30 @@ func TestRowsReachKafka(t *testing.T) {
 	}
 }
 
+// onKafka is a bus, and a producer as rooms has it.
+func onKafka(t testing.TB) (*bus.Bus, *bus.Producer) {
+	t.Helper()
+	b := bus.New(bus.Config{
+		Brokers: enginetest.KafkaBrokers(t), ClientID: "outbox-test", SecurityProtocol: "plaintext", Replication: 1,
+	}, telemetry.Discard(nil))
+	t.Cleanup(b.Close)
+	if err := b.EnsureTopics(t.Context(), events.TopicRooms); err != nil {
+		t.Fatal(err)
+	}
+	producer, err := b.NewProducer(bus.ProducerConfig{DeliveryTimeout: 10 * time.Second, Gapless: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := producer.Close(context.Background()); err != nil {
+			t.Error(err)
+		}
+	})
+	return b, producer
+}
+
 // appendRead appends an event of the room, and gives the ids of row and event.
-func appendRead(t *testing.T, s outboxtest.Store, room uuid.UUID) (row int64, event string) {
+func appendRead(t testing.TB, s outboxtest.Store, room uuid.UUID) (row int64, event string) {
 	t.Helper()
 	user, now := uuid.New(), time.Now()
 	read := events.RoomRead{RoomID: room, UserID: user, ReadAt: wire.At(now), Audience: events.Audience{Users: []uuid.UUID{user}, Version: 1}}

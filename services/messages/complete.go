@@ -3,7 +3,6 @@ package messages
 import (
 	"context"
 	"errors"
-	"math"
 	"slices"
 
 	"github.com/gofiber/fiber/v2"
@@ -23,66 +22,146 @@ type page struct {
 	complete events.Position // before it nothing is missing
 }
 
-// complete adds to entries of a range, which are at most so many, the messages that the log has there and the store has not yet.
+// complete adds to entries of a range, which are at most so many, the messages that the log has there and the store has not yet, and what became of them.
 func (s *Service) complete(ctx context.Context, room uuid.UUID, within store.Range, entries []store.Entry, limit int) (page, error) {
 	epoch, known := s.log.Epoch()
-	if !known || within.Before.Epoch < epoch {
+	if !known {
 		return page{entries, events.EndOfLog}, nil
 	}
-	from, before := int64(0), int64(math.MaxInt64)
-	if within.Before.Epoch == epoch {
-		before = within.Before.Offset
-	}
-	if len(entries) == limit && entries[limit-1].Position.Epoch == epoch {
-		from = entries[limit-1].Position.Offset
-	}
-	records, end, sure := s.tail.Read(room, from, before)
-	if !sure && before <= end {
-		sure = true // all of it has been healed
-	}
-	whole := page{entries, events.Position{Epoch: epoch, Offset: end}}
-	if sure && (len(entries) == 0 || entries[0].Position.Compare(whole.complete) < 0) {
+	behind := s.behind(room, epoch)
+	whole := page{entries, behind.complete}
+	end := within.Before.Compare(behind.complete) <= 0 // then all of it has been healed
+	if (behind.sure || end) && (len(entries) == 0 || entries[0].Position.Compare(whole.complete) < 0) {
 		whole.complete = events.EndOfLog
 	}
-	missing, err := s.missing(ctx, records, epoch, within, entries)
-	if err != nil || len(missing) == 0 {
-		return whole, err
+	if len(behind.records) == 0 {
+		return whole, nil
 	}
-	whole.entries = append(slices.Clone(entries), missing...)
-	slices.SortFunc(whole.entries, func(a, b store.Entry) int { return b.Position.Compare(a.Position) })
-	whole.entries = whole.entries[:min(len(whole.entries), limit)]
+	whole.entries = slices.Clone(entries)
+	if len(entries) == limit { // what stands before the page is not missing in it
+		behind.from = entries[limit-1].Position
+	}
+	missing, err := s.missing(ctx, behind, within, entries)
+	if err != nil {
+		return page{}, err
+	}
+	if len(missing) > 0 {
+		whole.entries = append(whole.entries, missing...)
+		slices.SortFunc(whole.entries, func(a, b store.Entry) int { return b.Position.Compare(a.Position) })
+		whole.entries = whole.entries[:min(len(whole.entries), limit)]
+	}
+	for i, entry := range whole.entries {
+		whole.entries[i] = behind.newest(entry)
+	}
 	return whole, nil
 }
 
-// missing are the messages of records that are not among entries, and that no store has elsewhere: the log may have a message twice.
-func (s *Service) missing(ctx context.Context, records []bus.Record, epoch int32, within store.Range, entries []store.Entry) ([]store.Entry, error) {
+// missing are the messages of a range that are not among entries, and that no store has elsewhere: the log may have a message twice.
+func (s *Service) missing(ctx context.Context, behind behind, within store.Range, entries []store.Entry) ([]store.Entry, error) {
 	var missing []store.Entry
-	for _, record := range records {
-		at := events.Position{Epoch: epoch, Offset: record.Offset}
+	for _, record := range behind.records {
+		at := behind.position(record)
 		_, there := slices.BinarySearchFunc(entries, at, func(e store.Entry, at events.Position) int { return at.Compare(e.Position) })
-		if there {
+		if there || at.Compare(behind.from) < 0 || at.Compare(within.Before) >= 0 {
 			continue
 		}
-		decoded, err := bus.Decode[events.TimelineEvent]([]bus.Record{record})
-		if err != nil || len(decoded) == 0 {
-			continue // the consumer group sends it to the dead letters
-		}
-		message, _ := decoded[0].Data.InTimeline()
-		if !within.CreatedBefore.IsZero() && !message.CreatedAt.Before(within.CreatedBefore) {
+		entry, ok := behind.message(record)
+		if !ok || !within.CreatedBefore.IsZero() && !entry.Message.CreatedAt.Before(within.CreatedBefore) {
 			continue
 		}
-		twice := slices.ContainsFunc(missing, func(e store.Entry) bool { return e.Message.ID == message.ID })
+		twice := slices.ContainsFunc(missing, func(e store.Entry) bool { return e.Message.ID == entry.Message.ID })
 		if twice {
 			continue
 		}
-		switch _, err := s.deps.Store.Find(ctx, message.RoomID, message.ID); {
+		switch _, err := s.deps.Store.Find(ctx, entry.Message.RoomID, entry.Message.ID); {
 		case errors.Is(err, store.ErrMessageNotFound):
-			missing = append(missing, store.Entry{Position: at, Message: message})
+			missing = append(missing, entry)
 		case err != nil:
 			return nil, err
 		}
 	}
 	return missing, nil
+}
+
+// find gives a message as it is, from the store or, where that has not come to it, from the log. Errors: those of [store.Store.Find].
+func (s *Service) find(ctx context.Context, room, message uuid.UUID) (store.Entry, error) {
+	entry, err := s.deps.Store.Find(ctx, room, message)
+	missing := errors.Is(err, store.ErrMessageNotFound)
+	epoch, known := s.log.Epoch()
+	if err != nil && !missing || !known {
+		return entry, err
+	}
+	behind := s.behind(room, epoch)
+	if !missing {
+		return behind.newest(entry), nil
+	}
+	if found, ok := behind.find(message); ok {
+		return found, nil
+	}
+	return entry, err
+}
+
+// behind is what this process knows of a room's log that the store may lack.
+type behind struct {
+	epoch    int32
+	records  []bus.Record
+	complete events.Position // before it the store and the records lack nothing
+	sure     bool            // that is where the log has been read to
+	from     events.Position // what stands before it is of no interest
+}
+
+func (s *Service) behind(room uuid.UUID, epoch int32) behind {
+	records, end, sure := s.tail.Read(room)
+	return behind{epoch: epoch, records: records, complete: events.Position{Epoch: epoch, Offset: end}, sure: sure}
+}
+
+func (b behind) position(record bus.Record) events.Position {
+	return events.Position{Epoch: b.epoch, Offset: record.Offset}
+}
+
+// message gives the message of a record, if it is one's. What cannot be read the consumer group sends to the dead letters.
+func (b behind) message(record bus.Record) (store.Entry, bool) {
+	if !events.IsTimelineEvent(record.Headers) {
+		return store.Entry{}, false
+	}
+	decoded, err := bus.Decode[events.TimelineEvent]([]bus.Record{record})
+	if err != nil || len(decoded) == 0 {
+		return store.Entry{}, false
+	}
+	message, _ := decoded[0].Data.InTimeline()
+	return store.Entry{Position: b.position(record), Message: message}, true
+}
+
+// find gives the first message that has one of the ids, as it is.
+func (b behind) find(ids ...uuid.UUID) (store.Entry, bool) {
+	for _, record := range b.records {
+		if found, ok := b.message(record); ok && slices.Contains(ids, found.Message.ID) {
+			return b.newest(found), true
+		}
+	}
+	return store.Entry{}, false
+}
+
+// newest gives a message with what the records make of it.
+func (b behind) newest(entry store.Entry) store.Entry {
+	for _, record := range b.records {
+		if !events.IsRevision(record.Headers) {
+			continue
+		}
+		decoded, err := bus.Decode[events.RevisionEvent]([]bus.Record{record})
+		if err != nil || len(decoded) == 0 {
+			continue
+		}
+		message := decoded[0].Data.Revises().Message
+		if message.ID != entry.Message.ID {
+			continue
+		}
+		message.CreatedAt = entry.Message.CreatedAt // a named message may be in the log twice
+		if revised := store.Revised(message, entry.Position, b.position(record)); revised.Supersedes(entry) {
+			entry = revised
+		}
+	}
+	return entry
 }
 
 // sayComplete says in the answer's headers where it is not certain that nothing is missing, and when that will be known.

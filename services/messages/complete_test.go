@@ -119,3 +119,56 @@ func TestPagesHaveNothingTwice(t *testing.T) {
 		})
 	}
 }
+
+// What becomes of a message is in pages and answers before the store has taken it, on the node that has made it at once.
+func TestPagesShowRevisionsThatTheStoreHasNot(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "messages.db")
+	w := newWorld(t, nodetest.Broker(t).ListenAddrs(), sqliteAt(path))
+	other := w.node(sqliteAt(path))
+	w.caughtUp(kafkaClient(t, w.brokers))
+	room, user := w.newRoom()
+	kept, edited, deleted := w.mustSend(user, room, "kept"), w.mustSend(user, room, "first"), w.mustSend(user, room, "gone")
+	for _, node := range []*world{w, other} {
+		node.store.lose(func(entry store.Entry) bool { return entry.Message.RoomID == room })
+	}
+	late := w.mustSend(user, room, "late")
+	at := func(m wire.Message) string { return fmt.Sprintf("/api/rooms/%s/messages/%s", room, m.ID) }
+	for _, change := range []struct{ method, path, body string }{
+		{"PATCH", at(edited), `{"msgBody":{"text":"second"}}`},
+		{"PATCH", at(edited), `{"msgBody":{"text":"third"}}`},
+		{"DELETE", at(deleted), ""},
+		{"PATCH", at(late), `{"msgBody":{"text":"later"}}`},
+	} {
+		if got := w.do(user, change.method, change.path, strings.NewReader(change.body)); got.Status != 200 {
+			t.Fatalf("%s %s: %s", change.method, change.path, got)
+		}
+	}
+	shows := func(w *world) error {
+		page, _ := w.page(user, room, "")
+		if got := fmt.Sprint(texts(page)); got != "[later  third kept]" || page[1].DeletedAt == nil || page[2].EditedAt == nil {
+			return fmt.Errorf("the page is %s", got)
+		}
+		for i, m := range []wire.Message{late, deleted, edited, kept} {
+			if got := w.do(user, "GET", at(m), nil); got.Status != 200 || message(t, got.Body).ID != m.ID || string(message(t, got.Body).Body) != string(page[i].Body) {
+				return fmt.Errorf("alone it is %s", got)
+			}
+		}
+		return nil
+	}
+	if err := shows(w); err != nil {
+		t.Errorf("at once: %v", err)
+	}
+	servicetest.AwaitSuccess(t, "the other node shows it", func() error { return shows(other) })
+	if got := w.do(user, "PATCH", at(deleted), strings.NewReader(`{"msgBody":{"text":"back"}}`)); got.Code() != "message-deleted" {
+		t.Errorf("an edit of what was deleted: %s", got)
+	}
+	for _, node := range []*world{w, other} {
+		node.store.lose(nil)
+	}
+	w.caughtUp(kafkaClient(t, w.brokers))
+	for _, node := range []*world{w, other} {
+		if err := shows(node); err != nil {
+			t.Errorf("from the store: %v", err)
+		}
+	}
+}

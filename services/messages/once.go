@@ -79,8 +79,8 @@ func (s *Service) sayOnce(ctx context.Context, u utterance) (said wire.Message, 
 	return said, false, err
 }
 
-// earlier gives the message that was sent before under the name. Where the store cannot say whether there is one, the message is sent: of two
-// that the log has, the first counts.
+// earlier gives the message that was sent before under the name. Where neither the store nor what has been read of the log can say that there is one,
+// the message is sent: of two that the log has, the first counts.
 func (s *Service) earlier(ctx context.Context, u utterance) (said wire.Message, found bool, err error) {
 	ids := u.named().Messages(time.Now())
 	for _, id := range ids {
@@ -90,12 +90,8 @@ func (s *Service) earlier(ctx context.Context, u utterance) (said wire.Message, 
 	}
 	ctx, cancel := context.WithTimeout(ctx, earlierTimeout)
 	defer cancel()
-	entry, err := s.firstOf(ctx, u.members.RoomID, ids)
-	switch {
-	case errors.Is(err, store.ErrMessageNotFound):
-		return wire.Message{}, false, nil
-	case err != nil:
-		s.reportUnknown(ctx, err)
+	entry, found := s.firstOf(ctx, u.members.RoomID, ids)
+	if !found {
 		return wire.Message{}, false, nil
 	}
 	said = shown(entry)
@@ -105,18 +101,27 @@ func (s *Service) earlier(ctx context.Context, u utterance) (said wire.Message, 
 	return said, true, unlessAnother(said, u.what)
 }
 
-func (s *Service) firstOf(ctx context.Context, room uuid.UUID, ids [2]uuid.UUID) (store.Entry, error) {
+// firstOf finds a message that has one of the ids. What the store has is first, as what is known of the log stands behind it.
+func (s *Service) firstOf(ctx context.Context, room uuid.UUID, ids [2]uuid.UUID) (store.Entry, bool) {
 	keys := []store.Key{{Room: room, Message: ids[0]}, {Room: room, Message: ids[1]}}
-	found, err := s.deps.Store.FirstPositions(ctx, keys)
-	if err != nil {
-		return store.Entry{}, err
-	}
+	stored, err := s.deps.Store.FirstPositions(ctx, keys)
 	for _, key := range keys {
-		if _, ok := found[key]; ok {
-			return s.deps.Store.Find(ctx, key.Room, key.Message)
+		if _, ok := stored[key]; !ok {
+			continue
+		}
+		var entry store.Entry
+		if entry, err = s.find(ctx, key.Room, key.Message); err == nil {
+			return entry, true
 		}
 	}
-	return store.Entry{}, store.ErrMessageNotFound
+	if err != nil {
+		s.reportUnknown(ctx, err)
+	}
+	epoch, known := s.log.Epoch()
+	if !known {
+		return store.Entry{}, false
+	}
+	return s.behind(room, epoch).find(ids[:]...)
 }
 
 func unlessAnother(message wire.Message, what body.Body) error {

@@ -67,7 +67,7 @@ func (s *Service) awaited(ctx context.Context, room, message uuid.UUID, wait tim
 	poll := time.NewTicker(settlePoll)
 	defer poll.Stop()
 	for {
-		entry, err := s.deps.Store.Find(ctx, room, message)
+		entry, err := s.find(ctx, room, message)
 		if !errors.Is(err, store.ErrMessageNotFound) {
 			return entry, err
 		}

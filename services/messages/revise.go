@@ -5,19 +5,16 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net/http"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/google/uuid"
-	"go.opentelemetry.io/otel/trace"
 
 	"github.com/ism-chat/ism/libs/authn"
 	"github.com/ism-chat/ism/libs/bus"
 	"github.com/ism-chat/ism/libs/events"
 	"github.com/ism-chat/ism/libs/httpapi"
-	"github.com/ism-chat/ism/libs/telemetry"
 	"github.com/ism-chat/ism/libs/wire"
 	"github.com/ism-chat/ism/services/messages/internal/body"
 	"github.com/ism-chat/ism/services/messages/membership"
@@ -178,47 +175,17 @@ func revisionOf(members events.Membership, message wire.Message, preview wire.Pr
 	return events.Revision{RoomID: members.RoomID, Message: message, Preview: preview, Audience: members.Audience}
 }
 
-// revise appends the event that says what becomes of a message now to the log, then writes it through to the timeline, as post does with a message. It gives
-// the message as it is then.
+// revise appends the event that says what becomes of a message now to the log, and writes it through to the timeline. It gives the message as it is then.
 func (s *Service) revise(ctx context.Context, message wire.Message, event func(wire.Message, wire.Time) events.RevisionEvent) (wire.Message, error) {
-	epoch, known := s.log.Epoch()
-	if !known {
-		return wire.Message{}, fmt.Errorf("%w: the service is starting", bus.ErrUnavailable)
-	}
-	var (
-		revised events.Event
-		settle  = func() {}
-	)
-	defer func() { settle() }()
-	record, err := s.append(ctx, draft{room: message.RoomID, size: len(message.Body), revises: true, compose: func() (events.Event, error) {
+	revised, _, _, err := s.commit(ctx, draft{room: message.RoomID, size: len(message.Body), revises: true, compose: func() (events.Event, error) {
 		now := s.clock.now()
-		revised = events.New(source, now.Time, event(message, now))
-		settle = s.timeline.Begin(revised.ID)
-		return revised, nil
+		return events.New(source, now.Time, event(message, now)), nil
 	}})
 	if err != nil {
 		return wire.Message{}, err
 	}
 	s.sends.Forget(message.ID)
-	revision := revised.Data.(events.RevisionEvent).Revises()
-	if span := trace.SpanFromContext(ctx); span.IsRecording() {
-		span.SetAttributes(telemetry.RoomID(message.RoomID), telemetry.MessageID(message.ID))
-	}
-	s.deps.Telemetry.Log.LogAttrs(
-		ctx, slog.LevelInfo, "message revised", slog.String("message_id", message.ID.String()), slog.String("room_id", message.RoomID.String()),
-		slog.String("event", revised.Data.EventName()), slog.Int("epoch", int(epoch)), slog.Int("partition", int(record.Partition)),
-		slog.Int64("offset", record.Offset),
-	)
-	if record.Offset < 0 { // the position is known to who reads the log
-		return revision.Message, nil
-	}
-	writing, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.cfg.WriteThroughTimeout)
-	defer cancel()
-	by := events.Position{Epoch: epoch, Offset: record.Offset}
-	if err := s.timeline.WriteRevisionThrough(writing, revised.ID, revision, by); err != nil {
-		s.reportLeftOver(ctx, message, err)
-	}
-	return revision.Message, nil
+	return messageOf(revised), nil
 }
 
 // forgetRevised forgets the result of a send where the record says that the message is another one now: who tries the send again is answered from the

@@ -3,22 +3,16 @@ package messages
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"log/slog"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/google/uuid"
-	"go.opentelemetry.io/otel/trace"
 
 	"github.com/ism-chat/ism/libs/authn"
-	"github.com/ism-chat/ism/libs/bus"
 	"github.com/ism-chat/ism/libs/events"
 	"github.com/ism-chat/ism/libs/httpapi"
-	"github.com/ism-chat/ism/libs/telemetry"
 	"github.com/ism-chat/ism/libs/wire"
 	"github.com/ism-chat/ism/services/messages/internal/body"
-	"github.com/ism-chat/ism/services/messages/internal/timeline"
 )
 
 const source = "/ism/messages"
@@ -135,64 +129,21 @@ func (s *Service) compose(u utterance, encoded json.RawMessage) (event events.Ev
 	return events.New(source, at, posted), nil
 }
 
-// post appends a message to the log, then writes it through to the timeline, and gives it with its position. Once the log has it, it is sent: what the
-// store does not take now, the consumer group writes later.
+// post appends a message to the log and writes it through to the timeline, and gives it with its position.
 func (s *Service) post(ctx context.Context, u utterance) (wire.Message, error) {
-	epoch, known := s.log.Epoch()
-	if !known {
-		return wire.Message{}, fmt.Errorf("%w: the service is starting", bus.ErrUnavailable)
-	}
 	encoded, err := json.Marshal(u.what)
 	if err != nil {
 		return wire.Message{}, fmt.Errorf("encode message body: %w", err)
 	}
-	var (
-		event  events.Event
-		settle = func() {}
-	)
-	defer func() { settle() }()
-	record, err := s.append(ctx, draft{room: u.members.RoomID, size: len(encoded), compose: func() (events.Event, error) {
-		if event, err = s.compose(u, encoded); err == nil {
-			settle = s.timeline.Begin(event.ID)
-		}
-		return event, err
+	event, at, known, err := s.commit(ctx, draft{room: u.members.RoomID, size: len(encoded), compose: func() (events.Event, error) {
+		return s.compose(u, encoded)
 	}})
 	if err != nil {
 		return wire.Message{}, err
 	}
-	message := event.Data.(events.MessagePosted).Message
-	if span := trace.SpanFromContext(ctx); span.IsRecording() {
-		span.SetAttributes(telemetry.RoomID(message.RoomID), telemetry.MessageID(message.ID))
+	message := messageOf(event)
+	if known {
+		message.Position = at.String()
 	}
-	// With this line a message's trace is found by its id, and its position by both where the trace was not sampled.
-	s.deps.Telemetry.Log.LogAttrs(
-		ctx, slog.LevelInfo, "message accepted", slog.String("message_id", message.ID.String()), slog.String("room_id", message.RoomID.String()),
-		slog.Int("epoch", int(epoch)), slog.Int("partition", int(record.Partition)), slog.Int64("offset", record.Offset),
-	)
-	if record.Offset < 0 { // the position is known to who reads the log
-		return message, nil
-	}
-	at := events.Position{Epoch: epoch, Offset: record.Offset}
-	// The log has the message, so it is written even where the request's own deadline has passed.
-	writing, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.cfg.WriteThroughTimeout)
-	defer cancel()
-	if err := s.timeline.WriteThrough(writing, event.ID, message, at); err != nil {
-		s.tail.Keep(record) // so that whoever reads here finds it at once
-		s.reportLeftOver(ctx, message, err)
-	}
-	message.Position = at.String()
 	return message, nil
-}
-
-// reportLeftOver says once in a while that messages are not in the timeline yet: because of an outage, which passes, or because the log has
-// lost records, which somebody has to see to.
-func (s *Service) reportLeftOver(ctx context.Context, message wire.Message, err error) {
-	level, sometimes := slog.LevelWarn, &s.leftOver
-	if errors.Is(err, timeline.ErrLogLost) {
-		level, sometimes = slog.LevelError, &s.logLost
-	}
-	sometimes.Do(func() {
-		s.deps.Telemetry.Log.Log(ctx, level, "messages are left to the consumer group",
-			slog.String("message_id", message.ID.String()), slog.Any("error", err))
-	})
 }

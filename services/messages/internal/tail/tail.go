@@ -125,9 +125,9 @@ func (t *Tail) Jumped(jumps []bus.Jump) {
 	}
 }
 
-// Read gives the records of a room's messages that the store may lack, from an offset on and before another one, in their order, perhaps some twice; and the offset before
-// which the store and they lack nothing. sure says that this is where the log has been read to, but for the fraction of a second that reading takes.
-func (t *Tail) Read(room uuid.UUID, from, before int64) (records []bus.Record, complete int64, sure bool) {
+// Read gives the records of a room that the store may lack, in their order, perhaps some twice; and the offset before which the store and they lack nothing.
+// sure says that this is where the log has been read to, but for the fraction of a second that reading takes.
+func (t *Tail) Read(room uuid.UUID) (records []bus.Record, complete int64, sure bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	key := room.String()
@@ -137,7 +137,7 @@ func (t *Tail) Read(room uuid.UUID, from, before int64) (records []bus.Record, c
 	}
 	for _, some := range [][]bus.Record{p.records, p.left} {
 		for _, record := range some {
-			if record.Key == key && record.Offset >= from && record.Offset < before {
+			if record.Key == key {
 				records = append(records, record)
 			}
 		}

@@ -38,8 +38,8 @@ type answer struct {
 	sure     bool
 }
 
-func (t *Tail) answers(from, before int64) string {
-	records, complete, sure := t.Read(room, from, before)
+func (t *Tail) answers() string {
+	records, complete, sure := t.Read(room)
 	got := answer{complete: complete, sure: sure}
 	for _, record := range records {
 		got.offsets = append(got.offsets, record.Offset)
@@ -47,35 +47,34 @@ func (t *Tail) answers(from, before int64) string {
 	return fmt.Sprint(got)
 }
 
-func expect(t *testing.T, when string, tail *Tail, from, before int64, want answer) {
+func expect(t *testing.T, when string, tail *Tail, want answer) {
 	t.Helper()
-	if got := tail.answers(from, before); got != fmt.Sprint(want) {
+	if got := tail.answers(); got != fmt.Sprint(want) {
 		t.Errorf("%s it gives %s, want %v", when, got, want)
 	}
 }
 
 func TestWhatTheGroupHasNotComeToIsKept(t *testing.T) {
 	tail := newTail(1 << 20)
-	expect(t, "before anything is known", tail, 0, 100, answer{})
+	expect(t, "before anything is known", tail, answer{})
 	tail.Begin(0, 10)
-	expect(t, "while it is not known how far the group is", tail, 0, 100, answer{})
+	expect(t, "while it is not known how far the group is", tail, answer{})
 	tail.heal([]int64{7})
-	expect(t, "while the group is behind where reading began", tail, 0, 100, answer{complete: 7})
+	expect(t, "while the group is behind where reading began", tail, answer{complete: 7})
 	tail.heal([]int64{10})
-	expect(t, "when it has come there", tail, 0, 100, answer{complete: 10, sure: true})
+	expect(t, "when it has come there", tail, answer{complete: 10, sure: true})
 	tail.Take(of(room, 10, 12, 13), all)
 	tail.Take(of(uuid.New(), 14), all)
 	tail.Take(of(room, 15), func(bus.Record) bool { return false })
-	expect(t, "behind some records", tail, 0, 100, answer{[]int64{10, 12, 13}, 16, true})
-	expect(t, "of a part", tail, 11, 13, answer{[]int64{12}, 16, true})
+	expect(t, "behind some records", tail, answer{[]int64{10, 12, 13}, 16, true})
 	tail.heal([]int64{13})
-	expect(t, "when the group has come to some", tail, 0, 100, answer{[]int64{13}, 16, true})
+	expect(t, "when the group has come to some", tail, answer{[]int64{13}, 16, true})
 	tail.heal([]int64{9})
-	expect(t, "after an answer that is late", tail, 0, 100, answer{[]int64{13}, 16, true})
+	expect(t, "after an answer that is late", tail, answer{[]int64{13}, 16, true})
 	tail.heal([]int64{20, 5})
-	expect(t, "when the group is ahead", tail, 0, 100, answer{nil, 20, true})
+	expect(t, "when the group is ahead", tail, answer{nil, 20, true})
 	tail.Take(of(room, 16, 19, 21), all)
-	expect(t, "behind records that the group had", tail, 0, 100, answer{[]int64{21}, 22, true})
+	expect(t, "behind records that the group had", tail, answer{[]int64{21}, 22, true})
 	if tail.heal([]int64{30}); tail.weight != 0 {
 		t.Errorf("nothing weighs %d", tail.weight)
 	}
@@ -88,13 +87,13 @@ func TestWhatASendLeavesIsThereAtOnce(t *testing.T) {
 	tail.heal([]int64{10})
 	tail.Keep(of(room, 12)[0])
 	tail.Keep(of(room, 11)[0])
-	expect(t, "before they are read", tail, 0, 100, answer{[]int64{11, 12}, 10, true})
+	expect(t, "before they are read", tail, answer{[]int64{11, 12}, 10, true})
 	tail.Take(of(room, 10, 11), all)
-	expect(t, "when one is read", tail, 0, 100, answer{[]int64{10, 11, 11, 12}, 12, true})
+	expect(t, "when one is read", tail, answer{[]int64{10, 11, 11, 12}, 12, true})
 	tail.heal([]int64{12})
-	expect(t, "when the group has come to one", tail, 0, 100, answer{[]int64{12}, 12, true})
+	expect(t, "when the group has come to one", tail, answer{[]int64{12}, 12, true})
 	tail.heal([]int64{13})
-	if expect(t, "when it has come to all", tail, 0, 100, answer{nil, 13, true}); tail.weight != 0 {
+	if expect(t, "when it has come to all", tail, answer{nil, 13, true}); tail.weight != 0 {
 		t.Errorf("nothing weighs %d", tail.weight)
 	}
 }
@@ -104,14 +103,14 @@ func TestItKeepsWithinItsLimit(t *testing.T) {
 	tail := newTail(3 * weight)
 	tail.Begin(0, 0)
 	tail.Take(of(room, 0, 1, 2), all)
-	expect(t, "with as many as it takes", tail, 0, 100, answer{[]int64{0, 1, 2}, 3, true})
+	expect(t, "with as many as it takes", tail, answer{[]int64{0, 1, 2}, 3, true})
 	tail.Keep(of(room, 5)[0]) // there is no room for it
 	tail.Take(of(room, 3, 4), all)
-	expect(t, "with more", tail, 0, 100, answer{[]int64{2, 3, 4}, 0, false})
+	expect(t, "with more", tail, answer{[]int64{2, 3, 4}, 0, false})
 	tail.heal([]int64{1})
-	expect(t, "while the group is behind what was dropped", tail, 0, 100, answer{[]int64{2, 3, 4}, 1, false})
+	expect(t, "while the group is behind what was dropped", tail, answer{[]int64{2, 3, 4}, 1, false})
 	tail.heal([]int64{2})
-	expect(t, "when it has come to that", tail, 0, 100, answer{[]int64{2, 3, 4}, 5, true})
+	expect(t, "when it has come to that", tail, answer{[]int64{2, 3, 4}, 5, true})
 }
 
 func TestAJumpForgets(t *testing.T) {
@@ -122,10 +121,10 @@ func TestAJumpForgets(t *testing.T) {
 		tail.Take(of(room, 10, 11), all)
 		tail.Keep(of(room, 12)[0])
 		tail.Jumped([]bus.Jump{{Partition: 0, From: 12, To: to}, {Partition: 9, From: 1, To: 2}})
-		expect(t, fmt.Sprint("behind a jump to ", to), tail, 0, 100, want)
+		expect(t, fmt.Sprint("behind a jump to ", to), tail, want)
 		tail.Take(of(room, to), all)
 		tail.heal([]int64{to + 1})
-		expect(t, fmt.Sprint("healed behind a jump to ", to), tail, 0, 100, answer{nil, to + 1, true})
+		expect(t, fmt.Sprint("healed behind a jump to ", to), tail, answer{nil, to + 1, true})
 		if tail.weight != 0 {
 			t.Errorf("nothing weighs %d", tail.weight)
 		}
