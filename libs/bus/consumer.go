@@ -57,6 +57,9 @@ type Consumer struct {
 	started func(*worker)         // if set, is called with each new worker
 
 	disturbed *disturbances
+
+	using   sync.RWMutex // held for reading while current is asked something
+	current *member      // nil while there is none
 }
 
 // topicPartition is a partition of a topic.

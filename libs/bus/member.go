@@ -31,12 +31,14 @@ func (c *Consumer) join() (*member, error) {
 	if c.opened != nil {
 		c.opened(client)
 	}
+	c.use(m)
 	return m, nil
 }
 
 // leave commits what has been handled and leaves the group. In bounded time, see [closeWithin]: the group drops a member that
 // could not leave by its session timeout.
 func (m *member) leave() error {
+	m.consumer.use(nil)
 	left, err := closeWithin(m.kafka, leaveTimeout, &m.consumer.leaving)
 	if err != nil {
 		return fmt.Errorf("leave group %s: %w", m.consumer.cfg.Group, err)

@@ -93,7 +93,9 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	}
 	s := &Service{
 		cfg: cfg, deps: deps, members: members, log: log, timeline: lines, healer: healer,
-		tail:     tail.New(tailBytes, log.GoesOn, deps.Telemetry.Log),
+		tail: tail.New(tailBytes, func(partitions int) ([]int64, error) {
+			return healer.Committed(events.TopicRooms, partitions)
+		}, deps.Telemetry.Log),
 		leftOver: rate.Sometimes{Interval: time.Second}, logLost: rate.Sometimes{Interval: 10 * time.Second}, unknown: rate.Sometimes{Interval: time.Second},
 	}
 	s.follower, err = deps.Bus.NewReader(bus.ReaderConfig{

@@ -35,8 +35,8 @@ const (
 	recordSize = 512
 )
 
-// Group says how far the consumer group is: of each partition the offset of the next record, see [bus.Log.GoesOn].
-type Group func(ctx context.Context) ([]int64, error)
+// Group says how far the consumer group is in so many partitions: of each the offset of the next record, see [bus.Consumer.Committed].
+type Group func(partitions int) ([]int64, error)
 
 // Tail is the end of the log. It is safe for concurrent use.
 type Tail struct {
@@ -154,8 +154,8 @@ func (t *Tail) Run(ctx context.Context) error {
 	tick := time.NewTicker(look)
 	defer tick.Stop()
 	for {
-		if t.behind() {
-			healed, err := t.group(ctx)
+		if behind, partitions := t.behind(); behind {
+			healed, err := t.group(partitions)
 			if err != nil && ctx.Err() == nil {
 				t.log.DebugContext(ctx, "it is not known how far the timelines are", "error", err)
 			}
@@ -169,16 +169,14 @@ func (t *Tail) Run(ctx context.Context) error {
 	}
 }
 
-// behind reports whether there is a partition of which the group has not come to the end that is known here.
-func (t *Tail) behind() bool {
+// behind reports whether there is a partition of which the group has not come to the end that is known here, and how many there are.
+func (t *Tail) behind() (behind bool, partitions int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for _, p := range t.partitions {
-		if p.healed < p.next {
-			return true
-		}
+		behind = behind || p.healed < p.next
 	}
-	return false
+	return behind, len(t.partitions)
 }
 
 // heal forgets what the group has come to: by partition, the offset of its next record.

@@ -135,7 +135,7 @@ func TestAJumpForgets(t *testing.T) {
 func TestTheGroupIsAskedWhileItIsBehind(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		asked, healed := 0, []int64{0}
-		tail := New(1<<20, func(context.Context) ([]int64, error) {
+		tail := New(1<<20, func(int) ([]int64, error) {
 			if asked++; asked == 2 {
 				return nil, errors.New("no broker")
 			}

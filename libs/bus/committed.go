@@ -1,0 +1,42 @@
+package bus
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
+)
+
+// committedTimeout is how long the group's coordinator is asked; a client that leaves waits for it.
+const committedTimeout = time.Second
+
+// Committed gives what the group has committed of a topic's first partitions, so many: of each the offset of the next record, 0 where it has committed
+// nothing. It asks by the consumer's own client, and not as an administrator: a librdkafka whose broker goes away ends the process in the middle of such
+// a request now and then (rd_kafka_enq_once_del_source_return), so nothing may make one again and again. Errors: [ErrUnavailable].
+func (c *Consumer) Committed(topic string, partitions int) ([]int64, error) {
+	c.using.RLock()
+	defer c.using.RUnlock()
+	if c.current == nil {
+		return nil, fmt.Errorf("%w: group %s has no member here", ErrUnavailable, c.cfg.Group)
+	}
+	asked := make([]kafka.TopicPartition, partitions)
+	for i := range asked {
+		asked[i] = topicPartition{topic, int32(i)}.kafka()
+	}
+	found, err := c.current.kafka.Committed(asked, int(committedTimeout.Milliseconds()))
+	if err != nil {
+		return nil, fmt.Errorf("%w: read what group %s has committed: %w", ErrUnavailable, c.cfg.Group, err)
+	}
+	next := make([]int64, partitions)
+	for _, at := range found {
+		next[at.Partition] = max(0, int64(at.Offset))
+	}
+	return next, nil
+}
+
+// use says which client the consumer has now; nil: none.
+func (c *Consumer) use(m *member) {
+	c.using.Lock()
+	defer c.using.Unlock()
+	c.current = m
+}
