@@ -3,8 +3,6 @@ package bus
 import (
 	"fmt"
 	"time"
-
-	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
 )
 
 // committedTimeout is how long the group's coordinator is asked; a client that leaves waits for it.
@@ -19,11 +17,8 @@ func (c *Consumer) Committed(topic string, partitions int) ([]int64, error) {
 	if c.current == nil {
 		return nil, fmt.Errorf("%w: group %s has no member here", ErrUnavailable, c.cfg.Group)
 	}
-	asked := make([]kafka.TopicPartition, partitions)
-	for i := range asked {
-		asked[i] = topicPartition{topic, int32(i)}.kafka()
-	}
-	found, err := c.current.kafka.Committed(asked, int(committedTimeout.Milliseconds()))
+	asked := allPartitions(topic, int32(partitions))
+	found, err := c.current.kafka.Committed(kafkaPartitions(asked), int(committedTimeout.Milliseconds()))
 	if err != nil {
 		return nil, fmt.Errorf("%w: read what group %s has committed: %w", ErrUnavailable, c.cfg.Group, err)
 	}

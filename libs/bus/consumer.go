@@ -70,6 +70,15 @@ type topicPartition struct {
 
 func partitionOf(record Record) topicPartition { return topicPartition{record.Topic, record.Partition} }
 
+// kafkaPartitions gives partitions as the client takes them.
+func kafkaPartitions(of []topicPartition) []kafka.TopicPartition {
+	partitions := make([]kafka.TopicPartition, len(of))
+	for i, at := range of {
+		partitions[i] = at.kafka()
+	}
+	return partitions
+}
+
 // allPartitions gives the partitions of a topic that has so many.
 func allPartitions(topic string, count int32) []topicPartition {
 	all := make([]topicPartition, count)

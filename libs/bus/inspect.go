@@ -219,10 +219,7 @@ func (b *Bus) goesOn(ctx context.Context, admin *kafka.AdminClient, group string
 	if err != nil {
 		return nil, err
 	}
-	asked := make([]kafka.TopicPartition, len(partitions))
-	for i, at := range partitions {
-		asked[i] = at.kafka()
-	}
+	asked := kafkaPartitions(partitions)
 	committed, err := admin.ListConsumerGroupOffsets(ctx, []kafka.ConsumerGroupTopicPartitions{{Group: group, Partitions: asked}})
 	var refused kafka.Error
 	neverCommitted := errors.As(err, &refused) && refused.Code() == kafka.ErrGroupIDNotFound // some brokers say so, others that nothing is committed

@@ -1,8 +1,5 @@
 package bus
 
-// PartitionOf is the partition that a key's records go to, of so many.
-func PartitionOf(key string, partitions int) int32 { return partitionOfKey(key, int32(partitions)) }
-
 // partitionOfKey gives the partition that Kafka's own clients choose for a key, of so many (murmur2; the Java client's
 // BuiltInPartitioner.partitionForKey). All who write to a log must agree on it.
 func partitionOfKey(key string, partitions int32) int32 {

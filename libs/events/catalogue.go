@@ -71,10 +71,15 @@ func kindOfData(data Data) (kind, error) {
 	return kind{}, fmt.Errorf("%w: %s (%s) is not in the catalogue of events", ErrMalformed, data.EventName(), goType)
 }
 
-// IsTimelineEvent reports whether a record's headers are those of a [TimelineEvent].
-func IsTimelineEvent(headers map[string]string) bool {
+// IsTimelineEvent reports whether a record's headers are those of a [TimelineEvent] that this build knows.
+func IsTimelineEvent(headers map[string]string) bool { return isOf[TimelineEvent](headers) }
+
+// IsRevision reports whether a record's headers are those of a [RevisionEvent] that this build knows.
+func IsRevision(headers map[string]string) bool { return isOf[RevisionEvent](headers) }
+
+func isOf[E RoomEvent](headers map[string]string) bool {
 	kind, err := kindOfType(headers[HeaderType])
-	return err == nil && kind.goType.Implements(reflect.TypeFor[TimelineEvent]())
+	return err == nil && kind.goType.Implements(reflect.TypeFor[E]())
 }
 
 // kindOfType gives the kind of what was read, by its ce_type. Errors: [ErrUnknownType]; [ErrMalformed] for a major version that this

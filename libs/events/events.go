@@ -94,10 +94,9 @@ func New(source string, at time.Time, data Data) Event {
 	return Event{ID: uuid.Must(uuid.NewV7()), Source: source, Time: at.UTC().Truncate(time.Microsecond), Data: data}
 }
 
-// TimeOf gives when an event happened, by its record's headers alone, if they say so.
-func TimeOf(headers map[string]string) (at time.Time, ok bool) {
-	at, err := time.Parse(time.RFC3339Nano, headers[headerTime])
-	return at, err == nil
+// TimeOf gives when an event happened, by its record's headers alone. The error says that they do not.
+func TimeOf(headers map[string]string) (time.Time, error) {
+	return time.Parse(time.RFC3339Nano, headers[headerTime])
 }
 
 // Encode gives the record of an event: its headers and its value. It fails with [ErrMalformed] where the data lacks what
@@ -160,7 +159,7 @@ func Decode(headers map[string]string, value []byte) (Event, error) {
 	if err != nil {
 		return fail("id %q is no UUID", headers[HeaderID])
 	}
-	at, err := time.Parse(time.RFC3339Nano, headers[headerTime])
+	at, err := TimeOf(headers)
 	if err != nil {
 		return fail("time %q is no RFC 3339 time", headers[headerTime])
 	}

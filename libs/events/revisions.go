@@ -2,7 +2,6 @@ package events
 
 import (
 	"errors"
-	"reflect"
 	"time"
 
 	"github.com/google/uuid"
@@ -25,12 +24,6 @@ type RevisionEvent interface {
 	RoomEvent
 	// Revises is what it makes of which message.
 	Revises() Revision
-}
-
-// IsRevision reports whether a record's headers are those of a [RevisionEvent] that this build knows.
-func IsRevision(headers map[string]string) bool {
-	kind, err := kindOfType(headers[HeaderType])
-	return err == nil && kind.goType.Implements(reflect.TypeFor[RevisionEvent]())
 }
 
 // Topic makes every event that embeds a revision one of the rooms' log.

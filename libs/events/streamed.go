@@ -105,7 +105,7 @@ func OpenEnvelope(key string, headers map[string]string, value []byte) (Envelope
 	if envelope.RoomID, err = uuid.Parse(key); err != nil {
 		return Envelope{}, false
 	}
-	if envelope.At, err = time.Parse(time.RFC3339Nano, headers[headerTime]); err != nil {
+	if envelope.At, err = TimeOf(headers); err != nil {
 		return Envelope{}, false
 	}
 	return envelope, envelope.Audience.validate() == nil

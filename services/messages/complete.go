@@ -10,6 +10,7 @@ import (
 
 	"github.com/ism-chat/ism/libs/bus"
 	"github.com/ism-chat/ism/libs/events"
+	"github.com/ism-chat/ism/services/messages/internal/timeline"
 	"github.com/ism-chat/ism/services/messages/store"
 )
 
@@ -24,17 +25,16 @@ type page struct {
 
 // complete adds to entries of a range, which are at most so many, the messages that the log has there and the store has not yet, and what became of them.
 func (s *Service) complete(ctx context.Context, room uuid.UUID, within store.Range, entries []store.Entry, limit int) (page, error) {
-	epoch, known := s.log.Epoch()
+	behind, known := s.behind(room)
 	if !known {
 		return page{entries, events.EndOfLog}, nil
 	}
-	behind := s.behind(room, epoch)
 	whole := page{entries, behind.complete}
 	end := within.Before.Compare(behind.complete) <= 0 // then all of it has been healed
 	if (behind.sure || end) && (len(entries) == 0 || entries[0].Position.Compare(whole.complete) < 0) {
 		whole.complete = events.EndOfLog
 	}
-	if len(behind.records) == 0 {
+	if len(behind.messages)+len(behind.revisions) == 0 {
 		return whole, nil
 	}
 	whole.entries = slices.Clone(entries)
@@ -59,13 +59,13 @@ func (s *Service) complete(ctx context.Context, room uuid.UUID, within store.Ran
 // missing are the messages of a range that are not among entries, and that no store has elsewhere: the log may have a message twice.
 func (s *Service) missing(ctx context.Context, behind behind, within store.Range, entries []store.Entry) ([]store.Entry, error) {
 	var missing []store.Entry
-	for _, record := range behind.records {
+	for _, record := range behind.messages {
 		at := behind.position(record)
 		_, there := slices.BinarySearchFunc(entries, at, func(e store.Entry, at events.Position) int { return at.Compare(e.Position) })
 		if there || at.Compare(behind.from) < 0 || at.Compare(within.Before) >= 0 {
 			continue
 		}
-		entry, ok := behind.message(record)
+		entry, ok := behind.entry(record)
 		if !ok || !within.CreatedBefore.IsZero() && !entry.Message.CreatedAt.Before(within.CreatedBefore) {
 			continue
 		}
@@ -86,13 +86,11 @@ func (s *Service) missing(ctx context.Context, behind behind, within store.Range
 // find gives a message as it is, from the store or, where that has not come to it, from the log. Errors: those of [store.Store.Find].
 func (s *Service) find(ctx context.Context, room, message uuid.UUID) (store.Entry, error) {
 	entry, err := s.deps.Store.Find(ctx, room, message)
-	missing := errors.Is(err, store.ErrMessageNotFound)
-	epoch, known := s.log.Epoch()
-	if err != nil && !missing || !known {
+	if err != nil && !errors.Is(err, store.ErrMessageNotFound) {
 		return entry, err
 	}
-	behind := s.behind(room, epoch)
-	if !missing {
+	behind, _ := s.behind(room)
+	if err == nil {
 		return behind.newest(entry), nil
 	}
 	if found, ok := behind.find(message); ok {
@@ -101,63 +99,64 @@ func (s *Service) find(ctx context.Context, room, message uuid.UUID) (store.Entr
 	return entry, err
 }
 
-// behind is what this process knows of a room's log that the store may lack.
+// behind is what this process knows of a room's log that the store may lack. As its zero value it knows nothing.
 type behind struct {
-	epoch    int32
-	records  []bus.Record
-	complete events.Position // before it the store and the records lack nothing
-	sure     bool            // that is where the log has been read to
-	from     events.Position // what stands before it is of no interest
+	epoch     int32
+	messages  []bus.Record // read where they are wanted: the store mostly has them
+	revisions []store.Entry
+	complete  events.Position // before it the store and these lack nothing
+	sure      bool            // that is where the log has been read to
+	from      events.Position // what stands before it is of no interest
 }
 
-func (s *Service) behind(room uuid.UUID, epoch int32) behind {
-	records, end, sure := s.tail.Read(room)
-	return behind{epoch: epoch, records: records, complete: events.Position{Epoch: epoch, Offset: end}, sure: sure}
+// behind is known once the log's epoch is.
+func (s *Service) behind(room uuid.UUID) (b behind, known bool) {
+	if b.epoch, known = s.log.Epoch(); !known {
+		return behind{}, false
+	}
+	records, end, sure := s.tail.Read(s.log.PartitionOf(room.String()), room)
+	b.complete, b.sure = events.Position{Epoch: b.epoch, Offset: end}, sure
+	for _, record := range records {
+		if !events.IsRevision(record.Headers) {
+			b.messages = append(b.messages, record)
+		} else if revision, ok := b.entry(record); ok {
+			b.revisions = append(b.revisions, revision)
+		}
+	}
+	return b, true
 }
 
 func (b behind) position(record bus.Record) events.Position {
 	return events.Position{Epoch: b.epoch, Offset: record.Offset}
 }
 
-// message gives the message of a record, if it is one's. What cannot be read the consumer group sends to the dead letters.
-func (b behind) message(record bus.Record) (store.Entry, bool) {
-	if !events.IsTimelineEvent(record.Headers) {
-		return store.Entry{}, false
-	}
-	decoded, err := bus.Decode[events.TimelineEvent]([]bus.Record{record})
+// entry gives what a record makes of the timeline. What cannot be read the consumer group sends to the dead letters.
+func (b behind) entry(record bus.Record) (store.Entry, bool) {
+	decoded, err := bus.Decode[events.RoomEvent]([]bus.Record{record})
 	if err != nil || len(decoded) == 0 {
 		return store.Entry{}, false
 	}
-	message, _ := decoded[0].Data.InTimeline()
-	return store.Entry{Position: b.position(record), Message: message}, true
+	return timeline.EntryOf(decoded[0].Data, b.position(record))
 }
 
 // find gives the first message that has one of the ids, as it is.
 func (b behind) find(ids ...uuid.UUID) (store.Entry, bool) {
-	for _, record := range b.records {
-		if found, ok := b.message(record); ok && slices.Contains(ids, found.Message.ID) {
+	for _, record := range b.messages {
+		if found, ok := b.entry(record); ok && slices.Contains(ids, found.Message.ID) {
 			return b.newest(found), true
 		}
 	}
 	return store.Entry{}, false
 }
 
-// newest gives a message with what the records make of it.
+// newest gives a message with what the revisions make of it.
 func (b behind) newest(entry store.Entry) store.Entry {
-	for _, record := range b.records {
-		if !events.IsRevision(record.Headers) {
+	for _, revised := range b.revisions {
+		if store.KeyOf(revised) != store.KeyOf(entry) {
 			continue
 		}
-		decoded, err := bus.Decode[events.RevisionEvent]([]bus.Record{record})
-		if err != nil || len(decoded) == 0 {
-			continue
-		}
-		message := decoded[0].Data.Revises().Message
-		if message.ID != entry.Message.ID {
-			continue
-		}
-		message.CreatedAt = entry.Message.CreatedAt // a named message may be in the log twice
-		if revised := store.Revised(message, entry.Position, b.position(record)); revised.Supersedes(entry) {
+		revised.Position, revised.Message.CreatedAt = entry.Position, entry.Message.CreatedAt // a named message may be in the log twice
+		if revised.Supersedes(entry) {
 			entry = revised
 		}
 	}

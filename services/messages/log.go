@@ -25,11 +25,11 @@ type draft struct {
 	size    int  // of its body, bytes
 	revises bool // it is an edit or a deletion of another
 	compose func() (events.Event, error)
+	epoch   int32 // of the log, as commit has it
 }
 
 // write appends a message to the log, and gives its record. The offset is below 0 where only who reads the log knows it.
 func (s *Service) write(ctx context.Context, message draft) (record bus.Record, err error) {
-	epoch, known := s.log.Epoch()
 	receipt, err := s.appender.AppendDraft(ctx, bus.Draft{
 		Topic: events.TopicRooms, Key: message.room.String(), Size: message.size + envelopeSize,
 		Compose: func() (map[string]string, []byte, error) {
@@ -41,9 +41,7 @@ func (s *Service) write(ctx context.Context, message draft) (record bus.Record, 
 			if err != nil {
 				return nil, nil, fmt.Errorf("encode message: %w", err)
 			}
-			if known {
-				events.WithEpoch(headers, epoch)
-			}
+			events.WithEpoch(headers, message.epoch)
 			record = bus.Record{Topic: events.TopicRooms, Key: message.room.String(), Headers: headers, Value: value}
 			return headers, value, nil
 		},
@@ -62,6 +60,7 @@ func (s *Service) commit(ctx context.Context, what draft) (event events.Event, a
 	if !begun {
 		return event, at, false, fmt.Errorf("%w: the service is starting", bus.ErrUnavailable)
 	}
+	what.epoch = epoch
 	settle := func() {}
 	defer func() { settle() }()
 	compose := what.compose
@@ -93,7 +92,7 @@ func (s *Service) commit(ctx context.Context, what draft) (event events.Event, a
 	// The log has it, so it is written even where the request's own deadline has passed.
 	writing, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.cfg.WriteThroughTimeout)
 	defer cancel()
-	if err := s.writeThrough(writing, event, at); err != nil {
+	if err := s.timeline.WriteThrough(writing, event, at); err != nil {
 		s.tail.Keep(record) // so that whoever reads here finds it at once
 		s.reportLeftOver(ctx, message, err)
 	}
@@ -116,13 +115,6 @@ func messageOf(event events.Event) wire.Message {
 	return message
 }
 
-func (s *Service) writeThrough(ctx context.Context, event events.Event, at events.Position) error {
-	if revision, ok := event.Data.(events.RevisionEvent); ok {
-		return s.timeline.WriteRevisionThrough(ctx, event.ID, revision.Revises(), at)
-	}
-	return s.timeline.WriteThrough(ctx, event.ID, messageOf(event), at)
-}
-
 // reportLeftOver says once in a while that messages are not in the timeline yet: because of an outage, which passes, or because the log has
 // lost records, which somebody has to see to.
 func (s *Service) reportLeftOver(ctx context.Context, message wire.Message, err error) {
@@ -142,7 +134,7 @@ func (s *Service) follow(ctx context.Context, records []bus.Record) error {
 		return events.IsTimelineEvent(record.Headers) || events.IsRevision(record.Headers)
 	})
 	for _, record := range records {
-		if at, ok := events.TimeOf(record.Headers); ok {
+		if at, err := events.TimeOf(record.Headers); err == nil {
 			s.clock.saw(at)
 		}
 		s.forgetRevised(record)

@@ -117,11 +117,8 @@ func (s *Service) firstOf(ctx context.Context, room uuid.UUID, ids [2]uuid.UUID)
 	if err != nil {
 		s.reportUnknown(ctx, err)
 	}
-	epoch, known := s.log.Epoch()
-	if !known {
-		return store.Entry{}, false
-	}
-	return s.behind(room, epoch).find(ids[:]...)
+	behind, _ := s.behind(room)
+	return behind.find(ids[:]...)
 }
 
 func unlessAnother(message wire.Message, what body.Body) error {

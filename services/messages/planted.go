@@ -38,7 +38,7 @@ func (s *Service) append(ctx context.Context, message draft) (bus.Record, error)
 		posted := again.Data.(events.MessagePosted)
 		posted.Message.ID = uuid.New()
 		again.Data = posted
-		if _, err := s.write(ctx, draft{room: message.room, size: message.size, compose: func() (events.Event, error) { return again, nil }}); err != nil {
+		if _, err := s.write(ctx, draft{room: message.room, size: message.size, epoch: message.epoch, compose: func() (events.Event, error) { return again, nil }}); err != nil {
 			return bus.Record{}, err
 		}
 		message.compose = func() (events.Event, error) { return event, nil }

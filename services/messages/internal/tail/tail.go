@@ -125,13 +125,13 @@ func (t *Tail) Jumped(jumps []bus.Jump) {
 	}
 }
 
-// Read gives the records of a room that the store may lack, in their order, perhaps some twice; and the offset before which the store and they lack nothing.
+// Read gives the records of a room, which are in a partition, that the store may lack, in their order, perhaps some twice; and the offset before which the store and they lack nothing.
 // sure says that this is where the log has been read to, but for the fraction of a second that reading takes.
-func (t *Tail) Read(room uuid.UUID) (records []bus.Record, complete int64, sure bool) {
+func (t *Tail) Read(number int32, room uuid.UUID) (records []bus.Record, complete int64, sure bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	key := room.String()
-	p, begun := t.partitions[bus.PartitionOf(key, max(1, len(t.partitions)))]
+	p, begun := t.partitions[number]
 	if !begun {
 		return nil, 0, false
 	}

@@ -18,7 +18,7 @@ func TestAMessageThatIsSentAgainStaysAtItsFirstPosition(t *testing.T) {
 				named, other := posted(1), posted(2)
 				named.Message.ClientID = "a name"
 				for _, offset := range through {
-					if err := lines.WriteThrough(t.Context(), eventOf(named), named.Message, events.Position{Epoch: 2, Offset: offset}); err != nil {
+					if err := lines.WriteThrough(t.Context(), events.Event{ID: eventOf(named), Data: named}, events.Position{Epoch: 2, Offset: offset}); err != nil {
 						t.Fatal(err)
 					}
 				}

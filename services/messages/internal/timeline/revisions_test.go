@@ -105,7 +105,7 @@ func TestARevisionThatWasWrittenThroughIsNotWrittenAgain(t *testing.T) {
 	through := record(t, events.MessageEdited{Revision: edit}, 12)
 	event := uuid.MustParse(through.Headers[events.HeaderID])
 	settle := lines.Begin(event)
-	if err := lines.WriteRevisionThrough(t.Context(), event, edit, events.Position{Epoch: 5, Offset: 12}); err != nil {
+	if err := lines.WriteThrough(t.Context(), events.Event{ID: event, Data: events.MessageEdited{Revision: edit}}, events.Position{Epoch: 5, Offset: 12}); err != nil {
 		t.Fatal(err)
 	}
 	settle()
@@ -136,7 +136,7 @@ func TestARevisionThatCouldNotBeWrittenThroughIsWrittenByTheConsumer(t *testing.
 	gone := deletion(message, 10, 1)
 	through := record(t, events.MessageDeleted{Revision: gone}, 12)
 	event := uuid.MustParse(through.Headers[events.HeaderID])
-	if err := lines.WriteRevisionThrough(t.Context(), event, gone, events.Position{Epoch: 5, Offset: 12}); !errors.Is(err, store.ErrUnavailable) {
+	if err := lines.WriteThrough(t.Context(), events.Event{ID: event, Data: events.MessageDeleted{Revision: gone}}, events.Position{Epoch: 5, Offset: 12}); !errors.Is(err, store.ErrUnavailable) {
 		t.Fatalf("write through gives %v", err)
 	}
 	if err := lines.Apply(t.Context(), []bus.Record{through}); !errors.Is(err, store.ErrUnavailable) || errors.Is(err, bus.ErrRejected) {
@@ -203,11 +203,11 @@ func TestARevisionOfAMessageThatWasSentAgainIsOfItsFirstPosition(t *testing.T) {
 				var err error
 				switch offset {
 				case 13:
-					err = lines.WriteRevisionThrough(t.Context(), event, edit, at)
+					err = lines.WriteThrough(t.Context(), events.Event{ID: event, Data: events.MessageEdited{Revision: edit}}, at)
 				case 14:
-					err = lines.WriteRevisionThrough(t.Context(), event, gone, at)
+					err = lines.WriteThrough(t.Context(), events.Event{ID: event, Data: events.MessageDeleted{Revision: gone}}, at)
 				default:
-					err = lines.WriteThrough(t.Context(), event, again.Message, at)
+					err = lines.WriteThrough(t.Context(), events.Event{ID: event, Data: again}, at)
 				}
 				if err != nil {
 					t.Fatal(err)

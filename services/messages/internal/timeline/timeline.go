@@ -155,24 +155,20 @@ func (t *Timeline) Begin(event uuid.UUID) (settle func()) {
 	}
 }
 
-// WriteThrough writes the message of an event that the log has at the position. The error is [ErrLogLost] where another message has it.
-func (t *Timeline) WriteThrough(ctx context.Context, event uuid.UUID, message wire.Message, at events.Position) error {
-	return t.writeThrough(ctx, event, store.Entry{Position: at, Message: message})
-}
-
-// WriteRevisionThrough writes what an event that the log has at the position made of a message. Errors: as of WriteThrough.
-func (t *Timeline) WriteRevisionThrough(ctx context.Context, event uuid.UUID, revision events.Revision, by events.Position) error {
-	return t.writeThrough(ctx, event, store.Revised(revision.Message, revision.At(), by))
-}
-
-func (t *Timeline) writeThrough(ctx context.Context, event uuid.UUID, entry store.Entry) error {
+// WriteThrough writes what an event that the log has at the position makes of the timeline: its message, or the revision of one. The error is [ErrLogLost]
+// where another message has the message's position.
+func (t *Timeline) WriteThrough(ctx context.Context, event events.Event, at events.Position) error {
+	entry, ok := EntryOf(event.Data, at)
+	if !ok {
+		return fmt.Errorf("write through to the timeline: %s makes nothing of it", event.Data.EventName())
+	}
 	if err := t.store.Append(ctx, []store.Entry{entry}); err != nil {
 		t.through.WithLabelValues("failed").Inc()
 		return fmt.Errorf("write message through to the timeline: %w", orLogLost(err))
 	}
 	t.through.WithLabelValues("written").Inc()
 	if entry.Message.ClientID == "" { // else the log may have it before, which the consumer group finds out
-		t.remember(event, entry)
+		t.remember(event.ID, entry)
 	}
 	return nil
 }
@@ -208,7 +204,7 @@ func (t *Timeline) Apply(ctx context.Context, records []bus.Record) error {
 	}
 	found := make([]applying, 0, len(decoded))
 	for _, event := range decoded {
-		if entry, ok := entryOf(event.Data, position(epoch, event.Record)); ok {
+		if entry, ok := EntryOf(event.Data, position(epoch, event.Record)); ok {
 			found = append(found, applying{record: event.Record, event: event.Event.ID, entry: entry})
 		}
 	}
@@ -256,8 +252,8 @@ func (t *Timeline) apply(ctx context.Context, found []applying) error {
 	return t.withdraw(ctx, again)
 }
 
-// entryOf gives the entry that an event at a position makes; false where it makes none.
-func entryOf(event events.RoomEvent, at events.Position) (store.Entry, bool) {
+// EntryOf gives the entry that an event at a position makes; false where it makes none.
+func EntryOf(event events.Data, at events.Position) (store.Entry, bool) {
 	switch event := event.(type) {
 	case events.TimelineEvent:
 		message, _ := event.InTimeline()

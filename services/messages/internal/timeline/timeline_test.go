@@ -137,7 +137,7 @@ func TestAPartitionWaitsWhosePositionsAreTaken(t *testing.T) {
 	if errors.Is(err, bus.ErrRejected) || !errors.Is(err, timeline.ErrLogLost) || !errors.Is(err, store.ErrPositionTaken) {
 		t.Errorf("apply gives %v, want ErrLogLost", err)
 	}
-	if err := lines.WriteThrough(t.Context(), uuid.New(), posted(3).Message, events.Position{Epoch: 5, Offset: 100}); !errors.Is(err, timeline.ErrLogLost) {
+	if err := lines.WriteThrough(t.Context(), events.Event{ID: uuid.New(), Data: posted(3)}, events.Position{Epoch: 5, Offset: 100}); !errors.Is(err, timeline.ErrLogLost) {
 		t.Errorf("write-through gives %v, want ErrLogLost", err)
 	}
 	if after := stored(t, s); len(after) != 1 || after[0].Message.ID != before[0].Message.ID {
@@ -239,7 +239,7 @@ func TestWhatASendHasWrittenIsNotWrittenAgain(t *testing.T) {
 	lines, s, _ := newTimeline(t, 0)
 	one, two := posted(1), posted(2)
 	settle := lines.Begin(eventOf(one))
-	if err := lines.WriteThrough(t.Context(), eventOf(one), one.Message, events.Position{Offset: 7}); err != nil {
+	if err := lines.WriteThrough(t.Context(), events.Event{ID: eventOf(one), Data: one}, events.Position{Offset: 7}); err != nil {
 		t.Fatal(err)
 	}
 	settle()
@@ -264,7 +264,7 @@ func TestWhatASendCouldNotWriteIsWrittenByTheConsumer(t *testing.T) {
 	one := posted(1)
 	settle := lines.Begin(eventOf(one))
 	s.fail(store.ErrUnavailable)
-	if err := lines.WriteThrough(t.Context(), eventOf(one), one.Message, events.Position{Offset: 7}); !errors.Is(err, store.ErrUnavailable) {
+	if err := lines.WriteThrough(t.Context(), events.Event{ID: eventOf(one), Data: one}, events.Position{Offset: 7}); !errors.Is(err, store.ErrUnavailable) {
 		t.Fatalf("the error is %v", err)
 	}
 	settle()
@@ -299,7 +299,7 @@ func TestTheConsumerWaitsForASendUnderWay(t *testing.T) {
 			t.Fatalf("the consumer did not wait: %v", err)
 		default:
 		}
-		if err := lines.WriteThrough(t.Context(), eventOf(one), one.Message, events.Position{Offset: 7}); err != nil {
+		if err := lines.WriteThrough(t.Context(), events.Event{ID: eventOf(one), Data: one}, events.Position{Offset: 7}); err != nil {
 			t.Fatal(err)
 		}
 		settle()
@@ -328,7 +328,7 @@ func BenchmarkApply(b *testing.B) {
 		}
 		headers["traceparent"] = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00"
 		records[i] = bus.Record{Topic: one.Topic(), Key: one.PartitionKey(), Offset: int64(i), Headers: headers, Value: value}
-		if err := lines.WriteThrough(b.Context(), eventOf(one), one.Message, events.Position{Offset: int64(i)}); err != nil {
+		if err := lines.WriteThrough(b.Context(), events.Event{ID: eventOf(one), Data: one}, events.Position{Offset: int64(i)}); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -356,7 +356,7 @@ func TestTheConsumerShowsInTheTraceOfASend(t *testing.T) {
 		t.Fatal(err)
 	}
 	missing, sent := posted(1), posted(2)
-	if err := lines.WriteThrough(t.Context(), eventOf(sent), sent.Message, events.Position{Offset: 8}); err != nil {
+	if err := lines.WriteThrough(t.Context(), events.Event{ID: eventOf(sent), Data: sent}, events.Position{Offset: 8}); err != nil {
 		t.Fatal(err)
 	}
 	records := []bus.Record{record(t, missing, 7), record(t, sent, 8)}
