@@ -244,19 +244,8 @@ func TestManySendAtOnce(t *testing.T) {
 func inLog(t *testing.T, w *world, room uuid.UUID) []wire.Message {
 	t.Helper()
 	var found []wire.Message
-	all := records(t, w.brokers)
-	slices.SortFunc(all, func(a, b bus.Record) int { return int(a.Offset - b.Offset) })
-	for _, r := range all {
-		if r.Key != room.String() {
-			continue
-		}
-		event, err := events.Decode(r.Headers, r.Value)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if posted, ok := event.Data.(events.MessagePosted); ok {
-			found = append(found, posted.Message)
-		}
+	for _, posted := range w.posted(room) {
+		found = append(found, posted.Message)
 	}
 	return found
 }

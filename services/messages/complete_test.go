@@ -2,14 +2,12 @@ package messages_test
 
 import (
 	"fmt"
-	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/google/uuid"
 
 	"github.com/ism-chat/ism/libs/servicetest"
-	"github.com/ism-chat/ism/libs/servicetest/nodetest"
 	"github.com/ism-chat/ism/libs/wire"
 	"github.com/ism-chat/ism/services/messages/store"
 )
@@ -22,10 +20,7 @@ func unwritable(text string) func(store.Entry) bool {
 // A message that the store does not take, while it takes those behind it, is in every page: of the node that sent it at once, of others once they have
 // read the log. A node that has not read it says up to where its pages are whole, until the consumer group has written it.
 func TestPagesHaveNoHoles(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "messages.db")
-	w := newWorld(t, nodetest.Broker(t).ListenAddrs(), sqliteAt(path))
-	other := w.node(sqliteAt(path))
-	w.caughtUp(kafkaClient(t, w.brokers)) // so that both have read the log from where the group is
+	w, other, path := twoNodes(t)
 	room, user := w.newRoom()
 	w.store.lose(unwritable("hole"))
 	other.store.lose(unwritable("hole"))
@@ -92,10 +87,7 @@ func TestPagesHaveNoHoles(t *testing.T) {
 
 // A message that the log has twice is in pages once, also before the consumer group has come to it.
 func TestPagesHaveNothingTwice(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "messages.db")
-	w := newWorld(t, nodetest.Broker(t).ListenAddrs(), sqliteAt(path))
-	other := w.node(sqliteAt(path))
-	w.caughtUp(kafkaClient(t, w.brokers))
+	w, other, _ := twoNodes(t)
 	room, user := w.newRoom()
 	for _, node := range []*world{w, other} {
 		node.store.lose(unwritable("twice"))
@@ -122,10 +114,7 @@ func TestPagesHaveNothingTwice(t *testing.T) {
 
 // What becomes of a message is in pages and answers before the store has taken it, on the node that has made it at once.
 func TestPagesShowRevisionsThatTheStoreHasNot(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "messages.db")
-	w := newWorld(t, nodetest.Broker(t).ListenAddrs(), sqliteAt(path))
-	other := w.node(sqliteAt(path))
-	w.caughtUp(kafkaClient(t, w.brokers))
+	w, other, _ := twoNodes(t)
 	room, user := w.newRoom()
 	kept, edited, deleted := w.mustSend(user, room, "kept"), w.mustSend(user, room, "first"), w.mustSend(user, room, "gone")
 	for _, node := range []*world{w, other} {

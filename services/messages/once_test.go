@@ -17,7 +17,6 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/ism-chat/ism/libs/bus"
 	"github.com/ism-chat/ism/libs/enginetest"
 	"github.com/ism-chat/ism/libs/events"
 	"github.com/ism-chat/ism/libs/servicetest"
@@ -46,6 +45,16 @@ func (w *world) node(s store.Store) *world {
 	other.start()
 	other.awaitReady()
 	return &other
+}
+
+// twoNodes are nodes with stores at a path, that have both read the log from where the consumer group is.
+func twoNodes(t *testing.T) (w, other *world, path string) {
+	t.Helper()
+	path = filepath.Join(t.TempDir(), "messages.db")
+	w = newWorld(t, nodetest.Broker(t).ListenAddrs(), sqliteAt(path))
+	other = w.node(sqliteAt(path))
+	w.caughtUp(kafkaClient(t, w.brokers))
+	return w, other, path
 }
 
 func sqliteAt(path string) store.Store { return sqlite.New(path, slog.New(slog.DiscardHandler)) }
@@ -189,10 +198,7 @@ func TestWithoutTheStoreTheFirstOfTwoCounts(t *testing.T) {
 
 // A node that has read of a send knows it, though no store has it.
 func TestASendThatNoStoreHasIsKnownFromTheLog(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "messages.db")
-	w := newWorld(t, nodetest.Broker(t).ListenAddrs(), sqliteAt(path))
-	other := w.node(sqliteAt(path))
-	w.caughtUp(kafkaClient(t, w.brokers))
+	w, other, _ := twoNodes(t)
 	room, user := w.newRoom()
 	for _, node := range []*world{w, other} {
 		node.store.lose(unwritable("lost"))
@@ -218,19 +224,10 @@ func (w *world) eachOnce(t *testing.T, room, user uuid.UUID, want []uuid.UUID) {
 	t.Helper()
 	first := map[uuid.UUID]string{}
 	var inOrder []uuid.UUID
-	all := records(t, w.brokers)
-	slices.SortFunc(all, func(a, b bus.Record) int { return int(a.Offset - b.Offset) })
-	for _, record := range all {
-		if record.Key != room.String() {
-			continue
-		}
-		event, err := events.Decode(record.Headers, record.Value)
-		if err != nil {
-			t.Fatal(err)
-		}
-		id := event.Data.(events.MessagePosted).Message.ID
+	for _, posted := range w.posted(room) {
+		id := posted.Message.ID
 		if _, there := first[id]; !there {
-			first[id] = events.Position{Offset: record.Offset}.String()
+			first[id] = events.Position{Offset: posted.offset}.String()
 			inOrder = append(inOrder, id)
 		}
 	}

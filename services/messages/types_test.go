@@ -1,9 +1,11 @@
 package messages_test
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -46,8 +48,14 @@ func (w *world) mustSay(by caller, reader, room uuid.UUID, kind wire.MessageType
 	return answered, wire.Preview{}
 }
 
-// posted are the messages that the log has of a room.
-func (w *world) posted(room uuid.UUID) (all []events.MessagePosted) {
+// logged is a message in the log.
+type logged struct {
+	events.MessagePosted
+	offset int64
+}
+
+// posted are the messages that the log has of a room, the oldest first.
+func (w *world) posted(room uuid.UUID) (all []logged) {
 	w.tb.Helper()
 	for _, record := range records(w.tb, w.brokers) {
 		if record.Key != room.String() {
@@ -58,9 +66,10 @@ func (w *world) posted(room uuid.UUID) (all []events.MessagePosted) {
 			w.tb.Fatal(err)
 		}
 		if posted, ok := event.Data.(events.MessagePosted); ok {
-			all = append(all, posted)
+			all = append(all, logged{posted, record.Offset})
 		}
 	}
+	slices.SortFunc(all, func(a, b logged) int { return cmp.Compare(a.offset, b.offset) })
 	return all
 }
 

@@ -53,9 +53,7 @@ func TestPreviewsGoOnWithALogThatIsMadeAnew(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			open, port := opening(t), servicetest.FreePort(t)
 			broker := nodetest.Broker(t, kfake.Ports(port))
-			d := prepare(t, open, port)
-			d.Run(t)
-			d.awaitReady(t)
+			d := begun(t, open, port)
 			alice, bob := d.seenUser(t, "alice"), d.seenUser(t, "bob")
 			room := d.create(t, alice, newRoom("Group", "Lunch", alice, bob))
 			for i := range 5 {

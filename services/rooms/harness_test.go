@@ -85,6 +85,15 @@ func prepare(t *testing.T, open func(t *testing.T, tel *telemetry.Telemetry) sto
 	return prepareWith(t, open, port, rooms.Config{MaxMembers: 5})
 }
 
+// begun is a deployment that runs and is ready.
+func begun(t *testing.T, open func(t *testing.T, tel *telemetry.Telemetry) store.Store, port int) *deployment {
+	t.Helper()
+	d := prepare(t, open, port)
+	d.Run(t)
+	d.awaitReady(t)
+	return d
+}
+
 func prepareWith(t *testing.T, open func(t *testing.T, tel *telemetry.Telemetry) store.Store, port int, cfg rooms.Config) *deployment {
 	t.Helper()
 	d := &deployment{issuer: authntest.New(t), log: &servicetest.Log{}, description: openapitest.Load(t, descriptionPath)}

@@ -36,9 +36,7 @@ func TestThePreviousVersionRunsOnThisSchema(t *testing.T) {
 	}
 	nodetest.Broker(t, kfake.Ports(port))
 
-	current := prepare(t, open, port)
-	current.Run(t)
-	current.awaitReady(t)
+	current := begun(t, open, port)
 	h := begin(t, current)
 	current.Stop()
 	schema := schemaOf(t, database)

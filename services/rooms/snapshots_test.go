@@ -89,9 +89,7 @@ func TestALostLogOfMembershipsIsWrittenAnew(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			open, port := opening(t), servicetest.FreePort(t)
 			broker := nodetest.Broker(t, kfake.Ports(port))
-			d := prepare(t, open, port)
-			d.Run(t)
-			d.awaitReady(t)
+			d := begun(t, open, port)
 			users, want := d.manyUsers(t, events.MaxNamed+20), map[uuid.UUID]int{}
 			for n := range 5 {
 				members := events.MaxNamed + 1 + n
@@ -102,9 +100,7 @@ func TestALostLogOfMembershipsIsWrittenAnew(t *testing.T) {
 			if err := broker.DeleteTopic(events.TopicMemberships); err != nil {
 				t.Fatal(err)
 			}
-			halfway := prepare(t, open, port)
-			halfway.Run(t)
-			halfway.awaitReady(t)
+			halfway := begun(t, open, port)
 			servicetest.Await(t, "the first room in the topic", func() bool { return len(halfway.membersTold(t)) > 0 })
 			halfway.Stop()
 			t.Logf("when it is stopped, %d rooms are written", len(halfway.membersTold(t)))
@@ -112,9 +108,7 @@ func TestALostLogOfMembershipsIsWrittenAnew(t *testing.T) {
 			again.Run(t)
 			again.awaitTold(t, want)
 			again.Stop()
-			idle := prepare(t, open, port)
-			idle.Run(t)
-			idle.awaitReady(t)
+			idle := begun(t, open, port)
 			records := len(idle.readTopic(t, events.TopicMemberships))
 			if most := (len(want) + 1) * events.SnapshotParts; records > most { // a batch that was cut off may be there twice
 				t.Errorf("the topic has %d records, more than %d", records, most)

@@ -10,12 +10,18 @@ import (
 	"github.com/ism-chat/ism/libs/events"
 )
 
-func TestARoomThatHasEndedIsRememberedForTheWindow(t *testing.T) {
-	now, r := time.Now(), New(time.Minute)
+// attended is a large room that has 150 members, one of whom is there.
+func attended(now time.Time) (*Rooms, *Room) {
+	r := New(time.Minute)
 	r.CaughtUp()
 	r.Begin(hall, 7, users(0, 150))
 	r.Come(user(3))
-	room := r.Seen(now, hall, 7)
+	return r, r.Seen(now, hall, 7)
+}
+
+func TestARoomThatHasEndedIsRememberedForTheWindow(t *testing.T) {
+	now := time.Now()
+	r, room := attended(now)
 	r.End(now, hall, 8)
 	r.End(now.Add(time.Second), hall, 9) // it is there twice
 	for _, s := range snapshots(8, nil) {
@@ -97,11 +103,8 @@ func TestWhoBeginsBehindCompactionLearnsOfTheEndFromTheLog(t *testing.T) {
 }
 
 func TestThatPartsAreRemovedWaitsForTheRoomsLog(t *testing.T) {
-	now, r := time.Now(), New(time.Minute)
-	r.CaughtUp()
-	r.Begin(hall, 7, users(0, 150))
-	r.Come(user(3))
-	room := r.Seen(now, hall, 7)
+	now := time.Now()
+	r, room := attended(now)
 	remove(now, r)
 	r.Evict(now.Add(confirmation - 1))
 	same(t, "present before the log says so", r.Present(room, room.Version()), []uuid.UUID{user(3)})
@@ -116,11 +119,8 @@ func TestThatPartsAreRemovedWaitsForTheRoomsLog(t *testing.T) {
 
 // The room's log has jumped over its end.
 func TestThatPartsAreRemovedIsBelievedAfterAWhile(t *testing.T) {
-	now, r := time.Now(), New(time.Minute)
-	r.CaughtUp()
-	r.Begin(hall, 7, users(0, 150))
-	r.Come(user(3))
-	room := r.Seen(now, hall, 7)
+	now := time.Now()
+	r, room := attended(now)
 	remove(now, r)
 	r.Removed(now, uuid.New(), 7) // of a room of which nothing is known
 	r.Evict(now.Add(confirmation))
