@@ -84,10 +84,14 @@ func PositionTaken(entry Entry, taker uuid.UUID) error {
 
 // Range is the part of a timeline that a page is cut from.
 type Range struct {
+	// From is the position of the oldest message that the range may have; zero for a range from the beginning.
+	From events.Position
 	// Before is the position behind the newest message of the range; [events.EndOfLog] for the whole timeline.
 	Before events.Position
 	// CreatedBefore, if not zero, leaves out what was created at that time or later.
 	CreatedBefore time.Time
+	// Oldest has a page cut from the range's beginning, not from its end.
+	Oldest bool
 }
 
 // Key names a message of a room.
@@ -118,8 +122,8 @@ type Store interface {
 	// Each query to an engine has a deadline, not the whole: many entries take as long as their queries take, one after the other.
 	Append(ctx context.Context, entries []Entry) error
 
-	// Page gives at most limit messages of a room's range, the newest position first, each with its newest content. It is
-	// empty for a room without messages. Deleted messages are in it.
+	// Page gives at most limit messages of a room's range, its newest or its oldest, the newest position first, each with its newest
+	// content. It is empty for a room without messages. Deleted messages are in it.
 	Page(ctx context.Context, room uuid.UUID, within Range, limit int) ([]Entry, error)
 
 	// Locate gives the range of the messages before a time.

@@ -70,7 +70,7 @@ type location struct {
 
 func (l location) read(ctx context.Context, session *gocql.Session, room, message uuid.UUID) (store.Entry, error) {
 	at := part{epoch: l.position.Epoch, from: l.position.Offset, before: l.position.Next().Offset, buckets: []int{l.bucket}}
-	entries, err := at.read(ctx, session, room, time.Time{}, 1)
+	entries, err := at.read(ctx, session, room, cut{limit: 1})
 	switch {
 	case err != nil:
 		return store.Entry{}, unavailable("read message", err)

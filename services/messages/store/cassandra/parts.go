@@ -14,19 +14,22 @@ import (
 // maxSpans is how many spans that lie in the same buckets are read as one part.
 const maxSpans = 32
 
-const selectPositions = `
+const (
+	selectPositions = `
 SELECT epoch, span, bucket FROM room_places
-WHERE room_id = ? AND (epoch, span) <= (?, ?)`
+WHERE room_id = ? AND (epoch, span) >= (?, ?) AND (epoch, span) <= (?, ?)`
+	selectPositionsUp = selectPositions + ` ORDER BY epoch, span, bucket`
+)
 
 // part is a piece of a timeline whose positions all lie in the same buckets: the offsets from (inclusive) to before (exclusive)
 // of an epoch.
 type part struct {
 	epoch        int32
 	from, before int64
-	buckets      []int // the higher first
+	buckets      []int
 }
 
-// parts walks a room's timeline downwards, part by part.
+// parts walks a range of a room's timeline part by part: downwards, or upwards where its oldest messages are wanted.
 type parts struct {
 	rows   *gocql.Iter
 	within store.Range
@@ -56,8 +59,13 @@ func (s span) end() int64 {
 }
 
 func walkParts(ctx context.Context, session *gocql.Session, room uuid.UUID, within store.Range) *parts {
+	statement := selectPositions
+	if within.Oldest {
+		statement = selectPositionsUp
+	}
 	p := &parts{
-		rows:   read(ctx, session, selectPositions, gocql.UUID(room), within.Before.Epoch, within.Before.Offset>>spanBits),
+		rows: read(ctx, session, statement, gocql.UUID(room),
+			within.From.Epoch, within.From.Offset>>spanBits, within.Before.Epoch, within.Before.Offset>>spanBits),
 		within: within,
 		bucket: math.MaxInt,
 	}
@@ -80,20 +88,26 @@ func (p *parts) next(n int) []part {
 	return found
 }
 
-// nextPart needs a span ahead. It takes it together with those below it that lie in the same buckets.
+// nextPart needs a span ahead. It takes it together with those behind it that lie in the same buckets.
 func (p *parts) nextPart() part {
-	top := p.ahead
-	lowest := top
+	first := p.ahead
+	last := first
 	p.readSpan()
-	for taken := 1; taken < maxSpans && p.hasAny && p.ahead.epoch == top.epoch && slices.Equal(p.ahead.buckets, top.buckets); taken++ {
-		lowest = p.ahead
+	for taken := 1; taken < maxSpans && p.hasAny && p.ahead.epoch == first.epoch && slices.Equal(p.ahead.buckets, first.buckets); taken++ {
+		last = p.ahead
 		p.readSpan()
 	}
-	before := top.end()
-	if top.epoch == p.within.Before.Epoch {
-		before = min(before, p.within.Before.Offset)
+	if p.within.Oldest {
+		first, last = last, first
 	}
-	return part{epoch: top.epoch, from: lowest.number << spanBits, before: before, buckets: top.buckets}
+	found := part{epoch: first.epoch, from: last.number << spanBits, before: first.end(), buckets: first.buckets}
+	if found.epoch == p.within.From.Epoch {
+		found.from = max(found.from, p.within.From.Offset)
+	}
+	if found.epoch == p.within.Before.Epoch {
+		found.before = min(found.before, p.within.Before.Offset)
+	}
+	return found
 }
 
 // readSpan reads the next span that has anything of the range.

@@ -21,16 +21,35 @@ import (
 const maxWave = 8
 
 const (
-	selectPage = `
+	selectEntries = `
 SELECT epoch, log_offset, message_id, sender_id, type, body, created_at, revisions, client_id FROM messages
-WHERE room_id = ? AND bucket = ? AND epoch = ? AND log_offset >= ? AND log_offset < ?
-LIMIT ?`
+WHERE room_id = ? AND bucket = ? AND epoch = ? AND log_offset >= ? AND log_offset < ?`
+	createdBefore = ` AND created_at < ?`
+	oldestFirst   = ` ORDER BY epoch, log_offset`
 	// Filtering is within one partition, and passes over little: what the clocks were apart.
-	selectPageCreatedBefore = `
-SELECT epoch, log_offset, message_id, sender_id, type, body, created_at, revisions, client_id FROM messages
-WHERE room_id = ? AND bucket = ? AND epoch = ? AND log_offset >= ? AND log_offset < ? AND created_at < ?
-LIMIT ? ALLOW FILTERING`
+	filtering = ` ALLOW FILTERING`
 )
+
+// cut says which entries of a part are wanted.
+type cut struct {
+	createdBefore time.Time // zero: whenever
+	oldest        bool
+	limit         int
+}
+
+// of gives the statement that reads them from one bucket of a part, and its arguments.
+func (c cut) of(room uuid.UUID, p part, bucket int) (statement string, args []any) {
+	statement, end := selectEntries, ` LIMIT ?`
+	args = []any{gocql.UUID(room), bucket, p.epoch, p.from, p.before}
+	if !c.createdBefore.IsZero() {
+		statement, end = statement+createdBefore, end+filtering
+		args = append(args, c.createdBefore.UnixMicro())
+	}
+	if c.oldest {
+		statement += oldestFirst
+	}
+	return statement + end, append(args, c.limit)
+}
 
 // Page implements [store.Store].
 func (s *Store) Page(ctx context.Context, room uuid.UUID, within store.Range, limit int) ([]store.Entry, error) {
@@ -43,12 +62,17 @@ func (s *Store) Page(ctx context.Context, room uuid.UUID, within store.Range, li
 	if err != nil {
 		return nil, unavailable("read timeline", err)
 	}
+	if within.Oldest {
+		slices.Reverse(entries)
+	}
 	return entries, nil
 }
 
+// readPage gives a page in the order in which its parts are walked.
 func readPage(ctx context.Context, session *gocql.Session, room uuid.UUID, within store.Range, limit int) ([]store.Entry, error) {
 	parts := walkParts(ctx, session, room, within)
 	defer parts.close() //nolint:errcheck // closed below where its error counts
+	wanted := cut{createdBefore: within.CreatedBefore, oldest: within.Oldest, limit: limit}
 	var entries []store.Entry
 	for width := 1; len(entries) < limit; width = min(2*width, maxWave) {
 		wave := parts.next(width)
@@ -59,7 +83,7 @@ func readPage(ctx context.Context, session *gocql.Session, room uuid.UUID, withi
 		group, ctx := errgroup.WithContext(ctx)
 		for i, part := range wave {
 			group.Go(func() (err error) {
-				found[i], err = part.read(ctx, session, room, within.CreatedBefore, limit)
+				found[i], err = part.read(ctx, session, room, wanted)
 				return err
 			})
 		}
@@ -74,15 +98,11 @@ func readPage(ctx context.Context, session *gocql.Session, room uuid.UUID, withi
 	return entries[:min(len(entries), limit)], nil
 }
 
-// read gives the newest messages of a part, merged by position from its buckets.
-func (p part) read(ctx context.Context, session *gocql.Session, room uuid.UUID, createdBefore time.Time, limit int) ([]store.Entry, error) {
+// read gives messages of a part, merged by position from its buckets.
+func (p part) read(ctx context.Context, session *gocql.Session, room uuid.UUID, wanted cut) ([]store.Entry, error) {
 	var merged []store.Entry
 	for _, bucket := range p.buckets {
-		statement, args := selectPage, []any{gocql.UUID(room), bucket, p.epoch, p.from, p.before, limit}
-		if !createdBefore.IsZero() {
-			statement = selectPageCreatedBefore
-			args = []any{gocql.UUID(room), bucket, p.epoch, p.from, p.before, createdBefore.UnixMicro(), limit}
-		}
+		statement, args := wanted.of(room, p, bucket)
 		rows := read(ctx, session, statement, args...)
 		merged = slices.Grow(merged, rows.NumRows())
 		for {
@@ -97,9 +117,14 @@ func (p part) read(ctx context.Context, session *gocql.Session, room uuid.UUID, 
 		}
 	}
 	if len(p.buckets) > 1 {
-		slices.SortFunc(merged, func(a, b store.Entry) int { return b.Position.Compare(a.Position) })
+		slices.SortFunc(merged, func(a, b store.Entry) int {
+			if wanted.oldest {
+				a, b = b, a
+			}
+			return b.Position.Compare(a.Position)
+		})
 	}
-	return merged[:min(len(merged), limit)], nil
+	return merged[:min(len(merged), wanted.limit)], nil
 }
 
 func scanEntry(rows *gocql.Iter, room uuid.UUID) (store.Entry, bool) {

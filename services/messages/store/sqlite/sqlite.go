@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -121,15 +122,26 @@ const selectEntries = `
 SELECT epoch, log_offset, message_id, sender_id, type, body, created_at, revision_epoch, revision_offset, edited_at, deleted_at, client_id
 FROM messages`
 
-const selectPage = selectEntries + `
-WHERE room_id = ? AND (epoch, log_offset) < (?, ?) AND withdrawn = 0
-ORDER BY epoch DESC, log_offset DESC
-LIMIT ?`
+const (
+	inRange       = ` WHERE room_id = ? AND (epoch, log_offset) >= (?, ?) AND (epoch, log_offset) < (?, ?) AND withdrawn = 0`
+	createdBefore = ` AND created_at < ?`
+	newest        = ` ORDER BY epoch DESC, log_offset DESC LIMIT ?`
+	oldest        = ` ORDER BY epoch, log_offset LIMIT ?`
+)
 
-const selectPageCreatedBefore = selectEntries + `
-WHERE room_id = ? AND (epoch, log_offset) < (?, ?) AND created_at < ? AND withdrawn = 0
-ORDER BY epoch DESC, log_offset DESC
-LIMIT ?`
+// pageOf gives the statement of a page, and its arguments.
+func pageOf(room uuid.UUID, within store.Range, limit int) (statement string, args []any) {
+	statement = selectEntries + inRange
+	args = []any{room[:], within.From.Epoch, within.From.Offset, within.Before.Epoch, within.Before.Offset}
+	if !within.CreatedBefore.IsZero() {
+		statement += createdBefore
+		args = append(args, within.CreatedBefore.UnixMicro())
+	}
+	if within.Oldest {
+		return statement + oldest, append(args, limit)
+	}
+	return statement + newest, append(args, limit)
+}
 
 // Page implements [store.Store].
 func (s *Store) Page(ctx context.Context, room uuid.UUID, within store.Range, limit int) ([]store.Entry, error) {
@@ -137,12 +149,8 @@ func (s *Store) Page(ctx context.Context, room uuid.UUID, within store.Range, li
 	if opened == nil {
 		return nil, store.ErrUnavailable
 	}
-	query, args := selectPage, []any{room[:], within.Before.Epoch, within.Before.Offset, limit}
-	if !within.CreatedBefore.IsZero() {
-		query = selectPageCreatedBefore
-		args = []any{room[:], within.Before.Epoch, within.Before.Offset, within.CreatedBefore.UnixMicro(), limit}
-	}
-	rows, err := opened.Readers.QueryContext(ctx, query, args...)
+	statement, args := pageOf(room, within, limit)
+	rows, err := opened.Readers.QueryContext(ctx, statement, args...)
 	if err != nil {
 		return nil, unavailable("read timeline", err)
 	}
@@ -157,6 +165,9 @@ func (s *Store) Page(ctx context.Context, room uuid.UUID, within store.Range, li
 	}
 	if err := rows.Err(); err != nil {
 		return nil, unavailable("read timeline", err)
+	}
+	if within.Oldest {
+		slices.Reverse(entries)
 	}
 	return entries, nil
 }

@@ -67,6 +67,8 @@ func testPageEdges(t *testing.T, s store.Store) {
 	for i, entry := range want {
 		same(t, "page before a message", page(t, s, room, store.Range{Before: entry.Position}, 25), want[i+1:])
 		same(t, "page behind a message", page(t, s, room, store.Range{Before: entry.Position.Next()}, 25), want[i:])
+		same(t, "page from a message", page(t, s, room, store.Range{From: entry.Position, Before: events.EndOfLog, Oldest: true}, 25), want[:i+1])
+		same(t, "the message alone", page(t, s, room, store.Range{From: entry.Position, Before: entry.Position.Next()}, 25), want[i:i+1])
 	}
 	same(t, "page before all", page(t, s, room, store.Range{}, 25), nil)
 }
@@ -192,6 +194,10 @@ func testModel(t *testing.T, s store.Store) {
 		for range 60 {
 			limit := 1 + random.IntN(40)
 			within := store.Range{Before: events.Position{Epoch: random.Int32N(4), Offset: random.Int64N(1 << 24)}}
+			if random.IntN(3) == 0 {
+				within.From = events.Position{Epoch: random.Int32N(3), Offset: random.Int64N(1 << 23)}
+			}
+			within.Oldest = random.IntN(2) == 0
 			if random.IntN(2) == 0 {
 				within.CreatedBefore = randomTime(random, model)
 			}

@@ -163,17 +163,34 @@ func findNot(t *testing.T, s store.Store, room, message uuid.UUID) {
 	}
 }
 
-// whole reads a timeline page by page.
+// whole reads a timeline page by page, downwards and upwards, which must be the same.
 func whole(t *testing.T, s store.Store, room uuid.UUID, limit int) []store.Entry {
 	t.Helper()
+	down := walked(t, s, room, limit, store.Range{Before: events.EndOfLog})
+	same(t, "the timeline upwards", walked(t, s, room, limit, store.Range{Before: events.EndOfLog, Oldest: true}), down)
+	return down
+}
+
+// walked reads a range page by page.
+func walked(t *testing.T, s store.Store, room uuid.UUID, limit int, within store.Range) []store.Entry {
+	t.Helper()
 	var all []store.Entry
-	for before := events.EndOfLog; ; {
-		entries := page(t, s, room, store.Range{Before: before}, limit)
-		all = append(all, entries...)
+	for {
+		entries := page(t, s, room, within, limit)
+		switch {
+		case within.Oldest:
+			all = append(slices.Clone(entries), all...)
+		default:
+			all = append(all, entries...)
+		}
 		if len(entries) < limit {
 			return all
 		}
-		before = entries[len(entries)-1].Position
+		if within.Oldest {
+			within.From = entries[0].Position.Next()
+		} else {
+			within.Before = entries[limit-1].Position
+		}
 	}
 }
 

@@ -54,17 +54,16 @@ func testLocateBetween(t *testing.T, s store.Store) {
 func modelPage(timeline []store.Entry, within store.Range, limit int) []store.Entry {
 	var found []store.Entry
 	for _, entry := range timeline {
-		if entry.Position.Compare(within.Before) >= 0 {
-			continue
-		}
-		if !within.CreatedBefore.IsZero() && !entry.Message.CreatedAt.Before(within.CreatedBefore) {
-			continue
-		}
-		if found = append(found, entry); len(found) == limit {
-			break
+		in := entry.Position.Compare(within.From) >= 0 && entry.Position.Compare(within.Before) < 0 &&
+			(within.CreatedBefore.IsZero() || entry.Message.CreatedAt.Before(within.CreatedBefore))
+		if in {
+			found = append(found, entry)
 		}
 	}
-	return found
+	if within.Oldest {
+		return found[max(len(found)-limit, 0):]
+	}
+	return found[:min(len(found), limit)]
 }
 
 // modelLocate is what [store.Store.Locate] must give of a timeline.
