@@ -134,24 +134,44 @@ func (c *Client) RenameRoom(ctx context.Context, room uuid.UUID, name string) (w
 	return renamed, err
 }
 
-// Page is a part of a room's timeline, newest first. Next is the cursor of the page behind it, "" at the beginning of time.
+// Page is a part of a room's timeline, newest first. Older and Newer are the cursors of the pages on both sides; "" where nothing is there.
 type Page struct {
-	Messages []wire.Message
-	Next     string
+	Messages     []wire.Message
+	Older, Newer string
 }
 
-// Timeline gives the page at the cursor, "" for the newest.
+// Timeline gives the page before the cursor, "" for the newest.
 func (c *Client) Timeline(ctx context.Context, room uuid.UUID, cursor string) (Page, error) {
-	path := "/api/rooms/" + room.String() + "/timeline"
+	query := url.Values{}
 	if cursor != "" {
-		path += "?cursor=" + url.QueryEscape(cursor)
+		query.Set("cursor", cursor)
 	}
-	var page Page
-	header, err := c.call(ctx, http.MethodGet, path, nil, &page.Messages)
+	return c.page(ctx, room, query)
+}
+
+// TimelineSince gives the page behind the cursor, "" for the oldest.
+func (c *Client) TimelineSince(ctx context.Context, room uuid.UUID, cursor string) (Page, error) {
+	query := url.Values{"direction": {"newer"}}
+	if cursor != "" {
+		query.Set("cursor", cursor)
+	}
+	return c.page(ctx, room, query)
+}
+
+// TimelineAround gives the page that has the message in its middle.
+func (c *Client) TimelineAround(ctx context.Context, room, message uuid.UUID) (Page, error) {
+	return c.page(ctx, room, url.Values{"around": {message.String()}})
+}
+
+func (c *Client) page(ctx context.Context, room uuid.UUID, query url.Values) (page Page, err error) {
+	header, err := c.call(ctx, http.MethodGet, "/api/rooms/"+room.String()+"/timeline?"+query.Encode(), nil, &page.Messages)
 	if err != nil {
 		return Page{}, err
 	}
-	page.Next = header.Get("X-Next-Cursor")
+	page.Older, page.Newer = header.Get("X-Next-Cursor"), header.Get("X-Previous-Cursor")
+	if query.Get("direction") == "newer" {
+		page.Older, page.Newer = page.Newer, page.Older
+	}
 	return page, nil
 }
 
@@ -164,7 +184,7 @@ func (c *Client) History(ctx context.Context, room uuid.UUID) ([]wire.Message, e
 			return nil, err
 		}
 		newestFirst = append(newestFirst, page.Messages...)
-		if cursor = page.Next; cursor == "" {
+		if cursor = page.Older; cursor == "" {
 			break
 		}
 	}

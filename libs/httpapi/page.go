@@ -9,15 +9,27 @@ import (
 	"github.com/gofiber/fiber/v2"
 )
 
-// HeaderNextCursor has the cursor of a list's next page, beside the Link header, RFC 8288, for clients that do not read that.
-const HeaderNextCursor = "X-Next-Cursor"
+// Headers that have the cursors of a list's neighbouring pages, beside the Link header, RFC 8288, for clients that do not read that.
+const (
+	HeaderNextCursor     = "X-Next-Cursor"
+	HeaderPreviousCursor = "X-Previous-Cursor"
+)
 
-// OfferNext says where the next page of a list is: behind the cursor, with whatever else was asked for.
+// OfferNext says where the next page of a list is: behind the cursor, with whatever else is to be asked for.
 func OfferNext(c *fiber.Ctx, cursor string, asked url.Values) {
-	next := url.Values{"cursor": {cursor}}
-	maps.Copy(next, asked)
-	c.Set(HeaderNextCursor, cursor)
-	c.Set(fiber.HeaderLink, "<"+c.Path()+"?"+next.Encode()+`>; rel="next"`)
+	offer(c, HeaderNextCursor, "next", cursor, asked)
+}
+
+// OfferPrevious says where the page is that stands before this one, on its other side.
+func OfferPrevious(c *fiber.Ctx, cursor string, asked url.Values) {
+	offer(c, HeaderPreviousCursor, "prev", cursor, asked)
+}
+
+func offer(c *fiber.Ctx, header, relation, cursor string, asked url.Values) {
+	query := url.Values{"cursor": {cursor}}
+	maps.Copy(query, asked)
+	c.Set(header, cursor)
+	c.Append(fiber.HeaderLink, "<"+c.Path()+"?"+query.Encode()+`>; rel="`+relation+`"`)
 }
 
 // Args gives a query's parameters: what it says of a name, and whether it says anything.

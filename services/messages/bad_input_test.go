@@ -169,8 +169,19 @@ func TestBadPagesAreRefused(t *testing.T) {
 	w := newWorld(t, nodetest.Broker(t).ListenAddrs(), newSQLite(t))
 	room, user := w.newRoom()
 	foreign, _ := w.newRoom()
-	w.mustSend(user, room, "hello")
+	here := w.mustSend(user, room, "hello")
+	elsewhere, other := w.newRoomOf(user), w.rooms.other(room, user)
+	there := w.mustSend(user, elsewhere, "hello")
 	in := func(room uuid.UUID) string { return "/api/rooms/" + room.String() + "/timeline" }
+	cursorOf := func(user uuid.UUID) string {
+		_, got := w.page(user, room, "?around="+here.ID.String()+"&limit=1")
+		if got.Header.Get("X-Next-Cursor") != "" {
+			t.Fatalf("behind the only message: %s", got)
+		}
+		_, got = w.page(user, room, "?timestamp=9999-12-31T23:59:59Z")
+		return got.Header.Get("X-Previous-Cursor")
+	}
+	own, othersCursor := cursorOf(user), cursorOf(other)
 	for _, test := range []struct {
 		name, path string
 		status     int
@@ -184,6 +195,20 @@ func TestBadPagesAreRefused(t *testing.T) {
 		{"a foreign cursor", in(room) + "?cursor=next", 400, "invalid-cursor"},
 		{"an empty cursor", in(room) + "?cursor=", 400, "invalid-cursor"},
 		{"a cursor with a NUL", in(room) + "?cursor=AQAAAAAAAAAAAAAAA%00", 400, "invalid-cursor"},
+		{"a cursor that nobody has signed", in(room) + "?cursor=AQAAAAAAAAAAAAAAAA", 400, "invalid-cursor"},
+		{"a cursor with another's signature", in(room) + "?cursor=" + othersCursor, 400, "invalid-cursor"},
+		{"a cursor of another room", in(elsewhere) + "?cursor=" + own, 400, "invalid-cursor"},
+		{"a cursor of another position", in(room) + "?cursor=" + own[:12] + "B" + own[13:], 400, "invalid-cursor"},
+		{"no direction", in(room) + "?direction=", 422, "invalid-request"},
+		{"an unknown direction", in(room) + "?direction=up", 422, "invalid-request"},
+		{"around no message", in(room) + "?around=", 422, "invalid-request"},
+		{"around what is no id", in(room) + "?around=hello", 422, "invalid-request"},
+		{"around nothing", in(room) + "?around=00000000-0000-0000-0000-000000000000", 422, "invalid-request"},
+		{"around an unknown message", in(room) + "?around=" + uuid.NewString(), 404, "message-not-found"},
+		{"around another room's message", in(room) + "?around=" + there.ID.String(), 404, "message-not-found"},
+		{"around, one way", in(room) + "?direction=older&around=" + here.ID.String(), 422, "invalid-request"},
+		{"around and a time", in(room) + "?timestamp=2026-11-23T12:30:45Z&around=" + here.ID.String(), 422, "invalid-request"},
+		{"around and a cursor", in(room) + "?cursor=" + own + "&around=" + here.ID.String(), 422, "invalid-request"},
 		{"no time", in(room) + "?timestamp=yesterday", 400, "invalid-timestamp"},
 		{"an empty time", in(room) + "?timestamp=", 400, "invalid-timestamp"},
 		{"a time without a zone", in(room) + "?timestamp=2026-11-23T12:30:45", 400, "invalid-timestamp"},
@@ -204,7 +229,7 @@ func TestBadPagesAreRefused(t *testing.T) {
 		})
 	}
 	// What is out of any message's reach is still a position and a time.
-	for _, query := range []string{"?cursor=AQAAAAAAAAAAAAAAAA", "?timestamp=0001-01-01T00:00:00Z", "?timestamp=0000-01-01T00:00:00Z", "?timestamp=1970-01-01T00:00:00Z"} {
+	for _, query := range []string{"?cursor=" + own, "?direction=newer&cursor=" + own, "?timestamp=0001-01-01T00:00:00Z", "?timestamp=0000-01-01T00:00:00Z", "?timestamp=1970-01-01T00:00:00Z"} {
 		if page, got := w.page(user, room, query); got.Status != http.StatusOK || len(page) != 0 {
 			t.Errorf("%s: %s", query, got)
 		}

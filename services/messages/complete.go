@@ -23,12 +23,25 @@ type page struct {
 	complete events.Position // before it nothing is missing
 }
 
+// narrowed is the part of a range that is decided by its entries, where those are as many as were asked for.
+func narrowed(within store.Range, entries []store.Entry, limit int) store.Range {
+	switch {
+	case len(entries) < limit:
+	case within.Oldest:
+		within.Before = entries[0].Position.Next()
+	default:
+		within.From = entries[limit-1].Position
+	}
+	return within
+}
+
 // complete adds to entries of a range, which are at most so many, the messages that the log has there and the store has not yet, and what became of them.
 func (s *Service) complete(ctx context.Context, room uuid.UUID, within store.Range, entries []store.Entry, limit int) (page, error) {
 	behind, known := s.behind(room)
 	if !known {
 		return page{entries, events.EndOfLog}, nil
 	}
+	within = narrowed(within, entries, limit)
 	whole := page{entries, behind.complete}
 	end := within.Before.Compare(behind.complete) <= 0 // then all of it has been healed
 	if (behind.sure || end) && (len(entries) == 0 || entries[0].Position.Compare(whole.complete) < 0) {
@@ -37,18 +50,19 @@ func (s *Service) complete(ctx context.Context, room uuid.UUID, within store.Ran
 	if len(behind.messages)+len(behind.revisions) == 0 {
 		return whole, nil
 	}
-	whole.entries = slices.Clone(entries)
-	if len(entries) == limit { // what stands before the page is not missing in it
-		behind.from = entries[limit-1].Position
-	}
 	missing, err := s.missing(ctx, behind, within, entries)
 	if err != nil {
 		return page{}, err
 	}
+	whole.entries = slices.Clone(entries)
 	if len(missing) > 0 {
 		whole.entries = append(whole.entries, missing...)
 		slices.SortFunc(whole.entries, func(a, b store.Entry) int { return b.Position.Compare(a.Position) })
-		whole.entries = whole.entries[:min(len(whole.entries), limit)]
+		if over := max(len(whole.entries)-limit, 0); within.Oldest {
+			whole.entries = whole.entries[over:]
+		} else {
+			whole.entries = whole.entries[:len(whole.entries)-over]
+		}
 	}
 	for i, entry := range whole.entries {
 		whole.entries[i] = behind.newest(entry)
@@ -62,7 +76,7 @@ func (s *Service) missing(ctx context.Context, behind behind, within store.Range
 	for _, record := range behind.messages {
 		at := behind.position(record)
 		_, there := slices.BinarySearchFunc(entries, at, func(e store.Entry, at events.Position) int { return at.Compare(e.Position) })
-		if there || at.Compare(behind.from) < 0 || at.Compare(within.Before) >= 0 {
+		if there || at.Compare(within.From) < 0 || at.Compare(within.Before) >= 0 {
 			continue
 		}
 		entry, ok := behind.entry(record)
@@ -81,6 +95,12 @@ func (s *Service) missing(ctx context.Context, behind behind, within store.Range
 		}
 	}
 	return missing, nil
+}
+
+// certain leaves out what stands where something may be missing: who goes on from there would never see that.
+func (p page) certain() page {
+	p.entries = slices.DeleteFunc(slices.Clone(p.entries), func(e store.Entry) bool { return e.Position.Compare(p.complete) >= 0 })
+	return p
 }
 
 // find gives a message as it is, from the store or, where that has not come to it, from the log. Errors: those of [store.Store.Find].
@@ -106,7 +126,6 @@ type behind struct {
 	revisions []store.Entry
 	complete  events.Position // before it the store and these lack nothing
 	sure      bool            // that is where the log has been read to
-	from      events.Position // what stands before it is of no interest
 }
 
 // behind is known once the log's epoch is.

@@ -320,8 +320,8 @@ func TestMembershipChangesCount(t *testing.T) {
 	}
 }
 
-// produce appends an event to the log as a service does.
-func produce(t *testing.T, brokers []string, data events.Data) {
+// produce appends events to the log, in their order, as a service does.
+func produce(t *testing.T, brokers []string, all ...events.Data) {
 	t.Helper()
 	kafka := bus.New(bus.Config{Brokers: brokers, ClientID: "test", SecurityProtocol: "plaintext", Replication: 1}, telemetry.Discard(nil))
 	t.Cleanup(kafka.Close)
@@ -329,13 +329,15 @@ func produce(t *testing.T, brokers []string, data events.Data) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	headers, value, err := events.Encode(events.New("/ism/test", time.Now(), data))
-	if err != nil {
-		t.Fatal(err)
-	}
-	record := bus.Record{Topic: data.Topic(), Key: data.PartitionKey(), Headers: headers, Value: value, Partition: bus.PartitionAny}
-	if _, err := producer.Produce(t.Context(), record); err != nil {
-		t.Fatal(err)
+	for _, data := range all {
+		headers, value, err := events.Encode(events.New("/ism/test", time.Now(), data))
+		if err != nil {
+			t.Fatal(err)
+		}
+		record := bus.Record{Topic: data.Topic(), Key: data.PartitionKey(), Headers: headers, Value: value, Partition: bus.PartitionAny}
+		if _, err := producer.Produce(t.Context(), record); err != nil {
+			t.Fatal(err)
+		}
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), servicetest.Timeout)
 	defer cancel()

@@ -124,9 +124,15 @@ func (w *world) awaitReady() {
 
 // newRoom makes a room of a new user and another.
 func (w *world) newRoom() (room, user uuid.UUID) {
-	room, user = uuid.Must(uuid.NewV7()), uuid.New()
+	user = uuid.New()
+	return w.newRoomOf(user), user
+}
+
+// newRoomOf makes a room of a user and another.
+func (w *world) newRoomOf(user uuid.UUID) uuid.UUID {
+	room := uuid.Must(uuid.NewV7())
 	w.rooms.put(events.Membership{RoomID: room, Audience: events.Audience{Users: []uuid.UUID{user, uuid.New()}, Version: 1}})
-	return room, user
+	return room
 }
 
 // caller is who asks; nobody as the zero value.

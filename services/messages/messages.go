@@ -18,6 +18,7 @@ import (
 	"github.com/ism-chat/ism/libs/httpapi"
 	"github.com/ism-chat/ism/libs/lifecycle"
 	"github.com/ism-chat/ism/libs/telemetry"
+	"github.com/ism-chat/ism/services/messages/internal/cursor"
 	"github.com/ism-chat/ism/services/messages/internal/observed"
 	"github.com/ism-chat/ism/services/messages/internal/sends"
 	"github.com/ism-chat/ism/services/messages/internal/tail"
@@ -68,6 +69,7 @@ type Service struct {
 	unknown  rate.Sometimes // logs that the store does not tell what has been sent before
 	sends    *sends.Sends
 	tail     *tail.Tail
+	cursors  *cursor.Signer
 }
 
 var _ deployable.Service = (*Service)(nil)
@@ -92,7 +94,7 @@ func New(cfg Config, deps Deps) (*Service, error) {
 		return nil, fmt.Errorf("make the consumer that heals timelines: %w", err)
 	}
 	s := &Service{
-		cfg: cfg, deps: deps, members: members, log: log, timeline: lines, healer: healer,
+		cfg: cfg, deps: deps, members: members, log: log, timeline: lines, healer: healer, cursors: cursor.NewSigner(deps.Store),
 		tail: tail.New(tailBytes, func(partitions int) ([]int64, error) {
 			return healer.Committed(events.TopicRooms, partitions)
 		}, deps.Telemetry.Log),

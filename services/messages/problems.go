@@ -8,6 +8,7 @@ import (
 	"github.com/ism-chat/ism/libs/bus"
 	"github.com/ism-chat/ism/libs/httpapi"
 	"github.com/ism-chat/ism/services/messages/internal/body"
+	"github.com/ism-chat/ism/services/messages/internal/cursor"
 	"github.com/ism-chat/ism/services/messages/internal/sends"
 	"github.com/ism-chat/ism/services/messages/membership"
 	"github.com/ism-chat/ism/services/messages/store"
@@ -28,7 +29,7 @@ func malformedKey() error {
 
 func invalidCursor() error {
 	return httpapi.NewProblem(http.StatusBadRequest, "invalid-cursor", "Invalid cursor",
-		"cursor must be one that an earlier page of the timeline gave")
+		"cursor must be one that a page of this room's timeline gave you")
 }
 
 func invalidTimestamp() error {
@@ -55,6 +56,8 @@ func problemOf(err error) error {
 	case errors.Is(err, errAnotherBody):
 		return httpapi.NewProblem(http.StatusUnprocessableEntity, "idempotency-key-reused", "Idempotency key reused",
 			"the Idempotency-Key or clientMsgId has been used in this room for another message")
+	case errors.Is(err, cursor.ErrInvalid):
+		return invalidCursor()
 	case errors.Is(err, errNothingToQuote):
 		return httpapi.NewProblem(http.StatusUnprocessableEntity, "quoted-message-not-found", "Quoted message not found",
 			"the room has no message with this replyMsgId for you")

@@ -1,14 +1,8 @@
 package rooms
 
 import (
-	"crypto/sha256"
-	"encoding/base64"
-	"encoding/json"
-	"fmt"
-	"net/http"
 	"net/url"
 	"strconv"
-	"strings"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/google/uuid"
@@ -50,7 +44,7 @@ func (s *Service) list(c *fiber.Ctx) error {
 		last := rooms[len(rooms)-1]
 		httpapi.OfferNext(c, page.list.Cursor(timePoint(last.LatestMessage.Time, last.ID)), page.args)
 	}
-	return answerTagged(c, rooms)
+	return httpapi.AnswerTagged(c, rooms)
 }
 
 // roomsPageOf reads what is asked for. The error is the problem invalid-request or invalid-cursor.
@@ -90,32 +84,4 @@ func roomsPageOf(caller uuid.UUID, given httpapi.Args) (roomsPage, error) {
 		page.query.Before = &store.RoomPoint{LatestMessage: at, ID: id}
 	}
 	return page, nil
-}
-
-// answerTagged answers with JSON, or with 304 where the client has the same already.
-func answerTagged(c *fiber.Ctx, value any) error {
-	body, err := json.Marshal(value)
-	if err != nil {
-		return fmt.Errorf("encode the answer: %w", err)
-	}
-	sum := sha256.Sum256(body)
-	tag := `"` + base64.RawURLEncoding.EncodeToString(sum[:16]) + `"`
-	c.Set(fiber.HeaderETag, tag)
-	c.Set(fiber.HeaderCacheControl, "private, no-cache")
-	if matches(c.Get(fiber.HeaderIfNoneMatch), tag) {
-		c.Status(http.StatusNotModified)
-		return nil
-	}
-	c.Set(fiber.HeaderContentType, fiber.MIMEApplicationJSON)
-	return c.Send(body)
-}
-
-// matches reports whether If-None-Match names the tag, RFC 9110, section 13.1.2.
-func matches(header, tag string) bool {
-	for one := range strings.SplitSeq(header, ",") {
-		if one = strings.TrimSpace(one); one == "*" || strings.TrimPrefix(one, "W/") == tag {
-			return true
-		}
-	}
-	return false
 }

@@ -19,7 +19,7 @@ import (
 func timelineIsPaged(t *testing.T, d *deployment.Deployment) {
 	user, other := d.SignIn(t, "u10"), d.SignIn(t, "u11")
 	room := createRoom(t, user, wire.Group, "Long", other)
-	if page, err := user.Timeline(t.Context(), room.ID, ""); err != nil || len(page.Messages) != 0 || page.Next != "" {
+	if page, err := user.Timeline(t.Context(), room.ID, ""); err != nil || len(page.Messages) != 0 || page.Older != "" {
 		t.Fatalf("the timeline of a new room: %+v, %v", page, err)
 	}
 	const total = 63
@@ -43,7 +43,7 @@ func timelineIsPaged(t *testing.T, d *deployment.Deployment) {
 		if pages == 0 {
 			send(t, user, room.ID, "while paging")
 		}
-		if cursor = page.Next; cursor == "" {
+		if cursor = page.Older; cursor == "" {
 			break
 		}
 	}
@@ -52,6 +52,7 @@ func timelineIsPaged(t *testing.T, d *deployment.Deployment) {
 	}
 
 	history(t, user, room.ID, total+1)
+	timelineIsWalkedUpwards(t, other, room.ID, sent)
 	var byTimestamp []uuid.UUID
 	for before := time.Now().Add(time.Hour); ; {
 		path := "/api/rooms/" + room.ID.String() + "/timeline?timestamp=" + url.QueryEscape(before.UTC().Format(time.RFC3339Nano))
@@ -71,6 +72,26 @@ func timelineIsPaged(t *testing.T, d *deployment.Deployment) {
 	}
 	if !slices.Equal(byTimestamp[1:], sent) {
 		t.Errorf("paging by timestamp gave %d messages, not the %d sent", len(byTimestamp), total+1)
+	}
+}
+
+// timelineIsWalkedUpwards goes from a message in the middle to the newest, which came after all that was sent, newest first.
+func timelineIsWalkedUpwards(t *testing.T, user *deployment.User, room uuid.UUID, sent []uuid.UUID) {
+	t.Helper()
+	middle := sent[len(sent)/2]
+	page, err := user.TimelineAround(t.Context(), room, middle)
+	if err != nil || !slices.Contains(ids(page.Messages), middle) || len(page.Messages) != 25 {
+		t.Fatalf("around a message: %+v, %v", page, err)
+	}
+	walked := page.Messages
+	for cursor := page.Newer; cursor != ""; cursor = page.Newer {
+		if page, err = user.TimelineSince(t.Context(), room, cursor); err != nil {
+			t.Fatal(err)
+		}
+		walked = append(page.Messages, walked...)
+	}
+	if got := ids(walked); len(got) < 2 || !slices.Equal(got[1:], sent[:len(got)-1]) {
+		t.Errorf("upwards from the middle: %v, want one more and then %v", got, sent)
 	}
 }
 

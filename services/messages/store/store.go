@@ -100,6 +100,13 @@ type Key struct{ Room, Message uuid.UUID }
 // KeyOf names the message of an entry.
 func KeyOf(entry Entry) Key { return Key{Room: entry.Message.RoomID, Message: entry.Message.ID} }
 
+// Claim is the right to revise a message that has the content of the record at Base, see [Entry.MadeBy].
+type Claim struct {
+	Key
+	Base   events.Position
+	Holder uuid.UUID
+}
+
 // LocateWindow is how many messages [Store.Locate] looks at to find a point in time among clocks that differ.
 const LocateWindow = 32
 
@@ -147,6 +154,17 @@ type Store interface {
 	// Withdraw takes messages from the positions of entries, because the log has them at earlier ones. It is final: a message that is
 	// appended at such a position again, or late, does not come back.
 	Withdraw(ctx context.Context, entries []Entry) error
+
+	// Claim gives one holder the right to revise a message that has the content of a record, for the given time or until it is released. It reports
+	// whether the holder has the right now. Of several that claim at the same time none may get it: then they are to try again.
+	Claim(ctx context.Context, claim Claim, lasting time.Duration) (bool, error)
+
+	// Release gives a claim up. One that has expired, or was never given, is no error.
+	Release(ctx context.Context, claim Claim) error
+
+	// SharedKey gives the key of a name, which all processes share: the proposed one, unless there is one. Two that propose at the same time
+	// may each be given their own at first; asked again, all get the same.
+	SharedKey(ctx context.Context, name string, proposed []byte) ([]byte, error)
 
 	// Ping reports whether messages can be written now.
 	Ping(ctx context.Context) error

@@ -101,6 +101,24 @@ func (o *observed) Withdraw(ctx context.Context, entries []store.Entry) (err err
 	return o.store.Withdraw(ctx, entries)
 }
 
+func (o *observed) Claim(ctx context.Context, claim store.Claim, lasting time.Duration) (claimed bool, err error) {
+	ctx, end := o.observe(ctx, "claim", func() []attribute.KeyValue {
+		return []attribute.KeyValue{telemetry.RoomID(claim.Room), telemetry.MessageID(claim.Message)}
+	})
+	defer end(&err)
+	return o.store.Claim(ctx, claim, lasting)
+}
+
+func (o *observed) Release(ctx context.Context, claim store.Claim) (err error) {
+	defer o.metrics.Observe("release")(&err)
+	return o.store.Release(ctx, claim)
+}
+
+func (o *observed) SharedKey(ctx context.Context, name string, proposed []byte) (key []byte, err error) {
+	defer o.metrics.Observe("shared_key")(&err)
+	return o.store.SharedKey(ctx, name, proposed)
+}
+
 func (o *observed) RecordedLogs(ctx context.Context, topic string) (logs []bus.RecordedLog, err error) {
 	defer o.metrics.Observe("read_epochs")(&err)
 	return o.store.RecordedLogs(ctx, topic)

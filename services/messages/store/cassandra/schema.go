@@ -111,6 +111,22 @@ var steps = []step{
 			column{table: "messages", name: "client_id", cqlType: `text`}, // null: the sender gave none
 		},
 	},
+	{
+		name: "keys of cursors and claims on messages", changes: []change{
+			table{
+				name:    "shared_keys", // what all processes sign with
+				columns: `name text PRIMARY KEY, key blob`,
+				options: `comment = 'what all processes sign with'`,
+			},
+			table{
+				name: "revision_claims", // who revises a message that has the content of the record at a position; rows expire
+				columns: `room_id uuid, message_id uuid, epoch int, log_offset bigint, holder uuid,
+					PRIMARY KEY ((room_id, message_id), epoch, log_offset, holder)`,
+				// A row that comes back because its removal was forgotten expires all the same.
+				options: `gc_grace_seconds = 3600`,
+			},
+		},
+	},
 }
 
 // byBucket keeps what is written at one time, and so mostly what is of one bucket, together on disk.

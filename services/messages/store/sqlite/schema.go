@@ -33,4 +33,19 @@ CREATE TABLE log_epochs (
 `, `
 ALTER TABLE messages ADD COLUMN client_id TEXT NOT NULL DEFAULT ''; -- what the sender named the message with
 ALTER TABLE messages ADD COLUMN withdrawn INTEGER NOT NULL DEFAULT 0; -- 1: the message is at an earlier position, and is shown there
+`, `
+CREATE TABLE shared_keys (
+	name TEXT PRIMARY KEY,
+	key  BLOB NOT NULL
+) WITHOUT ROWID, STRICT;
+CREATE TABLE revision_claims (
+	room_id    BLOB NOT NULL,
+	message_id BLOB NOT NULL,
+	epoch      INTEGER NOT NULL,
+	log_offset INTEGER NOT NULL,
+	holder     BLOB NOT NULL,
+	until      INTEGER NOT NULL, -- microseconds since 1970
+	PRIMARY KEY (room_id, message_id, epoch, log_offset)
+) WITHOUT ROWID, STRICT;
+CREATE INDEX revision_claims_by_time ON revision_claims (until);
 `}

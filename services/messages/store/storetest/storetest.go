@@ -86,6 +86,10 @@ func Run(t *testing.T, newStore func(t *testing.T) store.Store) {
 		{"a large batch is written whole", testLargeBatch},
 		{"a hundred write and read at once", testParallel},
 		{"revisions that are written at once leave the newest", testParallelRevisions},
+		{"one holder at a time may revise a content", testClaims},
+		{"of many that claim at once one at most may revise", testParallelClaims},
+		{"a claim expires", testExpiredClaim},
+		{"a key stays what it was made as", testSharedKeys},
 		{"an incarnation of the log keeps its epoch", func(t *testing.T, s store.Store) { epochstest.LogKeepsItsEpoch(t, s) }},
 		{"many at once find the same epochs", func(t *testing.T, s store.Store) { epochstest.ParallelEpochs(t, s) }},
 		{"a context that is done ends the operation", testContext},
@@ -247,6 +251,12 @@ func testBeforeRun(t *testing.T, s store.Store) {
 	}
 	if _, err := s.RecordLog(t.Context(), bus.Incarnation{Topic: "ism.test", ID: uuid.New(), Partitions: 1}, 0); !errors.Is(err, store.ErrUnavailable) {
 		t.Errorf("recording an epoch gives %v, want ErrUnavailable", err)
+	}
+	if _, err := s.Claim(t.Context(), store.Claim{}, time.Minute); !errors.Is(err, store.ErrUnavailable) {
+		t.Errorf("claim gives %v, want ErrUnavailable", err)
+	}
+	if _, err := s.SharedKey(t.Context(), "a name", []byte{1}); !errors.Is(err, store.ErrUnavailable) {
+		t.Errorf("a shared key gives %v, want ErrUnavailable", err)
 	}
 	if err := s.Ping(t.Context()); !errors.Is(err, store.ErrUnavailable) {
 		t.Errorf("ping gives %v, want ErrUnavailable", err)
