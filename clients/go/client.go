@@ -234,6 +234,12 @@ func (c *Client) call(ctx context.Context, method, path string, in, out any) (ht
 	if err != nil {
 		return nil, err
 	}
+	return c.answer(request, out)
+}
+
+// answer does a request and decodes its answer.
+func (c *Client) answer(request *http.Request, out any) (http.Header, error) {
+	method, path := request.Method, request.URL.Path
 	response, err := c.http.Do(request)
 	if err != nil {
 		return nil, fmt.Errorf("%s %s: %w", method, path, err)

@@ -2,6 +2,7 @@ package messages
 
 import (
 	"context"
+	"net/http"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
@@ -10,6 +11,7 @@ import (
 	"github.com/ism-chat/ism/libs/authn"
 	"github.com/ism-chat/ism/libs/events"
 	"github.com/ism-chat/ism/libs/httpapi"
+	"github.com/ism-chat/ism/libs/wire"
 	"github.com/ism-chat/ism/services/messages/store"
 )
 
@@ -40,7 +42,19 @@ func (s *Service) message(c *fiber.Ctx) error {
 	if err != nil {
 		return problemOf(err)
 	}
-	return c.JSON(shown(entry))
+	return answerMessage(c, shown(entry))
+}
+
+// answerMessage answers with a message and its tag, or with 304 where a reader has the message already.
+func answerMessage(c *fiber.Ctx, message wire.Message) error {
+	tag := tagOf(message)
+	c.Set(fiber.HeaderETag, tag)
+	c.Set(fiber.HeaderCacheControl, "private, no-cache")
+	if c.Method() == fiber.MethodGet && httpapi.NamesTag(c.Get(fiber.HeaderIfNoneMatch), tag) {
+		c.Status(http.StatusNotModified)
+		return nil
+	}
+	return c.JSON(message)
 }
 
 // messageParams gives the room and the message that a path names.

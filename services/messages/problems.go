@@ -72,6 +72,14 @@ func problemOf(err error) error {
 		return httpapi.NewProblem(http.StatusForbidden, "edit-window-over", "Edit window over", "the message is too old to be edited here")
 	case errors.Is(err, errMessageDeleted):
 		return httpapi.NewProblem(http.StatusConflict, "message-deleted", "Message deleted", "the message is deleted, and stays so")
+	case errors.Is(err, errChanged):
+		return httpapi.NewProblem(http.StatusPreconditionFailed, "message-changed", "Message changed",
+			"the message has another content than the one that If-Match names; read it again")
+	case errors.Is(err, errBeingRevised):
+		problem := httpapi.NewProblem(http.StatusConflict, "revision-under-way", "Revision under way",
+			"somebody else is changing the message; nothing was changed by this request; ask again")
+		problem.RetryAfter = time.Second
+		return problem.Because(err)
 	case errors.Is(err, errNotEditable):
 		return httpapi.NewProblem(http.StatusUnprocessableEntity, "message-not-editable", "Message not editable",
 			"you can change no message of this type")

@@ -47,33 +47,39 @@ func (s *Service) edit(c *fiber.Ctx) error {
 		return err
 	}
 	ctx, caller := c.UserContext(), authn.Caller(c)
-	members, entry, err := s.inSight(ctx, room, id, caller)
-	if err == nil {
-		err = editable(entry, caller, s.cfg.EditWindow, time.Now())
-	}
-	if err == nil && caller.Backend && entry.Message.Type != wire.SystemMessage {
-		members, err = s.members.Of(ctx, room, caller.UserID) // it is the author, as any user may be
-	}
+	message, err := s.hold(c, room, id, func(entry store.Entry) error { return editable(entry, caller, s.cfg.EditWindow, time.Now()) })
 	if err != nil {
 		return problemOf(err)
 	}
-	what, err := body.Edit(entry.Message, request.Body)
-	if err != nil {
-		return err
-	}
-	edited := shown(entry)
-	if edited.Body, err = json.Marshal(what); err != nil {
-		return fmt.Errorf("encode message body: %w", err)
-	}
-	preview := what.Preview(caller.DisplayName())
-	edited, err = s.revise(ctx, edited, func(message wire.Message, at wire.Time) events.RevisionEvent {
-		message.EditedAt = &at
-		return events.MessageEdited{Revision: revisionOf(members, message, preview)}
-	})
+	edited, err := s.edited(ctx, message, caller, request.Body)
 	if err != nil {
 		return revisionProblemOf(err)
 	}
-	return c.JSON(edited)
+	return answerMessage(c, edited)
+}
+
+// edited gives a message that is held another body.
+func (s *Service) edited(ctx context.Context, message held, by authn.Principal, to json.RawMessage) (edited wire.Message, err error) {
+	defer s.letGoUnwritten(ctx, message, &err)
+	members := message.members
+	if by.Backend && message.entry.Message.Type != wire.SystemMessage {
+		if members, err = s.members.Of(ctx, members.RoomID, by.UserID); err != nil { // it is the author, as any user may be
+			return edited, err
+		}
+	}
+	what, err := body.Edit(message.entry.Message, to)
+	if err != nil {
+		return edited, err
+	}
+	edited = shown(message.entry)
+	if edited.Body, err = json.Marshal(what); err != nil {
+		return edited, fmt.Errorf("encode message body: %w", err)
+	}
+	preview := what.Preview(by.DisplayName())
+	return s.revise(ctx, edited, func(message wire.Message, at wire.Time) events.RevisionEvent {
+		message.EditedAt = &at
+		return events.MessageEdited{Revision: revisionOf(members, message, preview)}
+	})
 }
 
 // remove handles DELETE /api/rooms/{room_id}/messages/{message_id}. What is deleted is not deleted again.
@@ -82,29 +88,30 @@ func (s *Service) remove(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	ctx, caller := c.UserContext(), authn.Caller(c)
-	members, entry, err := s.inSight(ctx, room, id, caller)
-	if err == nil {
-		err = deletable(entry, caller)
-	}
+	message, err := s.hold(c, room, id, func(entry store.Entry) error { return deletable(entry, authn.Caller(c)) })
 	if err != nil {
 		return problemOf(err)
 	}
-	deleted := shown(entry)
-	if deleted.DeletedAt != nil {
-		return c.JSON(deleted)
+	deleted := shown(message.entry)
+	if deleted.DeletedAt == nil {
+		if deleted, err = s.deleted(c.UserContext(), message); err != nil {
+			return revisionProblemOf(err)
+		}
 	}
+	return answerMessage(c, deleted)
+}
+
+// deleted takes the content from a message that is held.
+func (s *Service) deleted(ctx context.Context, message held) (deleted wire.Message, err error) {
+	defer s.letGoUnwritten(ctx, message, &err)
+	deleted = shown(message.entry)
 	if deleted.Body, err = json.Marshal(wire.DeletedBody{}); err != nil {
-		return fmt.Errorf("encode message body: %w", err)
+		return deleted, fmt.Errorf("encode message body: %w", err)
 	}
-	deleted, err = s.revise(ctx, deleted, func(message wire.Message, at wire.Time) events.RevisionEvent {
-		message.DeletedAt = &at
-		return events.MessageDeleted{Revision: revisionOf(members, message, wire.DeletedPreview())}
+	return s.revise(ctx, deleted, func(revised wire.Message, at wire.Time) events.RevisionEvent {
+		revised.DeletedAt = &at
+		return events.MessageDeleted{Revision: revisionOf(message.members, revised, wire.DeletedPreview())}
 	})
-	if err != nil {
-		return revisionProblemOf(err)
-	}
-	return c.JSON(deleted)
 }
 
 // inSight gives a message that the caller sees, and the membership of its room: a member sees what it may read, the backend all of its tenant's rooms.
@@ -208,6 +215,6 @@ func revisionProblemOf(err error) error {
 	case errors.Is(err, bus.ErrUnavailable):
 		return httpapi.Unavailable("kafka-unavailable", "Kafka unavailable", "the message was not changed; ask again", err)
 	default:
-		return err
+		return problemOf(err)
 	}
 }

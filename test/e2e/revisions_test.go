@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"encoding/json"
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -60,7 +61,11 @@ func messagesAreRevised(t *testing.T, d *deployment.Deployment) {
 		}
 		return message
 	}
-	edited := made(alice.Edit(t.Context(), room.ID, last.ID, wire.TextBody{Text: "Or rice?"}))
+	edited := made(alice.EditSeen(t.Context(), last, wire.TextBody{Text: "Or rice?"}))
+	var refused *client.Problem
+	if _, err := alice.EditSeen(t.Context(), last, wire.TextBody{Text: "Or nothing?"}); !errors.As(err, &refused) || refused.Code != "message-changed" {
+		t.Errorf("an edit of what has been edited meanwhile: %v", err)
+	}
 	if edited.EditedAt == nil || !edited.CreatedAt.Equal(last.CreatedAt.Time) || string(edited.Body) != `{"text":"Or rice?"}` {
 		t.Errorf("edited it is %+v", edited)
 	}
