@@ -175,6 +175,13 @@ func (c *Client) page(ctx context.Context, room uuid.UUID, query url.Values) (pa
 	return page, nil
 }
 
+// Changes gives what has happened in a room since a position: that of a message or an event, or what an earlier answer says; "" for all.
+func (c *Client) Changes(ctx context.Context, room uuid.UUID, since string) (wire.Changes, error) {
+	var changes wire.Changes
+	_, err := c.call(ctx, http.MethodGet, "/api/rooms/"+room.String()+"/changes?since="+url.QueryEscape(since), nil, &changes)
+	return changes, err
+}
+
 // History gives a room's whole timeline, oldest first.
 func (c *Client) History(ctx context.Context, room uuid.UUID) ([]wire.Message, error) {
 	var newestFirst []wire.Message

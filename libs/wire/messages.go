@@ -35,6 +35,29 @@ type Message struct {
 	DeletedAt *Time  `json:"deletedAt,omitempty"` // then Body is a DeletedBody
 }
 
+// The kinds of a [MessageChange].
+const (
+	ChangeNew     = "new"
+	ChangeEdited  = "edited"
+	ChangeDeleted = "deleted"
+	ChangeJoined  = "joined"
+	ChangeLeft    = "left"
+)
+
+// MessageChange is what has happened at a position of a room's log. Message is as it is now, which may be newer than the change.
+type MessageChange struct {
+	Change   string  `json:"change"`
+	Position string  `json:"position"`
+	Message  Message `json:"message"`
+}
+
+// Changes are what has happened in a room since a position, in the log's order.
+type Changes struct {
+	Changes []MessageChange `json:"changes"`
+	Since   string          `json:"since"` // what to ask with next
+	More    bool            `json:"more"`  // ask at once
+}
+
 // TextBody is the body of a [Text] message: 1 to 4,000 characters.
 type TextBody struct {
 	Text string `json:"text"`

@@ -41,6 +41,11 @@ func (s *Service) complete(ctx context.Context, room uuid.UUID, within store.Ran
 	if !known {
 		return page{entries, events.EndOfLog}, nil
 	}
+	return s.completeFrom(ctx, behind, within, entries, limit)
+}
+
+// completeFrom is complete with what is known to be behind.
+func (s *Service) completeFrom(ctx context.Context, behind behind, within store.Range, entries []store.Entry, limit int) (page, error) {
 	within = narrowed(within, entries, limit)
 	whole := page{entries, behind.complete}
 	end := within.Before.Compare(behind.complete) <= 0 // then all of it has been healed

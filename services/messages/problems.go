@@ -32,6 +32,11 @@ func invalidCursor() error {
 		"cursor must be one that a page of this room's timeline gave you")
 }
 
+func invalidPosition() error {
+	return httpapi.NewProblem(http.StatusBadRequest, "invalid-position", "Invalid position",
+		"since must be the since of an earlier answer, or the position of a message or an event")
+}
+
 func invalidTimestamp() error {
 	return httpapi.NewProblem(http.StatusBadRequest, "invalid-timestamp", "Invalid timestamp",
 		"timestamp must be an RFC 3339 time, for example 2026-11-23T12:30:45.123456Z")

@@ -6,6 +6,7 @@ import "github.com/gofiber/fiber/v2"
 func (s *Service) Routes(api fiber.Router) {
 	api.Post("/api/send-msg", s.deps.Verifier.Require(), s.send)
 	api.Get("/api/rooms/:room_id/timeline", s.deps.Verifier.Require(), s.timelinePage)
+	api.Get("/api/rooms/:room_id/changes", s.deps.Verifier.Require(), s.changes)
 	api.Get("/api/rooms/:room_id/messages/:message_id", s.deps.Verifier.Require(), s.message)
 	api.Patch("/api/rooms/:room_id/messages/:message_id", s.deps.Verifier.Require(), s.edit)
 	api.Delete("/api/rooms/:room_id/messages/:message_id", s.deps.Verifier.Require(), s.remove)

@@ -3,6 +3,7 @@ package e2e
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -11,6 +12,7 @@ import (
 	"github.com/google/uuid"
 
 	client "github.com/ism-chat/ism/clients/go"
+	"github.com/ism-chat/ism/libs/servicetest"
 	"github.com/ism-chat/ism/libs/wire"
 	"github.com/ism-chat/ism/test/deployment"
 )
@@ -41,6 +43,26 @@ func asJSON(t *testing.T, message wire.Message) string {
 		t.Fatal(err)
 	}
 	return string(raw)
+}
+
+// changesAreTold asks for what has happened in a room since its first message: another that was deleted later, and the first one's deletion.
+func changesAreTold(t *testing.T, user *deployment.User, first, deleted, moderated wire.Message) {
+	t.Helper()
+	servicetest.AwaitSuccess(t, "all changes are told", func() error {
+		told, err := user.Changes(t.Context(), first.RoomID, first.Position)
+		if err != nil {
+			return err
+		}
+		var got []string
+		for _, change := range told.Changes {
+			got = append(got, change.Change+asJSON(t, change.Message))
+		}
+		want := []string{"new" + asJSON(t, deleted), "deleted" + asJSON(t, deleted), "deleted" + asJSON(t, moderated)}
+		if told.More || !slices.Equal(got, want) {
+			return fmt.Errorf("the changes are %+v, want %v", told, want)
+		}
+		return nil
+	})
 }
 
 // messagesAreRevised edits messages and deletes them: streams, also one that was away, the history and the list of rooms follow, and no count does.
@@ -103,6 +125,7 @@ func messagesAreRevised(t *testing.T, d *deployment.Deployment) {
 	if page, err := bob.Timeline(t.Context(), room.ID, ""); err != nil || strings.Contains(asJSON(t, page.Messages[0])+asJSON(t, page.Messages[1]), "Soup") {
 		t.Errorf("the timeline has what was deleted: %+v, %v", page, err)
 	}
+	changesAreTold(t, bob, first, deleted, moderated)
 	refusedRevisions(t, room.ID, alice, bob, carol, deleted)
 }
 

@@ -146,6 +146,10 @@ type Store interface {
 	// of it, gives [ErrPositionTaken].
 	Find(ctx context.Context, room, message uuid.UUID) (Entry, error)
 
+	// Revised gives the messages whose newest content was made by an edit or a deletion at a position of the range, the first revised first. Of
+	// the range From and Before count. At most limit revisions are looked at: end is the position before which all have been.
+	Revised(ctx context.Context, room uuid.UUID, within Range, limit int) (entries []Entry, end events.Position, err error)
+
 	// FirstPositions gives the first position of each of the messages that is stored; those that are not are missing. It looks only where a message
 	// is whose id has the day of its createdAt, as the ids have that are made of what clients name messages with: a UUID of version 7 whose time is
 	// the beginning of that day, UTC.

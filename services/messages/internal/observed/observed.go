@@ -85,6 +85,14 @@ func (o *observed) Find(ctx context.Context, room, message uuid.UUID) (entry sto
 	return o.store.Find(ctx, room, message)
 }
 
+func (o *observed) Revised(ctx context.Context, room uuid.UUID, within store.Range, limit int) (entries []store.Entry, end events.Position, err error) {
+	ctx, done := o.observe(ctx, "revised", func() []attribute.KeyValue {
+		return []attribute.KeyValue{telemetry.RoomID(room), attribute.Int("ism.limit", limit)}
+	})
+	defer done(&err)
+	return o.store.Revised(ctx, room, within, limit)
+}
+
 func (o *observed) FirstPositions(ctx context.Context, messages []store.Key) (found map[store.Key]events.Position, err error) {
 	ctx, end := o.observe(ctx, "find_first", func() []attribute.KeyValue {
 		return []attribute.KeyValue{attribute.Int("ism.messages", len(messages))}

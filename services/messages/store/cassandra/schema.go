@@ -127,6 +127,22 @@ var steps = []step{
 			},
 		},
 	},
+	{
+		name: "messages by revision", changes: []change{
+			table{
+				name: "message_revisions", // which message a record of a room's log has edited or deleted
+				columns: `room_id uuid, epoch int, span bigint, log_offset bigint, message_id uuid,
+					PRIMARY KEY ((room_id, epoch, span), log_offset)`,
+				options: `CLUSTERING ORDER BY (log_offset ASC)`,
+			},
+			table{
+				name: "revised_spans", // in which spans there are such records
+				columns: `room_id uuid, epoch int, span bigint,
+					PRIMARY KEY (room_id, epoch, span)`,
+				options: `CLUSTERING ORDER BY (epoch ASC, span ASC)`,
+			},
+		},
+	},
 }
 
 // byBucket keeps what is written at one time, and so mostly what is of one bucket, together on disk.

@@ -67,6 +67,9 @@ func (s *Store) Append(ctx context.Context, entries []store.Entry) error {
 	if err != nil {
 		return unavailable("prepare to write messages", err)
 	}
+	if err := s.listRevisions(ctx, session, writable); err != nil {
+		return unavailable("list revisions", err)
+	}
 	if err := s.writeAll(ctx, session, batches(writable)); err != nil {
 		return unavailable("write messages", err)
 	}
@@ -199,13 +202,18 @@ func (s *Store) write(ctx context.Context, session *gocql.Session, entries []app
 			byPosition := []any{room, bucket, at.Epoch, at.Offset, id, gocql.UUID(m.SenderID), string(m.Type), string(m.Body), micros, orUnset(m.ClientID), written}
 			batch.Entries = append(batch.Entries, gocql.BatchEntry{Stmt: insertMessage, Args: byPosition, Idempotent: true})
 		} else {
-			batch.Entries = append(batch.Entries, revise(entry.Entry, entry.superseded, min(micros+1, latest))...)
+			batch.Entries = append(batch.Entries, revise(entry.Entry, entry.superseded, writtenAt(entry.Entry))...)
 		}
 		batch.Entries = append(batch.Entries,
 			gocql.BatchEntry{Stmt: insertTime, Args: byTime, Idempotent: true},
 			gocql.BatchEntry{Stmt: insertID, Args: byID, Idempotent: true})
 	}
 	return session.ExecuteBatch(batch)
+}
+
+// writtenAt is the write time of a revision.
+func writtenAt(entry store.Entry) int64 {
+	return min(entry.Message.CreatedAt.UnixMicro()+1, time.Now().Add(maxAhead).UnixMicro())
 }
 
 // orUnset writes nothing where there is nothing: a null would be a tombstone.

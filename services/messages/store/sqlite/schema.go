@@ -48,4 +48,7 @@ CREATE TABLE revision_claims (
 	PRIMARY KEY (room_id, message_id, epoch, log_offset)
 ) WITHOUT ROWID, STRICT;
 CREATE INDEX revision_claims_by_time ON revision_claims (until);
+`, `
+CREATE INDEX messages_by_revision ON messages (room_id, revision_epoch, revision_offset)
+WHERE edited_at IS NOT NULL OR deleted_at IS NOT NULL;
 `}

@@ -145,11 +145,20 @@ func pageOf(room uuid.UUID, within store.Range, limit int) (statement string, ar
 
 // Page implements [store.Store].
 func (s *Store) Page(ctx context.Context, room uuid.UUID, within store.Range, limit int) ([]store.Entry, error) {
+	statement, args := pageOf(room, within, limit)
+	entries, err := s.entries(ctx, room, limit, statement, args...)
+	if within.Oldest {
+		slices.Reverse(entries)
+	}
+	return entries, err
+}
+
+// entries reads entries of a room, about limit of them.
+func (s *Store) entries(ctx context.Context, room uuid.UUID, limit int, statement string, args ...any) ([]store.Entry, error) {
 	opened := s.open.Load()
 	if opened == nil {
 		return nil, store.ErrUnavailable
 	}
-	statement, args := pageOf(room, within, limit)
 	rows, err := opened.Readers.QueryContext(ctx, statement, args...)
 	if err != nil {
 		return nil, unavailable("read timeline", err)
@@ -165,9 +174,6 @@ func (s *Store) Page(ctx context.Context, room uuid.UUID, within store.Range, li
 	}
 	if err := rows.Err(); err != nil {
 		return nil, unavailable("read timeline", err)
-	}
-	if within.Oldest {
-		slices.Reverse(entries)
 	}
 	return entries, nil
 }

@@ -79,6 +79,7 @@ func Run(t *testing.T, newStore func(t *testing.T) store.Store) {
 		{"a message is found by its id", testFind},
 		{"the newest revision stands at the message's own position", testRevisions},
 		{"a deletion is final", testDeletion},
+		{"what was revised since a position is found", testRevised},
 		{"the first position of a message is found", testFirstPositions},
 		{"what is withdrawn does not come back", testWithdraw},
 		{"a taken position is refused to another message", testTakenPosition},
