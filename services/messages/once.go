@@ -117,6 +117,9 @@ func (s *Service) firstOf(ctx context.Context, room uuid.UUID, ids [2]uuid.UUID)
 	if err != nil {
 		s.reportUnknown(ctx, err)
 	}
+	if !s.tail.Has(s.log.PartitionOf(room.String()), room, textsOf(ids[:]).in) {
+		return store.Entry{}, false
+	}
 	behind, _ := s.behind(room)
 	return behind.find(ids[:]...)
 }

@@ -149,6 +149,19 @@ func (t *Tail) Read(number int32, room uuid.UUID) (records []bus.Record, complet
 	return records, max(p.healed, p.next), true
 }
 
+// Has reports whether there is a record of a room, which is in a partition, that is wanted. It costs less than to read them all.
+func (t *Tail) Has(number int32, room uuid.UUID, wanted func(bus.Record) bool) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	p, begun := t.partitions[number]
+	if !begun {
+		return false
+	}
+	key := room.String()
+	is := func(record bus.Record) bool { return record.Key == key && wanted(record) }
+	return slices.ContainsFunc(p.records, is) || slices.ContainsFunc(p.left, is)
+}
+
 // Run asks how far the group is, as long as it is behind, until ctx is done.
 func (t *Tail) Run(ctx context.Context) error {
 	tick := time.NewTicker(look)

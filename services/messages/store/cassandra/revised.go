@@ -36,7 +36,7 @@ func (s *Store) listRevisions(ctx context.Context, session *gocql.Session, entri
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(parallelBatches)
 	for _, entry := range entries {
-		if entry.Revision != (events.Position{}) {
+		if entry.revises() {
 			group.Go(func() error { return s.listRevision(ctx, session, entry) })
 		}
 	}

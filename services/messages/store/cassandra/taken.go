@@ -63,6 +63,9 @@ type appending struct {
 	superseded []revisionKey
 }
 
+// revises reports whether it is an edit or a deletion.
+func (a appending) revises() bool { return a.Revision != (events.Position{}) }
+
 // roomPosition is a position of a room.
 type roomPosition struct {
 	room     uuid.UUID

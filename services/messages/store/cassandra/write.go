@@ -2,6 +2,7 @@ package cassandra
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/gocql/gocql"
@@ -67,8 +68,10 @@ func (s *Store) Append(ctx context.Context, entries []store.Entry) error {
 	if err != nil {
 		return unavailable("prepare to write messages", err)
 	}
-	if err := s.listRevisions(ctx, session, writable); err != nil {
-		return unavailable("list revisions", err)
+	if slices.ContainsFunc(writable, appending.revises) {
+		if err := s.listRevisions(ctx, session, writable); err != nil {
+			return unavailable("list revisions", err)
+		}
 	}
 	if err := s.writeAll(ctx, session, batches(writable)); err != nil {
 		return unavailable("write messages", err)
