@@ -1,14 +1,10 @@
 package main
 
 import (
-	"bytes"
 	"encoding/json"
 	"flag"
-	"fmt"
-	"io"
 	"math/rand/v2"
 	"net/http"
-	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -24,12 +20,10 @@ import (
 var manyRooms = flag.Bool("rooms", false, "run BenchmarkRooms, which fills a database with a million rooms first")
 
 const (
-	roomsFor     = 20 * time.Second // each load
 	listsASecond = 200
 	longLists    = 20 // of the user with the most rooms
 	checksSecond = 200
 	createSecond = 20
-	roomsWorkers = 32
 )
 
 // BenchmarkRooms measures rooms with 200,000 users and a million rooms, one of the users in five thousand of them: lists, membership checks, and
@@ -46,15 +40,15 @@ func BenchmarkRooms(b *testing.B) {
 	begun := time.Now()
 	data.fill(b, url)
 	b.ReportMetric(time.Since(begun).Seconds(), "fill-s")
-	m := &roomsBench{d: d, issuer: issuer, data: data, tokens: map[int]string{}, client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 2 * roomsWorkers}}}
-	defer m.client.CloseIdleConnections()
+	m := &roomsBench{d: d, issuer: issuer, data: data, tokens: map[int]string{}, caller: newCaller()}
+	defer m.CloseIdleConnections()
 	for b.Loop() {
 		before := m.scans(b, url)
 		anybody := func() int { return rand.IntN(data.users) }
-		m.load(b, "list-anybody", listsASecond, func() error { return m.list(b, anybody()) })
-		m.load(b, "list-of-5000", longLists, func() error { return m.list(b, 0) })
-		m.load(b, "check", checksSecond, func() error { return m.check() })
-		m.load(b, "create", createSecond, func() error { return m.create(b) })
+		paced(b, "list-anybody", listsASecond, func() error { return m.list(b, anybody()) })
+		paced(b, "list-of-5000", longLists, func() error { return m.list(b, 0) })
+		paced(b, "check", checksSecond, func() error { return m.check() })
+		paced(b, "create", createSecond, func() error { return m.create(b) })
 		for table, scans := range m.scans(b, url) {
 			if more := scans - before[table]; more > 0 {
 				b.Errorf("%s was read from one end to the other %d times", table, more)
@@ -67,48 +61,10 @@ type roomsBench struct {
 	d      *deployment.Deployment
 	issuer *authntest.Issuer
 	data   hall
-	client *http.Client
+	caller
 
 	mu     sync.Mutex
 	tokens map[int]string
-}
-
-// load does something at a rate, each when it is due, and reports how long it took from then.
-func (m *roomsBench) load(b *testing.B, name string, rate int, do func() error) {
-	b.Helper()
-	due := make(chan time.Time, rate*int(roomsFor.Seconds()))
-	var (
-		mu    sync.Mutex
-		times []time.Duration
-		work  sync.WaitGroup
-	)
-	for range roomsWorkers {
-		work.Go(func() {
-			for at := range due {
-				if err := do(); err != nil {
-					b.Errorf("%s: %v", name, err)
-					return
-				}
-				mu.Lock()
-				times = append(times, time.Since(at))
-				mu.Unlock()
-			}
-		})
-	}
-	tick := time.NewTicker(time.Second / time.Duration(rate))
-	for range cap(due) {
-		due <- <-tick.C
-	}
-	tick.Stop()
-	close(due)
-	work.Wait()
-	slices.Sort(times)
-	if len(times) == 0 {
-		return
-	}
-	for quantile, of := range map[string]float64{"p50": 0.5, "p99": 0.99} {
-		b.ReportMetric(float64(times[int(of*float64(len(times)-1))].Microseconds())/1000, name+"-"+quantile+"-ms")
-	}
 }
 
 func (m *roomsBench) token(b *testing.B, user int) string {
@@ -120,27 +76,6 @@ func (m *roomsBench) token(b *testing.B, user int) string {
 		m.tokens[user] = token
 	}
 	return token
-}
-
-func (m *roomsBench) do(method, url, token string, body []byte) error {
-	request, err := http.NewRequest(method, url, bytes.NewReader(body))
-	if err != nil {
-		return err
-	}
-	request.Header.Set("Content-Type", "application/json")
-	if token != "" {
-		request.Header.Set("Authorization", "Bearer "+token)
-	}
-	answer, err := m.client.Do(request)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = answer.Body.Close() }()
-	text, err := io.ReadAll(answer.Body)
-	if err == nil && answer.StatusCode != http.StatusOK {
-		err = fmt.Errorf("%s %s: %d %s", method, url, answer.StatusCode, text)
-	}
-	return err
 }
 
 func (m *roomsBench) list(b *testing.B, user int) error {

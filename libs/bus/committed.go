@@ -1,9 +1,16 @@
 package bus
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
 	"time"
 )
+
+// latest asks for the end of a partition, in place of a time: KIP-79.
+const latest = -1
+
+var errNoAnswer = errors.New("no answer")
 
 // committedTimeout is how long the group's coordinator is asked; a client that leaves waits for it.
 const committedTimeout = time.Second
@@ -27,6 +34,32 @@ func (c *Consumer) Committed(topic string, partitions int) ([]int64, error) {
 		next[at.Partition] = max(0, int64(at.Offset))
 	}
 	return next, nil
+}
+
+// Ends gives the offset of the record that will be written next of a topic's first partitions, so many. It asks as Committed does, and for the same reason.
+// Errors: [ErrUnavailable].
+func (c *Consumer) Ends(topic string, partitions int) ([]int64, error) {
+	c.using.RLock()
+	defer c.using.RUnlock()
+	if c.current == nil {
+		return nil, fmt.Errorf("%w: group %s has no member here", ErrUnavailable, c.cfg.Group)
+	}
+	asked := kafkaPartitions(allPartitions(topic, int32(partitions)))
+	for i := range asked {
+		asked[i].Offset = latest
+	}
+	found, err := c.current.kafka.OffsetsForTimes(asked, int(committedTimeout.Milliseconds()))
+	if err != nil {
+		return nil, fmt.Errorf("%w: read the ends of %s: %w", ErrUnavailable, topic, err)
+	}
+	ends := make([]int64, partitions)
+	for _, at := range found {
+		if at.Error != nil || at.Offset < 0 {
+			return nil, fmt.Errorf("%w: read the end of %s, partition %d: %w", ErrUnavailable, topic, at.Partition, cmp.Or(at.Error, errNoAnswer))
+		}
+		ends[at.Partition] = int64(at.Offset)
+	}
+	return ends, nil
 }
 
 // use says which client the consumer has now; nil: none.

@@ -166,17 +166,8 @@ func (l *Log) Epoch() (epoch int32, known bool) {
 // PartitionOf gives the partition of a key's records, once the log is open.
 func (l *Log) PartitionOf(key string) int32 { return partitionOfKey(key, l.opened.Partitions) }
 
-// Ends gives, by partition, the offset of the record that will be written next, once the log is open.
-func (l *Log) Ends(ctx context.Context) ([]int64, error) {
-	if err := l.Await(ctx); err != nil {
-		return nil, err
-	}
-	found, err := l.bus.offsets(ctx, l.partitions(), kafka.LatestOffsetSpec)
-	if err != nil {
-		return nil, fmt.Errorf("read the ends of %s: %w", l.cfg.Topic, err)
-	}
-	return l.inOrder(found), nil
-}
+// Partitions is how many the log has, once it is open.
+func (l *Log) Partitions() int { return int(l.opened.Partitions) }
 
 // GoesOn gives, by partition, the offset from which on the group has committed nothing, once the log is open: what stands before it is handled, or is not
 // there any more. What has been handled since the last commit it leaves out.

@@ -3,6 +3,7 @@ package bus
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -253,14 +254,28 @@ func TestANewEpochWaitsForTheGroupToEnd(t *testing.T) {
 	})
 }
 
+// The ends are asked for by the group's member, as soon as there is one.
 func TestTheEndsOfALogAreWhereItsNextRecordsWillBe(t *testing.T) {
 	onBothBrokers(t, func(t *testing.T, w *world) {
-		topic := w.topic(3)
-		log, _ := w.openLog(topic, w.group(), &epochs{})
-		want, err := log.Ends(within(t, timeout))
-		if err != nil || !slices.Equal(want, make([]int64, 3)) {
-			t.Fatalf("at first the ends are %v, %v", want, err)
+		topic, group := w.topic(3), w.group()
+		log, _ := w.openLog(topic, group, &epochs{})
+		member := w.consumer(ConsumerConfig{Group: group, Topics: []string{topic}, Handler: func(context.Context, []Record) error { return nil }})
+		if ends, err := member.Ends(topic, log.Partitions()); !errors.Is(err, ErrUnavailable) {
+			t.Errorf("without a member the ends are %v, %v", ends, err)
 		}
+		run(t, member)
+		want := make([]int64, 3)
+		expect := func() {
+			t.Helper()
+			servicetest.AwaitSuccess(t, "the member tells the ends", func() error {
+				ends, err := member.Ends(topic, log.Partitions())
+				if err == nil && !slices.Equal(ends, want) {
+					err = fmt.Errorf("the ends are %v, want %v", ends, want)
+				}
+				return err
+			})
+		}
+		expect()
 		key := func(i int) string { return string(rune('a' + i)) }
 		for i, at := range w.write(w.producer(ProducerConfig{DeliveryTimeout: timeout}), topic, 0, 9, key) {
 			if partition := log.PartitionOf(key(i)); partition != at.Partition {
@@ -268,9 +283,7 @@ func TestTheEndsOfALogAreWhereItsNextRecordsWillBe(t *testing.T) {
 			}
 			want[at.Partition] = max(want[at.Partition], at.Offset+1)
 		}
-		if ends, err := log.Ends(within(t, timeout)); err != nil || !slices.Equal(ends, want) {
-			t.Errorf("the ends are %v, want %v, %v", ends, want, err)
-		}
+		expect()
 	})
 }
 

@@ -73,12 +73,13 @@ func New(cfg Config, deps Deps) (*Service, error) {
 		CountChanges: cfg.UnreadChanges, PrivateReceipts: cfg.Receipts == receiptsOff,
 	})
 	log := deps.Bus.NewLog(bus.LogConfig{Topic: events.TopicRooms, Group: Group, Epochs: deps.Store})
-	taken := progress.New(log, deps.Store)
+	var consumer *bus.Consumer
+	taken := progress.New(log, func() ([]int64, error) { return consumer.Ends(events.TopicRooms, log.Partitions()) }, deps.Store)
 	lists, err := previews.New(writer, log, taken, deps.Bus.Tracing(Group))
 	if err != nil {
 		return nil, err
 	}
-	consumer, err := deps.Bus.NewConsumer(bus.ConsumerConfig{
+	consumer, err = deps.Bus.NewConsumer(bus.ConsumerConfig{
 		Group:     Group,
 		Topics:    []string{events.TopicRooms},
 		Handler:   lists.Apply,

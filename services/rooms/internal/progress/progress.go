@@ -27,9 +27,11 @@ import (
 type Log interface {
 	Epoch() (epoch int32, known bool)
 	PartitionOf(key string) int32
-	Ends(ctx context.Context) ([]int64, error)
 	GoesOn(ctx context.Context) ([]int64, error)
 }
+
+// Ends gives, by partition, the offset of the record that will be written next.
+type Ends func() ([]int64, error)
 
 // Store keeps how far partitions have been taken, see [store.Reading].
 type Store interface {
@@ -42,12 +44,15 @@ const AwaitTimeout = 3 * time.Second
 
 const (
 	lookEvery = 25 * time.Millisecond // while somebody waits
-	timeout   = time.Second           // of each look
+	// endsTimeout is how long a request waits for brokers that do not say where partitions end, as in the first moment of a change of leaders.
+	endsTimeout = time.Second
+	timeout     = time.Second // of each look
 )
 
 // Progress is how far the rooms have taken the log. It is safe for concurrent use.
 type Progress struct {
 	log    Log
+	ends   Ends
 	store  Store
 	wanted chan struct{} // holds a token if somebody has begun to wait
 
@@ -57,6 +62,7 @@ type Progress struct {
 }
 
 type waiter struct {
+	since     time.Time
 	partition int32                     // everyPartition: all of them
 	until     map[int32]events.Position // what has not been taken yet, by partition; nil until the ends are known
 	done      chan struct{}
@@ -65,8 +71,8 @@ type waiter struct {
 const everyPartition = -1
 
 // New makes a Progress.
-func New(log Log, store Store) *Progress {
-	return &Progress{log: log, store: store, wanted: make(chan struct{}, 1), taken: map[int32]events.Position{}, waiters: map[*waiter]struct{}{}}
+func New(log Log, ends Ends, store Store) *Progress {
+	return &Progress{log: log, ends: ends, store: store, wanted: make(chan struct{}, 1), taken: map[int32]events.Position{}, waiters: map[*waiter]struct{}{}}
 }
 
 // Reached says that a partition has been taken up to the position, behind what a batch had. What the store does not take now the next batch says.
@@ -81,8 +87,8 @@ func (p *Progress) Reached(ctx context.Context, partition int32, next events.Pos
 	return nil
 }
 
-// Await waits until all has been taken that the partition of the key has now, but no longer than [AwaitTimeout]. It reports whether it has been. While
-// the brokers do not answer it does not wait: nobody has been shown anything new.
+// Await waits until all has been taken that the partition of the key has now, but no longer than [AwaitTimeout]. It reports whether it has been. Where
+// the brokers do not answer for a second it has: nobody has been shown anything new.
 func (p *Progress) Await(ctx context.Context, key string) bool {
 	if _, known := p.log.Epoch(); !known {
 		return true
@@ -101,7 +107,7 @@ func (p *Progress) AwaitAll(ctx context.Context) bool {
 func (p *Progress) await(ctx context.Context, partition int32) bool {
 	ctx, cancel := context.WithTimeout(ctx, AwaitTimeout)
 	defer cancel()
-	w := &waiter{partition: partition, done: make(chan struct{})}
+	w := &waiter{since: time.Now(), partition: partition, done: make(chan struct{})}
 	p.join(w)
 	defer p.leave(w)
 	select {
@@ -151,7 +157,7 @@ func (p *Progress) look(ctx context.Context) bool {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	if fresh := p.withoutEnd(); len(fresh) > 0 {
-		ends, err := p.log.Ends(ctx)
+		ends, err := p.ends()
 		p.endAt(fresh, ends, err)
 	}
 	if !p.anybody() {
@@ -221,7 +227,9 @@ func (p *Progress) endAt(fresh []*waiter, ends []int64, err error) {
 	defer p.mu.Unlock()
 	for _, w := range fresh {
 		if err != nil {
-			p.release(w)
+			if time.Since(w.since) >= endsTimeout {
+				p.release(w)
+			}
 			continue
 		}
 		w.until = map[int32]events.Position{}

@@ -33,7 +33,7 @@ type world struct {
 func (w *world) Epoch() (int32, bool)         { return w.epoch, w.epoch >= 0 }
 func (w *world) PartitionOf(key string) int32 { return int32(key[0] - '0') }
 
-func (w *world) Ends(context.Context) ([]int64, error) {
+func (w *world) end() ([]int64, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.asked++
@@ -72,7 +72,7 @@ func newWorld() *world {
 // run runs a process in a bubble until the test ends.
 func run(t *testing.T, w *world) *Progress {
 	t.Helper()
-	p := New(w, w)
+	p := New(w, w.end, w)
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- p.Run(ctx) }()
@@ -275,7 +275,6 @@ func TestManyAskOnce(t *testing.T) {
 func TestNobodyWaitsForWhatNobodyTells(t *testing.T) {
 	for name, change := range map[string]func(w *world){
 		"the epoch is not known":     func(w *world) { w.epoch = -1 },
-		"the brokers do not answer":  func(w *world) { w.noEnds = errors.New("no answer") },
 		"nothing was written":        func(w *world) { w.ends, w.taken = [2]int64{}, map[int32]events.Position{} },
 		"the group has committed it": func(w *world) { w.committed, w.taken = w.ends, map[int32]events.Position{} },
 	} {
@@ -290,6 +289,32 @@ func TestNobodyWaitsForWhatNobodyTells(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Brokers say nothing for a moment when a partition gets another leader. Who marks what it has been shown before waits for them, and for what they say then.
+func TestBrokersThatDoNotAnswerAreWaitedForASecond(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		w.noEnds = errors.New("no answer")
+		p, began := run(t, w), time.Now()
+		if waited := p.Await(t.Context(), "1"); !waited || time.Since(began) < endsTimeout || time.Since(began) > endsTimeout+lookEvery {
+			t.Errorf("it waits %s", time.Since(began))
+		}
+		waiting := await(func() bool { return p.Await(t.Context(), "1") })
+		time.Sleep(endsTimeout / 2)
+		w.mu.Lock()
+		w.noEnds = nil
+		w.mu.Unlock()
+		time.Sleep(2 * lookEvery)
+		select {
+		case <-waiting:
+			t.Error("it does not wait for what the brokers have said")
+		default:
+		}
+		if err := p.Reached(t.Context(), 1, events.Position{Epoch: 1, Offset: 20}); err != nil || !<-waiting {
+			t.Errorf("%v", err)
+		}
+	})
 }
 
 func TestAStoreThatIsAwayIsWaitedFor(t *testing.T) {
