@@ -23,7 +23,7 @@ import (
 //	plain   without a name
 //	named   with an Idempotency-Key of its own: one read of the store more, and in the consumer group another
 func BenchmarkSend(b *testing.B) {
-	s, err := cassandra.New(cassandratest.Config(b), telemetry.Discard(nil))
+	s, err := cassandra.New(cassandratest.Config(b), cassandra.MigrateAuto, telemetry.Discard(nil))
 	if err != nil {
 		b.Fatal(err)
 	}

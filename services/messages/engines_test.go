@@ -21,7 +21,7 @@ func TestEnginesAndAnOutageOfCassandra(t *testing.T) {
 	link := cassandratest.NewLink(t, cfg.Hosts[0])
 	cfg.Hosts = []string{link.Address()}
 	newStore := func() *cassandra.Store {
-		s, err := cassandra.New(cfg, telemetry.Discard(nil))
+		s, err := cassandra.New(cfg, cassandra.MigrateAuto, telemetry.Discard(nil))
 		if err != nil {
 			t.Fatal(err)
 		}

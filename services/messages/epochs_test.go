@@ -34,7 +34,7 @@ func reopening() map[string]func(t *testing.T) func() store.Store {
 		"cassandra": func(t *testing.T) func() store.Store {
 			cfg := cassandratest.Config(t)
 			return func() store.Store {
-				s, err := cassandra.New(cfg, telemetry.Discard(nil))
+				s, err := cassandra.New(cfg, cassandra.MigrateAuto, telemetry.Discard(nil))
 				if err != nil {
 					t.Fatal(err)
 				}

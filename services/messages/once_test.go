@@ -253,7 +253,7 @@ func (w *world) eachOnce(t *testing.T, room, user uuid.UUID, want []uuid.UUID) {
 func TestSendsWhoseAnswersAreCutAreSentOnce(t *testing.T) {
 	cfg := cassandratest.Config(t)
 	newStore := func() store.Store {
-		s, err := cassandra.New(cfg, telemetry.Discard(nil))
+		s, err := cassandra.New(cfg, cassandra.MigrateAuto, telemetry.Discard(nil))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -13,6 +13,7 @@ type ProgramConfig struct {
 	deployable.Config
 	Messages struct {
 		Config
+		Migrate   cassandra.Migrate `envconfig:"MIGRATE" default:"auto" was:"ISM_MESSAGES_CASSANDRA_MIGRATE" desc:"auto: make the keyspace, and bring its schema up to date at start; check: wait, not ready, until it is; off: do not look at it; true and false are auto and check"`
 		Rooms     membership.ClientConfig
 		Cassandra cassandra.Config
 	}
@@ -23,7 +24,7 @@ func (c *ProgramConfig) Validate() []config.Fault { return c.Messages.Within(c.H
 
 // Build makes the service as its own program runs it: on Cassandra or ScyllaDB, asking rooms over HTTP.
 func Build(cfg *ProgramConfig, host *deployable.Host) (deployable.Service, error) {
-	timelines, err := cassandra.New(cfg.Messages.Cassandra, host.Telemetry)
+	timelines, err := cassandra.New(cfg.Messages.Cassandra, cfg.Messages.Migrate, host.Telemetry)
 	if err != nil {
 		return nil, err
 	}

@@ -1,11 +1,13 @@
 package messages_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/ism-chat/ism/libs/config"
 	"github.com/ism-chat/ism/services/messages"
+	"github.com/ism-chat/ism/services/messages/store/cassandra"
 )
 
 func TestConfigurationHasItsNames(t *testing.T) {
@@ -22,7 +24,7 @@ func TestConfigurationHasItsNames(t *testing.T) {
 		"ISM_MESSAGES_CASSANDRA_CONSISTENCY":        "one",
 		"ISM_MESSAGES_CASSANDRA_REPLICATION_FACTOR": "3",
 		"ISM_MESSAGES_CASSANDRA_DATACENTER":         "dc1",
-		"ISM_MESSAGES_CASSANDRA_MIGRATE":            "false",
+		"ISM_MESSAGES_MIGRATE":                      "off",
 		"ISM_MESSAGES_CASSANDRA_TIMEOUT":            "3s",
 	} {
 		t.Setenv(name, value)
@@ -37,7 +39,32 @@ func TestConfigurationHasItsNames(t *testing.T) {
 	}
 	c := m.Cassandra
 	if len(c.Hosts) != 2 || c.Keyspace != "other" || c.Username != "ism" || c.Password.Reveal() != "hidden" || c.Consistency != "one" ||
-		c.ReplicationFactor != 3 || c.Datacenter != "dc1" || c.Migrate || c.Timeout != 3*time.Second {
+		c.ReplicationFactor != 3 || c.Datacenter != "dc1" || m.Migrate != cassandra.MigrateOff || c.Timeout != 3*time.Second {
 		t.Errorf("the store's configuration is %+v", c)
+	}
+}
+
+func TestWhatIsDoneAboutTheSchemaIsRead(t *testing.T) {
+	const setting, former = "ISM_MESSAGES_MIGRATE", "ISM_MESSAGES_CASSANDRA_MIGRATE"
+	for entry, want := range map[string]cassandra.Migrate{
+		"":                 cassandra.MigrateAuto,
+		setting + "=auto":  cassandra.MigrateAuto,
+		setting + "=check": cassandra.MigrateCheck,
+		setting + "=off":   cassandra.MigrateOff,
+		former + "=true":   cassandra.MigrateAuto,
+		former + "=false":  cassandra.MigrateCheck,
+	} {
+		var cfg messages.ProgramConfig
+		if err := config.LoadFrom(&cfg, []string{"ISM_MESSAGES_ROOMS_URL=http://10.0.0.1:9403", entry}); err != nil || cfg.Messages.Migrate != want {
+			t.Errorf("%q is read as %s, %v", entry, cfg.Messages.Migrate, err)
+		}
+	}
+	for _, variable := range []string{setting, former} {
+		err := config.LoadFrom(&messages.ProgramConfig{}, []string{"ISM_MESSAGES_ROOMS_URL=http://10.0.0.1:9403", variable + "=never"})
+		for _, part := range []string{variable + `: "never" is not allowed`, "auto:", "check:", "off:"} {
+			if err == nil || !strings.Contains(err.Error(), part) {
+				t.Errorf("%q is not in %v", part, err)
+			}
+		}
 	}
 }

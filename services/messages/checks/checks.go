@@ -23,11 +23,11 @@ const (
 )
 
 // Part is the check of the cluster, the keyspace, its tables and replicas, and of the machine's limits.
-func Part(cfg cassandra.Config, found config.Findings) examine.Part {
+func Part(cfg cassandra.Config, migrates cassandra.Migrate, found config.Findings) examine.Part {
 	return examine.Part{
 		Checks: []examine.Check{
 			{Group: "messages", Name: "cassandra", Look: examine.Configured(found, prefix, "HOSTS", func(ctx context.Context, n *examine.Notes) {
-				lookAtCassandra(ctx, n, cfg)
+				lookAtCassandra(ctx, n, cfg, migrates)
 			})},
 			{Group: "host", Name: "aio-max-nr", Look: func(_ context.Context, n *examine.Notes) { lookAtAIO(n, found.Has(prefix), aioFile) }},
 		},
@@ -35,7 +35,7 @@ func Part(cfg cassandra.Config, found config.Findings) examine.Part {
 	}
 }
 
-func lookAtCassandra(ctx context.Context, n *examine.Notes, cfg cassandra.Config) {
+func lookAtCassandra(ctx context.Context, n *examine.Notes, cfg cassandra.Config, migrates cassandra.Migrate) {
 	if lost := examine.Unreachable(ctx, withPort(cfg.Hosts)); len(lost) == len(cfg.Hosts) {
 		n.Add(examine.Fault, strings.Join(lost, "; "), "start Cassandra or ScyllaDB, or correct ISM_MESSAGES_CASSANDRA_HOSTS")
 		return
@@ -58,7 +58,7 @@ func lookAtCassandra(ctx context.Context, n *examine.Notes, cfg cassandra.Config
 		n.AddAs("datacenter", examine.Warning, fmt.Sprintf("the node that answered is in %s, ISM_MESSAGES_CASSANDRA_DATACENTER is %s", found.Datacenter, cfg.Datacenter),
 			"name nodes of this datacenter in ISM_MESSAGES_CASSANDRA_HOSTS")
 	}
-	compareKeyspace(n, cfg, found)
+	compareKeyspace(n, cfg.Keyspace, migrates, found)
 	if !found.Scylla {
 		lookAtMaps(n, mapsFile)
 	}
@@ -86,24 +86,24 @@ func withPort(hosts []string) []string {
 	return all
 }
 
-func compareKeyspace(n *examine.Notes, cfg cassandra.Config, found cassandra.Inspection) {
+func compareKeyspace(n *examine.Notes, keyspace string, migrates cassandra.Migrate, found cassandra.Inspection) {
 	makes := "start messages, which makes it, and look at its log"
-	if !cfg.Migrate {
-		makes = "start messages once with ISM_MESSAGES_CASSANDRA_MIGRATE=true"
+	if migrates != cassandra.MigrateAuto {
+		makes = "ISM_MESSAGES_MIGRATE is " + string(migrates) + ": run messages migrate up as a role that may make tables: docs/operations.md, upgrading"
 	}
 	if !found.Keyspace {
-		n.AddAs("keyspace", examine.Fault, "there is no keyspace "+cfg.Keyspace, makes+"; or correct ISM_MESSAGES_CASSANDRA_KEYSPACE")
+		n.AddAs("keyspace", examine.Fault, "there is no keyspace "+keyspace, makes+"; or correct ISM_MESSAGES_CASSANDRA_KEYSPACE")
 		return
 	}
 	if len(found.MissingTables) > 0 {
-		n.AddAs("tables", examine.Fault, cfg.Keyspace+" lacks "+strings.Join(found.MissingTables, ", "), makes)
+		n.AddAs("tables", examine.Fault, keyspace+" lacks "+strings.Join(found.MissingTables, ", "), makes)
 	} else {
-		n.AddAs("tables", examine.OK, cfg.Keyspace+" has all of them", "")
+		n.AddAs("tables", examine.OK, keyspace+" has all of them", "")
 	}
 	if len(found.MissingSteps) > 0 && len(found.MissingTables) == 0 {
-		n.AddAs("schema", examine.Fault, cfg.Keyspace+" lacks "+strings.Join(found.MissingSteps, ", "), makes)
+		n.AddAs("schema", examine.Fault, keyspace+" lacks "+strings.Join(found.MissingSteps, ", "), makes)
 	}
-	compareReplication(n, cfg.Keyspace, found)
+	compareReplication(n, keyspace, found)
 }
 
 func compareReplication(n *examine.Notes, keyspace string, found cassandra.Inspection) {

@@ -23,10 +23,13 @@ func TestMain(m *testing.M) { servicetest.VerifyNoLeaks(m) }
 func onCluster(t *testing.T, variables ...string) []examine.Check {
 	t.Helper()
 	var cfg struct {
-		Messages struct{ Cassandra cassandra.Config }
+		Messages struct {
+			Cassandra cassandra.Config
+			Migrate   cassandra.Migrate `envconfig:"MIGRATE" default:"auto" desc:"-"`
+		}
 	}
 	found := examinetest.Survey(t, &cfg, variables...)
-	return Part(cfg.Messages.Cassandra, found).Checks
+	return Part(cfg.Messages.Cassandra, cfg.Messages.Migrate, found).Checks
 }
 
 // run runs a store until it answers.
@@ -58,9 +61,9 @@ func TestCassandra(t *testing.T) {
 	look := func(more ...string) []examine.Check { return onCluster(t, append(more, variables...)...) }
 	examinetest.Expect(t, examinetest.Find(t, look(), "cassandra"), examine.OK, "1 node", "datacenter")
 	examinetest.Expect(t, examinetest.Find(t, look(), "keyspace"), examine.Fault, cfg.Keyspace, "start messages")
-	examinetest.Expect(t, examinetest.Find(t, look("ISM_MESSAGES_CASSANDRA_MIGRATE=false"), "keyspace"), examine.Fault, "ISM_MESSAGES_CASSANDRA_MIGRATE=true")
+	examinetest.Expect(t, examinetest.Find(t, look("ISM_MESSAGES_MIGRATE=check"), "keyspace"), examine.Fault, "messages migrate up")
 
-	store, err := cassandra.New(cfg, telemetry.Discard(nil))
+	store, err := cassandra.New(cfg, cassandra.MigrateAuto, telemetry.Discard(nil))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -107,11 +110,11 @@ func TestReplicationIsComparedWithTheNodes(t *testing.T) {
 		}
 	}
 	got := examinetest.Look(t, func(_ context.Context, n *examine.Notes) {
-		compareKeyspace(n, cassandra.Config{Keyspace: "k"}, cassandra.Inspection{Keyspace: true, Nodes: 1, MissingTables: []string{"room_places"}})
+		compareKeyspace(n, "k", cassandra.MigrateCheck, cassandra.Inspection{Keyspace: true, Nodes: 1, MissingTables: []string{"room_places"}})
 	})
-	examinetest.Expect(t, got[0], examine.Fault, "room_places", "ISM_MESSAGES_CASSANDRA_MIGRATE=true")
+	examinetest.Expect(t, got[0], examine.Fault, "room_places", "ISM_MESSAGES_MIGRATE is check")
 	got = examinetest.Look(t, func(_ context.Context, n *examine.Notes) {
-		compareKeyspace(n, cassandra.Config{Keyspace: "k", Migrate: true}, cassandra.Inspection{Keyspace: true, Nodes: 1, MissingSteps: []string{"step 3 (revisions)"}})
+		compareKeyspace(n, "k", cassandra.MigrateAuto, cassandra.Inspection{Keyspace: true, Nodes: 1, MissingSteps: []string{"step 3 (revisions)"}})
 	})
 	examinetest.Expect(t, got[1], examine.Fault, "step 3 (revisions)", "start messages")
 }

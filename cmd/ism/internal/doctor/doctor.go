@@ -193,7 +193,7 @@ func (d *doctor) parts() []examine.Part {
 		{Checks: d.identity.Checks()},
 		kafka.Part(d.bus, s.shared().Kafka, found, s.consumerGroups()...),
 		rooms.Part(s.rooms.Rooms.Postgres, s.rooms.Rooms.Migrate, found),
-		messages.Part(s.messages.Messages.Cassandra, found),
+		messages.Part(s.messages.Messages.Cassandra, s.messages.Messages.Migrate, found),
 		media.Part(s.media.Media.S3, found, d.target),
 	}
 }

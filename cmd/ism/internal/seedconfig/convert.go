@@ -154,7 +154,12 @@ func (c *conversion) cassandra() {
 	c.copy(table+"db_user", "ISM_MESSAGES_CASSANDRA_USERNAME")
 	c.copy(table+"db_password", "ISM_MESSAGES_CASSANDRA_PASSWORD")
 	c.copy(table+"db_keyspace", "ISM_MESSAGES_CASSANDRA_KEYSPACE")
-	c.copy(table+"with_db_init", "ISM_MESSAGES_CASSANDRA_MIGRATE")
+	switch c.values[table+"with_db_init"] {
+	case "true":
+		c.add("ISM_MESSAGES_MIGRATE", "auto", table+"with_db_init")
+	case "false":
+		c.add("ISM_MESSAGES_MIGRATE", "check", table+"with_db_init")
+	}
 }
 
 func (c *conversion) objects() {

@@ -37,7 +37,7 @@ var keys = []key{
 	{"message_db_config.db_user", text, "ISM_MESSAGES_CASSANDRA_USERNAME", ""},
 	{"message_db_config.db_password", text, "ISM_MESSAGES_CASSANDRA_PASSWORD", "or in a file: ISM_MESSAGES_CASSANDRA_PASSWORD_FILE"},
 	{"message_db_config.db_keyspace", text, "ISM_MESSAGES_CASSANDRA_KEYSPACE", "the tables are others than the Rust ISM's: give it a keyspace of its own"},
-	{"message_db_config.with_db_init", boolean, "ISM_MESSAGES_CASSANDRA_MIGRATE", ""},
+	{"message_db_config.with_db_init", boolean, "ISM_MESSAGES_MIGRATE", "true is auto, false is check"},
 	{"user_db_config.db_host", text, "ISM_ROOMS_POSTGRES_URL", "with the next four keys, as one URL"},
 	{"user_db_config.db_port", port, "ISM_ROOMS_POSTGRES_URL", "5432 if it is missing"},
 	{"user_db_config.db_user", text, "ISM_ROOMS_POSTGRES_URL", ""},

@@ -48,7 +48,7 @@ func TestTheDocumentedFile(t *testing.T) {
 		"ISM_MESSAGES_CASSANDRA_USERNAME": "cassandra",
 		"ISM_MESSAGES_CASSANDRA_PASSWORD": "cassandra",
 		"ISM_MESSAGES_CASSANDRA_KEYSPACE": "messaging",
-		"ISM_MESSAGES_CASSANDRA_MIGRATE":  "true",
+		"ISM_MESSAGES_MIGRATE":            "auto",
 		"ISM_ROOMS_POSTGRES_URL":          "postgres://postgres:postgres@localhost:32768/postgres",
 		"ISM_OIDC_ISSUER":                 "http://localhost:8180/realms/my-realm",
 		"ISM_MEDIA_S3_ENDPOINT":           "http://localhost:9000",

@@ -72,11 +72,12 @@ const (
 
 // Store is a [store.Store] in Cassandra.
 type Store struct {
-	cfg     Config
-	log     *slog.Logger
-	tracer  trace.Tracer
-	session atomic.Pointer[gocql.Session] // nil until connected
-	listed  *lru.Cache[listing, struct{}]
+	cfg      Config
+	migrates Migrate
+	log      *slog.Logger
+	tracer   trace.Tracer
+	session  atomic.Pointer[gocql.Session] // nil until connected
+	listed   *lru.Cache[listing, struct{}]
 
 	frontiers *frontiers
 }
@@ -84,7 +85,7 @@ type Store struct {
 var _ store.Store = (*Store)(nil)
 
 // New makes the store. It reaches for nothing: Run does.
-func New(cfg Config, tel *telemetry.Telemetry) (*Store, error) {
+func New(cfg Config, migrates Migrate, tel *telemetry.Telemetry) (*Store, error) {
 	listed, err := lru.New[listing, struct{}](maxListed)
 	if err != nil {
 		return nil, fmt.Errorf("make memory of listed buckets: %w", err)
@@ -95,6 +96,7 @@ func New(cfg Config, tel *telemetry.Telemetry) (*Store, error) {
 	}
 	return &Store{
 		cfg:       cfg,
+		migrates:  migrates,
 		log:       tel.Log,
 		tracer:    tel.Tracer.Tracer("github.com/ism-chat/ism/services/messages/store/cassandra"),
 		listed:    listed,

@@ -15,7 +15,7 @@ func TestMain(m *testing.M) { servicetest.VerifyNoLeaks(m) }
 
 func newStore(tb testing.TB, cfg cassandra.Config) *cassandra.Store {
 	tb.Helper()
-	s, err := cassandra.New(cfg, telemetry.Discard(nil))
+	s, err := cassandra.New(cfg, cassandra.MigrateAuto, telemetry.Discard(nil))
 	if err != nil {
 		tb.Fatal(err)
 	}

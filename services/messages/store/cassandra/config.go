@@ -20,9 +20,8 @@ type Config struct {
 	Password          config.Secret `envconfig:"PASSWORD" desc:"password"`
 	CAFile            string        `envconfig:"CA_FILE" desc:"certificate authority of the nodes, PEM; empty: no TLS"`
 	Consistency       string        `envconfig:"CONSISTENCY" default:"LOCAL_QUORUM" desc:"consistency of reads and writes: ONE, LOCAL_ONE, TWO, THREE, QUORUM, LOCAL_QUORUM, EACH_QUORUM or ALL; a message is only sure to be read back where reads and writes overlap"`
-	ReplicationFactor int           `envconfig:"REPLICATION_FACTOR" default:"1" desc:"replicas in the datacenter, where MIGRATE makes the keyspace"`
+	ReplicationFactor int           `envconfig:"REPLICATION_FACTOR" default:"1" desc:"replicas in the datacenter, where the keyspace is made"`
 	Datacenter        string        `envconfig:"DATACENTER" desc:"datacenter of this deployable; empty: that of the first node reached"`
-	Migrate           bool          `envconfig:"MIGRATE" default:"true" desc:"make the keyspace, and bring its schema up to date at start; false: wait until it is"`
 	Timeout           time.Duration `envconfig:"TIMEOUT" default:"1s" desc:"deadline of a query, its repeats included"`
 	Connections       int           `envconfig:"CONNECTIONS" default:"2" desc:"connections to each node; each carries thousands of queries at once"`
 }

@@ -44,10 +44,10 @@ func (s *Store) Run(ctx context.Context) error {
 }
 
 // connect makes the schema where that is configured, on a session of its own, since a session is bound to a keyspace that
-// must be there. Where it is not, it fails until somebody else has made the schema.
+// must be there. Where it may not make it, it fails until somebody else has; where it must not look, it takes the schema as it is.
 func (s *Store) connect(ctx context.Context) (*gocql.Session, error) {
 	cfg := s.cfg
-	if cfg.Migrate || cfg.Datacenter == "" {
+	if s.migrates == MigrateAuto || cfg.Datacenter == "" {
 		if err := s.prepare(ctx, &cfg); err != nil {
 			return nil, err
 		}
@@ -61,7 +61,7 @@ func (s *Store) connect(ctx context.Context) (*gocql.Session, error) {
 	if err != nil {
 		return nil, fmt.Errorf("connect to keyspace %s: %w", cfg.Keyspace, err)
 	}
-	if !cfg.Migrate {
+	if s.migrates == MigrateCheck {
 		checking, cancel := context.WithTimeout(ctx, migrateTimeout)
 		defer cancel()
 		if err := (migration{session: session, keyspace: cfg.Keyspace, log: s.log}).check(checking); err != nil {
@@ -76,37 +76,41 @@ func (s *Store) connect(ctx context.Context) (*gocql.Session, error) {
 func (s *Store) prepare(ctx context.Context, cfg *Config) error {
 	ctx, cancel := context.WithTimeout(ctx, migrateTimeout)
 	defer cancel()
-	cluster, err := s.cluster(*cfg)
+	session, err := schemaSession(*cfg, s.log)
 	if err != nil {
 		return err
 	}
-	cluster.NumConns = 1
-	cluster.Timeout = migrateTimeout // a change of schema takes longer than a query may
-	cluster.QueryObserver, cluster.BatchObserver = nil, nil
-	session, err := cluster.CreateSession()
-	if err != nil {
-		return fmt.Errorf("connect: %w", err)
-	}
 	defer session.Close()
 	if cfg.Datacenter == "" {
-		err := session.Query(`SELECT data_center FROM system.local`).WithContext(ctx).Scan(&cfg.Datacenter)
-		if err != nil {
-			return fmt.Errorf("find out the datacenter: %w", err)
+		if cfg.Datacenter, err = localDatacenter(ctx, session); err != nil {
+			return err
 		}
 	}
-	if !cfg.Migrate {
+	if s.migrates != MigrateAuto {
 		return nil
 	}
-	return migration{session: session, keyspace: cfg.Keyspace, log: s.log}.run(ctx, *cfg)
+	_, err = migration{session: session, keyspace: cfg.Keyspace, log: s.log}.run(ctx, *cfg)
+	return err
 }
 
+// cluster is that of the store's own session, whose queries are seen in traces.
 func (s *Store) cluster(cfg Config) (*gocql.ClusterConfig, error) {
+	cluster, err := newCluster(cfg, s.log)
+	if err != nil {
+		return nil, err
+	}
+	observer := &observer{tracer: s.tracer, keyspace: cfg.Keyspace}
+	cluster.QueryObserver, cluster.BatchObserver = observer, observer
+	return cluster, nil
+}
+
+func newCluster(cfg Config, log *slog.Logger) (*gocql.ClusterConfig, error) {
 	consistency, err := cfg.consistency()
 	if err != nil {
 		return nil, err
 	}
 	cluster := gocql.NewCluster(cfg.Hosts...)
-	cluster.Logger = driverLog{s.log}
+	cluster.Logger = driverLog{log}
 	cluster.ProtoVersion = 4 // spoken by Cassandra 5 and ScyllaDB; without it the driver tries several
 	cluster.Consistency = consistency
 	cluster.PageSize = defaultPageSize
@@ -127,8 +131,6 @@ func (s *Store) cluster(cfg Config) (*gocql.ClusterConfig, error) {
 		fallback = gocql.DCAwareRoundRobinPolicy(cfg.Datacenter)
 	}
 	cluster.PoolConfig.HostSelectionPolicy = gocql.TokenAwareHostPolicy(anyRing{fallback}, gocql.ShuffleReplicas())
-	observer := &observer{tracer: s.tracer, keyspace: cfg.Keyspace}
-	cluster.QueryObserver, cluster.BatchObserver = observer, observer
 	if cfg.Username != "" {
 		cluster.Authenticator = gocql.PasswordAuthenticator{Username: cfg.Username, Password: cfg.Password.Reveal()}
 	}

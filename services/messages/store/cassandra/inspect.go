@@ -3,10 +3,9 @@ package cassandra
 import (
 	"context"
 	"fmt"
+	"log/slog"
 
 	"github.com/gocql/gocql"
-
-	"github.com/ism-chat/ism/libs/telemetry"
 )
 
 // Inspection is what a cluster says of itself.
@@ -23,17 +22,12 @@ type Inspection struct {
 
 // Inspect looks at the cluster and changes nothing. Reaching for it is not ended by ctx, but by timeouts of its own.
 func Inspect(ctx context.Context, cfg Config) (found Inspection, err error) {
-	s, err := New(cfg, telemetry.Discard(nil))
-	if err != nil {
-		return Inspection{}, err
-	}
-	cluster, err := s.cluster(cfg)
+	cluster, err := newCluster(cfg, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return Inspection{}, err
 	}
 	cluster.NumConns = 1
 	cluster.Consistency = gocql.One // what is read is each node's own, or the same on all
-	cluster.QueryObserver, cluster.BatchObserver = nil, nil
 	session, err := cluster.CreateSession()
 	if err != nil {
 		return Inspection{}, fmt.Errorf("connect: %w", err)

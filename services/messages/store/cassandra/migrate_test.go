@@ -205,13 +205,11 @@ func (l lines) await(t *testing.T, part string) {
 
 func TestAProcessThatMayNotMakeStepsWaitsForThem(t *testing.T) {
 	cfg := cassandratest.Config(t)
-	session(t, cfg, beforeSteps...)
-	waiting := cfg
-	waiting.Migrate = false
+	own := session(t, cfg, beforeSteps...)
 	logged := make(lines, 1024)
 	tel := telemetry.Discard(nil)
 	tel.Log = slog.New(logged)
-	s, err := cassandra.New(waiting, tel)
+	s, err := cassandra.New(cfg, cassandra.MigrateCheck, tel)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -227,6 +225,14 @@ func TestAProcessThatMayNotMakeStepsWaitsForThem(t *testing.T) {
 	logged.await(t, "lacks step 1 (timelines), step 2 (messages by id), step 3 (revisions)")
 	if err := s.Ping(t.Context()); !errors.Is(err, store.ErrUnavailable) {
 		t.Errorf("it serves meanwhile: %v", err)
+	}
+	notLooking, err := cassandra.New(cfg, cassandra.MigrateOff, telemetry.Discard(nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	storetest.AwaitPing(t, storetest.Start(t, notLooking))
+	if schema := schemaOf(t, own, cfg.Keyspace); schema["message_ids.message_id"] != "" {
+		t.Error("a process that must not look has made a step")
 	}
 	storetest.Start(t, newStore(t, cfg))
 	storetest.AwaitPing(t, s)

@@ -93,8 +93,11 @@ func TestInstancesThatStartAtOnceShareASchema(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	cfg.Migrate = false
-	late := storetest.Start(t, newStore(t, cfg))
+	checking, err := cassandra.New(cfg, cassandra.MigrateCheck, telemetry.Discard(nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	late := storetest.Start(t, checking)
 	if entries, err := late.Page(t.Context(), room, store.Range{Before: events.EndOfLog}, 10); err != nil || len(entries) != len(stores) {
 		t.Errorf("the timeline has %d messages (%v), want %d", len(entries), err, len(stores))
 	}
@@ -106,7 +109,7 @@ func TestEachQueryHasASpan(t *testing.T) {
 	provider := sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(recorder))
 	tel := telemetry.Discard(nil)
 	tel.Tracer = provider
-	s, err := cassandra.New(cfg, tel)
+	s, err := cassandra.New(cfg, cassandra.MigrateAuto, tel)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -105,7 +105,7 @@ func TestEachQueryOfAnAppendHasADeadlineOfItsOwn(t *testing.T) {
 	noted := &deadlines{Tracer: sdk.Tracer("test"), seen: map[string]map[time.Time]bool{}}
 	tel := telemetry.Discard(nil)
 	tel.Tracer = provider{sdk, noted}
-	s, err := cassandra.New(cfg, tel)
+	s, err := cassandra.New(cfg, cassandra.MigrateAuto, tel)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,6 +13,7 @@ type step struct {
 type change interface {
 	doneIn(present tables) bool
 	statement(keyspace string) string
+	undo(keyspace string) string // drops what statement adds, with all that it holds
 }
 
 // tables are the tables of a keyspace, each with its columns.
@@ -31,6 +32,10 @@ func (t table) statement(keyspace string) string {
 	return fmt.Sprintf("CREATE TABLE IF NOT EXISTS %s.%s (%s) WITH %s", keyspace, t.name, t.columns, t.options)
 }
 
+func (t table) undo(keyspace string) string {
+	return fmt.Sprintf("DROP TABLE IF EXISTS %s.%s", keyspace, t.name)
+}
+
 // column is a column to be added to a table.
 type column struct{ table, name, cqlType string }
 
@@ -39,6 +44,12 @@ func (c column) doneIn(present tables) bool { return present[c.table][c.name] }
 // statement fails where the column is there: ScyllaDB has no IF NOT EXISTS for columns.
 func (c column) statement(keyspace string) string {
 	return fmt.Sprintf("ALTER TABLE %s.%s ADD %s %s", keyspace, c.table, c.name, c.cqlType)
+}
+
+// undo fails where the column is missing: ScyllaDB has no IF EXISTS for columns. A column that is made again passes over all that is written with a
+// time before it was dropped, and so over what the log has of the messages of before.
+func (c column) undo(keyspace string) string {
+	return fmt.Sprintf("ALTER TABLE %s.%s DROP %s", keyspace, c.table, c.name)
 }
 
 // steps make the schema.

@@ -28,7 +28,6 @@ func Config(tb testing.TB) cassandra.Config {
 		Password:          user,
 		Consistency:       "LOCAL_QUORUM",
 		ReplicationFactor: 1,
-		Migrate:           true,
 		Timeout:           10 * time.Second, // a busy machine is not what is tested
 		Connections:       2,
 	}
