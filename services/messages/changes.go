@@ -120,7 +120,7 @@ func (s *Service) createdIn(ctx context.Context, room uuid.UUID, within store.Ra
 	if err != nil {
 		return nil, err
 	}
-	found, err := s.completeFrom(ctx, behind, within, entries, limit+1)
+	found, err := s.complete(ctx, behind, within, entries, limit+1)
 	if err != nil {
 		return nil, err
 	}

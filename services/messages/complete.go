@@ -37,16 +37,8 @@ func narrowed(within store.Range, entries []store.Entry, limit int) store.Range 
 }
 
 // complete adds to entries of a range, which are at most so many, the messages that the log has there and the store has not yet, and what became of them.
-func (s *Service) complete(ctx context.Context, room uuid.UUID, within store.Range, entries []store.Entry, limit int) (page, error) {
-	behind, known := s.behind(room)
-	if !known {
-		return page{entries, events.EndOfLog}, nil
-	}
-	return s.completeFrom(ctx, behind, within, entries, limit)
-}
-
-// completeFrom is complete with what is known to be behind.
-func (s *Service) completeFrom(ctx context.Context, behind behind, within store.Range, entries []store.Entry, limit int) (page, error) {
+// What is behind must be known from before the entries were read: what the consumer group writes meanwhile is then in one of the two.
+func (s *Service) complete(ctx context.Context, behind behind, within store.Range, entries []store.Entry, limit int) (page, error) {
 	within = narrowed(within, entries, limit)
 	whole := page{entries, behind.complete}
 	end := within.Before.Compare(behind.complete) <= 0 // then all of it has been healed
@@ -93,11 +85,13 @@ func (s *Service) missing(ctx context.Context, behind behind, within store.Range
 		if twice {
 			continue
 		}
-		switch _, err := s.deps.Store.Find(ctx, entry.Message.RoomID, entry.Message.ID); {
+		switch found, err := s.deps.Store.Find(ctx, entry.Message.RoomID, entry.Message.ID); {
 		case errors.Is(err, store.ErrMessageNotFound):
 			missing = append(missing, entry)
 		case err != nil:
 			return nil, err
+		case found.Position == at: // it has been written since the entries were read
+			missing = append(missing, found)
 		}
 	}
 	return missing, nil
@@ -111,11 +105,11 @@ func (p page) certain() page {
 
 // find gives a message as it is, from the store or, where that has not come to it, from the log. Errors: those of [store.Store.Find].
 func (s *Service) find(ctx context.Context, room, message uuid.UUID) (store.Entry, error) {
+	behind, _ := s.behind(room) // before the store is asked: what is written meanwhile is then in one of the two
 	entry, err := s.deps.Store.Find(ctx, room, message)
 	if err != nil && !errors.Is(err, store.ErrMessageNotFound) {
 		return entry, err
 	}
-	behind, _ := s.behind(room)
 	if err == nil {
 		return behind.newest(entry), nil
 	}

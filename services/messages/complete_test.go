@@ -1,13 +1,16 @@
 package messages_test
 
 import (
+	"context"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/google/uuid"
 
 	"github.com/ism-chat/ism/libs/servicetest"
+	"github.com/ism-chat/ism/libs/servicetest/nodetest"
 	"github.com/ism-chat/ism/libs/wire"
 	"github.com/ism-chat/ism/services/messages/store"
 )
@@ -83,6 +86,44 @@ func TestPagesHaveNoHoles(t *testing.T) {
 		t.Errorf("a message that was left to the group is not in the timeline at once: %v", texts(got))
 	}
 	w.store.lose(nil)
+}
+
+// interrupted is a store in which something happens between the reading of a page and what follows.
+type interrupted struct {
+	store.Store
+	afterPage atomic.Pointer[func()] // once
+}
+
+func (i *interrupted) Page(ctx context.Context, room uuid.UUID, within store.Range, limit int) ([]store.Entry, error) {
+	entries, err := i.Store.Page(ctx, room, within, limit)
+	if then := i.afterPage.Swap(nil); then != nil {
+		(*then)()
+	}
+	return entries, err
+}
+
+// What the consumer group writes and commits while a page is read is in it.
+func TestPagesHaveNoHolesWhileTheyAreHealed(t *testing.T) {
+	s := &interrupted{Store: newSQLite(t)}
+	w := newWorld(t, nodetest.Broker(t).ListenAddrs(), s)
+	room, user := w.newRoom()
+	for round := range 3 {
+		w.store.lose(unwritable("hole"))
+		w.mustSend(user, room, "before")
+		hole := w.mustSend(user, room, "hole")
+		w.mustSend(user, room, "behind")
+		heal := func() {
+			w.store.lose(nil)
+			servicetest.AwaitSuccess(t, "the consumer group has written it", func() error {
+				_, err := s.Find(t.Context(), room, hole.ID)
+				return err
+			})
+		}
+		s.afterPage.Store(&heal)
+		if got := texts(w.timeline(user, room)); len(got) != 3*(round+1) || got[1] != "hole" {
+			t.Errorf("while it is healed the timeline is %v", got)
+		}
+	}
 }
 
 // A message that the log has twice is in pages once, also before the consumer group has come to it.
