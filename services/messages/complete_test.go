@@ -3,12 +3,15 @@ package messages_test
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"strings"
 	"sync/atomic"
 	"testing"
 
 	"github.com/google/uuid"
 
+	"github.com/ism-chat/ism/libs/bus"
+	"github.com/ism-chat/ism/libs/events"
 	"github.com/ism-chat/ism/libs/servicetest"
 	"github.com/ism-chat/ism/libs/servicetest/nodetest"
 	"github.com/ism-chat/ism/libs/wire"
@@ -124,6 +127,34 @@ func TestPagesHaveNoHolesWhileTheyAreHealed(t *testing.T) {
 			t.Errorf("while it is healed the timeline is %v", got)
 		}
 	}
+}
+
+// withoutEpochs is a store that does not say which log positions are of.
+type withoutEpochs struct{ store.Store }
+
+func (withoutEpochs) RecordedLogs(context.Context, string) ([]bus.RecordedLog, error) {
+	return nil, store.ErrUnavailable
+}
+
+// A node that does not know the log yet knows nothing of what the store may lack, and says so.
+func TestPagesSayThatTheyMayLackMessagesBeforeTheLogIsKnown(t *testing.T) {
+	open := reopening()["sqlite"](t)
+	w := newWorld(t, nodetest.Broker(t).ListenAddrs(), open())
+	room, user := w.newRoom()
+	w.mustSend(user, room, "before")
+	w.stop()
+	w.store = &faulty{Store: withoutEpochs{open()}}
+	w.start()
+	servicetest.AwaitSuccess(t, "the page is given", func() error {
+		page, got := w.page(user, room, "")
+		if got.Status != http.StatusOK || len(page) != 1 {
+			return fmt.Errorf("%s", got)
+		}
+		if before := got.Header.Get("X-Complete-Before"); before != (events.Position{}).String() || got.Header.Get("Retry-After") != "1" {
+			t.Errorf("it says that it is complete before %q", before)
+		}
+		return nil
+	})
 }
 
 // A message that the log has twice is in pages once, also before the consumer group has come to it.

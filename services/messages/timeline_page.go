@@ -115,16 +115,14 @@ func later(p, q events.Position) events.Position {
 
 // read gives at most limit messages of a range. Towards newer messages it ends where something may be missing.
 func (s *Service) read(ctx context.Context, room uuid.UUID, within store.Range, limit int) (window, error) {
-	behind, known := s.behind(room)
+	behind, _ := s.behind(room)
 	entries, err := s.deps.Store.Page(ctx, room, within, limit+1)
 	if err != nil {
 		return window{}, err
 	}
-	found := page{entries, events.EndOfLog}
-	if known {
-		if found, err = s.complete(ctx, behind, within, entries, limit+1); err != nil {
-			return window{}, err
-		}
+	found, err := s.complete(ctx, behind, within, entries, limit+1)
+	if err != nil {
+		return window{}, err
 	}
 	if !within.Oldest {
 		read := window{page: found, older: len(found.entries) > limit}
