@@ -138,6 +138,8 @@ func (c *Client) RenameRoom(ctx context.Context, room uuid.UUID, name string) (w
 type Page struct {
 	Messages     []wire.Message
 	Older, Newer string
+	// CompleteBefore is the position from which on messages may be missing for the moment; "" where none are.
+	CompleteBefore string
 }
 
 // Timeline gives the page before the cursor, "" for the newest.
@@ -169,6 +171,7 @@ func (c *Client) page(ctx context.Context, room uuid.UUID, query url.Values) (pa
 		return Page{}, err
 	}
 	page.Older, page.Newer = header.Get("X-Next-Cursor"), header.Get("X-Previous-Cursor")
+	page.CompleteBefore = header.Get("X-Complete-Before")
 	if query.Get("direction") == "newer" {
 		page.Older, page.Newer = page.Newer, page.Older
 	}

@@ -19,6 +19,14 @@ import (
 // envelopeSize is about what a record has beside a message's body, bytes; its audience is a hundred users at most.
 const envelopeSize = 4 << 10
 
+// point is how far a send has come, when the log has its message.
+type point string
+
+const (
+	duringWrite  point = "during the write"
+	duringAnswer point = "during the answer"
+)
+
 // draft is a message whose event is composed in its turn: so the times of messages follow the order in which the log gets them.
 type draft struct {
 	room    uuid.UUID
@@ -92,6 +100,7 @@ func (s *Service) commit(ctx context.Context, what draft) (event events.Event, a
 	// The log has it, so it is written even where the request's own deadline has passed.
 	writing, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.cfg.WriteThroughTimeout)
 	defer cancel()
+	reached(duringWrite)
 	if err := s.timeline.WriteThrough(writing, event, at); err != nil {
 		s.tail.Keep(record) // so that whoever reads here finds it at once
 		s.reportLeftOver(ctx, message, err)

@@ -59,7 +59,7 @@ func (u utterance) named() sends.Name {
 // sayOnce says something, unless it has been said before under its name; then it gives the message as it is now, and reports so. Errors beside those of
 // say: [sends.ErrUnderWay], errAnotherBody.
 func (s *Service) sayOnce(ctx context.Context, u utterance) (said wire.Message, again bool, err error) {
-	if u.name == "" {
+	if !u.isNamed() {
 		said, err = s.say(ctx, u)
 		return said, false, err
 	}

@@ -78,6 +78,7 @@ func (s *Service) send(c *fiber.Ctx) error {
 	if again {
 		c.Set(headerReplayed, "true")
 	}
+	reached(duringAnswer)
 	return c.JSON(said)
 }
 
@@ -116,7 +117,7 @@ func (s *Service) compose(u utterance, encoded json.RawMessage) (event events.Ev
 		Audience: u.members.Audience,
 	}
 	at := posted.Message.CreatedAt.Time
-	if u.name != "" {
+	if u.isNamed() {
 		name := u.named()
 		posted.Message.ID = name.Message(at)
 		event = events.New(source, at, posted)

@@ -36,7 +36,7 @@ func killed(d *deployment.Deployment) func(t testing.TB, victim string) {
 
 // survives has each of the given processes harmed in turn, while all users send and listen.
 func survives(t *testing.T, d *deployment.Deployment, victims []string, harm func(t testing.TB, victim string)) {
-	chat := traffic.Begin(t, d)
+	chat := traffic.BeginNamed(t, d)
 	traffic.Wait(calm)
 	for _, victim := range victims {
 		begun := time.Now()

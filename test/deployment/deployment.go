@@ -42,6 +42,7 @@ type Deployment struct {
 	Internal map[string]string
 
 	edges     []string // base URLs of the edges, where streams are opened there; otherwise they pass the gateway
+	nodes     []string // base URLs of the processes of messages, where users call them there; otherwise they pass the gateway
 	processes map[string]running
 	http      *http.Client
 
@@ -137,11 +138,7 @@ func (d *Deployment) Kill(t testing.TB, service string) {
 // Freeze has a process stand still, as by SIGSTOP, until the function that it gives is called, or the test ends.
 func (d *Deployment) Freeze(t testing.TB, service string) (thaw func()) {
 	t.Helper()
-	own, ok := d.processes[service].(*process)
-	if !ok {
-		t.Fatalf("%s is not a process of the test's own", service)
-	}
-	return freeze(t, own)
+	return freeze(t, d.own(t, service))
 }
 
 // Restart starts a process that was killed and waits until it is ready.
@@ -190,7 +187,11 @@ type User struct {
 	Name string
 
 	doors []*client.Client // where streams are opened
+	nodes []*client.Client // where messages are sent and read
 }
+
+// At is the user's client at one of the processes of messages, counted round and round.
+func (u *User) At(node int) *client.Client { return u.nodes[node%len(u.nodes)] }
 
 // SignIn signs a user in and lets the messenger meet them, as every client does by listing its rooms.
 func (d *Deployment) SignIn(t testing.TB, name string) *User {
@@ -203,13 +204,17 @@ func (d *Deployment) SignIn(t testing.TB, name string) *User {
 		t.Fatalf("sign %s in: %v", name, err)
 	}
 	user := &User{Client: client.New(d.BaseURL, d.http, client.Token(token)), ID: id, Name: name}
-	user.doors = []*client.Client{user.Client}
-	if len(d.edges) > 0 {
-		user.doors = nil
+	clients := func(addresses []string) []*client.Client {
+		if len(addresses) == 0 {
+			return []*client.Client{user.Client}
+		}
+		var all []*client.Client
+		for _, address := range addresses {
+			all = append(all, client.New(address, d.http, client.Token(token)))
+		}
+		return all
 	}
-	for _, edge := range d.edges {
-		user.doors = append(user.doors, client.New(edge, d.http, client.Token(token)))
-	}
+	user.doors, user.nodes = clients(d.edges), clients(d.nodes)
 	if _, err := user.Rooms(ctx); err != nil {
 		t.Fatalf("list the rooms of %s: %v", name, err)
 	}

@@ -13,15 +13,6 @@ func OneProcess(t testing.TB, settings ...Settings) *Deployment {
 	return start(t, d)
 }
 
-// OneProcessPlanted is [OneProcess] of a program that is built with the tag planted, and has the fault.
-func OneProcessPlanted(t testing.TB, fault string, settings ...Settings) *Deployment {
-	t.Helper()
-	d, p := oneProcess(t, append([]Settings{{"PLANTED_FAULT": fault}}, settings...))
-	p.path = build(t, "ism", "planted")
-	d.processes["ism"] = p
-	return start(t, d)
-}
-
 func oneProcess(t testing.TB, settings []Settings) (*Deployment, *process) {
 	t.Helper()
 	address, internal := freeAddress(t), freeAddress(t)

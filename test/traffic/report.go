@@ -11,9 +11,10 @@ import (
 
 // Message is a message as somebody sees it. Its text is nobody else's.
 type Message struct {
-	Room uuid.UUID
-	ID   uuid.UUID
-	Text string
+	Room     uuid.UUID
+	ID       uuid.UUID
+	Text     string
+	Position string
 }
 
 // Delivery is what a stream has had: a message, or a Resync with its reason.
@@ -27,6 +28,18 @@ type Send struct {
 	Room            uuid.UUID
 	Begun, Answered time.Time
 	Failure         string // the problem's code, or "no answer"; "" of one that was acknowledged
+	Named           bool   // it was tried again until it was acknowledged
+	Tries           int    // of one that is named
+}
+
+// Page is the newest page of a room, as somebody saw it while others sent.
+type Page struct {
+	Room           uuid.UUID
+	Begun          time.Time // when it was asked for
+	Node           int       // of [deployment.User.At]
+	IDs            map[uuid.UUID]bool
+	Oldest, Newest string // the positions of its messages at both ends; the oldest is "" where the page has the whole timeline
+	CompleteBefore string // the position from which on it may lack some, as it says itself; "" where it lacks none
 }
 
 // Report is what was said of each message, and what became of it.
@@ -38,6 +51,8 @@ type Report struct {
 	Failures     map[string]int     // by the problem's code, or "no answer"
 	History      map[uuid.UUID][]Message
 	Streams      map[string][]Delivery // by user
+	Pages        []Page
+	Twofold      []string // texts of named messages that were acknowledged as two messages
 }
 
 func newReport() Report {
@@ -68,14 +83,24 @@ func (r Report) String() string {
 			}
 		}
 	}
-	return fmt.Sprintf("%d acknowledged, %d refused, %d unknown (%d of them written) %v, %d stored, %d delivered to %d streams with Resyncs %v",
-		len(r.Acknowledged), len(r.Refused), len(r.Unknown), late, r.Failures, stored, delivered, len(r.Streams), resyncs)
+	named, again := 0, 0
+	for _, send := range r.Sends {
+		if send.Named {
+			named++
+			again += min(1, send.Tries-1)
+		}
+	}
+	return fmt.Sprintf("%d acknowledged, %d refused, %d unknown (%d of them written) %v, %d stored, %d delivered to %d streams with Resyncs %v; %d had names, %d of these were tried again; %d pages",
+		len(r.Acknowledged), len(r.Refused), len(r.Unknown), late, r.Failures, stored, delivered, len(r.Streams), resyncs, named, again, len(r.Pages))
 }
 
 // Faults are the differences between what was said and what became of it:
 //
 //   - what was acknowledged is in the history once, with its id, and what was refused is not;
 //   - nothing is twice in the history or on a stream;
+//   - what has a name was acknowledged in the end, as one message;
+//   - what was begun when another message of its room had been acknowledged stands behind it in the history;
+//   - a page has all that had been acknowledged when it was asked for, from its oldest message on to where it says that it may lack some;
 //   - a stream has a room's messages in the order of the history, and where it leaves some out, a Resync stands there.
 func (r Report) Faults(options Options) []string {
 	var faults []string
@@ -97,6 +122,9 @@ func (r Report) Faults(options Options) []string {
 			faults = append(faults, fmt.Sprintf("%q was acknowledged and is not in the history", text))
 		}
 	}
+	faults = append(faults, r.nameFaults()...)
+	faults = append(faults, r.orderFaults()...)
+	faults = append(faults, r.holes()...)
 	for _, user := range slices.Sorted(maps.Keys(r.Streams)) {
 		for _, fault := range r.streamFaults(r.Streams[user], index, options) {
 			faults = append(faults, fmt.Sprintf("the stream of %s %s", user, fault))

@@ -13,16 +13,29 @@ import (
 // healthy is the report of a room with ten messages, of which two streams have had all.
 func healthy() (r Report, room uuid.UUID) {
 	r, room = newReport(), uuid.New()
+	begun := time.Now()
 	for i := range 10 {
-		m := Message{Room: room, ID: uuid.New(), Text: fmt.Sprint("message ", i)}
+		m := Message{Room: room, ID: uuid.New(), Text: fmt.Sprint("message ", i), Position: fmt.Sprint("position ", i)}
 		r.Acknowledged[m.Text] = m
+		at := begun.Add(time.Duration(i) * time.Second)
+		r.Sends[m.Text] = Send{Room: room, Begun: at, Answered: at.Add(900 * time.Millisecond), Named: i%2 == 0, Tries: 1 + i%3}
 		r.History[room] = append(r.History[room], m)
 		for _, user := range []string{"u01", "u02"} {
 			r.Streams[user] = append(r.Streams[user], Delivery{Message: m})
 		}
 	}
 	r.Refused["refused"], r.Unknown["unknown"] = true, true
+	r.Pages = append(r.Pages, pageWith(r.History[room], 4, 8))
 	return r, room
+}
+
+// pageWith is a page with some messages of a history, that was asked for a moment after the last of them was acknowledged.
+func pageWith(history []Message, from, before int) Page {
+	page := Page{Room: history[0].Room, Begun: time.Now().Add(time.Duration(before)*time.Second + 500*time.Millisecond), Oldest: history[from].Position, IDs: map[uuid.UUID]bool{}}
+	for _, m := range history[from:before] {
+		page.IDs[m.ID] = true
+	}
+	return page
 }
 
 // Each fault is planted in a report that has none.
@@ -54,6 +67,34 @@ func TestFaultsAreFound(t *testing.T) {
 				r.Streams[user] = append(r.Streams[user], Delivery{Message: m})
 			}
 		}},
+		"two messages are stored in another order": {plant: func(r *Report, room uuid.UUID) {
+			r.History[room][3], r.History[room][4] = r.History[room][4], r.History[room][3]
+		}, want: `"message 4" stands before "message 3", which had been acknowledged when it was begun`},
+		"one that was begun before the other was acknowledged stands before it": {plant: func(r *Report, _ uuid.UUID) {
+			send := r.Sends["message 4"]
+			send.Answered = send.Answered.Add(30 * time.Second)
+			r.Sends["message 4"] = send
+		}},
+		"a page has a hole": {plant: func(r *Report, room uuid.UUID) {
+			delete(r.Pages[0].IDs, r.History[room][6].ID)
+		}, want: `a page lacks "message 6"`},
+		"a page lacks the newest": {plant: func(r *Report, room uuid.UUID) {
+			delete(r.Pages[0].IDs, r.History[room][7].ID)
+		}, want: `a page lacks "message 7"`},
+		"a page says that it may lack some": {plant: func(r *Report, room uuid.UUID) {
+			delete(r.Pages[0].IDs, r.History[room][7].ID)
+			r.Pages[0].CompleteBefore = r.History[room][7].Position
+		}},
+		"a page lacks one before where it says that it may": {plant: func(r *Report, room uuid.UUID) {
+			delete(r.Pages[0].IDs, r.History[room][6].ID)
+			r.Pages[0].CompleteBefore = r.History[room][7].Position
+		}, want: `a page lacks "message 6"`},
+		"a named message is acknowledged as two": {plant: func(r *Report, _ uuid.UUID) {
+			r.Twofold = append(r.Twofold, "message 4")
+		}, want: `"message 4" was acknowledged as two messages`},
+		"a named message is given up": {plant: func(r *Report, room uuid.UUID) {
+			r.Sends["named"] = Send{Room: room, Named: true, Tries: 9, Failure: "no answer"}
+		}, want: `"named" has a name and was never acknowledged: no answer`},
 		"a stream lacks one": {plant: func(r *Report, _ uuid.UUID) {
 			r.Streams["u02"] = slices.Delete(r.Streams["u02"], 3, 4)
 		}, want: `the stream of u02 lacks 1 messages before "message 4"`},

@@ -36,6 +36,7 @@ type Traffic struct {
 	rooms     []uuid.UUID
 	listeners []*deployment.Listener
 
+	sending context.Context
 	stop    context.CancelFunc
 	senders sync.WaitGroup
 
@@ -45,6 +46,16 @@ type Traffic struct {
 
 // Begin has users chat until Verify, or the end of the test.
 func Begin(t *testing.T, d *deployment.Deployment) *Traffic {
+	t.Helper()
+	w := begin(t, d)
+	w.send(t, func(ctx context.Context, user *deployment.User, room uuid.UUID, i int) {
+		w.sendPlain(ctx, user, room, i)
+	})
+	return w
+}
+
+// begin has users listen in the rooms that they will chat in.
+func begin(t *testing.T, d *deployment.Deployment) *Traffic {
 	t.Helper()
 	w := &Traffic{report: newReport()}
 	var all []uuid.UUID
@@ -62,13 +73,28 @@ func Begin(t *testing.T, d *deployment.Deployment) *Traffic {
 	for i, user := range w.people {
 		w.listeners = append(w.listeners, user.ListenAt(t, i))
 	}
-	sending, stop := context.WithCancel(context.WithoutCancel(t.Context()))
-	w.stop = stop
-	for i, user := range w.people {
-		w.senders.Go(func() { w.chat(sending, user, w.rooms[i%rooms]) })
-	}
+	w.sending, w.stop = context.WithCancel(context.WithoutCancel(t.Context()))
 	t.Cleanup(w.end)
 	return w
+}
+
+// send has all users send something again and again.
+func (w *Traffic) send(t *testing.T, one func(ctx context.Context, user *deployment.User, room uuid.UUID, i int)) {
+	t.Helper()
+	for i, user := range w.people {
+		w.senders.Go(func() {
+			tick := time.NewTicker(sendInterval)
+			defer tick.Stop()
+			for n := 0; ; n++ {
+				select {
+				case <-w.sending.Done():
+					return
+				case <-tick.C:
+				}
+				one(w.sending, user, w.rooms[i%rooms], n)
+			}
+		})
+	}
 }
 
 func (w *Traffic) end() {
@@ -194,33 +220,24 @@ func (w *Traffic) Senders() int { return len(w.people) }
 // Rooms are those that users chat in.
 func (w *Traffic) Rooms() []uuid.UUID { return w.rooms }
 
-// chat sends a message again and again, each with a text of its own. None is repeated.
-func (w *Traffic) chat(ctx context.Context, user *deployment.User, room uuid.UUID) {
-	tick := time.NewTicker(sendInterval)
-	defer tick.Stop()
-	for i := 0; ; i++ {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-		text := fmt.Sprintf("%s %d", user.Name, i)
-		// A send under way is not cut off at the end: its answer counts.
-		call, cancel := context.WithTimeout(context.WithoutCancel(ctx), sendTimeout)
-		send := Send{Room: room, Begun: time.Now()}
-		message, err := user.SendText(call, room, text)
-		cancel()
-		send.Answered = time.Now()
-		w.mu.Lock()
-		w.report.answered(send, text, message.ID, err)
-		w.mu.Unlock()
-	}
+// sendPlain sends a message with a text of its own, once.
+func (w *Traffic) sendPlain(ctx context.Context, user *deployment.User, room uuid.UUID, i int) {
+	text := fmt.Sprintf("%s %d", user.Name, i)
+	// A send under way is not cut off at the end: its answer counts.
+	call, cancel := context.WithTimeout(context.WithoutCancel(ctx), sendTimeout)
+	defer cancel()
+	send := Send{Room: room, Begun: time.Now()}
+	message, err := user.At(i).SendText(call, room, text)
+	send.Answered = time.Now()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.report.answered(send, text, message, err)
 }
 
 // certainlyNotWritten are the codes of the problems that say so.
 var certainlyNotWritten = []string{"kafka-unavailable", "rooms-unavailable"} //nolint:gochecknoglobals // a constant list
 
-func (r *Report) answered(send Send, text string, id uuid.UUID, err error) {
+func (r *Report) answered(send Send, text string, message wire.Message, err error) {
 	var problem *client.Problem
 	switch {
 	case err == nil:
@@ -232,7 +249,7 @@ func (r *Report) answered(send Send, text string, id uuid.UUID, err error) {
 	r.Sends[text] = send
 	switch {
 	case err == nil:
-		r.Acknowledged[text] = Message{Room: send.Room, ID: id, Text: text}
+		r.Acknowledged[text] = Message{Room: send.Room, ID: message.ID, Text: text, Position: message.Position}
 		return
 	case slices.Contains(certainlyNotWritten, send.Failure):
 		r.Refused[text] = true
@@ -363,7 +380,7 @@ func messageOf(t *testing.T, m wire.Message) Message {
 	if err := json.Unmarshal(m.Body, &body); err != nil {
 		t.Fatal(err)
 	}
-	return Message{Room: m.RoomID, ID: m.ID, Text: body.Text}
+	return Message{Room: m.RoomID, ID: m.ID, Text: body.Text, Position: m.Position}
 }
 
 func deliveries(t *testing.T, events []client.StreamEvent) []Delivery {
