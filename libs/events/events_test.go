@@ -112,7 +112,7 @@ func samples() map[string]events.Event {
 			RoomID: room,
 			Message: wire.Message{
 				RoomID: room, ID: uuid.UUID{0: 2}, SenderID: alice, Body: json.RawMessage(`{"text":"Soup?"}`),
-				Type: wire.Text, CreatedAt: wire.At(at),
+				Type: wire.Text, CreatedAt: wire.At(at), Mentions: []uuid.UUID{{0: 7}},
 			},
 			Preview:  wire.TextPreview("alice", "Soup?"),
 			Audience: audience,

@@ -28,11 +28,13 @@ type Message struct {
 	CreatedAt Time            `json:"createdAt"`
 	// ClientID is what the sender named the message with, so that it is sent once however often it is tried; else empty.
 	ClientID string `json:"clientMsgId,omitempty"`
+	// Mentions are members of the room at whom the message is aimed, each once, in the sender's order. An edit leaves them as they are.
+	Mentions []uuid.UUID `json:"mentions,omitempty"`
 	// Position is where the message is in its room, as in the events of a stream: opaque, but the order of texts is that of positions. It is in answers
 	// and in timelines, and where an event tells of an edit or a deletion; empty where it was not known yet.
 	Position  string `json:"position,omitempty"`
 	EditedAt  *Time  `json:"editedAt,omitempty"`  // last
-	DeletedAt *Time  `json:"deletedAt,omitempty"` // then Body is a DeletedBody
+	DeletedAt *Time  `json:"deletedAt,omitempty"` // then Body is a DeletedBody, and nobody is mentioned
 }
 
 // The kinds of a [MessageChange].

@@ -10,6 +10,9 @@ import (
 // Revised is the entry of a message at a position with the content that the record at by gave it.
 func Revised(message wire.Message, at, by events.Position) Entry {
 	entry := Entry{Position: at, Revision: by, EditedAt: timeOf(message.EditedAt), DeletedAt: timeOf(message.DeletedAt)}
+	if message.DeletedAt != nil {
+		message.Mentions = nil
+	}
 	message.EditedAt, message.DeletedAt, message.Position = nil, nil, ""
 	entry.Message = message
 	return entry

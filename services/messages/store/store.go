@@ -57,13 +57,13 @@ var (
 // anything finer is cut off.
 type Entry struct {
 	Position events.Position
-	// Message is the whole message as it is with this content. Revisions of a message differ in Body alone.
+	// Message is the whole message as it is with this content. Edits of a message differ in Body alone.
 	Message wire.Message
 	// Revision is the position of the edit or deletion that made this content. It is zero for the message as it was sent:
 	// the first position of a log cannot revise anything.
 	Revision events.Position
 	// EditedAt and DeletedAt are set by revisions: when the message was edited last, and when it was deleted. Zero is never.
-	// The body of a deleted message is whatever the deletion says, without anything of what was deleted.
+	// The body of a deleted message is whatever the deletion says, without anything of what was deleted. It mentions nobody.
 	EditedAt, DeletedAt time.Time
 }
 

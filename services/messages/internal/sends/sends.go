@@ -73,7 +73,9 @@ type Sends struct {
 
 // New makes a Sends that remembers results, which take about so many bytes.
 func New(limit int) (*Sends, error) {
-	results, err := weighed.New[uuid.UUID](limit, func(m wire.Message) int { return len(m.Body) + len(m.ClientID) + len(m.Position) })
+	results, err := weighed.New[uuid.UUID](limit, func(m wire.Message) int {
+		return len(m.Body) + len(m.ClientID) + len(m.Position) + len(m.Mentions)*len(uuid.UUID{})
+	})
 	if err != nil {
 		return nil, fmt.Errorf("make memory of sends: %w", err)
 	}

@@ -100,7 +100,11 @@ func wantAllSteps(t *testing.T, session *gocql.Session) {
 	t.Helper()
 	found := recorded(t, session)
 	delete(found, 99)
-	if want := map[int]string{1: "timelines", 2: "messages by id", 3: "revisions", 4: "epochs of the log", 5: "what clients name messages with"}; !maps.Equal(found, want) {
+	want := map[int]string{
+		1: "timelines", 2: "messages by id", 3: "revisions", 4: "epochs of the log", 5: "what clients name messages with",
+		6: "keys of cursors and claims on messages", 7: "messages by revision", 8: "whom messages mention",
+	}
+	if !maps.Equal(found, want) {
 		t.Errorf("the steps that are recorded are %v, want %v", found, want)
 	}
 }
@@ -116,13 +120,14 @@ func revised(original store.Entry) store.Entry {
 func works(t *testing.T, s store.Store) {
 	t.Helper()
 	original := entry(uuid.Must(uuid.NewV7()), 1)
-	original.Message.ClientID = "a name"
+	original.Message.ClientID, original.Message.Mentions = "a name", []uuid.UUID{uuid.New()}
 	wanted := revised(original)
 	if err := s.Append(t.Context(), []store.Entry{wanted, original}); err != nil {
 		t.Fatal(err)
 	}
 	found, err := s.Find(t.Context(), original.Message.RoomID, original.Message.ID)
-	if err != nil || found.Revision != wanted.Revision || found.Message.ClientID != "a name" || string(found.Message.Body) != string(wanted.Message.Body) {
+	if err != nil || found.Revision != wanted.Revision || found.Message.ClientID != "a name" ||
+		!slices.Equal(found.Message.Mentions, original.Message.Mentions) || string(found.Message.Body) != string(wanted.Message.Body) {
 		t.Errorf("found %+v, %v", found, err)
 	}
 }
@@ -243,8 +248,11 @@ func TestInspectNamesMissingSteps(t *testing.T) {
 	cfg := cassandratest.Config(t)
 	own := session(t, cfg, append(slices.Clone(beforeSteps), stepsTable, recordFirst)...)
 	found, err := cassandra.Inspect(t.Context(), cfg)
-	if err != nil || !slices.Equal(found.MissingTables, []string{"message_ids", "log_epochs"}) ||
-		!slices.Equal(found.MissingSteps, []string{"step 2 (messages by id)", "step 3 (revisions)", "step 4 (epochs of the log)", "step 5 (what clients name messages with)"}) {
+	if err != nil || !slices.Equal(found.MissingTables, []string{"message_ids", "log_epochs", "shared_keys", "revision_claims", "message_revisions", "revised_spans"}) ||
+		!slices.Equal(found.MissingSteps, []string{
+			"step 2 (messages by id)", "step 3 (revisions)", "step 4 (epochs of the log)", "step 5 (what clients name messages with)",
+			"step 6 (keys of cursors and claims on messages)", "step 7 (messages by revision)", "step 8 (whom messages mention)",
+		}) {
 		t.Errorf("found %+v, %v", found, err)
 	}
 	if recorded := recorded(t, own); len(recorded) != 1 {

@@ -22,7 +22,7 @@ const maxWave = 8
 
 const (
 	selectEntries = `
-SELECT epoch, log_offset, message_id, sender_id, type, body, created_at, revisions, client_id FROM messages
+SELECT epoch, log_offset, message_id, sender_id, type, body, created_at, revisions, client_id, mentions FROM messages
 WHERE room_id = ? AND bucket = ? AND epoch = ? AND log_offset >= ? AND log_offset < ?`
 	createdBefore = ` AND created_at < ?`
 	oldestFirst   = ` ORDER BY epoch, log_offset`
@@ -134,13 +134,16 @@ func scanEntry(rows *gocql.Iter, room uuid.UUID) (store.Entry, bool) {
 		messageType, body string
 		createdMicros     int64
 		revised           revisions
+		mentioned         []gocql.UUID
 	)
-	if !rows.Scan(&entry.Position.Epoch, &entry.Position.Offset, &message, &sender, &messageType, &body, &createdMicros, &revised, &entry.Message.ClientID) {
+	if !rows.Scan(&entry.Position.Epoch, &entry.Position.Offset, &message, &sender, &messageType, &body, &createdMicros, &revised,
+		&entry.Message.ClientID, &mentioned) {
 		return store.Entry{}, false
 	}
 	entry.Message.ID, entry.Message.SenderID = uuid.UUID(message), uuid.UUID(sender)
 	entry.Message.Type, entry.Message.Body = wire.MessageType(messageType), []byte(body)
 	entry.Message.CreatedAt = wire.At(time.UnixMicro(createdMicros))
+	entry.Message.Mentions = usersOf(mentioned)
 	return revised.newest(entry), true
 }
 

@@ -39,6 +39,9 @@ func (c revisedContent) on(entry store.Entry, by revisionKey) store.Entry {
 	entry.Revision.Epoch, entry.Revision.Offset = int32(by.Epoch), by.Offset
 	entry.Message.Body = []byte(c.Body)
 	entry.EditedAt, entry.DeletedAt = timeOf(c.EditedAt), timeOf(c.DeletedAt)
+	if !entry.DeletedAt.IsZero() { // an edit that was late may have written them again
+		entry.Message.Mentions = nil
+	}
 	return entry
 }
 
@@ -68,7 +71,7 @@ const (
 	// The statement makes the row where the original is not there yet.
 	updateRevisions = `
 UPDATE messages USING TIMESTAMP ?
-SET message_id = ?, sender_id = ?, type = ?, body = ?, created_at = ?, client_id = ?, revisions = revisions + ?
+SET message_id = ?, sender_id = ?, type = ?, body = ?, created_at = ?, client_id = ?, mentions = ?, revisions = revisions + ?
 WHERE room_id = ? AND bucket = ? AND epoch = ? AND log_offset = ?`
 	removeRevisions = `
 UPDATE messages USING TIMESTAMP ?
@@ -84,8 +87,12 @@ func revise(entry store.Entry, superseded []revisionKey, written int64) []gocql.
 		created  = m.CreatedAt.UnixMicro()
 		key      = []any{gocql.UUID(m.RoomID), bucketOf(created), entry.Position.Epoch, entry.Position.Offset}
 		content  = revisions{keyOf(entry): contentOf(entry)}
-		revising = []any{written, gocql.UUID(m.ID), gocql.UUID(m.SenderID), string(m.Type), revisedBody, created, orUnset(m.ClientID), content}
+		mentions = mentionsOf(m)
 	)
+	if !entry.DeletedAt.IsZero() {
+		mentions = nil // removes what is there
+	}
+	revising := []any{written, gocql.UUID(m.ID), gocql.UUID(m.SenderID), string(m.Type), revisedBody, created, orUnset(m.ClientID), mentions, content}
 	statements := []gocql.BatchEntry{{Stmt: updateRevisions, Args: append(revising, key...), Idempotent: true}}
 	if len(superseded) > 0 {
 		statements = append(statements, gocql.BatchEntry{

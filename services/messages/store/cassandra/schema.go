@@ -154,6 +154,11 @@ var steps = []step{
 			},
 		},
 	},
+	{
+		name: "whom messages mention", changes: []change{
+			column{table: "messages", name: "mentions", cqlType: `frozen<list<uuid>>`}, // null: nobody
+		},
+	},
 }
 
 // byBucket keeps what is written at one time, and so mostly what is of one bucket, together on disk.

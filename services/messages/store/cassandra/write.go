@@ -45,8 +45,8 @@ type partition struct {
 
 const (
 	insertMessage = `
-INSERT INTO messages (room_id, bucket, epoch, log_offset, message_id, sender_id, type, body, created_at, client_id)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) USING TIMESTAMP ?`
+INSERT INTO messages (room_id, bucket, epoch, log_offset, message_id, sender_id, type, body, created_at, client_id, mentions)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) USING TIMESTAMP ?`
 	insertTime = `
 INSERT INTO message_times (room_id, bucket, created_at, epoch, log_offset)
 VALUES (?, ?, ?, ?, ?) USING TIMESTAMP ?`
@@ -164,17 +164,21 @@ func batches(entries []appending) [][]appending {
 	)
 	for _, entry := range entries {
 		key := partition{room: entry.Message.RoomID, bucket: bucketOf(entry.Message.CreatedAt.UnixMicro())}
-		if len(open[key]) == maxBatchMessages || len(open[key]) > 0 && size[key]+len(entry.Message.Body) > maxBatchBytes {
+		if len(open[key]) == maxBatchMessages || len(open[key]) > 0 && size[key]+sizeOf(entry) > maxBatchBytes {
 			done = append(done, open[key])
 			open[key], size[key] = nil, 0
 		}
 		open[key] = append(open[key], entry)
-		size[key] += len(entry.Message.Body)
+		size[key] += sizeOf(entry)
 	}
 	for _, rest := range open {
 		done = append(done, rest)
 	}
 	return done
+}
+
+func sizeOf(entry appending) int {
+	return len(entry.Message.Body) + len(entry.Message.Mentions)*len(uuid.UUID{})
 }
 
 // write writes messages of one partition, all or none of them.
@@ -202,7 +206,9 @@ func (s *Store) write(ctx context.Context, session *gocql.Session, entries []app
 			byID    = []any{room, bucket, id, at.Epoch, at.Offset, written}
 		)
 		if entry.Revision == (events.Position{}) {
-			byPosition := []any{room, bucket, at.Epoch, at.Offset, id, gocql.UUID(m.SenderID), string(m.Type), string(m.Body), micros, orUnset(m.ClientID), written}
+			byPosition := []any{
+				room, bucket, at.Epoch, at.Offset, id, gocql.UUID(m.SenderID), string(m.Type), string(m.Body), micros, orUnset(m.ClientID), mentionsOf(m), written,
+			}
 			batch.Entries = append(batch.Entries, gocql.BatchEntry{Stmt: insertMessage, Args: byPosition, Idempotent: true})
 		} else {
 			batch.Entries = append(batch.Entries, revise(entry.Entry, entry.superseded, writtenAt(entry.Entry))...)

@@ -51,4 +51,6 @@ CREATE INDEX revision_claims_by_time ON revision_claims (until);
 `, `
 CREATE INDEX messages_by_revision ON messages (room_id, revision_epoch, revision_offset)
 WHERE edited_at IS NOT NULL OR deleted_at IS NOT NULL;
+`, `
+ALTER TABLE messages ADD COLUMN mentions BLOB NOT NULL DEFAULT x''; -- the ids of whom the message mentions, one behind the other
 `}

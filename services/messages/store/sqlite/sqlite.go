@@ -119,7 +119,7 @@ func (s *Store) write(ctx context.Context, what *appending) error {
 }
 
 const selectEntries = `
-SELECT epoch, log_offset, message_id, sender_id, type, body, created_at, revision_epoch, revision_offset, edited_at, deleted_at, client_id
+SELECT epoch, log_offset, message_id, sender_id, type, body, created_at, revision_epoch, revision_offset, edited_at, deleted_at, client_id, mentions
 FROM messages`
 
 const (
@@ -228,17 +228,20 @@ func (s *Store) FirstPositions(ctx context.Context, messages []store.Key) (map[s
 func scanEntry(row interface{ Scan(into ...any) error }, room uuid.UUID) (store.Entry, error) {
 	var (
 		entry           = store.Entry{Message: wire.Message{RoomID: room}}
-		body            []byte
+		body, mentions  []byte
 		created         int64
 		edited, deleted sql.NullInt64
 	)
 	err := row.Scan(&entry.Position.Epoch, &entry.Position.Offset, &entry.Message.ID, &entry.Message.SenderID, &entry.Message.Type,
-		&body, &created, &entry.Revision.Epoch, &entry.Revision.Offset, &edited, &deleted, &entry.Message.ClientID)
+		&body, &created, &entry.Revision.Epoch, &entry.Revision.Offset, &edited, &deleted, &entry.Message.ClientID, &mentions)
 	if err != nil {
 		return store.Entry{}, err
 	}
 	entry.Message.Body = body
 	entry.Message.CreatedAt = wire.At(time.UnixMicro(created))
+	if entry.Message.Mentions, err = splitIDs(mentions); err != nil {
+		return store.Entry{}, err
+	}
 	if edited.Valid {
 		entry.EditedAt = time.UnixMicro(edited.Int64).UTC()
 	}

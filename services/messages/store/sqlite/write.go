@@ -17,11 +17,11 @@ import (
 // The order of contents is that of [store.Entry.Supersedes].
 const upsertMessage = `
 INSERT INTO messages (room_id, epoch, log_offset, message_id, sender_id, type, body, created_at,
-	revision_epoch, revision_offset, edited_at, deleted_at, client_id)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+	revision_epoch, revision_offset, edited_at, deleted_at, client_id, mentions)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (room_id, epoch, log_offset) DO UPDATE
 SET body = excluded.body, revision_epoch = excluded.revision_epoch, revision_offset = excluded.revision_offset,
-	edited_at = excluded.edited_at, deleted_at = excluded.deleted_at
+	edited_at = excluded.edited_at, deleted_at = excluded.deleted_at, mentions = excluded.mentions
 WHERE message_id = excluded.message_id
 	AND (excluded.deleted_at IS NOT NULL, excluded.revision_epoch, excluded.revision_offset)
 		> (deleted_at IS NOT NULL, revision_epoch, revision_offset)`
@@ -119,7 +119,7 @@ func writeBatch(ctx context.Context, tx *sql.Tx, batch []*appending) error {
 func writeEntry(ctx context.Context, tx *sql.Tx, upsert *sql.Stmt, entry store.Entry) error {
 	m, at := entry.Message, entry.Position
 	result, err := upsert.ExecContext(ctx, m.RoomID[:], at.Epoch, at.Offset, m.ID[:], m.SenderID[:], string(m.Type), []byte(m.Body),
-		m.CreatedAt.UnixMicro(), entry.Revision.Epoch, entry.Revision.Offset, micros(entry.EditedAt), micros(entry.DeletedAt), m.ClientID)
+		m.CreatedAt.UnixMicro(), entry.Revision.Epoch, entry.Revision.Offset, micros(entry.EditedAt), micros(entry.DeletedAt), m.ClientID, joinIDs(m.Mentions))
 	if err != nil {
 		return err
 	}

@@ -36,6 +36,7 @@ func testRoundTrip(t *testing.T, s store.Store) {
 	for i, text := range texts {
 		entries = append(entries, message(room, events.Position{Offset: int64(i)}, times[i%len(times)], text))
 	}
+	entries[0].Message.Mentions = users(50)
 	appendAll(t, s, entries...)
 	same(t, "page", page(t, s, room, store.Range{Before: events.EndOfLog}, 100), newestFirst(entries))
 }

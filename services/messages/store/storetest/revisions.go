@@ -30,7 +30,7 @@ func edit(entry store.Entry, by events.Position, text string) store.Entry {
 
 // deletion makes the revision that deletes an entry. It keeps an EditedAt that the entry has.
 func deletion(entry store.Entry, by events.Position) store.Entry {
-	entry.Revision, entry.Message.Body = by, json.RawMessage(`{}`)
+	entry.Revision, entry.Message.Body, entry.Message.Mentions = by, json.RawMessage(`{}`), nil
 	entry.DeletedAt = entry.Message.CreatedAt.Add(time.Duration(by.Offset) * time.Microsecond)
 	return entry
 }

@@ -115,17 +115,28 @@ func message(room uuid.UUID, position events.Position, createdAt time.Time, text
 	}}
 }
 
-// line makes n messages a millisecond and some offsets apart, the oldest first.
+// line makes n messages a millisecond and some offsets apart, the oldest first. Every third mentions somebody.
 func line(room uuid.UUID, n int) []store.Entry {
 	entries := make([]store.Entry, n)
 	for i := range entries {
 		position := events.Position{Offset: int64(i * 3)}
 		entries[i] = message(room, position, start.Add(time.Duration(i)*time.Millisecond), fmt.Sprintf("message %d", i))
+		if i%3 == 1 {
+			entries[i].Message.Mentions = users(1 + i%2)
+		}
 	}
 	return entries
 }
 
 func newRoom() uuid.UUID { return uuid.Must(uuid.NewV7()) }
+
+func users(n int) []uuid.UUID {
+	some := make([]uuid.UUID, n)
+	for i := range some {
+		some[i] = uuid.New()
+	}
+	return some
+}
 
 func appendAll(t *testing.T, s store.Store, entries ...store.Entry) {
 	t.Helper()
@@ -219,7 +230,7 @@ func same(t *testing.T, what string, got, want []store.Entry) {
 		case got[i].Revision != want[i].Revision || !got[i].EditedAt.Equal(want[i].EditedAt) || !got[i].DeletedAt.Equal(want[i].DeletedAt):
 			t.Fatalf("%s: message %d has the content\n%+v, want\n%+v", what, i, got[i], want[i])
 		case g.RoomID != w.RoomID || g.ID != w.ID || g.SenderID != w.SenderID || g.Type != w.Type ||
-			string(g.Body) != string(w.Body) || !g.CreatedAt.Equal(w.CreatedAt.Time):
+			string(g.Body) != string(w.Body) || !g.CreatedAt.Equal(w.CreatedAt.Time) || !slices.Equal(g.Mentions, w.Mentions):
 			t.Fatalf("%s: message %d is\n%+v, want\n%+v", what, i, g, w)
 		}
 	}
