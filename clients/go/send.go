@@ -25,6 +25,11 @@ func (c *Client) SendNamed(ctx context.Context, room uuid.UUID, name, text strin
 	return c.post(ctx, sendRequest{RoomID: room, Type: wire.Text, Body: wire.TextBody{Text: text}, ClientID: name})
 }
 
+// SendMentioning sends a text message that mentions members of the room, at most 50.
+func (c *Client) SendMentioning(ctx context.Context, room uuid.UUID, text string, mentions ...uuid.UUID) (wire.Message, error) {
+	return c.post(ctx, sendRequest{RoomID: room, Type: wire.Text, Body: wire.TextBody{Text: text}, Mentions: mentions})
+}
+
 // SendMedia sends a picture, a sound, a film or a file that is elsewhere.
 func (c *Client) SendMedia(ctx context.Context, room uuid.UUID, media wire.MediaBody) (wire.Message, error) {
 	return c.send(ctx, room, wire.Media, media)
@@ -45,6 +50,7 @@ type sendRequest struct {
 	Type     wire.MessageType `json:"msgType"`
 	Body     any              `json:"msgBody"`
 	ClientID string           `json:"clientMsgId,omitempty"`
+	Mentions []uuid.UUID      `json:"mentions,omitempty"`
 }
 
 func (c *Client) send(ctx context.Context, room uuid.UUID, kind wire.MessageType, body any) (wire.Message, error) {

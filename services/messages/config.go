@@ -7,6 +7,7 @@ import (
 	"github.com/ism-chat/ism/libs/config"
 	"github.com/ism-chat/ism/libs/httpapi"
 	"github.com/ism-chat/ism/services/messages/internal/body"
+	"github.com/ism-chat/ism/services/messages/internal/sends"
 	"github.com/ism-chat/ism/services/messages/membership"
 )
 
@@ -49,10 +50,10 @@ func (c Config) Within(listener httpapi.Config) []config.Fault {
 	return faults
 }
 
-// beforeLog is how long a send takes at most before it comes to the log: who is in the room, another send of its name, what became of an earlier one, and
-// what a reply quotes. An edit or a deletion, whose message is found in findTimeout, takes less.
-const beforeLog = membership.LookupTimeout + underWayWait + earlierTimeout + quoteTimeout
+// beforeLog is how long a send takes at most before it comes to the log: who is in the room, another send of its name, what became of an earlier one, whom
+// it mentions and what it quotes. An edit or a deletion, whose message is found in findTimeout, takes less.
+const beforeLog = membership.LookupTimeout + underWayWait + earlierTimeout + referTimeout
 
 // largestSend is the size of a send at its largest, bytes, without white space around its JSON. That is a system message.
-const largestSend = len(`{"chatRoomId":"0192d3a0-0000-7000-8000-00000000000a","msgType":"SystemMessage","msgBody":{"text":"","data":}}`) +
-	body.MaxText*len(`\ud83e\udd57`) + body.MaxData // a character may be written in two escapes
+const largestSend = len(`{"chatRoomId":"0192d3a0-0000-7000-8000-00000000000a","msgType":"SystemMessage","msgBody":{"text":"","data":},"clientMsgId":"","mentions":[]}`) +
+	(body.MaxText+sends.MaxName)*len(`\ud83e\udd57`) + body.MaxData + maxMentions*mentionSize - len(`,`) // a character may be written in two escapes

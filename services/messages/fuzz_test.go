@@ -18,6 +18,7 @@ func FuzzSend(f *testing.F) {
 		`{"chatRoomId":"0192d3a0-0000-7000-8000-000000000001","msgType":"Media","msgBody":{}}`,
 		`{"chatRoomId":null,"msgType":null,"msgBody":null}`, `[]`, `{`, "\xff", `"\u0000"`, `{"msgBody":{"text":"\ud800"}}`,
 		`{"a":{"a":{"a":[[[[]]]]}}}`, `{"chatRoomId":1e999}`, `{"msgType":"Text","MSGTYPE":"Text"}`,
+		`{"chatRoomId":"0192d3a0-0000-7000-8000-000000000001","msgType":"Text","msgBody":{"text":"Soup?"},"mentions":["0192d3a0-0000-7000-8000-00000000000b",null]}`,
 	} {
 		f.Add([]byte(seed))
 	}

@@ -31,9 +31,10 @@ func faultsOf(t *testing.T, variables ...string) config.Faults {
 func TestTheSmallestLimitOfRequestsTakesTheLongestMessage(t *testing.T) {
 	least := sort.Search(1<<17, func(limit int) bool { return len(faultsOf(t, fmt.Sprintf("ISM_HTTP_BODY_LIMIT=%d", limit))) == 0 })
 	w := newWorld(t, nodetest.Broker(t).ListenAddrs(), newSQLite(t))
-	room, user := w.newRoom()
-	text := strings.Repeat(`\ud83e\udd57`, 4000)
-	body := fmt.Sprintf(`{"chatRoomId":%q,"msgType":"SystemMessage","msgBody":{"text":"%s","data":{"a":"%s"}}}`, room, text, strings.Repeat("b", 8192-len(`{"a":""}`)))
+	room, users := w.newCrowd(49)
+	user, salad := users[0], `\ud83e\udd57`
+	body := fmt.Sprintf(`{"chatRoomId":%q,"msgType":"SystemMessage","msgBody":{"text":"%s","data":{"a":"%s"}},"clientMsgId":"%s","mentions":%s}`,
+		room, strings.Repeat(salad, 4000), strings.Repeat("b", 8192-len(`{"a":""}`)), strings.Repeat(salad, 255), list(users...))
 	for _, limit := range []int{least, least - 1} {
 		cfg := nodetest.HTTPConfig()
 		cfg.BodyLimit = limit

@@ -30,7 +30,7 @@ const (
 // draft is a message whose event is composed in its turn: so the times of messages follow the order in which the log gets them.
 type draft struct {
 	room    uuid.UUID
-	size    int  // of its body, bytes
+	size    int  // of its body and mentions, bytes
 	revises bool // it is an edit or a deletion of another
 	compose func() (events.Event, error)
 	epoch   int32 // of the log, as commit has it

@@ -3,6 +3,7 @@ package messages
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
@@ -85,7 +86,7 @@ func (s *Service) earlier(ctx context.Context, u utterance) (said wire.Message, 
 	ids := u.named().Messages(time.Now())
 	for _, id := range ids {
 		if said, found = s.sends.Result(id); found {
-			return said, true, unlessAnother(said, u.what)
+			return said, true, u.unlessAnother(said)
 		}
 	}
 	ctx, cancel := context.WithTimeout(ctx, earlierTimeout)
@@ -98,7 +99,7 @@ func (s *Service) earlier(ctx context.Context, u utterance) (said wire.Message, 
 	if entry.Revision != (events.Position{}) { // what was sent first cannot be had any more
 		return said, true, nil
 	}
-	return said, true, unlessAnother(said, u.what)
+	return said, true, u.unlessAnother(said)
 }
 
 // firstOf finds a message that has one of the ids. What the store has is first, as what is known of the log stands behind it.
@@ -124,8 +125,9 @@ func (s *Service) firstOf(ctx context.Context, room uuid.UUID, ids [2]uuid.UUID)
 	return behind.find(ids[:]...)
 }
 
-func unlessAnother(message wire.Message, what body.Body) error {
-	if body.Says(message, what) {
+// unlessAnother says whether a message is another one than the utterance would make.
+func (u utterance) unlessAnother(message wire.Message) error {
+	if body.Says(message, u.what) && slices.Equal(message.Mentions, u.mentions) {
 		return nil
 	}
 	return errAnotherBody

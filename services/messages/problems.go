@@ -63,6 +63,9 @@ func problemOf(err error) error {
 			"the Idempotency-Key or clientMsgId has been used in this room for another message")
 	case errors.Is(err, cursor.ErrInvalid):
 		return invalidCursor()
+	case errors.Is(err, errNoMember):
+		return httpapi.NewProblem(http.StatusUnprocessableEntity, "mentioned-not-a-member", "Mentioned user not a member",
+			"mentions names a user who is not a member of the room")
 	case errors.Is(err, errNothingToQuote):
 		return httpapi.NewProblem(http.StatusUnprocessableEntity, "quoted-message-not-found", "Quoted message not found",
 			"the room has no message with this replyMsgId for you")

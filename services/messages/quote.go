@@ -3,7 +3,6 @@ package messages
 import (
 	"context"
 	"errors"
-	"time"
 
 	"github.com/ism-chat/ism/libs/authn"
 	"github.com/ism-chat/ism/libs/events"
@@ -11,17 +10,12 @@ import (
 	"github.com/ism-chat/ism/services/messages/store"
 )
 
-// quoteTimeout is how long a reply may take to find the message that it quotes, and what its sender may read.
-const quoteTimeout = time.Second
-
 // errNothingToQuote says that the sender sees no message with the id in the room.
 var errNothingToQuote = errors.New("there is no such message to reply to")
 
 // quote gives a reply with the message that it quotes, which must be in the room, and seen by the sender. Errors: errNothingToQuote,
 // [body.ErrNotQuotable], and those of what is asked.
 func (s *Service) quote(ctx context.Context, members events.Membership, sender authn.Principal, reply body.Reply) (body.Reply, error) {
-	ctx, cancel := context.WithTimeout(ctx, quoteTimeout)
-	defer cancel()
 	entry, err := s.found(ctx, members.RoomID, reply.MessageID)
 	switch {
 	case errors.Is(err, store.ErrMessageNotFound):

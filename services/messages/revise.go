@@ -33,7 +33,8 @@ var (
 
 // editRequest is the body of PATCH /api/rooms/{room_id}/messages/{message_id}.
 type editRequest struct {
-	Body json.RawMessage `json:"msgBody"`
+	Body     json.RawMessage `json:"msgBody"`
+	Mentions json.RawMessage `json:"mentions"` // not to be changed
 }
 
 // edit handles PATCH /api/rooms/{room_id}/messages/{message_id}.
@@ -45,6 +46,9 @@ func (s *Service) edit(c *fiber.Ctx) error {
 	}
 	if err := httpapi.Decode(c, &request); err != nil {
 		return err
+	}
+	if request.Mentions != nil && string(request.Mentions) != "null" {
+		return httpapi.InvalidRequest("mentions cannot be changed: they stay as they were sent")
 	}
 	ctx, caller := c.UserContext(), authn.Caller(c)
 	message, err := s.hold(c, room, id, func(entry store.Entry) error { return editable(entry, caller, s.cfg.EditWindow, time.Now()) })
@@ -108,6 +112,7 @@ func (s *Service) deleted(ctx context.Context, message held) (deleted wire.Messa
 	if deleted.Body, err = json.Marshal(wire.DeletedBody{}); err != nil {
 		return deleted, fmt.Errorf("encode message body: %w", err)
 	}
+	deleted.Mentions = nil
 	return s.revise(ctx, deleted, func(revised wire.Message, at wire.Time) events.RevisionEvent {
 		revised.DeletedAt = &at
 		return events.MessageDeleted{Revision: revisionOf(message.members, revised, wire.DeletedPreview())}
@@ -184,7 +189,7 @@ func revisionOf(members events.Membership, message wire.Message, preview wire.Pr
 
 // revise appends the event that says what becomes of a message now to the log, and writes it through to the timeline. It gives the message as it is then.
 func (s *Service) revise(ctx context.Context, message wire.Message, event func(wire.Message, wire.Time) events.RevisionEvent) (wire.Message, error) {
-	revised, _, _, err := s.commit(ctx, draft{room: message.RoomID, size: len(message.Body), revises: true, compose: func() (events.Event, error) {
+	revised, _, _, err := s.commit(ctx, draft{room: message.RoomID, size: len(message.Body) + len(message.Mentions)*mentionSize, revises: true, compose: func() (events.Event, error) {
 		now := s.clock.now()
 		return events.New(source, now.Time, event(message, now)), nil
 	}})

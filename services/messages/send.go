@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"time"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/google/uuid"
@@ -17,39 +18,47 @@ import (
 
 const source = "/ism/messages"
 
+// referTimeout is how long a message may take to find whom it mentions, what it quotes, and what its sender may read of that.
+const referTimeout = time.Second
+
 // sendRequest is the body of POST /api/send-msg. Pointers tell what is missing from what is empty.
 type sendRequest struct {
 	RoomID   *string         `json:"chatRoomId"`
 	Type     *string         `json:"msgType"`
 	Body     json.RawMessage `json:"msgBody"`
 	ClientID *string         `json:"clientMsgId"`
+	Mentions []*string       `json:"mentions"`
 }
 
-// parse gives the room of a request, and what is to be said in it.
-func (r sendRequest) parse() (room uuid.UUID, what body.Body, err error) {
+// parse gives the room of a request, what is to be said in it, and whom that mentions.
+func (r sendRequest) parse() (room uuid.UUID, what body.Body, mentions []uuid.UUID, err error) {
 	switch {
 	case r.RoomID == nil:
-		return room, nil, httpapi.InvalidRequest("chatRoomId is missing")
+		return room, nil, nil, httpapi.InvalidRequest("chatRoomId is missing")
 	case r.Type == nil:
-		return room, nil, httpapi.InvalidRequest("msgType is missing")
+		return room, nil, nil, httpapi.InvalidRequest("msgType is missing")
 	}
 	room, ok := httpapi.ParseUUID(*r.RoomID)
 	switch {
 	case !ok:
-		return room, nil, httpapi.InvalidRequest("chatRoomId must be a UUID")
+		return room, nil, nil, httpapi.InvalidRequest("chatRoomId must be a UUID")
 	case *r.Type == string(wire.RoomChange):
-		return room, nil, unsupportedType("RoomChange is written by the service alone; Text, Media and Reply can be sent")
+		return room, nil, nil, unsupportedType("RoomChange is written by the service alone; Text, Media and Reply can be sent")
 	}
-	what, err = body.Decode(wire.MessageType(*r.Type), r.Body)
-	return room, what, err
+	if what, err = body.Decode(wire.MessageType(*r.Type), r.Body); err != nil {
+		return room, nil, nil, err
+	}
+	mentions, err = parseMentions(r.Mentions)
+	return room, what, mentions, err
 }
 
 // utterance is what somebody says in a room, in which it may.
 type utterance struct {
-	members events.Membership
-	sender  authn.Principal
-	what    body.Body
-	name    string // what the client named it with; "": it did not
+	members  events.Membership
+	sender   authn.Principal
+	what     body.Body
+	mentions []uuid.UUID // each once
+	name     string      // what the client named it with; "": it did not
 }
 
 // send handles POST /api/send-msg.
@@ -58,7 +67,7 @@ func (s *Service) send(c *fiber.Ctx) error {
 	if err := httpapi.Decode(c, &request); err != nil {
 		return err
 	}
-	room, what, err := request.parse()
+	room, what, mentions, err := request.parse()
 	if err != nil {
 		return err
 	}
@@ -71,7 +80,7 @@ func (s *Service) send(c *fiber.Ctx) error {
 	if err != nil {
 		return problemOf(err)
 	}
-	said, again, err := s.sayOnce(ctx, utterance{members: members, sender: sender, what: what, name: name})
+	said, again, err := s.sayOnce(ctx, utterance{members: members, sender: sender, what: what, mentions: mentions, name: name})
 	if err != nil {
 		return problemOf(err)
 	}
@@ -84,14 +93,26 @@ func (s *Service) send(c *fiber.Ctx) error {
 
 // say says something, and gives the message.
 func (s *Service) say(ctx context.Context, u utterance) (wire.Message, error) {
-	if reply, ok := u.what.(body.Reply); ok {
-		quoting, err := s.quote(ctx, u.members, u.sender, reply)
-		if err != nil {
-			return wire.Message{}, err
-		}
-		u.what = quoting
+	what, err := s.refer(ctx, u)
+	if err != nil {
+		return wire.Message{}, err
 	}
+	u.what = what
 	return s.post(ctx, u)
+}
+
+// refer gives what is said, complete: those whom it mentions are members, and it has what it quotes.
+func (s *Service) refer(ctx context.Context, u utterance) (body.Body, error) {
+	reply, quotes := u.what.(body.Reply)
+	if !quotes && len(u.mentions) == 0 {
+		return u.what, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, referTimeout)
+	defer cancel()
+	if err := s.mentionable(ctx, u.members, u.mentions); err != nil || !quotes {
+		return u.what, err
+	}
+	return s.quote(ctx, u.members, u.sender, reply)
 }
 
 // mayWrite gives the membership of a room in which the sender may say it: a member may, and what the backend says only the backend.
@@ -111,7 +132,8 @@ func (s *Service) compose(u utterance, encoded json.RawMessage) (event events.Ev
 	posted := events.MessagePosted{
 		RoomID: u.members.RoomID,
 		Message: wire.Message{
-			RoomID: u.members.RoomID, SenderID: u.sender.UserID, Body: encoded, Type: u.what.Type(), CreatedAt: s.clock.now(), ClientID: u.name,
+			RoomID: u.members.RoomID, SenderID: u.sender.UserID, Body: encoded, Type: u.what.Type(), CreatedAt: s.clock.now(),
+			ClientID: u.name, Mentions: u.mentions,
 		},
 		Preview:  u.what.Preview(u.sender.DisplayName()),
 		Audience: u.members.Audience,
@@ -136,7 +158,7 @@ func (s *Service) post(ctx context.Context, u utterance) (wire.Message, error) {
 	if err != nil {
 		return wire.Message{}, fmt.Errorf("encode message body: %w", err)
 	}
-	event, at, known, err := s.commit(ctx, draft{room: u.members.RoomID, size: len(encoded), compose: func() (events.Event, error) {
+	event, at, known, err := s.commit(ctx, draft{room: u.members.RoomID, size: len(encoded) + len(u.mentions)*mentionSize, compose: func() (events.Event, error) {
 		return s.compose(u, encoded)
 	}})
 	if err != nil {

@@ -56,7 +56,7 @@ func history(t *testing.T, user *deployment.User, room uuid.UUID, messages int) 
 
 func same(a, b wire.Message) bool {
 	return a.ID == b.ID && a.RoomID == b.RoomID && a.SenderID == b.SenderID && a.Type == b.Type &&
-		a.CreatedAt.Equal(b.CreatedAt.Time) && string(a.Body) == string(b.Body)
+		a.CreatedAt.Equal(b.CreatedAt.Time) && string(a.Body) == string(b.Body) && slices.Equal(a.Mentions, b.Mentions)
 }
 
 func ids(messages []wire.Message) []uuid.UUID {

@@ -6,6 +6,8 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/google/uuid"
+
 	client "github.com/ism-chat/ism/clients/go"
 	"github.com/ism-chat/ism/libs/wire"
 	"github.com/ism-chat/ism/test/deployment"
@@ -25,13 +27,17 @@ func messagesOfEveryType(t *testing.T, d *deployment.Deployment) {
 		}
 		return message
 	}
+	mention := said(alice.SendMentioning(t.Context(), room.ID, "Soup?", bob.ID, alice.ID, bob.ID))
+	if !slices.Equal(mention.Mentions, []uuid.UUID{bob.ID, alice.ID}) {
+		t.Errorf("it mentions %v", mention.Mentions)
+	}
 	picture := said(alice.SendMedia(t.Context(), room.ID, wire.MediaBody{URL: "https://cdn.example/soup.png", Type: "image"}))
 	first := said(bob.Reply(t.Context(), room.ID, client.Answer{To: picture.ID, Text: "Looks good 🥣"}))
 	second := said(alice.Reply(t.Context(), room.ID, client.Answer{To: first.ID, Text: "It is"}))
 	system := said(backend.SendSystem(t.Context(), room.ID, wire.SystemBody{Text: "Your order is on its way", Data: json.RawMessage(`{"order":17}`)}))
-	sent := []wire.Message{picture, first, second, system}
+	sent := []wire.Message{mention, picture, first, second, system}
 	previews := []wire.Preview{
-		wire.MediaPreview("alice", "image"), wire.ReplyPreview("bob", "Looks good 🥣"), wire.ReplyPreview("alice", "It is"), {Type: "Text", Text: "Your order is on its way"},
+		wire.TextPreview("alice", "Soup?"), wire.MediaPreview("alice", "image"), wire.ReplyPreview("bob", "Looks good 🥣"), wire.ReplyPreview("alice", "It is"), {Type: "Text", Text: "Your order is on its way"},
 	}
 	for i, live := range atBob.AwaitMessages(t, room.ID, len(sent)) {
 		if live.Preview.SenderUsername, previews[i].SenderUsername = "", ""; !same(live.Message, sent[i]) || live.Preview != previews[i] {
@@ -53,6 +59,9 @@ func messagesOfEveryType(t *testing.T, d *deployment.Deployment) {
 
 	if _, err := alice.SendSystem(t.Context(), room.ID, wire.SystemBody{Text: "I am the backend"}); !client.HasCode(err, "forbidden") {
 		t.Errorf("a user's system message: %v", err)
+	}
+	if _, err := alice.SendMentioning(t.Context(), room.ID, "Soup?", bob.ID, d.SignIn(t, "carol").ID); !client.HasCode(err, "mentioned-not-a-member") {
+		t.Errorf("a mention of who is no member: %v", err)
 	}
 	elsewhere := createRoom(t, alice, wire.Group, "Elsewhere", d.SignIn(t, "carol"))
 	if _, err := alice.Reply(t.Context(), elsewhere.ID, client.Answer{To: first.ID, Text: "of another room"}); !client.HasCode(err, "quoted-message-not-found") {
