@@ -73,6 +73,7 @@ func (r *Reader) relocate(ctx context.Context) error {
 		if jump.Back() {
 			reached = math.MaxInt64 // what was there at the start is read, or gone
 		}
+		r.reached(at)
 		r.caughtUp(at, reached)
 	}
 	r.relocated = time.Now()

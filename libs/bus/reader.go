@@ -30,6 +30,9 @@ type ReaderConfig struct {
 	FetchWait time.Duration
 	// CaughtUp is called once, when all that was in the topics at the start has been handled.
 	CaughtUp func()
+	// HandledAsOf, if set, is called every few seconds with a time as of which all has been handled that was in the topics then. It is not called while the
+	// brokers do not say where the topics end, nor with times that the reader has not come to. No request is made for it.
+	HandledAsOf func(at time.Time)
 	// Begin, if set, is called once for each partition, before the first record of any and before CaughtUp, with the offset at which
 	// reading begins: the log's end where nothing has been written since. All records from there on are handed over, unless a partition jumps.
 	// The leader epoch is that of the record before, which is not handed over; [NoLeaderEpoch] where that is not known.
@@ -53,7 +56,8 @@ type Reader struct {
 	epochs  map[topicPartition]int32  // the leader epoch of the record before, where it is known
 	signs   map[topicPartition]uint64 // see progress
 	missing map[topicPartition]int64  // the offset that a partition must reach to have caught up
-	leaving sync.WaitGroup            // clients that are being closed
+	asOf    horizon
+	leaving sync.WaitGroup // clients that are being closed
 
 	relocated time.Time // when partitions have jumped last
 
@@ -76,6 +80,9 @@ func (b *Bus) NewReader(cfg ReaderConfig) (*Reader, error) {
 	}
 	for _, topic := range cfg.Topics {
 		r.handled[topic] = b.tel.Consumed(topic, readerGroup)
+	}
+	if cfg.HandledAsOf != nil {
+		r.watch.answered = r.sighted
 	}
 	return r, nil
 }
@@ -255,6 +262,7 @@ func (r *Reader) reachedEnd(at topicPartition, offset int64) bool {
 	}
 	r.next[at] = offset
 	r.signs[at]++
+	r.reached(at)
 	r.caughtUp(at, math.MaxInt64) // all that is there is read, even if that is less than there was at the start
 	return true
 }
@@ -282,6 +290,7 @@ func (r *Reader) handle(ctx context.Context, batch []Record) {
 	}
 	r.next[at], r.epochs[at] = next, last.LeaderEpoch
 	r.signs[at]++
+	r.reached(at)
 	r.caughtUp(at, next)
 }
 

@@ -47,8 +47,9 @@ type watch struct {
 	asked    time.Time
 	underWay bool
 	asking   sync.WaitGroup
-	ends     chan map[topicPartition]int64 // answers; empty: there was none
-	drained  bool                          // all that the client had received has been polled, since the last comparison
+	ends     chan map[topicPartition]int64                        // answers; empty: there was none
+	answered func(asked time.Time, ends map[topicPartition]int64) // if set, is called with each answer
+	drained  bool                                                 // all that the client had received has been polled, since the last comparison
 	seen     map[topicPartition]sighting
 	silent   int // comparisons in a row that a partition may be silent
 }
@@ -77,6 +78,9 @@ func (w *watch) look(ctx context.Context, now func() map[topicPartition]progress
 	select {
 	case ends := <-w.ends:
 		w.underWay = false
+		if w.answered != nil {
+			w.answered(w.asked, ends)
+		}
 		if w.compare(ctx, ends, now()) {
 			return errStalled
 		}
