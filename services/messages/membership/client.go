@@ -3,6 +3,7 @@ package membership
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -26,7 +27,7 @@ import (
 // ClientConfig says where rooms is.
 type ClientConfig struct {
 	URL     string        `envconfig:"URL" default:"http://rooms:9403" desc:"internal listener of rooms, which is asked for a room's members"`
-	Timeout time.Duration `envconfig:"TIMEOUT" default:"1s" desc:"deadline of one question to rooms, at most 1.5s"`
+	Timeout time.Duration `envconfig:"TIMEOUT" default:"250ms" desc:"deadline of the first try of a question to rooms, at most 1.5s; it is asked again, with twice the time, and then until 1.5s are over"`
 }
 
 // Validate implements [config.Validator].
@@ -36,7 +37,7 @@ func (c ClientConfig) Validate() []config.Fault {
 		faults = append(faults, config.Fault{Variable: "URL", Problem: "must be an http or https URL, for example http://rooms:9403"})
 	}
 	if c.Timeout <= 0 || c.Timeout > LookupTimeout {
-		faults = append(faults, config.Fault{Variable: "TIMEOUT", Problem: fmt.Sprintf("must be above 0 and at most %s, the deadline of all questions for one room", LookupTimeout)})
+		faults = append(faults, config.Fault{Variable: "TIMEOUT", Problem: fmt.Sprintf("must be above 0 and at most %s, the deadline of all tries together", LookupTimeout)})
 	}
 	return faults
 }
@@ -58,7 +59,7 @@ const (
 type Client struct {
 	base       string
 	server     []attribute.KeyValue // where it is, for spans
-	timeout    time.Duration
+	tries      tries
 	http       *http.Client
 	tracer     trace.Tracer
 	propagator propagation.TextMapPropagator
@@ -69,9 +70,9 @@ var _ Rooms = (*Client)(nil)
 // NewClient makes a client. It connects when it is asked. Run it.
 func NewClient(cfg ClientConfig, tel *telemetry.Telemetry) *Client {
 	return &Client{
-		base:    strings.TrimRight(cfg.URL, "/"),
-		server:  serverOf(cfg.URL),
-		timeout: cfg.Timeout,
+		base:   strings.TrimRight(cfg.URL, "/"),
+		server: serverOf(cfg.URL),
+		tries:  tries{first: cfg.Timeout},
 		http: &http.Client{Transport: &http.Transport{
 			MaxConnsPerHost:     maxConnections,
 			MaxIdleConnsPerHost: maxConnections,
@@ -126,21 +127,27 @@ func (c *Client) Standing(ctx context.Context, room, user uuid.UUID) (events.Sta
 	return standing, nil
 }
 
-// ask asks at a path, of which the template is for spans, and decodes the answer. Errors: [ErrRoomNotFound].
+// ask asks at a path, of which the template is for spans, until there is an answer, and decodes it. Errors: [ErrRoomNotFound].
 func (c *Client) ask(ctx context.Context, room uuid.UUID, template, path string, answer any) error {
-	ctx, cancel := context.WithTimeout(ctx, c.timeout)
-	defer cancel()
-	ctx, span := c.tracer.Start(ctx, "GET "+template, trace.WithSpanKind(trace.SpanKindClient))
-	defer span.End()
-	if span.IsRecording() {
-		span.SetAttributes(semconv.HTTPRequestMethodGet, semconv.URLTemplate(template), telemetry.RoomID(room))
-		span.SetAttributes(c.server...)
-	}
-	err := c.get(ctx, path, span, answer)
-	if err != nil {
-		span.SetStatus(codes.Error, err.Error())
-	}
-	return err
+	return c.tries.ask(ctx, func(ctx context.Context, number int) error {
+		ctx, span := c.tracer.Start(ctx, "GET "+template, trace.WithSpanKind(trace.SpanKindClient))
+		defer span.End()
+		if span.IsRecording() {
+			span.SetAttributes(semconv.HTTPRequestMethodGet, semconv.URLTemplate(template), telemetry.RoomID(room))
+			span.SetAttributes(c.server...)
+			if number > 1 {
+				span.SetAttributes(semconv.HTTPRequestResendCount(number - 1))
+			}
+		}
+		err := c.get(ctx, path, span, answer)
+		if err != nil {
+			span.SetStatus(codes.Error, err.Error())
+		}
+		if errors.Is(err, context.DeadlineExceeded) {
+			c.http.CloseIdleConnections() // they may lead to where nobody is, as the one that was used
+		}
+		return err
+	})
 }
 
 func (c *Client) get(ctx context.Context, path string, span trace.Span, answer any) error {

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -112,21 +113,58 @@ func TestClientRefusesWrongAnswers(t *testing.T) {
 	}
 }
 
-func TestClientWaitsNoLongerThanItsTimeout(t *testing.T) {
-	done := make(chan struct{})
-	client := newClient(t, 20*time.Millisecond, func(_ http.ResponseWriter, r *http.Request) {
+// A connection that hangs costs a try, and none that was made before it is used for the next.
+func TestClientAsksAgainOnAnotherConnection(t *testing.T) {
+	done, two := make(chan struct{}), make(chan struct{})
+	var (
+		mu    sync.Mutex
+		asked []string // from where
+		hangs = map[string]bool{}
+	)
+	client := newClient(t, 100*time.Millisecond, func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		if asked = append(asked, r.RemoteAddr); len(asked) == 2 && len(hangs) == 0 {
+			close(two)
+		}
+		hanging := hangs[r.RemoteAddr]
+		mu.Unlock()
+		select {
+		case <-two: // there are two connections
+		case <-r.Context().Done():
+			return
+		}
+		if !hanging {
+			_, _ = w.Write([]byte(`{"roomId":"` + room.String() + `","membershipVersion":7,"audience":[]}`))
+			return
+		}
 		select {
 		case <-done:
 		case <-r.Context().Done():
 		}
 	})
 	defer close(done)
-	begin := time.Now()
-	if _, err := client.Membership(t.Context(), room); err == nil {
-		t.Error("there is an answer")
+	var pair sync.WaitGroup
+	for range 2 {
+		pair.Go(func() {
+			if _, err := client.Membership(t.Context(), room); err != nil {
+				t.Error(err)
+			}
+		})
 	}
-	if took := time.Since(begin); took > 5*time.Second {
-		t.Errorf("it took %s", took)
+	pair.Wait()
+	mu.Lock()
+	for _, from := range asked {
+		hangs[from] = true
+	}
+	asked = nil
+	mu.Unlock()
+	if got, err := client.Membership(t.Context(), room); err != nil || got.Version != 7 {
+		t.Errorf("the answer is %+v, %v", got, err)
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	if len(asked) != 2 || asked[0] == asked[1] {
+		t.Errorf("rooms was asked from %v", asked)
 	}
 }
 
