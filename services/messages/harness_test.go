@@ -46,6 +46,7 @@ type world struct {
 	brokers     []string
 	store       *faulty
 	rooms       *rooms
+	cacheTTL    time.Duration // how long rooms' answers count
 	log         *recorder
 	tel         *telemetry.Telemetry
 	issuer      *authntest.Issuer
@@ -65,7 +66,7 @@ func newSQLite(tb testing.TB) store.Store {
 // newWorld starts a service and waits until it is ready.
 func newWorld(tb testing.TB, brokers []string, s store.Store) *world {
 	tb.Helper()
-	w := &world{tb: tb, brokers: brokers, store: &faulty{Store: s}, rooms: newRooms(), log: &recorder{}, description: openapitest.Load(tb, descriptionPath)}
+	w := &world{tb: tb, brokers: brokers, store: &faulty{Store: s}, rooms: newRooms(), cacheTTL: 30 * time.Second, log: &recorder{}, description: openapitest.Load(tb, descriptionPath)}
 	w.tel = telemetry.Discard(slog.New(w.log))
 	w.issuer = authntest.New(tb)
 	tokens := w.issuer.Config()
@@ -92,7 +93,7 @@ func (w *world) start() {
 	w.tb.Cleanup(kafka.Close)
 	service, err := messages.New(messages.Config{
 		LogTimeout: 800 * time.Millisecond, WriteThroughTimeout: 500 * time.Millisecond, EditWindow: 24 * time.Hour,
-		Members: membership.Config{CacheBytes: 1 << 20, CacheTTL: 30 * time.Second},
+		Members: membership.Config{CacheBytes: 1 << 20, CacheTTL: w.cacheTTL},
 	}, messages.Deps{Store: w.store, Rooms: w.rooms, Bus: kafka, Verifier: w.tokens, Telemetry: tel})
 	if err != nil {
 		w.tb.Fatal(err)

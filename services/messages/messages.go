@@ -101,7 +101,7 @@ func New(cfg Config, deps Deps) (*Service, error) {
 		leftOver: rate.Sometimes{Interval: time.Second}, logLost: rate.Sometimes{Interval: 10 * time.Second}, unknown: rate.Sometimes{Interval: time.Second},
 	}
 	s.follower, err = deps.Bus.NewReader(bus.ReaderConfig{
-		Topics: []string{events.TopicRooms}, Handler: s.follow, MaxBatch: maxBatch, CaughtUp: members.CaughtUp,
+		Topics: []string{events.TopicRooms}, Handler: s.follow, MaxBatch: maxBatch, CaughtUp: members.CaughtUp, HandledAsOf: members.FollowedAsOf,
 		Begin:  func(_ string, partition int32, offset int64, _ int32) { s.tail.Begin(partition, offset) },
 		Jumped: s.jumped, FetchWait: followWait,
 	})

@@ -20,7 +20,6 @@ import (
 const (
 	// LookupTimeout is how long rooms is asked for who is in a room, repeats included.
 	LookupTimeout = 1500 * time.Millisecond
-	maxFetches    = 3 // of one flight
 	// maxTTL bounds what readers of the log must remember: who reads a message that was sent as of an old membership must still know the
 	// change that came before it in the room's log.
 	maxTTL = time.Minute
@@ -33,7 +32,7 @@ const (
 // Config says what a [Cache] keeps.
 type Config struct {
 	CacheBytes int           `envconfig:"CACHE_BYTES" default:"33554432" desc:"most memory for who is in which room, about, bytes; a room of ten takes 400, a member of a room of more than a hundred 250"`
-	CacheTTL   time.Duration `envconfig:"CACHE_TTL" default:"30s" desc:"how long after rooms was asked its answer may be used, also while the log stands still; at most 1m; a change is mostly noticed at once by following the log"`
+	CacheTTL   time.Duration `envconfig:"CACHE_TTL" default:"30s" desc:"how long after rooms was asked its answer may be used, also while the log stands still; at most 1m; a change is mostly noticed at once by following the log, and while rooms does not answer that is enough for who was active within an hour"`
 }
 
 // Validate implements [config.Validator].
@@ -48,12 +47,21 @@ func (c Config) Validate() []config.Fault {
 	return faults
 }
 
+// Where answers come from, as the metric has it.
+const (
+	fromCache  = "cache"  // it is kept, and was true as lately as was asked for
+	fromOutage = "outage" // it is kept, and used because rooms does not answer
+	fromRooms  = "rooms"
+	fromNobody = "error"
+)
+
 // Cache answers who is in a room from memory where it can.
 //
 // Requests for the same room share one question to rooms, a flight. An answer is only kept if it is not older than the
 // newest version that passed in the log while the flight was under way; else the flight asks again. Nothing is kept
-// before the log is followed, and nothing is used longer than the configured time after it was true for certain: after rooms was asked, or
-// after the room's creation was written to the log. So a log that stands still, or a follower that lags, makes no answer older than that.
+// before the log is followed. What is kept goes as soon as a newer version passes. It is used instead of asking for the configured time after it was true for
+// certain: after rooms was asked, or a record of the log was written that says it. So a log that stands still, or a follower that lags, makes no answer
+// older than that. Only while rooms does not answer it is used for longer, where the log has been followed to its end within followedAge.
 type Cache struct {
 	rooms   Rooms
 	ttl     time.Duration
@@ -62,37 +70,19 @@ type Cache struct {
 
 	mu        sync.Mutex
 	following bool
-	kept      *weighed.Cache[uuid.UUID, kept]
+	followed  time.Time // all that the log had then has been followed
+	kept      *weighed.Cache[uuid.UUID, *kept]
 	large     large
 	refused   refusals
+	outage    outage
 	flights   map[uuid.UUID]*flight
 	started   uint64 // flights so far
 	jumped    uint64 // flights that had begun when the log last jumped
 }
 
-type kept struct {
-	membership events.Membership
-	until      time.Time
-}
-
-// weight is about the memory that it takes, bytes.
-func (k kept) weight() int {
-	return len(k.membership.Users)*len(uuid.UUID{}) + len(k.membership.Tenant)
-}
-
-// flight is one question to rooms. Its result may be read once done is closed.
-type flight struct {
-	number  uint64
-	newest  int64     // version seen in the log since the flight began
-	asked   time.Time // when what it brings was asked for
-	done    chan struct{}
-	members events.Membership
-	err     error
-}
-
 // NewCache makes a cache before rooms.
 func NewCache(cfg Config, rooms Rooms, tel *telemetry.Telemetry) (*Cache, error) {
-	entries, err := weighed.New[uuid.UUID](cfg.CacheBytes/2, kept.weight)
+	entries, err := weighed.New[uuid.UUID](cfg.CacheBytes/2, (*kept).weight)
 	if err != nil {
 		return nil, fmt.Errorf("make membership cache: %w", err)
 	}
@@ -106,8 +96,8 @@ func NewCache(cfg Config, rooms Rooms, tel *telemetry.Telemetry) (*Cache, error)
 	}
 	lookups := telemetry.Counters(tel.Metrics, prometheus.CounterOpts{
 		Name: "ism_messages_membership_lookups_total",
-		Help: "Questions for a room's members by where the answer came from: cache, rooms, or error.",
-	}, "answer", "cache", "rooms", "error")
+		Help: "Questions for a room's members by where the answer came from: cache, rooms, outage: the cache, because rooms did not answer, or error.",
+	}, "answer", fromCache, fromRooms, fromOutage, fromNobody)
 	return &Cache{
 		rooms: rooms, ttl: cfg.CacheTTL, lookups: lookups,
 		kept: entries, large: large, refused: refused, flights: map[uuid.UUID]*flight{},
@@ -120,180 +110,111 @@ func NewCache(cfg Config, rooms Rooms, tel *telemetry.Telemetry) (*Cache, error)
 // A refusal is never taken from memory, nor from a question that was asked before this call: who has just joined is in. Only who has been refused
 // again and again within a second is not asked for any more in that second, until the log says that it has joined.
 func (c *Cache) Of(ctx context.Context, room, user uuid.UUID) (events.Membership, error) {
-	return c.within(ctx, room, user, c.ttl)
-}
-
-// within is Of, where what is remembered must have been true so lately.
-func (c *Cache) within(ctx context.Context, room, user uuid.UUID, age time.Duration) (events.Membership, error) {
-	known, in, arrived, err := c.recall(key{room, user}, time.Now().Add(c.ttl-min(age, c.ttl)))
-	if err != nil || in {
-		c.lookups.WithLabelValues("cache").Inc()
-		return known, err
-	}
-	ctx, cancel := context.WithTimeout(ctx, LookupTimeout)
-	defer cancel()
-	answer, err := c.askUntil(ctx, room, arrived, func(m events.Membership) bool { return m.WholeRoom || m.Names(user) })
-	switch {
-	case errors.Is(err, ErrRoomNotFound):
-		return events.Membership{}, c.refuse(key{room, user})
-	case err == nil && answer.WholeRoom:
-		return c.ofLarge(ctx, answer, user)
-	}
-	return answer, err
+	return c.lookUp(ctx, question{key: key{room, user}, age: c.ttl})
 }
 
 // Room gives the membership of a room to one who need not be in it: the backend. Errors: as of Of.
 func (c *Cache) Room(ctx context.Context, room uuid.UUID) (events.Membership, error) {
-	known, ok, arrived := c.recallRoom(room)
-	if ok {
-		c.lookups.WithLabelValues("cache").Inc()
-		return known, nil
-	}
-	ctx, cancel := context.WithTimeout(ctx, LookupTimeout)
-	defer cancel()
-	return c.askUntil(ctx, room, arrived, func(events.Membership) bool { return true })
-}
-
-// askUntil asks for a room's membership until it is one that will do, or the question was asked after so many flights had begun: then
-// it is [ErrRoomNotFound].
-func (c *Cache) askUntil(ctx context.Context, room uuid.UUID, arrived uint64, willDo func(events.Membership) bool) (events.Membership, error) {
-	for {
-		answer, number, err := c.ask(ctx, room)
-		switch {
-		case err != nil && !errors.Is(err, ErrRoomNotFound):
-			c.lookups.WithLabelValues("error").Inc()
-			return events.Membership{}, fmt.Errorf("%w: %w", ErrUnavailable, err)
-		case err == nil && willDo(answer):
-			if !answer.WholeRoom { // of a large room the user is asked for, too
-				c.lookups.WithLabelValues("rooms").Inc()
-			}
-			return answer, nil
-		case number > arrived:
-			c.lookups.WithLabelValues("rooms").Inc()
-			return events.Membership{}, ErrRoomNotFound
-		}
-	}
-}
-
-// refuse remembers a refusal, and gives it.
-func (c *Cache) refuse(of key) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.refused.add(of, time.Now())
-	return ErrRoomNotFound
+	return c.lookUp(ctx, question{key: key{room: room}, anybody: true, age: c.ttl})
 }
 
 // Standing gives how a user stands to a room that it is in, or has been in. Who is in a room whose members see all of its timeline is known from
 // memory where [Cache.Of] has learned it within a second; anything else rooms is asked each time. Errors: as of Of.
 func (c *Cache) Standing(ctx context.Context, room, user uuid.UUID) (events.Standing, error) {
-	members, err := c.within(ctx, room, user, readAge)
-	if errors.Is(err, ErrUnavailable) { // then nobody leaves either, but for what the log tells
-		if known, in, _, _ := c.recall(key{room, user}, time.Now()); in {
-			members, err = known, nil
-		}
-	}
+	of := key{room, user}
+	members, err := c.lookUp(ctx, question{key: of, age: min(readAge, c.ttl)})
 	switch {
 	case err == nil && !members.SinceJoining:
 		return events.Standing{RoomID: room, Version: members.Version, UserID: user, Status: wire.Joined}, nil
 	case err != nil && !errors.Is(err, ErrRoomNotFound):
 		return events.Standing{}, err
 	}
-	return c.askStanding(ctx, key{room, user})
+	standing, err := c.askStanding(ctx, of)
+	c.count(err)
+	return standing, err
 }
 
-// recall gives what is kept of a room that the user is known to be in and may be used until a time, and the number of the last flight that has begun. The error is
-// [ErrRoomNotFound] for who has been refused too often.
-func (c *Cache) recall(of key, until time.Time) (known events.Membership, in bool, arrived uint64, err error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.refused.tooOften(of, time.Now()) {
-		return events.Membership{}, false, 0, ErrRoomNotFound
+// lookUp answers from memory where it can, else it asks rooms. It counts as one question, whatever rooms is asked for it.
+func (c *Cache) lookUp(ctx context.Context, q question) (events.Membership, error) {
+	known, from, arrived, err := c.remembered(ctx, q)
+	if from != "" {
+		c.lookups.WithLabelValues(from).Inc()
+		return known, err
 	}
-	entry, ok := c.kept.Get(of.room)
-	switch {
-	case !ok:
-	case !time.Now().Before(entry.until):
-		c.kept.Remove(of.room)
-	case !until.Before(entry.until):
-	case entry.membership.WholeRoom && c.large.has(of, until) || entry.membership.Names(of.user):
-		return entry.membership, true, c.started, nil
-	}
-	return events.Membership{}, false, c.started, nil
-}
-
-// recallRoom gives what is kept of a room and may be used now, and the number of the last flight that has begun.
-func (c *Cache) recallRoom(room uuid.UUID) (known events.Membership, ok bool, arrived uint64) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	entry, ok := c.kept.Get(room)
-	if !ok || !time.Now().Before(entry.until) {
-		return events.Membership{}, false, c.started
-	}
-	return entry.membership, true, c.started
-}
-
-// ask joins the room's flight, or begins one.
-func (c *Cache) ask(ctx context.Context, room uuid.UUID) (events.Membership, uint64, error) {
-	c.mu.Lock()
-	f, underway := c.flights[room]
-	if !underway {
-		c.started++
-		f = &flight{number: c.started, done: make(chan struct{})}
-		c.flights[room] = f
-		// The flight outlives the request that began it, since others wait for it, too. It keeps that request's trace.
-		c.work.Go(func() { c.fly(context.WithoutCancel(ctx), room, f) })
-	}
-	c.mu.Unlock()
-	select {
-	case <-f.done:
-		return f.members, f.number, f.err
-	case <-ctx.Done():
-		return events.Membership{}, f.number, ctx.Err()
-	}
-}
-
-func (c *Cache) fly(ctx context.Context, room uuid.UUID, f *flight) {
-	ctx, cancel := context.WithTimeout(ctx, LookupTimeout)
-	defer cancel()
-	defer close(f.done)
-	for fetch := 1; ; fetch++ {
-		f.asked = time.Now()
-		f.members, f.err = c.rooms.Membership(ctx, room)
-		if c.land(room, f, fetch == maxFetches) {
-			return
+	answer, err := c.askFor(ctx, q, arrived)
+	if errors.Is(err, ErrUnavailable) {
+		c.mu.Lock()
+		known, trust := c.recall(q) // a change may have passed meanwhile
+		c.mu.Unlock()
+		if trust > untrusted {
+			c.lookups.WithLabelValues(fromOutage).Inc()
+			return known, nil
 		}
 	}
+	c.count(err)
+	return answer, err
 }
 
-// land ends the flight, unless what it brought is older than what has passed in the log and it may ask once more.
-func (c *Cache) land(room uuid.UUID, f *flight, last bool) bool {
+// count counts a question to rooms by what has come of it.
+func (c *Cache) count(err error) {
+	from := fromRooms
+	if err != nil && !errors.Is(err, ErrRoomNotFound) {
+		from = fromNobody
+	}
+	c.lookups.WithLabelValues(from).Inc()
+}
+
+// remembered gives the answer that is taken from memory, and from where; that is "" where rooms is to be asked, and then there is the number of the last flight
+// that has begun. The error is [ErrRoomNotFound] for who has been refused too often.
+func (c *Cache) remembered(ctx context.Context, q question) (known events.Membership, from string, arrived uint64, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	current := f.err == nil && f.members.Version >= f.newest
-	if f.err == nil && !current && !last {
-		return false
+	if c.refused.tooOften(q.key, time.Now()) {
+		return events.Membership{}, fromCache, 0, ErrRoomNotFound
 	}
-	delete(c.flights, room)
+	known, trust := c.recall(q)
 	switch {
-	case current && f.number > c.jumped:
-		c.keep(f.members, f.asked)
-	case errors.Is(f.err, ErrRoomNotFound):
-		c.kept.Remove(room)
+	case trust == current:
+		return known, fromCache, 0, nil
+	case trust == fallback && c.outage.silent:
+		if c.outage.due() {
+			c.flightOf(ctx, q.room)
+		}
+		return known, fromOutage, 0, nil
 	}
-	return true
+	return events.Membership{}, "", c.started, nil
 }
 
-// keep keeps a membership that was true at the given time. It needs mu.
-func (c *Cache) keep(m events.Membership, at time.Time) {
-	until := at.Add(c.ttl)
-	if !c.following || !time.Now().Before(until) {
-		return
+// askFor asks rooms a question that came when so many flights had begun.
+func (c *Cache) askFor(ctx context.Context, q question, arrived uint64) (events.Membership, error) {
+	ctx, cancel := context.WithTimeout(ctx, LookupTimeout)
+	defer cancel()
+	answer, err := c.askUntil(ctx, q, arrived)
+	if err == nil && answer.WholeRoom && !q.anybody {
+		answer, err = c.ofLarge(ctx, answer, q.user)
 	}
-	old, ok := c.kept.Peek(m.RoomID)
-	if ok && (old.membership.Version > m.Version || old.membership.Version == m.Version && old.until.After(until)) {
-		return
+	if errors.Is(err, ErrRoomNotFound) && !q.anybody {
+		c.mu.Lock()
+		c.refused.add(q.key, time.Now())
+		c.mu.Unlock()
 	}
-	c.kept.Add(m.RoomID, kept{membership: m, until: until})
+	return answer, err
+}
+
+// askUntil asks for a room's membership until it answers the question, or was asked for after so many flights had begun: then
+// it is [ErrRoomNotFound].
+func (c *Cache) askUntil(ctx context.Context, q question, arrived uint64) (events.Membership, error) {
+	for {
+		answer, number, err := c.ask(ctx, q.room)
+		switch {
+		case err != nil && !errors.Is(err, ErrRoomNotFound):
+			return events.Membership{}, fmt.Errorf("%w: %w", ErrUnavailable, err)
+		case err == nil && q.answeredBy(answer):
+			return answer, nil
+		case number > arrived:
+			return events.Membership{}, ErrRoomNotFound
+		}
+	}
 }
 
 // Run waits until ctx is done, and then for the flights under way. No more requests may come by then.

@@ -647,6 +647,9 @@ func TestReadingReliesOnMemoryForASecond(t *testing.T) {
 		r.answer = func(int32) (events.Membership, error) { return members(2, bob), nil } // nobody tells the cache
 		r.standingOf = func(uuid.UUID) (events.Standing, error) { return events.Standing{}, membership.ErrRoomNotFound }
 		mustBeIn(t, cache, alice)
+		time.Sleep(time.Second)
+		stands() // that rooms answers again shows by this
+		synctest.Wait()
 		if _, err := cache.Standing(t.Context(), room, alice); !errors.Is(err, membership.ErrRoomNotFound) {
 			t.Errorf("a second later she reads: %v", err)
 		}

@@ -18,20 +18,15 @@ type key struct{ room, user uuid.UUID }
 
 // large remembers who is a member of which large room: what is kept of such a room names nobody. It is under the cache's lock.
 type large struct {
-	members *weighed.Cache[key, time.Time] // until when it may be used
+	members *weighed.Cache[key, *times]
 	// changes counts the changes of members of all large rooms that have passed in the log. An answer is kept only if none has passed since it was
 	// asked for.
 	changes uint64
 }
 
 func newLarge(bytes int) (large, error) {
-	members, err := weighed.New[key](bytes, func(time.Time) int { return len(key{}.room) + len(key{}.user) })
+	members, err := weighed.New[key](bytes, func(*times) int { return len(key{}.room) + len(key{}.user) })
 	return large{members: members}, err
-}
-
-func (l *large) has(of key, now time.Time) bool {
-	until, ok := l.members.Get(of)
-	return ok && now.Before(until)
 }
 
 // changed takes a change of members from the log.
@@ -47,13 +42,12 @@ func (l *large) forget() {
 
 // ofLarge gives the membership of a large room if the user is in it.
 func (c *Cache) ofLarge(ctx context.Context, members events.Membership, user uuid.UUID) (events.Membership, error) {
-	of := key{members.RoomID, user}
-	standing, err := c.askStanding(ctx, of)
+	standing, err := c.askStanding(ctx, key{members.RoomID, user})
 	switch {
-	case errors.Is(err, ErrRoomNotFound), err == nil && standing.Status != wire.Joined:
-		return events.Membership{}, c.refuse(of)
 	case err != nil:
 		return events.Membership{}, err
+	case standing.Status != wire.Joined:
+		return events.Membership{}, ErrRoomNotFound
 	}
 	members.Audience = events.WholeRoom(max(members.Version, standing.Version))
 	return members, nil
@@ -61,25 +55,24 @@ func (c *Cache) ofLarge(ctx context.Context, members events.Membership, user uui
 
 // askStanding asks rooms how a user stands to a room, and remembers that it is in it.
 func (c *Cache) askStanding(ctx context.Context, of key) (events.Standing, error) {
-	ctx, cancel := context.WithTimeout(ctx, LookupTimeout)
-	defer cancel()
 	c.mu.Lock()
 	asked, changes := time.Now(), c.large.changes
 	c.mu.Unlock()
-	standing, err := c.rooms.Standing(ctx, of.room, of.user)
-	switch {
-	case errors.Is(err, ErrRoomNotFound):
-		c.lookups.WithLabelValues("rooms").Inc()
-		return events.Standing{}, ErrRoomNotFound
-	case err != nil:
-		c.lookups.WithLabelValues("error").Inc()
-		return events.Standing{}, fmt.Errorf("%w: %w", ErrUnavailable, err)
-	}
-	c.lookups.WithLabelValues("rooms").Inc()
+	asking, cancel := context.WithTimeout(ctx, LookupTimeout)
+	defer cancel()
+	standing, err := c.rooms.Standing(asking, of.room, of.user)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.following && standing.Status == wire.Joined && changes == c.large.changes {
-		c.large.members.Add(of, asked.Add(c.ttl))
+	if err == nil || ctx.Err() == nil { // else it was not waited for
+		c.outage.heard(err)
+	}
+	switch {
+	case errors.Is(err, ErrRoomNotFound):
+		return events.Standing{}, ErrRoomNotFound
+	case err != nil:
+		return events.Standing{}, fmt.Errorf("%w: %w", ErrUnavailable, err)
+	case c.following && standing.Status == wire.Joined && changes == c.large.changes:
+		c.large.members.Add(of, &times{asOf: asked})
 	}
 	return standing, nil
 }
