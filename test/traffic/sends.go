@@ -1,11 +1,40 @@
 package traffic
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"time"
+
+	client "github.com/ism-chat/ism/clients/go"
+	"github.com/ism-chat/ism/libs/wire"
 )
+
+// certainlyNotWritten are the codes of the problems that say so.
+var certainlyNotWritten = []string{"kafka-unavailable", "rooms-unavailable"} //nolint:gochecknoglobals // a constant list
+
+func (r *Report) answered(send Send, text string, message wire.Message, err error) {
+	var problem *client.Problem
+	switch {
+	case err == nil:
+	case errors.As(err, &problem):
+		send.Failure = problem.Code
+	default:
+		send.Failure = "no answer"
+	}
+	r.Sends[text] = send
+	switch {
+	case err == nil:
+		r.Acknowledged[text] = Message{Room: send.Room, ID: message.ID, Text: text, Position: message.Position}
+		return
+	case slices.Contains(certainlyNotWritten, send.Failure):
+		r.Refused[text] = true
+	default:
+		r.Unknown[text] = true
+	}
+	r.Failures[send.Failure]++
+}
 
 // nameFaults are the messages with names that were given up, or acknowledged as two.
 func (r Report) nameFaults() []string {

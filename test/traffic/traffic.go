@@ -6,7 +6,6 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -232,31 +231,6 @@ func (w *Traffic) sendPlain(ctx context.Context, user *deployment.User, room uui
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.report.answered(send, text, message, err)
-}
-
-// certainlyNotWritten are the codes of the problems that say so.
-var certainlyNotWritten = []string{"kafka-unavailable", "rooms-unavailable"} //nolint:gochecknoglobals // a constant list
-
-func (r *Report) answered(send Send, text string, message wire.Message, err error) {
-	var problem *client.Problem
-	switch {
-	case err == nil:
-	case errors.As(err, &problem):
-		send.Failure = problem.Code
-	default:
-		send.Failure = "no answer"
-	}
-	r.Sends[text] = send
-	switch {
-	case err == nil:
-		r.Acknowledged[text] = Message{Room: send.Room, ID: message.ID, Text: text, Position: message.Position}
-		return
-	case slices.Contains(certainlyNotWritten, send.Failure):
-		r.Refused[text] = true
-	default:
-		r.Unknown[text] = true
-	}
-	r.Failures[send.Failure]++
 }
 
 // Options say what a test allows.
