@@ -33,11 +33,10 @@ func revised(t *testing.T, s store.Store, room uuid.UUID, within store.Range, li
 func testRevised(t *testing.T, s store.Store) {
 	random := rand.New(rand.NewPCG(12, 5403))
 	room := newRoom()
-	var originals, written []store.Entry
+	var written []store.Entry
 	want := map[events.Position]store.Entry{}
 	next := events.Position{Offset: 1_000}
 	for i, original := range line(room, 30) {
-		originals = append(originals, original)
 		contents := []store.Entry{original}
 		for range i % 4 {
 			next.Offset += random.Int64N(1 << 19)
