@@ -11,11 +11,11 @@ import (
 // catalogue has every type of event with its major and its minor version. It is the one place where a type is added, and where a type
 // that gets another optional field gets its next minor version.
 var catalogue = []kind{
-	kindOf[RoomCreated](1, 3),   // 1: wholeRoom; 2: how much of the room is unread; 3: tenant
-	kindOf[RoomRead](1, 2),      // 1: wholeRoom; 2: how much is unread, and up to which message the member has read
-	kindOf[MessagePosted](1, 2), // 1: the payload of clients, first; 2: wholeRoom
-	kindOf[MessageEdited](1, 0),
-	kindOf[MessageDeleted](1, 0),
+	kindOf[RoomCreated](1, 3),       // 1: wholeRoom; 2: how much of the room is unread; 3: tenant
+	kindOf[RoomRead](1, 2),          // 1: wholeRoom; 2: how much is unread, and up to which message the member has read
+	kindOf[MessagePosted](1, 3),     // 1: the payload of clients, first; 2: wholeRoom; 3: pace
+	kindOf[MessageEdited](1, 1),     // 1: pace
+	kindOf[MessageDeleted](1, 1),    // 1: pace
 	kindOf[MembershipChanged](1, 1), // 1: tenant
 	kindOf[RoomChanged](1, 0),
 	kindOf[RoomEnded](1, 0),

@@ -98,7 +98,7 @@ func samples() map[string]events.Event {
 				RoomID: room, ID: uuid.UUID{0: 2}, SenderID: alice, Body: json.RawMessage(`{"text":"Soup!"}`),
 				Type: wire.Text, CreatedAt: wire.At(at.Add(-time.Minute)), Position: "1022a", EditedAt: &now,
 			},
-			Preview: wire.TextPreview("alice", "Soup!"), Audience: audience,
+			Preview: wire.TextPreview("alice", "Soup!"), Pace: 17, Audience: audience,
 		}}),
 		"message.deleted.v1": event(18, "/ism/messages", events.MessageDeleted{Revision: events.Revision{
 			RoomID: room,
@@ -106,7 +106,7 @@ func samples() map[string]events.Event {
 				RoomID: room, ID: uuid.UUID{0: 2}, SenderID: alice, Body: json.RawMessage(`{}`),
 				Type: wire.Text, CreatedAt: wire.At(at.Add(-time.Minute)), Position: "1022a", DeletedAt: &now,
 			},
-			Preview: wire.DeletedPreview(), Audience: audience,
+			Preview: wire.DeletedPreview(), Pace: 17, Audience: audience,
 		}}),
 		"message.posted.v1": event(3, "/ism/messages", events.MessagePosted{
 			RoomID: room,
@@ -115,6 +115,7 @@ func samples() map[string]events.Event {
 				Type: wire.Text, CreatedAt: wire.At(at), Mentions: []uuid.UUID{{0: 7}},
 			},
 			Preview:  wire.TextPreview("alice", "Soup?"),
+			Pace:     17,
 			Audience: audience,
 		}),
 	}

@@ -16,6 +16,8 @@ type Revision struct {
 	// Message is the whole message as it is from then on, with its position.
 	Message wire.Message `json:"message"`
 	Preview wire.Preview `json:"roomPreviewText"` // where the message is the room's latest
+	// Pace is that of the message, see [MessagePosted].
+	Pace Pace `json:"pace,omitempty"`
 	Audience
 }
 
@@ -60,7 +62,8 @@ func (r Revision) own() any {
 		Users     []uuid.UUID `json:"audience"`
 		WholeRoom bool        `json:"wholeRoom,omitempty"`
 		RoomID    uuid.UUID   `json:"roomId"`
-	}{r.Version, append([]uuid.UUID{}, r.Users...), r.WholeRoom, r.RoomID}
+		Pace      Pace        `json:"pace,omitempty"`
+	}{r.Version, append([]uuid.UUID{}, r.Users...), r.WholeRoom, r.RoomID, r.Pace}
 }
 
 // MessageEdited says that a message's author, or the backend, has given it another body.

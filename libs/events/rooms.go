@@ -100,6 +100,8 @@ type MessagePosted struct {
 	RoomID  uuid.UUID    `json:"roomId"`
 	Message wire.Message `json:"message"`
 	Preview wire.Preview `json:"preview"`
+	// Pace is that of the room when the message was sent, as its sender knew it. Stores may place the message by it.
+	Pace Pace `json:"pace,omitempty"`
 	Audience
 }
 

@@ -46,7 +46,8 @@ func (e MessagePosted) own() any {
 		WholeRoom bool         `json:"wholeRoom,omitempty"`
 		RoomID    uuid.UUID    `json:"roomId"`
 		Preview   wire.Preview `json:"preview"`
-	}{e.Version, append([]uuid.UUID{}, e.Users...), e.WholeRoom, e.RoomID, e.Preview}
+		Pace      Pace         `json:"pace,omitempty"`
+	}{e.Version, append([]uuid.UUID{}, e.Users...), e.WholeRoom, e.RoomID, e.Preview, e.Pace}
 }
 
 // encodeStreamed gives the value of an event, and how much of it is the payload.
