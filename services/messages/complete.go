@@ -194,7 +194,7 @@ func (b behind) newest(entry store.Entry) store.Entry {
 		if store.KeyOf(revised) != store.KeyOf(entry) {
 			continue
 		}
-		revised.Position, revised.Message.CreatedAt = entry.Position, entry.Message.CreatedAt // a named message may be in the log twice
+		revised.Position, revised.Message.CreatedAt, revised.Pace = entry.Position, entry.Message.CreatedAt, entry.Pace // a named message may be in the log twice
 		if revised.Supersedes(entry) {
 			entry = revised
 		}

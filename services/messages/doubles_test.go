@@ -92,7 +92,15 @@ type faulty struct {
 	outage   bool
 	hanging  bool                   // an outage that shows by nothing being answered
 	lost     func(store.Entry) bool // which entries cannot be written; nil: all can
+	pace     events.Pace            // of what is found; 0: as the store has it
 	appended int
+}
+
+// pacing has messages found as those of a room with a pace.
+func (f *faulty) pacing(pace events.Pace) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.pace = pace
 }
 
 func (f *faulty) set(outage, hanging bool) {
@@ -162,7 +170,13 @@ func (f *faulty) Find(ctx context.Context, room, message uuid.UUID) (store.Entry
 	if err := f.fault(ctx); err != nil {
 		return store.Entry{}, err
 	}
-	return f.Store.Find(ctx, room, message)
+	entry, err := f.Store.Find(ctx, room, message)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.pace != 0 {
+		entry.Pace = f.pace
+	}
+	return entry, err
 }
 
 func (f *faulty) FirstPositions(ctx context.Context, messages []store.Key) (map[store.Key]events.Position, error) {

@@ -137,7 +137,8 @@ func (s *Service) reportLeftOver(ctx context.Context, message wire.Message, err 
 	})
 }
 
-// follow shows the clock what others have sent, keeps messages for pages, forgets results of sends that others have revised, and takes changes of members.
+// follow shows the clock and the paces what all have sent, keeps messages for pages, forgets results of sends that others have revised, and takes changes
+// of members.
 func (s *Service) follow(ctx context.Context, records []bus.Record) error {
 	s.tail.Take(records, func(record bus.Record) bool {
 		return events.IsTimelineEvent(record.Headers) || events.IsRevision(record.Headers)
@@ -145,6 +146,9 @@ func (s *Service) follow(ctx context.Context, records []bus.Record) error {
 	for _, record := range records {
 		if at, err := events.TimeOf(record.Headers); err == nil {
 			s.clock.saw(at)
+		}
+		if room, err := uuid.Parse(record.Key); err == nil && events.IsTimelineEvent(record.Headers) {
+			s.paces.Saw(room, record.Offset)
 		}
 		s.forgetRevised(record)
 	}
@@ -155,4 +159,5 @@ func (s *Service) follow(ctx context.Context, records []bus.Record) error {
 func (s *Service) jumped(jumps []bus.Jump) {
 	s.tail.Jumped(jumps)
 	s.members.Jumped(jumps)
+	s.paces.Forget()
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/ism-chat/ism/libs/telemetry"
 	"github.com/ism-chat/ism/services/messages/internal/cursor"
 	"github.com/ism-chat/ism/services/messages/internal/observed"
+	"github.com/ism-chat/ism/services/messages/internal/pace"
 	"github.com/ism-chat/ism/services/messages/internal/sends"
 	"github.com/ism-chat/ism/services/messages/internal/tail"
 	"github.com/ism-chat/ism/services/messages/internal/timeline"
@@ -70,6 +71,7 @@ type Service struct {
 	sends    *sends.Sends
 	tail     *tail.Tail
 	cursors  *cursor.Signer
+	paces    *pace.Paces
 }
 
 var _ deployable.Service = (*Service)(nil)
@@ -113,6 +115,9 @@ func New(cfg Config, deps Deps) (*Service, error) {
 		return nil, fmt.Errorf("make the appender of messages: %w", err)
 	}
 	if s.sends, err = sends.New(rememberedSends); err != nil {
+		return nil, err
+	}
+	if s.paces, err = pace.New(); err != nil {
 		return nil, err
 	}
 	return s, nil

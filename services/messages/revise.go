@@ -80,9 +80,9 @@ func (s *Service) edited(ctx context.Context, message held, by authn.Principal, 
 		return edited, fmt.Errorf("encode message body: %w", err)
 	}
 	preview := what.Preview(by.DisplayName())
-	return s.revise(ctx, edited, func(message wire.Message, at wire.Time) events.RevisionEvent {
-		message.EditedAt = &at
-		return events.MessageEdited{Revision: revisionOf(members, message, preview)}
+	return s.revise(ctx, edited, func(revised wire.Message, at wire.Time) events.RevisionEvent {
+		revised.EditedAt = &at
+		return events.MessageEdited{Revision: revisionOf(members, message.entry, revised, preview)}
 	})
 }
 
@@ -115,7 +115,7 @@ func (s *Service) deleted(ctx context.Context, message held) (deleted wire.Messa
 	deleted.Mentions = nil
 	return s.revise(ctx, deleted, func(revised wire.Message, at wire.Time) events.RevisionEvent {
 		revised.DeletedAt = &at
-		return events.MessageDeleted{Revision: revisionOf(message.members, revised, wire.DeletedPreview())}
+		return events.MessageDeleted{Revision: revisionOf(message.members, message.entry, revised, wire.DeletedPreview())}
 	})
 }
 
@@ -183,8 +183,9 @@ func deletable(entry store.Entry, by authn.Principal) error {
 	return nil
 }
 
-func revisionOf(members events.Membership, message wire.Message, preview wire.Preview) events.Revision {
-	return events.Revision{RoomID: members.RoomID, Message: message, Preview: preview, Audience: members.Audience}
+// revisionOf makes an entry the message as it is from now on.
+func revisionOf(members events.Membership, entry store.Entry, message wire.Message, preview wire.Preview) events.Revision {
+	return events.Revision{RoomID: members.RoomID, Message: message, Preview: preview, Pace: entry.Pace, Audience: members.Audience}
 }
 
 // revise appends the event that says what becomes of a message now to the log, and writes it through to the timeline. It gives the message as it is then.

@@ -300,3 +300,22 @@ func TestRefusedRevisionsWriteNothing(t *testing.T) {
 		t.Errorf("the log has %d records more", now-sent)
 	}
 }
+
+// A store may have placed a message by the pace of its room, so what revises it says the same.
+func TestARevisionHasThePaceOfItsMessage(t *testing.T) {
+	w := newWorld(t, nodetest.Broker(t).ListenAddrs(), newSQLite(t))
+	room, user := w.newRoom()
+	sent := w.mustSend(user, room, "Soup?")
+	w.store.pacing(20)
+	for what, answer := range map[string]nodetest.Answer{
+		"edit": w.editAs(caller{id: user}, room, sent.ID, `{"text":"Soup!"}`), "deletion": w.deleteAs(caller{id: user}, room, sent.ID),
+	} {
+		if answer.Status != http.StatusOK {
+			t.Errorf("%s: %s", what, answer)
+		}
+	}
+	made := w.revisions(sent.ID)
+	if len(made) != 2 || made[0].Revises().Pace != 20 || made[1].Revises().Pace != 20 {
+		t.Errorf("the log has %+v", made)
+	}
+}

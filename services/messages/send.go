@@ -136,6 +136,7 @@ func (s *Service) compose(u utterance, encoded json.RawMessage) (event events.Ev
 			ClientID: u.name, Mentions: u.mentions,
 		},
 		Preview:  u.what.Preview(u.sender.DisplayName()),
+		Pace:     s.paces.Of(u.members.RoomID),
 		Audience: u.members.Audience,
 	}
 	at := posted.Message.CreatedAt.Time

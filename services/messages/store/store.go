@@ -59,6 +59,9 @@ type Entry struct {
 	Position events.Position
 	// Message is the whole message as it is with this content. Edits of a message differ in Body alone.
 	Message wire.Message
+	// Pace is that of the room when the message was sent, also with the content of a revision. A store may place the message by it; then it gives it
+	// back, else perhaps as zero.
+	Pace events.Pace
 	// Revision is the position of the edit or deletion that made this content. It is zero for the message as it was sent:
 	// the first position of a log cannot revise anything.
 	Revision events.Position

@@ -8,7 +8,6 @@ import (
 
 	"github.com/ism-chat/ism/libs/events"
 	"github.com/ism-chat/ism/libs/telemetry"
-	"github.com/ism-chat/ism/libs/wire"
 	"github.com/ism-chat/ism/services/messages/store"
 )
 
@@ -42,25 +41,25 @@ func (t *Timeline) atFirst(ctx context.Context, revision store.Entry, first even
 	if err != nil {
 		return store.Entry{}, err
 	}
-	revision.Position, revision.Message.CreatedAt = first, original.CreatedAt
+	revision.Position, revision.Message.CreatedAt, revision.Pace = first, original.Message.CreatedAt, original.Pace
 	return revision, nil
 }
 
 // originalOf gives a message that is at a position, among what is about to be written or in the store.
-func (t *Timeline) originalOf(ctx context.Context, revision store.Entry, at events.Position, before []applying) (wire.Message, error) {
+func (t *Timeline) originalOf(ctx context.Context, revision store.Entry, at events.Position, before []applying) (store.Entry, error) {
 	key := store.KeyOf(revision)
 	for _, b := range before {
 		if store.KeyOf(b.entry) == key && b.entry.Position == at {
-			return b.entry.Message, nil
+			return b.entry, nil
 		}
 	}
 	ctx, cancel := context.WithTimeout(telemetry.Untraced(ctx), appendTimeout)
 	defer cancel()
 	entry, err := t.store.Find(ctx, key.Room, key.Message)
 	if err != nil {
-		return wire.Message{}, fmt.Errorf("look for a message that was revised: %w", orLogLost(err))
+		return store.Entry{}, fmt.Errorf("look for a message that was revised: %w", orLogLost(err))
 	}
-	return entry.Message, nil
+	return entry, nil
 }
 
 // pass says that the store has a message at its first position already.

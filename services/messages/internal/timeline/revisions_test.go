@@ -230,3 +230,35 @@ func TestARevisionOfAMessageThatWasSentAgainIsOfItsFirstPosition(t *testing.T) {
 		})
 	}
 }
+
+// A store may place messages by their pace: the revision is where its message is, and that of one that was sent again where the first is.
+func TestARevisionHasThePaceOfItsMessage(t *testing.T) {
+	lines, s, _ := newTimeline(t, 5)
+	apply := func(records ...bus.Record) store.Entry {
+		t.Helper()
+		if err := lines.Apply(t.Context(), records); err != nil {
+			t.Fatal(err)
+		}
+		return s.newest
+	}
+	message := posted(1)
+	message.Pace = 20
+	edit := revision(message, 10, "edited", 1)
+	edit.Pace = 20
+	if got := apply(record(t, message, 10)); got.Pace != 20 {
+		t.Errorf("a message is written as %+v", got)
+	}
+	if got := apply(record(t, events.MessageEdited{Revision: edit}, 11)); got.Pace != 20 || got.Revision.Offset != 11 {
+		t.Errorf("a revision is written as %+v", got)
+	}
+
+	first := posted(2)
+	first.Message.ClientID, first.Pace = "a name", 17
+	again := first
+	again.Pace = 23
+	edit = revision(again, 14, "edited", 1)
+	edit.Pace = 23
+	if got := apply(record(t, first, 12), record(t, again, 14), record(t, events.MessageEdited{Revision: edit}, 15)); got.Pace != 17 || got.Position.Offset != 12 || got.Revision.Offset != 15 {
+		t.Errorf("a revision of what was sent again is written as %+v", got)
+	}
+}

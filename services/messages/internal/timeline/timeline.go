@@ -257,10 +257,16 @@ func EntryOf(event events.Data, at events.Position) (store.Entry, bool) {
 	switch event := event.(type) {
 	case events.TimelineEvent:
 		message, _ := event.InTimeline()
-		return store.Entry{Position: at, Message: message}, true
+		entry := store.Entry{Position: at, Message: message}
+		if posted, ok := event.(events.MessagePosted); ok {
+			entry.Pace = posted.Pace
+		}
+		return entry, true
 	case events.RevisionEvent:
 		revision := event.Revises()
-		return store.Revised(revision.Message, revision.At(), at), true
+		entry := store.Revised(revision.Message, revision.At(), at)
+		entry.Pace = revision.Pace
+		return entry, true
 	default:
 		return store.Entry{}, false
 	}

@@ -40,6 +40,7 @@ type counting struct {
 	store.Store
 	mu       sync.Mutex
 	appended int
+	newest   store.Entry // that was appended
 	fault    error
 }
 
@@ -47,6 +48,7 @@ func (c *counting) Append(ctx context.Context, entries []store.Entry) error {
 	c.mu.Lock()
 	fault := c.fault
 	c.appended += len(entries)
+	c.newest = entries[len(entries)-1]
 	c.mu.Unlock()
 	if fault != nil {
 		return fault
