@@ -61,14 +61,19 @@ func (c *chronicle) grow() {
 	case dice < 70:
 		if before := c.said[c.random.IntN(len(c.said))].MessagePosted; before.Message.ClientID != "" {
 			before.Message.CreatedAt = wire.At(before.Message.CreatedAt.Add(time.Duration(c.random.IntN(1000)) * time.Microsecond))
+			before.Pace = c.pace()
 			c.post(before) // sent again
 		}
 	case dice < 82:
 		of := c.said[c.random.IntN(len(c.said))]
-		c.add(events.MessageEdited{Revision: revision(of.MessagePosted, of.offset, fmt.Sprintf("edited by %d", len(c.records)), len(c.records))})
+		edit := revision(of.MessagePosted, of.offset, fmt.Sprintf("edited by %d", len(c.records)), len(c.records))
+		edit.Pace = of.Pace
+		c.add(events.MessageEdited{Revision: edit})
 	case dice < 88:
 		of := c.said[c.random.IntN(len(c.said))]
-		c.add(events.MessageDeleted{Revision: deletion(of.MessagePosted, of.offset, len(c.records))})
+		gone := deletion(of.MessagePosted, of.offset, len(c.records))
+		gone.Pace = of.Pace
+		c.add(events.MessageDeleted{Revision: gone})
 	case dice < 95 || len(c.changes) == 0:
 		c.changes = append(c.changes, c.change())
 		c.add(c.changes[len(c.changes)-1])
@@ -77,8 +82,12 @@ func (c *chronicle) grow() {
 	}
 }
 
+// pace is that of a room which is now busy and now quiet, as processes see it that have read different parts of the log.
+func (c *chronicle) pace() events.Pace { return []events.Pace{0, 17, 20, 23}[c.random.IntN(4)] }
+
 func (c *chronicle) message(name string) events.MessagePosted {
 	m := posted(len(c.records))
+	m.Pace = c.pace()
 	day := time.Date(2024, 1, 1+c.random.IntN(40), 0, 0, 0, 0, time.UTC)
 	m.Message.CreatedAt = wire.At(day.Add(time.Duration(c.random.IntN(23*3600)) * time.Second))
 	m.RoomID = c.rooms[c.random.IntN(len(c.rooms))]

@@ -26,7 +26,7 @@ const (
 
 const (
 	selectPositionOf = `
-SELECT epoch, log_offset FROM message_ids
+SELECT epoch, log_offset, pace FROM message_ids
 WHERE room_id = ? AND bucket = ? AND message_id = ?
 LIMIT 1`
 	selectAround = `
@@ -65,12 +65,26 @@ func (s *Store) Find(ctx context.Context, room, message uuid.UUID) (store.Entry,
 // location is where a message is in its room.
 type location struct {
 	bucket   int
+	pace     events.Pace
 	position events.Position
 }
 
+// slots are where the message is, and what builds that know no slices have written of it.
+func (l location) slots() []int {
+	if slice := slotIn(l.bucket, l.pace, l.position.Offset); slice != l.bucket {
+		return []int{slice, l.bucket}
+	}
+	return []int{l.bucket}
+}
+
 func (l location) read(ctx context.Context, session *gocql.Session, room, message uuid.UUID) (store.Entry, error) {
-	at := part{epoch: l.position.Epoch, from: l.position.Offset, before: l.position.Next().Offset, buckets: []int{l.bucket}}
+	at := part{epoch: l.position.Epoch, from: l.position.Offset, before: l.position.Next().Offset, slots: l.slots()}
 	entries, err := at.read(ctx, session, room, cut{limit: 1})
+	if err == nil && len(entries) == 0 { // the pace is lost where its column was dropped and made again
+		if at.slots, err = slotsAt(ctx, session, room, l.position); err == nil {
+			entries, err = at.read(ctx, session, room, cut{limit: 1})
+		}
+	}
 	switch {
 	case err != nil:
 		return store.Entry{}, unavailable("read message", err)
@@ -80,6 +94,18 @@ func (l location) read(ctx context.Context, session *gocql.Session, room, messag
 		return store.Entry{}, store.PositionTaken(store.Entry{Position: l.position, Message: wire.Message{RoomID: room, ID: message}}, entries[0].Message.ID)
 	}
 	return entries[0], nil
+}
+
+// slotsAt gives the slots that are listed for a position.
+func slotsAt(ctx context.Context, session *gocql.Session, room uuid.UUID, at events.Position) ([]int, error) {
+	var slots []int
+	rows := read(ctx, session, selectSpanSlots, gocql.UUID(room), at.Epoch, at.Offset>>spanBits)
+	for slot := 0; rows.Scan(&slot); {
+		if mayHave(slot, at.Offset) {
+			slots = append(slots, slot)
+		}
+	}
+	return slots, rows.Close()
 }
 
 // bucketsNear gives the buckets that a message with a UUID of version 7 has been created in; none for other ids.
@@ -111,7 +137,7 @@ func lookUp(ctx context.Context, session *gocql.Session, room, message uuid.UUID
 	for i, bucket := range buckets {
 		group.Go(func() error {
 			rows := read(ctx, session, selectPositionOf, gocql.UUID(room), bucket, gocql.UUID(message))
-			for at := (location{bucket: bucket}); rows.Scan(&at.position.Epoch, &at.position.Offset); {
+			for at := (location{bucket: bucket}); rows.Scan(&at.position.Epoch, &at.position.Offset, &at.pace); {
 				found[i] = append(found[i], at)
 			}
 			return rows.Close()
@@ -155,7 +181,7 @@ func lookAround(ctx context.Context, session *gocql.Session, room, message uuid.
 			return nil, err
 		}
 		for epoch, offsets := range offsets {
-			found, err := lookAt(ctx, session, listing{room: room, epoch: epoch, bucket: bucket}, offsets, message)
+			found, err := lookAt(ctx, session, listing{room: room, epoch: epoch, slot: bucket}, offsets, message)
 			if err != nil || len(found) > 0 {
 				return found, err
 			}
@@ -168,11 +194,11 @@ func lookAround(ctx context.Context, session *gocql.Session, room, message uuid.
 func lookAt(ctx context.Context, session *gocql.Session, in listing, offsets []int64, message uuid.UUID) ([]location, error) {
 	var found []location
 	for chunk := range slices.Chunk(offsets, maxBatchMessages) {
-		rows := read(ctx, session, selectMessageIDs, gocql.UUID(in.room), in.bucket, in.epoch, chunk)
+		rows := read(ctx, session, selectMessageIDs, gocql.UUID(in.room), in.slot, in.epoch, chunk)
 		var id gocql.UUID
 		for offset := int64(0); rows.Scan(&offset, &id); {
 			if uuid.UUID(id) == message {
-				found = append(found, location{bucket: in.bucket, position: events.Position{Epoch: in.epoch, Offset: offset}})
+				found = append(found, location{bucket: in.slot, position: events.Position{Epoch: in.epoch, Offset: offset}})
 			}
 		}
 		if err := rows.Close(); err != nil {

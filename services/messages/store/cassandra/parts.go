@@ -11,8 +11,12 @@ import (
 	"github.com/ism-chat/ism/services/messages/store"
 )
 
-// maxSpans is how many spans that lie in the same buckets are read as one part.
-const maxSpans = 32
+const (
+	// maxJoined is how many pieces that lie in the same slots are read as one part.
+	maxJoined = 32
+	// rowsFetched is how many rows of room_places are fetched at once. A page needs those of one span or two.
+	rowsFetched = 64
+)
 
 const (
 	selectPositions = `
@@ -21,12 +25,12 @@ WHERE room_id = ? AND (epoch, span) >= (?, ?) AND (epoch, span) <= (?, ?)`
 	selectPositionsUp = selectPositions + ` ORDER BY epoch, span, bucket`
 )
 
-// part is a piece of a timeline whose positions all lie in the same buckets: the offsets from (inclusive) to before (exclusive)
-// of an epoch.
+// part is a piece of a timeline whose positions all lie in the same slots, buckets and slices of them: the offsets from (inclusive) to before
+// (exclusive) of an epoch.
 type part struct {
 	epoch        int32
 	from, before int64
-	buckets      []int
+	slots        []int
 }
 
 // parts walks a range of a room's timeline part by part: downwards, or upwards where its oldest messages are wanted.
@@ -35,27 +39,49 @@ type parts struct {
 	within store.Range
 	bucket int // the highest that has anything of the range
 
-	row    span // the row of room_places that has been read ahead, as a span of one bucket
+	row    span // the row of room_places that has been read ahead, as a span of one slot
 	hasRow bool
-	ahead  span // the span that has been read ahead
-	hasAny bool
+	ahead  []part // the pieces of the span that has been read ahead
 }
 
-// span is 2^20 offsets of an epoch, and the buckets that hold the room's positions in them.
+// span is 2^20 offsets of an epoch, and the slots that hold the room's positions in them.
 type span struct {
-	epoch   int32
-	number  int64
-	buckets []int
+	epoch  int32
+	number int64
+	slots  []int
 }
 
 func (s span) is(other span) bool { return s.epoch == other.epoch && s.number == other.number }
 
 // end is the offset behind the span.
-func (s span) end() int64 {
-	if s.number >= math.MaxInt64>>spanBits {
+func (s span) end() int64 { return behind(s.number<<spanBits, spanBits) }
+
+// behind is the offset behind 2^bits offsets, as far as there are any.
+func behind(from int64, bits int) int64 {
+	if from >= math.MaxInt64-1<<bits {
 		return math.MaxInt64
 	}
-	return (s.number + 1) << spanBits
+	return from + 1<<bits
+}
+
+// pieces cuts a span where the narrowest slices end, if it has any, so that each piece lies in few slots. The lowest is the first.
+func (s span) pieces() []part {
+	bits := spanBits
+	if slices.ContainsFunc(s.slots, func(slot int) bool { return paceIn(slot) == narrowestSlice }) {
+		bits = narrowestSlice
+	}
+	var pieces []part
+	for i := range int64(1) << (spanBits - bits) {
+		from := s.number<<spanBits + i<<bits
+		piece := part{epoch: s.epoch, from: from, before: behind(from, bits)}
+		for _, slot := range s.slots {
+			if mayHave(slot, from) {
+				piece.slots = append(piece.slots, slot)
+			}
+		}
+		pieces = append(pieces, piece)
+	}
+	return pieces
 }
 
 func walkParts(ctx context.Context, session *gocql.Session, room uuid.UUID, within store.Range) *parts {
@@ -64,8 +90,9 @@ func walkParts(ctx context.Context, session *gocql.Session, room uuid.UUID, with
 		statement = selectPositionsUp
 	}
 	p := &parts{
-		rows: read(ctx, session, statement, gocql.UUID(room),
-			within.From.Epoch, within.From.Offset>>spanBits, within.Before.Epoch, within.Before.Offset>>spanBits),
+		rows: query(ctx, session, statement, gocql.UUID(room),
+			within.From.Epoch, within.From.Offset>>spanBits, within.Before.Epoch, within.Before.Offset>>spanBits).
+			PageSize(rowsFetched).Prefetch(0).Iter(),
 		within: within,
 		bucket: math.MaxInt,
 	}
@@ -73,7 +100,6 @@ func walkParts(ctx context.Context, session *gocql.Session, room uuid.UUID, with
 		p.bucket = bucketOf(within.CreatedBefore.UnixMicro() - 1)
 	}
 	p.readRow()
-	p.readSpan()
 	return p
 }
 
@@ -82,53 +108,72 @@ func (p *parts) close() error { return p.rows.Close() }
 // next gives at most n further parts.
 func (p *parts) next(n int) []part {
 	var found []part
-	for len(found) < n && p.hasAny {
+	for len(found) < n && p.hasAhead() {
 		found = append(found, p.nextPart())
 	}
 	return found
 }
 
-// nextPart needs a span ahead. It takes it together with those behind it that lie in the same buckets.
+// nextPart needs a piece ahead. It joins it with those behind it that lie in the same slots.
 func (p *parts) nextPart() part {
-	first := p.ahead
-	last := first
-	p.readSpan()
-	for taken := 1; taken < maxSpans && p.hasAny && p.ahead.epoch == first.epoch && slices.Equal(p.ahead.buckets, first.buckets); taken++ {
-		last = p.ahead
-		p.readSpan()
+	joined := p.take()
+	for taken := 1; taken < maxJoined && p.hasAhead(); taken++ {
+		if piece := p.ahead[0]; piece.epoch != joined.epoch || !slices.Equal(piece.slots, joined.slots) {
+			break
+		}
+		piece := p.take()
+		joined.from, joined.before = min(joined.from, piece.from), max(joined.before, piece.before)
 	}
-	if p.within.Oldest {
-		first, last = last, first
-	}
-	found := part{epoch: first.epoch, from: last.number << spanBits, before: first.end(), buckets: first.buckets}
-	if found.epoch == p.within.From.Epoch {
-		found.from = max(found.from, p.within.From.Offset)
-	}
-	if found.epoch == p.within.Before.Epoch {
-		found.before = min(found.before, p.within.Before.Offset)
-	}
-	return found
+	return joined
 }
 
-// readSpan reads the next span that has anything of the range.
-func (p *parts) readSpan() {
-	for p.hasRow {
-		p.ahead = span{epoch: p.row.epoch, number: p.row.number}
-		for p.hasRow && p.row.is(p.ahead) {
-			if bucket := p.row.buckets[0]; bucket <= p.bucket {
-				p.ahead.buckets = append(p.ahead.buckets, bucket)
-			}
-			p.readRow()
+func (p *parts) take() part {
+	piece := p.ahead[0]
+	p.ahead = p.ahead[1:]
+	return piece
+}
+
+// hasAhead reads spans until one has a piece that may have anything of the range.
+func (p *parts) hasAhead() bool {
+	for len(p.ahead) == 0 && p.hasRow {
+		p.ahead = p.cut(p.readSpan())
+	}
+	return len(p.ahead) > 0
+}
+
+// cut gives what the range has of a span's pieces, in the order of the walk.
+func (p *parts) cut(s span) []part {
+	var pieces []part
+	for _, piece := range s.pieces() {
+		if piece.epoch == p.within.From.Epoch {
+			piece.from = max(piece.from, p.within.From.Offset)
 		}
-		if len(p.ahead.buckets) > 0 {
-			p.hasAny = true
-			return
+		if piece.epoch == p.within.Before.Epoch {
+			piece.before = min(piece.before, p.within.Before.Offset)
+		}
+		if len(piece.slots) > 0 && piece.from < piece.before {
+			pieces = append(pieces, piece)
 		}
 	}
-	p.hasAny = false
+	if !p.within.Oldest {
+		slices.Reverse(pieces)
+	}
+	return pieces
+}
+
+// readSpan reads the next span, with the slots that have anything of the range.
+func (p *parts) readSpan() span {
+	read := span{epoch: p.row.epoch, number: p.row.number}
+	for p.hasRow && p.row.is(read) {
+		if slot := p.row.slots[0]; bucketIn(slot) <= p.bucket {
+			read.slots = append(read.slots, slot)
+		}
+		p.readRow()
+	}
+	return read
 }
 
 func (p *parts) readRow() {
-	p.row = span{buckets: make([]int, 1)}
-	p.hasRow = p.rows.Scan(&p.row.epoch, &p.row.number, &p.row.buckets[0])
+	p.row = span{slots: make([]int, 1)}
+	p.hasRow = p.rows.Scan(&p.row.epoch, &p.row.number, &p.row.slots[0])
 }

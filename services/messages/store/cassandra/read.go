@@ -37,10 +37,10 @@ type cut struct {
 	limit         int
 }
 
-// of gives the statement that reads them from one bucket of a part, and its arguments.
-func (c cut) of(room uuid.UUID, p part, bucket int) (statement string, args []any) {
+// of gives the statement that reads them from one slot of a part, and its arguments.
+func (c cut) of(room uuid.UUID, p part, slot int) (statement string, args []any) {
 	statement, end := selectEntries, ` LIMIT ?`
-	args = []any{gocql.UUID(room), bucket, p.epoch, p.from, p.before}
+	args = []any{gocql.UUID(room), slot, p.epoch, p.from, p.before}
 	if !c.createdBefore.IsZero() {
 		statement, end = statement+createdBefore, end+filtering
 		args = append(args, c.createdBefore.UnixMicro())
@@ -98,33 +98,61 @@ func readPage(ctx context.Context, session *gocql.Session, room uuid.UUID, withi
 	return entries[:min(len(entries), limit)], nil
 }
 
-// read gives messages of a part, merged by position from its buckets.
+// read gives messages of a part, merged by position from its slots.
 func (p part) read(ctx context.Context, session *gocql.Session, room uuid.UUID, wanted cut) ([]store.Entry, error) {
-	var merged []store.Entry
-	for _, bucket := range p.buckets {
-		statement, args := wanted.of(room, p, bucket)
-		rows := read(ctx, session, statement, args...)
-		merged = slices.Grow(merged, rows.NumRows())
-		for {
-			entry, ok := scanEntry(rows, room)
-			if !ok {
-				break
-			}
-			merged = append(merged, entry)
-		}
-		if err := rows.Close(); err != nil {
-			return nil, err
-		}
+	if len(p.slots) == 1 {
+		return p.readSlot(ctx, session, room, p.slots[0], wanted)
 	}
-	if len(p.buckets) > 1 {
-		slices.SortFunc(merged, func(a, b store.Entry) int {
-			if wanted.oldest {
-				a, b = b, a
-			}
-			return b.Position.Compare(a.Position)
+	found := make([][]store.Entry, len(p.slots))
+	group, ctx := errgroup.WithContext(ctx)
+	for i, slot := range p.slots {
+		group.Go(func() (err error) {
+			found[i], err = p.readSlot(ctx, session, room, slot, wanted)
+			return err
 		})
 	}
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	merged := slices.Concat(found...)
+	slices.SortFunc(merged, func(a, b store.Entry) int {
+		if wanted.oldest {
+			a, b = b, a
+		}
+		return b.Position.Compare(a.Position)
+	})
+	merged = onePerMessage(merged)
 	return merged[:min(len(merged), wanted.limit)], nil
+}
+
+func (p part) readSlot(ctx context.Context, session *gocql.Session, room uuid.UUID, slot int, wanted cut) ([]store.Entry, error) {
+	statement, args := wanted.of(room, p, slot)
+	rows := read(ctx, session, statement, args...)
+	entries := make([]store.Entry, 0, rows.NumRows())
+	for {
+		entry, ok := scanEntry(rows, room)
+		if !ok {
+			return entries, rows.Close()
+		}
+		entry.Pace = paceIn(slot)
+		entries = append(entries, entry)
+	}
+}
+
+// onePerMessage gives entries in their order with the newest content of each message alone: builds that know no slices write what is in one to the
+// bucket, too.
+func onePerMessage(entries []store.Entry) []store.Entry {
+	kept := entries[:0]
+	for _, entry := range entries {
+		if last := len(kept) - 1; last >= 0 && kept[last].Position == entry.Position && kept[last].Message.ID == entry.Message.ID {
+			if entry.Supersedes(kept[last]) {
+				kept[last] = entry
+			}
+			continue
+		}
+		kept = append(kept, entry)
+	}
+	return kept
 }
 
 func scanEntry(rows *gocql.Iter, room uuid.UUID) (store.Entry, bool) {
@@ -151,7 +179,11 @@ func scanEntry(rows *gocql.Iter, room uuid.UUID) (store.Entry, bool) {
 // answers such a speculative query with "no hosts available" where there is no further node to ask, though the first try is
 // about to succeed.
 func read(ctx context.Context, session *gocql.Session, statement string, args ...any) *gocql.Iter {
-	return session.Query(statement, args...).WithContext(ctx).Idempotent(true).Iter()
+	return query(ctx, session, statement, args...).Iter()
+}
+
+func query(ctx context.Context, session *gocql.Session, statement string, args ...any) *gocql.Query {
+	return session.Query(statement, args...).WithContext(ctx).Idempotent(true)
 }
 
 const (

@@ -56,6 +56,14 @@ func TestATableThatIsMissingIsAnOutage(t *testing.T) {
 
 func drop(t *testing.T, cfg cassandra.Config, table string) {
 	t.Helper()
+	if err := connect(t, cfg).Query("DROP TABLE " + table).Exec(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// connect gives a session in the store's keyspace.
+func connect(tb testing.TB, cfg cassandra.Config) *gocql.Session {
+	tb.Helper()
 	cluster := gocql.NewCluster(cfg.Hosts...)
 	cluster.ProtoVersion = 4
 	cluster.Timeout, cluster.ConnectTimeout = time.Minute, time.Minute
@@ -63,12 +71,10 @@ func drop(t *testing.T, cfg cassandra.Config, table string) {
 	cluster.Authenticator = gocql.PasswordAuthenticator{Username: cfg.Username, Password: cfg.Password.Reveal()}
 	session, err := cluster.CreateSession()
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	defer session.Close()
-	if err := session.Query("DROP TABLE " + table).Exec(); err != nil {
-		t.Fatal(err)
-	}
+	tb.Cleanup(session.Close)
+	return session
 }
 
 // deadlines notes the deadline of each query that has a span.

@@ -85,7 +85,7 @@ func revise(entry store.Entry, superseded []revisionKey, written int64) []gocql.
 	var (
 		m        = entry.Message
 		created  = m.CreatedAt.UnixMicro()
-		key      = []any{gocql.UUID(m.RoomID), bucketOf(created), entry.Position.Epoch, entry.Position.Offset}
+		key      = []any{gocql.UUID(m.RoomID), slotOf(entry), entry.Position.Epoch, entry.Position.Offset}
 		content  = revisions{keyOf(entry): contentOf(entry)}
 		mentions = mentionsOf(m)
 	)

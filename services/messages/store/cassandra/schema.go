@@ -55,8 +55,9 @@ func (c column) undo(keyspace string) string {
 // steps make the schema.
 //
 // messages, message_times and message_ids hold a room's messages of one time bucket in a partition of the same key, so that a
-// message goes into all of them in one batch of one partition. room_places and room_buckets say which partitions a room has: a
-// room's rows in them are few, one for each million offsets of the log in which the room has messages.
+// message goes into all of them in one batch of one partition. In messages the column bucket also has numbers of slices, see slotOf, of rooms that are
+// busy. room_places and room_buckets say which partitions a room has: a room's rows in them are few, one for each million offsets of the log in
+// which the room has messages, and one for each slice.
 var steps = []step{
 	{
 		name: "timelines", changes: []change{
@@ -74,7 +75,7 @@ var steps = []step{
 				options: `CLUSTERING ORDER BY (created_at DESC, epoch DESC, log_offset DESC) AND ` + byBucket,
 			},
 			table{
-				name: "room_places", // in which buckets the positions of a span are
+				name: "room_places", // in which buckets and slices the positions of a span are
 				columns: `room_id uuid, epoch int, span bigint, bucket int,
 					PRIMARY KEY (room_id, epoch, span, bucket)`,
 				options: `CLUSTERING ORDER BY (epoch DESC, span DESC, bucket DESC)`,
@@ -157,6 +158,11 @@ var steps = []step{
 	{
 		name: "whom messages mention", changes: []change{
 			column{table: "messages", name: "mentions", cqlType: `frozen<list<uuid>>`}, // null: nobody
+		},
+	},
+	{
+		name: "slices of busy rooms", changes: []change{
+			column{table: "message_ids", name: "pace", cqlType: `tinyint`}, // null: the message is in its bucket, not in a slice of it
 		},
 	},
 }

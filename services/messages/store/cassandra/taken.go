@@ -151,8 +151,8 @@ func (s *Store) learnFrontiers(ctx context.Context, session *gocql.Session, entr
 }
 
 const (
-	selectSpanBuckets = `SELECT bucket FROM room_places WHERE room_id = ? AND epoch = ? AND span = ?`
-	selectMessageIDs  = `
+	selectSpanSlots  = `SELECT bucket FROM room_places WHERE room_id = ? AND epoch = ? AND span = ?`
+	selectMessageIDs = `
 SELECT log_offset, message_id FROM messages
 WHERE room_id = ? AND bucket = ? AND epoch = ? AND log_offset IN ?`
 	selectRevisions = `
@@ -160,7 +160,7 @@ SELECT message_id, revisions FROM messages
 WHERE room_id = ? AND bucket = ? AND epoch = ? AND log_offset = ?`
 )
 
-// readPositions reads what is stored at the positions of entries, whatever the bucket that it is in.
+// readPositions reads what is stored at the positions of entries, whatever the slot that it is in.
 func (s *Store) readPositions(ctx context.Context, session *gocql.Session, entries []store.Entry) (map[roomPosition]stored, error) {
 	found := map[roomPosition]stored{}
 	if len(entries) == 0 {
@@ -176,13 +176,14 @@ func (s *Store) readPositions(ctx context.Context, session *gocql.Session, entri
 	group.SetLimit(parallelBatches)
 	for at, entries := range bySpan {
 		group.Go(func() error {
-			buckets, err := s.readBuckets(ctx, session, at)
+			slots, err := s.readSlots(ctx, session, at)
 			if err != nil {
 				return err
 			}
-			for _, bucket := range buckets {
-				at.bucket = bucket
-				err := s.readStored(ctx, session, at, entries, func(at roomPosition, what stored) {
+			for _, slot := range slots {
+				at.slot = slot
+				there := slices.DeleteFunc(slices.Clone(entries), func(entry store.Entry) bool { return !mayHave(slot, entry.Position.Offset) })
+				err := s.readStored(ctx, session, at, there, func(at roomPosition, what stored) {
 					mu.Lock()
 					defer mu.Unlock()
 					if known := found[at]; known.revisions == nil {
@@ -199,18 +200,18 @@ func (s *Store) readPositions(ctx context.Context, session *gocql.Session, entri
 	return found, group.Wait()
 }
 
-func (s *Store) readBuckets(ctx context.Context, session *gocql.Session, of listing) ([]int, error) {
+func (s *Store) readSlots(ctx context.Context, session *gocql.Session, of listing) ([]int, error) {
 	ctx, cancel := s.limit(ctx)
 	defer cancel()
-	var buckets []int
-	rows := read(ctx, session, selectSpanBuckets, gocql.UUID(of.room), of.epoch, of.span)
-	for bucket := 0; rows.Scan(&bucket); {
-		buckets = append(buckets, bucket)
+	var slots []int
+	rows := read(ctx, session, selectSpanSlots, gocql.UUID(of.room), of.epoch, of.span)
+	for slot := 0; rows.Scan(&slot); {
+		slots = append(slots, slot)
 	}
-	return buckets, rows.Close()
+	return slots, rows.Close()
 }
 
-// readStored reads what one bucket has at the positions of entries of one span: of originals many ids at once, of revisions,
+// readStored reads what one slot has at the positions of entries of one span: of originals many ids at once, of revisions,
 // which are rare, each message's revisions.
 func (s *Store) readStored(ctx context.Context, session *gocql.Session, in listing, entries []store.Entry, found func(roomPosition, stored)) error {
 	var originals []int64
@@ -238,7 +239,7 @@ func (s *Store) readRevisions(ctx context.Context, session *gocql.Session, in li
 		id   gocql.UUID
 		made revisions
 	)
-	rows := read(ctx, session, selectRevisions, gocql.UUID(in.room), in.bucket, in.epoch, offset)
+	rows := read(ctx, session, selectRevisions, gocql.UUID(in.room), in.slot, in.epoch, offset)
 	if rows.Scan(&id, &made) {
 		found(in.at(offset), stored{message: uuid.UUID(id), revisions: made})
 	}
@@ -248,7 +249,7 @@ func (s *Store) readRevisions(ctx context.Context, session *gocql.Session, in li
 func (s *Store) readIDs(ctx context.Context, session *gocql.Session, in listing, offsets []int64, found func(roomPosition, stored)) error {
 	ctx, cancel := s.limit(ctx)
 	defer cancel()
-	rows := read(ctx, session, selectMessageIDs, gocql.UUID(in.room), in.bucket, in.epoch, offsets)
+	rows := read(ctx, session, selectMessageIDs, gocql.UUID(in.room), in.slot, in.epoch, offsets)
 	var id gocql.UUID
 	for offset := int64(0); rows.Scan(&offset, &id); {
 		found(in.at(offset), stored{message: uuid.UUID(id)})

@@ -31,7 +31,7 @@ func (s *Store) FirstPositions(ctx context.Context, messages []store.Key) (map[s
 	}
 	byPartition := map[partition][]gocql.UUID{}
 	for _, key := range messages {
-		in := partition{room: key.Room, bucket: bucketOf(timeIn(key.Message).UnixMicro())}
+		in := partition{room: key.Room, slot: bucketOf(timeIn(key.Message).UnixMicro())}
 		byPartition[in] = append(byPartition[in], gocql.UUID(key.Message))
 	}
 	var mu sync.Mutex
@@ -61,7 +61,7 @@ func (s *Store) FirstPositions(ctx context.Context, messages []store.Key) (map[s
 func (s *Store) readPositionsOf(ctx context.Context, session *gocql.Session, in partition, ids []gocql.UUID, found func(message uuid.UUID, at events.Position)) error {
 	ctx, cancel := s.limit(ctx)
 	defer cancel()
-	rows := read(ctx, session, selectPositionsOf, gocql.UUID(in.room), in.bucket, ids)
+	rows := read(ctx, session, selectPositionsOf, gocql.UUID(in.room), in.slot, ids)
 	var id gocql.UUID
 	for at := (events.Position{}); rows.Scan(&id, &at.Epoch, &at.Offset); {
 		found(uuid.UUID(id), at)
@@ -100,6 +100,11 @@ func (s *Store) withdraw(ctx context.Context, session *gocql.Session, entry stor
 		{Stmt: deleteMessage, Args: []any{written, room, bucket, at.Epoch, at.Offset}, Idempotent: true},
 		{Stmt: deleteTime, Args: []any{written, room, bucket, micros, at.Epoch, at.Offset}, Idempotent: true},
 		{Stmt: deleteID, Args: []any{written, room, bucket, gocql.UUID(entry.Message.ID), at.Epoch, at.Offset}, Idempotent: true},
+	}
+	if slot := slotOf(entry); slot != bucket { // builds that know no slices write it to the bucket
+		batch.Entries = append(batch.Entries, gocql.BatchEntry{
+			Stmt: deleteMessage, Args: []any{written, room, slot, at.Epoch, at.Offset}, Idempotent: true,
+		})
 	}
 	return session.ExecuteBatch(batch)
 }

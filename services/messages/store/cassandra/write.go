@@ -26,10 +26,10 @@ const (
 
 // listing is a row of room_places.
 type listing struct {
-	room   uuid.UUID
-	epoch  int32
-	span   int64
-	bucket int
+	room  uuid.UUID
+	epoch int32
+	span  int64
+	slot  int
 }
 
 // at is a position in the listed span.
@@ -37,10 +37,10 @@ func (l listing) at(offset int64) roomPosition {
 	return roomPosition{room: l.room, position: events.Position{Epoch: l.epoch, Offset: offset}}
 }
 
-// partition is the key of a partition of messages and message_times.
+// partition is the key of a partition: of messages by the slot, of what finds them by the bucket.
 type partition struct {
-	room   uuid.UUID
-	bucket int
+	room uuid.UUID
+	slot int
 }
 
 const (
@@ -51,8 +51,8 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) USING TIMESTAMP ?`
 INSERT INTO message_times (room_id, bucket, created_at, epoch, log_offset)
 VALUES (?, ?, ?, ?, ?) USING TIMESTAMP ?`
 	insertID = `
-INSERT INTO message_ids (room_id, bucket, message_id, epoch, log_offset)
-VALUES (?, ?, ?, ?, ?) USING TIMESTAMP ?`
+INSERT INTO message_ids (room_id, bucket, message_id, epoch, log_offset, pace)
+VALUES (?, ?, ?, ?, ?, ?) USING TIMESTAMP ?`
 	insertPositions = `INSERT INTO room_places (room_id, epoch, span, bucket) VALUES (?, ?, ?, ?)`
 	insertBucket    = `INSERT INTO room_buckets (room_id, bucket) VALUES (?, ?)`
 )
@@ -102,7 +102,7 @@ func (s *Store) unlisted(entries []store.Entry) map[listing]struct{} {
 	for _, entry := range entries {
 		row := listing{
 			room: entry.Message.RoomID, epoch: entry.Position.Epoch, span: entry.Position.Offset >> spanBits,
-			bucket: bucketOf(entry.Message.CreatedAt.UnixMicro()),
+			slot: slotOf(entry),
 		}
 		if _, known := s.listed.Get(row); known {
 			continue
@@ -126,8 +126,8 @@ func (s *Store) list(ctx context.Context, session *gocql.Session, rows map[listi
 			batch := session.NewBatch(gocql.UnloggedBatch).WithContext(ctx)
 			room := gocql.UUID(row.room)
 			batch.Entries = []gocql.BatchEntry{
-				{Stmt: insertPositions, Args: []any{room, row.epoch, row.span, row.bucket}, Idempotent: true},
-				{Stmt: insertBucket, Args: []any{room, row.bucket}, Idempotent: true},
+				{Stmt: insertPositions, Args: []any{room, row.epoch, row.span, row.slot}, Idempotent: true},
+				{Stmt: insertBucket, Args: []any{room, bucketIn(row.slot)}, Idempotent: true},
 			}
 			if err := session.ExecuteBatch(batch); err != nil {
 				return err
@@ -163,7 +163,7 @@ func batches(entries []appending) [][]appending {
 		size = map[partition]int{}
 	)
 	for _, entry := range entries {
-		key := partition{room: entry.Message.RoomID, bucket: bucketOf(entry.Message.CreatedAt.UnixMicro())}
+		key := partition{room: entry.Message.RoomID, slot: slotOf(entry.Entry)}
 		if len(open[key]) == maxBatchMessages || len(open[key]) > 0 && size[key]+sizeOf(entry) > maxBatchBytes {
 			done = append(done, open[key])
 			open[key], size[key] = nil, 0
@@ -181,16 +181,14 @@ func sizeOf(entry appending) int {
 	return len(entry.Message.Body) + len(entry.Message.Mentions)*len(uuid.UUID{})
 }
 
-// write writes messages of one partition, all or none of them.
+// write writes messages of one partition, all or none of them, and what finds them. That is in the same partition, unless they are in a slice: then one of
+// the two may be written alone. Of named messages that must be the messages themselves, since [Store.FirstPositions] believes what finds them.
 //
 // An original has its message's createdAt as write time, and a revision a microsecond more. So the original's own body, however
 // late it is written, never comes back to where a revision has replaced it. Only where both are cut to maxAhead it may, in the row:
 // what is read is the revision.
 func (s *Store) write(ctx context.Context, session *gocql.Session, entries []appending) error {
-	ctx, cancel := s.limit(ctx)
-	defer cancel()
-	batch := session.NewBatch(gocql.UnloggedBatch).WithContext(ctx)
-	batch.Entries = make([]gocql.BatchEntry, 0, 3*len(entries))
+	messages, index := make([]gocql.BatchEntry, 0, 3*len(entries)), make([]gocql.BatchEntry, 0, 2*len(entries))
 	latest := time.Now().Add(maxAhead).UnixMicro()
 	for _, entry := range entries {
 		var (
@@ -203,20 +201,37 @@ func (s *Store) write(ctx context.Context, session *gocql.Session, entries []app
 			// What an original and its revisions all write.
 			written = min(micros, latest)
 			byTime  = []any{room, bucket, micros, at.Epoch, at.Offset, written}
-			byID    = []any{room, bucket, id, at.Epoch, at.Offset, written}
+			byID    = []any{room, bucket, id, at.Epoch, at.Offset, paceOrUnset(entry.Pace), written}
 		)
 		if entry.Revision == (events.Position{}) {
 			byPosition := []any{
-				room, bucket, at.Epoch, at.Offset, id, gocql.UUID(m.SenderID), string(m.Type), string(m.Body), micros, orUnset(m.ClientID), mentionsOf(m), written,
+				room, slotOf(entry.Entry), at.Epoch, at.Offset, id, gocql.UUID(m.SenderID), string(m.Type), string(m.Body), micros, orUnset(m.ClientID), mentionsOf(m), written,
 			}
-			batch.Entries = append(batch.Entries, gocql.BatchEntry{Stmt: insertMessage, Args: byPosition, Idempotent: true})
+			messages = append(messages, gocql.BatchEntry{Stmt: insertMessage, Args: byPosition, Idempotent: true})
 		} else {
-			batch.Entries = append(batch.Entries, revise(entry.Entry, entry.superseded, writtenAt(entry.Entry))...)
+			messages = append(messages, revise(entry.Entry, entry.superseded, writtenAt(entry.Entry))...)
 		}
-		batch.Entries = append(batch.Entries,
+		index = append(index,
 			gocql.BatchEntry{Stmt: insertTime, Args: byTime, Idempotent: true},
 			gocql.BatchEntry{Stmt: insertID, Args: byID, Idempotent: true})
 	}
+	if isSlice(slotOf(entries[0].Entry)) && slices.ContainsFunc(entries, appending.named) {
+		if err := s.execute(ctx, session, messages); err != nil {
+			return err
+		}
+		messages = nil
+	}
+	return s.execute(ctx, session, append(messages, index...))
+}
+
+func (a appending) named() bool { return a.Message.ClientID != "" }
+
+// execute writes statements of one room at once.
+func (s *Store) execute(ctx context.Context, session *gocql.Session, statements []gocql.BatchEntry) error {
+	ctx, cancel := s.limit(ctx)
+	defer cancel()
+	batch := session.NewBatch(gocql.UnloggedBatch).WithContext(ctx)
+	batch.Entries = statements
 	return session.ExecuteBatch(batch)
 }
 
@@ -231,4 +246,12 @@ func orUnset(text string) any {
 		return gocql.UnsetValue
 	}
 	return text
+}
+
+// paceOrUnset does the same with a pace.
+func paceOrUnset(pace events.Pace) any {
+	if pace == 0 {
+		return gocql.UnsetValue
+	}
+	return int8(pace)
 }

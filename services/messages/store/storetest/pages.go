@@ -174,6 +174,11 @@ func testModel(t *testing.T, s store.Store) {
 		random := rand.New(rand.NewPCG(seed, 5403))
 		room := newRoom()
 		originals := randomEntries(random, room)
+		if seed%2 == 1 {
+			for i := range originals {
+				originals[i].Pace = paces[random.IntN(len(paces))]
+			}
+		}
 		var entries []store.Entry
 		model := newestFirst(originals)
 		for i, original := range model {

@@ -134,6 +134,14 @@ func testDeletion(t *testing.T, s store.Store) {
 	}
 }
 
+// refuse appends entries of which some have positions that are taken.
+func refuse(t *testing.T, s store.Store, what string, given ...store.Entry) {
+	t.Helper()
+	if err := s.Append(t.Context(), given); !errors.Is(err, store.ErrPositionTaken) || errors.Is(err, store.ErrUnavailable) {
+		t.Fatalf("%s: append gives %v, want ErrPositionTaken", what, err)
+	}
+}
+
 // testTakenPosition offers positions to other messages: alone, in company, as revisions, within one call.
 func testTakenPosition(t *testing.T, s store.Store) {
 	room := newRoom()
@@ -141,10 +149,7 @@ func testTakenPosition(t *testing.T, s store.Store) {
 	appendAll(t, s, entries[:8]...)
 	refused := func(what string, given ...store.Entry) {
 		t.Helper()
-		err := s.Append(t.Context(), given)
-		if !errors.Is(err, store.ErrPositionTaken) || errors.Is(err, store.ErrUnavailable) {
-			t.Fatalf("%s: append gives %v, want ErrPositionTaken", what, err)
-		}
+		refuse(t, s, what, given...)
 	}
 	at := entries[3].Position
 	var others []store.Entry
