@@ -65,6 +65,36 @@ func (e UserDeleted) validate() error {
 	return nil
 }
 
+// UserErased says that a service has erased what it had of a deleted user: its part of the receipt. One that is told again has been told before.
+type UserErased struct {
+	UserID     uuid.UUID `json:"userId"`
+	ErasureID  uuid.UUID `json:"erasureId"`
+	Service    string    `json:"service"`
+	Erased     int64     `json:"erased"` // things, as the service counts them
+	FinishedAt wire.Time `json:"finishedAt"`
+}
+
+func (UserErased) EventName() string      { return "user.erased" }
+func (UserErased) Topic() string          { return TopicUsers }
+func (e UserErased) PartitionKey() string { return e.UserID.String() }
+func (e UserErased) ForUser() uuid.UUID   { return e.UserID }
+
+func (e UserErased) validate() error {
+	switch {
+	case e.UserID == uuid.Nil:
+		return errors.New("userId is missing")
+	case e.ErasureID == uuid.Nil:
+		return errors.New("erasureId is missing")
+	case e.Service == "":
+		return errors.New("service is missing")
+	case e.Erased < 0:
+		return errors.New("erased is below 0")
+	case e.FinishedAt.IsZero():
+		return errors.New("finishedAt is missing")
+	}
+	return nil
+}
+
 func validateFriends(user uuid.UUID, from wire.User) error {
 	switch {
 	case user == uuid.Nil:

@@ -73,6 +73,9 @@ const (
 	Invited MembershipStatus = "Invited"
 )
 
+// DeletedName is the name of a user who was deleted.
+const DeletedName = "deleted user"
+
 // Member is a user in a room, in the shape of the ISM wire.
 type Member struct {
 	ID             uuid.UUID        `json:"id"`

@@ -8,7 +8,15 @@ import (
 
 	"github.com/ism-chat/ism/libs/authn"
 	"github.com/ism-chat/ism/libs/httpapi"
+	"github.com/ism-chat/ism/libs/wire"
+	"github.com/ism-chat/ism/services/rooms/store"
 )
+
+// receipt is an erasure as the backend reads it.
+type receipt struct {
+	store.Erasure
+	FinishedAt *wire.Time `json:"finishedAt"` // nil: not all services have finished
+}
 
 // deleteUser handles DELETE /api/admin/users/{user_id}. What remains to be done is done behind the answer.
 func (s *Service) deleteUser(c *fiber.Ctx) error {
@@ -44,5 +52,5 @@ func (s *Service) answerErasure(c *fiber.Ctx, id uuid.UUID) error {
 	if err != nil {
 		return problemOf(err)
 	}
-	return c.JSON(erasure)
+	return c.JSON(receipt{Erasure: erasure, FinishedAt: erasure.FinishedAt()})
 }

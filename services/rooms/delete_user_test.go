@@ -1,9 +1,11 @@
 package rooms_test
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -20,6 +22,33 @@ type receipt struct {
 		Service string `json:"service"`
 		Erased  int    `json:"erased"`
 	} `json:"services"`
+	FinishedAt *wire.Time `json:"finishedAt"`
+}
+
+// of is what it says of a service.
+func (r receipt) of(service string) int {
+	for _, part := range r.Services {
+		if part.Service == service {
+			return part.Erased
+		}
+	}
+	return -1
+}
+
+// append writes an event of another service to its log.
+func (d *deployment) append(t *testing.T, data events.Data) {
+	t.Helper()
+	headers, value, err := events.Encode(events.New("/ism/messages", time.Now(), data))
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = d.bus.WithProducer(t.Context(), bus.ProducerConfig{DeliveryTimeout: 5 * time.Second}, func(ctx context.Context, log *bus.Producer) error {
+		_, err := log.Produce(ctx, bus.Record{Topic: data.Topic(), Key: data.PartitionKey(), Headers: headers, Value: value, Partition: bus.PartitionAny})
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 }
 
 func usersAreDeleted(t *testing.T, d *deployment) {
@@ -39,7 +68,15 @@ func usersAreDeleted(t *testing.T, d *deployment) {
 	}
 	servicetest.Await(t, "the erasure", func() bool {
 		d.get(t, backend, "/api/admin/erasures/"+got.ID.String(), &got)
-		return got.Services[0].Erased == 2
+		return got.of("rooms") == 2
+	})
+	if got.of("messages") != 0 || got.FinishedAt != nil {
+		t.Errorf("before messages has erased anything the receipt is %+v", got)
+	}
+	d.append(t, events.UserErased{UserID: alice.id, ErasureID: got.ID, Service: "messages", Erased: 3, FinishedAt: wire.At(time.Now())})
+	servicetest.Await(t, "messages' part", func() bool {
+		d.get(t, backend, "/api/admin/erasures/"+got.ID.String(), &got)
+		return got.of("messages") == 3
 	})
 	var members []wire.Member
 	d.get(t, bob, "/api/rooms/"+room.ID.String()+"/users", &members)

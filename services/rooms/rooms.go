@@ -30,7 +30,7 @@ import (
 	"github.com/ism-chat/ism/services/rooms/store"
 )
 
-// Group is the consumer group that keeps previews.
+// Group is the consumer group that keeps previews, and receipts of erasures: a group of its own would cost the brokers more than there is to read.
 const Group = "ism.rooms.previews"
 
 // Deps is what the service is handed.
@@ -81,8 +81,8 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	}
 	consumer, err = deps.Bus.NewConsumer(bus.ConsumerConfig{
 		Group:     Group,
-		Topics:    []string{events.TopicRooms},
-		Handler:   lists.Apply,
+		Topics:    []string{events.TopicRooms, events.TopicUsers},
+		Handler:   taker{lists, writer}.take,
 		MaxBatch:  maxBatch,
 		FetchWait: fetchWait,
 		Assigned:  log.Confirm,

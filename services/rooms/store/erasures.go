@@ -14,7 +14,7 @@ import (
 var ErrErasureNotFound = errors.New("erasure not found")
 
 // DeletedName is the name of a user who was deleted.
-const DeletedName = "deleted user"
+const DeletedName = wire.DeletedName
 
 // Erasure is the receipt of a user's deletion.
 type Erasure struct {
@@ -23,6 +23,19 @@ type Erasure struct {
 	Tenant string        `json:"tenant"`
 	At     wire.Time     `json:"requestedAt"`
 	Parts  []ErasurePart `json:"services"` // in the order of their names
+}
+
+// FinishedAt is when the last of its parts was finished; nil: not all are.
+func (e Erasure) FinishedAt() (last *wire.Time) {
+	for _, part := range e.Parts {
+		if part.FinishedAt == nil {
+			return nil
+		}
+		if last == nil || part.FinishedAt.After(last.Time) {
+			last = part.FinishedAt
+		}
+	}
+	return last
 }
 
 // ErasurePart says what a service has erased.
@@ -51,7 +64,8 @@ type Erasures interface {
 
 // ErasuresTx is the part of a transaction that deletes users.
 type ErasuresTx interface {
-	// DeleteUser takes all that is known of a user of the tenant, "" for any, begins the erasure with the id, and gives the user's tenant. Whoever has
+	// DeleteUser takes all that is known of a user of the tenant, "" for any, begins the erasure with the id, of which rooms and messages have a part,
+	// and gives the user's tenant. Whoever has
 	// locked the user is waited for. Where the user has been deleted, began is false, and the id that of the newest erasure. Errors: [people.ErrUserNotFound].
 	DeleteUser(ctx context.Context, tenant string, user, erasure uuid.UUID, at time.Time) (id uuid.UUID, of string, began bool, err error)
 
@@ -63,4 +77,7 @@ type ErasuresTx interface {
 
 	// FinishErasure says that rooms has finished its part.
 	FinishErasure(ctx context.Context, erasure uuid.UUID, at time.Time) error
+
+	// FinishPart puts what another service has erased into the receipt, unless that has finished before. An erasure that is not there stays so.
+	FinishPart(ctx context.Context, erasure uuid.UUID, part ErasurePart) error
 }

@@ -63,6 +63,13 @@ func (c *Changes) EraseRelationships(ctx context.Context, of store.Pending, limi
 	return ended, err
 }
 
+// FinishElsewhere puts what another service has erased of a deleted user into the receipt. To do it again changes nothing.
+func (c *Changes) FinishElsewhere(ctx context.Context, told events.UserErased) error {
+	return c.store.Transact(ctx, "finish_erasure_part", func(ctx context.Context, tx store.Tx) error {
+		return tx.FinishPart(ctx, told.ErasureID, store.ErasurePart{Service: told.Service, Erased: told.Erased, FinishedAt: &told.FinishedAt})
+	})
+}
+
 // FinishErasure says that nothing is left of a deleted user that rooms would erase.
 func (c *Changes) FinishErasure(ctx context.Context, of store.Pending, at time.Time) error {
 	return c.store.Transact(ctx, "finish_erasure", func(ctx context.Context, tx store.Tx) error {

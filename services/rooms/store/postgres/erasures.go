@@ -23,7 +23,7 @@ RETURNING tenant`
 const (
 	selectNewestErasure = `SELECT id, tenant FROM erasures WHERE user_id = $1 AND ($2 = '' OR tenant = $2) ORDER BY at DESC LIMIT 1`
 	insertErasure       = `INSERT INTO erasures (id, user_id, tenant, at) VALUES ($1, $2, $3, $4)`
-	insertErasurePart   = `INSERT INTO erasure_parts (erasure_id, service) VALUES ($1, 'rooms')`
+	insertErasureParts  = `INSERT INTO erasure_parts (erasure_id, service) VALUES ($1, 'messages'), ($1, 'rooms')`
 )
 
 func (t tx) DeleteUser(ctx context.Context, tenant string, user, erasure uuid.UUID, at time.Time) (id uuid.UUID, of string, began bool, err error) {
@@ -39,7 +39,7 @@ func (t tx) DeleteUser(ctx context.Context, tenant string, user, erasure uuid.UU
 		_, err = t.db.Exec(ctx, insertErasure, erasure, user, of, at)
 	}
 	if err == nil {
-		_, err = t.db.Exec(ctx, insertErasurePart, erasure)
+		_, err = t.db.Exec(ctx, insertErasureParts, erasure)
 	}
 	return erasure, of, true, storeError("delete user", err)
 }
@@ -67,6 +67,17 @@ const updateFinished = `UPDATE erasure_parts SET finished_at = $2 WHERE erasure_
 func (t tx) FinishErasure(ctx context.Context, erasure uuid.UUID, at time.Time) error {
 	_, err := t.db.Exec(ctx, updateFinished, erasure, at)
 	return storeError("finish an erasure", err)
+}
+
+const finishPart = `
+INSERT INTO erasure_parts (erasure_id, service, erased, finished_at)
+SELECT id, $2, $3, $4 FROM erasures WHERE id = $1
+ON CONFLICT (erasure_id, service) DO UPDATE SET erased = excluded.erased, finished_at = excluded.finished_at
+WHERE erasure_parts.finished_at IS NULL`
+
+func (t tx) FinishPart(ctx context.Context, erasure uuid.UUID, part store.ErasurePart) error {
+	_, err := t.db.Exec(ctx, finishPart, erasure, part.Service, part.Erased, part.FinishedAt.Time)
+	return storeError("finish a part of an erasure", err)
 }
 
 const selectErasure = `

@@ -88,14 +88,15 @@ func userIsDeleted(t *testing.T, s store.Store) {
 	if processes := erase(t, s, start(), 10); processes < 4 {
 		t.Errorf("%d processes were enough", processes)
 	}
-	if receipt, err := s.Erasure(t.Context(), "", erasure); err != nil || receipt.Parts[0].FinishedAt != nil {
+	if receipt, err := s.Erasure(t.Context(), "", erasure); err != nil || part(receipt, "rooms").FinishedAt != nil {
 		t.Errorf("while what had begun before may come: %+v, %v", receipt, err)
 	}
 	late := after(erasures.Settle)
 	erase(t, s, late, 10)
 	receipt, err := s.Erasure(t.Context(), "acme", erasure)
-	if err != nil || receipt.UserID != alice || !receipt.At.Equal(start()) || len(receipt.Parts) != 1 || receipt.Parts[0].Service != "rooms" ||
-		receipt.Parts[0].Erased != groups+1+3 || receipt.Parts[0].FinishedAt == nil || !receipt.Parts[0].FinishedAt.Equal(late) {
+	own := part(receipt, "rooms")
+	if err != nil || receipt.UserID != alice || !receipt.At.Equal(start()) || len(receipt.Parts) != 2 || own.Erased != groups+1+3 ||
+		own.FinishedAt == nil || !own.FinishedAt.Equal(late) || part(receipt, "messages") != (store.ErasurePart{Service: "messages"}) || receipt.FinishedAt() != nil {
 		t.Errorf("the receipt is %+v, %v", receipt, err)
 	}
 	if _, err := s.Erasure(t.Context(), "umbrella", erasure); !errors.Is(err, store.ErrErasureNotFound) {
@@ -185,7 +186,7 @@ func deletedUserIsPutAgain(t *testing.T, s store.Store) {
 	if member := members(t, s, room)[users[0]]; member.Status != wire.Joined || member.DisplayName != "alice" {
 		t.Errorf("alice is %+v", member)
 	}
-	if receipt, err := s.Erasure(t.Context(), "", erasure); err != nil || receipt.Parts[0].Erased != 0 || receipt.Parts[0].FinishedAt == nil {
+	if receipt, err := s.Erasure(t.Context(), "", erasure); err != nil || part(receipt, "rooms").Erased != 0 || part(receipt, "rooms").FinishedAt == nil {
 		t.Errorf("the receipt is %+v, %v", receipt, err)
 	}
 	again, _, err := flow(s).DeleteUser(t.Context(), "", users[0], after(time.Minute))
@@ -202,5 +203,46 @@ func deletedUserIsPutAgain(t *testing.T, s store.Store) {
 	receipt, err := s.Erasure(t.Context(), "acme", again)
 	if err != nil || !slices.ContainsFunc(receipt.Parts, func(p store.ErasurePart) bool { return p.Erased == 5 && p.FinishedAt.Equal(start()) }) {
 		t.Errorf("the receipt is %+v, %v", receipt, err)
+	}
+}
+
+// part is what a receipt says of a service.
+func part(of store.Erasure, service string) store.ErasurePart {
+	for _, part := range of.Parts {
+		if part.Service == service {
+			return part
+		}
+	}
+	return store.ErasurePart{}
+}
+
+// othersFinishTheirPart takes what other services tell, once, and of erasures that are there.
+func othersFinishTheirPart(t *testing.T, s store.Store) {
+	alice := addUsersOf(t, s, "acme", "alice")[0]
+	erasure, _, err := flow(s).DeleteUser(t.Context(), "", alice, start())
+	if err != nil {
+		t.Fatal(err)
+	}
+	tell := func(of uuid.UUID, service string, erased int64, at time.Time) {
+		t.Helper()
+		told := events.UserErased{UserID: alice, ErasureID: of, Service: service, Erased: erased, FinishedAt: wire.At(at)}
+		if err := flow(s).FinishElsewhere(t.Context(), told); err != nil {
+			t.Fatalf("%s has finished: %v", service, err)
+		}
+	}
+	tell(uuid.New(), "messages", 1, start())
+	tell(erasure, "messages", 7, after(time.Minute))
+	tell(erasure, "messages", 8, after(time.Hour))
+	tell(erasure, "media", 2, after(time.Second))
+	erase(t, s, after(erasures.Settle), 10)
+	receipt, err := s.Erasure(t.Context(), "acme", erasure)
+	if err != nil || len(receipt.Parts) != 3 || receipt.Parts[0].Service != "media" || receipt.Parts[0].Erased != 2 {
+		t.Fatalf("the receipt is %+v, %v", receipt, err)
+	}
+	if told := part(receipt, "messages"); told.Erased != 7 || told.FinishedAt == nil || !told.FinishedAt.Equal(after(time.Minute)) {
+		t.Errorf("messages' part is %+v", told)
+	}
+	if at := receipt.FinishedAt(); at == nil || !at.Equal(after(time.Minute)) {
+		t.Errorf("it is finished at %v", at)
 	}
 }

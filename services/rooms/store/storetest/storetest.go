@@ -91,6 +91,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		{"stays are listed", staysAreListed},
 		{"a user is deleted", userIsDeleted},
 		{"a deleted user is put again", deletedUserIsPutAgain},
+		{"others finish their part of an erasure", othersFinishTheirPart},
 		{"budgets are spent", budgetsAreSpent},
 		{"changes are charged", changesAreCharged},
 		{"50 at once stay within a budget", budgetsHold},
