@@ -176,6 +176,12 @@ type Store interface {
 	// Ping reports whether messages can be written now.
 	Ping(ctx context.Context) error
 
+	// Senders finds messages by who has written them.
+	Senders
+
+	// Erasures are those of users who were deleted.
+	Erasures
+
 	// Epochs are those that the log has had.
 	bus.Epochs
 }

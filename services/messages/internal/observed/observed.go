@@ -127,6 +127,34 @@ func (o *observed) SharedKey(ctx context.Context, name string, proposed []byte) 
 	return o.store.SharedKey(ctx, name, proposed)
 }
 
+func (o *observed) Written(ctx context.Context, sender uuid.UUID, from []byte, limit int) (written store.Written, err error) {
+	ctx, end := o.observe(ctx, "written", func() []attribute.KeyValue {
+		return []attribute.KeyValue{attribute.Int("ism.limit", limit)}
+	})
+	defer end(&err)
+	return o.store.Written(ctx, sender, from, limit)
+}
+
+func (o *observed) BeginErasure(ctx context.Context, erasure store.Erasure) (err error) {
+	defer o.metrics.Observe("begin_erasure")(&err)
+	return o.store.BeginErasure(ctx, erasure)
+}
+
+func (o *observed) PendingErasures(ctx context.Context, behind uuid.UUID, limit int) (pending []store.Erasure, err error) {
+	defer o.metrics.Observe("pending_erasures")(&err)
+	return o.store.PendingErasures(ctx, behind, limit)
+}
+
+func (o *observed) SaveErasure(ctx context.Context, erasure store.Erasure) (err error) {
+	defer o.metrics.Observe("save_erasure")(&err)
+	return o.store.SaveErasure(ctx, erasure)
+}
+
+func (o *observed) FinishErasure(ctx context.Context, erasure store.Erasure, at time.Time) (err error) {
+	defer o.metrics.Observe("finish_erasure")(&err)
+	return o.store.FinishErasure(ctx, erasure, at)
+}
+
 func (o *observed) RecordedLogs(ctx context.Context, topic string) (logs []bus.RecordedLog, err error) {
 	defer o.metrics.Observe("read_epochs")(&err)
 	return o.store.RecordedLogs(ctx, topic)

@@ -90,6 +90,7 @@ type Store struct {
 	tracer   trace.Tracer
 	session  atomic.Pointer[gocql.Session] // nil until connected
 	listed   *lru.Cache[listing, struct{}]
+	senders  *lru.Cache[senderPartition, struct{}]
 
 	frontiers *frontiers
 }
@@ -102,6 +103,10 @@ func New(cfg Config, migrates Migrate, tel *telemetry.Telemetry) (*Store, error)
 	if err != nil {
 		return nil, fmt.Errorf("make memory of listed slots: %w", err)
 	}
+	senders, err := lru.New[senderPartition, struct{}](maxSenders)
+	if err != nil {
+		return nil, fmt.Errorf("make memory of listed senders: %w", err)
+	}
 	frontiers, err := newFrontiers()
 	if err != nil {
 		return nil, fmt.Errorf("make memory of rooms' frontiers: %w", err)
@@ -112,6 +117,7 @@ func New(cfg Config, migrates Migrate, tel *telemetry.Telemetry) (*Store, error)
 		log:       tel.Log,
 		tracer:    tel.Tracer.Tracer("github.com/ism-chat/ism/services/messages/store/cassandra"),
 		listed:    listed,
+		senders:   senders,
 		frontiers: frontiers,
 	}, nil
 }

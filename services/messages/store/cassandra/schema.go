@@ -165,6 +165,29 @@ var steps = []step{
 			column{table: "message_ids", name: "pace", cqlType: `tinyint`}, // null: the message is in its bucket, not in a slice of it
 		},
 	},
+	{
+		name: "messages by sender", changes: []change{
+			table{
+				name: "sender_buckets", // in which partitions of messages a sender has any
+				columns: `sender_id uuid, room_id uuid, bucket int,
+					PRIMARY KEY (sender_id, room_id, bucket)`,
+				options: `comment = 'a row for each room and bucket in which a user has written'`,
+			},
+			table{
+				name: "pending_erasures", // what is to be erased of users who were deleted, all in one partition
+				columns: `part int, erasure_id uuid, user_id uuid, tenant text, asked_at bigint,
+					stage int, walk blob, erased bigint, claimed_by uuid, claimed_until bigint,
+					PRIMARY KEY (part, erasure_id)`,
+				// A row is removed when it is finished. One that comes back, because a node was away for longer than this, is known to be finished.
+				options: `gc_grace_seconds = 3600`,
+			},
+			table{
+				name:    "finished_erasures",
+				columns: `erasure_id uuid PRIMARY KEY, user_id uuid, erased bigint, finished_at bigint`,
+				options: `comment = 'what was erased of users who were deleted'`,
+			},
+		},
+	},
 }
 
 // byBucket keeps what is written at one time, and so mostly what is of one bucket, together on disk.

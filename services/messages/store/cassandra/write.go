@@ -82,8 +82,8 @@ func (s *Store) Append(ctx context.Context, entries []store.Entry) error {
 // prepareWrites lists the partitions of entries and looks at what is stored already, at once where both ask the store. Of what a send
 // writes, everything is mostly known.
 func (s *Store) prepareWrites(ctx context.Context, session *gocql.Session, entries []store.Entry) (writable []appending, taken, err error) {
-	unlisted := s.unlisted(entries)
-	if len(unlisted) == 0 {
+	unlisted, senders := s.unlisted(entries), s.unlistedSenders(entries)
+	if len(unlisted)+len(senders) == 0 {
 		return s.check(ctx, session, entries)
 	}
 	group, ctx := errgroup.WithContext(ctx)
@@ -92,6 +92,7 @@ func (s *Store) prepareWrites(ctx context.Context, session *gocql.Session, entri
 		return err
 	})
 	group.Go(func() error { return s.list(ctx, session, unlisted) })
+	group.Go(func() error { return s.listSenders(ctx, session, senders) })
 	err = group.Wait()
 	return writable, taken, err
 }

@@ -53,4 +53,19 @@ CREATE INDEX messages_by_revision ON messages (room_id, revision_epoch, revision
 WHERE edited_at IS NOT NULL OR deleted_at IS NOT NULL;
 `, `
 ALTER TABLE messages ADD COLUMN mentions BLOB NOT NULL DEFAULT x''; -- the ids of whom the message mentions, one behind the other
+`, `
+CREATE INDEX messages_by_sender ON messages (sender_id, room_id, epoch, log_offset);
+CREATE TABLE erasures ( -- of what users have written who were deleted
+	id            BLOB PRIMARY KEY,
+	user_id       BLOB NOT NULL,
+	tenant        TEXT NOT NULL,
+	at            INTEGER NOT NULL,           -- microseconds since 1970, as all times here
+	stage         INTEGER NOT NULL DEFAULT 0, -- of store.Stage
+	walk          BLOB,                       -- where the stage goes on; NULL: at the beginning
+	erased        INTEGER NOT NULL DEFAULT 0,
+	claimed_by    BLOB,
+	claimed_until INTEGER,
+	finished_at   INTEGER                     -- NULL: not yet
+) WITHOUT ROWID, STRICT;
+CREATE INDEX erasures_pending ON erasures (id) WHERE finished_at IS NULL;
 `}

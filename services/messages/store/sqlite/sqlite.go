@@ -118,9 +118,11 @@ func (s *Store) write(ctx context.Context, what *appending) error {
 	}
 }
 
-const selectEntries = `
-SELECT epoch, log_offset, message_id, sender_id, type, body, created_at, revision_epoch, revision_offset, edited_at, deleted_at, client_id, mentions
+const entryColumns = `
+epoch, log_offset, message_id, sender_id, type, body, created_at, revision_epoch, revision_offset, edited_at, deleted_at, client_id, mentions
 FROM messages`
+
+const selectEntries = `SELECT` + entryColumns
 
 const (
 	inRange       = ` WHERE room_id = ? AND (epoch, log_offset) >= (?, ?) AND (epoch, log_offset) < (?, ?) AND withdrawn = 0`
