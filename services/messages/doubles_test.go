@@ -34,6 +34,13 @@ func (r *rooms) put(m events.Membership) {
 	r.known[m.RoomID] = m
 }
 
+// forget makes a room one that has ended.
+func (r *rooms) forget(room uuid.UUID) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.known, room)
+}
+
 // other gives another member of a room.
 func (r *rooms) other(room, user uuid.UUID) uuid.UUID {
 	r.mu.Lock()

@@ -84,10 +84,15 @@ func lengthOf(tb testing.TB, client *kgo.Client, topic string) int64 {
 // records reads the whole rooms' log.
 func records(tb testing.TB, brokers []string) []bus.Record {
 	tb.Helper()
+	return recordsOf(tb, brokers, events.TopicRooms)
+}
+
+func recordsOf(tb testing.TB, brokers []string, topic string) []bus.Record {
+	tb.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), servicetest.Timeout)
 	defer cancel()
-	client := kafkaClient(tb, brokers, kgo.ConsumeTopics(events.TopicRooms), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
-	wanted := length(tb, client)
+	client := kafkaClient(tb, brokers, kgo.ConsumeTopics(topic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
+	wanted := lengthOf(tb, client, topic)
 	var all []bus.Record
 	for int64(len(all)) < wanted {
 		fetched := client.PollFetches(ctx)

@@ -6,6 +6,7 @@
 package messages
 
 import (
+	"context"
 	"fmt"
 	"time"
 
@@ -19,6 +20,7 @@ import (
 	"github.com/ism-chat/ism/libs/lifecycle"
 	"github.com/ism-chat/ism/libs/telemetry"
 	"github.com/ism-chat/ism/services/messages/internal/cursor"
+	"github.com/ism-chat/ism/services/messages/internal/erasures"
 	"github.com/ism-chat/ism/services/messages/internal/observed"
 	"github.com/ism-chat/ism/services/messages/internal/pace"
 	"github.com/ism-chat/ism/services/messages/internal/sends"
@@ -37,7 +39,8 @@ type Deps struct {
 	Telemetry *telemetry.Telemetry
 }
 
-// Group is the consumer group that heals timelines.
+// Group is the consumer group that heals timelines, and takes which users were deleted: a group of its own would cost the brokers more than there is to
+// read.
 const Group = "ism.messages.timeline"
 
 const (
@@ -72,6 +75,7 @@ type Service struct {
 	tail     *tail.Tail
 	cursors  *cursor.Signer
 	paces    *pace.Paces
+	erasures *erasures.Erasures
 }
 
 var _ deployable.Service = (*Service)(nil)
@@ -88,14 +92,15 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
+	var s *Service
 	healer, err := deps.Bus.NewConsumer(bus.ConsumerConfig{
-		Group: Group, Topics: []string{events.TopicRooms},
-		Handler: lines.Apply, MaxBatch: maxBatch, FetchWait: fetchWait, Assigned: log.Confirm,
+		Group: Group, Topics: []string{events.TopicRooms, events.TopicUsers},
+		Handler: func(ctx context.Context, records []bus.Record) error { return s.take(ctx, records) }, MaxBatch: maxBatch, FetchWait: fetchWait, Assigned: log.Confirm,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("make the consumer that heals timelines: %w", err)
 	}
-	s := &Service{
+	s = &Service{
 		cfg: cfg, deps: deps, members: members, log: log, timeline: lines, healer: healer, cursors: cursor.NewSigner(deps.Store),
 		tail: tail.New(tailBytes, func(partitions int) ([]int64, error) {
 			return healer.Committed(events.TopicRooms, partitions)
@@ -110,7 +115,7 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make the reader that follows memberships: %w", err)
 	}
-	s.appender, err = deps.Bus.NewAppender(bus.AppenderConfig{Topics: []string{events.TopicRooms}, Timeout: cfg.LogTimeout})
+	s.appender, err = deps.Bus.NewAppender(bus.AppenderConfig{Topics: []string{events.TopicRooms, events.TopicUsers}, Timeout: cfg.LogTimeout})
 	if err != nil {
 		return nil, fmt.Errorf("make the appender of messages: %w", err)
 	}
@@ -120,6 +125,7 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	if s.paces, err = pace.New(); err != nil {
 		return nil, err
 	}
+	s.erasures = erasures.New(deps.Store, eraser{s}, time.Now, erasures.Rate, deps.Telemetry.Log)
 	return s, nil
 }
 
@@ -132,6 +138,7 @@ func (s *Service) Parts() []lifecycle.Part {
 		{Name: "messages log", Run: s.log.Run, Beside: true},
 		{Name: "messages timeline healing", Run: s.log.AfterOpen(s.healer.Run), Beside: true},
 		{Name: "messages membership follower", Run: s.follower.Run, Beside: true},
+		{Name: "messages erasures", Run: s.log.AfterOpen(s.erasures.Run), Beside: true},
 		{Name: "messages timeline tail", Run: s.log.AfterOpen(s.tail.Run), Beside: true},
 	}
 }

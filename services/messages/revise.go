@@ -108,14 +108,19 @@ func (s *Service) remove(c *fiber.Ctx) error {
 // deleted takes the content from a message that is held.
 func (s *Service) deleted(ctx context.Context, message held) (deleted wire.Message, err error) {
 	defer s.letGoUnwritten(ctx, message, &err)
-	deleted = shown(message.entry)
-	if deleted.Body, err = json.Marshal(wire.DeletedBody{}); err != nil {
-		return deleted, fmt.Errorf("encode message body: %w", err)
+	return s.markDeleted(ctx, message.members, message.entry)
+}
+
+// markDeleted takes the content from a message, and gives what is left of it.
+func (s *Service) markDeleted(ctx context.Context, members events.Membership, entry store.Entry) (wire.Message, error) {
+	left, err := shown(entry), error(nil)
+	if left.Body, err = json.Marshal(wire.DeletedBody{}); err != nil {
+		return wire.Message{}, fmt.Errorf("encode message body: %w", err)
 	}
-	deleted.Mentions = nil
-	return s.revise(ctx, deleted, func(revised wire.Message, at wire.Time) events.RevisionEvent {
-		revised.DeletedAt = &at
-		return events.MessageDeleted{Revision: revisionOf(message.members, message.entry, revised, wire.DeletedPreview())}
+	left.Mentions = nil
+	return s.revise(ctx, left, func(message wire.Message, at wire.Time) events.RevisionEvent {
+		message.DeletedAt = &at
+		return events.MessageDeleted{Revision: revisionOf(members, entry, message, wire.DeletedPreview())}
 	})
 }
 

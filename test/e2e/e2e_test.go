@@ -4,6 +4,8 @@ package e2e
 import (
 	"testing"
 
+	"github.com/google/uuid"
+
 	"github.com/ism-chat/ism/test/deployment"
 )
 
@@ -19,6 +21,8 @@ func TestFiveProcesses(t *testing.T) {
 
 // suite is all that a messenger must do, however it is run.
 func suite(t *testing.T, d *deployment.Deployment) {
+	var erasure uuid.UUID
+	t.Run("a deleted user's messages are erased", func(t *testing.T) { erasure = userIsErased(t, d) })
 	for _, c := range []struct {
 		name string
 		test func(t *testing.T, d *deployment.Deployment)
@@ -51,6 +55,7 @@ func suite(t *testing.T, d *deployment.Deployment) {
 	} {
 		t.Run(c.name, func(t *testing.T) { c.test(t, d) })
 	}
+	t.Run("the receipt of a deleted user is finished", func(t *testing.T) { receiptIsFinished(t, d, erasure) })
 	t.Run("what runs in the background makes no traces", func(t *testing.T) { backgroundMakesNoTraces(t, d) })
 	t.Run("nothing was logged at error level", func(t *testing.T) { nothingLoggedAtError(t, d) })
 }

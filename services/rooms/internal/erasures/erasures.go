@@ -19,6 +19,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/ism-chat/ism/libs/telemetry"
 	"github.com/ism-chat/ism/services/rooms/store"
 )
 
@@ -69,6 +70,7 @@ func (e *Erasures) Wake() {
 
 // Run works until ctx is done. What fails is tried again.
 func (e *Erasures) Run(ctx context.Context) error {
+	ctx = telemetry.Untraced(ctx)
 	timer := time.NewTicker(pause)
 	defer timer.Stop()
 	for {

@@ -1,0 +1,127 @@
+package messages_test
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/ism-chat/ism/libs/bus"
+	"github.com/ism-chat/ism/libs/enginetest"
+	"github.com/ism-chat/ism/libs/events"
+	"github.com/ism-chat/ism/libs/servicetest"
+	"github.com/ism-chat/ism/libs/servicetest/nodetest"
+	"github.com/ism-chat/ism/libs/telemetry"
+	"github.com/ism-chat/ism/libs/wire"
+	"github.com/ism-chat/ism/services/messages/internal/erasures"
+	"github.com/ism-chat/ism/services/messages/store/cassandra"
+	"github.com/ism-chat/ism/services/messages/store/cassandra/cassandratest"
+)
+
+// append writes an event of rooms to its log.
+func (w *world) append(at time.Time, data events.Data) {
+	w.tb.Helper()
+	headers, value, err := events.Encode(events.New("/ism/rooms", at, data))
+	if err != nil {
+		w.tb.Fatal(err)
+	}
+	record := &kgo.Record{Topic: data.Topic(), Key: []byte(data.PartitionKey()), Value: value}
+	for name, value := range headers {
+		record.Headers = append(record.Headers, kgo.RecordHeader{Key: name, Value: []byte(value)})
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), servicetest.Timeout)
+	defer cancel()
+	if err := kafkaClient(w.tb, w.brokers).ProduceSync(ctx, record).FirstErr(); err != nil {
+		w.tb.Fatal(err)
+	}
+}
+
+// receipts are what has been told of an erasure.
+func (w *world) receipts(of uuid.UUID) (told []events.UserErased) {
+	w.tb.Helper()
+	decoded, err := bus.Decode[events.UserErased](recordsOf(w.tb, w.brokers, events.TopicUsers))
+	if err != nil {
+		w.tb.Fatal(err)
+	}
+	for _, event := range decoded {
+		if event.Data.ErasureID == of {
+			told = append(told, event.Data)
+		}
+	}
+	return told
+}
+
+// usersMessagesAreErased deletes a user whose erasure settles a moment later, with messages in two rooms, one of which has ended, and a name in a third.
+func usersMessagesAreErased(t *testing.T, w *world) {
+	room, user := w.newRoom()
+	ended, other := uuid.Must(uuid.NewV7()), w.rooms.other(room, user)
+	var mine []wire.Message
+	for _, text := range []string{"Soup?", "Or bread?"} {
+		mine = append(mine, w.mustSend(user, room, text))
+	}
+	theirs := w.mustSend(other, room, "Soup!")
+	w.rooms.put(events.Membership{RoomID: ended, Audience: events.Audience{Users: []uuid.UUID{user, other}, Version: 1}})
+	last := w.mustSend(user, ended, "Good bye")
+	w.rooms.forget(ended)
+	w.append(time.Now(), events.RoomEnded{RoomID: ended, Removed: []uuid.UUID{user, other}, Audience: events.Audience{Version: 2}})
+	servicetest.Await(t, "the end of the room", func() bool { return w.do(user, http.MethodGet, pathOf(ended, last.ID), nil).Status == http.StatusNotFound })
+	joins := change(room, user, wire.Join, 2, other)
+	w.append(joins.Message.CreatedAt.Time, joins)
+
+	erasure := uuid.Must(uuid.NewV7())
+	w.append(time.Now().Add(time.Second-erasures.Settle), events.UserDeleted{UserID: user, ErasureID: erasure})
+	servicetest.Await(t, "the receipt", func() bool { return len(w.receipts(erasure)) > 0 })
+	if told := w.receipts(erasure)[0]; told.UserID != user || told.Service != "messages" || told.Erased != 3 {
+		t.Errorf("told is %+v", told)
+	}
+	timeline := w.timeline(other, room)
+	for _, message := range timeline {
+		switch {
+		case message.ID == theirs.ID:
+			if message.DeletedAt != nil || string(message.Body) != string(theirs.Body) {
+				t.Errorf("another's message is %+v", message)
+			}
+		case message.ID == joins.Message.ID:
+			var body wire.RoomChangeBody
+			if err := json.Unmarshal(message.Body, &body); err != nil || body.RelatedUser.DisplayName != wire.DeletedName || message.EditedAt == nil {
+				t.Errorf("the message of joining is %s, %v", message.Body, err)
+			}
+		case message.DeletedAt == nil || string(message.Body) != `{}`:
+			t.Errorf("it is %+v", message)
+		}
+	}
+	if len(timeline) != 4 {
+		t.Errorf("the timeline has %d messages", len(timeline))
+	}
+	for _, message := range append(mine, last) {
+		made := w.revisions(message.ID)
+		if len(made) != 1 || made[0].EventName() != "message.deleted" {
+			t.Fatalf("the log has %+v", made)
+		}
+		wanted := []uuid.UUID{user, other}
+		if message.RoomID == ended {
+			wanted = wanted[:1]
+		}
+		if told := made[0].SeenBy(); !slices.Equal(told.Users, wanted) {
+			t.Errorf("%s is told to %v", message.Body, told.Users)
+		}
+	}
+}
+
+func TestMessagesOfDeletedUsersAreErased(t *testing.T) {
+	usersMessagesAreErased(t, newWorld(t, nodetest.Broker(t).ListenAddrs(), newSQLite(t)))
+}
+
+func TestEnginesEraseMessagesOfDeletedUsers(t *testing.T) {
+	brokers := enginetest.KafkaBrokers(t)
+	s, err := cassandra.New(cassandratest.Config(t), cassandra.MigrateAuto, telemetry.Discard(nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	usersMessagesAreErased(t, newWorld(t, brokers, s))
+}

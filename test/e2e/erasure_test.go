@@ -1,0 +1,59 @@
+package e2e
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	client "github.com/ism-chat/ism/clients/go"
+	"github.com/ism-chat/ism/libs/wire"
+	"github.com/ism-chat/ism/test/deployment"
+)
+
+// userIsErased deletes a user who has written in two rooms: its messages are gone, from streams, histories and lists, and its name with them. It gives the
+// receipt, which takes a minute.
+func userIsErased(t *testing.T, d *deployment.Deployment) (receipt uuid.UUID) {
+	gone, alice := d.SignIn(t, "u19"), d.SignIn(t, "alice")
+	group, single := createRoom(t, gone, wire.Group, "Regrets", alice), createRoom(t, gone, wire.Single, "", alice)
+	atAlice := alice.Listen(t)
+	want := map[uuid.UUID]bool{}
+	for _, room := range []uuid.UUID{group.ID, single.ID} {
+		for _, text := range []string{"one", "two"} {
+			want[send(t, gone, room, text).ID] = true
+		}
+	}
+	send(t, alice, group.ID, "stays")
+	erasure, err := d.Backend(t).DeleteUser(t.Context(), gone.ID)
+	if err != nil || erasure.FinishedAt != nil || len(erasure.Services) != 2 {
+		t.Fatalf("the receipt is %+v, %v", erasure, err)
+	}
+	atAlice.Await(t, time.Minute, "the deletions", func(all []client.StreamEvent) bool {
+		told := revisionsOf(t, all, group.ID)
+		return len(told) == 2 && !slices.ContainsFunc(told, func(e wire.MessageEdited) bool { return e.Type != "MessageDeleted" || !want[e.Message.ID] })
+	})
+	awaitHistory(t, alice, group.ID, "", "", "stays", "UserLeft")
+	awaitHistory(t, alice, single.ID, "", "", "UserLeft") // nobody is in it any more
+	return erasure.ID
+}
+
+// receiptIsFinished waits until all that was to be erased is.
+func receiptIsFinished(t *testing.T, d *deployment.Deployment, id uuid.UUID) {
+	backend := d.Backend(t)
+	poll := time.NewTicker(time.Second)
+	defer poll.Stop()
+	for end := time.Now().Add(3 * time.Minute); ; <-poll.C {
+		erasure, err := backend.Erasure(t.Context(), id)
+		if err != nil || time.Now().After(end) {
+			t.Fatalf("the receipt is %+v, %v", erasure, err)
+		}
+		if erasure.FinishedAt == nil {
+			continue
+		}
+		if part := erasure.Services[0]; part.Service != "messages" || part.Erased != 4 {
+			t.Errorf("messages has erased %+v", part)
+		}
+		return
+	}
+}
