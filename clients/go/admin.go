@@ -1,8 +1,14 @@
 package client
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
 	"net/http"
+	"net/url"
 
 	"github.com/google/uuid"
 
@@ -38,4 +44,28 @@ func (c *Client) Erasure(ctx context.Context, id uuid.UUID) (Erasure, error) {
 	var erasure Erasure
 	_, err := c.call(ctx, http.MethodGet, "/api/admin/erasures/"+id.String(), nil, &erasure)
 	return erasure, err
+}
+
+// ExportMessages gives a part of what a user has written, and the cursor of the next; "" begins, and ends. A part may have nothing where there is more. The
+// caller is a backend, as of [Client.DisconnectUser].
+func (c *Client) ExportMessages(ctx context.Context, user uuid.UUID, cursor string) (part []wire.Message, next string, err error) {
+	path := "/api/admin/users/" + user.String() + "/messages"
+	if cursor != "" {
+		path += "?" + url.Values{"cursor": {cursor}}.Encode()
+	}
+	var lines []byte
+	header, err := c.call(ctx, http.MethodGet, path, nil, &lines)
+	if err != nil {
+		return nil, "", err
+	}
+	for decoder := json.NewDecoder(bytes.NewReader(lines)); ; {
+		var message wire.Message
+		switch err := decoder.Decode(&message); {
+		case errors.Is(err, io.EOF):
+			return part, header.Get("X-Next-Cursor"), nil
+		case err != nil:
+			return nil, "", fmt.Errorf("decode an export: %w", err)
+		}
+		part = append(part, message)
+	}
 }

@@ -262,7 +262,9 @@ func (c *Client) answer(request *http.Request, out any) (http.Header, error) {
 	if response.StatusCode/100 != 2 {
 		return nil, problemOf(response, body)
 	}
-	if out != nil {
+	if raw, ok := out.(*[]byte); ok {
+		*raw = body
+	} else if out != nil {
 		if err := json.Unmarshal(body, out); err != nil {
 			return nil, fmt.Errorf("%s %s: decode answer: %w", method, path, err)
 		}

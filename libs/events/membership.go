@@ -64,6 +64,12 @@ func (a MembershipAnswer) Read() Membership {
 	return a.Membership
 }
 
+// UserAnswer is what rooms answers about a user.
+type UserAnswer struct {
+	ID     uuid.UUID `json:"id"`
+	Tenant string    `json:"tenant"`
+}
+
 // Standing is how a user stands to a room: what part of its timeline the user may read. rooms answers with it when it is asked.
 type Standing struct {
 	RoomID  uuid.UUID             `json:"roomId"`

@@ -21,11 +21,12 @@ type rooms struct {
 	mu        sync.Mutex
 	known     map[uuid.UUID]events.Membership
 	standings map[[2]uuid.UUID]events.Standing
+	tenants   map[uuid.UUID]string // of users; others are unknown
 	down      bool
 }
 
 func newRooms() *rooms {
-	return &rooms{known: map[uuid.UUID]events.Membership{}, standings: map[[2]uuid.UUID]events.Standing{}}
+	return &rooms{known: map[uuid.UUID]events.Membership{}, standings: map[[2]uuid.UUID]events.Standing{}, tenants: map[uuid.UUID]string{}}
 }
 
 func (r *rooms) put(m events.Membership) {
@@ -90,6 +91,26 @@ func (r *rooms) Standing(_ context.Context, room, user uuid.UUID) (events.Standi
 		return events.Standing{}, membership.ErrRoomNotFound
 	}
 	return standing, nil
+}
+
+// belongs says of which tenant a user is.
+func (r *rooms) belongs(user uuid.UUID, tenant string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.tenants[user] = tenant
+}
+
+func (r *rooms) Tenant(_ context.Context, user uuid.UUID) (string, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.down {
+		return "", errors.New("connection refused")
+	}
+	tenant, ok := r.tenants[user]
+	if !ok {
+		return "", membership.ErrUserNotFound
+	}
+	return tenant, nil
 }
 
 // faulty is a real store with an outage that can be switched on, and a count of what was written.
@@ -198,6 +219,13 @@ func (f *faulty) Withdraw(ctx context.Context, entries []store.Entry) error {
 		return err
 	}
 	return f.Store.Withdraw(ctx, entries)
+}
+
+func (f *faulty) Written(ctx context.Context, sender uuid.UUID, from []byte, limit int) (store.Written, error) {
+	if err := f.fault(ctx); err != nil {
+		return store.Written{}, err
+	}
+	return f.Store.Written(ctx, sender, from, limit)
 }
 
 func (f *faulty) RecordedLogs(ctx context.Context, topic string) ([]bus.RecordedLog, error) {

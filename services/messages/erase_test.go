@@ -69,7 +69,9 @@ func usersMessagesAreErased(t *testing.T, w *world) {
 	last := w.mustSend(user, ended, "Good bye")
 	w.rooms.forget(ended)
 	w.append(time.Now(), events.RoomEnded{RoomID: ended, Removed: []uuid.UUID{user, other}, Audience: events.Audience{Version: 2}})
-	servicetest.Await(t, "the end of the room", func() bool { return w.do(user, http.MethodGet, pathOf(ended, last.ID), nil).Status == http.StatusNotFound })
+	servicetest.Await(t, "the end of the room", func() bool {
+		return w.do(user, http.MethodGet, pathOf(ended, last.ID), nil).Status == http.StatusNotFound
+	})
 	joins := change(room, user, wire.Join, 2, other)
 	w.append(joins.Message.CreatedAt.Time, joins)
 

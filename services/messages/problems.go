@@ -37,6 +37,10 @@ func invalidPosition() error {
 		"since must be the since of an earlier answer, or the position of a message or an event")
 }
 
+func invalidExportCursor() error {
+	return httpapi.NewProblem(http.StatusBadRequest, "invalid-cursor", "Invalid cursor", "cursor must be one that an earlier part of this export gave")
+}
+
 func invalidTimestamp() error {
 	return httpapi.NewProblem(http.StatusBadRequest, "invalid-timestamp", "Invalid timestamp",
 		"timestamp must be an RFC 3339 time, for example 2026-11-23T12:30:45.123456Z")
@@ -47,6 +51,8 @@ func problemOf(err error) error {
 	switch {
 	case errors.Is(err, membership.ErrRoomNotFound):
 		return httpapi.NewProblem(http.StatusNotFound, "room-not-found", "Room not found", "there is no such room for you")
+	case errors.Is(err, membership.ErrUserNotFound):
+		return httpapi.NewProblem(http.StatusNotFound, "user-not-found", "User not found", "there is no such user for you")
 	case errors.Is(err, membership.ErrUnavailable):
 		return httpapi.Unavailable("rooms-unavailable", "Rooms unavailable", "it cannot be said now who is in the room", err)
 	case errors.Is(err, bus.ErrOutcomeUnknown):

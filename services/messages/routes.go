@@ -10,6 +10,7 @@ func (s *Service) Routes(api fiber.Router) {
 	api.Get("/api/rooms/:room_id/messages/:message_id", s.deps.Verifier.Require(), s.message)
 	api.Patch("/api/rooms/:room_id/messages/:message_id", s.deps.Verifier.Require(), s.edit)
 	api.Delete("/api/rooms/:room_id/messages/:message_id", s.deps.Verifier.Require(), s.remove)
+	api.Get("/api/admin/users/:user_id/messages", s.deps.Verifier.Require(), s.deps.Verifier.RequireBackend(), s.export)
 }
 
 // InternalRoutes implements [deployable.Service]: there are none.

@@ -152,7 +152,14 @@ func TestWhoMayExportUsers(t *testing.T) {
 			t.Errorf("%s: %s, want %s", name, came, c.want)
 		}
 	}
+	internal := "/internal/users/" + alice.id.String()
+	if known := d.call(t, d.Internal, user{}, request{method: "GET", path: internal}); known.Status != http.StatusOK || !strings.Contains(string(known.Body), `"tenant":"acme"`) {
+		t.Errorf("messages is told %s", known)
+	}
 	d.delete(t, backend, "/api/admin/users/"+alice.id.String())
+	if gone := d.call(t, d.Internal, user{}, request{method: "GET", path: internal}); gone.Code() != "user-not-found" {
+		t.Errorf("messages is told of a deleted user: %s", gone)
+	}
 	if gone := d.call(t, d.Public, backend, request{method: "GET", path: at}); gone.Code() != "user-not-found" {
 		t.Errorf("of a deleted user: %s", gone)
 	}

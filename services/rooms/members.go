@@ -11,6 +11,7 @@ import (
 	"github.com/ism-chat/ism/libs/events"
 	"github.com/ism-chat/ism/libs/wire"
 	"github.com/ism-chat/ism/services/rooms/store"
+	"github.com/ism-chat/ism/services/rooms/store/people"
 )
 
 // ErrRoomNotFound says that there is no such room.
@@ -71,6 +72,31 @@ func (s *Service) Standing(ctx context.Context, roomID, userID uuid.UUID) (event
 		return events.Standing{}, fmt.Errorf("standing of user %s to room %s: %w", userID, roomID, err)
 	}
 	return standing, nil
+}
+
+// ErrUserNotFound says that there is no such user.
+var ErrUserNotFound = people.ErrUserNotFound
+
+// Tenant gives the tenant of a user. Errors: [ErrUserNotFound], also of one that was deleted; any other means that the store does not answer now.
+func (s *Service) Tenant(ctx context.Context, user uuid.UUID) (string, error) {
+	profile, err := s.deps.Store.Profile(ctx, "", user)
+	if err != nil {
+		return "", fmt.Errorf("tenant of user %s: %w", user, err)
+	}
+	return profile.Tenant, nil
+}
+
+// internalUser handles GET /internal/users/{user_id}.
+func (s *Service) internalUser(c *fiber.Ctx) error {
+	user, err := userID(c)
+	if err != nil {
+		return err
+	}
+	tenant, err := s.Tenant(c.UserContext(), user)
+	if err != nil {
+		return problemOf(err)
+	}
+	return c.JSON(events.UserAnswer{ID: user, Tenant: tenant})
 }
 
 // internalStanding handles GET /internal/rooms/{room_id}/members/{user_id}.

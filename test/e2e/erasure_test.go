@@ -25,7 +25,12 @@ func userIsErased(t *testing.T, d *deployment.Deployment) (receipt uuid.UUID) {
 		}
 	}
 	send(t, alice, group.ID, "stays")
-	erasure, err := d.Backend(t).DeleteUser(t.Context(), gone.ID)
+	backend := d.Backend(t)
+	exported, next, err := backend.ExportMessages(t.Context(), gone.ID, "")
+	if err != nil || next != "" || len(exported) != len(want) || slices.ContainsFunc(exported, func(m wire.Message) bool { return !want[m.ID] }) {
+		t.Errorf("exported are %+v, next is %q, %v", exported, next, err)
+	}
+	erasure, err := backend.DeleteUser(t.Context(), gone.ID)
 	if err != nil || erasure.FinishedAt != nil || len(erasure.Services) != 2 {
 		t.Fatalf("the receipt is %+v, %v", erasure, err)
 	}

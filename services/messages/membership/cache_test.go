@@ -34,6 +34,10 @@ type rooms struct {
 	standingOf func(user uuid.UUID) (events.Standing, error)
 }
 
+func (r *rooms) Tenant(context.Context, uuid.UUID) (string, error) {
+	return "", membership.ErrUserNotFound
+}
+
 func (r *rooms) Standing(_ context.Context, _, user uuid.UUID) (events.Standing, error) {
 	r.asked.Add(1)
 	return r.standingOf(user)

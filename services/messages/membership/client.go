@@ -46,6 +46,7 @@ func (c ClientConfig) Validate() []config.Fault {
 const (
 	membersOf  = "/internal/rooms/{room_id}/members"
 	standingOf = "/internal/rooms/{room_id}/members/{user_id}"
+	userOf     = "/internal/users/{user_id}"
 )
 
 const (
@@ -105,7 +106,7 @@ func (c *Client) Run(ctx context.Context) error {
 // Membership implements [Rooms].
 func (c *Client) Membership(ctx context.Context, room uuid.UUID) (events.Membership, error) {
 	var answer events.MembershipAnswer
-	if err := c.ask(ctx, room, membersOf, "/internal/rooms/"+room.String()+"/members", &answer); err != nil {
+	if err := c.ask(ctx, telemetry.RoomID(room), membersOf, "/internal/rooms/"+room.String()+"/members", &answer); err != nil {
 		return events.Membership{}, err
 	}
 	members := answer.Read()
@@ -118,7 +119,7 @@ func (c *Client) Membership(ctx context.Context, room uuid.UUID) (events.Members
 // Standing implements [Rooms].
 func (c *Client) Standing(ctx context.Context, room, user uuid.UUID) (events.Standing, error) {
 	var standing events.Standing
-	if err := c.ask(ctx, room, standingOf, "/internal/rooms/"+room.String()+"/members/"+user.String(), &standing); err != nil {
+	if err := c.ask(ctx, telemetry.RoomID(room), standingOf, "/internal/rooms/"+room.String()+"/members/"+user.String(), &standing); err != nil {
 		return events.Standing{}, err
 	}
 	if standing.RoomID != room || standing.UserID != user || standing.Version < 1 {
@@ -127,13 +128,25 @@ func (c *Client) Standing(ctx context.Context, room, user uuid.UUID) (events.Sta
 	return standing, nil
 }
 
-// ask asks at a path, of which the template is for spans, until there is an answer, and decodes it. Errors: [ErrRoomNotFound].
-func (c *Client) ask(ctx context.Context, room uuid.UUID, template, path string, answer any) error {
+// Tenant implements [Rooms].
+func (c *Client) Tenant(ctx context.Context, user uuid.UUID) (string, error) {
+	var known events.UserAnswer
+	if err := c.ask(ctx, semconv.UserID(user.String()), userOf, "/internal/users/"+user.String(), &known); err != nil {
+		return "", err
+	}
+	if known.ID != user {
+		return "", fmt.Errorf("rooms answered for user %s", known.ID)
+	}
+	return known.Tenant, nil
+}
+
+// ask asks at a path, of which the template is for spans, until there is an answer, and decodes it. Errors: [ErrRoomNotFound], [ErrUserNotFound].
+func (c *Client) ask(ctx context.Context, about attribute.KeyValue, template, path string, answer any) error {
 	return c.tries.ask(ctx, func(ctx context.Context, number int) error {
 		ctx, span := c.tracer.Start(ctx, "GET "+template, trace.WithSpanKind(trace.SpanKindClient))
 		defer span.End()
 		if span.IsRecording() {
-			span.SetAttributes(semconv.HTTPRequestMethodGet, semconv.URLTemplate(template), telemetry.RoomID(room))
+			span.SetAttributes(semconv.HTTPRequestMethodGet, semconv.URLTemplate(template), about)
 			span.SetAttributes(c.server...)
 			if number > 1 {
 				span.SetAttributes(semconv.HTTPRequestResendCount(number - 1))
@@ -179,13 +192,18 @@ func (c *Client) get(ctx context.Context, path string, span trace.Span, answer a
 	return nil
 }
 
-// notFound tells a room that does not exist from a listener that is not rooms'.
+// notFound tells a room or a user that does not exist from a listener that is not rooms'.
 func (c *Client) notFound(body []byte) error {
 	var problem struct {
 		Code string `json:"code"`
 	}
-	if err := json.Unmarshal(body, &problem); err != nil || problem.Code != "room-not-found" {
-		return fmt.Errorf("%s has no endpoint for a room's members", c.base)
+	_ = json.Unmarshal(body, &problem) // what is no problem has no code
+	switch problem.Code {
+	case "room-not-found":
+		return ErrRoomNotFound
+	case "user-not-found":
+		return ErrUserNotFound
+	default:
+		return fmt.Errorf("%s has no such endpoint of rooms", c.base)
 	}
-	return ErrRoomNotFound
 }

@@ -54,13 +54,16 @@ import (
 var (
 	// ErrRoomNotFound says that there is no such room.
 	ErrRoomNotFound = errors.New("room not found")
+	// ErrUserNotFound says that there is no such user.
+	ErrUserNotFound = errors.New("user not found")
 	// ErrUnavailable says that rooms cannot be asked now.
 	ErrUnavailable = errors.New("rooms is unavailable")
 )
 
 // Rooms is what is asked who is in a room, and how a user stands to one that it is in or has been in. Errors: [ErrRoomNotFound]; any other
-// means that it cannot be said now.
+// means that it cannot be said now. So is the tenant of a user, or [ErrUserNotFound], also of one that was deleted.
 type Rooms interface {
 	Membership(ctx context.Context, room uuid.UUID) (events.Membership, error)
 	Standing(ctx context.Context, room, user uuid.UUID) (events.Standing, error)
+	Tenant(ctx context.Context, user uuid.UUID) (string, error)
 }

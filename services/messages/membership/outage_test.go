@@ -69,6 +69,10 @@ func (s *shaky) Membership(ctx context.Context, asked uuid.UUID) (events.Members
 	return s.members, nil
 }
 
+func (s *shaky) Tenant(context.Context, uuid.UUID) (string, error) {
+	return "", membership.ErrUserNotFound
+}
+
 func (s *shaky) Standing(ctx context.Context, _, user uuid.UUID) (events.Standing, error) {
 	if err := s.ask(ctx); err != nil {
 		return events.Standing{}, err

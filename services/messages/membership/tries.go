@@ -25,7 +25,7 @@ func (t tries) ask(ctx context.Context, once func(ctx context.Context, number in
 	deadline := t.first
 	for number := 1; number < mostTries; number++ {
 		err := within(ctx, deadline, func(ctx context.Context) error { return once(ctx, number) })
-		if err == nil || errors.Is(err, ErrRoomNotFound) {
+		if err == nil || errors.Is(err, ErrRoomNotFound) || errors.Is(err, ErrUserNotFound) {
 			return err
 		}
 		if !errors.Is(err, context.DeadlineExceeded) {

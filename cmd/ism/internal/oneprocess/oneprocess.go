@@ -165,6 +165,15 @@ func (r roomsDirectly) Standing(ctx context.Context, room, user uuid.UUID) (even
 	return standing, err
 }
 
+// Tenant implements [membership.Rooms].
+func (r roomsDirectly) Tenant(ctx context.Context, user uuid.UUID) (string, error) {
+	tenant, err := r.rooms.Tenant(ctx, user)
+	if errors.Is(err, rooms.ErrUserNotFound) {
+		return "", membership.ErrUserNotFound
+	}
+	return tenant, err
+}
+
 // reachable is the address as a client on this machine types it.
 func reachable(address string) string {
 	host, port, err := net.SplitHostPort(address)

@@ -1,0 +1,142 @@
+package messages
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/google/uuid"
+
+	"github.com/ism-chat/ism/libs/authn"
+	"github.com/ism-chat/ism/libs/httpapi"
+	"github.com/ism-chat/ism/libs/wire"
+	"github.com/ism-chat/ism/services/messages/membership"
+	"github.com/ism-chat/ism/services/messages/store"
+)
+
+const (
+	// linesPerExport is how many lines a part of an export has at most.
+	linesPerExport = 500
+	// exportTime is how long a part looks for them.
+	exportTime = 2 * time.Second
+	mimeLines  = "application/x-ndjson"
+)
+
+// exportedMessage is a line of an export.
+type exportedMessage struct {
+	Type string `json:"type"` // "Message"
+	wire.Message
+}
+
+// export handles GET /api/admin/users/{user_id}/messages: what a user has written, as JSON lines. Who has joined and left is in rooms' export.
+func (s *Service) export(c *fiber.Ctx) error {
+	user, err := httpapi.UUIDParam(c, "user_id")
+	if err != nil {
+		return err
+	}
+	ctx, tenant := c.UserContext(), authn.Caller(c).Tenant
+	if err := s.isOfTenant(ctx, user, tenant); err != nil {
+		return problemOf(err)
+	}
+	var from []byte
+	of := exportCursor{user, tenant}
+	if cursor, given := httpapi.ArgsOf(c)("cursor"); given {
+		if from, given = of.point(cursor); !given {
+			return invalidExportCursor()
+		}
+	}
+	lines, next, err := s.lines(ctx, user, from)
+	switch {
+	case errors.Is(err, store.ErrForeignPoint):
+		return invalidExportCursor()
+	case err != nil:
+		return problemOf(err)
+	}
+	if next != nil {
+		httpapi.OfferNext(c, of.text(next), nil)
+	}
+	c.Set(fiber.HeaderContentType, mimeLines)
+	return c.Send(lines)
+}
+
+// isOfTenant asks rooms whether there is a user of a tenant, "" for any. Errors: [membership.ErrUserNotFound].
+func (s *Service) isOfTenant(ctx context.Context, user uuid.UUID, tenant string) error {
+	ctx, cancel := context.WithTimeout(ctx, membership.LookupTimeout)
+	defer cancel()
+	of, err := s.deps.Rooms.Tenant(ctx, user)
+	switch {
+	case errors.Is(err, membership.ErrUserNotFound), err == nil && tenant != "" && of != tenant:
+		return membership.ErrUserNotFound
+	case err != nil:
+		return fmt.Errorf("%w: %w", membership.ErrUnavailable, err)
+	}
+	return nil
+}
+
+// lines gives what a user has written from a point on, and where it goes on; nil: nowhere. It looks for it for so long, as others may have written much in
+// the same rooms.
+func (s *Service) lines(ctx context.Context, user uuid.UUID, from []byte) (lines, next []byte, err error) {
+	room := linesPerExport
+	for late := time.Now().Add(exportTime); ; {
+		written, err := s.deps.Store.Written(ctx, user, from, room)
+		if err != nil {
+			return nil, nil, err
+		}
+		for _, entry := range written.Entries {
+			if entry.Message.Type == wire.RoomChange {
+				continue
+			}
+			line, err := json.Marshal(exportedMessage{Type: "Message", Message: shown(entry)})
+			if err != nil {
+				return nil, nil, fmt.Errorf("encode a line of an export: %w", err)
+			}
+			lines = append(append(lines, line...), '\n')
+			room--
+		}
+		if from = written.Next; from == nil || room == 0 || time.Now().After(late) {
+			return lines, from, nil
+		}
+	}
+}
+
+// exportCursor makes the cursors of one export: points of the store, with a checksum. It is no secret: whoever computes one sees no more than an export that
+// begins elsewhere.
+type exportCursor struct {
+	user   uuid.UUID
+	tenant string
+}
+
+const (
+	exportVersion = 1
+	exportSum     = 12 // bytes
+	longestCursor = 256
+)
+
+var exportEncoding = base64.RawURLEncoding.Strict()
+
+func (e exportCursor) sum(point []byte) []byte {
+	h := sha256.New()
+	h.Write(e.user[:])
+	h.Write(point)
+	h.Write([]byte(e.tenant))
+	return h.Sum(nil)[:exportSum]
+}
+
+func (e exportCursor) text(point []byte) string {
+	return exportEncoding.EncodeToString(append(append([]byte{exportVersion}, e.sum(point)...), point...))
+}
+
+// point gives the point of a cursor, and whether it is one of this export.
+func (e exportCursor) point(cursor string) (point []byte, ok bool) {
+	raw, err := exportEncoding.DecodeString(cursor)
+	if err != nil || len(cursor) > longestCursor || len(raw) < 1+exportSum || raw[0] != exportVersion || exportEncoding.EncodeToString(raw) != cursor {
+		return nil, false
+	}
+	point = raw[1+exportSum:]
+	return point, string(raw[1:1+exportSum]) == string(e.sum(point))
+}
