@@ -169,10 +169,11 @@ func changesOf(created, revised []store.Entry, end events.Position, query change
 // onWire is the change as clients see it. The message is as it is now, which may be newer.
 func (c change) onWire() wire.MessageChange {
 	made := wire.MessageChange{Change: wire.ChangeNew, Position: c.at.String(), Message: shown(c.entry)}
+	revised := c.at != c.entry.Position
 	switch {
-	case c.at == c.entry.Revision && !c.entry.DeletedAt.IsZero():
+	case revised && !c.entry.DeletedAt.IsZero():
 		made.Change = wire.ChangeDeleted
-	case c.at == c.entry.Revision:
+	case revised:
 		made.Change = wire.ChangeEdited
 	case c.entry.Message.Type == wire.RoomChange:
 		made.Change = wire.ChangeJoined
