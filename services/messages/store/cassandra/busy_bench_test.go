@@ -169,11 +169,15 @@ func (r *busyRoom) load(b *testing.B, what string, request func() error) {
 func largestPartitions(b *testing.B, cfg cassandra.Config) map[string]int {
 	b.Helper()
 	session, sizes := connect(b, cfg), map[string]int{"messages": 0, "message_times": 0, "message_ids": 0}
-	for table := range sizes {
-		if err := session.Query("ALTER TABLE " + table + " WITH memtable_flush_period_in_ms = 1000").Exec(); err != nil {
-			b.Fatal(err)
+	flushing := func(period int) {
+		for table := range sizes {
+			if err := session.Query(fmt.Sprintf("ALTER TABLE %s WITH memtable_flush_period_in_ms = %d", table, period)).Exec(); err != nil {
+				b.Fatal(err)
+			}
 		}
 	}
+	flushing(1000)
+	defer flushing(0)
 	for idle := 0; idle < 5; idle++ {
 		time.Sleep(2 * time.Second)
 		if tasks := session.Query(`SELECT kind FROM system_views.sstable_tasks WHERE keyspace_name = ?`, cfg.Keyspace).Iter(); tasks.NumRows() > 0 {
