@@ -113,11 +113,12 @@ func (s *Service) deleted(ctx context.Context, message held) (deleted wire.Messa
 
 // markDeleted takes the content from a message, and gives what is left of it.
 func (s *Service) markDeleted(ctx context.Context, members events.Membership, entry store.Entry) (wire.Message, error) {
-	left, err := shown(entry), error(nil)
-	if left.Body, err = json.Marshal(wire.DeletedBody{}); err != nil {
+	empty, err := json.Marshal(wire.DeletedBody{})
+	if err != nil {
 		return wire.Message{}, fmt.Errorf("encode message body: %w", err)
 	}
-	left.Mentions = nil
+	left := shown(entry)
+	left.Body, left.Mentions = empty, nil
 	return s.revise(ctx, left, func(message wire.Message, at wire.Time) events.RevisionEvent {
 		message.DeletedAt = &at
 		return events.MessageDeleted{Revision: revisionOf(members, entry, message, wire.DeletedPreview())}
