@@ -26,7 +26,7 @@ var types = []reflect.Type{
 	reflect.TypeFor[wire.Room](), reflect.TypeFor[wire.Member](), reflect.TypeFor[wire.Preview](),
 	reflect.TypeFor[wire.Message](), reflect.TypeFor[wire.TextBody](), reflect.TypeFor[wire.MediaBody](), reflect.TypeFor[wire.ReplyBody](),
 	reflect.TypeFor[wire.ReplyDetails](), reflect.TypeFor[wire.RoomChangeBody](), reflect.TypeFor[wire.SystemBody](), reflect.TypeFor[wire.DeletedBody](),
-	reflect.TypeFor[wire.MessageEdited](), reflect.TypeFor[wire.MessageDeleted](),
+	reflect.TypeFor[wire.MessageEdited](), reflect.TypeFor[wire.MessageDeleted](), reflect.TypeFor[wire.MessageChange](), reflect.TypeFor[wire.Changes](),
 	reflect.TypeFor[wire.ChatMessage](), reflect.TypeFor[wire.NewRoom](), reflect.TypeFor[wire.RoomChangeEvent](), reflect.TypeFor[wire.LeaveRoom](),
 	reflect.TypeFor[wire.PublicRoom](), reflect.TypeFor[wire.RoomChanged](), reflect.TypeFor[wire.UnreadChanged](), reflect.TypeFor[wire.UserReadChat](),
 	reflect.TypeFor[wire.Resync](), reflect.TypeFor[wire.StreamEnded](),
