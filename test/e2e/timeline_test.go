@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/ism-chat/ism/libs/servicetest"
 	"github.com/ism-chat/ism/libs/wire"
 	"github.com/ism-chat/ism/test/deployment"
 )
@@ -75,24 +76,31 @@ func timelineIsPaged(t *testing.T, d *deployment.Deployment) {
 	}
 }
 
-// timelineIsWalkedUpwards goes from a message in the middle to the newest, which came after all that was sent, newest first.
+// timelineIsWalkedUpwards goes from a message in the middle to the newest, which came after all that was sent, newest first. Upwards a timeline ends where
+// something may be missing, as right behind a send.
 func timelineIsWalkedUpwards(t *testing.T, user *deployment.User, room uuid.UUID, sent []uuid.UUID) {
 	t.Helper()
 	middle := sent[len(sent)/2]
-	page, err := user.TimelineAround(t.Context(), room, middle)
-	if err != nil || !slices.Contains(ids(page.Messages), middle) || len(page.Messages) != 25 {
-		t.Fatalf("around a message: %+v, %v", page, err)
-	}
-	walked := page.Messages
-	for cursor := page.Newer; cursor != ""; cursor = page.Newer {
-		if page, err = user.TimelineSince(t.Context(), room, cursor); err != nil {
-			t.Fatal(err)
+	servicetest.AwaitSuccess(t, "the timeline is walked to its end", func() error {
+		page, err := user.TimelineAround(t.Context(), room, middle)
+		if err != nil {
+			return err
 		}
-		walked = append(page.Messages, walked...)
-	}
-	if got := ids(walked); len(got) < 2 || !slices.Equal(got[1:], sent[:len(got)-1]) {
-		t.Errorf("upwards from the middle: %v, want one more and then %v", got, sent)
-	}
+		if !slices.Contains(ids(page.Messages), middle) || len(page.Messages) != 25 {
+			return fmt.Errorf("around %s there are %v", middle, ids(page.Messages))
+		}
+		walked := page.Messages
+		for cursor := page.Newer; cursor != ""; cursor = page.Newer {
+			if page, err = user.TimelineSince(t.Context(), room, cursor); err != nil {
+				return err
+			}
+			walked = append(page.Messages, walked...)
+		}
+		if got := ids(walked); len(got) < 2 || !slices.Equal(got[1:], sent[:len(got)-1]) || slices.Contains(sent, got[0]) {
+			return fmt.Errorf("upwards from the middle there are %v, want one more and then %v", got, sent)
+		}
+		return nil
+	})
 }
 
 func get(t *testing.T, d *deployment.Deployment, user, path string) (status int, body []byte) {
