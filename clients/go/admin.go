@@ -32,6 +32,13 @@ type ErasurePart struct {
 	FinishedAt *wire.Time `json:"finishedAt"` // nil: not yet
 }
 
+// PutUser makes a user, also one who was deleted, or gives it another name. The caller is a backend, as of [Client.DisconnectUser].
+func (c *Client) PutUser(ctx context.Context, user uuid.UUID, name string) (wire.User, error) {
+	var made wire.User
+	_, err := c.call(ctx, http.MethodPut, "/api/admin/users/"+user.String(), map[string]string{"displayName": name}, &made)
+	return made, err
+}
+
 // DeleteUser deletes a user, and gives the receipt, which says how far that is. The caller is a backend, as of [Client.DisconnectUser].
 func (c *Client) DeleteUser(ctx context.Context, user uuid.UUID) (Erasure, error) {
 	var erasure Erasure

@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 
 	client "github.com/ism-chat/ism/clients/go"
+	"github.com/ism-chat/ism/libs/servicetest"
 	"github.com/ism-chat/ism/libs/wire"
 	"github.com/ism-chat/ism/test/deployment"
 )
@@ -43,7 +44,7 @@ func userIsErased(t *testing.T, d *deployment.Deployment) (receipt uuid.UUID) {
 	return erasure.ID
 }
 
-// receiptIsFinished waits until all that was to be erased is.
+// receiptIsFinished waits until all that was to be erased is. Then the user may come back, as other suites of the deployment need it.
 func receiptIsFinished(t *testing.T, d *deployment.Deployment, id uuid.UUID) {
 	backend := d.Backend(t)
 	poll := time.NewTicker(time.Second)
@@ -59,6 +60,14 @@ func receiptIsFinished(t *testing.T, d *deployment.Deployment, id uuid.UUID) {
 		if part := erasure.Services[0]; part.Service != "messages" || part.Erased != 4 {
 			t.Errorf("messages has erased %+v", part)
 		}
+		if _, err := backend.PutUser(t.Context(), erasure.UserID, "u19"); err != nil {
+			t.Errorf("the user comes back: %v", err)
+		}
+		back := d.SignIn(t, "u19")
+		servicetest.AwaitSuccess(t, "the user is there again", func() error {
+			_, err := back.Rooms(t.Context())
+			return err
+		})
 		return
 	}
 }
