@@ -33,6 +33,17 @@ type part struct {
 	slots        []int
 }
 
+// in is what the range has of the part.
+func (p part) in(within store.Range) part {
+	if p.epoch == within.From.Epoch {
+		p.from = max(p.from, within.From.Offset)
+	}
+	if p.epoch == within.Before.Epoch {
+		p.before = min(p.before, within.Before.Offset)
+	}
+	return p
+}
+
 // parts walks a range of a room's timeline part by part: downwards, or upwards where its oldest messages are wanted.
 type parts struct {
 	rows   *gocql.Iter
@@ -145,12 +156,7 @@ func (p *parts) hasAhead() bool {
 func (p *parts) cut(s span) []part {
 	var pieces []part
 	for _, piece := range s.pieces() {
-		if piece.epoch == p.within.From.Epoch {
-			piece.from = max(piece.from, p.within.From.Offset)
-		}
-		if piece.epoch == p.within.Before.Epoch {
-			piece.before = min(piece.before, p.within.Before.Offset)
-		}
+		piece = piece.in(p.within)
 		if len(piece.slots) > 0 && piece.from < piece.before {
 			pieces = append(pieces, piece)
 		}

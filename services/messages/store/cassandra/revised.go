@@ -124,14 +124,8 @@ func listed(ctx context.Context, session *gocql.Session, room uuid.UUID, within 
 
 // revisions adds the revisions of a range that are in the span, up to so many in all.
 func (s span) revisions(ctx context.Context, session *gocql.Session, room uuid.UUID, within store.Range, found []revision, limit int) ([]revision, error) {
-	from, before := s.number<<spanBits, s.end()
-	if s.epoch == within.From.Epoch {
-		from = max(from, within.From.Offset)
-	}
-	if s.epoch == within.Before.Epoch {
-		before = min(before, within.Before.Offset)
-	}
-	rows := read(ctx, session, selectRevised, gocql.UUID(room), s.epoch, s.number, from, before, limit-len(found))
+	wanted := part{epoch: s.epoch, from: s.number << spanBits, before: s.end()}.in(within)
+	rows := read(ctx, session, selectRevised, gocql.UUID(room), s.epoch, s.number, wanted.from, wanted.before, limit-len(found))
 	var message gocql.UUID
 	for at := (events.Position{Epoch: s.epoch}); rows.Scan(&at.Offset, &message); {
 		found = append(found, revision{at: at, message: uuid.UUID(message)})

@@ -40,18 +40,9 @@ type senderPartition struct {
 
 // unlistedSenders are the rows that say where senders have written, without those that are known to be there.
 func (s *Store) unlistedSenders(entries []store.Entry) map[senderPartition]struct{} {
-	var missing map[senderPartition]struct{}
-	for _, entry := range entries {
-		row := senderPartition{entry.Message.SenderID, partition{room: entry.Message.RoomID, slot: slotOf(entry)}}
-		if _, known := s.senders.Get(row); known {
-			continue
-		}
-		if missing == nil {
-			missing = map[senderPartition]struct{}{}
-		}
-		missing[row] = struct{}{}
-	}
-	return missing
+	return unknown(s.senders, entries, func(entry store.Entry) senderPartition {
+		return senderPartition{entry.Message.SenderID, partition{room: entry.Message.RoomID, slot: slotOf(entry)}}
+	})
 }
 
 // listSenders writes rows that say where senders have written.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/gocql/gocql"
 	"github.com/google/uuid"
+	lru "github.com/hashicorp/golang-lru/v2"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/ism-chat/ism/libs/events"
@@ -99,17 +100,23 @@ func (s *Store) prepareWrites(ctx context.Context, session *gocql.Session, entri
 
 // unlisted are the rows that say where the messages are, without those that are known to be there.
 func (s *Store) unlisted(entries []store.Entry) map[listing]struct{} {
-	var missing map[listing]struct{}
-	for _, entry := range entries {
-		row := listing{
-			room: entry.Message.RoomID, epoch: entry.Position.Epoch, span: entry.Position.Offset >> spanBits,
-			slot: slotOf(entry),
+	return unknown(s.listed, entries, func(entry store.Entry) listing {
+		return listing{
+			room: entry.Message.RoomID, epoch: entry.Position.Epoch, span: entry.Position.Offset >> spanBits, slot: slotOf(entry),
 		}
-		if _, known := s.listed.Get(row); known {
+	})
+}
+
+// unknown gives the rows that entries need, without those that are known to be written.
+func unknown[R comparable](known *lru.Cache[R, struct{}], entries []store.Entry, rowOf func(store.Entry) R) map[R]struct{} {
+	var missing map[R]struct{}
+	for _, entry := range entries {
+		row := rowOf(entry)
+		if _, written := known.Get(row); written {
 			continue
 		}
 		if missing == nil {
-			missing = map[listing]struct{}{}
+			missing = map[R]struct{}{}
 		}
 		missing[row] = struct{}{}
 	}
