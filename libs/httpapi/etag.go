@@ -18,15 +18,19 @@ func AnswerTagged(c *fiber.Ctx, value any) error {
 		return fmt.Errorf("encode the answer: %w", err)
 	}
 	sum := sha256.Sum256(body)
-	tag := `"` + base64.RawURLEncoding.EncodeToString(sum[:16]) + `"`
-	c.Set(fiber.HeaderETag, tag)
-	c.Set(fiber.HeaderCacheControl, "private, no-cache")
-	if NamesTag(c.Get(fiber.HeaderIfNoneMatch), tag) {
+	if Tagged(c, `"`+base64.RawURLEncoding.EncodeToString(sum[:16])+`"`) {
 		c.Status(http.StatusNotModified)
 		return nil
 	}
 	c.Set(fiber.HeaderContentType, fiber.MIMEApplicationJSON)
 	return c.Send(body)
+}
+
+// Tagged puts a tag on the answer, and reports whether the client has what it is of already.
+func Tagged(c *fiber.Ctx, tag string) (known bool) {
+	c.Set(fiber.HeaderETag, tag)
+	c.Set(fiber.HeaderCacheControl, "private, no-cache")
+	return NamesTag(c.Get(fiber.HeaderIfNoneMatch), tag)
 }
 
 // NamesTag reports whether If-None-Match names the tag, RFC 9110, section 13.1.2.

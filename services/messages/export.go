@@ -2,8 +2,6 @@ package messages
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -14,6 +12,7 @@ import (
 
 	"github.com/ism-chat/ism/libs/authn"
 	"github.com/ism-chat/ism/libs/httpapi"
+	"github.com/ism-chat/ism/libs/httpapi/paging"
 	"github.com/ism-chat/ism/libs/wire"
 	"github.com/ism-chat/ism/services/messages/membership"
 	"github.com/ism-chat/ism/services/messages/store"
@@ -25,6 +24,8 @@ const (
 	// exportTime is how long a part looks for them.
 	exportTime = 2 * time.Second
 	mimeLines  = "application/x-ndjson"
+	// longestCursor is more characters than any point of the store takes.
+	longestCursor = 256
 )
 
 // exportedMessage is a line of an export.
@@ -44,9 +45,9 @@ func (s *Service) export(c *fiber.Ctx) error {
 		return problemOf(err)
 	}
 	var from []byte
-	of := exportCursor{user, tenant}
+	list := paging.Of("exported messages", user, tenant)
 	if cursor, given := httpapi.ArgsOf(c)("cursor"); given {
-		if from, given = of.point(cursor); !given {
+		if from, given = list.Point(cursor); !given || len(cursor) > longestCursor {
 			return invalidExportCursor()
 		}
 	}
@@ -58,7 +59,7 @@ func (s *Service) export(c *fiber.Ctx) error {
 		return problemOf(err)
 	}
 	if next != nil {
-		httpapi.OfferNext(c, of.text(next), nil)
+		httpapi.OfferNext(c, list.Cursor(next), nil)
 	}
 	c.Set(fiber.HeaderContentType, mimeLines)
 	return c.Send(lines)
@@ -102,41 +103,4 @@ func (s *Service) lines(ctx context.Context, user uuid.UUID, from []byte) (lines
 			return lines, from, nil
 		}
 	}
-}
-
-// exportCursor makes the cursors of one export: points of the store, with a checksum. It is no secret: whoever computes one sees no more than an export that
-// begins elsewhere.
-type exportCursor struct {
-	user   uuid.UUID
-	tenant string
-}
-
-const (
-	exportVersion = 1
-	exportSum     = 12 // bytes
-	longestCursor = 256
-)
-
-var exportEncoding = base64.RawURLEncoding.Strict()
-
-func (e exportCursor) sum(point []byte) []byte {
-	h := sha256.New()
-	h.Write(e.user[:])
-	h.Write(point)
-	h.Write([]byte(e.tenant))
-	return h.Sum(nil)[:exportSum]
-}
-
-func (e exportCursor) text(point []byte) string {
-	return exportEncoding.EncodeToString(append(append([]byte{exportVersion}, e.sum(point)...), point...))
-}
-
-// point gives the point of a cursor, and whether it is one of this export.
-func (e exportCursor) point(cursor string) (point []byte, ok bool) {
-	raw, err := exportEncoding.DecodeString(cursor)
-	if err != nil || len(cursor) > longestCursor || len(raw) < 1+exportSum || raw[0] != exportVersion || exportEncoding.EncodeToString(raw) != cursor {
-		return nil, false
-	}
-	point = raw[1+exportSum:]
-	return point, string(raw[1:1+exportSum]) == string(e.sum(point))
 }

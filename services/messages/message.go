@@ -47,10 +47,7 @@ func (s *Service) message(c *fiber.Ctx) error {
 
 // answerMessage answers with a message and its tag, or with 304 where a reader has the message already.
 func answerMessage(c *fiber.Ctx, message wire.Message) error {
-	tag := tagOf(message)
-	c.Set(fiber.HeaderETag, tag)
-	c.Set(fiber.HeaderCacheControl, "private, no-cache")
-	if c.Method() == fiber.MethodGet && httpapi.NamesTag(c.Get(fiber.HeaderIfNoneMatch), tag) {
+	if known := httpapi.Tagged(c, tagOf(message)); known && c.Method() == fiber.MethodGet {
 		c.Status(http.StatusNotModified)
 		return nil
 	}

@@ -7,8 +7,8 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"github.com/ism-chat/ism/libs/httpapi"
+	"github.com/ism-chat/ism/libs/httpapi/paging"
 	"github.com/ism-chat/ism/libs/wire"
-	"github.com/ism-chat/ism/services/rooms/internal/paging"
 	"github.com/ism-chat/ism/services/rooms/store/people"
 )
 

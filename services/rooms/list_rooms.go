@@ -9,8 +9,8 @@ import (
 
 	"github.com/ism-chat/ism/libs/authn"
 	"github.com/ism-chat/ism/libs/httpapi"
+	"github.com/ism-chat/ism/libs/httpapi/paging"
 	"github.com/ism-chat/ism/libs/wire"
-	"github.com/ism-chat/ism/services/rooms/internal/paging"
 	"github.com/ism-chat/ism/services/rooms/store"
 )
 

@@ -7,7 +7,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/ism-chat/ism/libs/httpapi"
-	"github.com/ism-chat/ism/services/rooms/internal/paging"
+	"github.com/ism-chat/ism/libs/httpapi/paging"
 )
 
 // pointIn gives the point of the list that a query's cursor stands for; nil where the query has none. The error is the problem invalid-cursor.

@@ -10,8 +10,8 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/ism-chat/ism/libs/httpapi"
+	"github.com/ism-chat/ism/libs/httpapi/paging"
 	"github.com/ism-chat/ism/libs/wire"
-	"github.com/ism-chat/ism/services/rooms/internal/paging"
 	"github.com/ism-chat/ism/services/rooms/store/people"
 )
 
