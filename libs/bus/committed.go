@@ -2,6 +2,7 @@ package bus
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"time"
@@ -12,8 +13,8 @@ const latest = -1
 
 var errNoAnswer = errors.New("no answer")
 
-// committedTimeout is how long the group's coordinator is asked; a client that leaves waits for it.
-const committedTimeout = time.Second
+// askTimeout is how long the brokers are asked; a client that is closed waits for it.
+const askTimeout = time.Second
 
 // Committed gives what the group has committed of a topic's first partitions, so many: of each the offset of the next record, 0 where it has committed
 // nothing. It asks by the consumer's own client, and not as an administrator: a librdkafka whose broker goes away ends the process in the middle of such
@@ -25,7 +26,7 @@ func (c *Consumer) Committed(topic string, partitions int) ([]int64, error) {
 		return nil, fmt.Errorf("%w: group %s has no member here", ErrUnavailable, c.cfg.Group)
 	}
 	asked := allPartitions(topic, int32(partitions))
-	found, err := c.current.kafka.Committed(kafkaPartitions(asked), int(committedTimeout.Milliseconds()))
+	found, err := c.current.kafka.Committed(kafkaPartitions(asked), int(askTimeout.Milliseconds()))
 	if err != nil {
 		return nil, fmt.Errorf("%w: read what group %s has committed: %w", ErrUnavailable, c.cfg.Group, err)
 	}
@@ -36,19 +37,32 @@ func (c *Consumer) Committed(topic string, partitions int) ([]int64, error) {
 	return next, nil
 }
 
-// Ends gives the offset of the record that will be written next of a topic's first partitions, so many. It asks as Committed does, and for the same reason.
-// Errors: [ErrUnavailable].
+// Ends gives the offset of the record that will be written next of a topic's first partitions, so many. The client of the consumer's dead letters asks:
+// a broker answers the requests of a connection one by one, and on the member's a fetch that finds nothing stands before all others for as long as it
+// waits. Errors: [ErrUnavailable].
 func (c *Consumer) Ends(topic string, partitions int) ([]int64, error) {
-	c.using.RLock()
-	defer c.using.RUnlock()
-	if c.current == nil {
-		return nil, fmt.Errorf("%w: group %s has no member here", ErrUnavailable, c.cfg.Group)
+	letters := c.letters.Load()
+	if letters == nil {
+		return nil, fmt.Errorf("%w: group %s does not run here", ErrUnavailable, c.cfg.Group)
 	}
+	return letters.ends(topic, partitions)
+}
+
+// ends is [Consumer.Ends].
+func (p *Producer) ends(topic string, partitions int) ([]int64, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), askTimeout)
+	defer cancel()
+	used, err := p.current(ctx)
+	if err != nil {
+		return nil, err
+	}
+	used.asked.RLock()
+	defer used.asked.RUnlock()
 	asked := kafkaPartitions(allPartitions(topic, int32(partitions)))
 	for i := range asked {
 		asked[i].Offset = latest
 	}
-	found, err := c.current.kafka.OffsetsForTimes(asked, int(committedTimeout.Milliseconds()))
+	found, err := used.kafka.OffsetsForTimes(asked, int(askTimeout.Milliseconds()))
 	if err != nil {
 		return nil, fmt.Errorf("%w: read the ends of %s: %w", ErrUnavailable, topic, err)
 	}

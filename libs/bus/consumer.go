@@ -5,6 +5,7 @@ import (
 	"errors"
 	"maps"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
@@ -48,10 +49,10 @@ type Consumer struct {
 	cfg     ConsumerConfig
 	metrics consumerMetrics
 	watch   *watch
-	letters *Producer
-	work    context.Context // of the handlers: it outlives Run's for the time of draining
-	drain   time.Duration   // how long a batch may take to end when its worker stops
-	leaving sync.WaitGroup  // clients that are being closed
+	letters atomic.Pointer[Producer] // of the dead letters; nil until it runs
+	work    context.Context          // of the handlers: it outlives Run's for the time of draining
+	drain   time.Duration            // how long a batch may take to end when its worker stops
+	leaving sync.WaitGroup           // clients that are being closed
 
 	opened  func(*kafka.Consumer) // if set, is called with each client
 	started func(*worker)         // if set, is called with each new worker
@@ -142,13 +143,15 @@ func (c *Consumer) Run(ctx context.Context) (err error) {
 		}
 		return err
 	}
-	if c.letters, err = c.bus.NewProducer(ProducerConfig{maxBytes: maxLetter}); err != nil {
+	letters, err := c.bus.NewProducer(ProducerConfig{maxBytes: maxLetter})
+	if err != nil {
 		return err
 	}
+	c.letters.Store(letters)
 	defer func() {
 		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
 		defer cancel()
-		err = errors.Join(err, c.letters.Close(closing))
+		err = errors.Join(err, letters.Close(closing))
 	}()
 	for {
 		if err = c.consume(ctx); !errors.Is(err, errStalled) {

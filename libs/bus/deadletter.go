@@ -45,11 +45,11 @@ func (w *worker) bury(record Record, reason error, attempts int) bool {
 	headers[headerFailedAt] = wire.At(time.Now()).String()
 	letter := Record{Topic: events.TopicDeadLetters, Key: record.Key, Value: record.Value, Headers: headers, Partition: PartitionAny}
 	written := w.retry("write a dead letter", func() error {
-		_, err := w.consumer.letters.Produce(w.ctx, letter)
+		_, err := w.consumer.letters.Load().Produce(w.ctx, letter)
 		if errors.Is(err, ErrRejected) && letter.Value != nil {
 			headers[headerOmitted] = strconv.Itoa(len(letter.Value))
 			letter.Value = nil
-			_, err = w.consumer.letters.Produce(w.ctx, letter)
+			_, err = w.consumer.letters.Load().Produce(w.ctx, letter)
 		}
 		return err
 	})

@@ -57,6 +57,7 @@ type Producer struct {
 type client struct {
 	kafka *kafka.Producer
 	done  chan struct{} // closed once its events have all been read
+	asked sync.RWMutex  // held for reading while it is asked something, so that it is not closed meanwhile
 }
 
 // NewProducer makes a producer. Close it.
@@ -195,7 +196,9 @@ func (c *client) purge() { _ = c.kafka.Purge(kafka.PurgeQueue | kafka.PurgeInFli
 func (c *client) close() {
 	c.purge()
 	c.kafka.Flush(int(flushStep.Milliseconds()))
+	c.asked.Lock()
 	c.kafka.Close()
+	c.asked.Unlock()
 	<-c.done
 }
 
