@@ -29,8 +29,17 @@ func (p Position) Compare(q Position) int {
 	return cmp.Or(cmp.Compare(p.Epoch, q.Epoch), cmp.Compare(p.Offset, q.Offset))
 }
 
-// Next is the first position after p.
-func (p Position) Next() Position { return Position{Epoch: p.Epoch, Offset: p.Offset + 1} }
+// Next is the first position after p. The last offset that there can be, which a stranger's text may name, is followed by the next epoch, and
+// [EndOfLog] by itself.
+func (p Position) Next() Position {
+	switch {
+	case p == EndOfLog:
+		return p
+	case p.Offset == math.MaxInt64:
+		return Position{Epoch: p.Epoch + 1}
+	}
+	return Position{Epoch: p.Epoch, Offset: p.Offset + 1}
+}
 
 // String is the position as clients see it, to whom it is opaque: for epoch and offset each one character that says how many hexadecimal digits
 // follow, and the digits. So the order of texts is the order of positions. What comes before every position is the empty text.

@@ -34,6 +34,21 @@ func TestPositionsAsText(t *testing.T) {
 	}
 }
 
+// Whatever a position is, what is next comes after it: there is no turning round at the last number.
+func TestTheNextPositionComesAfter(t *testing.T) {
+	for p, next := range map[events.Position]events.Position{
+		events.StartOfLog:                     {Epoch: -1},
+		{Epoch: 1, Offset: 41}:                {Epoch: 1, Offset: 42},
+		{Epoch: 1, Offset: math.MaxInt64 - 1}: {Epoch: 1, Offset: math.MaxInt64},
+		{Epoch: 1, Offset: math.MaxInt64}:     {Epoch: 2},
+		events.EndOfLog:                       events.EndOfLog,
+	} {
+		if got := p.Next(); got != next {
+			t.Errorf("next to %+v is %+v, want %+v", p, got, next)
+		}
+	}
+}
+
 // The texts of positions are in their order, and each is read back as it was.
 func TestTheOrderOfTextsIsThatOfPositions(t *testing.T) {
 	random := func() events.Position {

@@ -27,6 +27,7 @@ const group = "ism.messages.timeline"
 var errBehind = errors.New("it is behind")
 
 func TestSendAndReadBack(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, nodetest.Broker(t).ListenAddrs(), newSQLite(t))
 	room, user := w.newRoom()
 	before := time.Now().Truncate(time.Microsecond)
@@ -55,6 +56,7 @@ func TestSendAndReadBack(t *testing.T) {
 }
 
 func TestAnAcceptedMessageIsFoundByItsID(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, nodetest.Broker(t).ListenAddrs(), newSQLite(t))
 	room, user := w.newRoom()
 	sent := w.send(user, room, "where am I?")
@@ -88,6 +90,7 @@ func TestAnAcceptedMessageIsFoundByItsID(t *testing.T) {
 }
 
 func TestTheLogHasTheEvent(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, nodetest.Broker(t).ListenAddrs(), newSQLite(t))
 	room, user := w.newRoom()
 	m := w.mustSend(user, room, strings.Repeat("long ", 20))
@@ -119,6 +122,7 @@ func TestTheLogHasTheEvent(t *testing.T) {
 }
 
 func TestWalkByCursor(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, nodetest.Broker(t).ListenAddrs(), newSQLite(t))
 	room, user := w.newRoom()
 	var sent []wire.Message
@@ -151,6 +155,7 @@ func TestWalkByCursor(t *testing.T) {
 }
 
 func TestWalkByTimestamp(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, nodetest.Broker(t).ListenAddrs(), newSQLite(t))
 	room, user := w.newRoom()
 	var sent []wire.Message
@@ -191,6 +196,7 @@ func sameMessages(t *testing.T, got, want []wire.Message) {
 
 // Many at once: nothing is lost or there twice, no two have the same time, and the timeline has the order of the log.
 func TestManySendAtOnce(t *testing.T) {
+	t.Parallel()
 	const senders, each = 20, 25
 	w := newWorld(t, nodetest.Broker(t).ListenAddrs(), newSQLite(t))
 	room, user := w.newRoom()

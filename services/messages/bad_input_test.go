@@ -13,6 +13,7 @@ import (
 )
 
 func TestBadSendsAreRefusedAndLeaveNoTrace(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, nodetest.Broker(t).ListenAddrs(), newSQLite(t))
 	room, user := w.newRoom()
 	foreign, _ := w.newRoom()
@@ -146,6 +147,7 @@ func TestBadSendsAreRefusedAndLeaveNoTrace(t *testing.T) {
 }
 
 func TestWhatIsJustAllowedIsTaken(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, nodetest.Broker(t).ListenAddrs(), newSQLite(t))
 	room, user := w.newRoom()
 	for _, text := range []string{
@@ -166,6 +168,7 @@ func TestWhatIsJustAllowedIsTaken(t *testing.T) {
 }
 
 func TestBadPagesAreRefused(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, nodetest.Broker(t).ListenAddrs(), newSQLite(t))
 	room, user := w.newRoom()
 	foreign, _ := w.newRoom()
@@ -252,6 +255,7 @@ func TestBadPagesAreRefused(t *testing.T) {
 
 // A foreign room and an unknown one must not be told apart, by nothing in the answer.
 func TestForeignAndUnknownRoomsAnswerTheSame(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, nodetest.Broker(t).ListenAddrs(), newSQLite(t))
 	foreign, _ := w.newRoom()
 	user := uuid.New()

@@ -22,6 +22,7 @@ import (
 
 // A process knows the pace of a room by what it reads of the log, and says it in what it sends there. Clients do not see it.
 func TestAMessageSaysThePaceOfItsRoom(t *testing.T) {
+	t.Parallel()
 	tel := telemetry.Discard(nil)
 	kafka := bus.New(bus.Config{}, tel)
 	defer kafka.Close()

@@ -8,6 +8,7 @@ import (
 )
 
 func TestClockNeverRepeats(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) { // time stands still
 		var c clock
 		start := time.Now().Truncate(time.Microsecond)
@@ -24,6 +25,7 @@ func TestClockNeverRepeats(t *testing.T) {
 }
 
 func TestClockFollowsOthersThatAreAhead(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var c clock
 		start := time.Now().Truncate(time.Microsecond)
@@ -42,6 +44,7 @@ func TestClockFollowsOthersThatAreAhead(t *testing.T) {
 }
 
 func TestClockNeverRepeatsInParallel(t *testing.T) {
+	t.Parallel()
 	const workers, each = 50, 500
 	var (
 		c    clock

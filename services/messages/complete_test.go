@@ -26,6 +26,7 @@ func unwritable(text string) func(store.Entry) bool {
 // A message that the store does not take, while it takes those behind it, is in every page: of the node that sent it at once, of others once they have
 // read the log. A node that has not read it says up to where its pages are whole, until the consumer group has written it.
 func TestPagesHaveNoHoles(t *testing.T) {
+	t.Parallel()
 	w, other, path := twoNodes(t)
 	room, user := w.newRoom()
 	w.store.lose(unwritable("hole"))
@@ -107,6 +108,7 @@ func (i *interrupted) Page(ctx context.Context, room uuid.UUID, within store.Ran
 
 // What the consumer group writes and commits while a page is read is in it.
 func TestPagesHaveNoHolesWhileTheyAreHealed(t *testing.T) {
+	t.Parallel()
 	s := &interrupted{Store: newSQLite(t)}
 	w := newWorld(t, nodetest.Broker(t).ListenAddrs(), s)
 	room, user := w.newRoom()
@@ -138,6 +140,7 @@ func (withoutEpochs) RecordedLogs(context.Context, string) ([]bus.RecordedLog, e
 
 // A node that does not know the log yet knows nothing of what the store may lack, and says so.
 func TestPagesSayThatTheyMayLackMessagesBeforeTheLogIsKnown(t *testing.T) {
+	t.Parallel()
 	open := reopening()["sqlite"](t)
 	w := newWorld(t, nodetest.Broker(t).ListenAddrs(), open())
 	room, user := w.newRoom()
@@ -159,6 +162,7 @@ func TestPagesSayThatTheyMayLackMessagesBeforeTheLogIsKnown(t *testing.T) {
 
 // A message that the log has twice is in pages once, also before the consumer group has come to it.
 func TestPagesHaveNothingTwice(t *testing.T) {
+	t.Parallel()
 	w, other, _ := twoNodes(t)
 	room, user := w.newRoom()
 	for _, node := range []*world{w, other} {
@@ -186,6 +190,7 @@ func TestPagesHaveNothingTwice(t *testing.T) {
 
 // What becomes of a message is in pages and answers before the store has taken it, on the node that has made it at once.
 func TestPagesShowRevisionsThatTheStoreHasNot(t *testing.T) {
+	t.Parallel()
 	w, other, _ := twoNodes(t)
 	room, user := w.newRoom()
 	kept, edited, deleted := w.mustSend(user, room, "kept"), w.mustSend(user, room, "first"), w.mustSend(user, room, "gone")

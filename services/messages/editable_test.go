@@ -13,6 +13,7 @@ import (
 )
 
 func TestMessagesAreEditedWithinTheWindow(t *testing.T) {
+	t.Parallel()
 	sent, author := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC), authn.Principal{UserID: uuid.New()}
 	backend := authn.Principal{UserID: uuid.New(), Backend: true}
 	of := func(kind wire.MessageType) store.Entry {

@@ -46,6 +46,7 @@ func reopening() map[string]func(t *testing.T) func() store.Store {
 
 // An operator deletes the topic and starts the service again, nothing else. Its offsets begin at 0, where other messages are.
 func TestALogThatIsMadeAnewComesBehindHistory(t *testing.T) {
+	t.Parallel()
 	for name, opening := range reopening() {
 		t.Run(name, func(t *testing.T) {
 			open, broker := opening(t), nodetest.Broker(t)
@@ -87,6 +88,7 @@ func TestALogThatIsMadeAnewComesBehindHistory(t *testing.T) {
 
 // Whether the log is still the one that positions are of, only the store can say.
 func TestNothingIsSentBeforeTheEpochIsKnown(t *testing.T) {
+	t.Parallel()
 	open := reopening()["sqlite"](t)
 	w := newWorld(t, nodetest.Broker(t).ListenAddrs(), open())
 	room, user := w.newRoom()
@@ -113,6 +115,7 @@ func TestNothingIsSentBeforeTheEpochIsKnown(t *testing.T) {
 
 // A log that has lost its end gives offsets out again. What was acknowledged then is not buried: its partition waits, and says why.
 func TestAMessageWhosePositionIsTakenWaits(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, nodetest.Broker(t).ListenAddrs(), newSQLite(t))
 	room, user := w.newRoom()
 	first := w.mustSend(user, room, "first")

@@ -119,10 +119,12 @@ func usersMessagesAreErased(t *testing.T, w *world) {
 func compareIDs(a, b uuid.UUID) int { return bytes.Compare(a[:], b[:]) }
 
 func TestMessagesOfDeletedUsersAreErased(t *testing.T) {
+	t.Parallel()
 	usersMessagesAreErased(t, newWorld(t, nodetest.Broker(t).ListenAddrs(), newSQLite(t)))
 }
 
 func TestEnginesEraseMessagesOfDeletedUsers(t *testing.T) {
+	t.Parallel()
 	brokers := enginetest.KafkaBrokers(t)
 	s, err := cassandra.New(cassandratest.Config(t), cassandra.MigrateAuto, telemetry.Discard(nil))
 	if err != nil {

@@ -46,6 +46,7 @@ func (w *world) export(by caller, of uuid.UUID) (parts [][]wire.Message) {
 
 // What a user has written is exported, each message once and as it is now, and nothing that others have written.
 func TestMessagesAreExported(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, nodetest.Broker(t).ListenAddrs(), newSQLite(t))
 	shop, user := backend(uuid.New()), uuid.New()
 	w.rooms.belongs(user, "")
@@ -99,6 +100,7 @@ func TestMessagesAreExported(t *testing.T) {
 }
 
 func TestWhoMayExportMessages(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, nodetest.Broker(t).ListenAddrs(), newSQLite(t))
 	alice := uuid.New()
 	w.rooms.belongs(alice, "acme")

@@ -44,6 +44,7 @@ func (w *world) holds(t *testing.T, user, room uuid.UUID, sent []wire.Message) {
 }
 
 func TestASendSucceedsWhileTheStoreIsDown(t *testing.T) {
+	t.Parallel()
 	for name, hanging := range map[string]bool{"refusing": false, "hanging": true} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, nodetest.Broker(t).ListenAddrs(), newSQLite(t))
@@ -83,6 +84,7 @@ func TestASendSucceedsWhileTheStoreIsDown(t *testing.T) {
 
 // A database that another process keeps locked is an outage, too: the record must wait, not die.
 func TestASendSucceedsWhileTheDatabaseIsLocked(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "messages.db")
 	w := newWorld(t, nodetest.Broker(t).ListenAddrs(), sqlite.New(path, slog.New(slog.DiscardHandler)))
 	room, user := w.newRoom()
@@ -100,6 +102,7 @@ func TestASendSucceedsWhileTheDatabaseIsLocked(t *testing.T) {
 
 // The process may die between the log's acknowledgement and the write: what it leaves is a record and nothing else.
 func TestARecordThatNobodyWroteThroughIsWritten(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, nodetest.Broker(t).ListenAddrs(), newSQLite(t))
 	room, user := w.newRoom()
 	first := w.mustSend(user, room, "first")
@@ -116,6 +119,7 @@ func TestARecordThatNobodyWroteThroughIsWritten(t *testing.T) {
 
 // A service that dies with the store down, and comes back, knows nothing of what it had acknowledged: the log does.
 func TestARestartedServiceWritesWhatWasAcknowledged(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "messages.db")
 	discard := slog.New(slog.DiscardHandler)
 	w := newWorld(t, nodetest.Broker(t).ListenAddrs(), sqlite.New(path, discard))
@@ -133,6 +137,7 @@ func TestARestartedServiceWritesWhatWasAcknowledged(t *testing.T) {
 }
 
 func TestReplayingTheWholeLogChangesNothing(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "messages.db")
 	discard := slog.New(slog.DiscardHandler)
 	w := newWorld(t, nodetest.Broker(t).ListenAddrs(), sqlite.New(path, discard))
@@ -165,6 +170,7 @@ func TestReplayingTheWholeLogChangesNothing(t *testing.T) {
 }
 
 func TestTheHealthyPathWritesOnce(t *testing.T) {
+	t.Parallel()
 	const senders, each = 10, 20
 	w := newWorld(t, nodetest.Broker(t).ListenAddrs(), newSQLite(t))
 	room, user := w.newRoom()
@@ -194,6 +200,7 @@ func TestTheHealthyPathWritesOnce(t *testing.T) {
 // While Kafka is away the first send is told that its outcome is unknown. Those behind it are told that they are not written, and never are;
 // from when the partition stands still, at once.
 func TestKafkaDownIsSaid(t *testing.T) {
+	t.Parallel()
 	broker := nodetest.Broker(t)
 	w := newWorld(t, broker.ListenAddrs(), newSQLite(t))
 	room, user := w.newRoom()
@@ -222,6 +229,7 @@ func TestKafkaDownIsSaid(t *testing.T) {
 // A broker that hangs leaves open whether it has the message. The client is told so, and what the log has in the end is what the timeline
 // has: what was unknown once at most, and nothing of what was refused.
 func TestKafkaHangingIsSaid(t *testing.T) {
+	t.Parallel()
 	broker := nodetest.Broker(t)
 	w := newWorld(t, broker.ListenAddrs(), newSQLite(t))
 	room, user := w.newRoom()
@@ -261,6 +269,7 @@ func TestKafkaHangingIsSaid(t *testing.T) {
 }
 
 func TestRoomsDownIsSaid(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, nodetest.Broker(t).ListenAddrs(), newSQLite(t))
 	room, user := w.newRoom()
 	known, member := w.newRoom()
@@ -292,6 +301,7 @@ func TestRoomsDownIsSaid(t *testing.T) {
 
 // Who has just joined may send at once, though the members are kept; and a version in the log ends what is kept.
 func TestMembershipChangesCount(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, nodetest.Broker(t).ListenAddrs(), newSQLite(t))
 	room, user := w.newRoom()
 	w.mustSend(user, room, "hello")

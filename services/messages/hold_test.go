@@ -29,6 +29,7 @@ func (w *world) editIf(user, room, message uuid.UUID, tag, text string) nodetest
 }
 
 func TestIfMatchRefusesALostUpdate(t *testing.T) {
+	t.Parallel()
 	w, other, _ := twoNodes(t)
 	room, user := w.newRoom()
 	sent := w.mustSend(user, room, "first")
@@ -69,6 +70,7 @@ func TestIfMatchRefusesALostUpdate(t *testing.T) {
 // Of many that edit what they have read, at once and on two nodes, each either comes behind all whose edit it has not read, or is refused: every
 // increment that was answered with 200 is in the message.
 func TestNoUpdateIsLost(t *testing.T) {
+	t.Parallel()
 	w, other, _ := twoNodes(t)
 	room, user := w.newRoom()
 	sent := w.mustSend(user, room, "0")
@@ -106,6 +108,7 @@ func TestNoUpdateIsLost(t *testing.T) {
 
 // Who changes a message whatever it is waits for another one, and comes behind it.
 func TestEditsAtOnceComeOneByOne(t *testing.T) {
+	t.Parallel()
 	w, other, _ := twoNodes(t)
 	room, user := w.newRoom()
 	sent := w.mustSend(user, room, "first")
@@ -127,6 +130,7 @@ func TestEditsAtOnceComeOneByOne(t *testing.T) {
 
 // What was not written holds nobody up.
 func TestARefusedEditLetsOthersEdit(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, nodetest.Broker(t).ListenAddrs(), newSQLite(t))
 	room, user := w.newRoom()
 	sent := w.mustSend(user, room, "first")

@@ -29,6 +29,7 @@ func faultsOf(t *testing.T, variables ...string) config.Faults {
 
 // The smallest limit of requests that is allowed takes the longest message, written at its longest, and the next smaller one does not.
 func TestTheSmallestLimitOfRequestsTakesTheLongestMessage(t *testing.T) {
+	t.Parallel()
 	least := sort.Search(1<<17, func(limit int) bool { return len(faultsOf(t, fmt.Sprintf("ISM_HTTP_BODY_LIMIT=%d", limit))) == 0 })
 	w := newWorld(t, nodetest.Broker(t).ListenAddrs(), newSQLite(t))
 	room, users := w.newCrowd(49)
@@ -56,6 +57,7 @@ func TestTheSmallestLimitOfRequestsTakesTheLongestMessage(t *testing.T) {
 }
 
 func TestTimeoutsThatDoNotGoTogetherAreRefused(t *testing.T) {
+	t.Parallel()
 	handler := func(d time.Duration) string { return "ISM_HTTP_HANDLER_TIMEOUT=" + d.String() }
 	log := func(d time.Duration) string { return "ISM_MESSAGES_LOG_TIMEOUT=" + d.String() }
 	const through = "ISM_MESSAGES_WRITE_THROUGH_TIMEOUT=900ms"

@@ -41,6 +41,7 @@ func (w *world) newCrowd(others int) (room uuid.UUID, users []uuid.UUID) {
 
 // Whom a message mentions is in the answer, the log and the timeline, whoever sends what; an edit leaves them, a deletion takes them away.
 func TestMessagesMentionMembers(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, nodetest.Broker(t).ListenAddrs(), newSQLite(t))
 	room, users := w.newCrowd(49)
 	author, shop := caller{id: users[0]}, backend(uuid.New())
@@ -92,6 +93,7 @@ func TestMessagesMentionMembers(t *testing.T) {
 }
 
 func TestBadMentionsAreRefusedAndLeaveNoTrace(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, nodetest.Broker(t).ListenAddrs(), newSQLite(t))
 	room, users := w.newCrowd(50)
 	_, strangers := w.newCrowd(49)
@@ -132,6 +134,7 @@ func TestBadMentionsAreRefusedAndLeaveNoTrace(t *testing.T) {
 
 // Who has just joined can be mentioned, also while the members of before are kept.
 func TestWhoHasJustJoinedIsMentioned(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, nodetest.Broker(t).ListenAddrs(), newSQLite(t))
 	room, user := w.newRoom()
 	w.mustSend(user, room, "so that the members are kept")
@@ -148,6 +151,7 @@ func TestWhoHasJustJoinedIsMentioned(t *testing.T) {
 
 // In a large room each who is mentioned is asked for, and remembered.
 func TestMembersOfALargeRoomAreMentioned(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, nodetest.Broker(t).ListenAddrs(), newSQLite(t))
 	room, user := uuid.Must(uuid.NewV7()), uuid.New()
 	w.rooms.put(events.Membership{RoomID: room, Audience: events.WholeRoom(1)})
@@ -175,6 +179,7 @@ func TestMembersOfALargeRoomAreMentioned(t *testing.T) {
 
 // A send that is tried again says whom it mentions, too, and is the same when they have left.
 func TestASendWithOtherMentionsIsAnother(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "messages.db")
 	w := newWorld(t, nodetest.Broker(t).ListenAddrs(), sqliteAt(path))
 	room, users := w.newCrowd(3)

@@ -13,6 +13,7 @@ import (
 
 // Alone a message is read by whom the timeline shows it, and only such a message is edited or deleted.
 func TestAMessageIsReadByWhoSeesItInTheTimeline(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, nodetest.Broker(t).ListenAddrs(), newSQLite(t))
 	room, alice := w.newRoom()
 	carol := uuid.New()
@@ -74,6 +75,7 @@ func TestAMessageIsReadByWhoSeesItInTheTimeline(t *testing.T) {
 
 // Without the store nobody can say what is revised: nothing is written to the log, and once it is back all is as before.
 func TestNothingIsRevisedWhileTheStoreIsDown(t *testing.T) {
+	t.Parallel()
 	for name, hanging := range map[string]bool{"refusing": false, "hanging": true} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, nodetest.Broker(t).ListenAddrs(), newSQLite(t))

@@ -60,6 +60,7 @@ func twoNodes(t *testing.T) (w, other *world, path string) {
 func sqliteAt(path string) store.Store { return sqlite.New(path, slog.New(slog.DiscardHandler)) }
 
 func TestASendThatIsTriedAgainIsTheSame(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "messages.db")
 	w := newWorld(t, nodetest.Broker(t).ListenAddrs(), sqliteAt(path))
 	room, user := w.newRoom()
@@ -105,6 +106,7 @@ func TestASendThatIsTriedAgainIsTheSame(t *testing.T) {
 }
 
 func TestBadNamesAreRefused(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, nodetest.Broker(t).ListenAddrs(), newSQLite(t))
 	room, user := w.newRoom()
 	named := func(id string) string {
@@ -142,6 +144,7 @@ func TestBadNamesAreRefused(t *testing.T) {
 
 // A send that comes while the first of its name is under way waits for it, and is not kept waiting for ever.
 func TestASendWaitsForTheOneOfItsName(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, nodetest.Broker(t).ListenAddrs(), newSQLite(t))
 	room, user := w.newRoom()
 	var (
@@ -168,6 +171,7 @@ func TestASendWaitsForTheOneOfItsName(t *testing.T) {
 
 // While no store answers, sends go on, also those that are tried again by another node. Of what the log has twice the first counts.
 func TestWithoutTheStoreTheFirstOfTwoCounts(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "messages.db")
 	w := newWorld(t, nodetest.Broker(t).ListenAddrs(), sqliteAt(path))
 	other := w.node(sqliteAt(path))
@@ -198,6 +202,7 @@ func TestWithoutTheStoreTheFirstOfTwoCounts(t *testing.T) {
 
 // A node that has read of a send knows it, though no store has it.
 func TestASendThatNoStoreHasIsKnownFromTheLog(t *testing.T) {
+	t.Parallel()
 	w, other, _ := twoNodes(t)
 	room, user := w.newRoom()
 	for _, node := range []*world{w, other} {
@@ -251,6 +256,7 @@ func (w *world) eachOnce(t *testing.T, room, user uuid.UUID, want []uuid.UUID) {
 
 // The answers of sends are cut off at random, and another node is asked again, on Kafka and Cassandra themselves: each is sent once.
 func TestSendsWhoseAnswersAreCutAreSentOnce(t *testing.T) {
+	t.Parallel()
 	cfg := cassandratest.Config(t)
 	newStore := func() store.Store {
 		s, err := cassandra.New(cfg, cassandra.MigrateAuto, telemetry.Discard(nil))
@@ -325,6 +331,7 @@ func (w *world) sendCut(user, room uuid.UUID, key string, after time.Duration) {
 
 // A reply that is tried again is the same, also after what it quotes has gone.
 func TestAReplyIsTriedAgain(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, nodetest.Broker(t).ListenAddrs(), newSQLite(t))
 	room, user := w.newRoom()
 	quoted := w.mustSend(user, room, "Soup?")

@@ -17,6 +17,7 @@ import (
 const descriptionPath = "api/openapi.yaml"
 
 func TestTheDescriptionHasTheRoutesThatThereAre(t *testing.T) {
+	t.Parallel()
 	tel := telemetry.Discard(nil)
 	service, err := messages.New(messages.Config{LogTimeout: time.Second, Members: membership.Config{CacheBytes: 1 << 20}}, messages.Deps{
 		Store: newSQLite(t), Rooms: newRooms(), Bus: bus.New(bus.Config{}, tel), Verifier: authntest.New(t).Verifier(t, tel), Telemetry: tel,

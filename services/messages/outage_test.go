@@ -18,6 +18,7 @@ import (
 
 // While rooms is away for longer than its answers count, members go on as the log has them: to send, to mention and to read. Nobody else does.
 func TestMembersGoOnWhileRoomsIsAway(t *testing.T) {
+	t.Parallel()
 	const ttl = 100 * time.Millisecond
 	path := filepath.Join(t.TempDir(), "messages.db")
 	w := newWorld(t, nodetest.Broker(t).ListenAddrs(), sqliteAt(path))

@@ -114,6 +114,7 @@ func postedElsewhere(random *rand.Rand, room, user uuid.UUID) events.MessagePost
 // The pages of a timeline, put together, are the log: both ways, by pages of any size, from any message, whatever the clocks said and what
 // was edited, and also while messages come.
 func TestPagesPutTogetherAreTheLog(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, nodetest.Broker(t).ListenAddrs(), newSQLite(t))
 	for seed := range uint64(2) {
 		random := rand.New(rand.NewPCG(seed, 12))
@@ -185,6 +186,7 @@ func idsOf(messages []wire.Message) []uuid.UUID {
 
 // A time says from where to read: the one way what stands before it, the other way the rest.
 func TestATimeHasTwoSides(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, nodetest.Broker(t).ListenAddrs(), newSQLite(t))
 	room, user := w.newRoom()
 	var sent []uuid.UUID
@@ -216,6 +218,7 @@ func TestATimeHasTwoSides(t *testing.T) {
 
 // A page that nothing can come into has a tag, and is not given again to who has it; what becomes of a message in it makes it another page.
 func TestSettledPagesHaveATag(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, nodetest.Broker(t).ListenAddrs(), newSQLite(t))
 	room, user := w.newRoom()
 	var sent []wire.Message

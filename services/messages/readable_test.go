@@ -48,6 +48,7 @@ func texts(timeline []wire.Message) (all []string) {
 // A user joins a room and leaves it. Members see all of it. Who has left sees what came before, and nothing after; in a room without a past, only
 // what came since it joined.
 func TestWhoMayReadWhat(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, nodetest.Broker(t).ListenAddrs(), newSQLite(t))
 	room, alice := w.newRoom()
 	carol := uuid.New()

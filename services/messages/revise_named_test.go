@@ -16,6 +16,7 @@ import (
 
 // Who tries a named send again, at any node, is given what has become of the message meanwhile, also at the node that remembers what it has sent.
 func TestANamedSendThatIsTriedAgainGivesWhatBecameOfIt(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "messages.db")
 	w := newWorld(t, nodetest.Broker(t).ListenAddrs(), sqliteAt(path))
 	other := w.node(sqliteAt(path))
@@ -54,6 +55,7 @@ func TestANamedSendThatIsTriedAgainGivesWhatBecameOfIt(t *testing.T) {
 // Many edit one message at once, and of another while it is being deleted. What the timeline shows at the end is the last edit that the log has, and the
 // deletion.
 func TestManyReviseAtOnce(t *testing.T) {
+	t.Parallel()
 	const writers = 20
 	w := newWorld(t, nodetest.Broker(t).ListenAddrs(), newSQLite(t))
 	room, user := w.newRoom()

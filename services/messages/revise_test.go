@@ -72,6 +72,7 @@ func (w *world) is(reader uuid.UUID, want wire.Message) {
 
 // An edit gives each type of message another body, at its position, and is in the log with all that readers need.
 func TestMessagesAreEdited(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, nodetest.Broker(t).ListenAddrs(), newSQLite(t))
 	room, user := w.newRoom()
 	author, shop := caller{id: user}, backend(uuid.New())
@@ -127,6 +128,7 @@ func TestMessagesAreEdited(t *testing.T) {
 
 // A deletion leaves the message its position, and comes once, whatever is asked again. Nothing brings the content back.
 func TestMessagesAreDeleted(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, nodetest.Broker(t).ListenAddrs(), newSQLite(t))
 	room, user := w.newRoom()
 	author := caller{id: user}
@@ -183,6 +185,7 @@ func TestMessagesAreDeleted(t *testing.T) {
 
 // What a process of before wrote to the log, and could not write through, is written by the consumer group: the newest edit counts, a deletion before all.
 func TestRevisionsAreWrittenFromTheLog(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, nodetest.Broker(t).ListenAddrs(), newSQLite(t))
 	room, user := w.newRoom()
 	edited, deleted := w.mustSend(user, room, "first"), w.mustSend(user, room, "second")
@@ -214,6 +217,7 @@ func TestRevisionsAreWrittenFromTheLog(t *testing.T) {
 }
 
 func TestRefusedRevisionsWriteNothing(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, nodetest.Broker(t).ListenAddrs(), newSQLite(t))
 	room, user := w.newRoom()
 	elsewhere, _ := w.newRoom()
@@ -303,6 +307,7 @@ func TestRefusedRevisionsWriteNothing(t *testing.T) {
 
 // A store may have placed a message by the pace of its room, so what revises it says the same.
 func TestARevisionHasThePaceOfItsMessage(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, nodetest.Broker(t).ListenAddrs(), newSQLite(t))
 	room, user := w.newRoom()
 	sent := w.mustSend(user, room, "Soup?")

@@ -6,6 +6,7 @@ import (
 )
 
 func TestTimestamps(t *testing.T) {
+	t.Parallel()
 	for text, want := range map[string]string{
 		"2026-11-23T12:30:45Z":                "2026-11-23T12:30:45Z",
 		"2026-11-23T12:30:45.123456Z":         "2026-11-23T12:30:45.123456Z",

@@ -74,6 +74,7 @@ func (w *world) posted(room uuid.UUID) (all []logged) {
 }
 
 func TestMediaIsSent(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, nodetest.Broker(t).ListenAddrs(), newSQLite(t))
 	room, user := w.newRoom()
 	for sent, want := range map[string]string{
@@ -94,6 +95,7 @@ func TestMediaIsSent(t *testing.T) {
 }
 
 func TestAReplyQuotesWhatItsSenderSees(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, nodetest.Broker(t).ListenAddrs(), newSQLite(t))
 	room, user := w.newRoom()
 	by := caller{id: user}
@@ -124,6 +126,7 @@ func TestAReplyQuotesWhatItsSenderSees(t *testing.T) {
 }
 
 func TestRepliesAreRefused(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, nodetest.Broker(t).ListenAddrs(), newSQLite(t))
 	room, user := w.newRoom()
 	elsewhere, other := w.newRoom()
@@ -160,6 +163,7 @@ func TestRepliesAreRefused(t *testing.T) {
 
 // In a room without a past nobody quotes what came before it joined.
 func TestAReplyQuotesNothingFromBeforeItsSenderJoined(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, nodetest.Broker(t).ListenAddrs(), newSQLite(t))
 	room, alice, carol := uuid.Must(uuid.NewV7()), uuid.New(), uuid.New()
 	w.rooms.put(events.Membership{RoomID: room, SinceJoining: true, Audience: events.Audience{Users: []uuid.UUID{alice, carol}, Version: 1}})
@@ -184,6 +188,7 @@ func TestAReplyQuotesNothingFromBeforeItsSenderJoined(t *testing.T) {
 }
 
 func TestTheBackendSpeaksInRooms(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, nodetest.Broker(t).ListenAddrs(), newSQLite(t))
 	room, user := w.newRoom()
 	shop := backend(uuid.New())
