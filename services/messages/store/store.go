@@ -182,6 +182,9 @@ type Store interface {
 	// Erasures are those of users who were deleted.
 	Erasures
 
+	// Retentions are those of rooms that do not go by the installation.
+	Retentions
+
 	// Epochs are those that the log has had.
 	bus.Epochs
 }

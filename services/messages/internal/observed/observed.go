@@ -155,6 +155,24 @@ func (o *observed) FinishErasure(ctx context.Context, erasure store.Erasure, at 
 	return o.store.FinishErasure(ctx, erasure, at)
 }
 
+func (o *observed) SetRetention(ctx context.Context, room uuid.UUID, days int) (err error) {
+	defer o.metrics.Observe("set_retention")(&err)
+	return o.store.SetRetention(ctx, room, days)
+}
+
+func (o *observed) UnsetRetention(ctx context.Context, room uuid.UUID) (err error) {
+	defer o.metrics.Observe("unset_retention")(&err)
+	return o.store.UnsetRetention(ctx, room)
+}
+
+func (o *observed) Retention(ctx context.Context, room uuid.UUID) (days int, set bool, err error) {
+	ctx, end := o.observe(ctx, "retention", func() []attribute.KeyValue {
+		return []attribute.KeyValue{telemetry.RoomID(room)}
+	})
+	defer end(&err)
+	return o.store.Retention(ctx, room)
+}
+
 func (o *observed) RecordedLogs(ctx context.Context, topic string) (logs []bus.RecordedLog, err error) {
 	defer o.metrics.Observe("read_epochs")(&err)
 	return o.store.RecordedLogs(ctx, topic)

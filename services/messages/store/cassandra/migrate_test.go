@@ -136,6 +136,9 @@ func works(t *testing.T, s store.Store) {
 		!slices.Equal(found.Message.Mentions, original.Message.Mentions) || string(found.Message.Body) != string(wanted.Message.Body) {
 		t.Errorf("found %+v, %v", found, err)
 	}
+	if err := s.SetRetention(t.Context(), original.Message.RoomID, 30); err != nil {
+		t.Errorf("set a retention: %v", err)
+	}
 }
 
 func TestAnyUnfinishedSchemaIsFinished(t *testing.T) {

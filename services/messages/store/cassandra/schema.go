@@ -188,6 +188,15 @@ var steps = []step{
 			},
 		},
 	},
+	{
+		name: "retentions of rooms", changes: []change{
+			table{
+				name:    "room_retentions", // for how many days a room keeps its messages; 0: for ever
+				columns: `room_id uuid PRIMARY KEY, days int`,
+				options: `comment = 'a row for each room that does not go by the installation'`,
+			},
+		},
+	},
 }
 
 // byBucket keeps what is written at one time, and so mostly what is of one bucket, together on disk.

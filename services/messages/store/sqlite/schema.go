@@ -68,4 +68,9 @@ CREATE TABLE erasures ( -- of what users have written who were deleted
 	finished_at   INTEGER                     -- NULL: not yet
 ) WITHOUT ROWID, STRICT;
 CREATE INDEX erasures_pending ON erasures (id) WHERE finished_at IS NULL;
+`, `
+CREATE TABLE room_retentions ( -- of rooms that do not go by the installation
+	room_id BLOB PRIMARY KEY,
+	days    INTEGER NOT NULL -- 0: for ever
+) WITHOUT ROWID, STRICT;
 `}

@@ -88,6 +88,8 @@ func Run(t *testing.T, newStore func(t *testing.T) store.Store) {
 		{"what a sender has written is found", testWritten},
 		{"a walk through what a sender has written is bounded", testLongWalk},
 		{"an erasure goes on where it was", testErasures},
+		{"a room's retention is what was set last", testRetentions},
+		{"of many that set a retention at once one counts", testParallelRetentions},
 		{"a taken position is refused to another message", testTakenPosition},
 		{"rooms do not mix", testRoomsApart},
 		{"a large batch is written whole", testLargeBatch},
@@ -276,6 +278,7 @@ func testBeforeRun(t *testing.T, s store.Store) {
 	if _, err := s.SharedKey(t.Context(), "a name", []byte{1}); !errors.Is(err, store.ErrUnavailable) {
 		t.Errorf("a shared key gives %v, want ErrUnavailable", err)
 	}
+	testRetentionsBeforeRun(t, s)
 	if err := s.Ping(t.Context()); !errors.Is(err, store.ErrUnavailable) {
 		t.Errorf("ping gives %v, want ErrUnavailable", err)
 	}
