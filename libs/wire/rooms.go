@@ -48,6 +48,12 @@ type PublicRoom struct {
 	CreatedAt Time      `json:"createdAt"`
 }
 
+// RoomRetention is for how many days a room keeps its messages.
+type RoomRetention struct {
+	Days int  `json:"days"` // 0: for ever
+	Own  bool `json:"own"`  // the room's, not the installation's
+}
+
 // For is the room as the given member sees it: a Single room carries the other member's name and picture.
 func (r Room) For(user uuid.UUID, members []Member) Room {
 	if r.Type != Single {

@@ -28,7 +28,7 @@ var types = []reflect.Type{
 	reflect.TypeFor[wire.ReplyDetails](), reflect.TypeFor[wire.RoomChangeBody](), reflect.TypeFor[wire.SystemBody](), reflect.TypeFor[wire.DeletedBody](),
 	reflect.TypeFor[wire.MessageEdited](), reflect.TypeFor[wire.MessageDeleted](), reflect.TypeFor[wire.MessageChange](), reflect.TypeFor[wire.Changes](),
 	reflect.TypeFor[wire.ChatMessage](), reflect.TypeFor[wire.NewRoom](), reflect.TypeFor[wire.RoomChangeEvent](), reflect.TypeFor[wire.LeaveRoom](),
-	reflect.TypeFor[wire.PublicRoom](), reflect.TypeFor[wire.RoomChanged](), reflect.TypeFor[wire.UnreadChanged](), reflect.TypeFor[wire.UserReadChat](),
+	reflect.TypeFor[wire.PublicRoom](), reflect.TypeFor[wire.RoomRetention](), reflect.TypeFor[wire.RoomChanged](), reflect.TypeFor[wire.UnreadChanged](), reflect.TypeFor[wire.UserReadChat](),
 	reflect.TypeFor[wire.Resync](), reflect.TypeFor[wire.StreamEnded](),
 	reflect.TypeFor[wire.StreamTicket](), reflect.TypeFor[wire.Poll](), reflect.TypeFor[wire.PolledEvent](),
 	reflect.TypeFor[wire.User](), reflect.TypeFor[wire.RelatedUser](), reflect.TypeFor[wire.UserPage](), reflect.TypeFor[wire.RelationshipState](),

@@ -228,6 +228,27 @@ func (f *faulty) Written(ctx context.Context, sender uuid.UUID, from []byte, lim
 	return f.Store.Written(ctx, sender, from, limit)
 }
 
+func (f *faulty) SetRetention(ctx context.Context, room uuid.UUID, days int) error {
+	if err := f.fault(ctx); err != nil {
+		return err
+	}
+	return f.Store.SetRetention(ctx, room, days)
+}
+
+func (f *faulty) UnsetRetention(ctx context.Context, room uuid.UUID) error {
+	if err := f.fault(ctx); err != nil {
+		return err
+	}
+	return f.Store.UnsetRetention(ctx, room)
+}
+
+func (f *faulty) Retention(ctx context.Context, room uuid.UUID) (days int, set bool, err error) {
+	if err := f.fault(ctx); err != nil {
+		return 0, false, err
+	}
+	return f.Store.Retention(ctx, room)
+}
+
 func (f *faulty) RecordedLogs(ctx context.Context, topic string) ([]bus.RecordedLog, error) {
 	if err := f.fault(ctx); err != nil {
 		return nil, err

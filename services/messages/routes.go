@@ -10,7 +10,18 @@ func (s *Service) Routes(api fiber.Router) {
 	api.Get("/api/rooms/:room_id/messages/:message_id", s.deps.Verifier.Require(), s.message)
 	api.Patch("/api/rooms/:room_id/messages/:message_id", s.deps.Verifier.Require(), s.edit)
 	api.Delete("/api/rooms/:room_id/messages/:message_id", s.deps.Verifier.Require(), s.remove)
-	api.Get("/api/admin/users/:user_id/messages", s.deps.Verifier.Require(), s.deps.Verifier.RequireBackend(), s.export)
+	s.adminRoutes(api)
+}
+
+// adminRoutes are the backend's alone.
+func (s *Service) adminRoutes(api fiber.Router) {
+	route := func(handle fiber.Handler) []fiber.Handler {
+		return []fiber.Handler{s.deps.Verifier.Require(), s.deps.Verifier.RequireBackend(), handle}
+	}
+	api.Get("/api/admin/users/:user_id/messages", route(s.export)...)
+	api.Get("/api/admin/rooms/:room_id/retention", route(s.retention)...)
+	api.Put("/api/admin/rooms/:room_id/retention", route(s.putRetention)...)
+	api.Delete("/api/admin/rooms/:room_id/retention", route(s.deleteRetention)...)
 }
 
 // InternalRoutes implements [deployable.Service]: there are none.
