@@ -53,6 +53,30 @@ func (c *Client) Erasure(ctx context.Context, id uuid.UUID) (Erasure, error) {
 	return erasure, err
 }
 
+// RoomRetention says for how many days a room keeps its messages. The caller is a backend, as of [Client.DisconnectUser].
+func (c *Client) RoomRetention(ctx context.Context, room uuid.UUID) (wire.RoomRetention, error) {
+	var retention wire.RoomRetention
+	_, err := c.call(ctx, http.MethodGet, retentionPath(room), nil, &retention)
+	return retention, err
+}
+
+// SetRoomRetention has a room keep its messages for so many days, 0 for ever, whatever the installation says. The caller is a backend, as of
+// [Client.DisconnectUser].
+func (c *Client) SetRoomRetention(ctx context.Context, room uuid.UUID, days int) (wire.RoomRetention, error) {
+	var retention wire.RoomRetention
+	_, err := c.call(ctx, http.MethodPut, retentionPath(room), map[string]int{"days": days}, &retention)
+	return retention, err
+}
+
+// UnsetRoomRetention has a room go by the installation again, and gives what that says. The caller is a backend, as of [Client.DisconnectUser].
+func (c *Client) UnsetRoomRetention(ctx context.Context, room uuid.UUID) (wire.RoomRetention, error) {
+	var retention wire.RoomRetention
+	_, err := c.call(ctx, http.MethodDelete, retentionPath(room), nil, &retention)
+	return retention, err
+}
+
+func retentionPath(room uuid.UUID) string { return "/api/admin/rooms/" + room.String() + "/retention" }
+
 // ExportMessages gives a part of what a user has written, and the cursor of the next; "" begins, and ends. A part may have nothing where there is more. The
 // caller is a backend, as of [Client.DisconnectUser].
 func (c *Client) ExportMessages(ctx context.Context, user uuid.UUID, cursor string) (part []wire.Message, next string, err error) {

@@ -38,6 +38,7 @@ func suite(t *testing.T, d *deployment.Deployment) {
 		{"who reads is told how much is unread, others how far", readingIsTold},
 		{"a Group is renamed", groupIsRenamed},
 		{"a backend ends a room", backendEndsARoom},
+		{"a backend gives a room a retention of its own", roomHasItsOwnRetention},
 		{"a Single room ends for both", singleRoomEnds},
 		{"a stream resumes where it broke", streamResumes},
 		{"a stream that cannot resume says so", streamResyncs},

@@ -50,3 +50,26 @@ func backendEndsARoom(t *testing.T, d *deployment.Deployment) {
 	}
 	awaitHistory(t, alice, room.ID, "thanks")
 }
+
+// roomHasItsOwnRetention has a backend say how long a room keeps its messages, which no member may.
+func roomHasItsOwnRetention(t *testing.T, d *deployment.Deployment) {
+	alice, bob, backend := d.SignIn(t, "alice"), d.SignIn(t, "bob"), d.Backend(t)
+	room := createRoom(t, alice, wire.Group, "Minutes", bob)
+	if _, err := alice.SetRoomRetention(t.Context(), room.ID, 30); !client.HasCode(err, "forbidden") {
+		t.Errorf("as a user: %v", err)
+	}
+	installation, err := backend.RoomRetention(t.Context(), room.ID)
+	if err != nil || installation.Own {
+		t.Fatalf("before, it is %+v, %v", installation, err)
+	}
+	own := wire.RoomRetention{Days: 30, Own: true}
+	if got, err := backend.SetRoomRetention(t.Context(), room.ID, 30); err != nil || got != own {
+		t.Errorf("set, it is %+v, %v", got, err)
+	}
+	if got, err := backend.RoomRetention(t.Context(), room.ID); err != nil || got != own {
+		t.Errorf("its own is %+v, %v", got, err)
+	}
+	if got, err := backend.UnsetRoomRetention(t.Context(), room.ID); err != nil || got != installation {
+		t.Errorf("unset, it is %+v, %v; want %+v", got, err, installation)
+	}
+}
