@@ -78,6 +78,13 @@ func (s *Service) missing(ctx context.Context, behind behind, within store.Range
 			continue
 		}
 		entry, ok := behind.entry(record)
+		if ok {
+			over, err := s.kept.Over(ctx, entry.Message)
+			if err != nil {
+				return nil, err
+			}
+			ok = !over
+		}
 		if !ok || !within.CreatedBefore.IsZero() && !entry.Message.CreatedAt.Before(within.CreatedBefore) {
 			continue
 		}
@@ -143,6 +150,30 @@ func (s *Service) behind(room uuid.UUID) (b behind, known bool) {
 		}
 	}
 	return b, true
+}
+
+// unstored gives, of what the store may lack of a room, the first position that is still kept; where there is none, the one before which nothing is
+// missing, if that is known. See [retention.Unstored].
+func (s *Service) unstored(ctx context.Context, room uuid.UUID) (first events.Position, sure bool, err error) {
+	behind, _ := s.behind(room)
+	first = events.EndOfLog
+	if behind.sure {
+		first = behind.complete
+	}
+	for _, record := range behind.messages {
+		entry, ok := behind.entry(record)
+		if !ok {
+			continue
+		}
+		over, err := s.kept.Over(ctx, entry.Message)
+		if err != nil {
+			return first, false, err
+		}
+		if !over {
+			first = earlier(first, entry.Position)
+		}
+	}
+	return first, behind.sure, nil
 }
 
 func (b behind) position(record bus.Record) events.Position {

@@ -7,6 +7,7 @@ import (
 	"github.com/ism-chat/ism/libs/config"
 	"github.com/ism-chat/ism/libs/httpapi"
 	"github.com/ism-chat/ism/services/messages/internal/body"
+	"github.com/ism-chat/ism/services/messages/internal/retention"
 	"github.com/ism-chat/ism/services/messages/internal/sends"
 	"github.com/ism-chat/ism/services/messages/membership"
 )
@@ -16,6 +17,7 @@ type Config struct {
 	LogTimeout          time.Duration     `envconfig:"LOG_TIMEOUT" default:"4s" desc:"how long a send waits for Kafka: shorter stalls are waited out; while a partition stands still for longer, sends to its rooms are refused at once, and nothing of them is written"`
 	WriteThroughTimeout time.Duration     `envconfig:"WRITE_THROUGH_TIMEOUT" default:"500ms" desc:"how long a send waits for the timeline before it leaves the write to the consumer group"`
 	EditWindow          time.Duration     `envconfig:"EDIT_WINDOW" default:"24h" desc:"how long after it was sent a message may be edited; 0: nobody edits. Deleting has no end"`
+	Retention           time.Duration     `envconfig:"RETENTION" default:"0s" desc:"how long messages are kept, in whole days, 2160h for 90; from 48h to 87600h; 0: for ever. A room may have a retention of its own"`
 	Members             membership.Config `envconfig:"MEMBERS"`
 }
 
@@ -31,8 +33,15 @@ func (c Config) Validate() []config.Fault {
 	if c.EditWindow < 0 {
 		faults = append(faults, config.Fault{Variable: "EDIT_WINDOW", Problem: "must be 0 or above"})
 	}
+	if r := c.Retention; r != 0 && (r < retention.Least || r > retention.Most || r%retention.Day != 0) {
+		faults = append(faults, config.Fault{Variable: "RETENTION", Problem: fmt.Sprintf(
+			"%s is not possible; allowed: 0 for ever, or whole days, multiples of 24h, from %s to %s", r, retention.Least, retention.Most)})
+	}
 	return faults
 }
+
+// RetentionDays is how many days the installation keeps messages; 0: for ever.
+func (c Config) RetentionDays() int { return int(c.Retention / retention.Day) }
 
 // Within says where the settings do not go with those of the listener: the longest message must fit into a request, and a request must be
 // given the time that a send may take. Variables in the faults begin behind ISM_.

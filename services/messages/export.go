@@ -89,7 +89,11 @@ func (s *Service) lines(ctx context.Context, user uuid.UUID, from []byte) (lines
 			return nil, nil, err
 		}
 		for _, entry := range written.Entries {
-			if entry.Message.Type == wire.RoomChange {
+			over, err := s.kept.Over(ctx, entry.Message)
+			if err != nil {
+				return nil, nil, err
+			}
+			if over || entry.Message.Type == wire.RoomChange {
 				continue
 			}
 			line, err := json.Marshal(exportedMessage{Type: "Message", Message: shown(entry)})

@@ -47,6 +47,7 @@ type world struct {
 	store       *faulty
 	rooms       *rooms
 	cacheTTL    time.Duration // how long rooms' answers count
+	retention   time.Duration // 0: for ever
 	log         *recorder
 	tel         *telemetry.Telemetry
 	issuer      *authntest.Issuer
@@ -66,7 +67,16 @@ func newSQLite(tb testing.TB) store.Store {
 // newWorld starts a service and waits until it is ready.
 func newWorld(tb testing.TB, brokers []string, s store.Store) *world {
 	tb.Helper()
-	w := &world{tb: tb, brokers: brokers, store: &faulty{Store: s}, rooms: newRooms(), cacheTTL: 30 * time.Second, log: &recorder{}, description: openapitest.Load(tb, descriptionPath)}
+	return newWorldKeeping(tb, brokers, s, 0)
+}
+
+// newWorldKeeping is newWorld with a retention.
+func newWorldKeeping(tb testing.TB, brokers []string, s store.Store, retention time.Duration) *world {
+	tb.Helper()
+	w := &world{
+		tb: tb, brokers: brokers, store: &faulty{Store: s}, rooms: newRooms(), cacheTTL: 30 * time.Second, retention: retention,
+		log: &recorder{}, description: openapitest.Load(tb, descriptionPath),
+	}
 	w.tel = telemetry.Discard(slog.New(w.log))
 	w.issuer = authntest.New(tb)
 	tokens := w.issuer.Config()
@@ -92,7 +102,7 @@ func (w *world) start() {
 	kafka := bus.New(bus.Config{Brokers: w.brokers, ClientID: "messages-test", SecurityProtocol: "plaintext", Replication: 1}, tel)
 	w.tb.Cleanup(kafka.Close)
 	service, err := messages.New(messages.Config{
-		LogTimeout: 800 * time.Millisecond, WriteThroughTimeout: 500 * time.Millisecond, EditWindow: 24 * time.Hour,
+		LogTimeout: 800 * time.Millisecond, WriteThroughTimeout: 500 * time.Millisecond, EditWindow: 24 * time.Hour, Retention: w.retention,
 		Members: membership.Config{CacheBytes: 1 << 20, CacheTTL: w.cacheTTL},
 	}, messages.Deps{Store: w.store, Rooms: w.rooms, Bus: kafka, Verifier: w.tokens, Telemetry: tel})
 	if err != nil {

@@ -78,6 +78,10 @@ func TestTimeoutsThatDoNotGoTogetherAreRefused(t *testing.T) {
 		"rooms is asked for too long":   {[]string{"ISM_MESSAGES_ROOMS_TIMEOUT=1501ms"}, "ISM_MESSAGES_ROOMS_TIMEOUT", []string{"1.5s"}},
 		"nobody edits":                  {[]string{"ISM_MESSAGES_EDIT_WINDOW=0s"}, "", nil},
 		"a window that is none":         {[]string{"ISM_MESSAGES_EDIT_WINDOW=-1s"}, "ISM_MESSAGES_EDIT_WINDOW", []string{"0"}},
+		"messages go after 90 days":     {[]string{"ISM_MESSAGES_RETENTION=2160h"}, "", nil},
+		"messages go at once":           {[]string{"ISM_MESSAGES_RETENTION=24h"}, "ISM_MESSAGES_RETENTION", []string{"48h"}},
+		"messages go at noon":           {[]string{"ISM_MESSAGES_RETENTION=60h"}, "ISM_MESSAGES_RETENTION", []string{"24h"}},
+		"messages outlive the store":    {[]string{"ISM_MESSAGES_RETENTION=87624h"}, "ISM_MESSAGES_RETENTION", []string{"87600h"}},
 		"rooms is asked as long as may": {[]string{"ISM_MESSAGES_ROOMS_TIMEOUT=1500ms"}, "", nil},
 	} {
 		faults := faultsOf(t, c.variables...)

@@ -63,13 +63,21 @@ func messageParams(c *fiber.Ctx) (room, message uuid.UUID, err error) {
 	return room, message, err
 }
 
-// found gives a message that the timeline has, or soon will have. Errors: those of [store.Store.Find].
+// found gives a message that the timeline has, or soon will have, and that its room still keeps. Errors: those of [store.Store.Find].
 func (s *Service) found(ctx context.Context, room, message uuid.UUID) (store.Entry, error) {
 	wait := time.Duration(0)
 	if madeLately(message) {
 		wait = findWait
 	}
-	return s.awaited(ctx, room, message, wait)
+	entry, err := s.awaited(ctx, room, message, wait)
+	if err != nil {
+		return entry, err
+	}
+	over, err := s.kept.Over(ctx, entry.Message)
+	if err == nil && over {
+		err = store.ErrMessageNotFound
+	}
+	return entry, err
 }
 
 // madeLately reports whether an id says that it was made a moment ago; one that follows from a client's name says the day alone. Whoever sends it may

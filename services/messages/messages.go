@@ -23,6 +23,7 @@ import (
 	"github.com/ism-chat/ism/services/messages/internal/erasures"
 	"github.com/ism-chat/ism/services/messages/internal/observed"
 	"github.com/ism-chat/ism/services/messages/internal/pace"
+	"github.com/ism-chat/ism/services/messages/internal/retention"
 	"github.com/ism-chat/ism/services/messages/internal/sends"
 	"github.com/ism-chat/ism/services/messages/internal/tail"
 	"github.com/ism-chat/ism/services/messages/internal/timeline"
@@ -76,6 +77,7 @@ type Service struct {
 	cursors  *cursor.Signer
 	paces    *pace.Paces
 	erasures *erasures.Erasures
+	kept     *retention.Retention
 }
 
 var _ deployable.Service = (*Service)(nil)
@@ -88,7 +90,11 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	}
 	deps.Store = observed.New(deps.Store, deps.Telemetry)
 	log := deps.Bus.NewLog(bus.LogConfig{Topic: events.TopicRooms, Group: Group, Epochs: deps.Store})
-	lines, err := timeline.New(deps.Store, log, deps.Bus.Tracing(Group), deps.Telemetry)
+	kept, err := retention.New(cfg.Retention, deps.Store, time.Now)
+	if err != nil {
+		return nil, err
+	}
+	lines, err := timeline.New(deps.Store, log, kept.Expires, deps.Bus.Tracing(Group), deps.Telemetry)
 	if err != nil {
 		return nil, err
 	}
@@ -101,7 +107,7 @@ func New(cfg Config, deps Deps) (*Service, error) {
 		return nil, fmt.Errorf("make the consumer that heals timelines: %w", err)
 	}
 	s = &Service{
-		cfg: cfg, deps: deps, members: members, log: log, timeline: lines, healer: healer, cursors: cursor.NewSigner(deps.Store),
+		cfg: cfg, deps: deps, members: members, log: log, timeline: lines, healer: healer, kept: kept, cursors: cursor.NewSigner(deps.Store),
 		tail: tail.New(tailBytes, func(partitions int) ([]int64, error) {
 			return healer.Committed(events.TopicRooms, partitions)
 		}, deps.Telemetry.Log),

@@ -30,17 +30,23 @@ func (p part) has(position events.Position) bool {
 	return p.from.Compare(position) <= 0 && position.Compare(p.before) < 0
 }
 
-// readable gives what a user may read of a room's timeline: a member all of it, or all since it joined; a former member what came before it left.
+// readable gives what a user may read of what a room keeps: a member all of it, or all since it joined; a former member what came before it left.
 func (s *Service) readable(ctx context.Context, room, user uuid.UUID) (part, error) {
 	standing, err := s.members.Standing(ctx, room, user)
 	if err != nil {
 		return part{}, err
 	}
 	readable := part{before: events.EndOfLog}
+	unstored := func() (events.Position, bool, error) { return s.unstored(ctx, room) }
+	if readable.from, err = s.kept.From(ctx, room, unstored); err != nil {
+		return part{}, err
+	}
 	if standing.From != nil {
-		if readable.from, err = s.settled(ctx, room, *standing.From); err != nil {
+		joined, err := s.settled(ctx, room, *standing.From)
+		if err != nil {
 			return part{}, err
 		}
+		readable.from = later(readable.from, joined)
 	}
 	if standing.To != nil {
 		last, err := s.settled(ctx, room, *standing.To)

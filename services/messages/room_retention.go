@@ -5,25 +5,19 @@ import (
 	"fmt"
 
 	"github.com/gofiber/fiber/v2"
-	"github.com/google/uuid"
 
 	"github.com/ism-chat/ism/libs/authn"
 	"github.com/ism-chat/ism/libs/httpapi"
 	"github.com/ism-chat/ism/libs/wire"
+	"github.com/ism-chat/ism/services/messages/internal/retention"
 	"github.com/ism-chat/ism/services/messages/store"
 )
 
 // A room that does not keep its messages for ever keeps them for so many days.
 const (
-	leastRetention = 2
-	mostRetention  = 3650
+	leastRetention = int(retention.Least / retention.Day)
+	mostRetention  = int(retention.Most / retention.Day)
 )
-
-// RetentionDays is for how many days rooms keep their messages, 0 for ever.
-func (c Config) RetentionDays() int { return 0 }
-
-// retentionChanged forgets what this process knows of a room's retention.
-func (s *Service) retentionChanged(uuid.UUID) {}
 
 // retentionRequest is the body of PUT /api/admin/rooms/{room_id}/retention.
 type retentionRequest struct {
@@ -80,7 +74,7 @@ func (s *Service) putRetention(c *fiber.Ctx) error {
 		return problemOf(err)
 	}
 	err = s.deps.Store.SetRetention(ctx, room, days)
-	s.retentionChanged(room) // perhaps also where there is an error
+	s.kept.Forget(room) // also where there is an error: it may be changed all the same
 	if err != nil {
 		return retentionProblemOf(err)
 	}
@@ -98,7 +92,7 @@ func (s *Service) deleteRetention(c *fiber.Ctx) error {
 		return problemOf(err)
 	}
 	err = s.deps.Store.UnsetRetention(ctx, room)
-	s.retentionChanged(room) // perhaps also where there is an error
+	s.kept.Forget(room) // also where there is an error: it may be changed all the same
 	if err != nil {
 		return retentionProblemOf(err)
 	}

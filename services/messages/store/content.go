@@ -1,6 +1,7 @@
 package store
 
 import (
+	"slices"
 	"time"
 
 	"github.com/ism-chat/ism/libs/events"
@@ -23,6 +24,18 @@ func (e Entry) Whole() wire.Message {
 	message := e.Message
 	message.EditedAt, message.DeletedAt = wireTime(e.EditedAt), wireTime(e.DeletedAt)
 	return message
+}
+
+// Expired reports whether the entry's time is over.
+func (e Entry) Expired(now time.Time) bool { return !e.Expires.IsZero() && !e.Expires.After(now) }
+
+// Lasting gives the entries that have not expired.
+func Lasting(entries []Entry, now time.Time) []Entry {
+	expired := func(e Entry) bool { return e.Expired(now) }
+	if !slices.ContainsFunc(entries, expired) {
+		return entries
+	}
+	return slices.DeleteFunc(slices.Clone(entries), expired)
 }
 
 // MadeBy is the position of the record that made the entry's content.

@@ -68,6 +68,8 @@ type Entry struct {
 	// EditedAt and DeletedAt are set by revisions: when the message was edited last, and when it was deleted. Zero is never.
 	// The body of a deleted message is whatever the deletion says, without anything of what was deleted. It mentions nobody.
 	EditedAt, DeletedAt time.Time
+	// Expires is when the message goes; zero: never. All contents of a message should have the same. A store does not give it back.
+	Expires time.Time
 }
 
 // Supersedes reports whether e replaces other, another content of the same message. The higher revision does, except that a
@@ -129,6 +131,9 @@ type Store interface {
 	// free, without looking, that is behind everything that it knows to be stored of the room. After any other error any of the
 	// entries may have been written. It is [ErrUnstorable] if one of them can never be.
 	//
+	// An entry that has expired is not written, and no error. One that has been written is there until it expires; then no method gives it, and in time
+	// the store removes it. So a log that is read again brings back nothing that has expired.
+	//
 	// Each query to an engine has a deadline, not the whole: many entries take as long as their queries take, one after the other.
 	Append(ctx context.Context, entries []Entry) error
 
@@ -143,6 +148,10 @@ type Store interface {
 	// highest position among the [LocateWindow] newest, by createdAt, of the messages created before the time, and leaves out
 	// what was created at that time or later.
 	Locate(ctx context.Context, room uuid.UUID, at time.Time) (Range, error)
+
+	// Since gives the position from which on a room has what was created at a time or later: the lowest among the [LocateWindow] oldest, by createdAt, of
+	// these messages. It reports false where there are none.
+	Since(ctx context.Context, room uuid.UUID, at time.Time) (from events.Position, any bool, err error)
 
 	// Find gives the message of a room that has the id, with its newest content, or [ErrMessageNotFound]. If the log has the
 	// id at several positions, the first is given. A message that another one has overwritten, because Append could not know

@@ -77,6 +77,14 @@ func (o *observed) Locate(ctx context.Context, room uuid.UUID, at time.Time) (wi
 	return o.store.Locate(ctx, room, at)
 }
 
+func (o *observed) Since(ctx context.Context, room uuid.UUID, at time.Time) (from events.Position, any bool, err error) {
+	ctx, end := o.observe(ctx, "since", func() []attribute.KeyValue {
+		return []attribute.KeyValue{telemetry.RoomID(room)}
+	})
+	defer end(&err)
+	return o.store.Since(ctx, room, at)
+}
+
 func (o *observed) Find(ctx context.Context, room, message uuid.UUID) (entry store.Entry, err error) {
 	ctx, end := o.observe(ctx, "find", func() []attribute.KeyValue {
 		return []attribute.KeyValue{telemetry.RoomID(room), telemetry.MessageID(message)}

@@ -86,6 +86,10 @@ func (t *Timeline) withdrawChunk(ctx context.Context, chunk []applying) error {
 	entries := make([]store.Entry, len(chunk))
 	for i, a := range chunk {
 		entries[i] = a.entry
+		var err error
+		if entries[i].Expires, err = t.expires(ctx, a.entry.Message); err != nil {
+			return fmt.Errorf("withdraw messages that were sent again: %w", err)
+		}
 		_, span := t.tracing.Process(ctx, a.record)
 		describe(span, a.entry.Message.RoomID, a.entry.Message.ID, repeated)
 		span.End()

@@ -133,7 +133,7 @@ func (c *chronicle) add(data events.Data) {
 func process(t *testing.T, s store.Store) *timeline.Timeline {
 	t.Helper()
 	tel := telemetry.Discard(nil)
-	lines, err := timeline.New(storetest.Start(t, s), inEpoch(5), bus.New(bus.Config{}, tel).Tracing("ism.test"), tel)
+	lines, err := timeline.New(storetest.Start(t, s), inEpoch(5), forEver, bus.New(bus.Config{}, tel).Tracing("ism.test"), tel)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -88,7 +88,7 @@ func TestALogWithRevisionsMayBeAppliedAgain(t *testing.T) {
 func another(t *testing.T, s *counting) *timeline.Timeline {
 	t.Helper()
 	tel := telemetry.Discard(nil)
-	lines, err := timeline.New(s, inEpoch(5), bus.New(bus.Config{}, tel).Tracing("ism.test"), tel)
+	lines, err := timeline.New(s, inEpoch(5), forEver, bus.New(bus.Config{}, tel).Tracing("ism.test"), tel)
 	if err != nil {
 		t.Fatal(err)
 	}

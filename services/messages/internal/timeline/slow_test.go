@@ -75,7 +75,7 @@ func onSlowStore(t *testing.T, test func(t *testing.T, lines *timeline.Timeline,
 		s := &slow{Store: sqlite.New(filepath.Join(t.TempDir(), "messages.db"), slog.New(slog.DiscardHandler)), tried: map[uuid.UUID]int{}}
 		storetest.Start(t, s.Store)
 		tel := telemetry.Discard(nil)
-		lines, err := timeline.New(s, inEpoch(0), bus.New(bus.Config{}, tel).Tracing("ism.test"), tel)
+		lines, err := timeline.New(s, inEpoch(0), forEver, bus.New(bus.Config{}, tel).Tracing("ism.test"), tel)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -93,6 +93,7 @@ const (
 type Timeline struct {
 	store   store.Store
 	log     Log
+	expires Expires
 	tracing bus.Tracing
 
 	mu      sync.Mutex
@@ -106,6 +107,9 @@ type Timeline struct {
 type Log interface {
 	Epoch() (epoch int32, known bool)
 }
+
+// Expires gives when a message goes; zero: never. See [store.Entry].
+type Expires func(ctx context.Context, message wire.Message) (time.Time, error)
 
 var (
 	// ErrLogLost says that the log gives out offsets which other messages have in the same epoch.
@@ -121,7 +125,7 @@ type passed struct {
 }
 
 // New makes a timeline of the log.
-func New(s store.Store, log Log, tracing bus.Tracing, tel *telemetry.Telemetry) (*Timeline, error) {
+func New(s store.Store, log Log, expires Expires, tracing bus.Tracing, tel *telemetry.Telemetry) (*Timeline, error) {
 	memory, err := lru.New[uuid.UUID, passed](remembered)
 	if err != nil {
 		return nil, fmt.Errorf("make memory of written messages: %w", err)
@@ -135,7 +139,7 @@ func New(s store.Store, log Log, tracing bus.Tracing, tel *telemetry.Telemetry) 
 		Help: "Messages, edits and deletions that the consumer group came to, by result: written by it, known to be written, or repeated: sent again by its sender, and in the log before.",
 	}, "result", "written", "known", "repeated")
 	return &Timeline{
-		store: s, log: log, tracing: tracing, sending: map[uuid.UUID]chan struct{}{}, written: memory,
+		store: s, log: log, expires: expires, tracing: tracing, sending: map[uuid.UUID]chan struct{}{}, written: memory,
 		through: through, applied: applied,
 	}, nil
 }
@@ -162,7 +166,7 @@ func (t *Timeline) WriteThrough(ctx context.Context, event events.Event, at even
 	if !ok {
 		return fmt.Errorf("write through to the timeline: %s makes nothing of it", event.Data.EventName())
 	}
-	if err := t.store.Append(ctx, []store.Entry{entry}); err != nil {
+	if err := t.put(ctx, []store.Entry{entry}); err != nil {
 		t.through.WithLabelValues("failed").Inc()
 		return fmt.Errorf("write message through to the timeline: %w", orLogLost(err))
 	}
@@ -171,6 +175,16 @@ func (t *Timeline) WriteThrough(ctx context.Context, event events.Event, at even
 		t.remember(event.ID, entry)
 	}
 	return nil
+}
+
+// put appends entries to the store, each with when it expires.
+func (t *Timeline) put(ctx context.Context, entries []store.Entry) (err error) {
+	for i := range entries {
+		if entries[i].Expires, err = t.expires(ctx, entries[i].Message); err != nil {
+			return err
+		}
+	}
+	return t.store.Append(ctx, entries)
 }
 
 // remember remembers a message that this process has written.

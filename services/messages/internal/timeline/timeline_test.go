@@ -75,13 +75,15 @@ type inEpoch int32
 
 func (e inEpoch) Epoch() (int32, bool) { return int32(e), e >= 0 }
 
+func forEver(context.Context, wire.Message) (time.Time, error) { return time.Time{}, nil }
+
 func newTimeline(t *testing.T, epoch int32) (*timeline.Timeline, *counting, *telemetry.Telemetry) {
 	t.Helper()
 	s := &counting{Store: sqlite.New(filepath.Join(t.TempDir(), "messages.db"), slog.New(slog.DiscardHandler))}
 	storetest.Start(t, s)
 	s.taken()
 	tel := telemetry.Discard(nil)
-	lines, err := timeline.New(s, inEpoch(epoch), bus.New(bus.Config{}, tel).Tracing("ism.test"), tel)
+	lines, err := timeline.New(s, inEpoch(epoch), forEver, bus.New(bus.Config{}, tel).Tracing("ism.test"), tel)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -287,7 +289,7 @@ func TestTheConsumerWaitsForASendUnderWay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &counting{Store: nothing{}}
 		tel := telemetry.Discard(nil)
-		lines, err := timeline.New(s, inEpoch(0), bus.New(bus.Config{}, tel).Tracing("ism.test"), tel)
+		lines, err := timeline.New(s, inEpoch(0), forEver, bus.New(bus.Config{}, tel).Tracing("ism.test"), tel)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -317,7 +319,7 @@ func TestTheConsumerWaitsForASendUnderWay(t *testing.T) {
 // BenchmarkApply measures what the consumer group does about messages that sends of its process have written.
 func BenchmarkApply(b *testing.B) {
 	tel := telemetry.Discard(nil)
-	lines, err := timeline.New(&counting{Store: nothing{}}, inEpoch(0), bus.New(bus.Config{}, tel).Tracing("ism.test"), tel)
+	lines, err := timeline.New(&counting{Store: nothing{}}, inEpoch(0), forEver, bus.New(bus.Config{}, tel).Tracing("ism.test"), tel)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -353,7 +355,7 @@ func TestTheConsumerShowsInTheTraceOfASend(t *testing.T) {
 	spans := tracetest.NewSpanRecorder()
 	tel := telemetry.Discard(nil)
 	tel.Tracer = sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(spans))
-	lines, err := timeline.New(&counting{Store: nothing{}}, inEpoch(0), bus.New(bus.Config{}, tel).Tracing("ism.test"), tel)
+	lines, err := timeline.New(&counting{Store: nothing{}}, inEpoch(0), forEver, bus.New(bus.Config{}, tel).Tracing("ism.test"), tel)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -48,7 +48,7 @@ func (t *Timeline) append(ctx context.Context, chunk []applying) error {
 	for i, span := range spans {
 		describe(span, entries[i].Message.RoomID, entries[i].Message.ID, written)
 	}
-	err := t.store.Append(ctx, entries)
+	err := t.put(ctx, entries)
 	bus.EndSpans(spans, err)
 	switch {
 	case err == nil:

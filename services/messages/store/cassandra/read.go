@@ -125,19 +125,55 @@ func (p part) read(ctx context.Context, session *gocql.Session, room uuid.UUID, 
 	return merged[:min(len(merged), wanted.limit)], nil
 }
 
+// readSlot reads again, behind the last row, where rows were none: see [ttlOf].
 func (p part) readSlot(ctx context.Context, session *gocql.Session, room uuid.UUID, slot int, wanted cut) ([]store.Entry, error) {
+	var all []store.Entry
+	for {
+		rows, last, err := p.readRows(ctx, session, room, slot, wanted)
+		if err != nil {
+			return nil, err
+		}
+		read := len(rows)
+		entries := slices.DeleteFunc(rows, isNone)
+		if all == nil {
+			all = entries
+		} else {
+			all = append(all, entries...)
+		}
+		if read == len(entries) || read < wanted.limit {
+			return all, nil
+		}
+		p, wanted.limit = p.behind(last, wanted.oldest), wanted.limit-len(entries)
+	}
+}
+
+// readRows gives the rows of a slot, and the offset of the last one.
+func (p part) readRows(ctx context.Context, session *gocql.Session, room uuid.UUID, slot int, wanted cut) (entries []store.Entry, last int64, err error) {
 	statement, args := wanted.of(room, p, slot)
 	rows := read(ctx, session, statement, args...)
-	entries := make([]store.Entry, 0, rows.NumRows())
+	entries = make([]store.Entry, 0, rows.NumRows())
 	for {
 		entry, ok := scanEntry(rows, room)
 		if !ok {
-			return entries, rows.Close()
+			return entries, last, rows.Close()
 		}
-		entry.Pace = paceIn(slot)
+		entry.Pace, last = paceIn(slot), entry.Position.Offset
 		entries = append(entries, entry)
 	}
 }
+
+// behind is what is left of a part behind an offset, in the order of the walk.
+func (p part) behind(offset int64, upwards bool) part {
+	if upwards {
+		p.from = offset + 1
+	} else {
+		p.before = offset
+	}
+	return p
+}
+
+// isNone reports whether an entry is of a row that is left of a message that has gone.
+func isNone(entry store.Entry) bool { return entry.Message.ID == uuid.Nil }
 
 // onePerMessage gives entries in their order with the newest content of each message alone: builds that know no slices write what is in one to the
 // bucket, too.

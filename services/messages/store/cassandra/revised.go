@@ -3,6 +3,7 @@ package cassandra
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/gocql/gocql"
 	"github.com/google/uuid"
@@ -19,7 +20,7 @@ const (
 	insertRevisedSpan = `INSERT INTO revised_spans (room_id, epoch, span) VALUES (?, ?, ?) USING TIMESTAMP ?`
 	insertRevision    = `
 INSERT INTO message_revisions (room_id, epoch, span, log_offset, message_id)
-VALUES (?, ?, ?, ?, ?) USING TIMESTAMP ?`
+VALUES (?, ?, ?, ?, ?) USING TIMESTAMP ? AND TTL ?`
 	deleteRevision     = `DELETE FROM message_revisions USING TIMESTAMP ? WHERE room_id = ? AND epoch = ? AND span = ? AND log_offset = ?`
 	selectRevisedSpans = `
 SELECT epoch, span FROM revised_spans
@@ -51,7 +52,7 @@ func (s *Store) listRevision(ctx context.Context, session *gocql.Session, entry 
 	batch := session.NewBatch(gocql.UnloggedBatch).WithContext(ctx)
 	batch.Entries = []gocql.BatchEntry{
 		{Stmt: insertRevisedSpan, Args: []any{room, by.Epoch, span, written}, Idempotent: true},
-		{Stmt: insertRevision, Args: []any{room, by.Epoch, span, by.Offset, gocql.UUID(entry.Message.ID), written}, Idempotent: true},
+		{Stmt: insertRevision, Args: []any{room, by.Epoch, span, by.Offset, gocql.UUID(entry.Message.ID), written, ttlOf(entry.Entry, time.Now())}, Idempotent: true},
 	}
 	for _, key := range entry.superseded {
 		batch.Entries = append(batch.Entries, gocql.BatchEntry{

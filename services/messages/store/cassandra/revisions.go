@@ -70,7 +70,7 @@ func (r revisions) supersededBy(entry store.Entry) []revisionKey {
 const (
 	// The statement makes the row where the original is not there yet.
 	updateRevisions = `
-UPDATE messages USING TIMESTAMP ?
+UPDATE messages USING TIMESTAMP ? AND TTL ?
 SET message_id = ?, sender_id = ?, type = ?, body = ?, created_at = ?, client_id = ?, mentions = ?, revisions = revisions + ?
 WHERE room_id = ? AND bucket = ? AND epoch = ? AND log_offset = ?`
 	removeRevisions = `
@@ -81,7 +81,7 @@ WHERE room_id = ? AND bucket = ? AND epoch = ? AND log_offset = ?`
 
 // revise gives the statements that write a revision and remove what it supersedes of the given revisions, all with the same
 // write time: at equal times a removal wins, so a removed revision that is written again stays removed.
-func revise(entry store.Entry, superseded []revisionKey, written int64) []gocql.BatchEntry {
+func revise(entry store.Entry, superseded []revisionKey, written int64, ttl int) []gocql.BatchEntry {
 	var (
 		m        = entry.Message
 		created  = m.CreatedAt.UnixMicro()
@@ -92,7 +92,7 @@ func revise(entry store.Entry, superseded []revisionKey, written int64) []gocql.
 	if !entry.DeletedAt.IsZero() {
 		mentions = nil // removes what is there
 	}
-	revising := []any{written, gocql.UUID(m.ID), gocql.UUID(m.SenderID), string(m.Type), revisedBody, created, orUnset(m.ClientID), mentions, content}
+	revising := []any{written, ttl, gocql.UUID(m.ID), gocql.UUID(m.SenderID), string(m.Type), revisedBody, created, orUnset(m.ClientID), mentions, content}
 	statements := []gocql.BatchEntry{{Stmt: updateRevisions, Args: append(revising, key...), Idempotent: true}}
 	if len(superseded) > 0 {
 		statements = append(statements, gocql.BatchEntry{

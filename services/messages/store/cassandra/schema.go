@@ -9,14 +9,14 @@ type step struct {
 	changes []change
 }
 
-// change adds a table or a column.
+// change adds a table or a column, or changes how a table is kept.
 type change interface {
 	doneIn(present tables) bool
 	statement(keyspace string) string
 	undo(keyspace string) string // drops what statement adds, with all that it holds
 }
 
-// tables are the tables of a keyspace, each with its columns.
+// tables are the tables of a keyspace, each with its columns and the options of its compaction, see [optionOf].
 type tables map[string]map[string]bool
 
 // table is a table to be made. Its CQL is what Cassandra 5 and ScyllaDB both speak.
@@ -51,6 +51,23 @@ func (c column) statement(keyspace string) string {
 func (c column) undo(keyspace string) string {
 	return fmt.Sprintf("ALTER TABLE %s.%s DROP %s", keyspace, c.table, c.name)
 }
+
+// compaction is how the files of a table are put together from now on.
+type compaction struct{ table, option, options string }
+
+// doneIn looks for an option that only the new way has.
+func (c compaction) doneIn(present tables) bool { return present[c.table][optionOf(c.option)] }
+
+func (c compaction) statement(keyspace string) string {
+	return fmt.Sprintf("ALTER TABLE %s.%s WITH %s", keyspace, c.table, c.options)
+}
+
+func (c compaction) undo(keyspace string) string {
+	return fmt.Sprintf("ALTER TABLE %s.%s WITH %s", keyspace, c.table, byBucket)
+}
+
+// optionOf is an option of a table's compaction as [tables] have it, beside the columns. No column has such a name.
+func optionOf(name string) string { return "compaction." + name }
 
 // steps make the schema.
 //
@@ -189,6 +206,13 @@ var steps = []step{
 		},
 	},
 	{
+		name: "files without what has expired", changes: []change{
+			compaction{table: "messages", option: "tombstone_threshold", options: byBucketExpiring},
+			compaction{table: "message_times", option: "tombstone_threshold", options: byBucketExpiring},
+			compaction{table: "message_ids", option: "tombstone_threshold", options: byBucketExpiring},
+		},
+	},
+	{
 		name: "retentions of rooms", changes: []change{
 			table{
 				name:    "room_retentions", // for how many days a room keeps its messages; 0: for ever
@@ -202,6 +226,12 @@ var steps = []step{
 // byBucket keeps what is written at one time, and so mostly what is of one bucket, together on disk.
 const byBucket = `compaction = {'class': 'TimeWindowCompactionStrategy',
 	'compaction_window_unit': 'DAYS', 'compaction_window_size': '10'}`
+
+// byBucketExpiring also rewrites a file of which much has expired. A file goes as a whole only when all of it has, and messages of changes of members
+// never do.
+const byBucketExpiring = `compaction = {'class': 'TimeWindowCompactionStrategy',
+	'compaction_window_unit': 'DAYS', 'compaction_window_size': '10',
+	'tombstone_threshold': '0.2', 'tombstone_compaction_interval': '86400', 'unchecked_tombstone_compaction': 'true'}`
 
 // bookkeeping is what the steps themselves need.
 var bookkeeping = []table{

@@ -214,6 +214,17 @@ func presentTables(ctx context.Context, session *gocql.Session, keyspace string)
 	if err := rows.Close(); err != nil {
 		return nil, fmt.Errorf("list tables: %w", err)
 	}
+	rows = session.Query(`SELECT table_name, compaction FROM system_schema.tables WHERE keyspace_name = ?`, keyspace).WithContext(ctx).Iter()
+	for table, options := "", map[string]string(nil); rows.Scan(&table, &options); {
+		for option := range options {
+			if present[table] != nil {
+				present[table][optionOf(option)] = true
+			}
+		}
+	}
+	if err := rows.Close(); err != nil {
+		return nil, fmt.Errorf("list how tables are kept: %w", err)
+	}
 	return present, nil
 }
 

@@ -136,14 +136,17 @@ func (s *Store) learnFrontiers(ctx context.Context, session *gocql.Session, entr
 			ctx, cancel := s.limit(ctx)
 			defer cancel()
 			newest, err := readPage(ctx, session, room, store.Range{Before: events.EndOfLog}, 1)
-			if err != nil {
+			var overwhelmed *gocql.RequestErrReadFailure
+			switch {
+			case errors.As(err, &overwhelmed): // by all that has expired of a room: then each position is looked at
+				s.frontiers.raise(room, events.EndOfLog)
+			case err != nil:
 				return err
+			case len(newest) > 0:
+				s.frontiers.raise(room, newest[0].Position.Next())
+			default:
+				s.frontiers.raise(room, events.Position{})
 			}
-			var behind events.Position
-			if len(newest) > 0 {
-				behind = newest[0].Position.Next()
-			}
-			s.frontiers.raise(room, behind)
 			return nil
 		})
 	}
@@ -240,7 +243,7 @@ func (s *Store) readRevisions(ctx context.Context, session *gocql.Session, in li
 		made revisions
 	)
 	rows := read(ctx, session, selectRevisions, gocql.UUID(in.room), in.slot, in.epoch, offset)
-	if rows.Scan(&id, &made) {
+	if rows.Scan(&id, &made) && id != (gocql.UUID{}) { // else it is none, see ttlOf
 		found(in.at(offset), stored{message: uuid.UUID(id), revisions: made})
 	}
 	return rows.Close()
@@ -252,7 +255,9 @@ func (s *Store) readIDs(ctx context.Context, session *gocql.Session, in listing,
 	rows := read(ctx, session, selectMessageIDs, gocql.UUID(in.room), in.slot, in.epoch, offsets)
 	var id gocql.UUID
 	for offset := int64(0); rows.Scan(&offset, &id); {
-		found(in.at(offset), stored{message: uuid.UUID(id)})
+		if id != (gocql.UUID{}) {
+			found(in.at(offset), stored{message: uuid.UUID(id)})
+		}
 	}
 	return rows.Close()
 }

@@ -47,13 +47,13 @@ type partition struct {
 const (
 	insertMessage = `
 INSERT INTO messages (room_id, bucket, epoch, log_offset, message_id, sender_id, type, body, created_at, client_id, mentions)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) USING TIMESTAMP ?`
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) USING TIMESTAMP ? AND TTL ?`
 	insertTime = `
 INSERT INTO message_times (room_id, bucket, created_at, epoch, log_offset)
-VALUES (?, ?, ?, ?, ?) USING TIMESTAMP ?`
+VALUES (?, ?, ?, ?, ?) USING TIMESTAMP ? AND TTL ?`
 	insertID = `
 INSERT INTO message_ids (room_id, bucket, message_id, epoch, log_offset, pace)
-VALUES (?, ?, ?, ?, ?, ?) USING TIMESTAMP ?`
+VALUES (?, ?, ?, ?, ?, ?) USING TIMESTAMP ? AND TTL ?`
 	insertPositions = `INSERT INTO room_places (room_id, epoch, span, bucket) VALUES (?, ?, ?, ?)`
 	insertBucket    = `INSERT INTO room_buckets (room_id, bucket) VALUES (?, ?)`
 )
@@ -65,6 +65,7 @@ func (s *Store) Append(ctx context.Context, entries []store.Entry) error {
 	if session == nil {
 		return unavailable("use the message store", errNotConnected)
 	}
+	entries = store.Lasting(entries, time.Now())
 	writable, taken, err := s.prepareWrites(ctx, session, entries)
 	if err != nil {
 		return unavailable("prepare to write messages", err)
@@ -197,7 +198,8 @@ func sizeOf(entry appending) int {
 // what is read is the revision.
 func (s *Store) write(ctx context.Context, session *gocql.Session, entries []appending) error {
 	messages, index := make([]gocql.BatchEntry, 0, 3*len(entries)), make([]gocql.BatchEntry, 0, 2*len(entries))
-	latest := time.Now().Add(maxAhead).UnixMicro()
+	now := time.Now()
+	latest := now.Add(maxAhead).UnixMicro()
 	for _, entry := range entries {
 		var (
 			m      = entry.Message
@@ -208,16 +210,17 @@ func (s *Store) write(ctx context.Context, session *gocql.Session, entries []app
 			at     = entry.Position
 			// What an original and its revisions all write.
 			written = min(micros, latest)
-			byTime  = []any{room, bucket, micros, at.Epoch, at.Offset, written}
-			byID    = []any{room, bucket, id, at.Epoch, at.Offset, paceOrUnset(entry.Pace), written}
+			ttl     = ttlOf(entry.Entry, now)
+			byTime  = []any{room, bucket, micros, at.Epoch, at.Offset, written, ttl}
+			byID    = []any{room, bucket, id, at.Epoch, at.Offset, paceOrUnset(entry.Pace), written, ttl}
 		)
 		if entry.Revision == (events.Position{}) {
 			byPosition := []any{
-				room, slotOf(entry.Entry), at.Epoch, at.Offset, id, gocql.UUID(m.SenderID), string(m.Type), string(m.Body), micros, orUnset(m.ClientID), mentionsOf(m), written,
+				room, slotOf(entry.Entry), at.Epoch, at.Offset, id, gocql.UUID(m.SenderID), string(m.Type), string(m.Body), micros, orUnset(m.ClientID), mentionsOf(m), written, ttl,
 			}
 			messages = append(messages, gocql.BatchEntry{Stmt: insertMessage, Args: byPosition, Idempotent: true})
 		} else {
-			messages = append(messages, revise(entry.Entry, entry.superseded, writtenAt(entry.Entry))...)
+			messages = append(messages, revise(entry.Entry, entry.superseded, writtenAt(entry.Entry), ttl)...)
 		}
 		index = append(index,
 			gocql.BatchEntry{Stmt: insertTime, Args: byTime, Idempotent: true},

@@ -11,7 +11,7 @@ import (
 
 const selectRevised = selectEntries + `
 WHERE room_id = ? AND (edited_at IS NOT NULL OR deleted_at IS NOT NULL)
-	AND (revision_epoch, revision_offset) >= (?, ?) AND (revision_epoch, revision_offset) < (?, ?) AND withdrawn = 0
+	AND (revision_epoch, revision_offset) >= (?, ?) AND (revision_epoch, revision_offset) < (?, ?) AND` + live + `
 ORDER BY revision_epoch, revision_offset
 LIMIT ?`
 

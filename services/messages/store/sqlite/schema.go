@@ -73,4 +73,7 @@ CREATE TABLE room_retentions ( -- of rooms that do not go by the installation
 	room_id BLOB PRIMARY KEY,
 	days    INTEGER NOT NULL -- 0: for ever
 ) WITHOUT ROWID, STRICT;
+`, `
+ALTER TABLE messages ADD COLUMN expires_at INTEGER NOT NULL DEFAULT 9223372036854775807; -- microseconds since 1970; the last there is: never
+CREATE INDEX messages_by_expiry ON messages (expires_at) WHERE expires_at < 9223372036854775807;
 `}

@@ -12,7 +12,7 @@ import (
 )
 
 const selectWritten = `SELECT room_id,` + entryColumns + `
-WHERE sender_id = ? AND (room_id, epoch, log_offset) > (?, ?, ?) AND withdrawn = 0
+WHERE sender_id = ? AND (room_id, epoch, log_offset) > (?, ?, ?) AND` + live + `
 ORDER BY room_id, epoch, log_offset
 LIMIT ?`
 

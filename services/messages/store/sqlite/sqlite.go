@@ -125,7 +125,7 @@ FROM messages`
 const selectEntries = `SELECT` + entryColumns
 
 const (
-	inRange       = ` WHERE room_id = ? AND (epoch, log_offset) >= (?, ?) AND (epoch, log_offset) < (?, ?) AND withdrawn = 0`
+	inRange       = ` WHERE room_id = ? AND (epoch, log_offset) >= (?, ?) AND (epoch, log_offset) < (?, ?) AND` + live
 	createdBefore = ` AND created_at < ?`
 	newest        = ` ORDER BY epoch DESC, log_offset DESC LIMIT ?`
 	oldest        = ` ORDER BY epoch, log_offset LIMIT ?`
@@ -181,13 +181,13 @@ func (s *Store) entries(ctx context.Context, room uuid.UUID, limit int, statemen
 }
 
 const selectByID = selectEntries + `
-WHERE room_id = ? AND message_id = ? AND withdrawn = 0
+WHERE room_id = ? AND message_id = ? AND` + live + `
 ORDER BY epoch, log_offset
 LIMIT 1`
 
 const selectFirstPosition = `
 SELECT epoch, log_offset FROM messages
-WHERE room_id = ? AND message_id = ? AND withdrawn = 0
+WHERE room_id = ? AND message_id = ? AND` + live + `
 ORDER BY epoch, log_offset
 LIMIT 1`
 
@@ -255,14 +255,14 @@ func scanEntry(row interface{ Scan(into ...any) error }, room uuid.UUID) (store.
 
 const selectPositionAt = `
 SELECT epoch, log_offset FROM messages
-WHERE room_id = ? AND created_at = ? AND withdrawn = 0
+WHERE room_id = ? AND created_at = ? AND` + live + `
 ORDER BY epoch DESC, log_offset DESC
 LIMIT 1`
 
 const selectPositionBefore = `
 SELECT epoch, log_offset FROM (
 	SELECT epoch, log_offset FROM messages
-	WHERE room_id = ? AND created_at < ? AND withdrawn = 0
+	WHERE room_id = ? AND created_at < ? AND` + live + `
 	ORDER BY created_at DESC, epoch DESC, log_offset DESC
 	LIMIT ?
 )

@@ -17,18 +17,18 @@ import (
 // The order of contents is that of [store.Entry.Supersedes].
 const upsertMessage = `
 INSERT INTO messages (room_id, epoch, log_offset, message_id, sender_id, type, body, created_at,
-	revision_epoch, revision_offset, edited_at, deleted_at, client_id, mentions)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+	revision_epoch, revision_offset, edited_at, deleted_at, client_id, mentions, expires_at)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (room_id, epoch, log_offset) DO UPDATE
 SET body = excluded.body, revision_epoch = excluded.revision_epoch, revision_offset = excluded.revision_offset,
-	edited_at = excluded.edited_at, deleted_at = excluded.deleted_at, mentions = excluded.mentions
+	edited_at = excluded.edited_at, deleted_at = excluded.deleted_at, mentions = excluded.mentions, expires_at = excluded.expires_at
 WHERE message_id = excluded.message_id
 	AND (excluded.deleted_at IS NOT NULL, excluded.revision_epoch, excluded.revision_offset)
 		> (deleted_at IS NOT NULL, revision_epoch, revision_offset)`
 
 const withdrawMessage = `
-INSERT INTO messages (room_id, epoch, log_offset, message_id, sender_id, type, body, created_at, client_id, withdrawn)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 1)
+INSERT INTO messages (room_id, epoch, log_offset, message_id, sender_id, type, body, created_at, client_id, expires_at, withdrawn)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1)
 ON CONFLICT (room_id, epoch, log_offset) DO UPDATE SET withdrawn = 1
 WHERE message_id = excluded.message_id`
 
@@ -38,10 +38,14 @@ const upsertProbe = `INSERT INTO probe (id, at) VALUES (1, ?) ON CONFLICT (id) D
 
 // writeQueued is the writing goroutine, until ctx is done.
 func (s *Store) writeQueued(ctx context.Context, db *sqlite.DB) {
+	sweep := time.NewTimer(0)
+	defer sweep.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
+		case <-sweep.C:
+			sweep.Reset(s.sweep(ctx, db))
 		case first := <-s.queue:
 			batch := s.gather(first)
 			err := write(ctx, db, batch)
@@ -85,7 +89,7 @@ func writeBatch(ctx context.Context, tx *sql.Tx, batch []*appending) error {
 	if err != nil {
 		return fmt.Errorf("prepare: %w", err)
 	}
-	written := 0
+	written, now := 0, time.Now()
 	for _, waiting := range batch {
 		for _, entry := range waiting.withdrawn {
 			if err := withdraw(ctx, tx, entry); err != nil {
@@ -93,7 +97,7 @@ func writeBatch(ctx context.Context, tx *sql.Tx, batch []*appending) error {
 			}
 			written++
 		}
-		for _, entry := range waiting.entries {
+		for _, entry := range store.Lasting(waiting.entries, now) {
 			switch err := writeEntry(ctx, tx, upsert, entry); {
 			case errors.Is(err, store.ErrPositionTaken):
 				waiting.refused = errors.Join(waiting.refused, err)
@@ -119,7 +123,7 @@ func writeBatch(ctx context.Context, tx *sql.Tx, batch []*appending) error {
 func writeEntry(ctx context.Context, tx *sql.Tx, upsert *sql.Stmt, entry store.Entry) error {
 	m, at := entry.Message, entry.Position
 	result, err := upsert.ExecContext(ctx, m.RoomID[:], at.Epoch, at.Offset, m.ID[:], m.SenderID[:], string(m.Type), []byte(m.Body),
-		m.CreatedAt.UnixMicro(), entry.Revision.Epoch, entry.Revision.Offset, micros(entry.EditedAt), micros(entry.DeletedAt), m.ClientID, joinIDs(m.Mentions))
+		m.CreatedAt.UnixMicro(), entry.Revision.Epoch, entry.Revision.Offset, micros(entry.EditedAt), micros(entry.DeletedAt), m.ClientID, joinIDs(m.Mentions), expiryOf(entry))
 	if err != nil {
 		return err
 	}
@@ -139,7 +143,7 @@ func writeEntry(ctx context.Context, tx *sql.Tx, upsert *sql.Stmt, entry store.E
 func withdraw(ctx context.Context, tx *sql.Tx, entry store.Entry) error {
 	m, at := entry.Message, entry.Position
 	_, err := tx.ExecContext(ctx, withdrawMessage, m.RoomID[:], at.Epoch, at.Offset, m.ID[:], m.SenderID[:], string(m.Type), []byte(m.Body),
-		m.CreatedAt.UnixMicro(), m.ClientID)
+		m.CreatedAt.UnixMicro(), m.ClientID, expiryOf(entry))
 	if err != nil {
 		return fmt.Errorf("withdraw a message: %w", err)
 	}

@@ -76,6 +76,8 @@ func Run(t *testing.T, newStore func(t *testing.T) store.Store) {
 		{"a walk has no gap and no repeat while messages arrive", testWalk},
 		{"a time with messages of its own ends before them", testLocateExactly},
 		{"a time between messages ends behind the ones before", testLocateBetween},
+		{"the first messages since a time are found", testSince},
+		{"a message goes when it expires", testExpiry},
 		{"a message is found by its id", testFind},
 		{"the newest revision stands at the message's own position", testRevisions},
 		{"a deletion is final", testDeletion},
