@@ -2,6 +2,8 @@ package messages
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"net/http"
 	"time"
 
@@ -21,6 +23,9 @@ const (
 	findWait   = 500 * time.Millisecond
 	findRecent = 10 * time.Second
 )
+
+// errBehind says that a message may be in a part of the log that neither the store nor this process has read.
+var errBehind = errors.New("the timeline is behind the log")
 
 // message handles GET /api/rooms/{room_id}/messages/{message_id}.
 func (s *Service) message(c *fiber.Ctx) error {
@@ -63,13 +68,19 @@ func messageParams(c *fiber.Ctx) (room, message uuid.UUID, err error) {
 	return room, message, err
 }
 
-// found gives a message that the timeline has, or soon will have, and that its room still keeps. Errors: those of [store.Store.Find].
+// found gives a message that the timeline has, or soon will have, and that its room still keeps. Errors: those of [store.Store.Find]; errBehind where it is
+// not there, and may be in what neither the store nor this process has of the log.
 func (s *Service) found(ctx context.Context, room, message uuid.UUID) (store.Entry, error) {
 	wait := time.Duration(0)
 	if madeLately(message) {
 		wait = findWait
 	}
 	entry, err := s.awaited(ctx, room, message, wait)
+	if errors.Is(err, store.ErrMessageNotFound) {
+		if behind, _ := s.behind(room); !behind.sure {
+			err = fmt.Errorf("%w: message %s of room %s", errBehind, message, room)
+		}
+	}
 	if err != nil {
 		return entry, err
 	}

@@ -99,6 +99,8 @@ func problemOf(err error) error {
 			"you can change no message of this type")
 	case errors.Is(err, errUnsettled):
 		return httpapi.Unavailable("timeline-behind", "Timeline behind", "the timeline has not come to the change of members that says what you may read", err)
+	case errors.Is(err, errBehind):
+		return httpapi.Unavailable("timeline-behind", "Timeline behind", "the timeline has not come to the end of the log, where the message may be; ask again", err)
 	case errors.Is(err, store.ErrUnavailable):
 		return httpapi.Unavailable("store-unavailable", "Store unavailable", "timelines cannot be read now", err)
 	default:

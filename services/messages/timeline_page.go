@@ -7,6 +7,7 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/google/uuid"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/ism-chat/ism/libs/authn"
 	"github.com/ism-chat/ism/libs/events"
@@ -144,13 +145,18 @@ func (s *Service) readAround(ctx context.Context, room uuid.UUID, query pageQuer
 	if err != nil {
 		return window{}, err
 	}
-	older, err := s.read(ctx, room, store.Range{From: readable.from, Before: middle.Position}, query.limit/2)
-	if err != nil {
-		return window{}, err
-	}
-	behind := store.Range{From: middle.Position.Next(), Before: readable.before, Oldest: true}
-	newer, err := s.read(ctx, room, behind, query.limit-1-query.limit/2)
-	if err != nil {
+	var older, newer window
+	sides, ctx := errgroup.WithContext(ctx)
+	sides.Go(func() (err error) {
+		older, err = s.read(ctx, room, store.Range{From: readable.from, Before: middle.Position}, query.limit/2)
+		return err
+	})
+	sides.Go(func() (err error) {
+		behind := store.Range{From: middle.Position.Next(), Before: readable.before, Oldest: true}
+		newer, err = s.read(ctx, room, behind, query.limit-1-query.limit/2)
+		return err
+	})
+	if err := sides.Wait(); err != nil {
 		return window{}, err
 	}
 	whole := window{older: older.older, newer: newer.newer}
