@@ -33,12 +33,13 @@ import (
 
 // Topics of the suite. Partition counts and retention stand in the bus package's table.
 const (
-	TopicRooms       = "ism.rooms"        // the log of every room, keyed by room id
-	TopicUsers       = "ism.users"        // what happens to users beside rooms, keyed by user id
-	TopicMemberships = "ism.memberships"  // who is in large rooms, keyed by room and part
-	TopicEdges       = "ism.edges"        // what realtime's edges tell each other, keyed by user id
-	TopicOnline      = "ism.online"       // who is online, at which edge
-	TopicDeadLetters = "ism.dead-letters" // records that a consumer could not handle, with the reason
+	TopicRooms         = "ism.rooms"         // the log of every room, keyed by room id
+	TopicUsers         = "ism.users"         // what happens to users beside rooms, keyed by user id
+	TopicNotifications = "ism.notifications" // what backends tell users, keyed by user id
+	TopicMemberships   = "ism.memberships"   // who is in large rooms, keyed by room and part
+	TopicEdges         = "ism.edges"         // what realtime's edges tell each other, keyed by user id
+	TopicOnline        = "ism.online"        // who is online, at which edge
+	TopicDeadLetters   = "ism.dead-letters"  // records that a consumer could not handle, with the reason
 )
 
 var (

@@ -50,8 +50,9 @@ func samples() map[string]events.Event {
 		"friend.requested.v1": event(10, "/ism/rooms", events.FriendRequested{
 			UserID: alice, FromUser: wire.User{ID: bob, DisplayName: "bob", ProfilePicture: &picture, FriendsCount: 3}, Tenant: "acme",
 		}),
-		"friend.accepted.v1": event(11, "/ism/rooms", events.FriendAccepted{UserID: bob, FromUser: wire.User{ID: alice, DisplayName: "alice", FriendsCount: 1}}),
-		"user.deleted.v1":    event(15, "/ism/rooms", events.UserDeleted{UserID: bob, ErasureID: uuid.UUID{0: 6}, Tenant: "acme"}),
+		"friend.accepted.v1":   event(11, "/ism/rooms", events.FriendAccepted{UserID: bob, FromUser: wire.User{ID: alice, DisplayName: "alice", FriendsCount: 1}}),
+		"notification.sent.v1": event(17, "/ism/notifications", events.NotificationSent{UserID: alice, Message: json.RawMessage(`{"order":17,"state":"sent"}`)}),
+		"user.deleted.v1":      event(15, "/ism/rooms", events.UserDeleted{UserID: bob, ErasureID: uuid.UUID{0: 6}, Tenant: "acme"}),
 		"user.erased.v1": event(16, "/ism/messages", events.UserErased{
 			UserID: bob, ErasureID: uuid.UUID{0: 6}, Service: "messages", Erased: 12, FinishedAt: wire.At(at.Add(time.Minute)),
 		}),
@@ -174,6 +175,9 @@ func normalize(t *testing.T, event events.Event) events.Event {
 	case events.MembershipChanged:
 		data.Message.Body = json.RawMessage(compact(t, data.Message.Body))
 		event.Data = data
+	case events.NotificationSent:
+		data.Message = json.RawMessage(compact(t, data.Message))
+		event.Data = data
 	}
 	return event
 }
@@ -228,7 +232,7 @@ func TestEveryEventOfARoomTellsRoomAndAudience(t *testing.T) {
 func TestEveryEventOfAUserTellsTheUser(t *testing.T) {
 	for name, event := range samples() {
 		ofUser, ok := event.Data.(events.UserEvent)
-		if ok != (event.Data.Topic() == events.TopicUsers) {
+		if ok != slices.Contains([]string{events.TopicUsers, events.TopicNotifications}, event.Data.Topic()) {
 			t.Errorf("%s is on %s and is an event of a user: %v", name, event.Data.Topic(), ok)
 		}
 		if ok && ofUser.ForUser().String() != event.Data.PartitionKey() {

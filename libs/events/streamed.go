@@ -164,6 +164,8 @@ func StreamEvents(event Event, users []uuid.UUID) ([]StreamEvent, error) {
 		return streamEvent(wire.FriendRequestReceived{Type: "FriendRequestReceived", FromUser: data.FromUser, CreatedAt: wire.At(event.Time)}, users)
 	case FriendAccepted:
 		return streamEvent(wire.FriendRequestAccepted{Type: "FriendRequestAccepted", FromUser: data.FromUser, CreatedAt: wire.At(event.Time)}, users)
+	case NotificationSent:
+		return streamEvent(wire.CustomNotification{Type: "SystemMessage", ID: event.ID, Message: data.Message, CreatedAt: wire.At(event.Time)}, users)
 	case MembersJoined:
 		return streamEvent(wire.NewRoom{Type: "NewRoom", Room: data.Room, CreatedAt: wire.At(event.Time)}, data.Joined)
 	case MembershipChanged:

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -215,6 +216,15 @@ func TestClientsSeeThePositionOfAMessage(t *testing.T) {
 	}
 	if data.Room.UnreadAsOf != "10210" {
 		t.Error("the event itself was changed")
+	}
+}
+
+func TestAUserSeesWhatABackendSays(t *testing.T) {
+	event := samples()["notification.sent.v1"]
+	seen, err := events.StreamEvents(event, []uuid.UUID{alice})
+	want := `{"type":"SystemMessage","notificationId":"` + event.ID.String() + `","message":{"order":17,"state":"sent"},"createdAt":"2026-11-23T12:30:45.123456Z"}`
+	if err != nil || len(seen) != 1 || !slices.Equal(seen[0].To, []uuid.UUID{alice}) || string(seen[0].Data) != want {
+		t.Errorf("seen is %+v, %v", seen, err)
 	}
 }
 

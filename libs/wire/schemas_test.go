@@ -33,6 +33,7 @@ var types = []reflect.Type{
 	reflect.TypeFor[wire.StreamTicket](), reflect.TypeFor[wire.Poll](), reflect.TypeFor[wire.PolledEvent](),
 	reflect.TypeFor[wire.User](), reflect.TypeFor[wire.RelatedUser](), reflect.TypeFor[wire.UserPage](), reflect.TypeFor[wire.RelationshipState](),
 	reflect.TypeFor[wire.FriendRequestReceived](), reflect.TypeFor[wire.FriendRequestAccepted](),
+	reflect.TypeFor[wire.CustomNotification](), reflect.TypeFor[wire.Notified](), reflect.TypeFor[wire.NotifiedUser](),
 	reflect.TypeFor[wire.Problem](),
 }
 

@@ -8,7 +8,6 @@ import (
 	"github.com/ism-chat/ism/libs/httpapi"
 	"github.com/ism-chat/ism/services/messages/internal/body"
 	"github.com/ism-chat/ism/services/messages/internal/retention"
-	"github.com/ism-chat/ism/services/messages/internal/sends"
 	"github.com/ism-chat/ism/services/messages/membership"
 )
 
@@ -65,4 +64,4 @@ const beforeLog = membership.LookupTimeout + underWayWait + earlierTimeout + ref
 
 // largestSend is the size of a send at its largest, bytes, without white space around its JSON. That is a system message.
 const largestSend = len(`{"chatRoomId":"0192d3a0-0000-7000-8000-00000000000a","msgType":"SystemMessage","msgBody":{"text":"","data":},"clientMsgId":"","mentions":[]}`) +
-	(body.MaxText+sends.MaxName)*len(`\ud83e\udd57`) + body.MaxData + maxMentions*mentionSize - len(`,`) // a character may be written in two escapes
+	(body.MaxText+httpapi.MaxKey)*len(`\ud83e\udd57`) + body.MaxData + maxMentions*mentionSize - len(`,`) // a character may be written in two escapes

@@ -18,8 +18,6 @@ import (
 )
 
 const (
-	// headerKey names a send (draft-ietf-httpapi-idempotency-key-header), as clientMsgId in its body does.
-	headerKey = "Idempotency-Key"
 	// headerReplayed says that the answer is that of an earlier send of the name.
 	headerReplayed = "Idempotency-Replayed"
 
@@ -32,20 +30,15 @@ const (
 // errAnotherBody says that a name has been used for something else.
 var errAnotherBody = errors.New("the name has been used for another message")
 
-// nameOf gives what a client has named a send with, "" where it has not.
+// nameOf gives what a client has named a send with, by the header Idempotency-Key or by clientMsgId in the body; "" where it has not.
 func nameOf(c *fiber.Ctx, clientID *string) (string, error) {
-	name := ""
-	if headers := c.Request().Header.PeekAll(headerKey); len(headers) > 0 {
-		key, err := sends.ParseKey(string(headers[0]))
-		if err != nil || len(headers) > 1 {
-			return "", malformedKey()
-		}
-		name = key
-	}
+	name, err := httpapi.IdempotencyKey(c)
 	switch {
+	case err != nil:
+		return "", err
 	case clientID == nil:
 		return name, nil
-	case sends.CheckName(*clientID) != nil:
+	case httpapi.CheckKey(*clientID) != nil:
 		return "", httpapi.InvalidRequest("clientMsgId must have 1 to 255 characters, and no control characters")
 	case name != "" && name != *clientID:
 		return "", httpapi.InvalidRequest("clientMsgId and Idempotency-Key differ")

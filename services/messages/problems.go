@@ -22,11 +22,6 @@ func forbidden(detail string) error {
 	return httpapi.NewProblem(http.StatusForbidden, "forbidden", "Forbidden", detail)
 }
 
-func malformedKey() error {
-	return httpapi.NewProblem(http.StatusBadRequest, "malformed-idempotency-key", "Malformed Idempotency-Key",
-		"Idempotency-Key must be there once: a string in quotes, or without them, of 1 to 255 visible characters")
-}
-
 func invalidCursor() error {
 	return httpapi.NewProblem(http.StatusBadRequest, "invalid-cursor", "Invalid cursor",
 		"cursor must be one that a page of this room's timeline gave you")

@@ -1,11 +1,16 @@
-// Package notifications is the service of inboxes, custom notifications, signed webhooks and the hand-off to push.
+// Package notifications is the service by which a company's backends tell users something.
 //
-// In this version it is a deployable that has configuration, health and telemetry and no API: whatever is asked of it
-// answers 404, so that nothing seems to work that does not.
+// In this version it takes notifications by HTTP, and realtime's edges bring them to open streams, by the log ism.notifications. Inboxes, signed webhooks and
+// the hand-off to push are not there: their routes answer 404, so that nothing seems to work that does not.
 package notifications
 
 import (
+	"fmt"
+
+	"github.com/ism-chat/ism/libs/authn"
+	"github.com/ism-chat/ism/libs/bus"
 	"github.com/ism-chat/ism/libs/deployable"
+	"github.com/ism-chat/ism/libs/events"
 	"github.com/ism-chat/ism/libs/httpapi"
 	"github.com/ism-chat/ism/libs/lifecycle"
 	"github.com/ism-chat/ism/libs/telemetry"
@@ -13,23 +18,34 @@ import (
 
 // Deps is what the service is handed.
 type Deps struct {
+	Bus       *bus.Bus
+	Verifier  *authn.Verifier
 	Telemetry *telemetry.Telemetry
 }
 
 // Service is the notifications service.
 type Service struct {
-	deps Deps
+	deps     Deps
+	appender *bus.Appender
 }
 
 var _ deployable.Service = (*Service)(nil)
 
 // New makes the service. It connects to nothing: its parts do.
-func New(_ Config, deps Deps) (*Service, error) {
-	return &Service{deps: deps}, nil
+func New(cfg Config, deps Deps) (*Service, error) {
+	appender, err := deps.Bus.NewAppender(bus.AppenderConfig{Topics: []string{events.TopicNotifications}, Timeout: cfg.LogTimeout})
+	if err != nil {
+		return nil, fmt.Errorf("make the appender of notifications: %w", err)
+	}
+	return &Service{deps: deps, appender: appender}, nil
 }
 
-// Checks implements [deployable.Service]: there are none yet.
-func (s *Service) Checks() []httpapi.Check { return nil }
+// Checks implements [deployable.Service].
+func (s *Service) Checks() []httpapi.Check {
+	return []httpapi.Check{{Name: "notifications-log", Check: s.appender.Ready}}
+}
 
-// Parts implements [deployable.Service]: there are none yet.
-func (s *Service) Parts() []lifecycle.Part { return nil }
+// Parts implements [deployable.Service].
+func (s *Service) Parts() []lifecycle.Part {
+	return []lifecycle.Part{{Name: "notifications appender", Run: s.appender.Run}}
+}

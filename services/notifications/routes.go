@@ -2,8 +2,10 @@ package notifications
 
 import "github.com/gofiber/fiber/v2"
 
-// Routes implements [deployable.Service], see api/openapi.yaml: there are none yet.
-func (s *Service) Routes(fiber.Router) {}
+// Routes implements [deployable.Service], see api/openapi.yaml.
+func (s *Service) Routes(api fiber.Router) {
+	api.Post("/api/notify", s.deps.Verifier.Require(), s.deps.Verifier.RequireBackend(), s.notify)
+}
 
-// InternalRoutes implements [deployable.Service]: there are none yet.
+// InternalRoutes implements [deployable.Service]: there are none.
 func (s *Service) InternalRoutes(fiber.Router) {}

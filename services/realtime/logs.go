@@ -12,7 +12,9 @@ import (
 )
 
 // logs are the topics that edges read. Their order is part of every stream's id.
-func logs() []string { return []string{events.TopicRooms, events.TopicUsers} }
+func logs() []string {
+	return []string{events.TopicRooms, events.TopicUsers, events.TopicNotifications}
+}
 
 // take hands records to whom they are for: the edge, or what edges tell each other.
 func (s *Service) take(ctx context.Context, records []bus.Record) error {

@@ -39,6 +39,7 @@ func suite(t *testing.T, d *deployment.Deployment) {
 		{"a Group is renamed", groupIsRenamed},
 		{"a backend ends a room", backendEndsARoom},
 		{"a backend gives a room a retention of its own", roomHasItsOwnRetention},
+		{"a backend tells users something", backendTellsUsers},
 		{"a Single room ends for both", singleRoomEnds},
 		{"a stream resumes where it broke", streamResumes},
 		{"a stream that cannot resume says so", streamResyncs},

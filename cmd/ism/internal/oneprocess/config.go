@@ -30,7 +30,7 @@ type Config struct {
 
 // Validate says where settings of the services do not go with those of the process.
 func (c *Config) Validate() []config.Fault {
-	return slices.Concat(c.Rooms.Within(c.HTTP), c.Messages.Within(c.HTTP), c.Realtime.Within(c.Lifecycle))
+	return slices.Concat(c.Rooms.Within(c.HTTP), c.Messages.Within(c.HTTP), c.Notifications.Within(c.HTTP), c.Realtime.Within(c.Lifecycle))
 }
 
 // load reads the configuration and settles what depends on whether an issuer is configured.

@@ -51,7 +51,7 @@ var keys = []key{
 	{"object_db_config.bucket_name", text, "ISM_MEDIA_S3_BUCKET", ""},
 	{"kafka_config.bootstrap_host", text, "ISM_KAFKA_BROKERS", "several brokers are comma-separated, each host:port"},
 	{"kafka_config.bootstrap_port", port, "ISM_KAFKA_BROKERS", "9092 if it is missing"},
-	{"kafka_config.topic", text, "", "topics have fixed names; custom notifications are not in this version"},
+	{"kafka_config.topic", text, "", "topics have fixed names; custom notifications come by `POST /api/notify`, not by Kafka, in this version"},
 	{"kafka_config.client_id", text, "ISM_KAFKA_CLIENT_ID", ""},
 	{"kafka_config.partition", numbers, "", "partitions are shared out among the replicas by Kafka's consumer groups"},
 	{"kafka_config.consumer_group", text, "", "consumer groups have fixed names: ism.rooms.previews, ism.messages.timeline"},

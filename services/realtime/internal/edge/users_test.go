@@ -1,6 +1,7 @@
 package edge
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -12,13 +13,18 @@ import (
 	"github.com/ism-chat/ism/libs/telemetry"
 	"github.com/ism-chat/ism/libs/wire"
 	"github.com/ism-chat/ism/services/realtime/internal/cut"
+	"github.com/ism-chat/ism/services/realtime/internal/sse"
 )
 
 func users() cut.Topic {
 	return cut.Topic{Name: events.TopicUsers, ID: "6a6c2e5e-0000-4000-8000-000000000002", Partitions: 1}
 }
 
-// ofBoth is an edge that reads the rooms' log and the users', and has caught up.
+func notifications() cut.Topic {
+	return cut.Topic{Name: events.TopicNotifications, ID: "6a6c2e5e-0000-4000-8000-000000000003", Partitions: 1}
+}
+
+// ofBoth is an edge that reads the rooms' log and those of users, and has caught up.
 func ofBoth(t *testing.T) *Edge {
 	t.Helper()
 	tel := telemetry.Discard(nil)
@@ -26,11 +32,12 @@ func ofBoth(t *testing.T) *Edge {
 	if err != nil {
 		t.Fatal(err)
 	}
-	e.Open(0, time.Time{}, rooms(), users())
+	e.Open(0, time.Time{}, rooms(), users(), notifications())
 	for number := range int32(partitions) {
 		e.Begin(events.TopicRooms, number, 0, 0)
 	}
 	e.Begin(events.TopicUsers, 0, 0, 0)
+	e.Begin(events.TopicNotifications, 0, 0, 0)
 	e.CaughtUp()
 	return e
 }
@@ -41,6 +48,48 @@ func asked(t *testing.T, offset int64, event, to uuid.UUID) bus.Record {
 	record := recordOf(t, 0, offset, event, events.FriendRequested{UserID: to, FromUser: wire.User{ID: uuid.New(), DisplayName: "bob"}})
 	record.Topic = events.TopicUsers
 	return record
+}
+
+// told is the record of a notification.
+func told(t *testing.T, offset int64, event, to uuid.UUID, text string) bus.Record {
+	t.Helper()
+	record := recordOf(t, 0, offset, event, events.NotificationSent{UserID: to, Message: []byte(`{"text":"` + text + `"}`)})
+	record.Topic = events.TopicNotifications
+	return record
+}
+
+func TestANotificationGoesToItsUserOnceAndInOrder(t *testing.T) {
+	e := ofBoth(t)
+	alice, carol := uuid.New(), uuid.New()
+	atAlice, atCarol := newClient(), newClient()
+	opened := attach(t, e, alice, "", atAlice)
+	attach(t, e, carol, "", atCarol)
+	first, second := uuid.New(), uuid.New()
+	ingest(t, e, told(t, 0, first, alice, "first"), told(t, 1, second, alice, "second"), told(t, 2, first, alice, "first")) // which was asked for again
+	texts := func(frames []sse.Frame) (all []string) {
+		for _, frame := range frames {
+			_, text, _ := strings.Cut(string(frame.Event.Data), `"message":{"text":"`)
+			text, _, _ = strings.Cut(text, `"`)
+			all = append(all, text)
+		}
+		return all
+	}
+	if got := texts(atAlice.take()); !slices.Equal(got, []string{"first", "second"}) {
+		t.Errorf("the user is told %v", got)
+	}
+	id, _, _ := strings.Cut(strings.TrimPrefix(string(opened.Opening), "id: "), "\n")
+	if got := texts(attach(t, e, alice, id, newClient()).Backlog); !slices.Equal(got, []string{"first", "second"}) {
+		t.Errorf("resumed, the user is told %v", got)
+	}
+	broken := told(t, 3, uuid.New(), alice, "")
+	broken.Value = []byte(`{}`)
+	ingest(t, e, broken)
+	if got := atAlice.take(); len(got) != 1 || got[0].Event.Resync != reasonUnreadable {
+		t.Errorf("of one that cannot be read the user got %+v", got)
+	}
+	if got := atCarol.take(); len(got) != 0 {
+		t.Errorf("another user got %+v", got)
+	}
 }
 
 func TestAUsersEventGoesToThatUserAlone(t *testing.T) {

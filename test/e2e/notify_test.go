@@ -1,0 +1,66 @@
+package e2e
+
+import (
+	"encoding/json"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	client "github.com/ism-chat/ism/clients/go"
+	"github.com/ism-chat/ism/libs/wire"
+	"github.com/ism-chat/ism/test/deployment"
+)
+
+// backendTellsUsers has a backend tell two users something, the one of them twice by one key: each stream of theirs shows it once, in order, and no other does.
+func backendTellsUsers(t *testing.T, d *deployment.Deployment) {
+	alice, bob, carol, backend := d.SignIn(t, "alice"), d.SignIn(t, "bob"), d.SignIn(t, "carol"), d.Backend(t)
+	atAlice, alsoAlice, atBob, atCarol := alice.Listen(t), alice.Listen(t), bob.Listen(t), carol.Listen(t)
+	if _, err := alice.Notify(t.Context(), client.Notification{To: []uuid.UUID{bob.ID}, Message: struct{}{}}); !client.HasCode(err, "forbidden") {
+		t.Errorf("as a user: %v", err)
+	}
+	notify := func(key, state string, to ...uuid.UUID) []wire.NotifiedUser {
+		t.Helper()
+		told, err := backend.Notify(t.Context(), client.Notification{To: to, Message: map[string]string{"order": key, "state": state}, Key: key + state})
+		if err != nil || len(told) != len(to) {
+			t.Fatalf("told are %+v, %v", told, err)
+		}
+		return told
+	}
+	order := uuid.NewString()
+	paid := notify(order, "paid", alice.ID, bob.ID)
+	if again := notify(order, "paid", alice.ID); again[0] != paid[0] {
+		t.Errorf("told again is %+v, was %+v", again, paid)
+	}
+	sent := notify(order, "sent", alice.ID)
+
+	told := func(all []client.StreamEvent) (ids []uuid.UUID) {
+		for _, event := range all {
+			var custom wire.CustomNotification
+			var said struct{ Order, State string }
+			if event.Type != "SystemMessage" || json.Unmarshal(event.Data, &custom) != nil || json.Unmarshal(custom.Message, &said) != nil || said.Order != order {
+				continue
+			}
+			ids = append(ids, custom.ID)
+		}
+		return ids
+	}
+	for name, c := range map[string]struct {
+		at   *deployment.Listener
+		want []uuid.UUID
+	}{
+		"alice": {atAlice, []uuid.UUID{paid[0].ID, sent[0].ID}}, "alice's other stream": {alsoAlice, []uuid.UUID{paid[0].ID, sent[0].ID}}, "bob": {atBob, []uuid.UUID{paid[1].ID}},
+	} {
+		last := c.want[len(c.want)-1]
+		seen := told(c.at.Await(t, time.Minute, name+" is told", func(all []client.StreamEvent) bool {
+			ids := told(all)
+			return len(ids) > 0 && ids[len(ids)-1] == last
+		}))
+		if len(seen) != len(c.want) || seen[0] != c.want[0] {
+			t.Errorf("%s is told %v, want %v", name, seen, c.want)
+		}
+	}
+	if seen := told(atCarol.Await(t, time.Minute, "carol", func([]client.StreamEvent) bool { return true })); len(seen) > 0 {
+		t.Errorf("carol is told %v", seen)
+	}
+}
