@@ -140,7 +140,6 @@ func (withoutEpochs) RecordedLogs(context.Context, string) ([]bus.RecordedLog, e
 
 // A node that does not know the log yet knows nothing of what the store may lack, and says so.
 func TestPagesSayThatTheyMayLackMessagesBeforeTheLogIsKnown(t *testing.T) {
-	t.Parallel()
 	open := reopening()["sqlite"](t)
 	w := newWorld(t, nodetest.Broker(t).ListenAddrs(), open())
 	room, user := w.newRoom()

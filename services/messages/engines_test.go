@@ -16,7 +16,6 @@ import (
 // On Kafka and Cassandra themselves, with Cassandra cut off in the middle of the sends: every send is acknowledged, and when
 // it is back the timeline is the log.
 func TestEnginesAndAnOutageOfCassandra(t *testing.T) {
-	t.Parallel()
 	brokers := enginetest.KafkaBrokers(t)
 	cfg := cassandratest.Config(t)
 	link := cassandratest.NewLink(t, cfg.Hosts[0])

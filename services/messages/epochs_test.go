@@ -46,7 +46,6 @@ func reopening() map[string]func(t *testing.T) func() store.Store {
 
 // An operator deletes the topic and starts the service again, nothing else. Its offsets begin at 0, where other messages are.
 func TestALogThatIsMadeAnewComesBehindHistory(t *testing.T) {
-	t.Parallel()
 	for name, opening := range reopening() {
 		t.Run(name, func(t *testing.T) {
 			open, broker := opening(t), nodetest.Broker(t)
@@ -88,7 +87,6 @@ func TestALogThatIsMadeAnewComesBehindHistory(t *testing.T) {
 
 // Whether the log is still the one that positions are of, only the store can say.
 func TestNothingIsSentBeforeTheEpochIsKnown(t *testing.T) {
-	t.Parallel()
 	open := reopening()["sqlite"](t)
 	w := newWorld(t, nodetest.Broker(t).ListenAddrs(), open())
 	room, user := w.newRoom()

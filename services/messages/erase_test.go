@@ -124,7 +124,6 @@ func TestMessagesOfDeletedUsersAreErased(t *testing.T) {
 }
 
 func TestEnginesEraseMessagesOfDeletedUsers(t *testing.T) {
-	t.Parallel()
 	brokers := enginetest.KafkaBrokers(t)
 	s, err := cassandra.New(cassandratest.Config(t), cassandra.MigrateAuto, telemetry.Discard(nil))
 	if err != nil {

@@ -32,6 +32,7 @@ import (
 	"github.com/ism-chat/ism/services/messages/store/sqlite"
 )
 
+// Tests run side by side, but for those on Cassandra itself: to make several keyspaces at once takes it minutes.
 func TestMain(m *testing.M) { servicetest.VerifyNoLeaks(m) }
 
 // tokenName is what every token of the tests names its user. rooms has another name, as it may when somebody has just been renamed.

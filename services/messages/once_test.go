@@ -256,7 +256,6 @@ func (w *world) eachOnce(t *testing.T, room, user uuid.UUID, want []uuid.UUID) {
 
 // The answers of sends are cut off at random, and another node is asked again, on Kafka and Cassandra themselves: each is sent once.
 func TestSendsWhoseAnswersAreCutAreSentOnce(t *testing.T) {
-	t.Parallel()
 	cfg := cassandratest.Config(t)
 	newStore := func() store.Store {
 		s, err := cassandra.New(cfg, cassandra.MigrateAuto, telemetry.Discard(nil))
