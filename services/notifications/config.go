@@ -21,17 +21,12 @@ func (c Config) Validate() []config.Fault {
 	return nil
 }
 
-// Within says where the settings do not go with those of the listener: the largest request must fit, and be given the time that Kafka may take. Variables
-// in the faults begin behind ISM_.
+// Within says where the settings do not go with those of the listener: a request must be given the time that Kafka may take. Variables in the faults
+// begin behind ISM_. A listener that takes smaller bodies than the largest request refuses what is larger, 413.
 func (c Config) Within(listener httpapi.Config) []config.Fault {
-	var faults []config.Fault
-	if listener.BodyLimit < largestRequest {
-		faults = append(faults, config.Fault{Variable: "HTTP_BODY_LIMIT", Problem: fmt.Sprintf(
-			"%d is too small for a message of %d bytes to %d users; allowed: %d bytes or more", listener.BodyLimit, maxMessage, maxUsers, largestRequest)})
+	if c.LogTimeout < listener.HandlerTimeout {
+		return nil
 	}
-	if c.LogTimeout >= listener.HandlerTimeout {
-		faults = append(faults, config.Fault{Variable: "NOTIFICATIONS_LOG_TIMEOUT", Problem: fmt.Sprintf(
-			"%s does not go with ISM_HTTP_HANDLER_TIMEOUT, %s: a notification would be given up before Kafka is", c.LogTimeout, listener.HandlerTimeout)})
-	}
-	return faults
+	return []config.Fault{{Variable: "NOTIFICATIONS_LOG_TIMEOUT", Problem: fmt.Sprintf(
+		"%s does not go with ISM_HTTP_HANDLER_TIMEOUT, %s: a notification would be given up before Kafka is", c.LogTimeout, listener.HandlerTimeout)}}
 }

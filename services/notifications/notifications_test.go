@@ -312,7 +312,7 @@ func TestKafkaDownIsSaid(t *testing.T) {
 }
 
 func TestSettingsThatDoNotGoTogetherAreNamed(t *testing.T) {
-	listener := httpapi.Config{BodyLimit: 256 << 10, HandlerTimeout: 10 * time.Second}
+	listener := httpapi.Config{HandlerTimeout: 10 * time.Second}
 	good := notifications.Config{LogTimeout: 4 * time.Second}
 	if faults := append(good.Validate(), good.Within(listener)...); len(faults) > 0 {
 		t.Errorf("proper settings: %v", faults)
@@ -320,11 +320,7 @@ func TestSettingsThatDoNotGoTogetherAreNamed(t *testing.T) {
 	if faults := (notifications.Config{}).Validate(); len(faults) != 1 || faults[0].Variable != "LOG_TIMEOUT" {
 		t.Errorf("no time for Kafka: %v", faults)
 	}
-	listener.BodyLimit = 64 << 10
-	if faults := good.Within(listener); len(faults) != 1 || faults[0].Variable != "HTTP_BODY_LIMIT" {
-		t.Errorf("a small body: %v", faults)
-	}
-	listener = httpapi.Config{BodyLimit: 256 << 10, HandlerTimeout: 4 * time.Second}
+	listener.HandlerTimeout = 4 * time.Second
 	if faults := good.Within(listener); len(faults) != 1 || faults[0].Variable != "NOTIFICATIONS_LOG_TIMEOUT" {
 		t.Errorf("no time for the answer: %v", faults)
 	}

@@ -26,8 +26,6 @@ const source = "/ism/notifications"
 const (
 	maxUsers   = 1000     // that one request names
 	maxMessage = 64 << 10 // bytes, as the request has it
-	// largestRequest is the size of a request at its largest, bytes, without white space around its JSON.
-	largestRequest = maxMessage + maxUsers*len(`"0192d3a0-0000-7000-8000-00000000000a",`) + 1<<10
 	// atOnce is how many users of a request are told at once.
 	atOnce = 64
 )
