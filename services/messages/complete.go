@@ -77,13 +77,9 @@ func (s *Service) missing(ctx context.Context, behind behind, within store.Range
 		if there || at.Compare(within.From) < 0 || at.Compare(within.Before) >= 0 {
 			continue
 		}
-		entry, ok := behind.entry(record)
-		if ok {
-			over, err := s.kept.Over(ctx, entry.Message)
-			if err != nil {
-				return nil, err
-			}
-			ok = !over
+		entry, ok, err := s.keptOf(ctx, behind, record)
+		if err != nil {
+			return nil, err
 		}
 		if !ok || !within.CreatedBefore.IsZero() && !entry.Message.CreatedAt.Before(within.CreatedBefore) {
 			continue
@@ -161,19 +157,24 @@ func (s *Service) unstored(ctx context.Context, room uuid.UUID) (first events.Po
 		first = behind.complete
 	}
 	for _, record := range behind.messages {
-		entry, ok := behind.entry(record)
-		if !ok {
-			continue
-		}
-		over, err := s.kept.Over(ctx, entry.Message)
+		entry, ok, err := s.keptOf(ctx, behind, record)
 		if err != nil {
 			return first, false, err
 		}
-		if !over {
+		if ok {
 			first = earlier(first, entry.Position)
 		}
 	}
 	return first, behind.sure, nil
+}
+
+// keptOf gives what a record makes of the timeline, unless the room keeps it no longer.
+func (s *Service) keptOf(ctx context.Context, behind behind, record bus.Record) (entry store.Entry, ok bool, err error) {
+	if entry, ok = behind.entry(record); !ok {
+		return entry, false, nil
+	}
+	over, err := s.kept.Over(ctx, entry.Message)
+	return entry, err == nil && !over, err
 }
 
 func (b behind) position(record bus.Record) events.Position {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/gofiber/fiber/v2"
+	"github.com/google/uuid"
 
 	"github.com/ism-chat/ism/libs/authn"
 	"github.com/ism-chat/ism/libs/httpapi"
@@ -35,17 +36,25 @@ func (r retentionRequest) parse() (days int, err error) {
 	return *r.Days, nil
 }
 
+// backendsRoom gives the room that a path names, which must be one of the backend's tenant.
+func (s *Service) backendsRoom(c *fiber.Ctx) (uuid.UUID, error) {
+	room, err := httpapi.UUIDParam(c, "room_id")
+	if err != nil {
+		return uuid.Nil, err
+	}
+	if _, err := s.ofTenant(c.UserContext(), room, authn.Caller(c).Tenant); err != nil {
+		return uuid.Nil, problemOf(err)
+	}
+	return room, nil
+}
+
 // retention handles GET /api/admin/rooms/{room_id}/retention.
 func (s *Service) retention(c *fiber.Ctx) error {
-	room, err := httpapi.UUIDParam(c, "room_id")
+	room, err := s.backendsRoom(c)
 	if err != nil {
 		return err
 	}
-	ctx := c.UserContext()
-	if _, err := s.ofTenant(ctx, room, authn.Caller(c).Tenant); err != nil {
-		return problemOf(err)
-	}
-	days, own, err := s.deps.Store.Retention(ctx, room)
+	days, own, err := s.deps.Store.Retention(c.UserContext(), room)
 	if err != nil {
 		return retentionProblemOf(err)
 	}
@@ -83,15 +92,11 @@ func (s *Service) putRetention(c *fiber.Ctx) error {
 
 // deleteRetention handles DELETE /api/admin/rooms/{room_id}/retention.
 func (s *Service) deleteRetention(c *fiber.Ctx) error {
-	room, err := httpapi.UUIDParam(c, "room_id")
+	room, err := s.backendsRoom(c)
 	if err != nil {
 		return err
 	}
-	ctx := c.UserContext()
-	if _, err := s.ofTenant(ctx, room, authn.Caller(c).Tenant); err != nil {
-		return problemOf(err)
-	}
-	err = s.deps.Store.UnsetRetention(ctx, room)
+	err = s.deps.Store.UnsetRetention(c.UserContext(), room)
 	s.kept.Forget(room) // also where there is an error: it may be changed all the same
 	if err != nil {
 		return retentionProblemOf(err)

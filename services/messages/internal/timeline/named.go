@@ -86,16 +86,16 @@ func (t *Timeline) withdrawChunk(ctx context.Context, chunk []applying) error {
 	entries := make([]store.Entry, len(chunk))
 	for i, a := range chunk {
 		entries[i] = a.entry
-		var err error
-		if entries[i].Expires, err = t.expires(ctx, a.entry.Message); err != nil {
-			return fmt.Errorf("withdraw messages that were sent again: %w", err)
-		}
 		_, span := t.tracing.Process(ctx, a.record)
 		describe(span, a.entry.Message.RoomID, a.entry.Message.ID, repeated)
 		span.End()
 		t.applied.WithLabelValues(repeated).Inc()
 	}
-	if err := t.store.Withdraw(ctx, entries); err != nil {
+	err := t.date(ctx, entries)
+	if err == nil {
+		err = t.store.Withdraw(ctx, entries)
+	}
+	if err != nil {
 		return fmt.Errorf("withdraw %d messages that were sent again: %w", len(entries), err)
 	}
 	return nil

@@ -178,13 +178,21 @@ func (t *Timeline) WriteThrough(ctx context.Context, event events.Event, at even
 }
 
 // put appends entries to the store, each with when it expires.
-func (t *Timeline) put(ctx context.Context, entries []store.Entry) (err error) {
+func (t *Timeline) put(ctx context.Context, entries []store.Entry) error {
+	if err := t.date(ctx, entries); err != nil {
+		return err
+	}
+	return t.store.Append(ctx, entries)
+}
+
+// date says of each entry when it expires.
+func (t *Timeline) date(ctx context.Context, entries []store.Entry) (err error) {
 	for i := range entries {
 		if entries[i].Expires, err = t.expires(ctx, entries[i].Message); err != nil {
 			return err
 		}
 	}
-	return t.store.Append(ctx, entries)
+	return nil
 }
 
 // remember remembers a message that this process has written.
