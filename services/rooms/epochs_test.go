@@ -17,6 +17,7 @@ import (
 	"github.com/ism-chat/ism/libs/enginetest"
 	"github.com/ism-chat/ism/libs/events"
 	"github.com/ism-chat/ism/libs/lifecycle"
+	libpostgres "github.com/ism-chat/ism/libs/postgres"
 	"github.com/ism-chat/ism/libs/servicetest"
 	"github.com/ism-chat/ism/libs/servicetest/nodetest"
 	"github.com/ism-chat/ism/libs/telemetry"
@@ -35,9 +36,9 @@ func reopening() map[string]func(t *testing.T) func(t *testing.T, tel *telemetry
 			}
 		},
 		"postgres": func(t *testing.T) func(t *testing.T, tel *telemetry.Telemetry) store.Store {
-			cfg := postgres.Config{URL: config.Secret(enginetest.PostgresDatabase(t)), PoolSize: 5, StatementTimeout: 5 * time.Second}
+			cfg := libpostgres.Config{URL: config.Secret(enginetest.PostgresDatabase(t)), PoolSize: 5, StatementTimeout: 5 * time.Second}
 			return func(t *testing.T, tel *telemetry.Telemetry) store.Store {
-				s, err := postgres.New(cfg, postgres.MigrateAuto, tel)
+				s, err := postgres.New(cfg, libpostgres.MigrateAuto, tel)
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -20,6 +20,7 @@ import (
 	"github.com/ism-chat/ism/libs/config"
 	"github.com/ism-chat/ism/libs/enginetest"
 	"github.com/ism-chat/ism/libs/httpapi/openapitest"
+	libpostgres "github.com/ism-chat/ism/libs/postgres"
 	"github.com/ism-chat/ism/libs/servicetest"
 	"github.com/ism-chat/ism/libs/servicetest/nodetest"
 	"github.com/ism-chat/ism/libs/telemetry"
@@ -36,8 +37,8 @@ func backends() map[string]func(t *testing.T, tel *telemetry.Telemetry) store.St
 	return map[string]func(t *testing.T, tel *telemetry.Telemetry) store.Store{
 		"sqlite": onSQLite,
 		"postgres": func(t *testing.T, tel *telemetry.Telemetry) store.Store {
-			cfg := postgres.Config{URL: config.Secret(enginetest.PostgresDatabase(t)), PoolSize: 5, StatementTimeout: 5 * time.Second}
-			s, err := postgres.New(cfg, postgres.MigrateAuto, tel)
+			cfg := libpostgres.Config{URL: config.Secret(enginetest.PostgresDatabase(t)), PoolSize: 5, StatementTimeout: 5 * time.Second}
+			s, err := postgres.New(cfg, libpostgres.MigrateAuto, tel)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -14,6 +14,7 @@ import (
 	"github.com/ism-chat/ism/libs/config"
 	"github.com/ism-chat/ism/libs/enginetest"
 	"github.com/ism-chat/ism/libs/events"
+	libpostgres "github.com/ism-chat/ism/libs/postgres"
 	"github.com/ism-chat/ism/libs/servicetest"
 	"github.com/ism-chat/ism/libs/servicetest/nodetest"
 	"github.com/ism-chat/ism/libs/telemetry"
@@ -28,7 +29,7 @@ func TestThePreviousVersionRunsOnThisSchema(t *testing.T) {
 	program := buildPrevious(t)
 	database, port := enginetest.PostgresDatabase(t), servicetest.FreePort(t)
 	open := func(t *testing.T, tel *telemetry.Telemetry) store.Store {
-		s, err := postgres.New(postgres.Config{URL: config.Secret(database), PoolSize: 5, StatementTimeout: 5 * time.Second}, postgres.MigrateAuto, tel)
+		s, err := postgres.New(libpostgres.Config{URL: config.Secret(database), PoolSize: 5, StatementTimeout: 5 * time.Second}, libpostgres.MigrateAuto, tel)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -3,6 +3,7 @@ package rooms
 import (
 	"github.com/ism-chat/ism/libs/config"
 	"github.com/ism-chat/ism/libs/deployable"
+	libpostgres "github.com/ism-chat/ism/libs/postgres"
 	"github.com/ism-chat/ism/services/rooms/store/postgres"
 )
 
@@ -11,8 +12,8 @@ type ProgramConfig struct {
 	deployable.Config
 	Rooms struct {
 		Config
-		Migrate  postgres.Migrate `envconfig:"MIGRATE" default:"auto" was:"ISM_ROOMS_POSTGRES_MIGRATE" desc:"auto: bring Postgres's schema up to date at start; check: wait, not ready, until it is; off: do not look at it; true and false are auto and check"`
-		Postgres postgres.Config
+		Migrate  libpostgres.Migrate `envconfig:"MIGRATE" default:"auto" was:"ISM_ROOMS_POSTGRES_MIGRATE" desc:"auto: bring Postgres's schema up to date at start; check: wait, not ready, until it is; off: do not look at it; true and false are auto and check"`
+		Postgres libpostgres.Config
 	}
 }
 

@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"github.com/ism-chat/ism/libs/config"
-	"github.com/ism-chat/ism/services/rooms/store/postgres"
+	libpostgres "github.com/ism-chat/ism/libs/postgres"
 )
 
 func TestConfigurationIsRead(t *testing.T) {
@@ -18,7 +18,7 @@ func TestConfigurationIsRead(t *testing.T) {
 	if err := config.Load(&cfg); err != nil {
 		t.Fatal(err)
 	}
-	if cfg.Rooms.MaxMembers != 50 || cfg.Rooms.Postgres.PoolSize != 10 || cfg.Rooms.Migrate != postgres.MigrateAuto || cfg.Kafka.Epoch != 0 {
+	if cfg.Rooms.MaxMembers != 50 || cfg.Rooms.Postgres.PoolSize != 10 || cfg.Rooms.Migrate != libpostgres.MigrateAuto || cfg.Kafka.Epoch != 0 {
 		t.Errorf("read %+v", cfg.Rooms)
 	}
 	if strings.Contains(fmt.Sprintf("%+v %#v", cfg, cfg.Rooms), secret) {
@@ -46,13 +46,13 @@ func TestAllFaultsAreNamedAtOnce(t *testing.T) {
 
 func TestWhatIsDoneAboutTheSchemaIsRead(t *testing.T) {
 	const setting, former = "ISM_ROOMS_MIGRATE", "ISM_ROOMS_POSTGRES_MIGRATE"
-	for entry, want := range map[string]postgres.Migrate{
-		"":                 postgres.MigrateAuto,
-		setting + "=auto":  postgres.MigrateAuto,
-		setting + "=check": postgres.MigrateCheck,
-		setting + "=off":   postgres.MigrateOff,
-		former + "=true":   postgres.MigrateAuto,
-		former + "=false":  postgres.MigrateCheck,
+	for entry, want := range map[string]libpostgres.Migrate{
+		"":                 libpostgres.MigrateAuto,
+		setting + "=auto":  libpostgres.MigrateAuto,
+		setting + "=check": libpostgres.MigrateCheck,
+		setting + "=off":   libpostgres.MigrateOff,
+		former + "=true":   libpostgres.MigrateAuto,
+		former + "=false":  libpostgres.MigrateCheck,
 	} {
 		var cfg ProgramConfig
 		if err := config.LoadFrom(&cfg, []string{"ISM_ROOMS_POSTGRES_URL=postgres://rooms@postgres/rooms", entry}); err != nil || cfg.Rooms.Migrate != want {

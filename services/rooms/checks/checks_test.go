@@ -14,6 +14,7 @@ import (
 	"github.com/ism-chat/ism/libs/enginetest"
 	"github.com/ism-chat/ism/libs/examine"
 	"github.com/ism-chat/ism/libs/examine/examinetest"
+	libpostgres "github.com/ism-chat/ism/libs/postgres"
 	"github.com/ism-chat/ism/libs/servicetest"
 	"github.com/ism-chat/ism/libs/telemetry"
 	"github.com/ism-chat/ism/services/rooms/store/postgres"
@@ -26,8 +27,8 @@ func onDatabase(t *testing.T, address string, more ...string) []examine.Check {
 	t.Helper()
 	var cfg struct {
 		Rooms struct {
-			Migrate  postgres.Migrate `default:"auto"`
-			Postgres postgres.Config
+			Migrate  libpostgres.Migrate `default:"auto"`
+			Postgres libpostgres.Config
 		}
 	}
 	found := examinetest.Survey(t, &cfg, append(more, "ISM_ROOMS_POSTGRES_URL="+address)...)
@@ -94,7 +95,7 @@ func TestARoleOfItsOwnIsFine(t *testing.T) {
 // migrate lets the store bring a database up to date.
 func migrate(t *testing.T, address string) {
 	t.Helper()
-	store, err := postgres.New(postgres.Config{URL: config.Secret(address), PoolSize: 1, StatementTimeout: 5 * time.Second}, postgres.MigrateAuto, telemetry.Discard(nil))
+	store, err := postgres.New(libpostgres.Config{URL: config.Secret(address), PoolSize: 1, StatementTimeout: 5 * time.Second}, libpostgres.MigrateAuto, telemetry.Discard(nil))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -105,7 +105,7 @@ func wantAllSteps(t *testing.T, cfg cassandra.Config, session *gocql.Session) {
 	want := map[int]string{}
 	for _, step := range all {
 		if step.Known {
-			want[step.Number] = step.Name
+			want[int(step.Number)] = step.Name
 		}
 	}
 	found := recorded(t, session)

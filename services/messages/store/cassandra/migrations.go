@@ -1,15 +1,17 @@
 package cassandra
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/gocql/gocql"
+
+	"github.com/ism-chat/ism/libs/schema"
 )
 
 // Errors of [Migrations.Newest] and [Migrations.Down].
@@ -24,18 +26,9 @@ type Migrations struct{ cfg Config }
 // NewMigrations reaches for nothing: each method makes a session of its own.
 func NewMigrations(cfg Config) *Migrations { return &Migrations{cfg: cfg} }
 
-// Step is a step of the schema, as a keyspace has it.
-type Step struct {
-	Number  int
-	Name    string
-	Known   bool      // it is one of this version's
-	Applied bool      // it is recorded
-	At      time.Time // when it was; zero where that was not recorded
-}
-
 // List gives this version's steps, and those that the keyspace has beside them, in their order. It changes nothing.
-func (m *Migrations) List(ctx context.Context) ([]Step, error) {
-	var all []Step
+func (m *Migrations) List(ctx context.Context) ([]schema.Step, error) {
+	var all []schema.Step
 	err := m.with(ctx, func(ctx context.Context, on migration) (err error) {
 		all, err = on.list(ctx)
 		return err
@@ -132,22 +125,22 @@ func localDatacenter(ctx context.Context, session *gocql.Session) (datacenter st
 	return datacenter, nil
 }
 
-func (m migration) list(ctx context.Context) ([]Step, error) {
+func (m migration) list(ctx context.Context) ([]schema.Step, error) {
 	recorded, err := recordedSteps(ctx, m.session, m.keyspace)
 	if err != nil {
 		return nil, err
 	}
-	all := make([]Step, 0, len(steps))
+	all := make([]schema.Step, 0, len(steps))
 	for i, step := range steps {
 		done, applied := recorded[i+1]
-		all = append(all, Step{Number: i + 1, Name: step.name, Known: true, Applied: applied, At: done.at})
+		all = append(all, schema.Step{Number: int64(i + 1), Name: step.name, Known: true, Applied: applied, At: done.at})
 	}
 	for number, done := range recorded {
 		if number > len(steps) {
-			all = append(all, Step{Number: number, Name: done.name, Applied: true, At: done.at})
+			all = append(all, schema.Step{Number: int64(number), Name: done.name, Applied: true, At: done.at})
 		}
 	}
-	slices.SortFunc(all, func(a, b Step) int { return a.Number - b.Number })
+	slices.SortFunc(all, func(a, b schema.Step) int { return cmp.Compare(a.Number, b.Number) })
 	return all, nil
 }
 

@@ -15,6 +15,7 @@ import (
 	"github.com/ism-chat/ism/libs/config"
 	"github.com/ism-chat/ism/libs/enginetest"
 	"github.com/ism-chat/ism/libs/events"
+	libpostgres "github.com/ism-chat/ism/libs/postgres"
 	"github.com/ism-chat/ism/libs/servicetest"
 	"github.com/ism-chat/ism/libs/telemetry"
 	"github.com/ism-chat/ism/libs/wire"
@@ -94,8 +95,8 @@ func onSQLite(t *testing.T) store.Store {
 
 func onPostgres(t *testing.T, url string) store.Store {
 	t.Helper()
-	cfg := postgres.Config{URL: config.Secret(url), PoolSize: 2, StatementTimeout: time.Minute}
-	s, err := postgres.New(cfg, postgres.MigrateAuto, telemetry.Discard(nil))
+	cfg := libpostgres.Config{URL: config.Secret(url), PoolSize: 2, StatementTimeout: time.Minute}
+	s, err := postgres.New(cfg, libpostgres.MigrateAuto, telemetry.Discard(nil))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -34,7 +34,7 @@ func reconnect(t *testing.T, s *Store, url string, configure func(cfg *pgx.ConnC
 		t.Fatal(err)
 	}
 	t.Cleanup(pool.Close)
-	s.open.Store(pool)
+	s.db.Use(pool)
 }
 
 // TestOnlyTheFaultOfAValueIsAValues takes messages into a database that takes no writes, lets nobody write, or is given what it cannot keep.

@@ -19,7 +19,7 @@ func TestPendingMigrationsAreThoseThatTheDatabaseLacks(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	pending, err := PendingMigrations(t.Context(), connection)
+	pending, err := Schema().Pending(t.Context(), connection)
 	if err != nil || len(pending) != len(files) || pending[0] != files[0].Name() {
 		t.Fatalf("an empty database lacks %v, %v", pending, err)
 	}

@@ -3,16 +3,11 @@ package postgres
 import (
 	"database/sql"
 	"os"
-	"strings"
-	"sync"
 	"testing"
-	"time"
 
 	"github.com/google/uuid"
 
-	"github.com/ism-chat/ism/libs/config"
 	"github.com/ism-chat/ism/libs/enginetest"
-	"github.com/ism-chat/ism/libs/telemetry"
 	"github.com/ism-chat/ism/services/rooms/store/storetest"
 )
 
@@ -35,7 +30,7 @@ func schema(t *testing.T, db *sql.DB) string {
 
 func TestMigrationsGoUpAndDownWithRows(t *testing.T) {
 	db := openSQL(t, enginetest.PostgresDatabase(t))
-	provider, err := newProvider(db)
+	provider, err := Schema().Provider(db)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -51,7 +46,7 @@ func TestMigrationsGoUpAndDownWithRows(t *testing.T) {
 func TestUsersOfTheFirstSchemaTakeAnyToken(t *testing.T) {
 	database := enginetest.PostgresDatabase(t)
 	db := openSQL(t, database)
-	provider, err := newProvider(db)
+	provider, err := Schema().Provider(db)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,68 +58,4 @@ func TestUsersOfTheFirstSchemaTakeAnyToken(t *testing.T) {
 		t.Fatal(err)
 	}
 	storetest.TakesAnyToken(t, storetest.Start(t, newStore(t, database)), user)
-}
-
-func TestSeveralProcessesMigrateOnce(t *testing.T) {
-	database := enginetest.PostgresDatabase(t)
-	var starting sync.WaitGroup
-	for range 4 {
-		starting.Go(func() {
-			if err := newStore(t, database).migrate(t.Context()); err != nil {
-				t.Errorf("migrate: %v", err)
-			}
-		})
-	}
-	starting.Wait()
-}
-
-func TestWithoutMigratingTheSchemaIsWaitedFor(t *testing.T) {
-	database := enginetest.PostgresDatabase(t)
-	db := openSQL(t, database)
-	waiting := storeThat(t, MigrateCheck, database)
-	if err := waiting.migrate(t.Context()); err == nil || !strings.Contains(err.Error(), "00001_rooms.sql") {
-		t.Errorf("without a schema it says %v", err)
-	}
-	if made := tables(t, db); made != 0 {
-		t.Errorf("looking has made %d tables", made)
-	}
-	if err := newStore(t, database).migrate(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	storetest.Start(t, waiting)
-}
-
-// Where migrating is off, the table that says which migrations are applied may be anything.
-func TestTheSchemaIsNotLookedAt(t *testing.T) {
-	database := enginetest.PostgresDatabase(t)
-	db := openSQL(t, database)
-	off := storeThat(t, MigrateOff, database)
-	if err := off.migrate(t.Context()); err != nil || tables(t, db) != 0 {
-		t.Errorf("without a schema: %v, %d tables", err, tables(t, db))
-	}
-	if err := newStore(t, database).migrate(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := db.ExecContext(t.Context(), "DROP TABLE goose_db_version"); err != nil {
-		t.Fatal(err)
-	}
-	storetest.Start(t, off)
-}
-
-func storeThat(t *testing.T, migrates Migrate, database string) *Store {
-	t.Helper()
-	s, err := New(Config{URL: config.Secret(database), PoolSize: 2, StatementTimeout: 5 * time.Second}, migrates, telemetry.Discard(nil))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s
-}
-
-func tables(t *testing.T, db *sql.DB) int {
-	t.Helper()
-	var n int
-	if err := db.QueryRowContext(t.Context(), "SELECT count(*) FROM information_schema.tables WHERE table_schema = 'public'").Scan(&n); err != nil {
-		t.Fatal(err)
-	}
-	return n
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/ism-chat/ism/libs/config"
 	"github.com/ism-chat/ism/libs/enginetest"
+	"github.com/ism-chat/ism/libs/postgres"
 	"github.com/ism-chat/ism/libs/servicetest"
 	"github.com/ism-chat/ism/libs/telemetry"
 	"github.com/ism-chat/ism/services/rooms/store"
@@ -17,7 +18,12 @@ func TestMain(m *testing.M) { servicetest.VerifyNoLeaks(m) }
 // newStore makes a store on the database at url, not running.
 func newStore(t *testing.T, url string) *Store {
 	t.Helper()
-	s, err := New(Config{URL: config.Secret(url), PoolSize: 10, StatementTimeout: 5 * time.Second}, MigrateAuto, telemetry.Discard(nil))
+	return storeThat(t, postgres.Config{URL: config.Secret(url), PoolSize: 10, StatementTimeout: 5 * time.Second}, postgres.MigrateAuto)
+}
+
+func storeThat(t *testing.T, cfg postgres.Config, migrates postgres.Migrate) *Store {
+	t.Helper()
+	s, err := New(cfg, migrates, telemetry.Discard(nil))
 	if err != nil {
 		t.Fatal(err)
 	}

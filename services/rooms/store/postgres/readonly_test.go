@@ -5,11 +5,14 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
+	"github.com/ism-chat/ism/libs/config"
 	"github.com/ism-chat/ism/libs/enginetest"
+	"github.com/ism-chat/ism/libs/postgres"
 	"github.com/ism-chat/ism/libs/servicetest"
 	"github.com/ism-chat/ism/services/rooms/store"
 	"github.com/ism-chat/ism/services/rooms/store/storetest"
@@ -33,8 +36,7 @@ func TestADatabaseThatIsReadOnlyIsUnavailable(t *testing.T) {
 		}
 	}
 	set("on") // for connections from now on
-	s := newStore(t, url)
-	s.migrates = MigrateCheck
+	s := storeThat(t, postgres.Config{URL: config.Secret(url), PoolSize: 10, StatementTimeout: 5 * time.Second}, postgres.MigrateCheck)
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- s.Run(ctx) }()

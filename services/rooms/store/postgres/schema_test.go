@@ -15,6 +15,7 @@ import (
 
 	"github.com/ism-chat/ism/libs/config"
 	"github.com/ism-chat/ism/libs/enginetest"
+	"github.com/ism-chat/ism/libs/postgres"
 	"github.com/ism-chat/ism/libs/telemetry"
 	"github.com/ism-chat/ism/services/rooms/internal/changes"
 	"github.com/ism-chat/ism/services/rooms/store"
@@ -38,7 +39,7 @@ func openSQL(t *testing.T, url string) *sql.DB {
 // A room of a build that knows no tenants of rooms, before the migration or after it, is of its creator's.
 func TestRoomsOfEarlierBuildsGetTheirTenant(t *testing.T) {
 	db := openSQL(t, enginetest.PostgresDatabase(t))
-	provider, err := newProvider(db)
+	provider, err := Schema().Provider(db)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -139,8 +140,8 @@ func TestLostConnectionsAreMadeAnew(t *testing.T) {
 
 func TestASlowStatementIsUnavailable(t *testing.T) {
 	database := enginetest.PostgresDatabase(t)
-	cfg := Config{URL: config.Secret(database), PoolSize: 2, StatementTimeout: 200 * time.Millisecond}
-	s, err := New(cfg, MigrateAuto, telemetry.Discard(nil))
+	cfg := postgres.Config{URL: config.Secret(database), PoolSize: 2, StatementTimeout: 200 * time.Millisecond}
+	s, err := New(cfg, postgres.MigrateAuto, telemetry.Discard(nil))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -286,7 +287,7 @@ func awaitBlocked(t *testing.T, db *sql.DB, want int) {
 func TestWhatWasUnreadStaysSo(t *testing.T) {
 	database := enginetest.PostgresDatabase(t)
 	db := openSQL(t, database)
-	provider, err := newProvider(db)
+	provider, err := Schema().Provider(db)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -319,7 +320,7 @@ func TestWhatWasUnreadStaysSo(t *testing.T) {
 
 func TestConfigurationFaultsAreNamed(t *testing.T) {
 	const secret = "hunter2"
-	faults := Config{URL: "postgres://rooms:" + secret + "@host:no-port/rooms", PoolSize: 0, StatementTimeout: 0}.Validate()
+	faults := postgres.Config{URL: "postgres://rooms:" + secret + "@host:no-port/rooms", PoolSize: 0, StatementTimeout: 0}.Validate()
 	var named []string
 	for _, fault := range faults {
 		named = append(named, fault.Variable)
@@ -330,7 +331,7 @@ func TestConfigurationFaultsAreNamed(t *testing.T) {
 	if strings.Join(named, " ") != "URL POOL_SIZE STATEMENT_TIMEOUT" {
 		t.Errorf("faults of %v", named)
 	}
-	if _, err := New(Config{URL: "postgres://rooms:" + secret + "@host:no-port/rooms"}, MigrateAuto, telemetry.Discard(nil)); err == nil || strings.Contains(err.Error(), secret) {
+	if _, err := New(postgres.Config{URL: "postgres://rooms:" + secret + "@host:no-port/rooms"}, postgres.MigrateAuto, telemetry.Discard(nil)); err == nil || strings.Contains(err.Error(), secret) {
 		t.Errorf("error %v", err)
 	}
 }

@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"context"
-	"math/rand/v2"
 	"time"
 
 	"github.com/google/uuid"
@@ -15,33 +14,15 @@ import (
 
 // Transact implements [store.Store].
 func (s *Store) Transact(ctx context.Context, operation string, change func(ctx context.Context, tx store.Tx) error) error {
-	pool := s.open.Load()
-	if pool == nil {
-		return store.ErrUnavailable
+	var refused error
+	err := s.db.Transact(ctx, func(begun pgx.Tx) error {
+		refused = change(ctx, tx{begun, s.outbox})
+		return refused
+	})
+	if refused != nil {
+		return refused
 	}
-	for attempt := 1; ; attempt++ {
-		var refused error
-		err := pgx.BeginFunc(ctx, bounded{pool, s.cfg.StatementTimeout}, func(begun pgx.Tx) error {
-			refused = change(ctx, tx{begun, s.outbox})
-			return refused
-		})
-		switch {
-		case attempt < attempts && isConflict(err):
-			apart(ctx, attempt)
-		case refused != nil:
-			return refused
-		default:
-			return storeError(operation, err)
-		}
-	}
-}
-
-// apart waits a while, by chance, so that two transactions which have ended each other do not meet again.
-func apart(ctx context.Context, attempt int) {
-	select {
-	case <-time.After(rand.N(time.Duration(attempt) * meeting)): //nolint:gosec // spreading load takes no secrets
-	case <-ctx.Done():
-	}
+	return storeError(operation, err)
 }
 
 // tx is a [store.Tx].

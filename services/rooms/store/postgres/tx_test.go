@@ -14,8 +14,10 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/ism-chat/ism/libs/config"
 	"github.com/ism-chat/ism/libs/enginetest"
 	"github.com/ism-chat/ism/libs/events"
+	"github.com/ism-chat/ism/libs/postgres"
 	"github.com/ism-chat/ism/libs/telemetry"
 	"github.com/ism-chat/ism/libs/wire"
 	"github.com/ism-chat/ism/services/rooms/internal/changes"
@@ -44,8 +46,9 @@ func seed(t *testing.T, s *Store, n int) (users, rooms []uuid.UUID) {
 
 // TestATransactionThatADeadlockEndsIsBegunAnew lets two transactions lock the same rooms, each in its own order.
 func TestATransactionThatADeadlockEndsIsBegunAnew(t *testing.T) {
-	s := newStore(t, enginetest.PostgresDatabase(t))
-	s.cfg.StatementTimeout = time.Minute // Postgres looks for deadlocks once a second, on a busy machine later
+	patient := time.Minute // Postgres looks for deadlocks once a second, on a busy machine later
+	cfg := postgres.Config{URL: config.Secret(enginetest.PostgresDatabase(t)), PoolSize: 10, StatementTimeout: patient}
+	s := storeThat(t, cfg, postgres.MigrateAuto)
 	storetest.Start(t, s)
 	_, rooms := seed(t, s, 2)
 	var locked, ended sync.WaitGroup
@@ -82,7 +85,7 @@ func TestATransactionThatIsAlwaysEndedGivesUp(t *testing.T) {
 		runs++
 		return storeError("lose", &pgconn.PgError{Code: "40001"})
 	})
-	if !errors.Is(err, store.ErrUnavailable) || runs != attempts {
+	if !errors.Is(err, store.ErrUnavailable) || runs != 4 {
 		t.Errorf("after %d runs: %v", runs, err)
 	}
 }
@@ -130,7 +133,7 @@ func TestRoundTripsOfAChange(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(counted.Close)
-	s.open.Store(counted)
+	s.db.Use(counted)
 	flow := changes.New(s, telemetry.Discard(nil).Propagator)
 	room := changes.NewRoom{ID: uuid.New(), Type: wire.Single, Creator: users[0], Users: users, At: time.Now()}
 	for _, c := range []struct {

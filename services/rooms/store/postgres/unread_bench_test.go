@@ -12,6 +12,7 @@ import (
 	"github.com/ism-chat/ism/libs/config"
 	"github.com/ism-chat/ism/libs/enginetest"
 	"github.com/ism-chat/ism/libs/events"
+	"github.com/ism-chat/ism/libs/postgres"
 	"github.com/ism-chat/ism/libs/telemetry"
 	"github.com/ism-chat/ism/libs/wire"
 	"github.com/ism-chat/ism/services/rooms/internal/changes"
@@ -23,7 +24,7 @@ import (
 func filled(b *testing.B, rooms, ofTheFirst int) (s *Store, users, ids []uuid.UUID) {
 	b.Helper()
 	database := enginetest.PostgresDatabase(b)
-	s, err := New(Config{URL: config.Secret(database), PoolSize: 10, StatementTimeout: time.Minute}, MigrateAuto, telemetry.Discard(nil))
+	s, err := New(postgres.Config{URL: config.Secret(database), PoolSize: 10, StatementTimeout: time.Minute}, postgres.MigrateAuto, telemetry.Discard(nil))
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -3,11 +3,20 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"io/fs"
 	"strconv"
 	"strings"
+
+	"github.com/ism-chat/ism/libs/schema"
 )
 
-// Migrate says what the store does about its schema before it serves.
+// Schema is what a service keeps in its database.
+type Schema struct {
+	Service string // whose it is, for example rooms
+	Files   fs.FS  // goose's migrations, *.sql, up and down
+}
+
+// Migrate says what a service does about its schema before it serves.
 type Migrate string
 
 // What there is to choose from.
@@ -36,15 +45,15 @@ func (m *Migrate) UnmarshalText(text []byte) error {
 }
 
 // migrate brings the schema up to date, or reports that it is not. Of several processes one does it, the others wait.
-func (s *Store) migrate(ctx context.Context) error {
-	schema := Migrations{conn: s.conn}
-	switch s.migrates {
+func (d *DB) migrate(ctx context.Context) error {
+	migrations := Migrations{schema: d.schema, conn: d.conn}
+	switch d.migrates {
 	case MigrateOff:
 		return nil
 	case MigrateCheck:
-		return schema.check(ctx)
+		return migrations.check(ctx)
 	default:
-		_, err := schema.Up(ctx)
+		_, err := migrations.Up(ctx)
 		return err
 	}
 }
@@ -54,8 +63,8 @@ func (m *Migrations) check(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if pending := names(Pending(all)); len(pending) > 0 {
-		return fmt.Errorf("the schema lacks %s, and ISM_ROOMS_MIGRATE is check", strings.Join(pending, ", "))
+	if pending := names(schema.Pending(all)); len(pending) > 0 {
+		return fmt.Errorf("the schema lacks %s, and ISM_%s_MIGRATE is check", strings.Join(pending, ", "), strings.ToUpper(m.schema.Service))
 	}
 	return nil
 }

@@ -6,66 +6,56 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
-	"path"
 	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/pressly/goose/v3"
-)
 
-// Migration is a step of the schema, as a database has it.
-type Migration struct {
-	Version int64
-	Name    string    // of its file; empty: this version has no such migration, another has applied it
-	Applied time.Time // zero: it is pending
-}
+	"github.com/ism-chat/ism/libs/schema"
+)
 
 // Inspect gives this version's migrations, and those that the database has beside them, oldest first. It changes nothing, and needs no right
 // but to read.
-func Inspect(ctx context.Context, connection *pgx.Conn) ([]Migration, error) {
+func (s Schema) Inspect(ctx context.Context, connection *pgx.Conn) ([]schema.Step, error) {
 	applied, err := appliedVersions(ctx, connection)
 	if err != nil {
 		return nil, err
 	}
-	files, err := fs.Glob(migrations, "migrations/*.sql")
+	files, err := fs.Glob(s.Files, "*.sql")
 	if err != nil {
 		return nil, fmt.Errorf("find migrations: %w", err)
 	}
-	all := make([]Migration, 0, len(files))
+	all := make([]schema.Step, 0, len(files))
 	for _, file := range files {
 		version, err := goose.NumericComponent(file)
 		if err != nil {
 			return nil, fmt.Errorf("read the version of %s: %w", file, err)
 		}
-		all = append(all, Migration{Version: version, Name: path.Base(file), Applied: applied[version]})
+		at, there := applied[version]
+		all = append(all, schema.Step{Number: version, Name: file, Known: true, Applied: there, At: at})
 		delete(applied, version)
 	}
 	for _, version := range slices.Sorted(maps.Keys(applied)) {
-		all = append(all, Migration{Version: version, Applied: applied[version]})
+		all = append(all, schema.Step{Number: version, Applied: true, At: applied[version]})
 	}
-	slices.SortFunc(all, func(a, b Migration) int { return cmp.Compare(a.Version, b.Version) })
+	slices.SortFunc(all, func(a, b schema.Step) int { return cmp.Compare(a.Number, b.Number) })
 	return all, nil
 }
 
-// Pending are those of the migrations that the database lacks.
-func Pending(all []Migration) []Migration {
-	return slices.DeleteFunc(slices.Clone(all), func(m Migration) bool { return !m.Applied.IsZero() })
-}
-
-// PendingMigrations gives the names of the migrations that the database lacks, oldest first. It changes nothing.
-func PendingMigrations(ctx context.Context, connection *pgx.Conn) ([]string, error) {
-	all, err := Inspect(ctx, connection)
+// Pending gives the names of the migrations that the database lacks, oldest first. It changes nothing.
+func (s Schema) Pending(ctx context.Context, connection *pgx.Conn) ([]string, error) {
+	all, err := s.Inspect(ctx, connection)
 	if err != nil {
 		return nil, err
 	}
-	return names(Pending(all)), nil
+	return names(schema.Pending(all)), nil
 }
 
-func names(all []Migration) []string {
+func names(all []schema.Step) []string {
 	var names []string
-	for _, migration := range all {
-		names = append(names, migration.Name)
+	for _, step := range all {
+		names = append(names, step.Name)
 	}
 	return names
 }

@@ -3,7 +3,6 @@ package postgres
 import (
 	"context"
 	"database/sql"
-	"embed"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -15,10 +14,9 @@ import (
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/lock"
-)
 
-//go:embed migrations/*.sql
-var migrations embed.FS
+	"github.com/ism-chat/ism/libs/schema"
+)
 
 // Errors of [Migrations.Newest] and [Migrations.Down].
 var (
@@ -28,23 +26,24 @@ var (
 
 // Migrations are the steps of the schema of one database.
 type Migrations struct {
-	conn *pgx.ConnConfig
+	schema Schema
+	conn   *pgx.ConnConfig
 }
 
 // NewMigrations reaches for nothing: each method makes a connection of its own.
-func NewMigrations(cfg Config) (*Migrations, error) {
-	conn, err := connection(cfg)
+func NewMigrations(schema Schema, cfg Config) (*Migrations, error) {
+	conn, err := cfg.connection(schema.Service)
 	if err != nil {
 		return nil, err
 	}
-	return &Migrations{conn: conn}, nil
+	return &Migrations{schema: schema, conn: conn}, nil
 }
 
 // inspectTimeout is the deadline of what only reads which migrations are applied.
 const inspectTimeout = 10 * time.Second
 
 // List gives this version's migrations, and those that the database has beside them, oldest first. It changes nothing.
-func (m *Migrations) List(ctx context.Context) ([]Migration, error) {
+func (m *Migrations) List(ctx context.Context) ([]schema.Step, error) {
 	ctx, cancel := context.WithTimeout(ctx, inspectTimeout)
 	defer cancel()
 	connection, err := pgx.ConnectConfig(ctx, m.conn)
@@ -52,7 +51,7 @@ func (m *Migrations) List(ctx context.Context) ([]Migration, error) {
 		return nil, fmt.Errorf("connect: %w", err)
 	}
 	defer func() { _ = connection.Close(context.WithoutCancel(ctx)) }() // nothing was written
-	return Inspect(ctx, connection)
+	return m.schema.Inspect(ctx, connection)
 }
 
 // Up applies all that are pending, each in a transaction of its own, and gives the names of those that it has applied, also with an error.
@@ -81,19 +80,19 @@ func (m *Migrations) Newest(ctx context.Context) (name, undo string, err error) 
 	if err != nil {
 		return "", "", err
 	}
-	newest := Migration{}
+	newest := schema.Step{}
 	for _, migration := range all {
-		if !migration.Applied.IsZero() {
+		if migration.Applied {
 			newest = migration
 		}
 	}
 	switch {
-	case newest.Version == 0:
+	case !newest.Applied:
 		return "", "", ErrNothingApplied
-	case newest.Name == "":
-		return "", "", fmt.Errorf("%w: version %d", ErrUnknownMigration, newest.Version)
+	case !newest.Known:
+		return "", "", fmt.Errorf("%w: version %d", ErrUnknownMigration, newest.Number)
 	}
-	text, err := migrations.ReadFile(path.Join("migrations", newest.Name))
+	text, err := fs.ReadFile(m.schema.Files, newest.Name)
 	if err != nil {
 		return "", "", fmt.Errorf("read migration: %w", err)
 	}
@@ -120,23 +119,20 @@ func (m *Migrations) Down(ctx context.Context) (undone string, err error) {
 func (m *Migrations) with(do func(provider *goose.Provider) error) (err error) {
 	db := stdlib.OpenDB(*m.conn)
 	defer func() { err = errors.Join(err, db.Close()) }()
-	provider, err := newProvider(db)
+	provider, err := m.schema.Provider(db)
 	if err != nil {
 		return err
 	}
 	return do(provider)
 }
 
-func newProvider(db *sql.DB) (*goose.Provider, error) {
-	files, err := fs.Sub(migrations, "migrations")
-	if err != nil {
-		return nil, fmt.Errorf("find migrations: %w", err)
-	}
+// Provider gives goose's own means to change the schema, for what [Migrations] has no method.
+func (s Schema) Provider(db *sql.DB) (*goose.Provider, error) {
 	locker, err := lock.NewPostgresSessionLocker()
 	if err != nil {
 		return nil, fmt.Errorf("prepare the migrations' lock: %w", err)
 	}
-	provider, err := goose.NewProvider(goose.DialectPostgres, db, files, goose.WithSessionLocker(locker))
+	provider, err := goose.NewProvider(goose.DialectPostgres, db, s.Files, goose.WithSessionLocker(locker))
 	if err != nil {
 		return nil, fmt.Errorf("read migrations: %w", err)
 	}
