@@ -39,3 +39,30 @@ func (e NotificationSent) validate() error {
 	}
 	return nil
 }
+
+// NotificationsRead says that a user has read notifications, on one of its devices: all up to a cursor, or single ones.
+type NotificationsRead struct {
+	UserID uuid.UUID `json:"userId"`
+	// UpTo is the cursor, as the user's clients know it.
+	UpTo string      `json:"upTo,omitempty"`
+	IDs  []uuid.UUID `json:"notificationIds,omitempty"`
+	// Unread is how many are left: as many as are counted at most, where there are more.
+	Unread int `json:"unreadCount"`
+}
+
+func (NotificationsRead) EventName() string      { return "notifications.read" }
+func (NotificationsRead) Topic() string          { return TopicNotifications }
+func (e NotificationsRead) PartitionKey() string { return e.UserID.String() }
+func (e NotificationsRead) ForUser() uuid.UUID   { return e.UserID }
+
+func (e NotificationsRead) validate() error {
+	switch {
+	case e.UserID == uuid.Nil:
+		return errors.New("userId is missing")
+	case (e.UpTo == "") == (len(e.IDs) == 0):
+		return errors.New("either upTo or notificationIds must be there")
+	case e.Unread < 0:
+		return errors.New("unreadCount is below 0")
+	}
+	return nil
+}

@@ -168,6 +168,10 @@ func StreamEvents(event Event, users []uuid.UUID) ([]StreamEvent, error) {
 		return streamEvent(wire.CustomNotification{
 			Type: "SystemMessage", ID: event.ID, Message: data.Message, CreatedAt: wire.At(event.Time), ExpiresAt: data.ExpiresAt,
 		}, users)
+	case NotificationsRead:
+		return streamEvent(wire.NotificationsRead{
+			Type: "NotificationsRead", UpTo: data.UpTo, IDs: data.IDs, Unread: data.Unread, CreatedAt: wire.At(event.Time),
+		}, users)
 	case MembersJoined:
 		return streamEvent(wire.NewRoom{Type: "NewRoom", Room: data.Room, CreatedAt: wire.At(event.Time)}, data.Joined)
 	case MembershipChanged:

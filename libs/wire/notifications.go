@@ -1,7 +1,11 @@
 package wire
 
 import (
+	"bytes"
 	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
 
 	"github.com/google/uuid"
 )
@@ -13,6 +17,54 @@ type CustomNotification struct {
 	Message   json.RawMessage `json:"message"` // what the backend said: a JSON object
 	CreatedAt Time            `json:"createdAt"`
 	ExpiresAt *Time           `json:"expiresAt,omitempty"` // from when on it is to be shown no more; nil: it does not expire
+}
+
+// NotificationsRead is the server-sent event to a user who has read notifications, on this device or another one. Either UpTo or IDs is there.
+type NotificationsRead struct {
+	Type      string      `json:"type"` // "NotificationsRead"
+	UpTo      string      `json:"upTo,omitempty"`
+	IDs       []uuid.UUID `json:"notificationIds,omitempty"`
+	Unread    int         `json:"unreadCount"` // how many are left, at most 1000
+	CreatedAt Time        `json:"createdAt"`
+}
+
+// UnreadNotifications is how many notifications a user has not read.
+type UnreadNotifications struct {
+	Unread int `json:"unreadCount"` // at most 1000
+}
+
+// InboxEntry is a notification in a user's inbox: the server-sent event that its streams have shown, and these fields beside those of the event.
+type InboxEntry struct {
+	Event  json.RawMessage `json:"-"` // one JSON object
+	ID     uuid.UUID       `json:"notificationId"`
+	Cursor string          `json:"cursor"` // where it is in the inbox
+	Read   bool            `json:"read"`
+}
+
+// MarshalJSON implements [json.Marshaler].
+func (e InboxEntry) MarshalJSON() ([]byte, error) {
+	type fields InboxEntry
+	own, err := json.Marshal(fields(e))
+	if err != nil {
+		return nil, fmt.Errorf("encode an entry of an inbox: %w", err)
+	}
+	event, ok := bytes.CutSuffix(bytes.TrimSpace(e.Event), []byte("}"))
+	if !ok || len(event) < 2 {
+		return nil, errors.New("encode an entry of an inbox: its event is no object with fields")
+	}
+	return slices.Concat(event, []byte(","), own[1:]), nil
+}
+
+// UnmarshalJSON implements [json.Unmarshaler]. Event has the fields of the entry, too.
+func (e *InboxEntry) UnmarshalJSON(text []byte) error {
+	type fields InboxEntry
+	var own fields
+	if err := json.Unmarshal(text, &own); err != nil {
+		return fmt.Errorf("decode an entry of an inbox: %w", err)
+	}
+	own.Event = slices.Clone(text)
+	*e = InboxEntry(own)
+	return nil
 }
 
 // Notified is the answer to who has a user told something: an id for each user.

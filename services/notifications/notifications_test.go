@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"maps"
 	"net/http"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -19,14 +20,20 @@ import (
 	"github.com/ism-chat/ism/libs/authn"
 	"github.com/ism-chat/ism/libs/authn/authntest"
 	"github.com/ism-chat/ism/libs/bus"
+	"github.com/ism-chat/ism/libs/config"
+	"github.com/ism-chat/ism/libs/enginetest"
 	"github.com/ism-chat/ism/libs/events"
 	"github.com/ism-chat/ism/libs/httpapi"
 	"github.com/ism-chat/ism/libs/httpapi/openapitest"
+	libpostgres "github.com/ism-chat/ism/libs/postgres"
 	"github.com/ism-chat/ism/libs/servicetest"
 	"github.com/ism-chat/ism/libs/servicetest/nodetest"
 	"github.com/ism-chat/ism/libs/telemetry"
 	"github.com/ism-chat/ism/libs/wire"
 	"github.com/ism-chat/ism/services/notifications"
+	"github.com/ism-chat/ism/services/notifications/store"
+	"github.com/ism-chat/ism/services/notifications/store/postgres"
+	"github.com/ism-chat/ism/services/notifications/store/sqlite"
 )
 
 func TestMain(m *testing.M) { servicetest.VerifyNoLeaks(m) }
@@ -46,21 +53,43 @@ type world struct {
 	description *openapitest.Description
 	base        string
 	http        *http.Client
+	log         *servicetest.Log
+}
+
+// onSQLite is the store of tests to which it does not matter.
+func onSQLite(tb testing.TB, tel *telemetry.Telemetry) store.Store {
+	return sqlite.New(sqlite.Config{Path: filepath.Join(tb.TempDir(), "notifications.db")}, tel)
+}
+
+func onPostgres(tb testing.TB, tel *telemetry.Telemetry) store.Store {
+	cfg := libpostgres.Config{URL: config.Secret(enginetest.PostgresDatabase(tb)), PoolSize: 5, StatementTimeout: 5 * time.Second}
+	s, err := postgres.New(cfg, libpostgres.MigrateAuto, tel)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return s
 }
 
 // newWorld starts a service and waits until it is ready.
 func newWorld(tb testing.TB) *world {
 	tb.Helper()
-	w := &world{tb: tb, broker: nodetest.Broker(tb), description: openapitest.Load(tb, description), http: &http.Client{Transport: &http.Transport{}}}
+	return newWorldOn(tb, onSQLite)
+}
+
+func newWorldOn(tb testing.TB, open func(testing.TB, *telemetry.Telemetry) store.Store) *world {
+	tb.Helper()
+	w := &world{tb: tb, broker: nodetest.Broker(tb), log: &servicetest.Log{}, description: openapitest.Load(tb, description), http: &http.Client{Transport: &http.Transport{}}}
 	tb.Cleanup(w.http.CloseIdleConnections)
-	tel := telemetry.Discard(slog.New(slog.DiscardHandler))
+	tel := telemetry.Discard(slog.New(slog.NewTextHandler(w.log, nil)))
 	w.issuer = authntest.New(tb)
 	cfg := w.issuer.Config()
 	cfg.TenantClaim, cfg.BackendClients = "tenant", []string{backendClient}
 	w.tokens = authntest.Start(tb, cfg, tel)
 	w.kafka = bus.New(bus.Config{Brokers: w.broker.ListenAddrs(), ClientID: "notifications-test", SecurityProtocol: "plaintext", Replication: 1}, tel)
 	tb.Cleanup(w.kafka.Close)
-	service, err := notifications.New(notifications.Config{LogTimeout: 800 * time.Millisecond}, notifications.Deps{Bus: w.kafka, Verifier: w.tokens, Telemetry: tel})
+	service, err := notifications.New(notifications.Config{LogTimeout: 2 * time.Second, Retention: 90 * 24 * time.Hour}, notifications.Deps{
+		Store: open(tb, tel), Bus: w.kafka, Verifier: w.tokens, Telemetry: tel,
+	})
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -127,13 +156,19 @@ func (w *world) notified(answer nodetest.Answer) []wire.NotifiedUser {
 	return told.Notifications
 }
 
-// log is what the log has.
-func (w *world) log() (all []events.Event) {
+// sent is what the log of notifications has.
+func (w *world) sent() []events.Event {
+	w.tb.Helper()
+	return w.read(events.TopicNotifications)
+}
+
+// read is what a log has.
+func (w *world) read(topic string) (all []events.Event) {
 	w.tb.Helper()
 	var records []bus.Record
 	caughtUp := make(chan struct{})
 	reader, err := w.kafka.NewReader(bus.ReaderConfig{
-		Topics: []string{events.TopicNotifications}, Since: time.Unix(0, 0), MaxBatch: 100, CaughtUp: func() { close(caughtUp) },
+		Topics: []string{topic}, Since: time.Unix(0, 0), MaxBatch: 100, CaughtUp: func() { close(caughtUp) },
 		Handler: func(_ context.Context, read []bus.Record) error { records = append(records, read...); return nil },
 	})
 	if err != nil {
@@ -163,7 +198,7 @@ func TestNothingIsServedThatIsNotDescribed(t *testing.T) {
 	tel := telemetry.Discard(nil)
 	issuer := authntest.New(t)
 	service, err := notifications.New(notifications.Config{LogTimeout: time.Second}, notifications.Deps{
-		Bus: bus.New(bus.Config{}, tel), Verifier: authntest.Start(t, issuer.Config(), tel), Telemetry: tel,
+		Store: onSQLite(t, tel), Bus: bus.New(bus.Config{}, tel), Verifier: authntest.Start(t, issuer.Config(), tel), Telemetry: tel,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -183,7 +218,7 @@ func TestABackendTellsUsersSomething(t *testing.T) {
 	if len(one) != 1 || one[0].UserID != alice || len(both) != 2 || both[0].UserID != bob || both[1].UserID != alice {
 		t.Fatalf("told are %+v and %+v", one, both)
 	}
-	log := w.log()
+	log := w.sent()
 	if len(log) != 3 {
 		t.Fatalf("the log has %+v", log)
 	}
@@ -232,13 +267,13 @@ func TestAThousandUsersAreToldAtOnce(t *testing.T) {
 	for i := range users {
 		users[i] = uuid.New()
 	}
-	body, err := json.Marshal(map[string]any{"toUsers": users, "type": "SystemMessage", "message": map[string]string{"text": strings.Repeat("x", 60<<10)}})
+	body, err := json.Marshal(map[string]any{"toUsers": users, "type": "SystemMessage", "message": map[string]string{"text": strings.Repeat("x", 16<<10)}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	told := w.notified(w.notify(string(body)))
-	if len(told) != 1000 || len(w.log()) != 1000 {
-		t.Fatalf("told are %d, the log has %d", len(told), len(w.log()))
+	if len(told) != 1000 || len(w.sent()) != 1000 {
+		t.Fatalf("told are %d, the log has %d", len(told), len(w.sent()))
 	}
 	for i, one := range told {
 		if one.UserID != users[i] {
@@ -289,7 +324,7 @@ func TestBadNotificationsAreRefusedAndLeaveNoTrace(t *testing.T) {
 		}
 	}
 	w.notified(w.notify(to(custom)))
-	if log := w.log(); len(log) != 1 {
+	if log := w.sent(); len(log) != 1 {
 		t.Errorf("the log has %+v", log)
 	}
 }
@@ -313,12 +348,17 @@ func TestKafkaDownIsSaid(t *testing.T) {
 
 func TestSettingsThatDoNotGoTogetherAreNamed(t *testing.T) {
 	listener := httpapi.Config{HandlerTimeout: 10 * time.Second}
-	good := notifications.Config{LogTimeout: 4 * time.Second}
+	good := notifications.Config{LogTimeout: 4 * time.Second, Retention: 90 * 24 * time.Hour}
 	if faults := append(good.Validate(), good.Within(listener)...); len(faults) > 0 {
 		t.Errorf("proper settings: %v", faults)
 	}
-	if faults := (notifications.Config{}).Validate(); len(faults) != 1 || faults[0].Variable != "LOG_TIMEOUT" {
-		t.Errorf("no time for Kafka: %v", faults)
+	if faults := (notifications.Config{}).Validate(); len(faults) != 2 || faults[0].Variable != "LOG_TIMEOUT" || faults[1].Variable != "RETENTION" {
+		t.Errorf("no time for Kafka, and none to keep anything: %v", faults)
+	}
+	for _, retention := range []time.Duration{time.Hour, 25 * time.Hour, 401 * 24 * time.Hour} {
+		if faults := (notifications.Config{LogTimeout: time.Second, Retention: retention}).Validate(); len(faults) != 1 || faults[0].Variable != "RETENTION" {
+			t.Errorf("a retention of %s: %v", retention, faults)
+		}
 	}
 	listener.HandlerTimeout = 4 * time.Second
 	if faults := good.Within(listener); len(faults) != 1 || faults[0].Variable != "NOTIFICATIONS_LOG_TIMEOUT" {

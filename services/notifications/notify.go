@@ -147,16 +147,21 @@ func (s *Service) tell(ctx context.Context, users []uuid.UUID, message json.RawM
 		group.Go(func() error {
 			event := events.New(source, time.Now(), events.NotificationSent{UserID: user, Message: message})
 			event.ID = told[i].ID
-			headers, value, err := events.Encode(event)
-			if err != nil {
-				return fmt.Errorf("encode a notification: %w", err)
-			}
-			record := bus.Record{Topic: event.Data.Topic(), Key: event.Data.PartitionKey(), Headers: headers, Value: value}
-			if _, err := s.appender.Append(ctx, record); err != nil {
-				return fmt.Errorf("append a notification: %w", err)
-			}
-			return nil
+			return s.append(ctx, event)
 		})
 	}
 	return told, group.Wait()
+}
+
+// append appends an event to its log, and waits until it is there.
+func (s *Service) append(ctx context.Context, event events.Event) error {
+	headers, value, err := events.Encode(event)
+	if err != nil {
+		return fmt.Errorf("encode %s: %w", event.Data.EventName(), err)
+	}
+	record := bus.Record{Topic: event.Data.Topic(), Key: event.Data.PartitionKey(), Headers: headers, Value: value}
+	if _, err := s.appender.Append(ctx, record); err != nil {
+		return fmt.Errorf("append %s: %w", event.Data.EventName(), err)
+	}
+	return nil
 }

@@ -6,10 +6,32 @@ import (
 
 	"github.com/ism-chat/ism/libs/bus"
 	"github.com/ism-chat/ism/libs/httpapi"
+	"github.com/ism-chat/ism/services/notifications/store"
 )
 
 // errTenant says that the backend is of a tenant, and so may tell only some users something.
 var errTenant = errors.New("the backend is of a tenant")
+
+func invalidCursor() error {
+	return httpapi.NewProblem(http.StatusBadRequest, "invalid-cursor", "Invalid cursor", "it must be a cursor that your inbox has given you")
+}
+
+func invalidTimestamp() error {
+	return httpapi.NewProblem(http.StatusBadRequest, "invalid-timestamp", "Invalid timestamp",
+		"timestamp must be an RFC 3339 time, for example 2026-11-23T12:30:45.123456Z")
+}
+
+// problemOfInbox gives the problem for an error of reading or marking an inbox.
+func problemOfInbox(err error) error {
+	switch {
+	case errors.Is(err, store.ErrUnavailable):
+		return httpapi.Unavailable("store-unavailable", "Store unavailable", "inboxes cannot be reached now; try again", err)
+	case errors.Is(err, bus.ErrOutcomeUnknown), errors.Is(err, bus.ErrUnavailable):
+		return httpapi.Unavailable("kafka-unavailable", "Kafka unavailable", "it is marked, and your other devices may not have been told; mark it again", err)
+	default:
+		return err
+	}
+}
 
 // problemOf gives the problem for an error of a request to tell so many users something.
 func problemOf(err error, users int) error {

@@ -3,18 +3,28 @@ package notifications
 import (
 	"github.com/ism-chat/ism/libs/config"
 	"github.com/ism-chat/ism/libs/deployable"
+	libpostgres "github.com/ism-chat/ism/libs/postgres"
+	"github.com/ism-chat/ism/services/notifications/store/postgres"
 )
 
 // ProgramConfig is all that the service's own program is configured with.
 type ProgramConfig struct {
 	deployable.Config
-	Notifications Config
+	Notifications struct {
+		Config
+		Migrate  libpostgres.Migrate `envconfig:"MIGRATE" default:"auto" desc:"auto: bring Postgres's schema up to date at start; check: wait, not ready, until it is; off: do not look at it"`
+		Postgres libpostgres.Config
+	}
 }
 
 // Validate says where settings do not go together.
 func (c *ProgramConfig) Validate() []config.Fault { return c.Notifications.Within(c.HTTP) }
 
-// Build makes the service as its own program runs it.
+// Build makes the service as its own program runs it: on Postgres.
 func Build(cfg *ProgramConfig, host *deployable.Host) (deployable.Service, error) {
-	return New(cfg.Notifications, Deps{Bus: host.Bus, Verifier: host.Verifier, Telemetry: host.Telemetry})
+	rows, err := postgres.New(cfg.Notifications.Postgres, cfg.Notifications.Migrate, host.Telemetry)
+	if err != nil {
+		return nil, err
+	}
+	return New(cfg.Notifications.Config, Deps{Store: rows, Bus: host.Bus, Verifier: host.Verifier, Telemetry: host.Telemetry})
 }

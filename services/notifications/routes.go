@@ -4,6 +4,10 @@ import "github.com/gofiber/fiber/v2"
 
 // Routes implements [deployable.Service], see api/openapi.yaml.
 func (s *Service) Routes(api fiber.Router) {
+	api.Get("/api/notifications", s.deps.Verifier.Require(), s.listNotifications)
+	api.Get("/api/notifications/unread", s.deps.Verifier.Require(), s.countUnread)
+	api.Post("/api/notifications/read", s.deps.Verifier.Require(), s.readNotifications)
+	api.Get("/api/notify", s.deps.Verifier.Require(), s.listNotifications) // its name in the ISM wire
 	api.Post("/api/notify", s.deps.Verifier.Require(), s.deps.Verifier.RequireBackend(), s.notify)
 }
 

@@ -19,6 +19,8 @@ func WithoutEngines(t testing.TB, service string) string {
 	switch service {
 	case "rooms":
 		variables["ISM_ROOMS_POSTGRES_URL"] = "postgres://nobody@" + nobody + "/nothing"
+	case "notifications":
+		variables["ISM_NOTIFICATIONS_POSTGRES_URL"] = "postgres://nobody@" + nobody + "/nothing"
 	case "messages":
 		variables["ISM_MESSAGES_CASSANDRA_HOSTS"] = nobody
 		variables["ISM_MESSAGES_ROOMS_URL"] = baseURL(nobody)

@@ -26,6 +26,7 @@ import (
 	"github.com/ism-chat/ism/libs/telemetry"
 	media "github.com/ism-chat/ism/services/media/checks"
 	messages "github.com/ism-chat/ism/services/messages/checks"
+	notifications "github.com/ism-chat/ism/services/notifications/checks"
 	realtime "github.com/ism-chat/ism/services/realtime/checks"
 	rooms "github.com/ism-chat/ism/services/rooms/checks"
 )
@@ -194,6 +195,7 @@ func (d *doctor) parts() []examine.Part {
 		kafka.Part(d.bus, s.shared().Kafka, found, s.consumerGroups()...),
 		rooms.Part(s.rooms.Rooms.Postgres, s.rooms.Rooms.Migrate, found),
 		messages.Part(s.messages.Messages.Cassandra, s.messages.Messages.Migrate, found),
+		notifications.Part(s.notifications.Notifications.Postgres, s.notifications.Notifications.Migrate, found),
 		media.Part(s.media.Media.S3, found, d.target),
 	}
 }

@@ -40,12 +40,12 @@ func (s *settings) shared() deployable.Config { return s.rooms.Config }
 
 // consumerGroups are the groups in which services read Kafka.
 func (s *settings) consumerGroups() []string {
-	return []string{rooms.Group, messages.Group}
+	return []string{rooms.Group, messages.Group, notifications.Group}
 }
 
 // inside reports whether the environment is that of the services, which name their engines.
 func (s *settings) inside() bool {
-	return s.found.Has("ISM_KAFKA_", "ISM_ROOMS_", "ISM_MESSAGES_", "ISM_MEDIA_")
+	return s.found.Has("ISM_KAFKA_", "ISM_ROOMS_", "ISM_MESSAGES_", "ISM_NOTIFICATIONS_", "ISM_MEDIA_")
 }
 
 // look notes what is wrong with the variables themselves.

@@ -25,6 +25,7 @@ import (
 	"github.com/ism-chat/ism/services/messages/membership"
 	messagessqlite "github.com/ism-chat/ism/services/messages/store/sqlite"
 	"github.com/ism-chat/ism/services/notifications"
+	notificationssqlite "github.com/ism-chat/ism/services/notifications/store/sqlite"
 	"github.com/ism-chat/ism/services/realtime"
 	"github.com/ism-chat/ism/services/rooms"
 	roomssqlite "github.com/ism-chat/ism/services/rooms/store/sqlite"
@@ -131,7 +132,10 @@ func compose(cfg Config, host *deployable.Host) ([]deployable.Service, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make realtime: %w", err)
 	}
-	notificationsService, err := notifications.New(cfg.Notifications, notifications.Deps{Bus: host.Bus, Verifier: host.Verifier, Telemetry: host.Telemetry})
+	notificationsService, err := notifications.New(cfg.Notifications, notifications.Deps{
+		Store: notificationssqlite.New(notificationssqlite.Config{Path: filepath.Join(cfg.DataDir, "notifications.db")}, host.Telemetry),
+		Bus:   host.Bus, Verifier: host.Verifier, Telemetry: host.Telemetry,
+	})
 	if err != nil {
 		return nil, fmt.Errorf("make notifications: %w", err)
 	}

@@ -9,5 +9,5 @@ import (
 )
 
 func main() {
-	os.Exit(deployable.Program(os.Args[1:], "notifications", notifications.Build))
+	os.Exit(deployable.Program(os.Args[1:], "notifications", notifications.Build, notifications.Migrate()))
 }

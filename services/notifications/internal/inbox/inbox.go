@@ -142,8 +142,8 @@ func (i *Inbox) entriesOf(event events.Event) (entries []store.Entry, err error)
 		at = latest
 	}
 	expires := time.Time{}
-	if sent, ok := event.Data.(events.NotificationSent); ok {
-		expires = expiryOf(sent)
+	if sent, ok := event.Data.(events.NotificationSent); ok && sent.ExpiresAt != nil {
+		expires = sent.ExpiresAt.Time
 	}
 	if !at.After(kept.Since) || !expires.IsZero() && !expires.After(kept.Now) {
 		return nil, nil
