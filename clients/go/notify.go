@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"net/http"
+	"net/url"
 
 	"github.com/google/uuid"
 
@@ -16,7 +17,7 @@ type Notification struct {
 	Key     string      // what the caller names it with, so that sent again it is shown once; "": it has no name
 }
 
-// Notify tells users something, on their streams. It gives an id for each user. The caller is a backend, as of [Client.DisconnectUser].
+// Notify tells users something, on their streams and in their inboxes. It gives an id for each user. The caller is a backend, as of [Client.DisconnectUser].
 func (c *Client) Notify(ctx context.Context, n Notification) ([]wire.NotifiedUser, error) {
 	body := struct {
 		ToUsers []uuid.UUID `json:"toUsers"`
@@ -33,4 +34,37 @@ func (c *Client) Notify(ctx context.Context, n Notification) ([]wire.NotifiedUse
 	var told wire.Notified
 	_, err = c.answer(request, &told)
 	return told.Notifications, err
+}
+
+// Inbox is a page of what happened to the caller.
+type Inbox struct {
+	Entries []wire.InboxEntry // the oldest first
+	Next    string            // where to go on
+}
+
+// InboxSince gives what came into the caller's inbox behind a cursor; "": from the oldest on.
+func (c *Client) InboxSince(ctx context.Context, cursor string) (Inbox, error) {
+	query := url.Values{"direction": {"newer"}}
+	if cursor != "" {
+		query.Set("cursor", cursor)
+	}
+	request, err := c.request(ctx, http.MethodGet, "/api/notifications?"+query.Encode(), nil)
+	if err != nil {
+		return Inbox{}, err
+	}
+	var page Inbox
+	header, err := c.answer(request, &page.Entries)
+	page.Next = header.Get("X-Next-Cursor")
+	return page, err
+}
+
+// ReadNotifications marks all that came into the caller's inbox up to a cursor as read, and gives how many are left.
+func (c *Client) ReadNotifications(ctx context.Context, upTo string) (int, error) {
+	request, err := c.request(ctx, http.MethodPost, "/api/notifications/read", map[string]string{"upTo": upTo})
+	if err != nil {
+		return 0, err
+	}
+	var left wire.UnreadNotifications
+	_, err = c.answer(request, &left)
+	return left.Unread, err
 }

@@ -55,7 +55,7 @@ func samples() map[string]events.Event {
 			UserID: alice, Message: json.RawMessage(`{"order":17,"state":"sent"}`), ExpiresAt: &expires,
 		}),
 		"notifications.read.v1": event(18, "/ism/notifications", events.NotificationsRead{UserID: alice, UpTo: "AQAAAAAAAAARq1TvOA", Unread: 2}),
-		"user.deleted.v1": event(15, "/ism/rooms", events.UserDeleted{UserID: bob, ErasureID: uuid.UUID{0: 6}, Tenant: "acme"}),
+		"user.deleted.v1":       event(15, "/ism/rooms", events.UserDeleted{UserID: bob, ErasureID: uuid.UUID{0: 6}, Tenant: "acme"}),
 		"user.erased.v1": event(16, "/ism/messages", events.UserErased{
 			UserID: bob, ErasureID: uuid.UUID{0: 6}, Service: "messages", Erased: 12, FinishedAt: wire.At(at.Add(time.Minute)),
 		}),

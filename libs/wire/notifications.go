@@ -52,6 +52,10 @@ func (e InboxEntry) MarshalJSON() ([]byte, error) {
 	if !ok || len(event) < 2 {
 		return nil, errors.New("encode an entry of an inbox: its event is no object with fields")
 	}
+	if of := fmt.Appendf(nil, `{"type":"SystemMessage","notificationId":%q,`, e.ID); bytes.HasPrefix(event, of) { // it names itself
+		_, own, _ = bytes.Cut(own, []byte(","))
+		own = slices.Concat([]byte("{"), own)
+	}
 	return slices.Concat(event, []byte(","), own[1:]), nil
 }
 

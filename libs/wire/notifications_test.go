@@ -2,6 +2,7 @@ package wire_test
 
 import (
 	"encoding/json"
+	"strings"
 	"testing"
 
 	"github.com/google/uuid"
@@ -20,6 +21,14 @@ func TestAnEntryOfAnInboxIsItsEventWithMoreFields(t *testing.T) {
 	var decoded wire.InboxEntry
 	if err := json.Unmarshal(text, &decoded); err != nil || decoded.ID != id || decoded.Cursor != "AQ" || !decoded.Read || string(decoded.Event) != want {
 		t.Errorf("decoded %+v, %v", decoded, err)
+	}
+	custom, err := json.Marshal(wire.CustomNotification{Type: "SystemMessage", ID: id, Message: json.RawMessage(`{"a":1}`)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err = json.Marshal(wire.InboxEntry{Event: custom, ID: id, Cursor: "AQ"})
+	if err != nil || strings.Count(string(text), id.String()) != 1 || !strings.HasSuffix(string(text), `,"cursor":"AQ","read":false}`) {
+		t.Errorf("a notification that names itself is encoded %s, %v", text, err)
 	}
 	for _, event := range []string{``, `{}`, `[]`, `null`} {
 		if text, err := json.Marshal(wire.InboxEntry{Event: json.RawMessage(event)}); err == nil {

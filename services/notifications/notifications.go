@@ -54,7 +54,7 @@ func New(cfg Config, deps Deps) (*Service, error) {
 		return nil, fmt.Errorf("make the appender of notifications: %w", err)
 	}
 	s := &Service{deps: deps, appender: appender}
-	s.inbox = inbox.New(deps.Store, s, cfg.Retention, time.Now, deps.Telemetry.Log)
+	s.inbox = inbox.New(deps.Store, s, cfg.Retention, time.Now, deps.Bus.Tracing(Group), deps.Telemetry.Log)
 	s.taker, err = deps.Bus.NewConsumer(bus.ConsumerConfig{
 		Group:     Group,
 		Topics:    []string{events.TopicNotifications, events.TopicUsers, events.TopicRooms},

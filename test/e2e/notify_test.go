@@ -2,12 +2,14 @@ package e2e
 
 import (
 	"encoding/json"
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
 
 	client "github.com/ism-chat/ism/clients/go"
+	"github.com/ism-chat/ism/libs/servicetest"
 	"github.com/ism-chat/ism/libs/wire"
 	"github.com/ism-chat/ism/test/deployment"
 )
@@ -63,4 +65,56 @@ func backendTellsUsers(t *testing.T, d *deployment.Deployment) {
 	if seen := told(atCarol.Await(t, time.Minute, "carol", func([]client.StreamEvent) bool { return true })); len(seen) > 0 {
 		t.Errorf("carol is told %v", seen)
 	}
+}
+
+// inboxesKeepWhatHappened has a backend tell a user something who is away, and a friend ask it: both are in its inbox, and what it reads on one device its
+// other one is told.
+func inboxesKeepWhatHappened(t *testing.T, d *deployment.Deployment) {
+	alice, bob, backend := d.SignIn(t, "alice"), d.SignIn(t, "bob"), d.Backend(t)
+	before, err := alice.InboxSince(t.Context(), "")
+	for err == nil && len(before.Entries) > 0 { // what other scenarios have left
+		before, err = alice.InboxSince(t.Context(), before.Next)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	room := createRoom(t, bob, wire.Group, "Soup", alice)
+	told, err := backend.Notify(t.Context(), client.Notification{To: []uuid.UUID{alice.ID}, Message: map[string]string{"order": "17"}, Key: uuid.NewString()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var page client.Inbox
+	servicetest.Await(t, "both are in the inbox", func() bool {
+		page, err = alice.InboxSince(t.Context(), before.Next)
+		return err == nil && has(t, page, "NewRoom", room.ID) == 1 && has(t, page, "SystemMessage", told[0].ID) == 1
+	})
+	elsewhere := alice.Listen(t)
+	left, err := alice.ReadNotifications(t.Context(), page.Next)
+	if err != nil {
+		t.Fatal(err)
+	}
+	elsewhere.Await(t, time.Minute, "the other device is told", func(all []client.StreamEvent) bool {
+		return slices.ContainsFunc(all, func(event client.StreamEvent) bool {
+			var read wire.NotificationsRead
+			return event.Type == "NotificationsRead" && json.Unmarshal(event.Data, &read) == nil && read.UpTo == page.Next && read.Unread == left
+		})
+	})
+}
+
+// has counts the unread entries of a type that are about a room, or have an id.
+func has(t *testing.T, page client.Inbox, kind string, id uuid.UUID) (n int) {
+	t.Helper()
+	for _, entry := range page.Entries {
+		var event struct {
+			Type string    `json:"type"`
+			Room wire.Room `json:"room"`
+		}
+		if err := json.Unmarshal(entry.Event, &event); err != nil {
+			t.Fatal(err)
+		}
+		if event.Type == kind && !entry.Read && (event.Room.ID == id || entry.ID == id) {
+			n++
+		}
+	}
+	return n
 }

@@ -76,6 +76,13 @@ func CreateRoom() Expectation {
 				Service: "rooms", Name: "send ism.rooms", Kind: producer, Keys: []string{partition, offset, eventID},
 				Below: []Expectation{
 					edge(RoomID),
+					{
+						Service: "notifications", Name: "process ism.rooms", Kind: consumer, Group: "ism.notifications.inbox",
+						Keys: []string{partition, offset, eventID},
+						Below: []Expectation{
+							{Service: "notifications", Name: "INSERT", Kind: client, Keys: []string{statement}, Engines: true},
+						},
+					},
 				},
 			},
 		},

@@ -55,12 +55,13 @@ type Inbox struct {
 	teller    Teller
 	retention time.Duration
 	now       func() time.Time
+	tracing   bus.Tracing
 	log       *slog.Logger
 }
 
 // New makes an Inbox that keeps what happened within the retention.
-func New(s store.Inbox, teller Teller, retention time.Duration, now func() time.Time, log *slog.Logger) *Inbox {
-	return &Inbox{store: s, teller: teller, retention: retention, now: now, log: log}
+func New(s store.Inbox, teller Teller, retention time.Duration, now func() time.Time, tracing bus.Tracing, log *slog.Logger) *Inbox {
+	return &Inbox{store: s, teller: teller, retention: retention, now: now, tracing: tracing, log: log}
 }
 
 // Kept is what is shown of an inbox now.
@@ -94,7 +95,17 @@ func (i *Inbox) Take(ctx context.Context, records []bus.Record) error {
 			concerning = append(concerning, record)
 		}
 	}
-	decoded, err := bus.Decode[events.Data](concerning)
+	if len(concerning) == 0 {
+		return nil
+	}
+	ctx, spans := i.tracing.Batch(ctx, concerning)
+	err := i.take(ctx, concerning)
+	bus.EndSpans(spans, err)
+	return err
+}
+
+func (i *Inbox) take(ctx context.Context, records []bus.Record) error {
+	decoded, err := bus.Decode[events.Data](records)
 	if err != nil {
 		return err
 	}
