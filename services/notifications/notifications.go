@@ -17,6 +17,7 @@ import (
 	"github.com/ism-chat/ism/libs/lifecycle"
 	"github.com/ism-chat/ism/libs/telemetry"
 	"github.com/ism-chat/ism/services/notifications/internal/inbox"
+	"github.com/ism-chat/ism/services/notifications/internal/observed"
 	"github.com/ism-chat/ism/services/notifications/store"
 )
 
@@ -53,6 +54,7 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make the appender of notifications: %w", err)
 	}
+	deps.Store = observed.New(deps.Store, deps.Telemetry)
 	s := &Service{deps: deps, appender: appender}
 	s.inbox = inbox.New(deps.Store, s, cfg.Retention, time.Now, deps.Bus.Tracing(Group), deps.Telemetry.Log)
 	s.taker, err = deps.Bus.NewConsumer(bus.ConsumerConfig{

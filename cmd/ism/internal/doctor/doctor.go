@@ -142,7 +142,7 @@ func parseTarget(text string) (examine.Target, error) {
 }
 
 // groups are the order in which findings are printed.
-var groups = []string{"configuration", gateway, services, "identity", "kafka", "rooms", "messages", "media", "host"}
+var groups = []string{"configuration", gateway, services, "identity", "kafka", "rooms", "messages", "notifications", "media", "host"}
 
 // doctor holds what its own checks share.
 type doctor struct {

@@ -15,7 +15,7 @@ import (
 
 func TestWhatIsNotConfiguredIsNotChecked(t *testing.T) {
 	d := doctorFor(t, "http://"+examinetest.ClosedPort(t))
-	for _, f := range examine.Run(t.Context(), d.checks(services, "kafka", "rooms", "messages", "media", "host")) {
+	for _, f := range examine.Run(t.Context(), d.checks(services, "kafka", "rooms", "messages", "notifications", "media", "host")) {
 		examinetest.Expect(t, f, examine.NotChecked)
 		if f.Do == "" {
 			t.Errorf("%s does not say what it takes: %s", f.Check, f.Found)

@@ -46,8 +46,8 @@ func seed(t *testing.T, s *Store, n int) (users, rooms []uuid.UUID) {
 
 // TestATransactionThatADeadlockEndsIsBegunAnew lets two transactions lock the same rooms, each in its own order.
 func TestATransactionThatADeadlockEndsIsBegunAnew(t *testing.T) {
-	patient := time.Minute // Postgres looks for deadlocks once a second, on a busy machine later
-	cfg := postgres.Config{URL: config.Secret(enginetest.PostgresDatabase(t)), PoolSize: 10, StatementTimeout: patient}
+	forDeadlocks := time.Minute // Postgres looks for deadlocks once a second, on a busy machine later
+	cfg := postgres.Config{URL: config.Secret(enginetest.PostgresDatabase(t)), PoolSize: 10, StatementTimeout: forDeadlocks}
 	s := storeThat(t, cfg, postgres.MigrateAuto)
 	storetest.Start(t, s)
 	_, rooms := seed(t, s, 2)
