@@ -68,6 +68,8 @@ func (a MembershipAnswer) Read() Membership {
 type UserAnswer struct {
 	ID     uuid.UUID `json:"id"`
 	Tenant string    `json:"tenant"`
+	// DisplayName is the name that others see; "" in an answer of the version before.
+	DisplayName string `json:"displayName,omitempty"`
 }
 
 // Standing is how a user stands to a room: what part of its timeline the user may read. rooms answers with it when it is asked.

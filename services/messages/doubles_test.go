@@ -100,17 +100,17 @@ func (r *rooms) belongs(user uuid.UUID, tenant string) {
 	r.tenants[user] = tenant
 }
 
-func (r *rooms) Tenant(_ context.Context, user uuid.UUID) (string, error) {
+func (r *rooms) User(_ context.Context, user uuid.UUID) (events.UserAnswer, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.down {
-		return "", errors.New("connection refused")
+		return events.UserAnswer{}, errors.New("connection refused")
 	}
 	tenant, ok := r.tenants[user]
 	if !ok {
-		return "", membership.ErrUserNotFound
+		return events.UserAnswer{}, membership.ErrUserNotFound
 	}
-	return tenant, nil
+	return events.UserAnswer{ID: user, Tenant: tenant, DisplayName: "user " + user.String()[:4]}, nil
 }
 
 // faulty is a real store with an outage that can be switched on, and a count of what was written.

@@ -69,9 +69,9 @@ func (s *Service) export(c *fiber.Ctx) error {
 func (s *Service) isOfTenant(ctx context.Context, user uuid.UUID, tenant string) error {
 	ctx, cancel := context.WithTimeout(ctx, membership.LookupTimeout)
 	defer cancel()
-	of, err := s.deps.Rooms.Tenant(ctx, user)
+	of, err := s.deps.Rooms.User(ctx, user)
 	switch {
-	case errors.Is(err, membership.ErrUserNotFound), err == nil && tenant != "" && of != tenant:
+	case errors.Is(err, membership.ErrUserNotFound), err == nil && tenant != "" && of.Tenant != tenant:
 		return membership.ErrUserNotFound
 	case err != nil:
 		return fmt.Errorf("%w: %w", membership.ErrUnavailable, err)

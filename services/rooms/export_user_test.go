@@ -153,7 +153,7 @@ func TestWhoMayExportUsers(t *testing.T) {
 		}
 	}
 	internal := "/internal/users/" + alice.id.String()
-	if known := d.call(t, d.Internal, user{}, request{method: "GET", path: internal}); known.Status != http.StatusOK || !strings.Contains(string(known.Body), `"tenant":"acme"`) {
+	if known := d.call(t, d.Internal, user{}, request{method: "GET", path: internal}); known.Status != http.StatusOK || !strings.Contains(string(known.Body), `"tenant":"acme","displayName":"alice"`) {
 		t.Errorf("messages is told %s", known)
 	}
 	d.delete(t, backend, "/api/admin/users/"+alice.id.String())

@@ -77,13 +77,13 @@ func (s *Service) Standing(ctx context.Context, roomID, userID uuid.UUID) (event
 // ErrUserNotFound says that there is no such user.
 var ErrUserNotFound = people.ErrUserNotFound
 
-// Tenant gives the tenant of a user. Errors: [ErrUserNotFound], also of one that was deleted; any other means that the store does not answer now.
-func (s *Service) Tenant(ctx context.Context, user uuid.UUID) (string, error) {
+// User gives what messages may know of a user. Errors: [ErrUserNotFound], also of one that was deleted; any other means that the store does not answer now.
+func (s *Service) User(ctx context.Context, user uuid.UUID) (events.UserAnswer, error) {
 	profile, err := s.deps.Store.Profile(ctx, "", user)
 	if err != nil {
-		return "", fmt.Errorf("tenant of user %s: %w", user, err)
+		return events.UserAnswer{}, fmt.Errorf("tenant and name of user %s: %w", user, err)
 	}
-	return profile.Tenant, nil
+	return events.UserAnswer{ID: user, Tenant: profile.Tenant, DisplayName: profile.DisplayName}, nil
 }
 
 // internalUser handles GET /internal/users/{user_id}.
@@ -92,11 +92,11 @@ func (s *Service) internalUser(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	tenant, err := s.Tenant(c.UserContext(), user)
+	known, err := s.User(c.UserContext(), user)
 	if err != nil {
 		return problemOf(err)
 	}
-	return c.JSON(events.UserAnswer{ID: user, Tenant: tenant})
+	return c.JSON(known)
 }
 
 // internalStanding handles GET /internal/rooms/{room_id}/members/{user_id}.

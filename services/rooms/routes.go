@@ -59,7 +59,7 @@ func (s *Service) adminRoutes(api fiber.Router) {
 	api.Delete("/api/admin/rooms/:room_id/members/:user_id", route(s.removeMember)...)
 }
 
-// InternalRoutes implements [deployable.Service]: messages asks who is in a room, how a user stands to it, and of which tenant a user is.
+// InternalRoutes implements [deployable.Service]: messages asks who is in a room, how a user stands to it, and of which tenant a user is and what its name.
 func (s *Service) InternalRoutes(internal fiber.Router) {
 	internal.Get("/internal/rooms/:room_id/members", s.internalMembers)
 	internal.Get("/internal/rooms/:room_id/members/:user_id", s.internalStanding)

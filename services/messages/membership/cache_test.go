@@ -34,8 +34,8 @@ type rooms struct {
 	standingOf func(user uuid.UUID) (events.Standing, error)
 }
 
-func (r *rooms) Tenant(context.Context, uuid.UUID) (string, error) {
-	return "", membership.ErrUserNotFound
+func (r *rooms) User(context.Context, uuid.UUID) (events.UserAnswer, error) {
+	return events.UserAnswer{}, membership.ErrUserNotFound
 }
 
 func (r *rooms) Standing(_ context.Context, _, user uuid.UUID) (events.Standing, error) {

@@ -128,16 +128,16 @@ func (c *Client) Standing(ctx context.Context, room, user uuid.UUID) (events.Sta
 	return standing, nil
 }
 
-// Tenant implements [Rooms].
-func (c *Client) Tenant(ctx context.Context, user uuid.UUID) (string, error) {
+// User implements [Rooms].
+func (c *Client) User(ctx context.Context, user uuid.UUID) (events.UserAnswer, error) {
 	var known events.UserAnswer
 	if err := c.ask(ctx, semconv.UserID(user.String()), userOf, "/internal/users/"+user.String(), &known); err != nil {
-		return "", err
+		return events.UserAnswer{}, err
 	}
 	if known.ID != user {
-		return "", fmt.Errorf("rooms answered for user %s", known.ID)
+		return events.UserAnswer{}, fmt.Errorf("rooms answered for user %s", known.ID)
 	}
-	return known.Tenant, nil
+	return known, nil
 }
 
 // ask asks at a path, of which the template is for spans, until there is an answer, and decodes it. Errors: [ErrRoomNotFound], [ErrUserNotFound].

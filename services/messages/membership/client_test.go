@@ -80,21 +80,21 @@ func TestClientAsksForAStanding(t *testing.T) {
 	}
 }
 
-func TestClientAsksForATenant(t *testing.T) {
-	status, answer, path := http.StatusOK, `{"id":"`+alice.String()+`","tenant":"acme"}`, ""
+func TestClientAsksForAUser(t *testing.T) {
+	status, answer, path := http.StatusOK, `{"id":"`+alice.String()+`","tenant":"acme","displayName":"Alice"}`, ""
 	client := newClient(t, time.Minute, func(w http.ResponseWriter, r *http.Request) {
 		path = r.URL.Path
 		w.WriteHeader(status)
 		_, _ = w.Write([]byte(answer))
 	})
-	if got, err := client.Tenant(t.Context(), alice); err != nil || got != "acme" || path != "/internal/users/"+alice.String() {
-		t.Errorf("at %s the answer is %q, %v", path, got, err)
+	if got, err := client.User(t.Context(), alice); err != nil || got.Tenant != "acme" || got.DisplayName != "Alice" || path != "/internal/users/"+alice.String() {
+		t.Errorf("at %s the answer is %+v, %v", path, got, err)
 	}
-	if got, err := client.Tenant(t.Context(), bob); err == nil {
-		t.Errorf("an answer for another user is taken: %q", got)
+	if got, err := client.User(t.Context(), bob); err == nil {
+		t.Errorf("an answer for another user is taken: %+v", got)
 	}
 	status, answer = http.StatusNotFound, `{"code":"user-not-found"}`
-	if _, err := client.Tenant(t.Context(), alice); !errors.Is(err, membership.ErrUserNotFound) {
+	if _, err := client.User(t.Context(), alice); !errors.Is(err, membership.ErrUserNotFound) {
 		t.Errorf("of a user that is none: %v", err)
 	}
 }

@@ -61,9 +61,9 @@ var (
 )
 
 // Rooms is what is asked who is in a room, and how a user stands to one that it is in or has been in. Errors: [ErrRoomNotFound]; any other
-// means that it cannot be said now. So is the tenant of a user, or [ErrUserNotFound], also of one that was deleted.
+// means that it cannot be said now. So are the tenant and the name of a user, or [ErrUserNotFound], also of one that was deleted.
 type Rooms interface {
 	Membership(ctx context.Context, room uuid.UUID) (events.Membership, error)
 	Standing(ctx context.Context, room, user uuid.UUID) (events.Standing, error)
-	Tenant(ctx context.Context, user uuid.UUID) (string, error)
+	User(ctx context.Context, user uuid.UUID) (events.UserAnswer, error)
 }

@@ -69,8 +69,8 @@ func (s *shaky) Membership(ctx context.Context, asked uuid.UUID) (events.Members
 	return s.members, nil
 }
 
-func (s *shaky) Tenant(context.Context, uuid.UUID) (string, error) {
-	return "", membership.ErrUserNotFound
+func (s *shaky) User(context.Context, uuid.UUID) (events.UserAnswer, error) {
+	return events.UserAnswer{}, membership.ErrUserNotFound
 }
 
 func (s *shaky) Standing(ctx context.Context, _, user uuid.UUID) (events.Standing, error) {

@@ -1,8 +1,11 @@
 package store
 
 import (
+	"encoding/json"
 	"slices"
 	"time"
+
+	"github.com/google/uuid"
 
 	"github.com/ism-chat/ism/libs/events"
 	"github.com/ism-chat/ism/libs/wire"
@@ -44,6 +47,25 @@ func (e Entry) MadeBy() events.Position {
 		return e.Position
 	}
 	return e.Revision
+}
+
+// Involves reports whether a user has written the entry, or is mentioned by it, or is quoted by it, a reply.
+func (e Entry) Involves(user uuid.UUID) bool {
+	return e.Message.SenderID == user || slices.Contains(e.ReferredTo(), user)
+}
+
+// ReferredTo gives the users whom the entry quotes and mentions, some perhaps twice. What cannot be read quotes nobody.
+func (e Entry) ReferredTo() []uuid.UUID {
+	if e.Message.Type != wire.Reply {
+		return e.Message.Mentions
+	}
+	var reply struct {
+		SenderID uuid.UUID `json:"replySenderId"`
+	}
+	if err := json.Unmarshal(e.Message.Body, &reply); err != nil || reply.SenderID == uuid.Nil {
+		return e.Message.Mentions
+	}
+	return append(slices.Clip(e.Message.Mentions), reply.SenderID)
 }
 
 func timeOf(at *wire.Time) time.Time {

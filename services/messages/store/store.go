@@ -57,7 +57,8 @@ var (
 // anything finer is cut off.
 type Entry struct {
 	Position events.Position
-	// Message is the whole message as it is with this content. Edits of a message differ in Body alone.
+	// Message is the whole message as it is with this content. Edits of a message differ in Body, and later
+	// ones may mention fewer.
 	Message wire.Message
 	// Pace is that of the room when the message was sent, also with the content of a revision. A store may place the message by it; then it gives it
 	// back, else perhaps as zero.
@@ -185,7 +186,7 @@ type Store interface {
 	// Ping reports whether messages can be written now.
 	Ping(ctx context.Context) error
 
-	// Senders finds messages by who has written them.
+	// Senders finds messages by whom they involve.
 	Senders
 
 	// Erasures are those of users who were deleted.

@@ -169,13 +169,13 @@ func (r roomsDirectly) Standing(ctx context.Context, room, user uuid.UUID) (even
 	return standing, err
 }
 
-// Tenant implements [membership.Rooms].
-func (r roomsDirectly) Tenant(ctx context.Context, user uuid.UUID) (string, error) {
-	tenant, err := r.rooms.Tenant(ctx, user)
+// User implements [membership.Rooms].
+func (r roomsDirectly) User(ctx context.Context, user uuid.UUID) (events.UserAnswer, error) {
+	known, err := r.rooms.User(ctx, user)
 	if errors.Is(err, rooms.ErrUserNotFound) {
-		return "", membership.ErrUserNotFound
+		return events.UserAnswer{}, membership.ErrUserNotFound
 	}
-	return tenant, err
+	return known, err
 }
 
 // reachable is the address as a client on this machine types it.

@@ -143,6 +143,14 @@ func (o *observed) Written(ctx context.Context, sender uuid.UUID, from []byte, l
 	return o.store.Written(ctx, sender, from, limit)
 }
 
+func (o *observed) Involving(ctx context.Context, user uuid.UUID, from []byte, limit int) (involving store.Written, err error) {
+	ctx, end := o.observe(ctx, "involving", func() []attribute.KeyValue {
+		return []attribute.KeyValue{attribute.Int("ism.limit", limit)}
+	})
+	defer end(&err)
+	return o.store.Involving(ctx, user, from, limit)
+}
+
 func (o *observed) BeginErasure(ctx context.Context, erasure store.Erasure) (err error) {
 	defer o.metrics.Observe("begin_erasure")(&err)
 	return o.store.BeginErasure(ctx, erasure)

@@ -12,11 +12,16 @@ func mentionsOf(message wire.Message) any {
 	if len(message.Mentions) == 0 {
 		return gocql.UnsetValue
 	}
-	users := make([]gocql.UUID, len(message.Mentions))
-	for i, user := range message.Mentions {
-		users[i] = gocql.UUID(user)
+	return idsOf(message.Mentions)
+}
+
+// idsOf gives users as a column has them, never nil.
+func idsOf(users []uuid.UUID) []gocql.UUID {
+	ids := make([]gocql.UUID, len(users))
+	for i, user := range users {
+		ids[i] = gocql.UUID(user)
 	}
-	return users
+	return ids
 }
 
 // usersOf reads the column; nil where it has nobody.

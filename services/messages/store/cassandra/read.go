@@ -21,8 +21,9 @@ import (
 const maxWave = 8
 
 const (
-	selectEntries = `
-SELECT epoch, log_offset, message_id, sender_id, type, body, created_at, revisions, client_id, mentions FROM messages
+	entryColumns = `
+SELECT epoch, log_offset, message_id, sender_id, type, body, created_at, revisions, client_id, mentions, revised_mentions FROM messages`
+	selectEntries = entryColumns + `
 WHERE room_id = ? AND bucket = ? AND epoch = ? AND log_offset >= ? AND log_offset < ?`
 	createdBefore = ` AND created_at < ?`
 	oldestFirst   = ` ORDER BY epoch, log_offset`
@@ -199,16 +200,21 @@ func scanEntry(rows *gocql.Iter, room uuid.UUID) (store.Entry, bool) {
 		createdMicros     int64
 		revised           revisions
 		mentioned         []gocql.UUID
+		revisedMentioned  revisedMentions
 	)
 	if !rows.Scan(&entry.Position.Epoch, &entry.Position.Offset, &message, &sender, &messageType, &body, &createdMicros, &revised,
-		&entry.Message.ClientID, &mentioned) {
+		&entry.Message.ClientID, &mentioned, &revisedMentioned) {
 		return store.Entry{}, false
 	}
 	entry.Message.ID, entry.Message.SenderID = uuid.UUID(message), uuid.UUID(sender)
 	entry.Message.Type, entry.Message.Body = wire.MessageType(messageType), []byte(body)
 	entry.Message.CreatedAt = wire.At(time.UnixMicro(createdMicros))
 	entry.Message.Mentions = usersOf(mentioned)
-	return revised.newest(entry), true
+	newest := revised.newest(entry)
+	if users, own := revisedMentioned[keyOf(newest)]; own && newest.DeletedAt.IsZero() {
+		newest.Message.Mentions = usersOf(users)
+	}
+	return newest, true
 }
 
 // read begins a query that may be repeated at another node. It is not repeated before the first try has failed: gocql 1.7

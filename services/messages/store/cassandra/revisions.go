@@ -14,6 +14,10 @@ const revisedBody = `{}`
 // revisions are the contents of a message that its revisions made, as the column of that name has them.
 type revisions map[revisionKey]revisedContent
 
+// revisedMentions are whom these contents mention. The column mentions is one cell for all of a message's revisions, and they have one write time: it would not
+// do for a revision that mentions fewer. What is there of a deletion, or of builds before the column, is nothing.
+type revisedMentions map[revisionKey][]gocql.UUID
+
 // revisionKey is the position of the record that made a content: tuple<int, bigint>.
 type revisionKey struct {
 	Epoch  int
@@ -73,9 +77,13 @@ const (
 UPDATE messages USING TIMESTAMP ? AND TTL ?
 SET message_id = ?, sender_id = ?, type = ?, body = ?, created_at = ?, client_id = ?, mentions = ?, revisions = revisions + ?
 WHERE room_id = ? AND bucket = ? AND epoch = ? AND log_offset = ?`
+	updateMentions = `
+UPDATE messages USING TIMESTAMP ? AND TTL ?
+SET revised_mentions = revised_mentions + ?
+WHERE room_id = ? AND bucket = ? AND epoch = ? AND log_offset = ?`
 	removeRevisions = `
 UPDATE messages USING TIMESTAMP ?
-SET revisions = revisions - ?
+SET revisions = revisions - ?, revised_mentions = revised_mentions - ?
 WHERE room_id = ? AND bucket = ? AND epoch = ? AND log_offset = ?`
 )
 
@@ -94,9 +102,13 @@ func revise(entry store.Entry, superseded []revisionKey, written int64, ttl int)
 	}
 	revising := []any{written, ttl, gocql.UUID(m.ID), gocql.UUID(m.SenderID), string(m.Type), revisedBody, created, orUnset(m.ClientID), mentions, content}
 	statements := []gocql.BatchEntry{{Stmt: updateRevisions, Args: append(revising, key...), Idempotent: true}}
+	if entry.DeletedAt.IsZero() {
+		mentioned := revisedMentions{keyOf(entry): idsOf(m.Mentions)}
+		statements = append(statements, gocql.BatchEntry{Stmt: updateMentions, Args: append([]any{written, ttl, mentioned}, key...), Idempotent: true})
+	}
 	if len(superseded) > 0 {
 		statements = append(statements, gocql.BatchEntry{
-			Stmt: removeRevisions, Args: append([]any{written, superseded}, key...), Idempotent: true,
+			Stmt: removeRevisions, Args: append([]any{written, superseded, superseded}, key...), Idempotent: true,
 		})
 	}
 	return statements

@@ -185,7 +185,7 @@ var steps = []step{
 	{
 		name: "messages by sender", changes: []change{
 			table{
-				name: "sender_buckets", // in which partitions of messages a sender has any
+				name: "sender_buckets", // in which partitions of messages a user has written, is quoted or is mentioned
 				columns: `sender_id uuid, room_id uuid, bucket int,
 					PRIMARY KEY (sender_id, room_id, bucket)`,
 				options: `comment = 'a row for each room and bucket in which a user has written'`,
@@ -219,6 +219,12 @@ var steps = []step{
 				columns: `room_id uuid PRIMARY KEY, days int`,
 				options: `comment = 'a row for each room that does not go by the installation'`,
 			},
+		},
+	},
+	{
+		name: "whom edited messages mention", changes: []change{
+			// By the position of the record that made it, whom a content of the message mentions; without an element: as the column mentions has it.
+			column{table: "messages", name: "revised_mentions", cqlType: `map<frozen<tuple<int, bigint>>, frozen<list<uuid>>>`},
 		},
 	},
 }

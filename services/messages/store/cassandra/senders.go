@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/gocql/gocql"
 	"github.com/google/uuid"
@@ -21,13 +22,16 @@ const (
 	// maxLooked is how many messages one part of a walk looks at, whoever has sent them, and partitionsAtOnce in how many partitions.
 	maxLooked        = 2048
 	partitionsAtOnce = 32
+	// wholeRows is how many messages are read at once with their bodies.
+	wholeRows = 128
 )
 
 const (
 	insertSenderPartition  = `INSERT INTO sender_buckets (sender_id, room_id, bucket) VALUES (?, ?, ?)`
 	selectSenderPartitions = `SELECT room_id, bucket FROM sender_buckets WHERE sender_id = ? AND (room_id, bucket) >= (?, ?) LIMIT ?`
-	selectSenders          = `
-SELECT epoch, log_offset, message_id, sender_id FROM messages
+	selectSenders          = `SELECT epoch, log_offset, message_id, sender_id FROM messages` + downwards
+	selectDownwards        = entryColumns + downwards
+	downwards              = `
 WHERE room_id = ? AND bucket = ? AND (epoch, log_offset) < (?, ?)
 LIMIT ?`
 )
@@ -38,14 +42,31 @@ type senderPartition struct {
 	partition
 }
 
-// unlistedSenders are the rows that say where senders have written, without those that are known to be there.
+// unlistedSenders are the rows that say which partitions have messages that involve users, without those that are known to be there.
 func (s *Store) unlistedSenders(entries []store.Entry) map[senderPartition]struct{} {
-	return unknown(s.senders, entries, func(entry store.Entry) senderPartition {
-		return senderPartition{entry.Message.SenderID, partition{room: entry.Message.RoomID, slot: slotOf(entry)}}
+	missing := unknown(s.senders, entries, func(entry store.Entry) senderPartition {
+		return senderPartition{entry.Message.SenderID, partitionOf(entry)}
 	})
+	for _, entry := range entries {
+		for _, user := range entry.ReferredTo() {
+			row := senderPartition{user, partitionOf(entry)}
+			if _, written := s.senders.Get(row); written {
+				continue
+			}
+			if missing == nil {
+				missing = map[senderPartition]struct{}{}
+			}
+			missing[row] = struct{}{}
+		}
+	}
+	return missing
 }
 
-// listSenders writes rows that say where senders have written.
+func partitionOf(entry store.Entry) partition {
+	return partition{room: entry.Message.RoomID, slot: slotOf(entry)}
+}
+
+// listSenders writes rows that say which partitions have messages that involve users.
 func (s *Store) listSenders(ctx context.Context, session *gocql.Session, rows map[senderPartition]struct{}) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(parallelBatches)
@@ -63,7 +84,7 @@ func (s *Store) listSenders(ctx context.Context, session *gocql.Session, rows ma
 	return group.Wait()
 }
 
-// point is where a walk through what a sender has written goes on: in a partition, downwards from a position.
+// point is where a walk goes on: in a partition, downwards from a position.
 type point struct {
 	partition
 	before events.Position
@@ -94,23 +115,36 @@ func decodePoint(raw []byte) (point, error) {
 // Written implements [store.Senders]. It goes through the partitions in which the sender has written, and looks there at who has sent what. To have the
 // nodes filter would let one of them read a busy partition to its end for one answer.
 func (s *Store) Written(ctx context.Context, sender uuid.UUID, from []byte, limit int) (store.Written, error) {
+	return s.walk(ctx, sender, from, limit, bySender(sender))
+}
+
+// Involving implements [store.Senders]. It goes through the same partitions, in which also those are listed whom others have quoted and mentioned there,
+// and looks at the messages whole.
+func (s *Store) Involving(ctx context.Context, user uuid.UUID, from []byte, limit int) (store.Written, error) {
+	involving, err := s.walk(ctx, user, from, limit, involving(user))
+	involving.Entries = slices.DeleteFunc(involving.Entries, func(entry store.Entry) bool { return !entry.Involves(user) })
+	return involving, err
+}
+
+func (s *Store) walk(ctx context.Context, user uuid.UUID, from []byte, limit int, wanted look) (store.Written, error) {
 	session := s.session.Load()
 	if session == nil {
 		return store.Written{}, unavailable("use the message store", errNotConnected)
 	}
 	at, err := decodePoint(from)
 	if err != nil {
-		return store.Written{}, fmt.Errorf("read what a sender has written: %w", err)
+		return store.Written{}, fmt.Errorf("walk through what involves a user: %w", err)
 	}
-	written, err := s.written(ctx, session, sender, at, limit)
+	part, err := s.part(ctx, session, user, at, limit, wanted)
 	if err != nil {
-		return store.Written{}, unavailable("read what a sender has written", err)
+		return store.Written{}, unavailable("walk through what involves a user", err)
 	}
-	return written, nil
+	return part, nil
 }
 
-func (s *Store) written(ctx context.Context, session *gocql.Session, sender uuid.UUID, at point, limit int) (store.Written, error) {
-	partitions, err := s.readSenderPartitions(ctx, session, sender, at.partition)
+// part gives a part of a walk.
+func (s *Store) part(ctx context.Context, session *gocql.Session, user uuid.UUID, at point, limit int, wanted look) (store.Written, error) {
+	partitions, err := s.readSenderPartitions(ctx, session, user, at.partition)
 	if err != nil {
 		return store.Written{}, err
 	}
@@ -123,7 +157,7 @@ func (s *Store) written(ctx context.Context, session *gocql.Session, sender uuid
 		if in != at.partition {
 			at = point{partition: in, before: events.EndOfLog}
 		}
-		here, rest, err := s.lookAtSenders(ctx, session, sender, at, limit-len(all), &looked)
+		here, rest, err := s.lookAt(ctx, session, wanted, at, limit-len(all), &looked)
 		if err != nil {
 			return store.Written{}, err
 		}
@@ -152,21 +186,53 @@ func (s *Store) readSenderPartitions(ctx context.Context, session *gocql.Session
 	return partitions, rows.Close()
 }
 
-// found is a message that a sender has written.
+// found is a message that a walk looks for.
 type found struct {
 	location
 	room, message uuid.UUID
 }
 
-// lookAtSenders finds messages of a sender in one partition, at most so many, and takes what it has looked at from looked. rest is where it would go on;
-// nil: nothing is left.
-func (s *Store) lookAtSenders(ctx context.Context, session *gocql.Session, sender uuid.UUID, from point, limit int, looked *int) (all []found, rest *point, err error) {
+// seen is a row that a walk looks at.
+type seen struct {
+	message uuid.UUID
+	at      events.Position
+	wanted  bool
+}
+
+// look says what a walk looks for.
+type look struct {
+	rows      int    // that are read at once
+	statement string // which reads them
+	scan      func(rows *gocql.Iter, room uuid.UUID) (row seen, ok bool)
+}
+
+// bySender looks for what a user has written.
+func bySender(sender uuid.UUID) look {
+	return look{rows: defaultPageSize, statement: selectSenders, scan: func(rows *gocql.Iter, _ uuid.UUID) (row seen, ok bool) {
+		var message, by gocql.UUID
+		ok = rows.Scan(&row.at.Epoch, &row.at.Offset, &message, &by)
+		row.message, row.wanted = uuid.UUID(message), uuid.UUID(by) == sender
+		return row, ok
+	}}
+}
+
+// involving looks for what involves a user.
+func involving(user uuid.UUID) look {
+	return look{rows: wholeRows, statement: selectDownwards, scan: func(rows *gocql.Iter, room uuid.UUID) (seen, bool) {
+		entry, ok := scanEntry(rows, room)
+		return seen{message: entry.Message.ID, at: entry.Position, wanted: entry.Involves(user)}, ok
+	}}
+}
+
+// lookAt finds what is wanted in one partition, at most so much, and takes what it has looked at from looked. rest is where it would go on; nil: nothing is
+// left.
+func (s *Store) lookAt(ctx context.Context, session *gocql.Session, wanted look, from point, limit int, looked *int) (all []found, rest *point, err error) {
 	for *looked > 0 && len(all) < limit {
-		at, n := from.before, min(*looked, defaultPageSize)
-		there, err := s.readSenders(ctx, session, &from, n, func(message, by uuid.UUID, here events.Position) bool {
+		at, n := from.before, min(*looked, wanted.rows)
+		there, err := s.readRowsOf(ctx, session, wanted, &from, n, func(row seen) bool {
 			*looked--
-			if at = here; by == sender {
-				all = append(all, found{location: location{bucket: from.slot, position: here}, room: from.room, message: message})
+			if at = row.at; row.wanted {
+				all = append(all, found{location: location{bucket: from.slot, position: at}, room: from.room, message: row.message})
 			}
 			return len(all) < limit
 		})
@@ -180,19 +246,20 @@ func (s *Store) lookAtSenders(ctx context.Context, session *gocql.Session, sende
 	return all, &from, nil
 }
 
-// readSenders reads who has sent the newest messages before a point, until take has enough. It gives how many there were.
-func (s *Store) readSenders(ctx context.Context, session *gocql.Session, from *point, limit int, take func(message, by uuid.UUID, at events.Position) bool) (n int, err error) {
+// readRowsOf reads the newest messages before a point, until take has enough. It gives how many there were.
+func (s *Store) readRowsOf(ctx context.Context, session *gocql.Session, wanted look, from *point, limit int, take func(seen) bool) (n int, err error) {
 	ctx, cancel := s.limit(ctx)
 	defer cancel()
-	rows := read(ctx, session, selectSenders, gocql.UUID(from.room), from.slot, from.before.Epoch, from.before.Offset, limit)
-	var message, by gocql.UUID
-	for at := (events.Position{}); rows.Scan(&at.Epoch, &at.Offset, &message, &by); {
-		n++
-		if !take(uuid.UUID(message), uuid.UUID(by), at) {
-			break
+	rows := read(ctx, session, wanted.statement, gocql.UUID(from.room), from.slot, from.before.Epoch, from.before.Offset, limit)
+	for {
+		row, ok := wanted.scan(rows, from.room)
+		if !ok {
+			return n, rows.Close()
+		}
+		if n++; !take(row) {
+			return n, rows.Close()
 		}
 	}
-	return n, rows.Close()
 }
 
 // readFound reads messages, some at once. What has been withdrawn or overwritten meanwhile is left out.

@@ -3,9 +3,11 @@ package sqlite_test
 import (
 	"database/sql"
 	"encoding/json"
+	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -56,6 +58,47 @@ func TestMessagesOutliveTheProcess(t *testing.T) {
 				t.Errorf("there are %d messages (%v), want %d", len(entries), err, i+1)
 			}
 		})
+	}
+}
+
+// What was stored before it was listed whom messages refer to is found all the same; what cannot be read refers to nobody.
+func TestWhatMessagesOfBeforeReferToIsListed(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "messages.db")
+	room, alice := uuid.Must(uuid.NewV7()), uuid.New()
+	entry := func(offset int64, kind wire.MessageType, body string, mentions ...uuid.UUID) store.Entry {
+		return store.Entry{Position: events.Position{Offset: offset}, Message: wire.Message{
+			RoomID: room, ID: uuid.Must(uuid.NewV7()), SenderID: uuid.New(), Body: json.RawMessage(body), Type: kind, CreatedAt: wire.At(time.Now()), Mentions: mentions,
+		}}
+	}
+	quoting := `{"replySenderId":"` + alice.String() + `"}`
+	before := []store.Entry{
+		entry(0, wire.Reply, quoting), entry(1, wire.Text, `{"text":"Soup?"}`, uuid.New(), uuid.New(), alice), entry(2, wire.Text, quoting), entry(3, wire.Reply, `{"replySend`),
+		entry(4, wire.Reply, `{"replySenderId":7}`), entry(5, wire.Reply, `{"replySenderId":"`+strings.Repeat("x", 36)+`"}`), entry(6, wire.Text, `{}`, uuid.New()),
+	}
+	t.Run("a process of before", func(t *testing.T) {
+		s := storetest.Start(t, sqlite.New(path, slog.New(slog.DiscardHandler)))
+		if err := s.Append(t.Context(), before); err != nil {
+			t.Fatal(err)
+		}
+	})
+	db, err := sql.Open("sqlite", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var version int
+	if err := db.QueryRow(`PRAGMA user_version`).Scan(&version); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := db.Exec(fmt.Sprintf(`DROP TRIGGER messages_referred_to; DROP TABLE referred_to; PRAGMA user_version = %d`, version-1)); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s := storetest.Start(t, sqlite.New(path, slog.New(slog.DiscardHandler)))
+	involving, err := s.Involving(t.Context(), alice, nil, 10)
+	if err != nil || len(involving.Entries) != 2 || involving.Entries[0].Message.ID != before[0].Message.ID || involving.Entries[1].Message.ID != before[1].Message.ID {
+		t.Errorf("it is %+v, %v", involving.Entries, err)
 	}
 }
 

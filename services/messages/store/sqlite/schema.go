@@ -76,4 +76,25 @@ CREATE TABLE room_retentions ( -- of rooms that do not go by the installation
 `, `
 ALTER TABLE messages ADD COLUMN expires_at INTEGER NOT NULL DEFAULT 9223372036854775807; -- microseconds since 1970; the last there is: never
 CREATE INDEX messages_by_expiry ON messages (expires_at) WHERE expires_at < 9223372036854775807;
+`, `
+CREATE TABLE referred_to ( -- whom contents of a message have quoted and mentioned
+	room_id    BLOB NOT NULL,
+	epoch      INTEGER NOT NULL,
+	log_offset INTEGER NOT NULL,
+	user_id    BLOB NOT NULL,
+	PRIMARY KEY (room_id, epoch, log_offset, user_id)
+) WITHOUT ROWID, STRICT;
+CREATE INDEX referred_to_by_user ON referred_to (user_id, room_id, epoch, log_offset);
+CREATE TRIGGER messages_referred_to AFTER DELETE ON messages BEGIN
+	DELETE FROM referred_to WHERE room_id = OLD.room_id AND epoch = OLD.epoch AND log_offset = OLD.log_offset;
+END;
+INSERT OR IGNORE INTO referred_to (room_id, epoch, log_offset, user_id)
+WITH RECURSIVE place(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM place WHERE n < 63)
+SELECT room_id, epoch, log_offset, substr(mentions, 16 * n + 1, 16)
+FROM messages JOIN place ON 16 * n < length(mentions)
+WHERE length(mentions) > 0;
+INSERT OR IGNORE INTO referred_to (room_id, epoch, log_offset, user_id)
+SELECT room_id, epoch, log_offset, unhex(replace(CAST(body AS TEXT) ->> '$.replySenderId', '-', ''))
+FROM messages
+WHERE CASE WHEN type = 'Reply' AND json_valid(CAST(body AS TEXT)) THEN length(CAST(body AS TEXT) ->> '$.replySenderId') = 36 ELSE 0 END;
 `}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"slices"
 
 	"github.com/google/uuid"
 
@@ -16,7 +17,20 @@ WHERE sender_id = ? AND (room_id, epoch, log_offset) > (?, ?, ?) AND` + live + `
 ORDER BY room_id, epoch, log_offset
 LIMIT ?`
 
-// point is a message behind which a walk through what a sender has written goes on.
+// A row of referred_to is for one content of a message, which the newest need not be.
+const selectInvolving = `SELECT room_id,` + entryColumns + `
+WHERE (room_id, epoch, log_offset) IN (
+	SELECT room_id, epoch, log_offset FROM messages
+	WHERE sender_id = ?1 AND (room_id, epoch, log_offset) > (?2, ?3, ?4) AND` + live + `
+	UNION
+	SELECT r.room_id, r.epoch, r.log_offset FROM referred_to AS r JOIN messages USING (room_id, epoch, log_offset)
+	WHERE r.user_id = ?1 AND (r.room_id, r.epoch, r.log_offset) > (?2, ?3, ?4) AND` + live + `
+	ORDER BY room_id, epoch, log_offset
+	LIMIT ?5
+)
+ORDER BY room_id, epoch, log_offset`
+
+// point is a message behind which a walk goes on.
 type point struct {
 	room uuid.UUID
 	at   events.Position
@@ -51,17 +65,29 @@ func (r roomFirst) Scan(into ...any) error { return r.rows.Scan(append([]any{r.r
 
 // Written implements [store.Senders].
 func (s *Store) Written(ctx context.Context, sender uuid.UUID, from []byte, limit int) (store.Written, error) {
+	return s.walk(ctx, selectWritten, sender, from, limit)
+}
+
+// Involving implements [store.Senders].
+func (s *Store) Involving(ctx context.Context, user uuid.UUID, from []byte, limit int) (store.Written, error) {
+	involving, err := s.walk(ctx, selectInvolving, user, from, limit)
+	involving.Entries = slices.DeleteFunc(involving.Entries, func(entry store.Entry) bool { return !entry.Involves(user) })
+	return involving, err
+}
+
+// walk gives a part of what a statement finds of a user.
+func (s *Store) walk(ctx context.Context, statement string, user uuid.UUID, from []byte, limit int) (store.Written, error) {
 	opened := s.open.Load()
 	if opened == nil {
 		return store.Written{}, store.ErrUnavailable
 	}
 	behind, err := decodePoint(from)
 	if err != nil {
-		return store.Written{}, fmt.Errorf("read what a sender has written: %w", err)
+		return store.Written{}, fmt.Errorf("walk through what involves a user: %w", err)
 	}
-	rows, err := opened.Readers.QueryContext(ctx, selectWritten, sender[:], behind.room[:], behind.at.Epoch, behind.at.Offset, limit)
+	rows, err := opened.Readers.QueryContext(ctx, statement, user[:], behind.room[:], behind.at.Epoch, behind.at.Offset, limit)
 	if err != nil {
-		return store.Written{}, unavailable("read what a sender has written", err)
+		return store.Written{}, unavailable("walk through what involves a user", err)
 	}
 	defer rows.Close()
 	var written store.Written
@@ -75,7 +101,7 @@ func (s *Store) Written(ctx context.Context, sender uuid.UUID, from []byte, limi
 		written.Entries = append(written.Entries, entry)
 	}
 	if err := rows.Err(); err != nil {
-		return store.Written{}, unavailable("read what a sender has written", err)
+		return store.Written{}, unavailable("walk through what involves a user", err)
 	}
 	if n := len(written.Entries); n == limit {
 		last := written.Entries[n-1]

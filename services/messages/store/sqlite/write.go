@@ -32,6 +32,8 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1)
 ON CONFLICT (room_id, epoch, log_offset) DO UPDATE SET withdrawn = 1
 WHERE message_id = excluded.message_id`
 
+const insertReferredTo = `INSERT INTO referred_to (room_id, epoch, log_offset, user_id) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING`
+
 const selectMessageAt = `SELECT message_id FROM messages WHERE room_id = ? AND epoch = ? AND log_offset = ?`
 
 const upsertProbe = `INSERT INTO probe (id, at) VALUES (1, ?) ON CONFLICT (id) DO UPDATE SET at = excluded.at`
@@ -127,8 +129,12 @@ func writeEntry(ctx context.Context, tx *sql.Tx, upsert *sql.Stmt, entry store.E
 	if err != nil {
 		return err
 	}
-	if changed, err := result.RowsAffected(); err != nil || changed > 0 {
+	changed, err := result.RowsAffected()
+	if err != nil {
 		return err
+	}
+	if changed > 0 {
+		return refer(ctx, tx, entry)
 	}
 	var taker uuid.UUID
 	if err := tx.QueryRowContext(ctx, selectMessageAt, m.RoomID[:], at.Epoch, at.Offset).Scan(&taker); err != nil {
@@ -136,6 +142,16 @@ func writeEntry(ctx context.Context, tx *sql.Tx, upsert *sql.Stmt, entry store.E
 	}
 	if taker != m.ID {
 		return store.PositionTaken(entry, taker)
+	}
+	return nil
+}
+
+// refer lists whom an entry quotes and mentions.
+func refer(ctx context.Context, tx *sql.Tx, entry store.Entry) error {
+	for _, user := range entry.ReferredTo() {
+		if _, err := tx.ExecContext(ctx, insertReferredTo, entry.Message.RoomID[:], entry.Position.Epoch, entry.Position.Offset, user[:]); err != nil {
+			return fmt.Errorf("list whom a message refers to: %w", err)
+		}
 	}
 	return nil
 }

@@ -71,11 +71,12 @@ func testFind(t *testing.T, s store.Store) {
 	same(t, "message at two positions, written again", []store.Entry{find(t, s, first)}, []store.Entry{first})
 }
 
-// testRevisions appends an original and three revisions in every order.
+// testRevisions appends an original and three revisions in every order, which mention fewer and fewer.
 func testRevisions(t *testing.T, s store.Store) {
 	for _, order := range permutations(4) {
 		room := newRoom()
 		around := line(room, 9)
+		around[4].Message.Mentions = users(3)
 		original := around[4]
 		contents := []store.Entry{
 			original,
@@ -83,6 +84,7 @@ func testRevisions(t *testing.T, s store.Store) {
 			edit(original, events.Position{Offset: 1 << 30}, "an edit <much> later"),
 			edit(original, events.Position{Epoch: 1, Offset: 3}, "an edit in a newer epoch  "),
 		}
+		contents[2].Message.Mentions, contents[3].Message.Mentions = original.Message.Mentions[1:], nil
 		appendAll(t, s, around[:4]...)
 		newest := contents[order[0]]
 		for _, i := range order {

@@ -2,6 +2,8 @@ package storetest
 
 import (
 	"cmp"
+	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -11,16 +13,31 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/ism-chat/ism/libs/events"
+	"github.com/ism-chat/ism/libs/wire"
 	"github.com/ism-chat/ism/services/messages/store"
 )
 
 // written walks through what a sender has written, in parts of so many. A walk that does not end fails the test.
 func written(t *testing.T, s store.Store, sender uuid.UUID, limit int) (all []store.Entry, parts int) {
 	t.Helper()
+	return walkedBy(t, s.Written, sender, limit)
+}
+
+// involving walks through what involves a user, in the same way.
+func involving(t *testing.T, s store.Store, user uuid.UUID, limit int) []store.Entry {
+	t.Helper()
+	all, _ := walkedBy(t, s.Involving, user, limit)
+	return all
+}
+
+type walk func(ctx context.Context, user uuid.UUID, from []byte, limit int) (store.Written, error)
+
+func walkedBy(t *testing.T, walk walk, user uuid.UUID, limit int) (all []store.Entry, parts int) {
+	t.Helper()
 	const most = 1000
 	var from []byte
 	for parts = 1; parts < most; parts++ {
-		part, err := s.Written(t.Context(), sender, from, limit)
+		part, err := walk(t.Context(), user, from, limit)
 		if err != nil || len(part.Entries) > limit {
 			t.Fatalf("part %d has %d messages, %v", parts, len(part.Entries), err)
 		}
@@ -96,6 +113,105 @@ func testLongWalk(t *testing.T, s store.Store) {
 	}
 	got, _ := written(t, s, alice, 50)
 	same(t, "two among many", got, []store.Entry{entries[0], entries[2999]})
+}
+
+// reply makes an entry a reply to what a user has said.
+func reply(entry store.Entry, quoted uuid.UUID) store.Entry {
+	body, err := json.Marshal(wire.ReplyBody{
+		MessageID: uuid.New(), SenderID: quoted, Type: wire.Text, CreatedAt: entry.Message.CreatedAt, Details: json.RawMessage(`{"text":"Soup?"}`), Text: "Soup!",
+	})
+	if err != nil {
+		panic(err)
+	}
+	entry.Message.Type, entry.Message.Body = wire.Reply, body
+	return entry
+}
+
+// testInvolving lets others quote and mention alice in messages of all kinds, in rooms in which she has written and in which she has not.
+func testInvolving(t *testing.T, s store.Store) {
+	alice, bob, carol := uuid.New(), uuid.New(), uuid.New()
+	var mine, involve []store.Entry
+	for r := range 2 {
+		room := newRoom()
+		for i := range 36 {
+			entry := message(room, events.Position{Epoch: int32(i / 18), Offset: int64(i) << 18}, start.AddDate(0, 0, (i%7)*4), "Soup?")
+			entry.Message.SenderID, entry.Pace = bob, []events.Pace{0, 17, 20}[i%3]
+			by := events.Position{Epoch: 2, Offset: int64(i)}
+			involved := true
+			switch i % 9 {
+			case 0:
+				involved = r == 0
+				if involved {
+					entry.Message.SenderID = alice
+					mine = append(mine, entry)
+				}
+				appendAll(t, s, entry)
+			case 1:
+				entry = reply(entry, alice)
+			case 2:
+				entry.Message.Mentions = []uuid.UUID{carol, alice}
+			case 3:
+				entry = reply(entry, alice)
+				entry.Message.Mentions = []uuid.UUID{alice}
+			case 4: // mentioned no longer, by what comes before its original
+				original := entry
+				original.Message.Mentions = []uuid.UUID{alice, carol}
+				entry = edit(entry, by, "Soup!")
+				entry.Message.Mentions = []uuid.UUID{carol}
+				appendAll(t, s, entry)
+				appendAll(t, s, original)
+				involved = false
+			case 5: // quoted no longer
+				original := reply(entry, alice)
+				entry = reply(entry, carol)
+				entry.Revision, entry.EditedAt = by, entry.Message.CreatedAt.Time
+				appendAll(t, s, original, entry)
+				involved = false
+			case 6: // mentioned still
+				entry.Message.Mentions = []uuid.UUID{alice}
+				appendAll(t, s, entry)
+				entry = edit(entry, by, "Soup!")
+			case 7:
+				entry.Message.Mentions = []uuid.UUID{alice}
+				appendAll(t, s, entry)
+				entry, involved = deletion(entry, by), false
+			default:
+				entry, involved = reply(entry, carol), false
+			}
+			appendAll(t, s, entry)
+			if involved {
+				involve = append(involve, entry)
+			}
+		}
+	}
+	slices.SortFunc(involve, inOrder)
+	slices.SortFunc(mine, inOrder)
+	for _, limit := range []int{1, 5, 40, 1000} {
+		same(t, fmt.Sprintf("what involves alice, by %d", limit), involving(t, s, alice, limit), involve)
+	}
+	got, _ := written(t, s, alice, 5)
+	same(t, "what alice has written", got, mine)
+	if got := involving(t, s, uuid.New(), 10); len(got) != 0 {
+		t.Errorf("%d involve a stranger", len(got))
+	}
+	if err := s.Withdraw(t.Context(), involve[:1]); err != nil {
+		t.Fatal(err)
+	}
+	same(t, "without what was withdrawn", involving(t, s, alice, 10), involve[1:])
+	if _, err := s.Involving(t.Context(), alice, []byte("seven"), 10); !errors.Is(err, store.ErrForeignPoint) {
+		t.Errorf("from a point that is none: %v, want ErrForeignPoint", err)
+	}
+}
+
+// testLongInvolvingWalk looks for three messages among the many of others.
+func testLongInvolvingWalk(t *testing.T, s store.Store) {
+	room, alice := newRoom(), uuid.New()
+	entries := line(room, 2500)
+	entries[0].Message.SenderID, entries[1200].Message.Mentions, entries[2499] = alice, []uuid.UUID{alice}, reply(entries[2499], alice)
+	for chunk := range slices.Chunk(entries, 500) {
+		appendAll(t, s, chunk...)
+	}
+	same(t, "three among many", involving(t, s, alice, 50), []store.Entry{entries[0], entries[1200], entries[2499]})
 }
 
 func testErasures(t *testing.T, s store.Store) {

@@ -89,6 +89,8 @@ func Run(t *testing.T, newStore func(t *testing.T) store.Store) {
 		{"what was sent again while a room got busy does not come back", testBusyWithdraw},
 		{"what a sender has written is found", testWritten},
 		{"a walk through what a sender has written is bounded", testLongWalk},
+		{"what involves a user is found", testInvolving},
+		{"a walk through what involves a user is bounded", testLongInvolvingWalk},
 		{"an erasure goes on where it was", testErasures},
 		{"a room's retention is what was set last", testRetentions},
 		{"of many that set a retention at once one counts", testParallelRetentions},
