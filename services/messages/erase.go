@@ -8,9 +8,11 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/ism-chat/ism/libs/authn"
 	"github.com/ism-chat/ism/libs/bus"
 	"github.com/ism-chat/ism/libs/events"
 	"github.com/ism-chat/ism/libs/wire"
+	"github.com/ism-chat/ism/services/messages/internal/body"
 	"github.com/ism-chat/ism/services/messages/membership"
 	"github.com/ism-chat/ism/services/messages/store"
 )
@@ -69,6 +71,70 @@ func (e eraser) Rename(ctx context.Context, entry store.Entry, body wire.RoomCha
 		return events.MessageEdited{Revision: revisionOf(members, entry, message, preview)}
 	})
 	return err
+}
+
+// errNothingToChange says that a message has nothing more of a deleted user.
+var errNothingToChange = errors.New("there is nothing to change")
+
+// Change gives a message of somebody else another content, see [erasures.Timeline]. It holds the message, as an edit of its author's does: neither undoes the
+// other. What is written is an edit, with a time: by that clients and tags tell that it is another content.
+func (e eraser) Change(ctx context.Context, of store.Key, change func(wire.Message) (wire.Message, bool)) error {
+	message, err := e.holdFound(ctx, of, func(ctx context.Context) (members events.Membership, entry store.Entry, err error) {
+		if entry, err = e.find(ctx, of.Room, of.Message); err != nil {
+			return members, entry, err
+		}
+		if _, any := change(entry.Message); !any {
+			return members, entry, errNothingToChange
+		}
+		members, err = e.audienceOf(ctx, entry)
+		return members, entry, err
+	})
+	switch {
+	case errors.Is(err, errNothingToChange), errors.Is(err, store.ErrMessageNotFound):
+		return nil
+	case err != nil:
+		return fmt.Errorf("hold a message that refers to a deleted user: %w", err)
+	case !message.entry.DeletedAt.IsZero():
+		return nil
+	}
+	changed, _ := change(shown(message.entry))
+	return e.changed(ctx, message, changed)
+}
+
+// changed writes another content of a message that is held.
+func (e eraser) changed(ctx context.Context, message held, to wire.Message) (err error) {
+	defer e.letGoUnwritten(ctx, message, &err)
+	preview, err := e.previewOf(ctx, to)
+	if err != nil {
+		return err
+	}
+	_, err = e.revise(ctx, to, func(revised wire.Message, at wire.Time) events.RevisionEvent {
+		revised.EditedAt = &at
+		return events.MessageEdited{Revision: revisionOf(message.members, message.entry, revised, preview)}
+	})
+	return err
+}
+
+// previewOf gives the preview of a message, with the name that its author has now, as nobody's token says it.
+func (e eraser) previewOf(ctx context.Context, message wire.Message) (wire.Preview, error) {
+	what, err := body.Of(message)
+	if err != nil {
+		return wire.Preview{}, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, membership.LookupTimeout)
+	defer cancel()
+	author, err := e.deps.Rooms.User(ctx, message.SenderID)
+	switch {
+	case errors.Is(err, membership.ErrUserNotFound) && message.Type == wire.SystemMessage: // of a backend that is nobody's user
+		return what.Preview(authn.Principal{UserID: message.SenderID}.DisplayName()), nil
+	case errors.Is(err, membership.ErrUserNotFound):
+		return what.Preview(wire.DeletedName), nil
+	case err != nil:
+		return wire.Preview{}, fmt.Errorf("%w: %w", membership.ErrUnavailable, err)
+	case author.DisplayName == "":
+		return wire.Preview{}, fmt.Errorf("%w: it is of a version that says no names", membership.ErrUnavailable)
+	}
+	return what.Preview(author.DisplayName), nil
 }
 
 // audienceOf gives who is told of what becomes of a message of a deleted user: who is in the room. Of a room that has ended, or that rooms does not know,

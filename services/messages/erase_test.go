@@ -4,8 +4,11 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -20,6 +23,8 @@ import (
 	"github.com/ism-chat/ism/libs/telemetry"
 	"github.com/ism-chat/ism/libs/wire"
 	"github.com/ism-chat/ism/services/messages/internal/erasures"
+	"github.com/ism-chat/ism/services/messages/internal/timeline"
+	"github.com/ism-chat/ism/services/messages/store"
 	"github.com/ism-chat/ism/services/messages/store/cassandra"
 	"github.com/ism-chat/ism/services/messages/store/cassandra/cassandratest"
 )
@@ -66,6 +71,8 @@ func usersMessagesAreErased(t *testing.T, w *world) {
 		mine = append(mine, w.mustSend(user, room, text))
 	}
 	theirs := w.mustSend(other, room, "Soup!")
+	w.rooms.belongs(other, "")
+	reply := w.replyTo(other, mine[0], "Soup!", user, other)
 	w.rooms.put(events.Membership{RoomID: ended, Audience: events.Audience{Users: []uuid.UUID{user, other}, Version: 1}})
 	last := w.mustSend(user, ended, "Good bye")
 	w.rooms.forget(ended)
@@ -82,9 +89,11 @@ func usersMessagesAreErased(t *testing.T, w *world) {
 	if told := w.receipts(erasure)[0]; told.UserID != user || told.Service != "messages" || told.Erased != 3 {
 		t.Errorf("told is %+v", told)
 	}
-	timeline := w.timeline(other, room)
-	for _, message := range timeline {
+	page := w.timeline(other, room)
+	for _, message := range page {
 		switch {
+		case message.ID == reply.ID:
+			w.saysNothingOf(t, user, reply, message)
 		case message.ID == theirs.ID:
 			if message.DeletedAt != nil || string(message.Body) != string(theirs.Body) {
 				t.Errorf("another's message is %+v", message)
@@ -98,8 +107,8 @@ func usersMessagesAreErased(t *testing.T, w *world) {
 			t.Errorf("it is %+v", message)
 		}
 	}
-	if len(timeline) != 4 {
-		t.Errorf("the timeline has %d messages", len(timeline))
+	if len(page) != 5 {
+		t.Errorf("the timeline has %d messages", len(page))
 	}
 	for _, message := range append(mine, last) {
 		made := w.revisions(message.ID)
@@ -112,6 +121,63 @@ func usersMessagesAreErased(t *testing.T, w *world) {
 		}
 		if told := slices.SortedFunc(slices.Values(made[0].SeenBy().Users), compareIDs); !slices.Equal(told, slices.SortedFunc(slices.Values(wanted), compareIDs)) {
 			t.Errorf("%s is told to %v, want %v", message.Body, told, wanted)
+		}
+	}
+	w.replayBackwards(t)
+	if again := w.timeline(other, room); fmt.Sprintf("%+v", again) != fmt.Sprintf("%+v", page) {
+		t.Errorf("after a replay the timeline is %+v, want %+v", again, page)
+	}
+}
+
+// replyTo sends a reply that mentions users.
+func (w *world) replyTo(by uuid.UUID, to wire.Message, text string, mentions ...uuid.UUID) wire.Message {
+	w.tb.Helper()
+	got := w.do(by, http.MethodPost, "/api/send-msg", strings.NewReader(fmt.Sprintf(
+		`{"chatRoomId":%q,"msgType":"Reply","msgBody":{"replyMsgId":%q,"replyText":%q},"mentions":%s}`, to.RoomID, to.ID, text, list(mentions...))))
+	if got.Status != http.StatusOK {
+		w.tb.Fatalf("reply: %s", got)
+	}
+	return message(w.tb, got.Body)
+}
+
+// saysNothingOf looks whether nothing of a user is left in a reply to it, and all else is.
+func (w *world) saysNothingOf(t *testing.T, user uuid.UUID, was, is wire.Message) {
+	t.Helper()
+	var quoted, left wire.ReplyBody
+	if err := errors.Join(json.Unmarshal(was.Body, &quoted), json.Unmarshal(is.Body, &left)); err != nil {
+		t.Fatal(err)
+	}
+	quoted.Details = json.RawMessage(`{}`)
+	if fmt.Sprintf("%+v", left) != fmt.Sprintf("%+v", quoted) || left.SenderID != user || is.EditedAt == nil {
+		t.Errorf("the reply is %+v, with %+v", is, left)
+	}
+	if !slices.Equal(is.Mentions, slices.DeleteFunc(slices.Clone(was.Mentions), func(id uuid.UUID) bool { return id == user })) {
+		t.Errorf("it mentions %v", is.Mentions)
+	}
+	made := w.revisions(is.ID)
+	if len(made) != 1 || made[0].EventName() != "message.edited" {
+		t.Fatalf("the log has %+v", made)
+	}
+	name := "user " + is.SenderID.String()[:4] // as rooms knows it
+	if preview := made[0].Revises().Preview; preview != wire.ReplyPreview(name, left.Text) {
+		t.Errorf("its preview is %+v", preview)
+	}
+}
+
+// replayBackwards writes to the store once more what the log has, the newest first.
+func (w *world) replayBackwards(t *testing.T) {
+	t.Helper()
+	records := recordsOf(t, w.brokers, events.TopicRooms)
+	slices.Reverse(records)
+	decoded, err := bus.Decode[events.RoomEvent](records)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, event := range decoded {
+		if entry, ok := timeline.EntryOf(event.Data, events.Position{Offset: event.Record.Offset}); ok {
+			if err := w.store.Append(t.Context(), []store.Entry{entry}); err != nil {
+				t.Fatal(err)
+			}
 		}
 	}
 }

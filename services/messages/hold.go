@@ -44,17 +44,25 @@ type held struct {
 // hold finds a message that the caller sees, asks may whether it may be revised, and holds it. What is deleted already is not held. Errors: those of
 // inSight and of may; errChanged where If-Match names another content; errBeingRevised.
 func (s *Service) hold(c *fiber.Ctx, room, message uuid.UUID, may func(store.Entry) error) (held, error) {
-	ctx, cancel := context.WithTimeout(c.UserContext(), holdTimeout)
-	defer cancel()
-	late := time.After(holdWait)
-	poll := time.NewTicker(holdPoll)
-	defer poll.Stop()
-	claim := store.Claim{Key: store.Key{Room: room, Message: message}, Holder: uuid.New()}
-	for {
+	return s.holdFound(c.UserContext(), store.Key{Room: room, Message: message}, func(ctx context.Context) (events.Membership, store.Entry, error) {
 		members, entry, err := s.inSight(ctx, room, message, authn.Caller(c))
 		if err == nil {
 			err = cmp.Or(may(entry), unchanged(c, entry))
 		}
+		return members, entry, err
+	})
+}
+
+// holdFound holds the message that look finds, unless that gives an error or finds it deleted. Errors: those of look; errBeingRevised.
+func (s *Service) holdFound(ctx context.Context, message store.Key, look func(context.Context) (events.Membership, store.Entry, error)) (held, error) {
+	ctx, cancel := context.WithTimeout(ctx, holdTimeout)
+	defer cancel()
+	late := time.After(holdWait)
+	poll := time.NewTicker(holdPoll)
+	defer poll.Stop()
+	claim := store.Claim{Key: message, Holder: uuid.New()}
+	for {
+		members, entry, err := look(ctx)
 		if err != nil || !entry.DeletedAt.IsZero() {
 			return held{entry: entry}, err
 		}

@@ -2,7 +2,6 @@ package body
 
 import (
 	"encoding/json"
-	"fmt"
 
 	"github.com/ism-chat/ism/libs/httpapi"
 	"github.com/ism-chat/ism/libs/wire"
@@ -23,10 +22,11 @@ func Edit(message wire.Message, raw json.RawMessage) (Body, error) {
 	if err != nil {
 		return nil, err
 	}
-	var reply Reply
-	if err := json.Unmarshal(message.Body, &reply); err != nil {
-		return nil, fmt.Errorf("decode the body of message %s: %w", message.ID, err)
+	has, err := stored[Reply](message)
+	if err != nil {
+		return nil, err
 	}
+	reply := has.(Reply)
 	reply.Text = text
 	return reply, nil
 }

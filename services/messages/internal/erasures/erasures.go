@@ -1,4 +1,4 @@
-// Package erasures erases what users have written who were deleted.
+// Package erasures erases what users have written who were deleted, and what others have of them in their messages: what replies quote, and mentions.
 //
 // # State
 //
@@ -8,13 +8,16 @@
 //
 // # Stages
 //
-// A first walk through what the user has written erases it. Then there is a pause: until [Settle] after the deletion, as what was on its way may still
-// come, and until the timelines have all that the log had by then. A last walk erases what has come, and counts all that is erased: by what it
-// finds, and so the same however often processes have died. The receipt is told, and the erasure is finished.
+// A first walk through all that involves the user erases it. Then there is a pause: until [Settle] after the deletion, as what was on its way may still
+// come, a little longer than the walk, as somebody may still have replied to what it erased, and until the timelines have all that the log had by then. A last
+// walk erases what has come, and counts what the user had written and is erased: by what it finds, and so the same however often processes have died. The
+// receipt is told, and the erasure is finished.
 //
 // # Invariants
 //
-//   - What the user has written later than Settle after its deletion is left alone: the backend has put the user again.
+//   - What the user has written later than Settle after its deletion is left alone: the backend has put the user again. So are mentions in messages that were
+//     sent later, and what is quoted of such messages.
+//   - A message of somebody else is changed from the content that it has, and loses nothing else.
 //   - Everything goes through the rooms' log, as if the user had deleted its messages one by one. So timelines, streams and lists agree, also after a replay.
 package erasures
 
@@ -46,6 +49,8 @@ const (
 	lease = 30 * time.Second
 	// tolerated is how many erasures may fail until the others are left for later: then it is not their own fault.
 	tolerated = 3
+	// underWay is how long a reply may be under way to the log after it has read what it quotes.
+	underWay = 5 * time.Second
 	// skew is how far clocks may be apart: what was deleted so shortly before the user was counts as erased.
 	skew = time.Minute
 )
@@ -62,6 +67,8 @@ type Timeline interface {
 	Delete(ctx context.Context, entry store.Entry) error
 	// Rename gives a message of a change of members another body, which names nobody.
 	Rename(ctx context.Context, entry store.Entry, body wire.RoomChangeBody) error
+	// Change gives a message of somebody else what change makes of the content that it has, unless that says that there is nothing to change, or it is deleted.
+	Change(ctx context.Context, of store.Key, change func(wire.Message) (changed wire.Message, any bool)) error
 	// Ends is where the log ends now, by partition.
 	Ends() ([]int64, error)
 	// Has reports whether the store has all that the log has before these offsets.
@@ -154,7 +161,7 @@ func (e *Erasures) Step(ctx context.Context) (more bool, err error) {
 				return false, errors.Join(failed...)
 			}
 			more = more || went
-			if settled := of.At.Add(Settle); of.Stage == store.Settling && !went && (due.IsZero() || settled.Before(due)) {
+			if settled := settled(of); of.Stage == store.Settling && !went && (due.IsZero() || settled.Before(due)) {
 				due = settled
 			}
 		}
@@ -176,7 +183,7 @@ func (e *Erasures) step(ctx context.Context, of store.Erasure) (went bool, err e
 		return false, nil
 	}
 	if of.Stage == store.Settling {
-		if e.healing.until.Before(of.At.Add(Settle)) {
+		if e.healing.until.Before(settled(of)) {
 			return false, nil
 		}
 		of.Stage, of.From, of.Erased = store.Checking, nil, 0
@@ -186,11 +193,11 @@ func (e *Erasures) step(ctx context.Context, of store.Erasure) (went bool, err e
 			return false, err
 		}
 	}
-	written, err := e.store.Written(ctx, of.UserID, of.From, step)
+	part, err := e.store.Involving(ctx, of.UserID, of.From, step)
 	if err != nil {
 		return false, err
 	}
-	for _, entry := range written.Entries {
+	for _, entry := range part.Entries {
 		erased, err := e.erase(ctx, of, entry)
 		if err != nil {
 			return false, err
@@ -199,7 +206,7 @@ func (e *Erasures) step(ctx context.Context, of store.Erasure) (went bool, err e
 			of.Erased++
 		}
 	}
-	of.From = written.Next
+	of.From = part.Next
 	switch {
 	case of.From != nil:
 	case of.Stage == store.Erasing:
@@ -210,6 +217,15 @@ func (e *Erasures) step(ctx context.Context, of store.Erasure) (went bool, err e
 	return true, e.save(ctx, of)
 }
 
+// settled is when nothing is on its way any more that the first walk of an erasure, which has ended, has not found.
+func settled(of store.Erasure) time.Time {
+	settled, walked := of.At.Add(Settle), of.ClaimedUntil.Add(-lease)
+	if behind := walked.Add(underWay); behind.After(settled) {
+		return behind
+	}
+	return settled
+}
+
 func (e *Erasures) save(ctx context.Context, of store.Erasure) error {
 	of.ClaimedBy, of.ClaimedUntil = e.self, e.now().Add(lease)
 	return e.store.SaveErasure(ctx, of)
@@ -218,6 +234,8 @@ func (e *Erasures) save(ctx context.Context, of store.Erasure) error {
 // erase erases one message, unless it is, and reports whether it is one that the erasure has erased.
 func (e *Erasures) erase(ctx context.Context, of store.Erasure, entry store.Entry) (erased bool, err error) {
 	switch {
+	case entry.Message.SenderID != of.UserID:
+		return false, e.takeOut(ctx, of, entry)
 	case entry.Message.CreatedAt.After(of.At.Add(Settle)):
 		return false, nil
 	case entry.Message.Type == wire.RoomChange:
@@ -229,6 +247,18 @@ func (e *Erasures) erase(ctx context.Context, of store.Erasure, entry store.Entr
 		return false, err
 	}
 	return true, e.timeline.Delete(ctx, entry)
+}
+
+// takeOut takes the user out of a message of somebody else.
+func (e *Erasures) takeOut(ctx context.Context, of store.Erasure, entry store.Entry) error {
+	change := func(message wire.Message) (wire.Message, bool) { return without(message, of.UserID, of.At.Add(Settle)) }
+	if _, any := change(entry.Message); !any {
+		return nil
+	}
+	if err := e.rate.Wait(ctx); err != nil {
+		return err
+	}
+	return e.timeline.Change(ctx, store.KeyOf(entry), change)
 }
 
 // rename takes the name and the picture of the user from a message that says that it has joined or left. What cannot be read names nobody.

@@ -36,6 +36,7 @@ type world struct {
 	next    int64 // offset
 	left    int   // so many deletions until the process is killed; below 0: it is not
 	deleted int
+	changed int
 	behind  bool // the timelines lack something of the log
 	refused uuid.UUID
 	told    []events.UserErased
@@ -54,10 +55,10 @@ func (w *world) process() *erasures.Erasures {
 }
 
 // write lets a user write messages of one type.
-func (w *world) write(room, sender uuid.UUID, kind wire.MessageType, body string, at time.Time) store.Entry {
+func (w *world) write(room, sender uuid.UUID, kind wire.MessageType, body string, at time.Time, mentions ...uuid.UUID) store.Entry {
 	w.t.Helper()
 	entry := store.Entry{Position: events.Position{Offset: w.next}, Message: wire.Message{
-		RoomID: room, ID: uuid.Must(uuid.NewV7()), SenderID: sender, Type: kind, Body: json.RawMessage(body), CreatedAt: wire.At(at),
+		RoomID: room, ID: uuid.Must(uuid.NewV7()), SenderID: sender, Type: kind, Body: json.RawMessage(body), CreatedAt: wire.At(at), Mentions: mentions,
 	}}
 	w.next++
 	w.append(entry)
@@ -101,6 +102,21 @@ func (w *world) Rename(_ context.Context, entry store.Entry, body wire.RoomChang
 		return err
 	}
 	w.revise(entry, string(raw), func(e *store.Entry) { e.EditedAt = w.now })
+	return nil
+}
+
+// Change implements [erasures.Timeline].
+func (w *world) Change(ctx context.Context, of store.Key, change func(wire.Message) (wire.Message, bool)) error {
+	entry, err := w.store.Find(ctx, of.Room, of.Message)
+	if err != nil {
+		return err
+	}
+	changed, any := change(entry.Message)
+	if !any {
+		return errors.New("there is nothing to change")
+	}
+	w.changed++
+	w.revise(entry, string(changed.Body), func(e *store.Entry) { e.EditedAt, e.Message.Mentions = w.now, changed.Mentions })
 	return nil
 }
 
@@ -196,9 +212,92 @@ func TestWhatAUserHasWrittenIsErased(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.mustWork(process)
+	w.now = w.now.Add(10 * time.Second)
 	w.mustWork(process)
 	if len(w.told) != 2 || w.told[1].Erased != 0 || w.deleted != 120 {
 		t.Errorf("afterwards told is %+v, and %d are deleted", w.told, w.deleted)
+	}
+}
+
+// reply lets a user reply to what another has written.
+func (w *world) reply(sender uuid.UUID, to store.Entry, at time.Time, mentions ...uuid.UUID) store.Entry {
+	w.t.Helper()
+	body, err := json.Marshal(wire.ReplyBody{
+		MessageID: to.Message.ID, SenderID: to.Message.SenderID, Type: to.Message.Type, CreatedAt: to.Message.CreatedAt, Details: to.Message.Body, Text: "Soup!",
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return w.write(to.Message.RoomID, sender, wire.Reply, string(body), at, mentions...)
+}
+
+// What others quote of a user goes, and so do mentions; all else of these messages stays, and they are not counted. So does what a user who was put again is
+// quoted with, and whoever else is quoted and mentioned.
+func TestOthersQuoteAndMentionTheUserNoLonger(t *testing.T) {
+	w := newWorld(t)
+	alice, bob, carol, room := uuid.New(), uuid.New(), uuid.New(), uuid.New()
+	before, again := deletedAt.Add(-time.Hour), deletedAt.Add(erasures.Settle+time.Second)
+	mine := w.write(room, alice, wire.Text, `{"text":"Soup?"}`, before)
+	media := w.write(room, alice, wire.Media, `{"mediaUrl":"https://x/soup.png","mediaType":"image"}`, before)
+	bobs := w.write(room, bob, wire.Text, `{"text":"Rice?"}`, before)
+	quoting := []store.Entry{w.reply(bob, mine, before), w.reply(carol, media, before, carol, alice, bob), w.reply(bob, mine, again, alice)}
+	mentioning := w.reply(carol, bobs, before, alice)
+	stays := []store.Entry{bobs, w.reply(carol, bobs, before, bob), w.write(room, bob, wire.Reply, `[]`, before)}
+	process := w.process()
+	w.take(process, alice)
+	w.mustWork(process)
+	late := w.reply(carol, mine, deletedAt.Add(time.Second)) // was on its way
+	put := w.write(room, alice, wire.Text, `{"text":"Bread?"}`, again)
+	stays = append(stays, w.reply(bob, put, again, alice))
+	w.now = deletedAt.Add(erasures.Settle)
+	w.mustWork(process)
+	for i, entry := range append(quoting, late) {
+		var was, is wire.ReplyBody
+		if err := errors.Join(json.Unmarshal(entry.Message.Body, &was), json.Unmarshal(w.find(entry).Message.Body, &is)); err != nil {
+			t.Fatal(err)
+		}
+		was.Details = json.RawMessage(`{}`)
+		if fmt.Sprintf("%+v", is) != fmt.Sprintf("%+v", was) {
+			t.Errorf("reply %d has %+v, want %+v", i, is, was)
+		}
+	}
+	for i, want := range [][]uuid.UUID{nil, {carol, bob}, {alice}} { // the last is a message of later
+		if got := w.find(quoting[i]).Message.Mentions; !slices.Equal(got, want) {
+			t.Errorf("reply %d mentions %v, want %v", i, got, want)
+		}
+	}
+	if found := w.find(mentioning); found.Message.Mentions != nil || string(found.Message.Body) != string(mentioning.Message.Body) {
+		t.Errorf("who was mentioned is in %+v", found)
+	}
+	for _, entry := range stays {
+		if found := w.find(entry); found.Revision != (events.Position{}) {
+			t.Errorf("what stays is %+v", found)
+		}
+	}
+	if w.changed != 5 || len(w.told) != 1 || w.told[0].Erased != 2 {
+		t.Errorf("%d are changed, told is %+v", w.changed, w.told)
+	}
+}
+
+// Who had read a message shortly before the walk erased it may have replied to it since: the last walk comes after that, also where the first was long.
+func TestALongWalkWaitsForRepliesToWhatItErases(t *testing.T) {
+	w := newWorld(t)
+	alice, bob, room := uuid.New(), uuid.New(), uuid.New()
+	mine := w.write(room, alice, wire.Text, `{"text":"Soup?"}`, deletedAt.Add(-time.Hour))
+	process := w.process()
+	w.take(process, alice)
+	w.now = deletedAt.Add(time.Hour)
+	w.mustWork(process)
+	reply := w.reply(bob, mine, w.now)
+	w.now = w.now.Add(4 * time.Second)
+	w.mustWork(process)
+	if len(w.told) != 0 {
+		t.Fatalf("told is %+v", w.told)
+	}
+	w.now = w.now.Add(2 * time.Second)
+	w.mustWork(process)
+	if found := w.find(reply); found.Revision == (events.Position{}) || len(w.told) != 1 {
+		t.Errorf("it is %+v, told is %+v", found, w.told)
 	}
 }
 
@@ -271,6 +370,7 @@ func TestChangesOfMembersNameNobody(t *testing.T) {
 	unreadable := w.write(room, alice, wire.RoomChange, `[]`, deletedAt)
 	process := w.process()
 	w.take(process, alice)
+	w.mustWork(process)
 	w.now = deletedAt.Add(erasures.Settle)
 	w.mustWork(process)
 	if found := w.find(named); string(found.Message.Body) != body(wire.DeletedName, "") || !found.DeletedAt.IsZero() {

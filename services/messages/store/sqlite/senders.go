@@ -19,7 +19,7 @@ LIMIT ?`
 
 // A row of referred_to is for one content of a message, which the newest need not be.
 const selectInvolving = `SELECT room_id,` + entryColumns + `
-WHERE (room_id, epoch, log_offset) IN (
+JOIN (
 	SELECT room_id, epoch, log_offset FROM messages
 	WHERE sender_id = ?1 AND (room_id, epoch, log_offset) > (?2, ?3, ?4) AND` + live + `
 	UNION
@@ -27,7 +27,7 @@ WHERE (room_id, epoch, log_offset) IN (
 	WHERE r.user_id = ?1 AND (r.room_id, r.epoch, r.log_offset) > (?2, ?3, ?4) AND` + live + `
 	ORDER BY room_id, epoch, log_offset
 	LIMIT ?5
-)
+) USING (room_id, epoch, log_offset)
 ORDER BY room_id, epoch, log_offset`
 
 // point is a message behind which a walk goes on.
