@@ -66,7 +66,7 @@ func (r Revision) own() any {
 	}{r.Version, append([]uuid.UUID{}, r.Users...), r.WholeRoom, r.RoomID, r.Pace}
 }
 
-// MessageEdited says that a message's author, or the backend, has given it another body.
+// MessageEdited says that a message's author, or the backend, has given it another body, or that a user who was deleted has been taken out of it.
 type MessageEdited struct{ Revision }
 
 func (MessageEdited) EventName() string { return "message.edited" }

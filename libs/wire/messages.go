@@ -28,7 +28,8 @@ type Message struct {
 	CreatedAt Time            `json:"createdAt"`
 	// ClientID is what the sender named the message with, so that it is sent once however often it is tried; else empty.
 	ClientID string `json:"clientMsgId,omitempty"`
-	// Mentions are members of the room at whom the message is aimed, each once, in the sender's order. An edit leaves them as they are.
+	// Mentions are members of the room at whom the message is aimed, each once, in the sender's order. An edit leaves them as they are;
+	// who is deleted as a user goes from them.
 	Mentions []uuid.UUID `json:"mentions,omitempty"`
 	// Position is where the message is in its room, as in the events of a stream: opaque, but the order of texts is that of positions. It is in answers
 	// and in timelines, and where an event tells of an edit or a deletion; empty where it was not known yet.
@@ -79,7 +80,8 @@ type ReplyBody struct {
 	SenderID  uuid.UUID   `json:"replySenderId"`
 	Type      MessageType `json:"replyMsgType"`
 	CreatedAt Time        `json:"replyCreatedAt"`
-	// Details is the body of the quoted message, as it was when it was quoted; of a Reply it is a [ReplyDetails].
+	// Details is the body of the quoted message, as it was when it was quoted; of a Reply it is a [ReplyDetails]; once the
+	// sender is deleted as a user, a [DeletedBody].
 	Details json.RawMessage `json:"replyMsgDetails"`
 	Text    string          `json:"replyText"` // 1 to 4,000 characters
 }
