@@ -13,9 +13,9 @@ import (
 var catalogue = []kind{
 	kindOf[RoomCreated](1, 3),       // 1: wholeRoom; 2: how much of the room is unread; 3: tenant
 	kindOf[RoomRead](1, 2),          // 1: wholeRoom; 2: how much is unread, and up to which message the member has read
-	kindOf[MessagePosted](1, 3),     // 1: the payload of clients, first; 2: wholeRoom; 3: pace
-	kindOf[MessageEdited](1, 1),     // 1: pace
-	kindOf[MessageDeleted](1, 1),    // 1: pace
+	kindOf[MessagePosted](1, 4),     // 1: the payload of clients, first; 2: wholeRoom; 3: pace; 4: when it expires
+	kindOf[MessageEdited](1, 2),     // 1: pace; 2: when it expires
+	kindOf[MessageDeleted](1, 2),    // 1: pace; 2: when it expires
 	kindOf[MembershipChanged](1, 1), // 1: tenant
 	kindOf[RoomChanged](1, 0),
 	kindOf[RoomEnded](1, 0),

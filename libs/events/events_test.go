@@ -33,7 +33,7 @@ var (
 func samples() map[string]events.Event {
 	picture, group := "https://example.com/bob.png", "Lunch"
 	read, none, upTo := wire.At(at.Add(time.Second)), 0, uuid.UUID{0: 2}
-	preview, now, expires := wire.NewRoomPreview(), wire.At(at), wire.At(at.Add(time.Hour))
+	preview, now, expires, hour := wire.NewRoomPreview(), wire.At(at), wire.At(at.AddDate(0, 0, 90)), wire.At(at.Add(time.Hour))
 	audience := events.Audience{Users: []uuid.UUID{alice, bob}, Version: 1}
 	event := func(n byte, source string, data events.Data) events.Event {
 		return events.Event{ID: uuid.UUID{0: 1, 15: n}, Source: source, Time: at, Data: data}
@@ -52,7 +52,7 @@ func samples() map[string]events.Event {
 		}),
 		"friend.accepted.v1": event(11, "/ism/rooms", events.FriendAccepted{UserID: bob, FromUser: wire.User{ID: alice, DisplayName: "alice", FriendsCount: 1}}),
 		"notification.sent.v1": event(17, "/ism/notifications", events.NotificationSent{
-			UserID: alice, Message: json.RawMessage(`{"order":17,"state":"sent"}`), ExpiresAt: &expires,
+			UserID: alice, Message: json.RawMessage(`{"order":17,"state":"sent"}`), ExpiresAt: &hour,
 		}),
 		"notifications.read.v1": event(18, "/ism/notifications", events.NotificationsRead{UserID: alice, UpTo: "AQAAAAAAAAARq1TvOA", Unread: 2}),
 		"user.deleted.v1":       event(15, "/ism/rooms", events.UserDeleted{UserID: bob, ErasureID: uuid.UUID{0: 6}, Tenant: "acme"}),
@@ -105,7 +105,7 @@ func samples() map[string]events.Event {
 				RoomID: room, ID: uuid.UUID{0: 2}, SenderID: alice, Body: json.RawMessage(`{"text":"Soup!"}`),
 				Type: wire.Text, CreatedAt: wire.At(at.Add(-time.Minute)), Position: "1022a", EditedAt: &now,
 			},
-			Preview: wire.TextPreview("alice", "Soup!"), Pace: 17, Audience: audience,
+			Preview: wire.TextPreview("alice", "Soup!"), Pace: 17, Expires: &expires, Audience: audience,
 		}}),
 		"message.deleted.v1": event(18, "/ism/messages", events.MessageDeleted{Revision: events.Revision{
 			RoomID: room,
@@ -123,6 +123,7 @@ func samples() map[string]events.Event {
 			},
 			Preview:  wire.TextPreview("alice", "Soup?"),
 			Pace:     17,
+			Expires:  &expires,
 			Audience: audience,
 		}),
 	}

@@ -18,6 +18,8 @@ type Revision struct {
 	Preview wire.Preview `json:"roomPreviewText"` // where the message is the room's latest
 	// Pace is that of the message, see [MessagePosted].
 	Pace Pace `json:"pace,omitempty"`
+	// Expires is when the message goes, by the retention of when it was revised; nil: never, and where nothing of it is left to show.
+	Expires *wire.Time `json:"expiresAt,omitempty"`
 	Audience
 }
 
@@ -63,7 +65,8 @@ func (r Revision) own() any {
 		WholeRoom bool        `json:"wholeRoom,omitempty"`
 		RoomID    uuid.UUID   `json:"roomId"`
 		Pace      Pace        `json:"pace,omitempty"`
-	}{r.Version, append([]uuid.UUID{}, r.Users...), r.WholeRoom, r.RoomID, r.Pace}
+		Expires   *wire.Time  `json:"expiresAt,omitempty"`
+	}{r.Version, append([]uuid.UUID{}, r.Users...), r.WholeRoom, r.RoomID, r.Pace, r.Expires}
 }
 
 // MessageEdited says that a message's author, or the backend, has given it another body, or that a user who was deleted has been taken out of it.

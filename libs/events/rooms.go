@@ -102,6 +102,8 @@ type MessagePosted struct {
 	Preview wire.Preview `json:"preview"`
 	// Pace is that of the room when the message was sent, as its sender knew it. Stores may place the message by it.
 	Pace Pace `json:"pace,omitempty"`
+	// Expires is when the message goes, by the retention of when it was sent; nil: never.
+	Expires *wire.Time `json:"expiresAt,omitempty"`
 	Audience
 }
 

@@ -47,7 +47,8 @@ func (e MessagePosted) own() any {
 		RoomID    uuid.UUID    `json:"roomId"`
 		Preview   wire.Preview `json:"preview"`
 		Pace      Pace         `json:"pace,omitempty"`
-	}{e.Version, append([]uuid.UUID{}, e.Users...), e.WholeRoom, e.RoomID, e.Preview, e.Pace}
+		Expires   *wire.Time   `json:"expiresAt,omitempty"`
+	}{e.Version, append([]uuid.UUID{}, e.Users...), e.WholeRoom, e.RoomID, e.Preview, e.Pace, e.Expires}
 }
 
 // encodeStreamed gives the value of an event, and how much of it is the payload.

@@ -108,10 +108,7 @@ func (e eraser) changed(ctx context.Context, message held, to wire.Message) (err
 	if err != nil {
 		return err
 	}
-	_, err = e.revise(ctx, to, func(revised wire.Message, at wire.Time) events.RevisionEvent {
-		revised.EditedAt = &at
-		return events.MessageEdited{Revision: revisionOf(message.members, message.entry, revised, preview)}
-	})
+	_, err = e.reword(ctx, message.members, message.entry, to, preview)
 	return err
 }
 

@@ -134,3 +134,37 @@ func TestAMessageIsStoredToGo(t *testing.T) {
 		t.Error("the store has what had expired before it was written")
 	}
 }
+
+// The log says when a message goes, and what an edit makes of it, by what its room keeps now; where nothing goes, or nothing is left to show, it does not.
+func TestTheLogSaysWhenAMessageGoes(t *testing.T) {
+	t.Parallel()
+	w := newWorldKeeping(t, nodetest.Broker(t).ListenAddrs(), newSQLite(t), 0)
+	room, alice := w.newRoom()
+	expires := func(what string, of wire.Message, said *wire.Time, days int) {
+		t.Helper()
+		switch {
+		case days == 0 && said != nil, days > 0 && (said == nil || !said.Equal(of.CreatedAt.AddDate(0, 0, days))):
+			t.Errorf("%s goes at %v, %d days after %s", what, said, days, of.CreatedAt)
+		}
+	}
+	stays := w.mustSend(alice, room, "stays")
+	w.wantsRetention(t, http.MethodPut, room, `{"days":7}`, wire.RoomRetention{Days: 7, Own: true})
+	goes := w.mustSend(alice, room, "goes")
+	if posted := w.posted(room); len(posted) == 2 {
+		expires("what stays", stays, posted[0].Expires, 0)
+		expires("what goes", goes, posted[1].Expires, 7)
+	} else {
+		t.Fatalf("the log has %+v", posted)
+	}
+	for _, answer := range []nodetest.Answer{w.editAs(caller{id: alice}, room, stays.ID, `{"text":"goes, too"}`), w.deleteAs(caller{id: alice}, room, stays.ID)} {
+		if answer.Status != http.StatusOK {
+			t.Fatalf("revise: %s", answer)
+		}
+	}
+	if made := w.revisions(stays.ID); len(made) == 2 {
+		expires("an edit", stays, made[0].Revises().Expires, 7)
+		expires("a deletion", stays, made[1].Revises().Expires, 0)
+	} else {
+		t.Fatalf("the log has %+v", made)
+	}
+}

@@ -79,10 +79,17 @@ func (s *Service) edited(ctx context.Context, message held, by authn.Principal, 
 	if edited.Body, err = json.Marshal(what); err != nil {
 		return edited, fmt.Errorf("encode message body: %w", err)
 	}
-	preview := what.Preview(by.DisplayName())
-	return s.revise(ctx, edited, func(revised wire.Message, at wire.Time) events.RevisionEvent {
-		revised.EditedAt = &at
-		return events.MessageEdited{Revision: revisionOf(members, message.entry, revised, preview)}
+	return s.reword(ctx, members, message.entry, edited, what.Preview(by.DisplayName()))
+}
+
+// reword gives an entry another content, which says something.
+func (s *Service) reword(ctx context.Context, members events.Membership, entry store.Entry, to wire.Message, preview wire.Preview) (wire.Message, error) {
+	expires := expiryOf(to, s.kept.Foreseen(ctx, to.RoomID))
+	return s.revise(ctx, to, func(message wire.Message, at wire.Time) events.RevisionEvent {
+		message.EditedAt = &at
+		revision := revisionOf(members, entry, message, preview)
+		revision.Expires = expires
+		return events.MessageEdited{Revision: revision}
 	})
 }
 

@@ -57,8 +57,9 @@ type utterance struct {
 	members  events.Membership
 	sender   authn.Principal
 	what     body.Body
-	mentions []uuid.UUID // each once
-	name     string      // what the client named it with; "": it did not
+	mentions []uuid.UUID   // each once
+	name     string        // what the client named it with; "": it did not
+	keep     time.Duration // for how long the room keeps it, as far as is known; 0: for ever
 }
 
 // send handles POST /api/send-msg.
@@ -139,6 +140,7 @@ func (s *Service) compose(u utterance, encoded json.RawMessage) (event events.Ev
 		Pace:     s.paces.Of(u.members.RoomID),
 		Audience: u.members.Audience,
 	}
+	posted.Expires = expiryOf(posted.Message, u.keep)
 	at := posted.Message.CreatedAt.Time
 	if u.isNamed() {
 		name := u.named()
@@ -159,6 +161,7 @@ func (s *Service) post(ctx context.Context, u utterance) (wire.Message, error) {
 	if err != nil {
 		return wire.Message{}, fmt.Errorf("encode message body: %w", err)
 	}
+	u.keep = s.kept.Foreseen(ctx, u.members.RoomID)
 	event, at, known, err := s.commit(ctx, draft{room: u.members.RoomID, size: len(encoded) + len(u.mentions)*mentionSize, compose: func() (events.Event, error) {
 		return s.compose(u, encoded)
 	}})
@@ -170,4 +173,13 @@ func (s *Service) post(ctx context.Context, u utterance) (wire.Message, error) {
 		message.Position = at.String()
 	}
 	return message, nil
+}
+
+// expiryOf is when a message goes that is kept for so long, as events say it: nil for ever.
+func expiryOf(message wire.Message, keep time.Duration) *wire.Time {
+	if keep == 0 {
+		return nil
+	}
+	at := wire.At(message.CreatedAt.Add(keep))
+	return &at
 }

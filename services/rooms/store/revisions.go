@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -16,6 +17,7 @@ type Revision struct {
 	By      events.Position // of the edit or deletion
 	Sender  uuid.UUID       // of the message
 	Preview wire.Preview
+	Expires time.Time // as of [LatestMessage]
 	Deleted bool
 }
 
@@ -29,7 +31,7 @@ func (r Revision) Supersedes(other Revision) bool {
 
 // Shown gives what is kept of the revision.
 func (r Revision) Shown() Shown {
-	shown := LatestMessage{Preview: r.Preview, Sender: r.Sender}.Shown()
+	shown := LatestMessage{Preview: r.Preview, Sender: r.Sender, Expires: r.Expires}.Shown()
 	shown.RevisedBy, shown.Deleted = r.By.String(), r.Deleted
 	return shown
 }

@@ -141,6 +141,7 @@ type LatestMessage struct {
 	Preview  wire.Preview
 	Sender   uuid.UUID
 	Position events.Position
+	Expires  time.Time // from then on nothing of it is shown; zero: never
 	// Version is the membership version of the newest change of members up to the message that has been taken with it; 0 where there is none.
 	Version int64
 	// Messages and Counted are what the room has taken with it, see [Taken].

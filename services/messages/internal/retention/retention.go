@@ -37,6 +37,8 @@ const (
 	knownFor  = 5 * time.Minute
 	beginsFor = time.Minute
 	maxRooms  = 16_384 // that are remembered, of each kind
+	// foreseenWithin is how long a send waits to learn how long its message will be kept.
+	foreseenWithin = 200 * time.Millisecond
 )
 
 // Store is the part of the store that knows the rooms' own retentions, and where messages are. See [store.Store].
@@ -96,6 +98,20 @@ func (r *Retention) Keep(ctx context.Context, room uuid.UUID) (time.Duration, er
 	}
 	r.kept.Add(room, kept{keep: keep, asOf: now})
 	return keep, nil
+}
+
+// Foreseen gives how long a room will keep what is sent now; 0: for ever. Where the store does not say so at once, it is as the room kept it when the store was
+// asked last, else as the installation says.
+func (r *Retention) Foreseen(ctx context.Context, room uuid.UUID) time.Duration {
+	ctx, cancel := context.WithTimeout(ctx, foreseenWithin)
+	defer cancel()
+	if keep, err := r.Keep(ctx, room); err == nil {
+		return keep
+	}
+	if known, ok := r.kept.Get(room); ok {
+		return known.keep
+	}
+	return r.installation
 }
 
 // Forget forgets what is known of a room: its retention is another one now.

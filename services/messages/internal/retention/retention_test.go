@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/uuid"
@@ -86,6 +87,51 @@ func TestARetentionIsAskedForNowAndThen(t *testing.T) {
 	if _, err := kept.Keep(t.Context(), room); !errors.Is(err, s.err) {
 		t.Errorf("the error is %v", err)
 	}
+}
+
+// A send is not held up by a store that is away: then it goes by what was known last.
+func TestHowLongAMessageWillBeKeptIsForeseen(t *testing.T) {
+	known, unknown := uuid.New(), uuid.New()
+	s := &rooms{days: map[uuid.UUID]int{known: 7, unknown: 9}}
+	kept, at := newRetention(t, 30*day, s)
+	foresees := func(room uuid.UUID, want time.Duration) {
+		t.Helper()
+		if got := kept.Foreseen(t.Context(), room); got != want {
+			t.Errorf("it is kept for %s, want %s", got, want)
+		}
+	}
+	foresees(known, 7*day)
+	s.err, at.at = errors.New("away"), at.at.Add(time.Hour)
+	foresees(known, 7*day)
+	foresees(unknown, 30*day)
+	s.err = nil
+	foresees(unknown, 9*day)
+}
+
+func TestAStoreThatHangsHoldsNoSendUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		kept, err := retention.New(30*day, hanging{}, time.Now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		began := time.Now()
+		if got := kept.Foreseen(t.Context(), uuid.New()); got != 30*day || time.Since(began) > 200*time.Millisecond {
+			t.Errorf("it is kept for %s, after %s", got, time.Since(began))
+		}
+	})
+}
+
+// hanging is a store that answers nothing.
+type hanging struct{}
+
+func (hanging) Retention(ctx context.Context, _ uuid.UUID) (days int, set bool, err error) {
+	<-ctx.Done()
+	return 0, false, ctx.Err()
+}
+
+func (hanging) Since(ctx context.Context, _ uuid.UUID, _ time.Time) (events.Position, bool, error) {
+	<-ctx.Done()
+	return events.Position{}, false, ctx.Err()
 }
 
 func TestWhenAMessageGoes(t *testing.T) {

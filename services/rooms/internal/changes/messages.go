@@ -20,6 +20,7 @@ type Posted struct {
 	SenderID  uuid.UUID
 	At        time.Time // the message's createdAt
 	Preview   wire.Preview
+	Expires   time.Time // see [store.LatestMessage]
 	Position  events.Position
 	// Version is the membership version that a [wire.RoomChange] has brought; 0 for any other message. It tells a change that is in the log twice.
 	Version int64
@@ -128,7 +129,7 @@ func (c *Changes) takeOne(b *batch, room store.Taken, message Posted) store.Take
 	at.Number, at.Counted = room.Messages, room.Counted
 	b.positions = append(b.positions, at)
 	b.latest[message.RoomID] = store.LatestMessage{
-		RoomID: message.RoomID, At: message.At, Preview: message.Preview, Sender: message.SenderID, Position: message.Position,
+		RoomID: message.RoomID, At: message.At, Preview: message.Preview, Sender: message.SenderID, Position: message.Position, Expires: message.Expires,
 		Version: room.ChangeVersion, Messages: room.Messages, Counted: room.Counted,
 	}
 	if room.Messages%forgetEvery == 0 && room.Messages > store.KeptPositions {

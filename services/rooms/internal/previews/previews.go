@@ -16,6 +16,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/google/uuid"
 	lru "github.com/hashicorp/golang-lru/v2"
@@ -132,7 +133,7 @@ func takingOf(event bus.Decoded[events.RoomEvent], epoch int32) (taking, bool) {
 		of.revision = &changes.Revised{
 			Revision: store.Revision{
 				RoomID: revised.RoomID, Message: revised.At(), By: at, Sender: revised.Message.SenderID, Preview: revised.Preview,
-				Deleted: revised.Message.DeletedAt != nil,
+				Expires: timeOf(revised.Expires), Deleted: revised.Message.DeletedAt != nil,
 			},
 			MessageID: revised.Message.ID, Named: revised.Message.ClientID != "",
 		}
@@ -153,10 +154,20 @@ func postedOf(event events.TimelineEvent, at events.Position) changes.Posted {
 		Position:  at,
 		Named:     message.ClientID != "",
 	}
-	if changed, ok := event.(events.MembershipChanged); ok {
-		posted.Version, posted.Joins = changed.Version, changed.Change == wire.Join
+	switch event := event.(type) {
+	case events.MembershipChanged:
+		posted.Version, posted.Joins = event.Version, event.Change == wire.Join
+	case events.MessagePosted:
+		posted.Expires = timeOf(event.Expires)
 	}
 	return posted
+}
+
+func timeOf(at *wire.Time) time.Time {
+	if at == nil {
+		return time.Time{}
+	}
+	return at.Time
 }
 
 // chunks divides messages, so that all of a room are together.

@@ -85,6 +85,7 @@ func TestMessagesOfTheContractAreTaken(t *testing.T) {
 		SenderID:  uuid.MustParse("0192d3a0-0000-7000-8000-00000000000a"),
 		At:        time.Date(2026, 11, 23, 12, 30, 45, 123456000, time.UTC),
 		Preview:   wire.Preview{Type: "Text", SenderUsername: "alice", Text: "Soup?"},
+		Expires:   time.Date(2027, 2, 21, 12, 30, 45, 123456000, time.UTC),
 		Position:  events.Position{Epoch: 3, Offset: 41},
 	}}
 	if !reflect.DeepEqual(kept.applied, want) {
@@ -92,9 +93,10 @@ func TestMessagesOfTheContractAreTaken(t *testing.T) {
 	}
 	edited := changes.Revised{MessageID: want[0].MessageID, Revision: store.Revision{
 		RoomID: want[0].RoomID, Message: events.Position{Offset: 42}, By: events.Position{Epoch: 3, Offset: 43}, Sender: want[0].SenderID,
-		Preview: wire.TextPreview("alice", "Soup!"),
+		Preview: wire.TextPreview("alice", "Soup!"), Expires: want[0].Expires,
 	}}
 	deleted := edited
+	deleted.Expires = time.Time{}
 	deleted.By.Offset, deleted.Preview, deleted.Deleted = 44, wire.DeletedPreview(), true
 	if revised := []changes.Revised{edited, deleted}; !reflect.DeepEqual(kept.revised, revised) {
 		t.Errorf("revised %+v, want %+v", kept.revised, revised)

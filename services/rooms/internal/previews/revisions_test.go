@@ -54,6 +54,25 @@ func record(t *testing.T, data events.Data, offset int64) bus.Record {
 	return bus.Record{Topic: data.Topic(), Key: data.PartitionKey(), Headers: headers, Value: value, Offset: offset}
 }
 
+// What the log says of when messages go, and what edits make of them, rooms go by.
+func TestMessagesThatHaveExpiredAreNotShown(t *testing.T) {
+	w := newWorld(t, onSQLite(t), 3)
+	over, lasting := wire.At(time.Now().Add(-time.Second)), wire.At(time.Now().Add(time.Hour))
+	first, second, third := w.say(0, "one"), w.say(1, "two"), w.say(2, "three")
+	first.Expires, second.Expires, third.Expires = &over, &lasting, &lasting
+	edited := third.edited(2, "three, edited")
+	edited.Expires = &over
+	log := []bus.Record{record(t, first.MessagePosted, 0), record(t, second.MessagePosted, 1), record(t, third.MessagePosted, 2), record(t, edited, 3)}
+	if err := w.previews.Apply(t.Context(), log); err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []wire.Preview{wire.NewRoomPreview(), wire.TextPreview("somebody", "two"), wire.NewRoomPreview()} {
+		if room, err := w.store.Room(t.Context(), w.rooms[i], w.user); err != nil || *room.LatestMessageText != want {
+			t.Errorf("room %d shows %+v, %v", i, room.LatestMessageText, err)
+		}
+	}
+}
+
 // A log with edits and deletions is taken as a whole, and again from anywhere, in batches of any size: rooms show the same each time.
 func TestRevisionsInTheLogAreShown(t *testing.T) {
 	for name, open := range map[string]func(t *testing.T) store.Store{

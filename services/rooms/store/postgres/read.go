@@ -96,7 +96,7 @@ func scanRoom(row pgx.CollectableRow) (wire.Room, error) {
 	)
 	err := row.Scan(&room.ID, &room.Type, &room.Name, &room.ImageURL, &created, &latest, &room.Unread, &room.UnreadCount,
 		&asOf.Epoch, &asOf.Offset, &shown, &sender)
-	room.LatestMessageText = shown.By(sender)
+	room.LatestMessageText = shown.By(sender, time.Now())
 	room.CreatedAt, room.LatestMessage, room.UnreadAsOf = wire.At(created), wire.At(latest), asOf.String()
 	room.Unread = room.Unread || room.UnreadCount > 0
 	return room, err

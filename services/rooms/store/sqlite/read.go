@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"fmt"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -95,7 +96,7 @@ func scanRoom(scan func(targets ...any) error) (wire.Room, error) {
 	if err := json.Unmarshal(preview, &shown); err != nil {
 		return wire.Room{}, fmt.Errorf("decode preview of room %s: %w", room.ID, err)
 	}
-	room.LatestMessageText = shown.By(sender)
+	room.LatestMessageText = shown.By(sender, time.Now())
 	return room, nil
 }
 

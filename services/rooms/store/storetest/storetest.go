@@ -35,6 +35,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		{"outsiders find nothing", outsidersFindNothing},
 		{"messages are taken in order of position", messagesAreTaken},
 		{"senders are shown as they are", sendersAreShownAsTheyAre},
+		{"a message that has expired is not shown", expiredMessagesAreNotShown},
 		{"edits and deletions are shown", revisionsAreShown},
 		{"many at once revise", manyRevise},
 		{"messages of many rooms are taken at once", messagesOfManyRoomsAreTaken},
