@@ -73,6 +73,18 @@ func usersMessagesAreErased(t *testing.T, w *world) {
 	theirs := w.mustSend(other, room, "Soup!")
 	w.rooms.belongs(other, "")
 	reply := w.replyTo(other, mine[0], "Soup!", user, other)
+	shop := backend(uuid.New())
+	got := w.doAs(shop, http.MethodPost, "/api/send-msg", strings.NewReader(
+		fmt.Sprintf(`{"chatRoomId":%q,"msgType":"SystemMessage","msgBody":{"text":"Soup for two"},"mentions":%s}`, room, list(user))))
+	if got.Status != http.StatusOK {
+		t.Fatalf("system message: %s", got)
+	}
+	system := message(t, got.Body)
+	// Its author is about to edit the reply.
+	held := time.Now().Add(time.Second)
+	if claimed, err := w.store.Claim(t.Context(), store.Claim{Key: store.Key{Room: room, Message: reply.ID}, Holder: uuid.New()}, 2*time.Second); err != nil || !claimed {
+		t.Fatalf("claimed: %t, %v", claimed, err)
+	}
 	w.rooms.put(events.Membership{RoomID: ended, Audience: events.Audience{Users: []uuid.UUID{user, other}, Version: 1}})
 	last := w.mustSend(user, ended, "Good bye")
 	w.rooms.forget(ended)
@@ -94,6 +106,15 @@ func usersMessagesAreErased(t *testing.T, w *world) {
 		switch {
 		case message.ID == reply.ID:
 			w.saysNothingOf(t, user, reply, message)
+			if message.EditedAt.Before(held) {
+				t.Errorf("it is changed at %s, while its author holds it", message.EditedAt)
+			}
+		case message.ID == system.ID:
+			made := w.revisions(system.ID)
+			if message.Mentions != nil || string(message.Body) != string(system.Body) || len(made) != 1 ||
+				made[0].Revises().Preview != wire.TextPreview(shop.id.String()[:8], "Soup for two") {
+				t.Errorf("what the backend has said is %+v, by %+v", message, made)
+			}
 		case message.ID == theirs.ID:
 			if message.DeletedAt != nil || string(message.Body) != string(theirs.Body) {
 				t.Errorf("another's message is %+v", message)
@@ -107,7 +128,7 @@ func usersMessagesAreErased(t *testing.T, w *world) {
 			t.Errorf("it is %+v", message)
 		}
 	}
-	if len(page) != 5 {
+	if len(page) != 6 {
 		t.Errorf("the timeline has %d messages", len(page))
 	}
 	for _, message := range append(mine, last) {
