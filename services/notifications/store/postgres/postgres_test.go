@@ -22,7 +22,7 @@ import (
 func TestMain(m *testing.M) { servicetest.VerifyNoLeaks(m) }
 
 // start runs a store on the database at an address.
-func start(t *testing.T, address string, migrates postgres.Migrate) *Store {
+func start(t testing.TB, address string, migrates postgres.Migrate) *Store {
 	t.Helper()
 	s, err := New(postgres.Config{URL: config.Secret(address), PoolSize: 5, StatementTimeout: 10 * time.Second}, migrates, telemetry.Discard(nil))
 	if err != nil {
@@ -34,6 +34,10 @@ func start(t *testing.T, address string, migrates postgres.Migrate) *Store {
 
 func TestConformance(t *testing.T) {
 	storetest.Run(t, func(t *testing.T) store.Store { return start(t, enginetest.PostgresDatabase(t), postgres.MigrateAuto) })
+}
+
+func BenchmarkInbox(b *testing.B) {
+	storetest.Bench(b, func(b *testing.B) store.Store { return start(b, enginetest.PostgresDatabase(b), postgres.MigrateAuto) })
 }
 
 func execute(t *testing.T, address, statement string) {

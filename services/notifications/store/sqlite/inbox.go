@@ -17,40 +17,62 @@ import (
 const (
 	selectInbox  = `SELECT newest, deleted_at FROM inboxes WHERE user_id = ?`
 	upsertNewest = `INSERT INTO inboxes (user_id, newest) VALUES (?1, ?2) ON CONFLICT (user_id) DO UPDATE SET newest = ?2`
-	// selectPresent looks as far as entries with one id may be apart.
-	selectPresent = `SELECT EXISTS (SELECT 1 FROM entries WHERE user_id = ? AND id = ? AND at > ? AND at < ?)`
+	// selectPresent looks as far as entries with one id may be apart. Without the index's name SQLite goes through all of the user's.
+	selectPresent = `SELECT EXISTS (SELECT 1 FROM entries INDEXED BY entries_ids WHERE user_id = ? AND id = ? AND at > ? AND at < ?)`
 	insertEntry   = `INSERT INTO entries (user_id, position, id, at, expires_at, event) VALUES (?, ?, ?, ?, ?, ?)`
 )
 
 // Put implements [store.Inbox].
 func (s *Store) Put(ctx context.Context, entries []store.Entry) (added int, err error) {
 	err = s.do("put entries", func(db *sqlite.DB) error {
-		return db.Transact(ctx, func(tx *sql.Tx) error {
-			added = 0
-			for _, entry := range entries {
-				fresh, err := put(ctx, tx, entry)
-				if err != nil {
-					return err
-				}
-				if fresh {
-					added++
-				}
-			}
-			return nil
+		return db.Transact(ctx, func(tx *sql.Tx) (err error) {
+			added, err = put(ctx, tx, entries)
+			return err
 		})
 	})
 	return added, err
 }
 
+func put(ctx context.Context, tx *sql.Tx, entries []store.Entry) (added int, err error) {
+	into, err := prepare(ctx, tx)
+	if err != nil {
+		return 0, err
+	}
+	for _, entry := range entries {
+		fresh, err := into.put(ctx, entry)
+		if err != nil {
+			return 0, err
+		}
+		if fresh {
+			added++
+		}
+	}
+	return added, nil
+}
+
+// inboxes are the statements with which a transaction adds entries; they end with it.
+type inboxes struct{ inbox, present, insert, newest *sql.Stmt }
+
+func prepare(ctx context.Context, tx *sql.Tx) (of inboxes, err error) {
+	for text, statement := range map[string]**sql.Stmt{
+		selectInbox: &of.inbox, selectPresent: &of.present, insertEntry: &of.insert, upsertNewest: &of.newest,
+	} {
+		if *statement, err = tx.PrepareContext(ctx, text); err != nil {
+			return inboxes{}, err
+		}
+	}
+	return of, nil
+}
+
 // put adds an entry, unless it does not belong there.
-func put(ctx context.Context, tx *sql.Tx, entry store.Entry) (added bool, err error) {
+func (i inboxes) put(ctx context.Context, entry store.Entry) (added bool, err error) {
 	var (
 		newest  int64
 		deleted sql.NullInt64
 		present bool
 		at      = entry.At.UnixMicro()
 	)
-	err = tx.QueryRowContext(ctx, selectInbox, entry.UserID[:]).Scan(&newest, &deleted)
+	err = i.inbox.QueryRowContext(ctx, entry.UserID[:]).Scan(&newest, &deleted)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return false, err
 	}
@@ -58,17 +80,17 @@ func put(ctx context.Context, tx *sql.Tx, entry store.Entry) (added bool, err er
 		return false, nil
 	}
 	again := store.Again.Microseconds()
-	if err := tx.QueryRowContext(ctx, selectPresent, entry.UserID[:], entry.ID[:], at-again, at+again).Scan(&present); err != nil || present {
+	if err := i.present.QueryRowContext(ctx, entry.UserID[:], entry.ID[:], at-again, at+again).Scan(&present); err != nil || present {
 		return false, err
 	}
 	var expires sql.NullInt64
 	if !entry.Expires.IsZero() {
 		expires = sql.NullInt64{Int64: entry.Expires.UnixMicro(), Valid: true}
 	}
-	if _, err := tx.ExecContext(ctx, insertEntry, entry.UserID[:], newest+1, entry.ID[:], at, expires, string(entry.Event)); err != nil {
+	if _, err := i.insert.ExecContext(ctx, entry.UserID[:], newest+1, entry.ID[:], at, expires, string(entry.Event)); err != nil {
 		return false, err
 	}
-	_, err = tx.ExecContext(ctx, upsertNewest, entry.UserID[:], newest+1)
+	_, err = i.newest.ExecContext(ctx, entry.UserID[:], newest+1)
 	return err == nil, err
 }
 
@@ -150,7 +172,7 @@ func (s *Store) ReadUpTo(ctx context.Context, user uuid.UUID, position int64, ke
 
 // Read implements [store.Inbox].
 func (s *Store) Read(ctx context.Context, user uuid.UUID, ids []uuid.UUID, kept store.Kept) (counts store.Counts, err error) {
-	statement := `UPDATE entries SET read = 1 WHERE user_id = ? AND NOT read AND id IN (?` + strings.Repeat(`, ?`, max(len(ids)-1, 0)) + `)`
+	statement := `UPDATE entries INDEXED BY entries_ids SET read = 1 WHERE user_id = ? AND NOT read AND id IN (?` + strings.Repeat(`, ?`, max(len(ids)-1, 0)) + `)`
 	args := []any{user[:]}
 	for _, id := range ids {
 		args = append(args, id[:])

@@ -38,7 +38,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 }
 
 // Start runs a store for the rest of the test, and waits until it can be written to. Before that and afterwards it must be unavailable.
-func Start(t *testing.T, s store.Store) store.Store {
+func Start(t testing.TB, s store.Store) store.Store {
 	t.Helper()
 	unavailable := func(when string) {
 		t.Helper()
