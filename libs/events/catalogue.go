@@ -24,7 +24,7 @@ var catalogue = []kind{
 	kindOf[SnapshotRemoved](1, 0),
 	kindOf[FriendRequested](1, 0),
 	kindOf[FriendAccepted](1, 0),
-	kindOf[NotificationSent](1, 0),
+	kindOf[NotificationSent](1, 1), // 1: expiresAt
 	kindOf[UserDeleted](1, 0),
 	kindOf[UserErased](1, 0),
 	kindOf[TicketIssued](1, 0),

@@ -33,7 +33,7 @@ var (
 func samples() map[string]events.Event {
 	picture, group := "https://example.com/bob.png", "Lunch"
 	read, none, upTo := wire.At(at.Add(time.Second)), 0, uuid.UUID{0: 2}
-	preview, now := wire.NewRoomPreview(), wire.At(at)
+	preview, now, expires := wire.NewRoomPreview(), wire.At(at), wire.At(at.Add(time.Hour))
 	audience := events.Audience{Users: []uuid.UUID{alice, bob}, Version: 1}
 	event := func(n byte, source string, data events.Data) events.Event {
 		return events.Event{ID: uuid.UUID{0: 1, 15: n}, Source: source, Time: at, Data: data}
@@ -50,9 +50,11 @@ func samples() map[string]events.Event {
 		"friend.requested.v1": event(10, "/ism/rooms", events.FriendRequested{
 			UserID: alice, FromUser: wire.User{ID: bob, DisplayName: "bob", ProfilePicture: &picture, FriendsCount: 3}, Tenant: "acme",
 		}),
-		"friend.accepted.v1":   event(11, "/ism/rooms", events.FriendAccepted{UserID: bob, FromUser: wire.User{ID: alice, DisplayName: "alice", FriendsCount: 1}}),
-		"notification.sent.v1": event(17, "/ism/notifications", events.NotificationSent{UserID: alice, Message: json.RawMessage(`{"order":17,"state":"sent"}`)}),
-		"user.deleted.v1":      event(15, "/ism/rooms", events.UserDeleted{UserID: bob, ErasureID: uuid.UUID{0: 6}, Tenant: "acme"}),
+		"friend.accepted.v1": event(11, "/ism/rooms", events.FriendAccepted{UserID: bob, FromUser: wire.User{ID: alice, DisplayName: "alice", FriendsCount: 1}}),
+		"notification.sent.v1": event(17, "/ism/notifications", events.NotificationSent{
+			UserID: alice, Message: json.RawMessage(`{"order":17,"state":"sent"}`), ExpiresAt: &expires,
+		}),
+		"user.deleted.v1": event(15, "/ism/rooms", events.UserDeleted{UserID: bob, ErasureID: uuid.UUID{0: 6}, Tenant: "acme"}),
 		"user.erased.v1": event(16, "/ism/messages", events.UserErased{
 			UserID: bob, ErasureID: uuid.UUID{0: 6}, Service: "messages", Erased: 12, FinishedAt: wire.At(at.Add(time.Minute)),
 		}),

@@ -165,7 +165,9 @@ func StreamEvents(event Event, users []uuid.UUID) ([]StreamEvent, error) {
 	case FriendAccepted:
 		return streamEvent(wire.FriendRequestAccepted{Type: "FriendRequestAccepted", FromUser: data.FromUser, CreatedAt: wire.At(event.Time)}, users)
 	case NotificationSent:
-		return streamEvent(wire.CustomNotification{Type: "SystemMessage", ID: event.ID, Message: data.Message, CreatedAt: wire.At(event.Time)}, users)
+		return streamEvent(wire.CustomNotification{
+			Type: "SystemMessage", ID: event.ID, Message: data.Message, CreatedAt: wire.At(event.Time), ExpiresAt: data.ExpiresAt,
+		}, users)
 	case MembersJoined:
 		return streamEvent(wire.NewRoom{Type: "NewRoom", Room: data.Room, CreatedAt: wire.At(event.Time)}, data.Joined)
 	case MembershipChanged:

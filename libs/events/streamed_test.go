@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -221,10 +222,22 @@ func TestClientsSeeThePositionOfAMessage(t *testing.T) {
 
 func TestAUserSeesWhatABackendSays(t *testing.T) {
 	event := samples()["notification.sent.v1"]
-	seen, err := events.StreamEvents(event, []uuid.UUID{alice})
-	want := `{"type":"SystemMessage","notificationId":"` + event.ID.String() + `","message":{"order":17,"state":"sent"},"createdAt":"2026-11-23T12:30:45.123456Z"}`
-	if err != nil || len(seen) != 1 || !slices.Equal(seen[0].To, []uuid.UUID{alice}) || string(seen[0].Data) != want {
-		t.Errorf("seen is %+v, %v", seen, err)
+	without := event
+	without.Data = events.NotificationSent{UserID: alice, Message: json.RawMessage(`{"order":17,"state":"sent"}`)}
+	for end, event := range map[string]events.Event{`,"expiresAt":"2026-11-23T13:30:45.123456Z"}`: event, `}`: without} {
+		seen, err := events.StreamEvents(event, []uuid.UUID{alice})
+		want := `{"type":"SystemMessage","notificationId":"` + event.ID.String() + `","message":{"order":17,"state":"sent"},"createdAt":"2026-11-23T12:30:45.123456Z"` + end
+		if err != nil || len(seen) != 1 || !slices.Equal(seen[0].To, []uuid.UUID{alice}) || string(seen[0].Data) != want {
+			t.Errorf("seen is %+v, %v", seen, err)
+		}
+	}
+}
+
+func TestANotificationExpires(t *testing.T) {
+	sent := samples()["notification.sent.v1"].Data.(events.NotificationSent)
+	end := sent.ExpiresAt.Time
+	if sent.Expired(end.Add(-time.Microsecond)) || !sent.Expired(end) || (events.NotificationSent{}).Expired(end) {
+		t.Error("it does not expire at its end, or without one")
 	}
 }
 

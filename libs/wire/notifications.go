@@ -12,6 +12,7 @@ type CustomNotification struct {
 	ID        uuid.UUID       `json:"notificationId"`
 	Message   json.RawMessage `json:"message"` // what the backend said: a JSON object
 	CreatedAt Time            `json:"createdAt"`
+	ExpiresAt *Time           `json:"expiresAt,omitempty"` // from when on it is to be shown no more; nil: it does not expire
 }
 
 // Notified is the answer to who has a user told something: an id for each user.

@@ -38,7 +38,7 @@ var types = []reflect.Type{
 }
 
 // neverNull are the pointers that are never null: a room has a preview from its beginning, and of a message what is not said is left out.
-var neverNull = []string{"Room.latestMessagePreviewText", "Message.editedAt", "Message.deletedAt"}
+var neverNull = []string{"Room.latestMessagePreviewText", "Message.editedAt", "Message.deletedAt", "CustomNotification.expiresAt"}
 
 // timeName is the struct that is a text on the wire, as its schema says.
 var timeName = reflect.TypeFor[wire.Time]().Name()

@@ -168,6 +168,8 @@ func (e *Edge) deliver(ctx context.Context, number int, record bus.Record, of oc
 		for _, s := range sights { // not only its audience: who has left is told so
 			e.announce(ctx, at, s.to, reasonLate)
 		}
+	case expired(of, now): // its repeats are known as such from here on
+		e.metrics.records.WithLabelValues("expired").Inc()
 	default:
 		e.metrics.records.WithLabelValues("kept").Inc()
 		if ended(of) && newest.room != nil && newest.room.EndedUnseen() {
@@ -182,6 +184,12 @@ func (e *Edge) deliver(ctx context.Context, number int, record bus.Record, of oc
 func ended(of occurrence) bool {
 	_, is := of.event.Data.(events.RoomEnded)
 	return is
+}
+
+// expired reports whether an event is a notification that nobody is to be shown any more.
+func expired(of occurrence, now time.Time) bool {
+	sent, is := of.event.Data.(events.NotificationSent)
+	return is && sent.Expired(now)
 }
 
 // show keeps what users see of a record, and offers it to their streams. The caller holds the lock.

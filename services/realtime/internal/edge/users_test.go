@@ -92,6 +92,28 @@ func TestANotificationGoesToItsUserOnceAndInOrder(t *testing.T) {
 	}
 }
 
+// Whoever asks for a notification again gives it a later end: the first one counts.
+func TestANotificationThatHasExpiredIsShownToNobody(t *testing.T) {
+	e := ofBoth(t)
+	alice, client := uuid.New(), newClient()
+	opened := attach(t, e, alice, "", client)
+	until := func(offset int64, id uuid.UUID, end time.Duration, text string) bus.Record {
+		at := wire.At(time.Now().Add(end))
+		record := recordOf(t, 0, offset, id, events.NotificationSent{UserID: alice, Message: []byte(`{"text":"` + text + `"}`), ExpiresAt: &at})
+		record.Topic = events.TopicNotifications
+		return record
+	}
+	late := uuid.New()
+	ingest(t, e, until(0, late, -time.Second, "late"), until(1, uuid.New(), time.Hour, "kept"), until(2, late, time.Hour, "again"))
+	if got := client.take(); len(got) != 1 || !strings.Contains(string(got[0].Event.Data), `"message":{"text":"kept"}`) {
+		t.Errorf("the user is told %+v", got)
+	}
+	id, _, _ := strings.Cut(strings.TrimPrefix(string(opened.Opening), "id: "), "\n")
+	if got := attach(t, e, alice, id, newClient()).Backlog; len(got) != 1 {
+		t.Errorf("resumed, the user is told %+v", got)
+	}
+}
+
 func TestAUsersEventGoesToThatUserAlone(t *testing.T) {
 	e := ofBoth(t)
 	alice, carol := uuid.New(), uuid.New()
