@@ -14,6 +14,7 @@ import (
 	"github.com/ism-chat/ism/libs/httpapi"
 	"github.com/ism-chat/ism/libs/lifecycle"
 	"github.com/ism-chat/ism/libs/telemetry"
+	"github.com/ism-chat/ism/services/notifications/internal/intake"
 )
 
 // Deps is what the service is handed.
@@ -27,6 +28,7 @@ type Deps struct {
 type Service struct {
 	deps     Deps
 	appender *bus.Appender
+	intake   *intake.Intake
 }
 
 var _ deployable.Service = (*Service)(nil)
@@ -37,7 +39,7 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make the appender of notifications: %w", err)
 	}
-	return &Service{deps: deps, appender: appender}, nil
+	return &Service{deps: deps, appender: appender, intake: intake.New(appender)}, nil
 }
 
 // Checks implements [deployable.Service].

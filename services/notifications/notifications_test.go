@@ -200,6 +200,19 @@ func TestABackendTellsUsersSomething(t *testing.T) {
 	}
 }
 
+func TestANotificationMayExpire(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.notified(w.notify(`{"toUser":"` + uuid.NewString() + `","type":"SystemMessage","message":{},"ttl":60}`))
+	log := w.log()
+	if len(log) != 1 {
+		t.Fatalf("the log has %+v", log)
+	}
+	if sent := log[0].Data.(events.NotificationSent); sent.ExpiresAt == nil || sent.ExpiresAt.Sub(log[0].Time).Round(time.Second) != time.Minute {
+		t.Errorf("it expires at %v", sent.ExpiresAt)
+	}
+}
+
 // With a key the ids are the same whoever is asked, so that edges know what they have shown.
 func TestWithAKeyTheIDsStayTheSame(t *testing.T) {
 	t.Parallel()
@@ -277,6 +290,8 @@ func TestBadNotificationsAreRefusedAndLeaveNoTrace(t *testing.T) {
 		"no message":          {backend, to(`"type":"SystemMessage"`), nil, "422 invalid-request"},
 		"a null message":      {backend, to(`"type":"SystemMessage","message":null`), nil, "422 invalid-request"},
 		"a text":              {backend, to(`"type":"SystemMessage","message":"hello"`), nil, "422 invalid-request"},
+		"no time to live":     {backend, to(custom + `,"ttl":0`), nil, "422 invalid-request"},
+		"half a second":       {backend, to(custom + `,"ttl":0.5`), nil, "400 malformed-json"},
 		"half a surrogate":    {backend, to(`"type":"SystemMessage","message":{"a":"\ud83e"}`), nil, "400 malformed-json"},
 		"more than 64 KB":     {backend, to(`"type":"SystemMessage","message":{"a":"` + strings.Repeat("x", 64<<10) + `"}`), nil, "422 invalid-request"},
 		"more than a body":    {backend, to(`"type":"SystemMessage","message":{"a":"` + strings.Repeat("x", 256<<10) + `"}`), nil, "413 body-too-large"},
