@@ -6,27 +6,40 @@ import (
 
 	"github.com/ism-chat/ism/libs/config"
 	"github.com/ism-chat/ism/libs/httpapi"
+	"github.com/ism-chat/ism/services/notifications/internal/intake"
 )
 
 // Config is the service's own configuration.
 type Config struct {
-	LogTimeout time.Duration `envconfig:"LOG_TIMEOUT" default:"4s" desc:"how long a notification waits for Kafka: shorter stalls are waited out; while it stands still for longer, notifications are refused at once, and nothing of them is written"`
+	LogTimeout   time.Duration `envconfig:"LOG_TIMEOUT" default:"4s" desc:"how long a notification waits for Kafka: shorter stalls are waited out; while it stands still for longer, notifications are refused at once, and nothing of them is written"`
+	UnknownUsers string        `envconfig:"UNKNOWN_USERS" default:"keep" desc:"what becomes of notifications for users whom rooms does not know: keep, for when they come for the first time; refuse, which asks rooms about each. A backend of a tenant is refused all but the users of its tenant in any case"`
 }
+
+// What becomes of notifications for unknown users.
+const (
+	keepUnknown   = "keep"
+	refuseUnknown = "refuse"
+)
 
 // Validate implements [config.Validator].
 func (c Config) Validate() []config.Fault {
+	var faults []config.Fault
 	if c.LogTimeout <= 0 {
-		return []config.Fault{{Variable: "LOG_TIMEOUT", Problem: "must be above 0"}}
+		faults = append(faults, config.Fault{Variable: "LOG_TIMEOUT", Problem: "must be above 0"})
 	}
-	return nil
+	if c.UnknownUsers != keepUnknown && c.UnknownUsers != refuseUnknown {
+		faults = append(faults, config.Fault{Variable: "UNKNOWN_USERS", Problem: fmt.Sprintf("%q is unknown; allowed: keep, refuse", c.UnknownUsers)})
+	}
+	return faults
 }
 
 // Within says where the settings do not go with those of the listener: a request must be given the time that Kafka may take. Variables in the faults
 // begin behind ISM_. A listener that takes smaller bodies than the largest request refuses what is larger, 413.
 func (c Config) Within(listener httpapi.Config) []config.Fault {
-	if c.LogTimeout < listener.HandlerTimeout {
+	if c.LogTimeout+intake.RoomsTimeout <= listener.HandlerTimeout {
 		return nil
 	}
 	return []config.Fault{{Variable: "NOTIFICATIONS_LOG_TIMEOUT", Problem: fmt.Sprintf(
-		"%s does not go with ISM_HTTP_HANDLER_TIMEOUT, %s: a notification would be given up before Kafka is", c.LogTimeout, listener.HandlerTimeout)}}
+		"%s does not go with ISM_HTTP_HANDLER_TIMEOUT, %s, and %s for rooms: a notification would be given up before Kafka is", c.LogTimeout,
+		listener.HandlerTimeout, intake.RoomsTimeout)}}
 }

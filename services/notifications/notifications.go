@@ -5,7 +5,10 @@
 package notifications
 
 import (
+	"context"
 	"fmt"
+
+	"github.com/google/uuid"
 
 	"github.com/ism-chat/ism/libs/authn"
 	"github.com/ism-chat/ism/libs/bus"
@@ -20,8 +23,15 @@ import (
 // Deps is what the service is handed.
 type Deps struct {
 	Bus       *bus.Bus
+	Rooms     Rooms
 	Verifier  *authn.Verifier
 	Telemetry *telemetry.Telemetry
+}
+
+// Rooms knows of which tenants users are. It is asked for backends of a tenant, and for all where users who are unknown are refused.
+type Rooms interface {
+	// Tenants gives the tenants of those of at most [events.MostUsersAsked] users that there are. An error means that rooms does not answer now.
+	Tenants(ctx context.Context, users []uuid.UUID) (map[uuid.UUID]string, error)
 }
 
 // Service is the notifications service.
@@ -39,7 +49,7 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make the appender of notifications: %w", err)
 	}
-	return &Service{deps: deps, appender: appender, intake: intake.New(appender)}, nil
+	return &Service{deps: deps, appender: appender, intake: intake.New(appender, deps.Rooms, cfg.UnknownUsers == refuseUnknown)}, nil
 }
 
 // Checks implements [deployable.Service].

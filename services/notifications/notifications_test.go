@@ -3,12 +3,14 @@ package notifications_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -43,15 +45,49 @@ type world struct {
 	kafka       *bus.Bus
 	issuer      *authntest.Issuer
 	tokens      *authn.Verifier
+	rooms       *rooms
 	description *openapitest.Description
 	base        string
 	http        *http.Client
 }
 
-// newWorld starts a service and waits until it is ready.
-func newWorld(tb testing.TB) *world {
+// rooms knows users, unless it is down.
+type rooms struct {
+	mu      sync.Mutex
+	tenants map[uuid.UUID]string
+	down    bool
+}
+
+// Tenants implements [notifications.Rooms].
+func (r *rooms) Tenants(_ context.Context, users []uuid.UUID) (map[uuid.UUID]string, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.down {
+		return nil, errors.New("rooms is down")
+	}
+	known := map[uuid.UUID]string{}
+	for _, user := range users {
+		if tenant, is := r.tenants[user]; is {
+			known[user] = tenant
+		}
+	}
+	return known, nil
+}
+
+func (r *rooms) isDown(down bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.down = down
+}
+
+// newWorld starts a service with these settings, and waits until it is ready.
+func newWorld(tb testing.TB, set ...func(*notifications.Config)) *world {
 	tb.Helper()
-	w := &world{tb: tb, broker: nodetest.Broker(tb), description: openapitest.Load(tb, description), http: &http.Client{Transport: &http.Transport{}}}
+	settings := notifications.Config{LogTimeout: 800 * time.Millisecond, UnknownUsers: "keep"}
+	for _, change := range set {
+		change(&settings)
+	}
+	w := &world{tb: tb, rooms: &rooms{tenants: map[uuid.UUID]string{}}, broker: nodetest.Broker(tb), description: openapitest.Load(tb, description), http: &http.Client{Transport: &http.Transport{}}}
 	tb.Cleanup(w.http.CloseIdleConnections)
 	tel := telemetry.Discard(slog.New(slog.DiscardHandler))
 	w.issuer = authntest.New(tb)
@@ -60,7 +96,7 @@ func newWorld(tb testing.TB) *world {
 	w.tokens = authntest.Start(tb, cfg, tel)
 	w.kafka = bus.New(bus.Config{Brokers: w.broker.ListenAddrs(), ClientID: "notifications-test", SecurityProtocol: "plaintext", Replication: 1}, tel)
 	tb.Cleanup(w.kafka.Close)
-	service, err := notifications.New(notifications.Config{LogTimeout: 800 * time.Millisecond}, notifications.Deps{Bus: w.kafka, Verifier: w.tokens, Telemetry: tel})
+	service, err := notifications.New(settings, notifications.Deps{Bus: w.kafka, Rooms: w.rooms, Verifier: w.tokens, Telemetry: tel})
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -275,7 +311,7 @@ func TestBadNotificationsAreRefusedAndLeaveNoTrace(t *testing.T) {
 	}{
 		"nobody":              {nil, to(custom), nil, "401 unauthorized"},
 		"a user":              {map[string]any{"azp": "web"}, to(custom), nil, "403 forbidden"},
-		"a tenant's backend":  {map[string]any{"azp": backendClient, "tenant": "acme"}, to(custom), nil, "403 tenant-backend"},
+		"another tenant's":    {map[string]any{"azp": backendClient, "tenant": "acme"}, to(custom), nil, "422 unknown-user"},
 		"no JSON":             {backend, `{`, nil, "400 malformed-json"},
 		"a list":              {backend, `[]`, nil, "400 malformed-json"},
 		"no user":             {backend, `{` + custom + `}`, nil, "422 invalid-request"},
@@ -309,6 +345,52 @@ func TestBadNotificationsAreRefusedAndLeaveNoTrace(t *testing.T) {
 	}
 }
 
+func TestABackendOfATenantTellsItsUsersAlone(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	alice, bob, carol := uuid.New(), uuid.New(), uuid.New()
+	w.rooms.tenants[alice], w.rooms.tenants[bob] = "acme", "umbrella"
+	acme := map[string]any{"azp": backendClient, "tenant": "acme"}
+	tell := func(users ...uuid.UUID) nodetest.Answer {
+		body, err := json.Marshal(map[string]any{"toUsers": users, "type": "SystemMessage", "message": map[string]int{}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return w.post(acme, "/api/notify", string(body), http.MethodPost)
+	}
+	for _, other := range []uuid.UUID{bob, carol} {
+		got := tell(alice, other)
+		if got.Status != http.StatusUnprocessableEntity || got.Code() != "unknown-user" || !strings.Contains(string(got.Body), other.String()) || strings.Contains(string(got.Body), alice.String()) {
+			t.Errorf("of another tenant: %s", got)
+		}
+	}
+	w.rooms.isDown(true)
+	if got := tell(alice); got.Status != http.StatusServiceUnavailable || got.Code() != "rooms-unavailable" {
+		t.Errorf("without rooms: %s", got)
+	}
+	w.notified(w.notify(`{"toUser":"` + carol.String() + `","type":"SystemMessage","message":{}}`)) // a backend of no tenant needs no rooms
+	w.rooms.isDown(false)
+	told := w.notified(tell(alice))
+	if log := w.log(); len(log) != 2 || log[1].ID != told[0].ID {
+		t.Errorf("the log has %+v", log)
+	}
+}
+
+func TestUnknownUsersAreRefusedWhereThatIsConfigured(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(cfg *notifications.Config) { cfg.UnknownUsers = "refuse" })
+	alice := uuid.New()
+	w.rooms.tenants[alice] = "acme"
+	for user, want := range map[uuid.UUID]int{alice: http.StatusAccepted, uuid.New(): http.StatusUnprocessableEntity} {
+		if got := w.notify(`{"toUser":"` + user.String() + `","type":"SystemMessage","message":{}}`); got.Status != want {
+			t.Errorf("%s, want %d", got, want)
+		}
+	}
+	if log := w.log(); len(log) != 1 {
+		t.Errorf("the log has %+v", log)
+	}
+}
+
 func TestKafkaDownIsSaid(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -328,14 +410,14 @@ func TestKafkaDownIsSaid(t *testing.T) {
 
 func TestSettingsThatDoNotGoTogetherAreNamed(t *testing.T) {
 	listener := httpapi.Config{HandlerTimeout: 10 * time.Second}
-	good := notifications.Config{LogTimeout: 4 * time.Second}
+	good := notifications.Config{LogTimeout: 4 * time.Second, UnknownUsers: "keep"}
 	if faults := append(good.Validate(), good.Within(listener)...); len(faults) > 0 {
 		t.Errorf("proper settings: %v", faults)
 	}
-	if faults := (notifications.Config{}).Validate(); len(faults) != 1 || faults[0].Variable != "LOG_TIMEOUT" {
-		t.Errorf("no time for Kafka: %v", faults)
+	if faults := (notifications.Config{}).Validate(); len(faults) != 2 || faults[0].Variable != "LOG_TIMEOUT" || faults[1].Variable != "UNKNOWN_USERS" {
+		t.Errorf("nothing is set: %v", faults)
 	}
-	listener.HandlerTimeout = 4 * time.Second
+	listener.HandlerTimeout = 5*time.Second - 1
 	if faults := good.Within(listener); len(faults) != 1 || faults[0].Variable != "NOTIFICATIONS_LOG_TIMEOUT" {
 		t.Errorf("no time for the answer: %v", faults)
 	}

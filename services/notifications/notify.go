@@ -1,7 +1,9 @@
 package notifications
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"log/slog"
 	"net/http"
 	"time"
@@ -29,18 +31,19 @@ func (s *Service) notify(c *fiber.Ctx) error {
 		return err
 	}
 	by := authn.Caller(c)
-	if by.Tenant != "" {
-		return problemOf(errTenant, len(told.Users))
-	}
 	ids := intake.Unnamed()
 	if key != "" {
 		ids = intake.OfKey(by.UserID, key)
 	}
-	return s.tell(c, intake.Asked{Notification: told, IDs: ids, Taken: time.Now()})
+	return s.tell(c, by.Tenant, intake.Asked{Notification: told, IDs: ids, Taken: time.Now()})
 }
 
-// tell tells users something, and answers with the ids once the log has it.
-func (s *Service) tell(c *fiber.Ctx, asked intake.Asked) error {
+// tell tells users something for a backend of a tenant, or of none, and answers with the ids once the log has it.
+func (s *Service) tell(c *fiber.Ctx, tenant string, asked intake.Asked) error {
+	refused, err := s.intake.Vet(c.UserContext(), tenant, asked)
+	if err = cmp.Or(err, errors.Join(refused...)); err != nil {
+		return problemOf(err, len(asked.Users))
+	}
 	told := s.intake.Tell(c.UserContext(), asked)[0]
 	if told.Err != nil {
 		return problemOf(told.Err, len(asked.Users))

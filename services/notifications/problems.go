@@ -6,18 +6,18 @@ import (
 
 	"github.com/ism-chat/ism/libs/bus"
 	"github.com/ism-chat/ism/libs/httpapi"
+	"github.com/ism-chat/ism/services/notifications/internal/intake"
 )
-
-// errTenant says that the backend is of a tenant, and so may tell only some users something.
-var errTenant = errors.New("the backend is of a tenant")
 
 // problemOf gives the problem for an error of a request to tell so many users something.
 func problemOf(err error, users int) error {
 	again := "send it again, with the same Idempotency-Key: then nobody is told twice"
+	var unknown intake.UnknownUsersError
 	switch {
-	case errors.Is(err, errTenant):
-		return httpapi.NewProblem(http.StatusForbidden, "tenant-backend", "Backend of a tenant",
-			"your token is of a tenant, and in this version only a backend of no tenant can tell users something")
+	case errors.As(err, &unknown):
+		return httpapi.NewProblem(http.StatusUnprocessableEntity, "unknown-user", "Unknown user", unknown.Error())
+	case errors.Is(err, intake.ErrRooms):
+		return httpapi.Unavailable("rooms-unavailable", "Rooms unavailable", "it cannot be looked up who may be told; nobody was told; send it again", err)
 	case errors.Is(err, bus.ErrOutcomeUnknown):
 		return httpapi.NewProblem(http.StatusGatewayTimeout, "outcome-unknown", "Outcome unknown",
 			"the notification was sent on and not acknowledged in time: it may still be told; "+again).Because(err)

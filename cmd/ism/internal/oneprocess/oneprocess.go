@@ -131,7 +131,7 @@ func compose(cfg Config, host *deployable.Host) ([]deployable.Service, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make realtime: %w", err)
 	}
-	notificationsService, err := notifications.New(cfg.Notifications, notifications.Deps{Bus: host.Bus, Verifier: host.Verifier, Telemetry: host.Telemetry})
+	notificationsService, err := notifications.New(cfg.Notifications, notifications.Deps{Bus: host.Bus, Rooms: roomsService, Verifier: host.Verifier, Telemetry: host.Telemetry})
 	if err != nil {
 		return nil, fmt.Errorf("make notifications: %w", err)
 	}

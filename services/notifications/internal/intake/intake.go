@@ -33,13 +33,15 @@ type Appender interface {
 
 // Intake takes notifications. It is safe for concurrent use.
 type Intake struct {
-	appender Appender
-	turns    chan struct{} // has a token for each record that is being appended
+	appender      Appender
+	rooms         Rooms
+	refuseUnknown bool
+	turns         chan struct{} // has a token for each record that is being appended
 }
 
-// New makes an intake.
-func New(appender Appender) *Intake {
-	return &Intake{appender: appender, turns: make(chan struct{}, mostAtOnce)}
+// New makes an intake. RefuseUnknown has it refuse users whom rooms does not know, also to backends of no tenant.
+func New(appender Appender, rooms Rooms, refuseUnknown bool) *Intake {
+	return &Intake{appender: appender, rooms: rooms, refuseUnknown: refuseUnknown, turns: make(chan struct{}, mostAtOnce)}
 }
 
 // Asked is a notification, and by which ids it is told.

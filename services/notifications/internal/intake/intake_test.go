@@ -79,7 +79,7 @@ func TestEachUserIsToldInTheOrderThatIsAskedFor(t *testing.T) {
 			want = append(want, message)
 			all = append(all, asked(message, users...))
 		}
-		told := New(log).Tell(t.Context(), all...)
+		told := New(log, nil, false).Tell(t.Context(), all...)
 		if len(told) != 20 || len(log.takes) != 2000 {
 			t.Fatalf("told are %d, the log has %d", len(told), len(log.takes))
 		}
@@ -100,7 +100,7 @@ func TestEachUserIsToldInTheOrderThatIsAskedFor(t *testing.T) {
 func TestAllCallsTogetherAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log := &log{}
-		in := New(log)
+		in := New(log, nil, false)
 		var calls sync.WaitGroup
 		for range 10 {
 			calls.Go(func() {
@@ -138,7 +138,7 @@ func TestAfterAFailureNoMoreIsBegun(t *testing.T) {
 				}
 				return nil
 			}}
-			told := New(log).Tell(t.Context(), asked(`{"n":1}`, alice), asked(`{"n":2}`, alice), asked(`{"n":3}`, alice))
+			told := New(log, nil, false).Tell(t.Context(), asked(`{"n":1}`, alice), asked(`{"n":2}`, alice), asked(`{"n":3}`, alice))
 			if told[0].Err != nil || !errors.Is(told[1].Err, cause) || !errors.Is(told[2].Err, bus.ErrUnavailable) || errors.Is(told[2].Err, bus.ErrOutcomeUnknown) {
 				t.Errorf("%s: %+v", name, told)
 			}
@@ -157,7 +157,7 @@ func TestANotificationExpiresAsLongAfterItWasTaken(t *testing.T) {
 	log := &log{}
 	one := asked(`{}`, alice)
 	one.TTL, one.Taken = time.Minute, time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
-	New(log).Tell(t.Context(), one, asked(`{}`, bob))
+	New(log, nil, false).Tell(t.Context(), one, asked(`{}`, bob))
 	for _, event := range log.takes {
 		sent := event.Data.(events.NotificationSent)
 		if has := sent.ExpiresAt != nil; has != (sent.UserID == alice) || has && !sent.ExpiresAt.Equal(one.Taken.Add(time.Minute)) {
