@@ -6,6 +6,7 @@ import (
 	"errors"
 	"mime"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -30,9 +31,10 @@ func Decode(c *fiber.Ctx, target any) error {
 	return decode(body, target)
 }
 
-// JSONBody gives the request's body as it has come, for [DecodeJSON]. The error is the problem unsupported-media-type.
-func JSONBody(c *fiber.Ctx) ([]byte, error) {
-	if !isJSON(c.Get(fiber.HeaderContentType)) {
+// JSONBody gives the request's body as it has come, for [DecodeJSON]. It is of the type application/json, or of one of the others. The error is the problem
+// unsupported-media-type.
+func JSONBody(c *fiber.Ctx, others ...string) ([]byte, error) {
+	if !isJSON(c.Get(fiber.HeaderContentType), others...) {
 		return nil, problemOfStatus(http.StatusUnsupportedMediaType)
 	}
 	return PlainBody(c)
@@ -68,14 +70,14 @@ func DecodeField(name string, value json.RawMessage, target any) error {
 	return malformed("the field %q cannot be this JSON %s", clip(name), kind)
 }
 
-// isJSON reports whether a Content-Type is that of JSON in UTF-8.
-func isJSON(contentType string) bool {
+// isJSON reports whether a Content-Type is that of JSON in UTF-8, or one of the others, in lower case.
+func isJSON(contentType string, others ...string) bool {
 	if contentType == fiber.MIMEApplicationJSON {
 		return true
 	}
 	mediaType, parameters, err := mime.ParseMediaType(contentType)
 	charset := parameters["charset"]
-	return err == nil && mediaType == fiber.MIMEApplicationJSON && (charset == "" || strings.EqualFold(charset, "utf-8"))
+	return err == nil && (mediaType == fiber.MIMEApplicationJSON || slices.Contains(others, mediaType)) && (charset == "" || strings.EqualFold(charset, "utf-8"))
 }
 
 func decode(raw []byte, target any) error {

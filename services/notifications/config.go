@@ -6,6 +6,7 @@ import (
 
 	"github.com/ism-chat/ism/libs/config"
 	"github.com/ism-chat/ism/libs/httpapi"
+	"github.com/ism-chat/ism/services/notifications/internal/hooks"
 	"github.com/ism-chat/ism/services/notifications/internal/intake"
 )
 
@@ -13,6 +14,7 @@ import (
 type Config struct {
 	LogTimeout   time.Duration `envconfig:"LOG_TIMEOUT" default:"4s" desc:"how long a notification waits for Kafka: shorter stalls are waited out; while it stands still for longer, notifications are refused at once, and nothing of them is written"`
 	UnknownUsers string        `envconfig:"UNKNOWN_USERS" default:"keep" desc:"what becomes of notifications for users whom rooms does not know: keep, for when they come for the first time; refuse, which asks rooms about each. A backend of a tenant is refused all but the users of its tenant in any case"`
+	Hooks        config.Secret `envconfig:"HOOKS" desc:"who may send webhooks to /hooks/SOURCE, and how each signs: source=whsec_…, comma-separated; while a secret is replaced a source is there twice"`
 }
 
 // What becomes of notifications for unknown users.
@@ -29,6 +31,9 @@ func (c Config) Validate() []config.Fault {
 	}
 	if c.UnknownUsers != keepUnknown && c.UnknownUsers != refuseUnknown {
 		faults = append(faults, config.Fault{Variable: "UNKNOWN_USERS", Problem: fmt.Sprintf("%q is unknown; allowed: keep, refuse", c.UnknownUsers)})
+	}
+	if _, err := hooks.Parse(c.Hooks.Reveal()); err != nil {
+		faults = append(faults, config.Fault{Variable: "HOOKS", Problem: err.Error()})
 	}
 	return faults
 }

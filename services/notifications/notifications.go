@@ -1,7 +1,7 @@
 // Package notifications is the service by which a company's backends tell users something.
 //
-// In this version it takes notifications by HTTP, and realtime's edges bring them to open streams, by the log ism.notifications. Inboxes, signed webhooks and
-// the hand-off to push are not there: their routes answer 404, so that nothing seems to work that does not.
+// In this version it takes notifications by HTTP and by signed webhooks, and realtime's edges bring them to open streams, by the log ism.notifications.
+// Inboxes, webhooks to others and the hand-off to push are not there: their routes answer 404, so that nothing seems to work that does not.
 package notifications
 
 import (
@@ -9,6 +9,7 @@ import (
 	"fmt"
 
 	"github.com/google/uuid"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/ism-chat/ism/libs/authn"
 	"github.com/ism-chat/ism/libs/bus"
@@ -17,6 +18,7 @@ import (
 	"github.com/ism-chat/ism/libs/httpapi"
 	"github.com/ism-chat/ism/libs/lifecycle"
 	"github.com/ism-chat/ism/libs/telemetry"
+	"github.com/ism-chat/ism/services/notifications/internal/hooks"
 	"github.com/ism-chat/ism/services/notifications/internal/intake"
 )
 
@@ -39,6 +41,8 @@ type Service struct {
 	deps     Deps
 	appender *bus.Appender
 	intake   *intake.Intake
+	sources  *hooks.Sources
+	hooked   *prometheus.CounterVec
 }
 
 var _ deployable.Service = (*Service)(nil)
@@ -49,7 +53,14 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make the appender of notifications: %w", err)
 	}
-	return &Service{deps: deps, appender: appender, intake: intake.New(appender, deps.Rooms, cfg.UnknownUsers == refuseUnknown)}, nil
+	sources, err := hooks.Parse(cfg.Hooks.Reveal())
+	if err != nil {
+		return nil, fmt.Errorf("read the sources of webhooks: %w", err)
+	}
+	return &Service{
+		deps: deps, appender: appender, sources: sources, hooked: newHookMetrics(deps.Telemetry, sources),
+		intake: intake.New(appender, deps.Rooms, cfg.UnknownUsers == refuseUnknown),
+	}, nil
 }
 
 // Checks implements [deployable.Service].

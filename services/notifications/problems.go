@@ -6,18 +6,25 @@ import (
 
 	"github.com/ism-chat/ism/libs/bus"
 	"github.com/ism-chat/ism/libs/httpapi"
+	"github.com/ism-chat/ism/services/notifications/internal/hooks"
 	"github.com/ism-chat/ism/services/notifications/internal/intake"
 )
 
 // problemOf gives the problem for an error of a request to tell so many users something.
 func problemOf(err error, users int) error {
-	again := "send it again, with the same Idempotency-Key: then nobody is told twice"
+	again := "send it again, with the same Idempotency-Key or webhook-id: then nobody is told twice"
 	var unknown intake.UnknownUsersError
 	switch {
 	case errors.As(err, &unknown):
 		return httpapi.NewProblem(http.StatusUnprocessableEntity, "unknown-user", "Unknown user", unknown.Error())
+	case errors.Is(err, hooks.ErrSignature):
+		return httpapi.NewProblem(http.StatusUnauthorized, "bad-signature", "Bad signature",
+			"the request is not signed by a source of webhooks, as Standard Webhooks 1.0.0 has it").Because(err)
+	case errors.Is(err, hooks.ErrStale):
+		return httpapi.NewProblem(http.StatusUnauthorized, "stale-timestamp", "Stale timestamp",
+			"webhook-timestamp is more than five minutes from now: the delivery is old, or one of the clocks is wrong").Because(err)
 	case errors.Is(err, intake.ErrRooms):
-		return httpapi.Unavailable("rooms-unavailable", "Rooms unavailable", "it cannot be looked up who may be told; nobody was told; send it again", err)
+		return httpapi.Unavailable("rooms-unavailable", "Rooms unavailable", "it cannot be looked up who may be told, and nobody was; send it again", err)
 	case errors.Is(err, bus.ErrOutcomeUnknown):
 		return httpapi.NewProblem(http.StatusGatewayTimeout, "outcome-unknown", "Outcome unknown",
 			"the notification was sent on and not acknowledged in time: it may still be told; "+again).Because(err)
