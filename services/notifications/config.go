@@ -8,13 +8,16 @@ import (
 	"github.com/ism-chat/ism/libs/httpapi"
 	"github.com/ism-chat/ism/services/notifications/internal/hooks"
 	"github.com/ism-chat/ism/services/notifications/internal/intake"
+	"github.com/ism-chat/ism/services/notifications/internal/kafkain"
 )
 
 // Config is the service's own configuration.
 type Config struct {
-	LogTimeout   time.Duration `envconfig:"LOG_TIMEOUT" default:"4s" desc:"how long a notification waits for Kafka: shorter stalls are waited out; while it stands still for longer, notifications are refused at once, and nothing of them is written"`
-	UnknownUsers string        `envconfig:"UNKNOWN_USERS" default:"keep" desc:"what becomes of notifications for users whom rooms does not know: keep, for when they come for the first time; refuse, which asks rooms about each. A backend of a tenant is refused all but the users of its tenant in any case"`
-	Hooks        config.Secret `envconfig:"HOOKS" desc:"who may send webhooks to /hooks/SOURCE, and how each signs: source=whsec_…, comma-separated; while a secret is replaced a source is there twice"`
+	LogTimeout   time.Duration  `envconfig:"LOG_TIMEOUT" default:"4s" desc:"how long a notification waits for Kafka: shorter stalls are waited out; while it stands still for longer, notifications are refused at once, and nothing of them is written"`
+	UnknownUsers string         `envconfig:"UNKNOWN_USERS" default:"keep" desc:"what becomes of notifications for users whom rooms does not know: keep, for when they come for the first time; refuse, which asks rooms about each. A backend of a tenant is refused all but the users of its tenant in any case"`
+	Hooks        config.Secret  `envconfig:"HOOKS" desc:"who may send webhooks to /hooks/SOURCE, and how each signs: source=whsec_…, comma-separated; while a secret is replaced a source is there twice"`
+	KafkaIn      bool           `envconfig:"KAFKA_IN" default:"false" desc:"whether notifications are read from a Kafka topic, too, see KAFKA_IN_TOPIC and what follows it"`
+	KafkaInFrom  kafkain.Config `envconfig:"KAFKA_IN"`
 }
 
 // What becomes of notifications for unknown users.

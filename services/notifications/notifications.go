@@ -1,6 +1,6 @@
 // Package notifications is the service by which a company's backends tell users something.
 //
-// In this version it takes notifications by HTTP and by signed webhooks, and realtime's edges bring them to open streams, by the log ism.notifications.
+// In this version it takes notifications by HTTP, by signed webhooks and from a Kafka topic, and realtime's edges bring them to open streams, by the log ism.notifications.
 // Inboxes, webhooks to others and the hand-off to push are not there: their routes answer 404, so that nothing seems to work that does not.
 package notifications
 
@@ -20,6 +20,7 @@ import (
 	"github.com/ism-chat/ism/libs/telemetry"
 	"github.com/ism-chat/ism/services/notifications/internal/hooks"
 	"github.com/ism-chat/ism/services/notifications/internal/intake"
+	"github.com/ism-chat/ism/services/notifications/internal/kafkain"
 )
 
 // Deps is what the service is handed.
@@ -43,6 +44,7 @@ type Service struct {
 	intake   *intake.Intake
 	sources  *hooks.Sources
 	hooked   *prometheus.CounterVec
+	kafka    *kafkain.Reader // nil: not configured
 }
 
 var _ deployable.Service = (*Service)(nil)
@@ -57,10 +59,16 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the sources of webhooks: %w", err)
 	}
-	return &Service{
+	s := &Service{
 		deps: deps, appender: appender, sources: sources, hooked: newHookMetrics(deps.Telemetry, sources),
 		intake: intake.New(appender, deps.Rooms, cfg.UnknownUsers == refuseUnknown),
-	}, nil
+	}
+	if cfg.KafkaIn {
+		if s.kafka, err = kafkain.New(cfg.KafkaInFrom, s.intake, deps.Bus, deps.Telemetry); err != nil {
+			return nil, err
+		}
+	}
+	return s, nil
 }
 
 // Checks implements [deployable.Service].
@@ -70,5 +78,9 @@ func (s *Service) Checks() []httpapi.Check {
 
 // Parts implements [deployable.Service].
 func (s *Service) Parts() []lifecycle.Part {
-	return []lifecycle.Part{{Name: "notifications appender", Run: s.appender.Run}}
+	parts := []lifecycle.Part{{Name: "notifications appender", Run: s.appender.Run}}
+	if s.kafka != nil {
+		parts = append(parts, lifecycle.Part{Name: "notifications from Kafka", Run: s.kafka.Run})
+	}
+	return parts
 }

@@ -56,6 +56,7 @@ type rooms struct {
 	mu      sync.Mutex
 	tenants map[uuid.UUID]string
 	down    bool
+	refused int // while it was down
 }
 
 // Tenants implements [notifications.Rooms].
@@ -63,6 +64,7 @@ func (r *rooms) Tenants(_ context.Context, users []uuid.UUID) (map[uuid.UUID]str
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.down {
+		r.refused++
 		return nil, errors.New("rooms is down")
 	}
 	known := map[uuid.UUID]string{}
@@ -72,6 +74,13 @@ func (r *rooms) Tenants(_ context.Context, users []uuid.UUID) (map[uuid.UUID]str
 		}
 	}
 	return known, nil
+}
+
+// asked is how often it was asked while it was down.
+func (r *rooms) asked() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.refused
 }
 
 func (r *rooms) isDown(down bool) {
@@ -166,10 +175,27 @@ func (w *world) notified(answer nodetest.Answer) []wire.NotifiedUser {
 // log is what the log has.
 func (w *world) log() (all []events.Event) {
 	w.tb.Helper()
-	var records []bus.Record
+	for _, record := range w.read(events.TopicNotifications) {
+		event, err := events.Decode(record.Headers, record.Value)
+		if err != nil {
+			w.tb.Fatal(err)
+		}
+		if record.Key != event.Data.PartitionKey() {
+			w.tb.Errorf("the key is %s", record.Key)
+		}
+		all = append(all, event)
+	}
+	return all
+}
+
+func (w *world) deadLetters() []bus.Record { return w.read(events.TopicDeadLetters) }
+
+// read gives what a topic has.
+func (w *world) read(topic string) (records []bus.Record) {
+	w.tb.Helper()
 	caughtUp := make(chan struct{})
 	reader, err := w.kafka.NewReader(bus.ReaderConfig{
-		Topics: []string{events.TopicNotifications}, Since: time.Unix(0, 0), MaxBatch: 100, CaughtUp: func() { close(caughtUp) },
+		Topics: []string{topic}, Since: time.Unix(0, 0), MaxBatch: 100, CaughtUp: func() { close(caughtUp) },
 		Handler: func(_ context.Context, read []bus.Record) error { records = append(records, read...); return nil },
 	})
 	if err != nil {
@@ -182,17 +208,7 @@ func (w *world) log() (all []events.Event) {
 		w.tb.Fatal("the log is not read")
 	}
 	stop()
-	for _, record := range records {
-		event, err := events.Decode(record.Headers, record.Value)
-		if err != nil {
-			w.tb.Fatal(err)
-		}
-		if record.Key != event.Data.PartitionKey() {
-			w.tb.Errorf("the key is %s", record.Key)
-		}
-		all = append(all, event)
-	}
-	return all
+	return records
 }
 
 func TestNothingIsServedThatIsNotDescribed(t *testing.T) {
