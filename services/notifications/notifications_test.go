@@ -140,6 +140,9 @@ func (w *world) post(claims map[string]any, path, body, method string, headers .
 		request.Header.Set("Content-Type", "application/json")
 	}
 	for i := 0; i+1 < len(headers); i += 2 {
+		if headers[i] == "Content-Type" {
+			request.Header.Del(headers[i])
+		}
 		request.Header.Add(headers[i], headers[i+1])
 	}
 	answer, err := nodetest.Do(w.tb, w.http, w.description, request)

@@ -18,6 +18,9 @@ import (
 
 // notify handles POST /api/notify.
 func (s *Service) notify(c *fiber.Ctx) error {
+	if isBatch(c) {
+		return s.notifyBatch(c)
+	}
 	body, err := httpapi.JSONBody(c)
 	if err != nil {
 		return err
