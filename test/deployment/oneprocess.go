@@ -27,6 +27,7 @@ func oneProcess(t testing.TB, settings []Settings) (*Deployment, *process) {
 		"ISM_HTTP_INTERNAL_ADDRESS": internal,
 		"ISM_OTLP_ENDPOINT":         spans.Endpoint,
 		"ISM_ROOMS_MAX_MEMBERS":     mostMembers,
+		"ISM_NOTIFICATIONS_HOOKS":   hooks,
 	}
 	d.apply(variables, settings)
 	return d, &process{

@@ -40,6 +40,7 @@ func suite(t *testing.T, d *deployment.Deployment) {
 		{"a backend ends a room", backendEndsARoom},
 		{"a backend gives a room a retention of its own", roomHasItsOwnRetention},
 		{"a backend tells users something", backendTellsUsers},
+		{"a webhook tells users something", webhookTellsUsers},
 		{"a Single room ends for both", singleRoomEnds},
 		{"a stream resumes where it broke", streamResumes},
 		{"a stream that cannot resume says so", streamResyncs},
