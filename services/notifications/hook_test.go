@@ -36,7 +36,6 @@ var occurrence = regexp.MustCompile(`"(timestamp|traceId|path|instance)":"[^"]*"
 type webhook struct {
 	source, id, secret, body string
 	at                       time.Time
-	contentType              string
 }
 
 // deliver delivers a webhook, with other headers on top.

@@ -24,7 +24,7 @@ func backendTellsUsers(t *testing.T, d *deployment.Deployment) {
 	}
 	notify := func(key, state string, to ...uuid.UUID) []wire.NotifiedUser {
 		t.Helper()
-		told, err := backend.Notify(t.Context(), client.Notification{To: to, Message: map[string]string{"order": key, "state": state}, Key: key + state})
+		told, err := backend.Notify(t.Context(), client.Notification{To: to, Message: map[string]string{"order": key, "state": state}, TTL: time.Hour, Key: key + state})
 		if err != nil || len(told) != len(to) {
 			t.Fatalf("told are %+v, %v", told, err)
 		}

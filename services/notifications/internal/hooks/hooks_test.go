@@ -109,7 +109,7 @@ func TestOnlyTheSourcesSignatureCounts(t *testing.T) {
 }
 
 func TestSourcesAreRead(t *testing.T) {
-	for list, want := range map[string]int{"": 0, " , ": 0, "a=" + secretOf("a"): 1, " a=" + secretOf("a") + " , b-1=" + secretOf("b") + ",": 2} {
+	for list, want := range map[string]int{"": 0, ",": 0, "a=" + secretOf("a"): 1, " a=" + secretOf("a") + " , b-1=" + secretOf("b") + ",": 2} {
 		if s, err := Parse(list); err != nil || len(s.Names()) != want {
 			t.Errorf("%q: %v, %v", list, s, err)
 		}

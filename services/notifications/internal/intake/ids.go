@@ -42,10 +42,10 @@ func OfEvent(event Event) IDs { return named(namespaceEvent, event.Source, event
 // OfRecord is of a Kafka record without a name: by where it stands, when it was written, and what it says. So it stays the same when it is read again, and
 // is another one where the topic was made anew and the record has the offset of another.
 func OfRecord(record bus.Record) IDs {
-	place := binary.BigEndian.AppendUint32(nil, uint32(record.Partition))
-	place = binary.BigEndian.AppendUint64(place, uint64(record.Offset))
-	place = binary.BigEndian.AppendUint64(place, uint64(record.Time.UnixMilli()))
-	return named(namespaceRecord, record.Topic, string(place)+string(record.Value))
+	at := binary.BigEndian.AppendUint32(nil, uint32(record.Partition))
+	at = binary.BigEndian.AppendUint64(at, uint64(record.Offset))
+	at = binary.BigEndian.AppendUint64(at, uint64(record.Time.UnixMilli()))
+	return named(namespaceRecord, record.Topic, string(at)+string(record.Value))
 }
 
 // named tells where the source ends and the id begins. It reads the name once, however many users there are.

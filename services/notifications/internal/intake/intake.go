@@ -64,24 +64,24 @@ type Told struct {
 func (in *Intake) Tell(ctx context.Context, asked ...Asked) []Told {
 	t := &telling{intake: in, asked: asked, told: make([]Told, len(asked)), errs: make([][]error, len(asked))}
 	var order []uuid.UUID
-	places := map[uuid.UUID][]place{}
+	of := map[uuid.UUID][]recipient{}
 	for i, one := range asked {
 		t.told[i].Notifications = make([]wire.NotifiedUser, len(one.Users))
 		t.errs[i] = make([]error, len(one.Users))
 		for j, user := range one.Users {
 			t.told[i].Notifications[j] = wire.NotifiedUser{UserID: user, ID: one.IDs(user)}
-			if places[user] == nil {
+			if of[user] == nil {
 				order = append(order, user)
 			}
-			places[user] = append(places[user], place{i, j})
+			of[user] = append(of[user], recipient{i, j})
 		}
 	}
 	var group errgroup.Group
 	group.SetLimit(atOnce)
 	for _, user := range order {
 		group.Go(func() error {
-			for _, at := range places[user] {
-				t.errs[at.asked][at.user] = t.tell(ctx, at)
+			for _, to := range of[user] {
+				t.errs[to.asked][to.user] = t.tell(ctx, to)
 			}
 			return nil
 		})
@@ -93,25 +93,25 @@ func (in *Intake) Tell(ctx context.Context, asked ...Asked) []Told {
 	return t.told
 }
 
-// place is a user of a notification.
-type place struct{ asked, user int }
+// recipient is a user of a notification, by the numbers of both.
+type recipient struct{ asked, user int }
 
 // telling is a call of Tell.
 type telling struct {
 	intake *Intake
 	asked  []Asked
 	told   []Told
-	errs   [][]error // by place
+	errs   [][]error // by recipient
 	failed atomic.Bool
 }
 
 var errNotBegun = fmt.Errorf("%w: the record before it is not in the log", bus.ErrUnavailable)
 
-func (t *telling) tell(ctx context.Context, at place) error {
+func (t *telling) tell(ctx context.Context, to recipient) error {
 	if t.failed.Load() {
 		return errNotBegun
 	}
-	record, err := t.record(at)
+	record, err := t.record(to)
 	if err == nil {
 		err = t.intake.append(ctx, record)
 	}
@@ -121,16 +121,15 @@ func (t *telling) tell(ctx context.Context, at place) error {
 	return err
 }
 
-func (t *telling) record(at place) (bus.Record, error) {
-	one := t.asked[at.asked]
-	to := t.told[at.asked].Notifications[at.user]
-	data := events.NotificationSent{UserID: to.UserID, Message: one.Message}
+func (t *telling) record(to recipient) (bus.Record, error) {
+	one, named := t.asked[to.asked], t.told[to.asked].Notifications[to.user]
+	data := events.NotificationSent{UserID: named.UserID, Message: one.Message}
 	if end := one.expiresAt(one.Taken); end != nil {
 		expires := wire.At(*end)
 		data.ExpiresAt = &expires
 	}
 	event := events.New(source, time.Now(), data)
-	event.ID = to.ID
+	event.ID = named.ID
 	headers, value, err := events.Encode(event)
 	if err != nil {
 		return bus.Record{}, fmt.Errorf("encode a notification: %w", err)

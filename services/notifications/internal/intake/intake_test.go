@@ -200,7 +200,8 @@ func TestIDsFollowFromNames(t *testing.T) {
 			t.Errorf("%s: the id is %s, was %s", name, got, want)
 		}
 	}
-	if unnamed := Unnamed(); unnamed(alice) == unnamed(alice) {
-		t.Error("what has no name has one id")
+	unnamed := Unnamed()
+	if first, second := unnamed(alice), unnamed(alice); first == second {
+		t.Errorf("what has no name has the id %s", first)
 	}
 }
