@@ -22,6 +22,14 @@ func backendTellsUsers(t *testing.T, d *deployment.Deployment) {
 	if _, err := alice.Notify(t.Context(), client.Notification{To: []uuid.UUID{bob.ID}, Message: struct{}{}}); !client.HasCode(err, "forbidden") {
 		t.Errorf("as a user: %v", err)
 	}
+	for _, user := range []*deployment.User{alice, bob} { // who have called are known
+		if _, err := user.Rooms(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := backend.Notify(t.Context(), client.Notification{To: []uuid.UUID{alice.ID, uuid.New()}, Message: struct{}{}}); !client.HasCode(err, "unknown-user") {
+		t.Errorf("to nobody: %v", err)
+	}
 	notify := func(key, state string, to ...uuid.UUID) []wire.NotifiedUser {
 		t.Helper()
 		told, err := backend.Notify(t.Context(), client.Notification{To: to, Message: map[string]string{"order": key, "state": state}, TTL: time.Hour, Key: key + state})
@@ -72,6 +80,9 @@ func backendTellsUsers(t *testing.T, d *deployment.Deployment) {
 func webhookTellsUsers(t *testing.T, d *deployment.Deployment) {
 	alice := d.SignIn(t, "alice")
 	at := alice.Listen(t)
+	if _, err := alice.Rooms(t.Context()); err != nil { // who has called is known
+		t.Fatal(err)
+	}
 	order, now := uuid.NewString(), time.Now()
 	body := func(state string) string {
 		return `{"specversion":"1.0","id":"` + order + state + `","source":"/shop","type":"order.` + state + `","data":{"toUser":"` + alice.ID.String() +
