@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -12,9 +13,10 @@ import (
 
 // Notification is what a backend tells users.
 type Notification struct {
-	To      []uuid.UUID // at most 1,000
-	Message any         // becomes a JSON object of at most 65,536 bytes
-	Key     string      // what the caller names it with, so that sent again it is shown once; "": it has no name
+	To      []uuid.UUID   // at most 1,000
+	Message any           // becomes a JSON object of at most 65,536 bytes
+	TTL     time.Duration // for how long it is worth something, whole seconds up to a year; 0: for as long as it is kept
+	Key     string        // what the caller names it with, so that sent again it is shown once; "": it has no name
 }
 
 // Notify tells users something, on their streams and in their inboxes. It gives an id for each user. The caller is a backend, as of [Client.DisconnectUser].
@@ -23,7 +25,8 @@ func (c *Client) Notify(ctx context.Context, n Notification) ([]wire.NotifiedUse
 		ToUsers []uuid.UUID `json:"toUsers"`
 		Type    string      `json:"type"`
 		Message any         `json:"message"`
-	}{n.To, "SystemMessage", n.Message}
+		TTL     int64       `json:"ttl,omitempty"` // seconds
+	}{n.To, "SystemMessage", n.Message, int64(n.TTL / time.Second)}
 	request, err := c.request(ctx, http.MethodPost, "/api/notify", body)
 	if err != nil {
 		return nil, err

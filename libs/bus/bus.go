@@ -120,7 +120,7 @@ func (c Config) validateSecurity() []config.Fault {
 			fault("SASL_MECHANISM", "%q is unknown; allowed: PLAIN, SCRAM-SHA-256, SCRAM-SHA-512", c.SASLMechanism)
 		}
 		if c.SASLUsername == "" || c.SASLPassword == "" {
-			fault("SASL_USERNAME", "and ISM_KAFKA_SASL_PASSWORD are needed for %s", c.SecurityProtocol)
+			fault("SASL_USERNAME", "and SASL_PASSWORD beside it are needed for %s", c.SecurityProtocol)
 		}
 	} else if c.SASLMechanism != "" || c.SASLUsername != "" || c.SASLPassword != "" {
 		fault("SECURITY_PROTOCOL", "%s takes no SASL settings; with them it is sasl_plaintext or sasl_ssl", c.SecurityProtocol)

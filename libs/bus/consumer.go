@@ -1,9 +1,11 @@
 package bus
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -31,6 +33,9 @@ type ConsumerConfig struct {
 	// instead of one for each. A partition that has just had a record may wait six times as long for its next one: while it waits, a fetch
 	// may be under way that leaves it out. 0: each is fetched at once.
 	FetchWait time.Duration
+	// DeadLetters, if set, is the bus of the brokers that take the dead letters. It is another one than the consumer's where the topics are others', on brokers
+	// of theirs: those are taken as they are, and nothing is made there.
+	DeadLetters *Bus
 	// Assigned, if set, is called before the first record of a newly assigned partition, again until it succeeds.
 	Assigned func(ctx context.Context, topic string, partition int32) error
 }
@@ -41,6 +46,7 @@ const (
 	leaveTimeout    = 7 * time.Second        // more than the session timeout, which bounds leaving in most cases
 	drainTimeout    = 8 * time.Second
 	defaultAttempts = 5
+	lookForOthers   = 10 * time.Second // between looks whether a topic that is not of the suite is there, and which partitions it has
 )
 
 // Consumer reads topics as a member of a consumer group.
@@ -137,13 +143,14 @@ func (c *Consumer) Run(ctx context.Context) (err error) {
 	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 	c.work = work
-	if err := c.bus.ensureOwn(ctx, append([]string{events.TopicDeadLetters}, c.cfg.Topics...)); err != nil {
+	own, ofLetters := slices.Clone(c.cfg.Topics), cmp.Or(c.cfg.DeadLetters, c.bus)
+	if err := errors.Join(ofLetters.ensureOwn(ctx, []string{events.TopicDeadLetters}), c.bus.ensureOwn(ctx, own)); err != nil {
 		if ctx.Err() != nil {
 			return nil
 		}
 		return err
 	}
-	letters, err := c.bus.NewProducer(ProducerConfig{maxBytes: maxLetter})
+	letters, err := ofLetters.NewProducer(ProducerConfig{maxBytes: maxLetter})
 	if err != nil {
 		return err
 	}
@@ -186,8 +193,17 @@ func (c *Consumer) settings() kafka.ConfigMap {
 		"session.timeout.ms":       6000,
 		"heartbeat.interval.ms":    2000,
 	}
+	if c.readsOthers() {
+		settings["topic.metadata.refresh.interval.ms"] = int(lookForOthers.Milliseconds())
+	}
 	maps.Copy(settings, fetching(groupLongPoll, c.cfg.FetchWait))
 	return settings
+}
+
+// readsOthers reports whether a topic is not of the suite: it may be made, or get partitions, while the group waits for it.
+func (c *Consumer) readsOthers() bool {
+	table := c.bus.topics()
+	return slices.ContainsFunc(c.cfg.Topics, func(name string) bool { _, ours := table[name]; return !ours })
 }
 
 func recordOf(message *kafka.Message) Record {

@@ -3,6 +3,7 @@ package bus
 import (
 	"errors"
 	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -22,6 +23,11 @@ const (
 	headerFailedAt  = "ism_failed_at" // as on the wire, see wire.Time
 	headerOmitted   = "ism_omitted"   // bytes of a value that was too large to go with it
 )
+
+// ownHeaders are those of all dead letters.
+var ownHeaders = [...]string{
+	headerReason, headerTopic, headerPartition, headerOffset, headerGroup, headerAttempts, headerFailedAt, headerOmitted,
+}
 
 const (
 	maxReason = 2000 // bytes of the reason in a dead letter
@@ -46,9 +52,7 @@ func (w *worker) bury(record Record, reason error, attempts int) bool {
 	letter := Record{Topic: events.TopicDeadLetters, Key: record.Key, Value: record.Value, Headers: headers, Partition: PartitionAny}
 	written := w.retry("write a dead letter", func() error {
 		_, err := w.consumer.letters.Load().Produce(w.ctx, letter)
-		if errors.Is(err, ErrRejected) && letter.Value != nil {
-			headers[headerOmitted] = strconv.Itoa(len(letter.Value))
-			letter.Value = nil
+		for errors.Is(err, ErrRejected) && shrink(&letter) {
 			_, err = w.consumer.letters.Load().Produce(w.ctx, letter)
 		}
 		return err
@@ -59,4 +63,21 @@ func (w *worker) bury(record Record, reason error, attempts int) bool {
 			"topic", record.Topic, "partition", record.Partition, "offset", record.Offset, "attempts", attempts, "reason", headers[headerReason])
 	}
 	return written
+}
+
+// shrink leaves out of a letter that is too large the value of its record, then the record's own headers, and at last most of its key: those of others may
+// have any size. It reports false where nothing can be left out.
+func shrink(letter *Record) bool {
+	switch {
+	case letter.Value != nil:
+		letter.Headers[headerOmitted] = strconv.Itoa(len(letter.Value))
+		letter.Value = nil
+	case len(letter.Headers) > len(ownHeaders):
+		maps.DeleteFunc(letter.Headers, func(name, _ string) bool { return !slices.Contains(ownHeaders[:], name) })
+	case len(letter.Key) > maxReason:
+		letter.Key = letter.Key[:maxReason]
+	default:
+		return false
+	}
+	return true
 }

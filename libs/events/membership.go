@@ -72,6 +72,19 @@ type UserAnswer struct {
 	DisplayName string `json:"displayName,omitempty"`
 }
 
+// UsersQuestion asks rooms of which tenants users are, of at most [MostUsersAsked].
+type UsersQuestion struct {
+	Users []uuid.UUID `json:"users"`
+}
+
+// MostUsersAsked is of how many users rooms tells the tenants at once.
+const MostUsersAsked = 1000
+
+// UsersAnswer has those of the users that there are, in any order.
+type UsersAnswer struct {
+	Users []UserAnswer `json:"users"`
+}
+
 // Standing is how a user stands to a room: what part of its timeline the user may read. rooms answers with it when it is asked.
 type Standing struct {
 	RoomID  uuid.UUID             `json:"roomId"`

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"mime"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -23,15 +24,30 @@ const maxDepth = 32
 // pair in an escape (RFC 8259, section 8.2: encoding/json would make another character of it) and deep nesting are refused. The error is
 // a [Problem]: unsupported-media-type, malformed-json or, for a NUL in a string, invalid-request.
 func Decode(c *fiber.Ctx, target any) error {
-	if !isJSON(c.Get(fiber.HeaderContentType)) {
-		return problemOfStatus(http.StatusUnsupportedMediaType)
+	body, err := JSONBody(c)
+	if err != nil {
+		return err
 	}
+	return decode(body, target)
+}
+
+// JSONBody gives the request's body as it has come, for [DecodeJSON]. It is of the type application/json, or of one of the others. The error is the problem
+// unsupported-media-type.
+func JSONBody(c *fiber.Ctx, others ...string) ([]byte, error) {
+	if !isJSON(c.Get(fiber.HeaderContentType), others...) {
+		return nil, problemOfStatus(http.StatusUnsupportedMediaType)
+	}
+	return PlainBody(c)
+}
+
+// PlainBody gives the request's body as it has come, of whatever type, unless it is compressed. The error is the problem unsupported-media-type.
+func PlainBody(c *fiber.Ctx) ([]byte, error) {
 	if encoding := c.Get(fiber.HeaderContentEncoding); encoding != "" && !strings.EqualFold(encoding, "identity") {
 		c.Set(fiber.HeaderAcceptEncoding, "identity") // RFC 9110, section 15.5.16
-		return NewProblem(http.StatusUnsupportedMediaType, "unsupported-media-type", "Unsupported media type", "the body must not be compressed")
+		return nil, NewProblem(http.StatusUnsupportedMediaType, "unsupported-media-type", "Unsupported media type", "the body must not be compressed")
 	}
 	// Not fiber's Body: it would expand what is compressed, past every limit.
-	return decode(c.Request().Body(), target)
+	return c.Request().Body(), nil
 }
 
 // DecodeJSON reads a JSON text that is not a whole body, such as a line of one, as strictly as Decode. The errors are the same problems.
@@ -54,14 +70,14 @@ func DecodeField(name string, value json.RawMessage, target any) error {
 	return malformed("the field %q cannot be this JSON %s", clip(name), kind)
 }
 
-// isJSON reports whether a Content-Type is that of JSON in UTF-8.
-func isJSON(contentType string) bool {
+// isJSON reports whether a Content-Type is that of JSON in UTF-8, or one of the others, in lower case.
+func isJSON(contentType string, others ...string) bool {
 	if contentType == fiber.MIMEApplicationJSON {
 		return true
 	}
 	mediaType, parameters, err := mime.ParseMediaType(contentType)
 	charset := parameters["charset"]
-	return err == nil && mediaType == fiber.MIMEApplicationJSON && (charset == "" || strings.EqualFold(charset, "utf-8"))
+	return err == nil && (mediaType == fiber.MIMEApplicationJSON || slices.Contains(others, mediaType)) && (charset == "" || strings.EqualFold(charset, "utf-8"))
 }
 
 func decode(raw []byte, target any) error {

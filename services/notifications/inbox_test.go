@@ -237,7 +237,7 @@ func TestReadMarksAreToldToAllDevices(t *testing.T) {
 				t.Errorf("read are %v", marks)
 			}
 			var told []events.NotificationsRead
-			for _, event := range w.sent() {
+			for _, event := range w.log() {
 				if data, ok := event.Data.(events.NotificationsRead); ok {
 					told = append(told, data)
 				}
@@ -260,7 +260,7 @@ func TestADeletedUserHasNoInbox(t *testing.T) {
 	var receipts []events.UserErased
 	servicetest.Await(t, "the receipt", func() bool {
 		receipts = nil
-		for _, event := range w.read(events.TopicUsers) {
+		for _, event := range w.events(events.TopicUsers) {
 			if erased, ok := event.Data.(events.UserErased); ok {
 				receipts = append(receipts, erased)
 			}

@@ -1,13 +1,17 @@
 // Package notifications is the service by which a company's backends tell users something, and that keeps what happened to users in their inboxes.
 //
-// What backends say is appended to the log ism.notifications. realtime's edges bring it from there to open streams, and the consumer group [Group] into
-// inboxes, with what rooms tells of friends and rooms. Signed webhooks and the hand-off to push are not there: their routes answer 404, so that nothing seems
-// to work that does not.
+// It takes notifications by HTTP, by signed webhooks and from a Kafka topic, and appends them to the log ism.notifications. realtime's edges bring them from
+// there to open streams, and the consumer group [Group] into inboxes, with what rooms tells of friends and rooms. Webhooks to others and the hand-off to push
+// are not there: their routes answer 404, so that nothing seems to work that does not.
 package notifications
 
 import (
+	"context"
 	"fmt"
 	"time"
+
+	"github.com/google/uuid"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/ism-chat/ism/libs/authn"
 	"github.com/ism-chat/ism/libs/bus"
@@ -16,7 +20,10 @@ import (
 	"github.com/ism-chat/ism/libs/httpapi"
 	"github.com/ism-chat/ism/libs/lifecycle"
 	"github.com/ism-chat/ism/libs/telemetry"
+	"github.com/ism-chat/ism/services/notifications/internal/hooks"
 	"github.com/ism-chat/ism/services/notifications/internal/inbox"
+	"github.com/ism-chat/ism/services/notifications/internal/intake"
+	"github.com/ism-chat/ism/services/notifications/internal/kafkain"
 	"github.com/ism-chat/ism/services/notifications/internal/observed"
 	"github.com/ism-chat/ism/services/notifications/store"
 )
@@ -34,8 +41,15 @@ const (
 type Deps struct {
 	Store     store.Store // one of the service's parts
 	Bus       *bus.Bus
+	Rooms     Rooms
 	Verifier  *authn.Verifier
 	Telemetry *telemetry.Telemetry
+}
+
+// Rooms knows of which tenants users are. It is asked for backends of a tenant, and for all where users who are unknown are refused.
+type Rooms interface {
+	// Tenants gives the tenants of those of at most [events.MostUsersAsked] users that there are. An error means that rooms does not answer now.
+	Tenants(ctx context.Context, users []uuid.UUID) (map[uuid.UUID]string, error)
 }
 
 // Service is the notifications service.
@@ -44,6 +58,10 @@ type Service struct {
 	appender *bus.Appender
 	inbox    *inbox.Inbox
 	taker    *bus.Consumer
+	intake   *intake.Intake
+	sources  *hooks.Sources
+	hooked   *prometheus.CounterVec
+	kafka    *kafkain.Reader // nil: not configured
 }
 
 var _ deployable.Service = (*Service)(nil)
@@ -54,8 +72,15 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make the appender of notifications: %w", err)
 	}
+	sources, err := hooks.Parse(cfg.Hooks.Reveal())
+	if err != nil {
+		return nil, fmt.Errorf("read the sources of webhooks: %w", err)
+	}
 	deps.Store = observed.New(deps.Store, deps.Telemetry)
-	s := &Service{deps: deps, appender: appender}
+	s := &Service{
+		deps: deps, appender: appender, sources: sources, hooked: newHookMetrics(deps.Telemetry, sources),
+		intake: intake.New(appender, deps.Rooms, cfg.UnknownUsers == refuseUnknown),
+	}
 	s.inbox = inbox.New(deps.Store, s, cfg.Retention, time.Now, deps.Bus.Tracing(Group), deps.Telemetry.Log)
 	s.taker, err = deps.Bus.NewConsumer(bus.ConsumerConfig{
 		Group:     Group,
@@ -66,6 +91,11 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	})
 	if err != nil {
 		return nil, fmt.Errorf("make the inboxes' consumer: %w", err)
+	}
+	if cfg.KafkaIn {
+		if s.kafka, err = kafkain.New(cfg.KafkaInFrom, s.intake, deps.Bus, deps.Telemetry); err != nil {
+			return nil, err
+		}
 	}
 	return s, nil
 }
@@ -80,10 +110,14 @@ func (s *Service) Checks() []httpapi.Check {
 
 // Parts implements [deployable.Service]. The store stops last: all others write to it.
 func (s *Service) Parts() []lifecycle.Part {
-	return []lifecycle.Part{
+	parts := []lifecycle.Part{
 		{Name: "notifications store", Run: s.deps.Store.Run},
 		{Name: "notifications appender", Run: s.appender.Run},
 		{Name: "notifications inboxes", Run: s.taker.Run, Beside: true},
 		{Name: "notifications clearing", Run: s.inbox.Run, Beside: true},
 	}
+	if s.kafka != nil {
+		parts = append(parts, lifecycle.Part{Name: "notifications from Kafka", Run: s.kafka.Run, Beside: true})
+	}
+	return parts
 }

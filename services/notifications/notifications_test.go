@@ -3,6 +3,7 @@ package notifications_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -10,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -50,10 +52,10 @@ type world struct {
 	kafka       *bus.Bus
 	issuer      *authntest.Issuer
 	tokens      *authn.Verifier
+	rooms       *rooms
 	description *openapitest.Description
 	base        string
 	http        *http.Client
-	log         *servicetest.Log
 }
 
 // onSQLite is the store of tests to which it does not matter.
@@ -70,26 +72,66 @@ func onPostgres(tb testing.TB, tel *telemetry.Telemetry) store.Store {
 	return s
 }
 
-// newWorld starts a service and waits until it is ready.
-func newWorld(tb testing.TB) *world {
-	tb.Helper()
-	return newWorldOn(tb, onSQLite)
+// rooms knows users, unless it is down.
+type rooms struct {
+	mu      sync.Mutex
+	tenants map[uuid.UUID]string
+	down    bool
+	refused int // while it was down
 }
 
-func newWorldOn(tb testing.TB, open func(testing.TB, *telemetry.Telemetry) store.Store) *world {
+// Tenants implements [notifications.Rooms].
+func (r *rooms) Tenants(_ context.Context, users []uuid.UUID) (map[uuid.UUID]string, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.down {
+		r.refused++
+		return nil, errors.New("rooms is down")
+	}
+	known := map[uuid.UUID]string{}
+	for _, user := range users {
+		if tenant, is := r.tenants[user]; is {
+			known[user] = tenant
+		}
+	}
+	return known, nil
+}
+
+// asked is how often it was asked while it was down.
+func (r *rooms) asked() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.refused
+}
+
+func (r *rooms) isDown(down bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.down = down
+}
+
+// newWorld starts a service with these settings, and waits until it is ready.
+func newWorld(tb testing.TB, set ...func(*notifications.Config)) *world {
 	tb.Helper()
-	w := &world{tb: tb, broker: nodetest.Broker(tb), log: &servicetest.Log{}, description: openapitest.Load(tb, description), http: &http.Client{Transport: &http.Transport{}}}
+	return newWorldOn(tb, onSQLite, set...)
+}
+
+func newWorldOn(tb testing.TB, open func(testing.TB, *telemetry.Telemetry) store.Store, set ...func(*notifications.Config)) *world {
+	tb.Helper()
+	settings := notifications.Config{LogTimeout: 2 * time.Second, Retention: 90 * 24 * time.Hour, UnknownUsers: "keep"}
+	for _, change := range set {
+		change(&settings)
+	}
+	w := &world{tb: tb, rooms: &rooms{tenants: map[uuid.UUID]string{}}, broker: nodetest.Broker(tb), description: openapitest.Load(tb, description), http: &http.Client{Transport: &http.Transport{}}}
 	tb.Cleanup(w.http.CloseIdleConnections)
-	tel := telemetry.Discard(slog.New(slog.NewTextHandler(w.log, nil)))
+	tel := telemetry.Discard(slog.New(slog.DiscardHandler))
 	w.issuer = authntest.New(tb)
 	cfg := w.issuer.Config()
 	cfg.TenantClaim, cfg.BackendClients = "tenant", []string{backendClient}
 	w.tokens = authntest.Start(tb, cfg, tel)
 	w.kafka = bus.New(bus.Config{Brokers: w.broker.ListenAddrs(), ClientID: "notifications-test", SecurityProtocol: "plaintext", Replication: 1}, tel)
 	tb.Cleanup(w.kafka.Close)
-	service, err := notifications.New(notifications.Config{LogTimeout: 2 * time.Second, Retention: 90 * 24 * time.Hour}, notifications.Deps{
-		Store: open(tb, tel), Bus: w.kafka, Verifier: w.tokens, Telemetry: tel,
-	})
+	service, err := notifications.New(settings, notifications.Deps{Store: open(tb, tel), Bus: w.kafka, Rooms: w.rooms, Verifier: w.tokens, Telemetry: tel})
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -124,6 +166,9 @@ func (w *world) post(claims map[string]any, path, body, method string, headers .
 		request.Header.Set("Content-Type", "application/json")
 	}
 	for i := 0; i+1 < len(headers); i += 2 {
+		if headers[i] == "Content-Type" {
+			request.Header.Del(headers[i])
+		}
 		request.Header.Add(headers[i], headers[i+1])
 	}
 	answer, err := nodetest.Do(w.tb, w.http, w.description, request)
@@ -156,16 +201,33 @@ func (w *world) notified(answer nodetest.Answer) []wire.NotifiedUser {
 	return told.Notifications
 }
 
-// sent is what the log of notifications has.
-func (w *world) sent() []events.Event {
+// log is what the log of notifications has.
+func (w *world) log() []events.Event {
 	w.tb.Helper()
-	return w.read(events.TopicNotifications)
+	return w.events(events.TopicNotifications)
 }
 
-// read is what a log has.
-func (w *world) read(topic string) (all []events.Event) {
+// events is what a log has.
+func (w *world) events(topic string) (all []events.Event) {
 	w.tb.Helper()
-	var records []bus.Record
+	for _, record := range w.read(topic) {
+		event, err := events.Decode(record.Headers, record.Value)
+		if err != nil {
+			w.tb.Fatal(err)
+		}
+		if record.Key != event.Data.PartitionKey() {
+			w.tb.Errorf("the key is %s", record.Key)
+		}
+		all = append(all, event)
+	}
+	return all
+}
+
+func (w *world) deadLetters() []bus.Record { return w.read(events.TopicDeadLetters) }
+
+// read gives what a topic has.
+func (w *world) read(topic string) (records []bus.Record) {
+	w.tb.Helper()
 	caughtUp := make(chan struct{})
 	reader, err := w.kafka.NewReader(bus.ReaderConfig{
 		Topics: []string{topic}, Since: time.Unix(0, 0), MaxBatch: 100, CaughtUp: func() { close(caughtUp) },
@@ -181,17 +243,7 @@ func (w *world) read(topic string) (all []events.Event) {
 		w.tb.Fatal("the log is not read")
 	}
 	stop()
-	for _, record := range records {
-		event, err := events.Decode(record.Headers, record.Value)
-		if err != nil {
-			w.tb.Fatal(err)
-		}
-		if record.Key != event.Data.PartitionKey() {
-			w.tb.Errorf("the key is %s", record.Key)
-		}
-		all = append(all, event)
-	}
-	return all
+	return records
 }
 
 func TestNothingIsServedThatIsNotDescribed(t *testing.T) {
@@ -218,7 +270,7 @@ func TestABackendTellsUsersSomething(t *testing.T) {
 	if len(one) != 1 || one[0].UserID != alice || len(both) != 2 || both[0].UserID != bob || both[1].UserID != alice {
 		t.Fatalf("told are %+v and %+v", one, both)
 	}
-	log := w.sent()
+	log := w.log()
 	if len(log) != 3 {
 		t.Fatalf("the log has %+v", log)
 	}
@@ -232,6 +284,19 @@ func TestABackendTellsUsersSomething(t *testing.T) {
 		if err := json.Unmarshal(sent.Message, &message); err != nil || i == 0 && (message["order"] != 17.0 || message["<b>"] != "ä 🥣") || i > 0 && len(message) != 0 {
 			t.Errorf("the message is %s, %v", sent.Message, err)
 		}
+	}
+}
+
+func TestANotificationMayExpire(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.notified(w.notify(`{"toUser":"` + uuid.NewString() + `","type":"SystemMessage","message":{},"ttl":60}`))
+	log := w.log()
+	if len(log) != 1 {
+		t.Fatalf("the log has %+v", log)
+	}
+	if sent := log[0].Data.(events.NotificationSent); sent.ExpiresAt == nil || sent.ExpiresAt.Sub(log[0].Time).Round(time.Second) != time.Minute {
+		t.Errorf("it expires at %v", sent.ExpiresAt)
 	}
 }
 
@@ -272,8 +337,8 @@ func TestAThousandUsersAreToldAtOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	told := w.notified(w.notify(string(body)))
-	if len(told) != 1000 || len(w.sent()) != 1000 {
-		t.Fatalf("told are %d, the log has %d", len(told), len(w.sent()))
+	if len(told) != 1000 || len(w.log()) != 1000 {
+		t.Fatalf("told are %d, the log has %d", len(told), len(w.log()))
 	}
 	for i, one := range told {
 		if one.UserID != users[i] {
@@ -297,7 +362,7 @@ func TestBadNotificationsAreRefusedAndLeaveNoTrace(t *testing.T) {
 	}{
 		"nobody":              {nil, to(custom), nil, "401 unauthorized"},
 		"a user":              {map[string]any{"azp": "web"}, to(custom), nil, "403 forbidden"},
-		"a tenant's backend":  {map[string]any{"azp": backendClient, "tenant": "acme"}, to(custom), nil, "403 tenant-backend"},
+		"another tenant's":    {map[string]any{"azp": backendClient, "tenant": "acme"}, to(custom), nil, "422 unknown-user"},
 		"no JSON":             {backend, `{`, nil, "400 malformed-json"},
 		"a list":              {backend, `[]`, nil, "400 malformed-json"},
 		"no user":             {backend, `{` + custom + `}`, nil, "422 invalid-request"},
@@ -312,6 +377,8 @@ func TestBadNotificationsAreRefusedAndLeaveNoTrace(t *testing.T) {
 		"no message":          {backend, to(`"type":"SystemMessage"`), nil, "422 invalid-request"},
 		"a null message":      {backend, to(`"type":"SystemMessage","message":null`), nil, "422 invalid-request"},
 		"a text":              {backend, to(`"type":"SystemMessage","message":"hello"`), nil, "422 invalid-request"},
+		"no time to live":     {backend, to(custom + `,"ttl":0`), nil, "422 invalid-request"},
+		"half a second":       {backend, to(custom + `,"ttl":0.5`), nil, "400 malformed-json"},
 		"half a surrogate":    {backend, to(`"type":"SystemMessage","message":{"a":"\ud83e"}`), nil, "400 malformed-json"},
 		"more than 64 KB":     {backend, to(`"type":"SystemMessage","message":{"a":"` + strings.Repeat("x", 64<<10) + `"}`), nil, "422 invalid-request"},
 		"more than a body":    {backend, to(`"type":"SystemMessage","message":{"a":"` + strings.Repeat("x", 256<<10) + `"}`), nil, "413 body-too-large"},
@@ -324,7 +391,53 @@ func TestBadNotificationsAreRefusedAndLeaveNoTrace(t *testing.T) {
 		}
 	}
 	w.notified(w.notify(to(custom)))
-	if log := w.sent(); len(log) != 1 {
+	if log := w.log(); len(log) != 1 {
+		t.Errorf("the log has %+v", log)
+	}
+}
+
+func TestABackendOfATenantTellsItsUsersAlone(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	alice, bob, carol := uuid.New(), uuid.New(), uuid.New()
+	w.rooms.tenants[alice], w.rooms.tenants[bob] = "acme", "umbrella"
+	acme := map[string]any{"azp": backendClient, "tenant": "acme"}
+	tell := func(users ...uuid.UUID) nodetest.Answer {
+		body, err := json.Marshal(map[string]any{"toUsers": users, "type": "SystemMessage", "message": map[string]int{}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return w.post(acme, "/api/notify", string(body), http.MethodPost)
+	}
+	for _, other := range []uuid.UUID{bob, carol} {
+		got := tell(alice, other)
+		if got.Status != http.StatusUnprocessableEntity || got.Code() != "unknown-user" || !strings.Contains(string(got.Body), other.String()) || strings.Contains(string(got.Body), alice.String()) {
+			t.Errorf("of another tenant: %s", got)
+		}
+	}
+	w.rooms.isDown(true)
+	if got := tell(alice); got.Status != http.StatusServiceUnavailable || got.Code() != "rooms-unavailable" {
+		t.Errorf("without rooms: %s", got)
+	}
+	w.notified(w.notify(`{"toUser":"` + carol.String() + `","type":"SystemMessage","message":{}}`)) // a backend of no tenant needs no rooms
+	w.rooms.isDown(false)
+	told := w.notified(tell(alice))
+	if log := w.log(); len(log) != 2 || log[1].ID != told[0].ID {
+		t.Errorf("the log has %+v", log)
+	}
+}
+
+func TestUnknownUsersAreRefusedWhereThatIsConfigured(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(cfg *notifications.Config) { cfg.UnknownUsers = "refuse" })
+	alice := uuid.New()
+	w.rooms.tenants[alice] = "acme"
+	for user, want := range map[uuid.UUID]int{alice: http.StatusAccepted, uuid.New(): http.StatusUnprocessableEntity} {
+		if got := w.notify(`{"toUser":"` + user.String() + `","type":"SystemMessage","message":{}}`); got.Status != want {
+			t.Errorf("%s, want %d", got, want)
+		}
+	}
+	if log := w.log(); len(log) != 1 {
 		t.Errorf("the log has %+v", log)
 	}
 }
@@ -348,19 +461,22 @@ func TestKafkaDownIsSaid(t *testing.T) {
 
 func TestSettingsThatDoNotGoTogetherAreNamed(t *testing.T) {
 	listener := httpapi.Config{HandlerTimeout: 10 * time.Second}
-	good := notifications.Config{LogTimeout: 4 * time.Second, Retention: 90 * 24 * time.Hour}
+	good := notifications.Config{LogTimeout: 4 * time.Second, Retention: 90 * 24 * time.Hour, UnknownUsers: "keep"}
 	if faults := append(good.Validate(), good.Within(listener)...); len(faults) > 0 {
 		t.Errorf("proper settings: %v", faults)
 	}
-	if faults := (notifications.Config{}).Validate(); len(faults) != 2 || faults[0].Variable != "LOG_TIMEOUT" || faults[1].Variable != "RETENTION" {
-		t.Errorf("no time for Kafka, and none to keep anything: %v", faults)
+	faults := (notifications.Config{}).Validate()
+	if len(faults) != 3 || faults[0].Variable != "LOG_TIMEOUT" || faults[1].Variable != "RETENTION" || faults[2].Variable != "UNKNOWN_USERS" {
+		t.Errorf("nothing is set: %v", faults)
 	}
 	for _, retention := range []time.Duration{time.Hour, 25 * time.Hour, 401 * 24 * time.Hour} {
-		if faults := (notifications.Config{LogTimeout: time.Second, Retention: retention}).Validate(); len(faults) != 1 || faults[0].Variable != "RETENTION" {
+		bad := good
+		bad.Retention = retention
+		if faults := bad.Validate(); len(faults) != 1 || faults[0].Variable != "RETENTION" {
 			t.Errorf("a retention of %s: %v", retention, faults)
 		}
 	}
-	listener.HandlerTimeout = 4 * time.Second
+	listener.HandlerTimeout = 5*time.Second - 1
 	if faults := good.Within(listener); len(faults) != 1 || faults[0].Variable != "NOTIFICATIONS_LOG_TIMEOUT" {
 		t.Errorf("no time for the answer: %v", faults)
 	}

@@ -6,11 +6,10 @@ import (
 
 	"github.com/ism-chat/ism/libs/bus"
 	"github.com/ism-chat/ism/libs/httpapi"
+	"github.com/ism-chat/ism/services/notifications/internal/hooks"
+	"github.com/ism-chat/ism/services/notifications/internal/intake"
 	"github.com/ism-chat/ism/services/notifications/store"
 )
-
-// errTenant says that the backend is of a tenant, and so may tell only some users something.
-var errTenant = errors.New("the backend is of a tenant")
 
 func invalidCursor() error {
 	return httpapi.NewProblem(http.StatusBadRequest, "invalid-cursor", "Invalid cursor", "it must be a cursor that your inbox has given you")
@@ -35,11 +34,19 @@ func problemOfInbox(err error) error {
 
 // problemOf gives the problem for an error of a request to tell so many users something.
 func problemOf(err error, users int) error {
-	again := "send it again, with the same Idempotency-Key: then nobody is told twice"
+	again := "send it again, with the same Idempotency-Key or webhook-id: then nobody is told twice"
+	var unknown intake.UnknownUsersError
 	switch {
-	case errors.Is(err, errTenant):
-		return httpapi.NewProblem(http.StatusForbidden, "tenant-backend", "Backend of a tenant",
-			"your token is of a tenant, and in this version only a backend of no tenant can tell users something")
+	case errors.As(err, &unknown):
+		return httpapi.NewProblem(http.StatusUnprocessableEntity, "unknown-user", "Unknown user", unknown.Error())
+	case errors.Is(err, hooks.ErrSignature):
+		return httpapi.NewProblem(http.StatusUnauthorized, "bad-signature", "Bad signature",
+			"the request is not signed by a source of webhooks, as Standard Webhooks 1.0.0 has it").Because(err)
+	case errors.Is(err, hooks.ErrStale):
+		return httpapi.NewProblem(http.StatusUnauthorized, "stale-timestamp", "Stale timestamp",
+			"webhook-timestamp is more than five minutes from now: the delivery is old, or one of the clocks is wrong").Because(err)
+	case errors.Is(err, intake.ErrRooms):
+		return httpapi.Unavailable("rooms-unavailable", "Rooms unavailable", "it cannot be looked up who may be told, and nobody was; send it again", err)
 	case errors.Is(err, bus.ErrOutcomeUnknown):
 		return httpapi.NewProblem(http.StatusGatewayTimeout, "outcome-unknown", "Outcome unknown",
 			"the notification was sent on and not acknowledged in time: it may still be told; "+again).Because(err)

@@ -10,6 +10,8 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/ism-chat/ism/libs/events"
+	"github.com/ism-chat/ism/libs/servicetest/nodetest"
 	"github.com/ism-chat/ism/libs/wire"
 )
 
@@ -156,7 +158,25 @@ func TestWhoMayExportUsers(t *testing.T) {
 	if known := d.call(t, d.Internal, user{}, request{method: "GET", path: internal}); known.Status != http.StatusOK || !strings.Contains(string(known.Body), `"tenant":"acme","displayName":"alice"`) {
 		t.Errorf("messages is told %s", known)
 	}
+	tenants := func(ids ...uuid.UUID) nodetest.Answer {
+		body, err := json.Marshal(events.UsersQuestion{Users: ids})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return d.call(t, d.Internal, user{}, request{method: "POST", path: "/internal/users/tenants", contentType: "application/json", body: string(body)})
+	}
+	var known events.UsersAnswer
+	tenants(uuid.New(), alice.id, uuid.New()).Decode(t, &known)
+	if len(known.Users) != 1 || known.Users[0] != (events.UserAnswer{ID: alice.id, Tenant: "acme"}) {
+		t.Errorf("notifications is told %+v", known)
+	}
+	if many := tenants(make([]uuid.UUID, events.MostUsersAsked+1)...); many.Code() != "invalid-request" {
+		t.Errorf("of 1,001 users: %s", many)
+	}
 	d.delete(t, backend, "/api/admin/users/"+alice.id.String())
+	if tenants(alice.id).Decode(t, &known); len(known.Users) != 0 {
+		t.Errorf("notifications is told of a deleted user: %+v", known)
+	}
 	if gone := d.call(t, d.Internal, user{}, request{method: "GET", path: internal}); gone.Code() != "user-not-found" {
 		t.Errorf("messages is told of a deleted user: %s", gone)
 	}

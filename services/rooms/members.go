@@ -9,6 +9,7 @@ import (
 
 	"github.com/ism-chat/ism/libs/authn"
 	"github.com/ism-chat/ism/libs/events"
+	"github.com/ism-chat/ism/libs/httpapi"
 	"github.com/ism-chat/ism/libs/wire"
 	"github.com/ism-chat/ism/services/rooms/store"
 	"github.com/ism-chat/ism/services/rooms/store/people"
@@ -97,6 +98,35 @@ func (s *Service) internalUser(c *fiber.Ctx) error {
 		return problemOf(err)
 	}
 	return c.JSON(known)
+}
+
+// Tenants gives the tenants of those of at most [events.MostUsersAsked] users that there are. An error means that the store does not answer now.
+func (s *Service) Tenants(ctx context.Context, users []uuid.UUID) (map[uuid.UUID]string, error) {
+	tenants, err := s.deps.Store.Tenants(ctx, users)
+	if err != nil {
+		return nil, fmt.Errorf("tenants of users: %w", err)
+	}
+	return tenants, nil
+}
+
+// internalTenants handles POST /internal/users/tenants.
+func (s *Service) internalTenants(c *fiber.Ctx) error {
+	var asked events.UsersQuestion
+	if err := httpapi.Decode(c, &asked); err != nil {
+		return err
+	}
+	if len(asked.Users) > events.MostUsersAsked {
+		return httpapi.InvalidRequest(fmt.Sprintf("users names %d; at most %d are possible", len(asked.Users), events.MostUsersAsked))
+	}
+	tenants, err := s.Tenants(c.UserContext(), asked.Users)
+	if err != nil {
+		return problemOf(err)
+	}
+	answer := events.UsersAnswer{Users: make([]events.UserAnswer, 0, len(tenants))}
+	for id, tenant := range tenants {
+		answer.Users = append(answer.Users, events.UserAnswer{ID: id, Tenant: tenant})
+	}
+	return c.JSON(answer)
 }
 
 // internalStanding handles GET /internal/rooms/{room_id}/members/{user_id}.

@@ -59,11 +59,13 @@ func (s *Service) adminRoutes(api fiber.Router) {
 	api.Delete("/api/admin/rooms/:room_id/members/:user_id", route(s.removeMember)...)
 }
 
-// InternalRoutes implements [deployable.Service]: messages asks who is in a room, how a user stands to it, and of which tenant a user is and what its name.
+// InternalRoutes implements [deployable.Service]: messages asks who is in a room, how a user stands to it, and of which tenant a user is and what its name;
+// notifications, of which tenants users are.
 func (s *Service) InternalRoutes(internal fiber.Router) {
 	internal.Get("/internal/rooms/:room_id/members", s.internalMembers)
 	internal.Get("/internal/rooms/:room_id/members/:user_id", s.internalStanding)
 	internal.Get("/internal/users/:user_id", s.internalUser)
+	internal.Post("/internal/users/tenants", s.internalTenants)
 }
 
 // knowMember is knowCaller where the backend may call, too.

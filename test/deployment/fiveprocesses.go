@@ -65,7 +65,10 @@ func fiveProcesses(t testing.TB, kafka []string, settings []Settings) *Deploymen
 			"ISM_MESSAGES_CASSANDRA_PASSWORD": "cassandra",
 		},
 	}
-	own["notifications"] = map[string]string{"ISM_NOTIFICATIONS_POSTGRES_URL": enginetest.PostgresDatabase(t)}
+	own["notifications"] = map[string]string{
+		"ISM_NOTIFICATIONS_POSTGRES_URL": enginetest.PostgresDatabase(t), "ISM_NOTIFICATIONS_ROOMS_URL": baseURL(internal["rooms"]),
+		"ISM_NOTIFICATIONS_HOOKS": hooks, "ISM_NOTIFICATIONS_UNKNOWN_USERS": "refuse",
+	}
 	own["media"] = map[string]string{
 		"ISM_MEDIA_S3_ENDPOINT": s3.Endpoint, "ISM_MEDIA_S3_ACCESS_KEY": s3.AccessKey, "ISM_MEDIA_S3_SECRET_KEY": s3.SecretKey,
 		"ISM_MEDIA_S3_BUCKET": "ism-" + uuid.NewString(),

@@ -22,11 +22,13 @@ func oneProcess(t testing.TB, settings []Settings) (*Deployment, *process) {
 	d.Internal = map[string]string{"ism": internal}
 	dir := t.TempDir()
 	variables := map[string]string{
-		"ISM_DATA_DIR":              filepath.Join(dir, "data"),
-		"ISM_HTTP_ADDRESS":          address,
-		"ISM_HTTP_INTERNAL_ADDRESS": internal,
-		"ISM_OTLP_ENDPOINT":         spans.Endpoint,
-		"ISM_ROOMS_MAX_MEMBERS":     mostMembers,
+		"ISM_DATA_DIR":                    filepath.Join(dir, "data"),
+		"ISM_HTTP_ADDRESS":                address,
+		"ISM_HTTP_INTERNAL_ADDRESS":       internal,
+		"ISM_OTLP_ENDPOINT":               spans.Endpoint,
+		"ISM_ROOMS_MAX_MEMBERS":           mostMembers,
+		"ISM_NOTIFICATIONS_HOOKS":         hooks,
+		"ISM_NOTIFICATIONS_UNKNOWN_USERS": "refuse",
 	}
 	d.apply(variables, settings)
 	return d, &process{

@@ -21,6 +21,7 @@ func WithoutEngines(t testing.TB, service string) string {
 		variables["ISM_ROOMS_POSTGRES_URL"] = "postgres://nobody@" + nobody + "/nothing"
 	case "notifications":
 		variables["ISM_NOTIFICATIONS_POSTGRES_URL"] = "postgres://nobody@" + nobody + "/nothing"
+		variables["ISM_NOTIFICATIONS_ROOMS_URL"] = baseURL(nobody)
 	case "messages":
 		variables["ISM_MESSAGES_CASSANDRA_HOSTS"] = nobody
 		variables["ISM_MESSAGES_ROOMS_URL"] = baseURL(nobody)

@@ -41,6 +41,7 @@ func suite(t *testing.T, d *deployment.Deployment) {
 		{"a backend gives a room a retention of its own", roomHasItsOwnRetention},
 		{"a backend tells users something", backendTellsUsers},
 		{"inboxes keep what happened", inboxesKeepWhatHappened},
+		{"a webhook tells users something", webhookTellsUsers},
 		{"a Single room ends for both", singleRoomEnds},
 		{"a stream resumes where it broke", streamResumes},
 		{"a stream that cannot resume says so", streamResyncs},

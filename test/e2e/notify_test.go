@@ -2,7 +2,9 @@ package e2e
 
 import (
 	"encoding/json"
+	"net/http"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -21,9 +23,17 @@ func backendTellsUsers(t *testing.T, d *deployment.Deployment) {
 	if _, err := alice.Notify(t.Context(), client.Notification{To: []uuid.UUID{bob.ID}, Message: struct{}{}}); !client.HasCode(err, "forbidden") {
 		t.Errorf("as a user: %v", err)
 	}
+	for _, user := range []*deployment.User{alice, bob} { // who have called are known
+		if _, err := user.Rooms(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := backend.Notify(t.Context(), client.Notification{To: []uuid.UUID{alice.ID, uuid.New()}, Message: struct{}{}}); !client.HasCode(err, "unknown-user") {
+		t.Errorf("to nobody: %v", err)
+	}
 	notify := func(key, state string, to ...uuid.UUID) []wire.NotifiedUser {
 		t.Helper()
-		told, err := backend.Notify(t.Context(), client.Notification{To: to, Message: map[string]string{"order": key, "state": state}, Key: key + state})
+		told, err := backend.Notify(t.Context(), client.Notification{To: to, Message: map[string]string{"order": key, "state": state}, TTL: time.Hour, Key: key + state})
 		if err != nil || len(told) != len(to) {
 			t.Fatalf("told are %+v, %v", told, err)
 		}
@@ -117,4 +127,53 @@ func has(t *testing.T, page client.Inbox, kind string, id uuid.UUID) (n int) {
 		}
 	}
 	return n
+}
+
+// webhookTellsUsers has a source of webhooks tell a user something, delivered twice: the user's stream shows it once, with its end. What is old is not taken.
+func webhookTellsUsers(t *testing.T, d *deployment.Deployment) {
+	alice := d.SignIn(t, "alice")
+	at := alice.Listen(t)
+	if _, err := alice.Rooms(t.Context()); err != nil { // who has called is known
+		t.Fatal(err)
+	}
+	order, now := uuid.NewString(), time.Now()
+	body := func(state string) string {
+		return `{"specversion":"1.0","id":"` + order + state + `","source":"/shop","type":"order.` + state + `","data":{"toUser":"` + alice.ID.String() +
+			`","type":"SystemMessage","message":{"order":"` + order + `","state":"` + state + `"},"ttl":3600}}`
+	}
+	deliver := func(id, state string, at time.Time, want int) string {
+		t.Helper()
+		status, answer := d.Webhook(t, id, at, body(state))
+		if status != want {
+			t.Fatalf("a webhook is answered %d %s, want %d", status, answer, want)
+		}
+		return answer
+	}
+	paid := deliver(order+"-1", "paid", now, http.StatusAccepted)
+	if again := deliver(order+"-1", "paid", now.Add(time.Second), http.StatusAccepted); again != paid {
+		t.Errorf("delivered again it is %s, was %s", again, paid)
+	}
+	if answer := deliver(order+"-2", "lost", now.Add(-time.Hour), http.StatusUnauthorized); !strings.Contains(answer, "stale-timestamp") {
+		t.Errorf("an old one is answered %s", answer)
+	}
+	deliver(order+"-3", "sent", now, http.StatusAccepted)
+	var states []string
+	at.Await(t, time.Minute, "alice is told", func(all []client.StreamEvent) bool {
+		states = nil
+		for _, event := range all {
+			var custom wire.CustomNotification
+			var said struct{ Order, State string }
+			if event.Type != "SystemMessage" || json.Unmarshal(event.Data, &custom) != nil || json.Unmarshal(custom.Message, &said) != nil || said.Order != order {
+				continue
+			}
+			if custom.ExpiresAt == nil || custom.ExpiresAt.Sub(custom.CreatedAt.Time).Round(time.Second) != time.Hour {
+				t.Errorf("it expires at %v", custom.ExpiresAt)
+			}
+			states = append(states, said.State)
+		}
+		return slices.Contains(states, "sent")
+	})
+	if !slices.Equal(states, []string{"paid", "sent"}) {
+		t.Errorf("alice is told %v", states)
+	}
 }

@@ -10,7 +10,6 @@ import (
 
 	"github.com/ism-chat/ism/libs/bus"
 	"github.com/ism-chat/ism/libs/config"
-	"github.com/ism-chat/ism/libs/events"
 	"github.com/ism-chat/ism/libs/examine"
 )
 
@@ -21,8 +20,11 @@ const (
 	tooFarBehind = 1000
 )
 
+// Group is a consumer group of a service.
+type Group struct{ Name, Service, Topic string }
+
 // Part is the check of brokers, topics and the services' consumer groups.
-func Part(b *bus.Bus, cfg bus.Config, found config.Findings, groups ...string) examine.Part {
+func Part(b *bus.Bus, cfg bus.Config, found config.Findings, groups ...Group) examine.Part {
 	return examine.Part{Checks: newCluster(b, cfg, b.Table()).checks(found, groups), Secrets: examine.Password(cfg.SASLUsername, cfg.SASLPassword)}
 }
 
@@ -39,7 +41,7 @@ func newCluster(b *bus.Bus, cfg bus.Config, topics []bus.Topic) *cluster {
 	})}
 }
 
-func (c *cluster) checks(found config.Findings, groups []string) []examine.Check {
+func (c *cluster) checks(found config.Findings, groups []Group) []examine.Check {
 	checks := []examine.Check{{Group: group, Name: "brokers", Look: examine.Configured(found, prefix, "BROKERS", c.lookAtBrokers)}}
 	if !found.Has(prefix) { // one check says so
 		return checks
@@ -48,8 +50,8 @@ func (c *cluster) checks(found config.Findings, groups []string) []examine.Check
 		checks = append(checks, examine.Check{Group: group, Name: name, Look: examine.Configured(found, prefix, "BROKERS", c.behindBrokers(look))})
 	}
 	add("topics", c.lookAtTopics)
-	for _, name := range groups {
-		add(name, func(ctx context.Context, n *examine.Notes) { c.lookAtGroup(ctx, n, name) })
+	for _, of := range groups {
+		add(of.Name, func(ctx context.Context, n *examine.Notes) { c.lookAtGroup(ctx, n, of) })
 	}
 	return checks
 }
@@ -192,17 +194,16 @@ func kept(d time.Duration) string {
 }
 
 // lookAtGroup sees whether somebody reads, and how far behind.
-func (c *cluster) lookAtGroup(ctx context.Context, n *examine.Notes, name string) {
-	group, err := c.bus.InspectGroup(ctx, name, events.TopicRooms)
-	service := strings.Split(name, ".")[1]
+func (c *cluster) lookAtGroup(ctx context.Context, n *examine.Notes, of Group) {
+	group, err := c.bus.InspectGroup(ctx, of.Name, of.Topic)
 	switch {
 	case err != nil:
 		n.Add(examine.NotChecked, err.Error(), "see brokers; to read a group takes the right Describe")
 	case group.Members == 0:
-		n.Add(examine.Fault, fmt.Sprintf("nobody reads (%s), %d records wait", strings.ToLower(group.State), group.Lag), "start "+service+", or look at its log")
+		n.Add(examine.Fault, fmt.Sprintf("nobody reads (%s), %d records wait", strings.ToLower(group.State), group.Lag), "start "+of.Service+", or look at its log")
 	case group.Lag > tooFarBehind:
 		n.Add(examine.Warning, fmt.Sprintf("%d members, %d records behind", group.Members, group.Lag),
-			"look again in a minute: if it grows, see "+service+"'s runbook, and add replicas up to the number of partitions")
+			"look again in a minute: if it grows, see "+of.Service+"'s runbook, and add replicas up to the number of partitions")
 	default:
 		n.OK("%s, %d records behind", examine.Count(group.Members, "member"), group.Lag)
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/ism-chat/ism/libs/bus"
 	"github.com/ism-chat/ism/libs/enginetest"
+	"github.com/ism-chat/ism/libs/events"
 	"github.com/ism-chat/ism/libs/examine"
 	"github.com/ism-chat/ism/libs/examine/examinetest"
 	"github.com/ism-chat/ism/libs/servicetest"
@@ -31,7 +32,7 @@ func onBrokers(t *testing.T, brokers, group string, topics ...bus.Topic) []exami
 	found := examinetest.Survey(t, &cfg, "ISM_KAFKA_BROKERS="+brokers)
 	b := bus.New(cfg.Kafka, telemetry.Discard(nil))
 	t.Cleanup(b.Close)
-	return newCluster(b, cfg.Kafka, topics).checks(found, []string{group})
+	return newCluster(b, cfg.Kafka, topics).checks(found, []Group{{Name: group, Service: "rooms", Topic: events.TopicRooms}})
 }
 
 // makeTopic makes a topic that no other test has, and takes it away.

@@ -116,3 +116,13 @@ func TestNoSecretIsPrinted(t *testing.T) {
 		t.Errorf("a secret is printed:\n%s%s", stdout, stderr)
 	}
 }
+
+func TestTheGroupOfABackendsTopicIsCheckedOnOurBrokers(t *testing.T) {
+	on := []string{"ISM_KAFKA_BROKERS=localhost:1", "ISM_NOTIFICATIONS_KAFKA_IN=true", "ISM_NOTIFICATIONS_KAFKA_IN_GROUP=shop"}
+	for want, environment := range map[bool][]string{true: on, false: append(on, "ISM_NOTIFICATIONS_KAFKA_IN_BROKERS=theirs:9092")} {
+		has := slices.ContainsFunc(doctorFor(t, "http://localhost:1", environment...).checks("kafka"), func(check examine.Check) bool { return check.Name == "shop" })
+		if has != want {
+			t.Errorf("%v: checked is %t", environment, has)
+		}
+	}
+}

@@ -4,8 +4,10 @@ import (
 	"context"
 	"fmt"
 
+	kafka "github.com/ism-chat/ism/libs/bus/checks"
 	"github.com/ism-chat/ism/libs/config"
 	"github.com/ism-chat/ism/libs/deployable"
+	"github.com/ism-chat/ism/libs/events"
 	"github.com/ism-chat/ism/libs/examine"
 	"github.com/ism-chat/ism/services/media"
 	"github.com/ism-chat/ism/services/messages"
@@ -39,8 +41,17 @@ func readSettings(environ []string) (*settings, error) {
 func (s *settings) shared() deployable.Config { return s.rooms.Config }
 
 // consumerGroups are the groups in which services read Kafka.
-func (s *settings) consumerGroups() []string {
-	return []string{rooms.Group, messages.Group, notifications.Group}
+func (s *settings) consumerGroups() []kafka.Group {
+	groups := []kafka.Group{
+		{Name: rooms.Group, Service: "rooms", Topic: events.TopicRooms},
+		{Name: messages.Group, Service: "messages", Topic: events.TopicRooms},
+		{Name: notifications.Group, Service: "notifications", Topic: events.TopicRooms},
+	}
+	// Where the topic is on brokers of others, this has no connection to them.
+	if own := s.notifications.Notifications; own.KafkaIn && len(own.KafkaInFrom.Brokers) == 0 {
+		groups = append(groups, kafka.Group{Name: own.KafkaInFrom.Group, Service: "notifications", Topic: own.KafkaInFrom.Topic})
+	}
+	return groups
 }
 
 // inside reports whether the environment is that of the services, which name their engines.

@@ -42,6 +42,11 @@ func load() (cfg Config, development bool, err error) {
 	if _, set := os.LookupEnv("ISM_KAFKA_BROKERS"); set {
 		faults = append(faults, config.Fault{Variable: "ISM_KAFKA_BROKERS", Problem: "is not allowed here: the one process has a broker of its own"})
 	}
+	if cfg.Notifications.KafkaIn && len(cfg.Notifications.KafkaInFrom.Brokers) == 0 {
+		faults = append(faults, config.Fault{
+			Variable: "ISM_NOTIFICATIONS_KAFKA_IN_BROKERS", Problem: "is needed here with ISM_NOTIFICATIONS_KAFKA_IN: nobody else writes to the broker of the one process",
+		})
+	}
 	if cfg.DataDir, err = filepath.Abs(cfg.DataDir); err != nil {
 		faults = append(faults, config.Fault{Variable: "ISM_DATA_DIR", Problem: "is no usable path"})
 	}

@@ -64,3 +64,15 @@ func TestTheLargestLimitsThatGoTogetherAreTaken(t *testing.T) {
 		}
 	}
 }
+
+// Nobody else writes to the broker in the process.
+func TestATopicOfABackendIsReadFromItsBrokers(t *testing.T) {
+	environment(t, map[string]string{"ISM_NOTIFICATIONS_KAFKA_IN": "true"})
+	if _, _, err := load(); err == nil || !strings.Contains(err.Error(), "ISM_NOTIFICATIONS_KAFKA_IN_BROKERS") {
+		t.Errorf("without brokers: %v", err)
+	}
+	t.Setenv("ISM_NOTIFICATIONS_KAFKA_IN_BROKERS", "kafka.example.com:9092")
+	if cfg, _, err := load(); err != nil || cfg.Notifications.KafkaInFrom.Topic != "user-notification-events" {
+		t.Errorf("with brokers: %+v, %v", cfg.Notifications.KafkaInFrom, err)
+	}
+}

@@ -134,7 +134,7 @@ func compose(cfg Config, host *deployable.Host) ([]deployable.Service, error) {
 	}
 	notificationsService, err := notifications.New(cfg.Notifications, notifications.Deps{
 		Store: notificationssqlite.New(notificationssqlite.Config{Path: filepath.Join(cfg.DataDir, "notifications.db")}, host.Telemetry),
-		Bus:   host.Bus, Verifier: host.Verifier, Telemetry: host.Telemetry,
+		Bus:   host.Bus, Rooms: roomsService, Verifier: host.Verifier, Telemetry: host.Telemetry,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("make notifications: %w", err)

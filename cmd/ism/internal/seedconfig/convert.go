@@ -124,6 +124,9 @@ func (c *conversion) kafka() {
 			"kafka_config.bootstrap_host", "kafka_config.bootstrap_port")
 	}
 	c.copy("kafka_config.client_id", "ISM_KAFKA_CLIENT_ID")
+	c.copy("use_kafka", "ISM_NOTIFICATIONS_KAFKA_IN")
+	c.copy("kafka_config.topic", "ISM_NOTIFICATIONS_KAFKA_IN_TOPIC")
+	c.copy("kafka_config.consumer_group", "ISM_NOTIFICATIONS_KAFKA_IN_GROUP")
 }
 
 func (c *conversion) postgres() {

@@ -32,7 +32,7 @@ var keys = []key{
 	{"ism_port", port, "ISM_HTTP_ADDRESS, GATEWAY_PORT", "the port of ISM_HTTP_ADDRESS; in the compose stack GATEWAY_PORT is the port that the gateway is published on"},
 	{"log_level", text, "ISM_LOG_LEVEL", "debug, info, warn or error; trace becomes debug"},
 	{"cors_origin", text, "ISM_HTTP_CORS_ORIGINS", "a list may stand here now, comma-separated"},
-	{"use_kafka", boolean, "", "Kafka is always used: it is the log that nothing acknowledged is lost from"},
+	{"use_kafka", boolean, "ISM_NOTIFICATIONS_KAFKA_IN", "whether custom notifications are read from Kafka; Kafka itself is always used: it is the log that nothing acknowledged is lost from"},
 	{"message_db_config.db_url", text, "ISM_MESSAGES_CASSANDRA_HOSTS", "several nodes are comma-separated"},
 	{"message_db_config.db_user", text, "ISM_MESSAGES_CASSANDRA_USERNAME", ""},
 	{"message_db_config.db_password", text, "ISM_MESSAGES_CASSANDRA_PASSWORD", "or in a file: ISM_MESSAGES_CASSANDRA_PASSWORD_FILE"},
@@ -51,10 +51,10 @@ var keys = []key{
 	{"object_db_config.bucket_name", text, "ISM_MEDIA_S3_BUCKET", ""},
 	{"kafka_config.bootstrap_host", text, "ISM_KAFKA_BROKERS", "several brokers are comma-separated, each host:port"},
 	{"kafka_config.bootstrap_port", port, "ISM_KAFKA_BROKERS", "9092 if it is missing"},
-	{"kafka_config.topic", text, "", "topics have fixed names; custom notifications come by `POST /api/notify`, not by Kafka, in this version"},
+	{"kafka_config.topic", text, "ISM_NOTIFICATIONS_KAFKA_IN_TOPIC", "of custom notifications; all other topics have fixed names"},
 	{"kafka_config.client_id", text, "ISM_KAFKA_CLIENT_ID", ""},
 	{"kafka_config.partition", numbers, "", "partitions are shared out among the replicas by Kafka's consumer groups"},
-	{"kafka_config.consumer_group", text, "", "consumer groups have fixed names: ism.rooms.previews, ism.messages.timeline"},
+	{"kafka_config.consumer_group", text, "ISM_NOTIFICATIONS_KAFKA_IN_GROUP", "of custom notifications: it goes on where the Rust ISM has committed, which must have ended; all other groups have fixed names"},
 }
 
 // tables are the names of the TOML tables that the keys stand in.

@@ -14,6 +14,7 @@ import (
 	"github.com/ism-chat/ism/libs/deployable"
 	"github.com/ism-chat/ism/services/media"
 	"github.com/ism-chat/ism/services/messages"
+	"github.com/ism-chat/ism/services/notifications"
 	"github.com/ism-chat/ism/services/rooms"
 )
 
@@ -102,7 +103,7 @@ func refusals(lines []line) []fault {
 			from[l.variable] = strings.Join(l.from, ", ")
 		}
 	}
-	findings, err := config.Survey(environ, &rooms.ProgramConfig{}, &messages.ProgramConfig{}, &media.ProgramConfig{})
+	findings, err := config.Survey(environ, &rooms.ProgramConfig{}, &messages.ProgramConfig{}, &notifications.ProgramConfig{}, &media.ProgramConfig{})
 	if err != nil {
 		return []fault{{problem: err.Error()}}
 	}

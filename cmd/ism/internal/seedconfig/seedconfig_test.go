@@ -39,25 +39,28 @@ func TestTheDocumentedFile(t *testing.T) {
 		t.Fatalf("exit code %d: %s", code, stderr)
 	}
 	for variable, want := range map[string]string{
-		"ISM_HTTP_ADDRESS":                "127.0.0.1:5403",
-		"GATEWAY_BIND":                    "127.0.0.1",
-		"GATEWAY_PORT":                    "5403",
-		"ISM_LOG_LEVEL":                   "info",
-		"ISM_HTTP_CORS_ORIGINS":           "http://localhost:4200",
-		"ISM_MESSAGES_CASSANDRA_HOSTS":    "localhost:9042",
-		"ISM_MESSAGES_CASSANDRA_USERNAME": "cassandra",
-		"ISM_MESSAGES_CASSANDRA_PASSWORD": "cassandra",
-		"ISM_MESSAGES_CASSANDRA_KEYSPACE": "messaging",
-		"ISM_MESSAGES_MIGRATE":            "auto",
-		"ISM_ROOMS_POSTGRES_URL":          "postgres://postgres:postgres@localhost:32768/postgres",
-		"ISM_OIDC_ISSUER":                 "http://localhost:8180/realms/my-realm",
-		"ISM_MEDIA_S3_ENDPOINT":           "http://localhost:9000",
-		"ISM_MEDIA_S3_PUBLIC_URL":         "http://localhost:9000",
-		"ISM_MEDIA_S3_ACCESS_KEY":         "minioadmin",
-		"ISM_MEDIA_S3_SECRET_KEY":         "minioadmin",
-		"ISM_MEDIA_S3_BUCKET":             "meventure",
-		"ISM_KAFKA_BROKERS":               "localhost:19192",
-		"ISM_KAFKA_CLIENT_ID":             "ism-1",
+		"ISM_NOTIFICATIONS_KAFKA_IN":       "false",
+		"ISM_NOTIFICATIONS_KAFKA_IN_TOPIC": "user-notification-events",
+		"ISM_NOTIFICATIONS_KAFKA_IN_GROUP": "ism",
+		"ISM_HTTP_ADDRESS":                 "127.0.0.1:5403",
+		"GATEWAY_BIND":                     "127.0.0.1",
+		"GATEWAY_PORT":                     "5403",
+		"ISM_LOG_LEVEL":                    "info",
+		"ISM_HTTP_CORS_ORIGINS":            "http://localhost:4200",
+		"ISM_MESSAGES_CASSANDRA_HOSTS":     "localhost:9042",
+		"ISM_MESSAGES_CASSANDRA_USERNAME":  "cassandra",
+		"ISM_MESSAGES_CASSANDRA_PASSWORD":  "cassandra",
+		"ISM_MESSAGES_CASSANDRA_KEYSPACE":  "messaging",
+		"ISM_MESSAGES_MIGRATE":             "auto",
+		"ISM_ROOMS_POSTGRES_URL":           "postgres://postgres:postgres@localhost:32768/postgres",
+		"ISM_OIDC_ISSUER":                  "http://localhost:8180/realms/my-realm",
+		"ISM_MEDIA_S3_ENDPOINT":            "http://localhost:9000",
+		"ISM_MEDIA_S3_PUBLIC_URL":          "http://localhost:9000",
+		"ISM_MEDIA_S3_ACCESS_KEY":          "minioadmin",
+		"ISM_MEDIA_S3_SECRET_KEY":          "minioadmin",
+		"ISM_MEDIA_S3_BUCKET":              "meventure",
+		"ISM_KAFKA_BROKERS":                "localhost:19192",
+		"ISM_KAFKA_CLIENT_ID":              "ism-1",
 	} {
 		if env[variable] != want {
 			t.Errorf("%s is %q, expected %q", variable, env[variable], want)
@@ -67,7 +70,7 @@ func TestTheDocumentedFile(t *testing.T) {
 	if len(env) > 0 {
 		t.Errorf("nobody expected %v", env)
 	}
-	for _, key := range []string{"use_kafka", "kafka_config.topic", "kafka_config.partition", "kafka_config.consumer_group"} {
+	for _, key := range []string{"kafka_config.partition"} {
 		if !strings.Contains(stderr, key+": ") {
 			t.Errorf("%s is not told to have no variable:\n%s", key, stderr)
 		}
@@ -187,6 +190,7 @@ func TestWhatIsWrongIsToldWithItsLine(t *testing.T) {
 		"two lines":          {"[user_db_config]\ndb_password = \"\"\"a\nb\"\"\"\n", "user_db_config.db_password: must be a text of one line"},
 		"twice":              {"ism_port = 1\nism_port = 2\n", ":2: "},
 		"refused by service": {"[message_db_config]\ndb_keyspace = 'Not-CQL'\n", "message_db_config.db_keyspace: ISM_MESSAGES_CASSANDRA_KEYSPACE must be lower-case"},
+		"a topic of ours":    {"[kafka_config]\ntopic = 'ism.rooms'\n", "kafka_config.topic: ISM_NOTIFICATIONS_KAFKA_IN_TOPIC"},
 		"wildcard origin":    {"cors_origin = 'https://*.example.com'\n", "cors_origin: ISM_HTTP_CORS_ORIGINS"},
 	} {
 		t.Run(name, func(t *testing.T) {

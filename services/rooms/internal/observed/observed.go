@@ -123,6 +123,11 @@ func (o observed) Profile(ctx context.Context, tenant string, id uuid.UUID) (pro
 	return o.Store.Profile(ctx, tenant, id)
 }
 
+func (o observed) Tenants(ctx context.Context, ids []uuid.UUID) (tenants map[uuid.UUID]string, err error) {
+	defer o.metrics.Observe("get_tenants")(&err)
+	return o.Store.Tenants(ctx, ids)
+}
+
 func (o observed) Stays(ctx context.Context, user, behind uuid.UUID, limit int) (stays []store.Stay, err error) {
 	defer o.metrics.Observe("list_stays")(&err)
 	return o.Store.Stays(ctx, user, behind, limit)

@@ -91,6 +91,9 @@ type Store interface {
 	// Profile gives all that is known of a user of the tenant, "" for any. Errors: [ErrUserNotFound], also of one that was deleted.
 	Profile(ctx context.Context, tenant string, id uuid.UUID) (Profile, error)
 
+	// Tenants gives the tenant of each of at most 1,000 users that there is. Those who were deleted are left out.
+	Tenants(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID]string, error)
+
 	// SearchUsers gives users whose names begin with the prefix, as [SearchName] makes it, in the order of their search names and ids, behind
 	// the point; never the viewer; at most so many.
 	SearchUsers(ctx context.Context, viewer Viewer, prefix string, behind MatchPoint, limit int) ([]Match, error)

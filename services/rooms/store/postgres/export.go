@@ -32,6 +32,27 @@ func (s *Store) Profile(ctx context.Context, tenant string, id uuid.UUID) (found
 	return found, err
 }
 
+const selectTenants = `SELECT id, tenant FROM users WHERE id = ANY($1) AND deleted_at IS NULL`
+
+// Tenants implements [people.Store].
+func (s *Store) Tenants(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID]string, error) {
+	tenants := make(map[uuid.UUID]string, len(ids))
+	err := s.do(ctx, "get_tenants", func(ctx context.Context, pool *pgxpool.Pool) error {
+		rows, err := pool.Query(ctx, selectTenants, ids)
+		if err != nil {
+			return err
+		}
+		var id uuid.UUID
+		var tenant string
+		_, err = pgx.ForEachRow(rows, []any{&id, &tenant}, func() error {
+			tenants[id] = tenant
+			return nil
+		})
+		return err
+	})
+	return tenants, err
+}
+
 // Members and former ones have an index each, in the order of rooms.
 const selectStays = `
 SELECT r.id, r.type, r.name, r.image_url, r.created_at, r.ended_at, m.status, m.joined_at, m.left_at, m.last_read_at

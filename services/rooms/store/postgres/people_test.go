@@ -46,6 +46,7 @@ func TestStatementsAboutPeopleUseIndexes(t *testing.T) {
 	for statement, args := range map[string][]any{
 		selectTenant:        {id},
 		selectProfile:       {id, ""},
+		selectTenants:       {ids},
 		selectRelatedUser:   {id, "", id},
 		searchUsers:         {id, "", "user 1", "user 1\U0010FFFF", "user 12", id, 21},
 		selectRelatives:     {id, "", "FRIEND", now, id, 100},

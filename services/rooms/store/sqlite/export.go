@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"strings"
 
 	"github.com/google/uuid"
 
@@ -29,6 +30,30 @@ func (s *Store) Profile(ctx context.Context, tenant string, id uuid.UUID) (found
 		return err
 	})
 	return found, err
+}
+
+// selectTenants is the question for so many users.
+func selectTenants(count int) string {
+	return `SELECT id, tenant FROM users WHERE id IN (` + strings.TrimSuffix(strings.Repeat("?,", count), ",") + `) AND deleted_at IS NULL`
+}
+
+// Tenants implements [people.Store].
+func (s *Store) Tenants(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID]string, error) {
+	args := make([]any, len(ids))
+	for i := range ids {
+		args[i] = ids[i][:]
+	}
+	tenants := make(map[uuid.UUID]string, len(ids))
+	err := s.do("get_tenants", func(db *sqlite.DB) error {
+		_, err := collect(ctx, db.Readers, func(scan func(targets ...any) error) (id uuid.UUID, err error) {
+			var tenant string
+			err = scan(&id, &tenant)
+			tenants[id] = tenant
+			return id, err
+		}, selectTenants(len(ids)), args...)
+		return err
+	})
+	return tenants, err
 }
 
 // Members and former ones have an index each, in the order of rooms.

@@ -26,6 +26,7 @@ func TestStatementsAboutPeopleUseIndexes(t *testing.T) {
 	for statement, args := range map[string][]any{
 		selectRelatedUser:   {id[:], "", id[:]},
 		selectProfile:       {id[:], ""},
+		selectTenants(2):    {id[:], id[:]},
 		searchUsers:         {id[:], "", "user 1", "user 2", "user 12", id[:], 21},
 		selectRelatives:     {id[:], "", "FRIEND", 1, id[:], 100},
 		selectUserOfTenant:  {id[:], ""},

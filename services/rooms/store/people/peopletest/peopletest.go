@@ -33,6 +33,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		{"names of any length and script can be searched for", anyNameCanBeSearchedFor},
 		{"what a backend says counts", profilesCount},
 		{"profiles are given", profilesAreGiven},
+		{"tenants are given of those who are there", tenantsAreGiven},
 		{"many profiles are taken at once", manyProfilesAreTaken},
 		{"relatives are listed, the latest first", relativesAreListed},
 		{"users are locked in the order of their ids", usersAreLockedInOrder},

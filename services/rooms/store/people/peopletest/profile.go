@@ -2,6 +2,7 @@ package peopletest
 
 import (
 	"errors"
+	"maps"
 	"testing"
 
 	"github.com/google/uuid"
@@ -38,5 +39,38 @@ func profilesAreGiven(t *testing.T, s store.Store) {
 	}
 	if got, err := s.Profile(t.Context(), "acme", put.ID); !errors.Is(err, people.ErrUserNotFound) {
 		t.Errorf("deleted it is %+v, %v", got, err)
+	}
+}
+
+// tenantsAreGiven gives the tenants of a thousand users at once, and nothing of those who are unknown or deleted.
+func tenantsAreGiven(t *testing.T, s store.Store) {
+	ids := make([]uuid.UUID, 1000)
+	profiles := make([]people.Profile, 0, len(ids))
+	want := map[uuid.UUID]string{}
+	for i := range ids {
+		ids[i] = uuid.New()
+		if i == 999 { // nobody knows the last
+			break
+		}
+		profiles = append(profiles, people.Profile{ID: ids[i], Tenant: []string{"", "acme"}[i%2], DisplayName: "x"})
+		want[ids[i]] = profiles[i].Tenant
+	}
+	if _, err := s.PutProfiles(t.Context(), profiles, start()); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := changes.New(s, telemetry.Discard(nil).Propagator).DeleteUser(t.Context(), "acme", ids[1], start()); err != nil {
+		t.Fatal(err)
+	}
+	delete(want, ids[1])
+	if got, err := s.Tenants(t.Context(), ids); err != nil || !maps.Equal(got, want) {
+		t.Errorf("of a thousand %d are given, want %d, %v", len(got), len(want), err)
+	}
+	for _, nobody := range [][]uuid.UUID{nil, {}, {uuid.New()}} {
+		if got, err := s.Tenants(t.Context(), nobody); err != nil || len(got) != 0 {
+			t.Errorf("of nobody: %v, %v", got, err)
+		}
+	}
+	if got, err := s.Tenants(t.Context(), []uuid.UUID{ids[0], ids[0]}); err != nil || len(got) != 1 {
+		t.Errorf("of one, named twice: %v, %v", got, err)
 	}
 }
