@@ -101,7 +101,7 @@ func TestUnknownCommand(t *testing.T) {
 
 func TestImportConfig(t *testing.T) {
 	code, stdout, stderr := run(t, nil, "import-config", "internal/seedconfig/testdata/production.config.toml")
-	if code != 0 || !strings.Contains(stdout, "ISM_OIDC_ISSUER='http://localhost:8180/realms/my-realm'") || !strings.Contains(stderr, "use_kafka") {
+	if code != 0 || !strings.Contains(stdout, "ISM_OIDC_ISSUER='http://localhost:8180/realms/my-realm'") || !strings.Contains(stderr, "kafka_config.partition") {
 		t.Errorf("exit code %d:\n%s%s", code, stdout, stderr)
 	}
 	if code, stdout, _ := run(t, nil, "import-config", "main.go"); code != 2 || stdout != "" {

@@ -33,8 +33,9 @@ const Group = "ism.notifications.inbox"
 
 const (
 	maxBatch = 200 // records that inboxes take at once
-	// fetchWait is how far inboxes may be behind the log: what happens now is on streams, and a busy room costs inboxes five fetches a second.
-	fetchWait = 200 * time.Millisecond
+	// fetchWait is how far inboxes may be behind the log: what happens now is on streams. A busy room costs inboxes two or three fetches a second, and silence
+	// one in two seconds.
+	fetchWait = 400 * time.Millisecond
 )
 
 // Deps is what the service is handed.

@@ -67,7 +67,7 @@ type deployment struct {
 // deploy runs the service on a new broker and waits until it is ready.
 func deploy(t *testing.T, open func(t *testing.T, tel *telemetry.Telemetry) store.Store) *deployment {
 	t.Helper()
-	return deployWith(t, open, rooms.Config{MaxMembers: 5})
+	return deployWith(t, open, rooms.Config{MaxMembers: 5, ErasedBy: []string{"messages"}})
 }
 
 func deployWith(t *testing.T, open func(t *testing.T, tel *telemetry.Telemetry) store.Store, cfg rooms.Config) *deployment {
@@ -83,7 +83,7 @@ func deployWith(t *testing.T, open func(t *testing.T, tel *telemetry.Telemetry) 
 // prepare makes the service, on a broker at the port, and runs nothing.
 func prepare(t *testing.T, open func(t *testing.T, tel *telemetry.Telemetry) store.Store, port int) *deployment {
 	t.Helper()
-	return prepareWith(t, open, port, rooms.Config{MaxMembers: 5})
+	return prepareWith(t, open, port, rooms.Config{MaxMembers: 5, ErasedBy: []string{"messages"}})
 }
 
 // begun is a deployment that runs and is ready.

@@ -70,7 +70,7 @@ func New(cfg Config, deps Deps) (*Service, error) {
 		return nil, err
 	}
 	writer := changes.New(deps.Store, deps.Telemetry.Propagator).With(changes.Rules{
-		CountChanges: cfg.UnreadChanges, PrivateReceipts: cfg.Receipts == receiptsOff,
+		CountChanges: cfg.UnreadChanges, PrivateReceipts: cfg.Receipts == receiptsOff, ErasedBy: cfg.ErasedBy,
 	})
 	log := deps.Bus.NewLog(bus.LogConfig{Topic: events.TopicRooms, Group: Group, Epochs: deps.Store})
 	var consumer *bus.Consumer

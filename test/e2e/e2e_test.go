@@ -11,12 +11,18 @@ import (
 
 func TestOneProcess(t *testing.T) {
 	t.Parallel()
-	suite(t, deployment.OneProcess(t))
+	topic := deployment.NewBackendsTopic(t)
+	d := deployment.OneProcess(t, topic.Settings())
+	suite(t, d)
+	t.Run("a record of a backend's topic tells a user something", func(t *testing.T) { recordTellsAUser(t, d, topic) })
 }
 
 func TestFiveProcesses(t *testing.T) {
 	t.Parallel()
-	suite(t, deployment.FiveProcesses(t, deployment.Settings{"ISM_HTTP_CORS_ORIGINS": pageOrigin}))
+	topic := deployment.NewBackendsTopic(t)
+	d := deployment.FiveProcesses(t, deployment.Settings{"ISM_HTTP_CORS_ORIGINS": pageOrigin}, topic.Settings())
+	suite(t, d)
+	t.Run("a record of a backend's topic tells a user something", func(t *testing.T) { recordTellsAUser(t, d, topic) })
 }
 
 // suite is all that a messenger must do, however it is run.

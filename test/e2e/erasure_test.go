@@ -32,7 +32,7 @@ func userIsErased(t *testing.T, d *deployment.Deployment) (receipt uuid.UUID) {
 		t.Errorf("exported are %+v, next is %q, %v", exported, next, err)
 	}
 	erasure, err := backend.DeleteUser(t.Context(), gone.ID)
-	if err != nil || erasure.FinishedAt != nil || len(erasure.Services) != 2 {
+	if err != nil || erasure.FinishedAt != nil || len(erasure.Services) != 3 {
 		t.Fatalf("the receipt is %+v, %v", erasure, err)
 	}
 	atAlice.Await(t, time.Minute, "the deletions", func(all []client.StreamEvent) bool {
@@ -59,6 +59,9 @@ func receiptIsFinished(t *testing.T, d *deployment.Deployment, id uuid.UUID) {
 		}
 		if part := erasure.Services[0]; part.Service != "messages" || part.Erased != 4 {
 			t.Errorf("messages has erased %+v", part)
+		}
+		if part := erasure.Services[1]; part.Service != "notifications" || part.Erased == 0 { // of rooms that it came into
+			t.Errorf("notifications has erased %+v", part)
 		}
 		if _, err := backend.PutUser(t.Context(), erasure.UserID, "u19"); err != nil {
 			t.Errorf("the user comes back: %v", err)

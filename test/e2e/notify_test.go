@@ -177,3 +177,63 @@ func webhookTellsUsers(t *testing.T, d *deployment.Deployment) {
 		t.Errorf("alice is told %v", states)
 	}
 }
+
+// recordTellsAUser has a backend write a CloudEvent to its own topic, twice: the user's stream shows it once, and so does its inbox.
+func recordTellsAUser(t *testing.T, d *deployment.Deployment, topic *deployment.BackendsTopic) {
+	alice := d.SignIn(t, "alice")
+	at := alice.Listen(t)
+	if _, err := alice.Rooms(t.Context()); err != nil { // who has called is known
+		t.Fatal(err)
+	}
+	var end string // of the inbox
+	for {
+		page, err := alice.InboxSince(t.Context(), end)
+		if err != nil {
+			t.Fatal(err)
+		}
+		end = page.Next
+		if len(page.Entries) == 0 {
+			break
+		}
+	}
+	order := uuid.NewString()
+	record := func(id string) string {
+		return `{"specversion":"1.0","id":"` + id + `","source":"/shop","type":"order.sent","data":{"toUser":"` + alice.ID.String() +
+			`","type":"SystemMessage","message":{"order":"` + order + `","state":"` + id + `"}}}`
+	}
+	for _, id := range []string{order + "-1", order + "-1", order + "-2"} {
+		topic.Write(t, alice.ID.String(), record(id))
+	}
+	states := func(texts []json.RawMessage) (all []string) {
+		for _, text := range texts {
+			var event struct{ Message struct{ Order, State string } }
+			if json.Unmarshal(text, &event) == nil && event.Message.Order == order {
+				all = append(all, event.Message.State)
+			}
+		}
+		return all
+	}
+	want := []string{order + "-1", order + "-2"}
+	var seen []string
+	at.Await(t, time.Minute, "alice is told", func(all []client.StreamEvent) bool {
+		var texts []json.RawMessage
+		for _, event := range all {
+			if event.Type == "SystemMessage" {
+				texts = append(texts, event.Data)
+			}
+		}
+		seen = states(texts)
+		return slices.Contains(seen, want[1])
+	})
+	if !slices.Equal(seen, want) {
+		t.Errorf("the stream shows %v, want %v", seen, want)
+	}
+	servicetest.Await(t, "both are in the inbox", func() bool {
+		page, err := alice.InboxSince(t.Context(), end)
+		var texts []json.RawMessage
+		for _, entry := range page.Entries {
+			texts = append(texts, entry.Event)
+		}
+		return err == nil && slices.Equal(states(texts), want)
+	})
+}

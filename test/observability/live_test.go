@@ -32,7 +32,7 @@ func TestNoQueryIsWithoutData(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := deployment.FiveProcesses(t)
+	d := deployment.FiveProcesses(t, deployment.NewBackendsTopic(t).Settings()) // so that each part of notifications has something to show
 	address := start(t, program, d.Internal)
 	users := chat(t, d)
 

@@ -25,7 +25,7 @@ const (
 
 	produceAMessage = 1.1
 	fetchAMessage   = 2.5
-	atRest          = 10.0 // a second
+	atRest          = 13.0 // a second: one for each reader, and between one and two for each consumer group, of which notifications has one since it keeps inboxes
 )
 
 // At a given rate a message may cost the broker so many requests, all services together; and silence nearly none.

@@ -38,6 +38,13 @@ func (e Erasure) FinishedAt() (last *wire.Time) {
 	return last
 }
 
+// NewErasure is an erasure that begins.
+type NewErasure struct {
+	ID uuid.UUID
+	At time.Time
+	By []string // the services that have a part of it, rooms among them
+}
+
 // ErasurePart says what a service has erased.
 type ErasurePart struct {
 	Service    string     `json:"service"`
@@ -64,10 +71,9 @@ type Erasures interface {
 
 // ErasuresTx is the part of a transaction that deletes users.
 type ErasuresTx interface {
-	// DeleteUser takes all that is known of a user of the tenant, "" for any, begins the erasure with the id, of which rooms and messages have a part,
-	// and gives the user's tenant. Whoever has
-	// locked the user is waited for. Where the user has been deleted, began is false, and the id that of the newest erasure. Errors: [people.ErrUserNotFound].
-	DeleteUser(ctx context.Context, tenant string, user, erasure uuid.UUID, at time.Time) (id uuid.UUID, of string, began bool, err error)
+	// DeleteUser takes all that is known of a user of the tenant, "" for any, begins the erasure, and gives the user's tenant. Whoever has locked the user
+	// is waited for. Where the user has been deleted, began is false, and the id that of the newest erasure. Errors: [people.ErrUserNotFound].
+	DeleteUser(ctx context.Context, tenant string, user uuid.UUID, erasure NewErasure) (id uuid.UUID, of string, began bool, err error)
 
 	// AnyRelatives gives users to whom a user stands in any relationship, at most so many.
 	AnyRelatives(ctx context.Context, user uuid.UUID, limit int) ([]uuid.UUID, error)

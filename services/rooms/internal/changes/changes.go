@@ -34,6 +34,8 @@ type Changes struct {
 type Rules struct {
 	CountChanges    bool // messages of who joins and leaves count as unread
 	PrivateReceipts bool // nobody is told what others have read
+	// ErasedBy are the other services whose part the receipt of an erasure waits for.
+	ErasedBy []string
 }
 
 // New makes a Changes. The events that it appends carry the trace of their request, as the propagator writes it.

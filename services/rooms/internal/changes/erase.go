@@ -16,7 +16,7 @@ import (
 func (c *Changes) DeleteUser(ctx context.Context, tenant string, user uuid.UUID, at time.Time) (erasure uuid.UUID, row int64, err error) {
 	asked := uuid.Must(uuid.NewV7())
 	err = c.store.Transact(ctx, "delete_user", func(ctx context.Context, tx store.Tx) error {
-		id, of, began, err := tx.DeleteUser(ctx, tenant, user, asked, at)
+		id, of, began, err := tx.DeleteUser(ctx, tenant, user, store.NewErasure{ID: asked, At: at, By: append([]string{"rooms"}, c.rules.ErasedBy...)})
 		if erasure, row = id, 0; err != nil || !began {
 			return err
 		}

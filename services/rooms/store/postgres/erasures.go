@@ -23,11 +23,11 @@ RETURNING tenant`
 const (
 	selectNewestErasure = `SELECT id, tenant FROM erasures WHERE user_id = $1 AND ($2 = '' OR tenant = $2) ORDER BY at DESC LIMIT 1`
 	insertErasure       = `INSERT INTO erasures (id, user_id, tenant, at) VALUES ($1, $2, $3, $4)`
-	insertErasureParts  = `INSERT INTO erasure_parts (erasure_id, service) VALUES ($1, 'messages'), ($1, 'rooms')`
+	insertErasureParts  = `INSERT INTO erasure_parts (erasure_id, service) SELECT $1, unnest($2::text[])`
 )
 
-func (t tx) DeleteUser(ctx context.Context, tenant string, user, erasure uuid.UUID, at time.Time) (id uuid.UUID, of string, began bool, err error) {
-	err = t.db.QueryRow(ctx, deleteUser, user, tenant, at, store.DeletedName).Scan(&of)
+func (t tx) DeleteUser(ctx context.Context, tenant string, user uuid.UUID, erasure store.NewErasure) (id uuid.UUID, of string, began bool, err error) {
+	err = t.db.QueryRow(ctx, deleteUser, user, tenant, erasure.At, store.DeletedName).Scan(&of)
 	if errors.Is(err, pgx.ErrNoRows) {
 		err = t.db.QueryRow(ctx, selectNewestErasure, user, tenant).Scan(&id, &of)
 		if errors.Is(err, pgx.ErrNoRows) {
@@ -36,12 +36,12 @@ func (t tx) DeleteUser(ctx context.Context, tenant string, user, erasure uuid.UU
 		return id, of, false, storeError("find an erasure", err)
 	}
 	if err == nil {
-		_, err = t.db.Exec(ctx, insertErasure, erasure, user, of, at)
+		_, err = t.db.Exec(ctx, insertErasure, erasure.ID, user, of, erasure.At)
 	}
 	if err == nil {
-		_, err = t.db.Exec(ctx, insertErasureParts, erasure)
+		_, err = t.db.Exec(ctx, insertErasureParts, erasure.ID, erasure.By)
 	}
-	return erasure, of, true, storeError("delete user", err)
+	return erasure.ID, of, true, storeError("delete user", err)
 }
 
 const selectAnyRelatives = `SELECT other_id FROM relationships WHERE user_id = $1 LIMIT $2`

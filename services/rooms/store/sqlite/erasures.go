@@ -23,11 +23,11 @@ RETURNING tenant`
 const (
 	selectNewestErasure = `SELECT id, tenant FROM erasures WHERE user_id = ?1 AND (?2 = '' OR tenant = ?2) ORDER BY at DESC LIMIT 1`
 	insertErasure       = `INSERT INTO erasures (id, user_id, tenant, at) VALUES (?, ?, ?, ?)`
-	insertErasureParts  = `INSERT INTO erasure_parts (erasure_id, service) VALUES (?1, 'messages'), (?1, 'rooms')`
+	insertErasurePart   = `INSERT INTO erasure_parts (erasure_id, service) VALUES (?, ?)`
 )
 
-func (t *tx) DeleteUser(ctx context.Context, tenant string, user, erasure uuid.UUID, at time.Time) (id uuid.UUID, of string, began bool, err error) {
-	err = t.db.QueryRowContext(ctx, deleteUser, user[:], tenant, at.UnixMicro(), store.DeletedName).Scan(&of)
+func (t *tx) DeleteUser(ctx context.Context, tenant string, user uuid.UUID, erasure store.NewErasure) (id uuid.UUID, of string, began bool, err error) {
+	err = t.db.QueryRowContext(ctx, deleteUser, user[:], tenant, erasure.At.UnixMicro(), store.DeletedName).Scan(&of)
 	if errors.Is(err, sql.ErrNoRows) {
 		err = t.db.QueryRowContext(ctx, selectNewestErasure, user[:], tenant).Scan(&id, &of)
 		if errors.Is(err, sql.ErrNoRows) {
@@ -36,12 +36,14 @@ func (t *tx) DeleteUser(ctx context.Context, tenant string, user, erasure uuid.U
 		return id, of, false, storeError("find an erasure", err)
 	}
 	if err == nil {
-		_, err = t.db.ExecContext(ctx, insertErasure, erasure[:], user[:], of, at.UnixMicro())
+		_, err = t.db.ExecContext(ctx, insertErasure, erasure.ID[:], user[:], of, erasure.At.UnixMicro())
 	}
-	if err == nil {
-		_, err = t.db.ExecContext(ctx, insertErasureParts, erasure[:])
+	for _, service := range erasure.By {
+		if err == nil {
+			_, err = t.db.ExecContext(ctx, insertErasurePart, erasure.ID[:], service)
+		}
 	}
-	return erasure, of, true, storeError("delete user", err)
+	return erasure.ID, of, true, storeError("delete user", err)
 }
 
 const selectAnyRelatives = `SELECT other_id FROM relationships WHERE user_id = ? LIMIT ?`

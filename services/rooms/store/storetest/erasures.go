@@ -194,7 +194,7 @@ func deletedUserIsPutAgain(t *testing.T, s store.Store) {
 		t.Errorf("deleted anew: %s, %v", again, err)
 	}
 	transact(t, s, func(ctx context.Context, tx store.Tx) error {
-		id, of, began, err := tx.DeleteUser(ctx, "acme", users[0], uuid.New(), start())
+		id, of, began, err := tx.DeleteUser(ctx, "acme", users[0], store.NewErasure{ID: uuid.New(), At: start(), By: []string{"messages", "rooms"}})
 		if id != again || of != "acme" || began {
 			t.Errorf("the newest is %s of %q, began: %t", id, of, began)
 		}

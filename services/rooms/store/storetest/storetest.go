@@ -123,7 +123,9 @@ func WorksAtAll(t *testing.T, s store.Store) {
 }
 
 // flow is the changes that the service makes, on the store under test.
-func flow(s store.Store) *changes.Changes { return changes.New(s, telemetry.Discard(nil).Propagator) }
+func flow(s store.Store) *changes.Changes {
+	return changes.New(s, telemetry.Discard(nil).Propagator).With(changes.Rules{ErasedBy: []string{"messages"}})
+}
 
 // Start runs a store until the test ends, and waits until it answers.
 func Start(t testing.TB, s store.Store) store.Store {

@@ -1,0 +1,63 @@
+package deployment
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
+	"github.com/google/uuid"
+
+	"github.com/ism-chat/ism/libs/enginetest"
+)
+
+// BackendsTopic is a topic of a company's backends, on the brokers of the tests: to most deployments those are another's.
+type BackendsTopic struct {
+	name    string
+	brokers string
+}
+
+// NewBackendsTopic makes a topic, as a company would that knows nothing of the messenger.
+func NewBackendsTopic(t testing.TB) *BackendsTopic {
+	t.Helper()
+	topic := &BackendsTopic{name: "shop.told-" + uuid.NewString()[:8], brokers: strings.Join(enginetest.KafkaBrokers(t), ",")}
+	admin, err := kafka.NewAdminClient(&kafka.ConfigMap{"bootstrap.servers": topic.brokers})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer admin.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	made, err := admin.CreateTopics(ctx, []kafka.TopicSpecification{{Topic: topic.name, NumPartitions: 3, ReplicationFactor: 1}})
+	if err != nil || made[0].Error.Code() != kafka.ErrNoError {
+		t.Fatalf("make a topic of backends: %v, %v", made, err)
+	}
+	return topic
+}
+
+// Settings have a deployment read the topic.
+func (b *BackendsTopic) Settings() Settings {
+	return Settings{
+		"ISM_NOTIFICATIONS_KAFKA_IN": "true", "ISM_NOTIFICATIONS_KAFKA_IN_TOPIC": b.name, "ISM_NOTIFICATIONS_KAFKA_IN_BROKERS": b.brokers,
+		"ISM_NOTIFICATIONS_KAFKA_IN_GROUP": b.name,
+	}
+}
+
+// Write writes a record to the topic, as a backend does.
+func (b *BackendsTopic) Write(t testing.TB, key, value string) {
+	t.Helper()
+	producer, err := kafka.NewProducer(&kafka.ConfigMap{"bootstrap.servers": b.brokers, "compression.type": "gzip"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer producer.Close()
+	reports := make(chan kafka.Event, 1)
+	at := kafka.TopicPartition{Topic: &b.name, Partition: kafka.PartitionAny}
+	if err := producer.Produce(&kafka.Message{TopicPartition: at, Key: []byte(key), Value: []byte(value)}, reports); err != nil {
+		t.Fatal(err)
+	}
+	if report, ok := (<-reports).(*kafka.Message); !ok || report.TopicPartition.Error != nil {
+		t.Fatalf("write to %s: %v", b.name, report)
+	}
+}
