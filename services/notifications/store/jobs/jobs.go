@@ -86,6 +86,7 @@ func Run[TTx any](ctx context.Context, driver riverdriver.Driver[TTx], atOnce in
 		CancelledJobRetentionPeriod: kept,
 		JobTimeout:                  timeout,
 		Logger:                      slog.New(quiet{log.Handler()}),
+		ReindexerIndexNames:         []string{}, // the service's role need not own tables
 		Queues:                      map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: atOnce}},
 		RescueStuckJobsAfter:        abandoned,
 		RetryPolicy:                 policy{},
