@@ -88,7 +88,9 @@ func endpointIsKept(t *testing.T, s store.Store) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	endpoint := newEndpoint(t, s, func(e *store.Endpoint) { e.Rooms, e.Ordered, e.Description = []uuid.UUID{uuid.New(), uuid.New()}, true, "ä 🥣" })
+	endpoint := newEndpoint(t, s, func(e *store.Endpoint) {
+		e.Rooms, e.Ordered, e.Description = []uuid.UUID{uuid.New(), uuid.New()}, true, "ä 🥣"
+	})
 	same := func(when string) {
 		t.Helper()
 		got, err := s.Endpoint(ctx, endpoint.ID)
@@ -436,7 +438,9 @@ func refusedChangeLeavesNothing(t *testing.T, s store.Store) {
 		t.Errorf("it is %+v, %v", got, err)
 	}
 	done := run(t, s, func(context.Context, store.Job) error { return nil })
-	change(t, s, func(ctx context.Context, tx store.WebhookTx) error { return tx.Enqueue(ctx, []store.Job{{Kind: store.JobRelease}}) })
+	change(t, s, func(ctx context.Context, tx store.WebhookTx) error {
+		return tx.Enqueue(ctx, []store.Job{{Kind: store.JobRelease}})
+	})
 	servicetest.Await(t, "the job is done", func() bool { return len(done()) == 1 })
 	if jobs := done(); jobs[0].Kind != store.JobRelease {
 		t.Errorf("done are %+v", jobs)

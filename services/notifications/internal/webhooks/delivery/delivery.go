@@ -139,15 +139,23 @@ func (d *Deliveries) Release(ctx context.Context, endpoint uuid.UUID) error {
 	return d.with(ctx, "release deliveries", endpoint, func(context.Context, store.WebhookTx, *store.Endpoint) error { return nil })
 }
 
-// with changes what an endpoint has, and then releases what there is room for. Where there is no such endpoint it does nothing.
+// with is [Deliveries.Change], and does nothing where there is no such endpoint.
 func (d *Deliveries) with(
+	ctx context.Context, operation string, endpoint uuid.UUID, change func(ctx context.Context, tx store.WebhookTx, locked *store.Endpoint) error,
+) error {
+	if err := d.Change(ctx, operation, endpoint, change); !errors.Is(err, store.ErrNoEndpoint) {
+		return err
+	}
+	return nil
+}
+
+// Change changes an endpoint or what it has, and then releases what there is room for, in one transaction. Change writes what it changes of the endpoint,
+// and has it as it is from then on. Errors: [store.ErrNoEndpoint], and those of change.
+func (d *Deliveries) Change(
 	ctx context.Context, operation string, endpoint uuid.UUID, change func(ctx context.Context, tx store.WebhookTx, locked *store.Endpoint) error,
 ) error {
 	return d.store.ChangeWebhooks(ctx, operation, func(ctx context.Context, tx store.WebhookTx) error {
 		locked, err := tx.LockEndpoint(ctx, endpoint)
-		if errors.Is(err, store.ErrNoEndpoint) {
-			return nil
-		}
 		if err != nil {
 			return err
 		}

@@ -276,7 +276,9 @@ func TestAWebhookIsGivenUpAfterTenAttempts(t *testing.T) {
 func TestRetryAfterIsObeyed(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	endpoint := w.endpoint(func(store.Sending) delivery.Outcome { return delivery.Outcome{Status: 429, RetryAfter: 10 * time.Minute} })
+	endpoint := w.endpoint(func(store.Sending) delivery.Outcome {
+		return delivery.Outcome{Status: 429, RetryAfter: 10 * time.Minute}
+	})
 	w.take(uuid.Nil, endpoint)
 	w.play(20 * time.Minute)
 	if all := w.sentTo(endpoint); len(all) != 2 || all[1].at.Sub(all[0].at) < 10*time.Minute {
