@@ -87,7 +87,7 @@ func newWorldOn(tb testing.TB, open func(testing.TB, *telemetry.Telemetry) store
 	w.tokens = authntest.Start(tb, cfg, tel)
 	w.kafka = bus.New(bus.Config{Brokers: w.broker.ListenAddrs(), ClientID: "notifications-test", SecurityProtocol: "plaintext", Replication: 1}, tel)
 	tb.Cleanup(w.kafka.Close)
-	service, err := notifications.New(notifications.Config{LogTimeout: 2 * time.Second, Retention: 90 * 24 * time.Hour}, notifications.Deps{
+	service, err := notifications.New(notifications.Config{LogTimeout: 2 * time.Second, Retention: 90 * 24 * time.Hour, Webhooks: webhooksHere}, notifications.Deps{
 		Store: open(tb, tel), Bus: w.kafka, Verifier: w.tokens, Telemetry: tel,
 	})
 	if err != nil {

@@ -27,6 +27,8 @@ const (
 	abandoned = 75 * time.Second
 	// drain is how long jobs may go on when the process stops. What is broken off then is done again, by another process or the next one.
 	drain = 3 * time.Second
+	// cooldown is between two looks for jobs: an endpoint is sent its next webhooks when those before are done, so its pace depends on it.
+	cooldown = 20 * time.Millisecond
 	// kept is how long River remembers jobs that are done.
 	kept = 10 * time.Minute
 	// attempts is how often a job is tried that the store does not let happen: for days.
@@ -82,6 +84,7 @@ func Run[TTx any](ctx context.Context, driver riverdriver.Driver[TTx], atOnce in
 		return fmt.Errorf("tell River of its jobs: %w", err)
 	}
 	client, err := river.NewClient(driver, &river.Config{
+		FetchCooldown:               cooldown,
 		CompletedJobRetentionPeriod: kept,
 		CancelledJobRetentionPeriod: kept,
 		JobTimeout:                  timeout,
