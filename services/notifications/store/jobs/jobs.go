@@ -52,7 +52,8 @@ type Queue[TTx any] struct{ client *river.Client[TTx] }
 
 // New makes a queue. The driver needs no connection.
 func New[TTx any](driver riverdriver.Driver[TTx]) (*Queue[TTx], error) {
-	client, err := river.NewClient(driver, &river.Config{Logger: slog.New(slog.DiscardHandler)})
+	// The cooldown is also how long who inserts says nothing more of it to those who wait for jobs.
+	client, err := river.NewClient(driver, &river.Config{FetchCooldown: river.FetchCooldownMin, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		return nil, fmt.Errorf("make a client of River: %w", err)
 	}
