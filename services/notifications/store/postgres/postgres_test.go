@@ -145,3 +145,12 @@ func TestTheServiceWorksAsARoleThatOwnsNothing(t *testing.T) {
 func isUnavailable(err error) bool { return errors.Is(err, store.ErrUnavailable) }
 
 func portOf(cfg *pgx.ConnConfig) string { return strconv.Itoa(int(cfg.Port)) }
+
+func TestTheJobOfADeadProcessIsDone(t *testing.T) {
+	t.Parallel()
+	address := enginetest.PostgresDatabase(t)
+	storetest.JobOfADeadProcess(t, start(t, address, postgres.MigrateAuto), func() {
+		execute(t, address, `
+UPDATE river_job SET state = 'running', attempt = 1, attempted_at = now() - interval '2 minutes', attempted_by = '{dead}'`)
+	})
+}

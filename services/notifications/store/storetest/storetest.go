@@ -39,6 +39,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		{"an endpoint that is deleted leaves nothing", deletedEndpointLeavesNothing},
 		{"a change that is refused leaves nothing", refusedChangeLeavesNothing},
 		{"jobs are done when they are due, and again where that fails", jobsAreDone},
+		{"a job that is broken off is done again", brokenOffIsDoneAgain},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

@@ -502,3 +502,38 @@ func jobsAreDone(t *testing.T, s store.Store) {
 		t.Errorf("done are %+v", begun())
 	}
 }
+
+// A process that stops does not wait for a receiver for ever. Whoever runs next does the job.
+func brokenOffIsDoneAgain(t *testing.T, s store.Store) {
+	begun := make(chan struct{})
+	stop := servicetest.Run(t, "jobs", func(ctx context.Context) error {
+		return s.RunJobs(ctx, 10, slog.New(slog.DiscardHandler), func(ctx context.Context, _ store.Job) error {
+			close(begun)
+			<-ctx.Done()
+			return context.Cause(ctx)
+		})
+	})
+	change(t, s, func(ctx context.Context, tx store.WebhookTx) error {
+		return tx.Enqueue(ctx, []store.Job{{Kind: store.JobSend, DeliveryID: uuid.New()}})
+	})
+	<-begun
+	stop()
+	done := run(t, s, func(context.Context, store.Job) error { return nil })
+	servicetest.Await(t, "the job is done", func() bool { return len(done()) == 1 })
+}
+
+// JobOfADeadProcess plays a process that is killed while it does a job. Orphan has River's row of the job look as such a process leaves it: under way, since
+// minutes ago.
+func JobOfADeadProcess(t *testing.T, s store.Store, orphan func()) {
+	t.Helper()
+	id := uuid.New()
+	change(t, s, func(ctx context.Context, tx store.WebhookTx) error {
+		return tx.Enqueue(ctx, []store.Job{{Kind: store.JobSend, DeliveryID: id}})
+	})
+	orphan()
+	done := run(t, s, func(context.Context, store.Job) error { return nil })
+	servicetest.Await(t, "the job is done", func() bool { return len(done()) == 1 })
+	if job := done()[0]; job.DeliveryID != id {
+		t.Errorf("done is %+v", job)
+	}
+}

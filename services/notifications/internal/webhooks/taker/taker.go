@@ -110,7 +110,7 @@ func (t *Taker) subscribed(ctx context.Context) ([]store.Endpoint, error) {
 func (t *Taker) webhooks(records []bus.Record, endpoints []store.Endpoint) (all []delivery.Taken, err error) {
 	for _, record := range records {
 		interested := interestedIn(record, endpoints)
-		if len(interested) == 0 {
+		if len(interested) == 0 || t.tooOld(record, interested) {
 			continue
 		}
 		made, err := t.webhooksOf(record)
@@ -149,7 +149,21 @@ func takesRoom(endpoint store.Endpoint, kind payload.Type, key string) bool {
 	return err == nil && kind.OfRooms() && slices.Contains(endpoint.Rooms, room)
 }
 
-// webhooksOf gives what a record becomes; nothing where it is too old.
+// tooOld reports whether a record is of before what any endpoint gets, by its headers alone. What they do not say decoding finds out.
+func (t *Taker) tooOld(record bus.Record, endpoints []store.Endpoint) bool {
+	at, err := events.TimeOf(record.Headers)
+	if err != nil {
+		return false
+	}
+	return at.Before(t.now().Add(-t.oldest)) || !slices.ContainsFunc(endpoints, func(e store.Endpoint) bool { return since(e, at) })
+}
+
+// since reports whether something happened since an endpoint was made.
+func since(endpoint store.Endpoint, at time.Time) bool {
+	return !at.Before(endpoint.CreatedAt.Add(-skew))
+}
+
+// webhooksOf gives what a record becomes.
 func (t *Taker) webhooksOf(record bus.Record) ([]payload.Webhook, error) {
 	event, err := events.Decode(record.Headers, record.Value)
 	switch {
@@ -157,8 +171,6 @@ func (t *Taker) webhooksOf(record bus.Record) ([]payload.Webhook, error) {
 		return nil, nil
 	case err != nil:
 		return nil, fmt.Errorf("%w: %w", bus.ErrRejected, err)
-	case event.Time.Before(t.now().Add(-t.oldest)):
-		return nil, nil
 	}
 	if at, known := events.PositionOf(record.Headers, record.Offset); known {
 		event.Position = at.String()
@@ -173,7 +185,7 @@ func (t *Taker) webhooksOf(record bus.Record) ([]payload.Webhook, error) {
 // idsOf gives the endpoints that a webhook is for.
 func idsOf(webhook payload.Webhook, endpoints []store.Endpoint) (ids []uuid.UUID) {
 	for _, endpoint := range endpoints {
-		if slices.Contains(endpoint.Types, string(webhook.Type)) && !webhook.At.Before(endpoint.CreatedAt.Add(-skew)) {
+		if slices.Contains(endpoint.Types, string(webhook.Type)) && since(endpoint, webhook.At) {
 			ids = append(ids, endpoint.ID)
 		}
 	}
