@@ -140,6 +140,7 @@ func TestTheServiceWorksAsARoleThatOwnsNothing(t *testing.T) {
 	if _, err := s.Clear(t.Context(), store.Kept{Since: monday.Add(2 * week), Now: monday}, 10); err != nil || partitions(t, address) != 0 {
 		t.Errorf("%d tables are left, %v", partitions(t, address), err)
 	}
+	storetest.JobOfADeadProcess(t, s, func() {})
 }
 
 func isUnavailable(err error) bool { return errors.Is(err, store.ErrUnavailable) }
