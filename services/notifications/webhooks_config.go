@@ -12,7 +12,7 @@ import (
 // WebhooksConfig is the configuration of webhooks.
 type WebhooksConfig struct {
 	Timeout         time.Duration `envconfig:"TIMEOUT" default:"15s" desc:"how long a receiver may take, from resolving its name to the end of its answer; up to 30s"`
-	AtOnce          int           `envconfig:"AT_ONCE" default:"100" desc:"webhooks that a process sends at once, to all endpoints"`
+	AtOnce          int           `envconfig:"AT_ONCE" default:"500" desc:"webhooks that a process sends at once; no fewer than all endpoints take together, so that none waits for the answers of others"`
 	MaxEndpoints    int           `envconfig:"MAX_ENDPOINTS" default:"100" desc:"endpoints that there can be"`
 	DisableAfter    time.Duration `envconfig:"DISABLE_AFTER" default:"120h" desc:"after how long an endpoint is disabled that takes nothing; from 1h"`
 	Retention       time.Duration `envconfig:"RETENTION" default:"168h" desc:"how long deliveries are kept once they are settled; what waits for so long, as its endpoint is paused or down, is given up; from 96h"`

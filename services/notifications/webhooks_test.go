@@ -135,10 +135,6 @@ func newReceiver(t *testing.T, answer func(w http.ResponseWriter, r *http.Reques
 
 func ok(http.ResponseWriter, *http.Request) {}
 
-func status(code int) func(http.ResponseWriter, *http.Request) {
-	return func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(code) }
-}
-
 func (r *receiver) all() []received {
 	r.mu.Lock()
 	defer r.mu.Unlock()

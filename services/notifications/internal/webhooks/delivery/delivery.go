@@ -262,6 +262,7 @@ func (d *Deliveries) record(ctx context.Context, job store.Job, outcome Outcome)
 		delivery.Attempts++
 		delivery.Round++
 		delivery.Status, delivery.Error, delivery.ChangedAt = outcome.Status, outcome.Error, d.now()
+		before := endpoint.Status
 		jobs := d.judge(&delivery, endpoint, outcome)
 		err = tx.InsertAttempt(ctx, store.Attempt{
 			DeliveryID: delivery.ID, Number: delivery.Attempts, At: outcome.At, Took: outcome.Took, Status: outcome.Status, Error: outcome.Error, Body: outcome.Body,
@@ -272,10 +273,11 @@ func (d *Deliveries) record(ctx context.Context, job store.Job, outcome Outcome)
 		if err := d.settle(ctx, tx, delivery, *endpoint); err != nil {
 			return err
 		}
-		if err := d.updateHealth(ctx, tx, *endpoint); err != nil {
+		disabled := endpoint.Status != before
+		if err := d.updateHealth(ctx, tx, *endpoint, disabled); err != nil {
 			return err
 		}
-		told = func() { d.tell(ctx, *endpoint, delivery, outcome) }
+		told = func() { d.tell(ctx, *endpoint, disabled, delivery, outcome) }
 		return tx.Enqueue(ctx, jobs)
 	})
 	if err == nil && told != nil {
@@ -331,8 +333,8 @@ func (d *Deliveries) settle(ctx context.Context, tx store.WebhookTx, delivery st
 	return tx.Advance(ctx, endpoint.ID, delivery.RoomID) // also where it is ordered no longer
 }
 
-func (d *Deliveries) updateHealth(ctx context.Context, tx store.WebhookTx, endpoint store.Endpoint) error {
-	if endpoint.Status == store.EndpointDisabled {
+func (d *Deliveries) updateHealth(ctx context.Context, tx store.WebhookTx, endpoint store.Endpoint, disabled bool) error {
+	if disabled {
 		endpoint.UpdatedAt = d.now()
 		if err := tx.UpdateEndpoint(ctx, endpoint); err != nil {
 			return err

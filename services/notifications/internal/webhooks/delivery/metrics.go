@@ -52,8 +52,8 @@ func newMetrics(tel *telemetry.Telemetry) metrics {
 	return m
 }
 
-// tell counts an attempt that was recorded, and logs what somebody may have to do something about.
-func (d *Deliveries) tell(ctx context.Context, endpoint store.Endpoint, delivery store.Delivery, outcome Outcome) {
+// tell counts an attempt that was recorded, and logs what somebody may have to do something about. Disabled says that it has disabled the endpoint.
+func (d *Deliveries) tell(ctx context.Context, endpoint store.Endpoint, disabled bool, delivery store.Delivery, outcome Outcome) {
 	d.metrics.took.Observe(outcome.Took.Seconds())
 	switch {
 	case outcome.taken():
@@ -68,7 +68,7 @@ func (d *Deliveries) tell(ctx context.Context, endpoint store.Endpoint, delivery
 		d.metrics.givenUp.Inc()
 		log.WarnContext(ctx, "a webhook is given up", "attempts", delivery.Attempts)
 	}
-	if endpoint.Status == store.EndpointDisabled {
+	if disabled {
 		d.metrics.disabled.WithLabelValues(endpoint.Reason).Inc()
 		log.ErrorContext(ctx, "an endpoint of webhooks is disabled", "reason", endpoint.Reason, "failing_since", endpoint.FailingSince)
 	}

@@ -2,7 +2,7 @@ package sender_test
 
 import (
 	"io"
-	"log"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -82,7 +82,7 @@ func TestItIsToldWhyAReceiverCannotBeReached(t *testing.T) {
 		return server.URL
 	}
 	encrypted := httptest.NewUnstartedServer(nil)
-	encrypted.Config.ErrorLog = log.New(io.Discard, "", 0)
+	encrypted.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError) // it complains of what is expected
 	encrypted.StartTLS()
 	t.Cleanup(encrypted.Close)
 	closed := httptest.NewServer(nil)
