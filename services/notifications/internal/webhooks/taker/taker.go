@@ -25,6 +25,7 @@ import (
 
 	"github.com/ism-chat/ism/libs/bus"
 	"github.com/ism-chat/ism/libs/events"
+	"github.com/ism-chat/ism/libs/telemetry"
 	"github.com/ism-chat/ism/services/notifications/internal/webhooks/delivery"
 	"github.com/ism-chat/ism/services/notifications/internal/webhooks/payload"
 	"github.com/ism-chat/ism/services/notifications/store"
@@ -70,6 +71,7 @@ func (t *Taker) Take(ctx context.Context, records []bus.Record) error {
 	if !slices.ContainsFunc(records, func(record bus.Record) bool { return len(payload.Possible(record.Headers[events.HeaderType])) > 0 }) {
 		return nil
 	}
+	ctx = telemetry.Untraced(ctx) // a request's trace ends with its record: webhooks may be sent for days
 	endpoints, err := t.subscribed(ctx)
 	if err != nil || len(endpoints) == 0 {
 		return err
