@@ -190,7 +190,7 @@ func (w *webhooks) create(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	err = w.store.ChangeWebhooks(c.UserContext(), "make an endpoint", func(ctx context.Context, tx store.WebhookTx) error {
+	err = w.store.ChangeWebhooks(c.UserContext(), "make_endpoint", func(ctx context.Context, tx store.WebhookTx) error {
 		if count, err := tx.CountEndpoints(ctx); err != nil || count >= w.cfg.MaxEndpoints {
 			if err == nil {
 				err = errTooMany
@@ -277,7 +277,7 @@ func (w *webhooks) change(c *fiber.Ctx, what string, change func(e *store.Endpoi
 		return err
 	}
 	var changed store.Endpoint
-	err = w.deliveries.Change(c.UserContext(), "change an endpoint", id, func(ctx context.Context, tx store.WebhookTx, locked *store.Endpoint) error {
+	err = w.deliveries.Change(c.UserContext(), "change_endpoint", id, func(ctx context.Context, tx store.WebhookTx, locked *store.Endpoint) error {
 		if err := change(locked); err != nil {
 			return err
 		}
@@ -347,7 +347,7 @@ func (w *webhooks) remove(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	err = w.store.ChangeWebhooks(c.UserContext(), "delete an endpoint", func(ctx context.Context, tx store.WebhookTx) error {
+	err = w.store.ChangeWebhooks(c.UserContext(), "delete_endpoint", func(ctx context.Context, tx store.WebhookTx) error {
 		if _, err := tx.LockEndpoint(ctx, id); err != nil {
 			return err
 		}
@@ -398,7 +398,7 @@ func (w *webhooks) rotate(c *fiber.Ctx) error {
 	now := w.now()
 	former := now.Add(time.Duration(overlap) * time.Second)
 	var secret signature.Secret
-	err = w.store.ChangeWebhooks(c.UserContext(), "rotate a secret", func(ctx context.Context, tx store.WebhookTx) error {
+	err = w.store.ChangeWebhooks(c.UserContext(), "rotate_secret", func(ctx context.Context, tx store.WebhookTx) error {
 		locked, err := tx.LockEndpoint(ctx, id)
 		if err != nil {
 			return err

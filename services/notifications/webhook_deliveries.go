@@ -173,7 +173,7 @@ func (w *webhooks) replayOne(c *fiber.Ctx) error {
 		return err
 	}
 	var replayed store.Delivery
-	err = w.deliveries.Change(c.UserContext(), "replay a delivery", endpoint, func(ctx context.Context, tx store.WebhookTx, _ *store.Endpoint) error {
+	err = w.deliveries.Change(c.UserContext(), "replay_delivery", endpoint, func(ctx context.Context, tx store.WebhookTx, _ *store.Endpoint) error {
 		kept, err := tx.LockDelivery(ctx, id)
 		switch {
 		case err != nil:
@@ -252,7 +252,7 @@ func (w *webhooks) replay(c *fiber.Ctx) error {
 		return err
 	}
 	var answer replayed
-	err = w.deliveries.Change(c.UserContext(), "replay deliveries", id, func(ctx context.Context, tx store.WebhookTx, _ *store.Endpoint) error {
+	err = w.deliveries.Change(c.UserContext(), "replay_deliveries", id, func(ctx context.Context, tx store.WebhookTx, _ *store.Endpoint) error {
 		n, last, err := tx.Replay(ctx, query, w.now())
 		answer = replayed{Replayed: n}
 		if n == query.Limit {
@@ -277,7 +277,7 @@ func (w *webhooks) test(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	err = w.store.ChangeWebhooks(c.UserContext(), "test an endpoint", func(ctx context.Context, tx store.WebhookTx) error {
+	err = w.store.ChangeWebhooks(c.UserContext(), "test_endpoint", func(ctx context.Context, tx store.WebhookTx) error {
 		locked, err := tx.LockEndpoint(ctx, id)
 		if err != nil {
 			return err

@@ -88,7 +88,7 @@ type Taken struct {
 
 // Take has webhooks delivered, in one transaction. Those that have been taken before stay as they are.
 func (d *Deliveries) Take(ctx context.Context, all []Taken) error {
-	return d.store.ChangeWebhooks(ctx, "take webhooks", func(ctx context.Context, tx store.WebhookTx) error { return d.TakeIn(ctx, tx, all) })
+	return d.store.ChangeWebhooks(ctx, "take_webhooks", func(ctx context.Context, tx store.WebhookTx) error { return d.TakeIn(ctx, tx, all) })
 }
 
 // TakeIn is [Deliveries.Take] in a transaction of the caller's.
@@ -136,7 +136,7 @@ func (d *Deliveries) Do(ctx context.Context, job store.Job) error {
 
 // Release has what waits at an endpoint be sent, as far as the endpoint takes more.
 func (d *Deliveries) Release(ctx context.Context, endpoint uuid.UUID) error {
-	return d.with(ctx, "release deliveries", endpoint, func(context.Context, store.WebhookTx, *store.Endpoint) error { return nil })
+	return d.with(ctx, "release_deliveries", endpoint, func(context.Context, store.WebhookTx, *store.Endpoint) error { return nil })
 }
 
 // with is [Deliveries.Change], and does nothing where there is no such endpoint.
@@ -193,7 +193,7 @@ func (d *Deliveries) release(ctx context.Context, tx store.WebhookTx, endpoint s
 
 // due has a delivery wait again.
 func (d *Deliveries) due(ctx context.Context, job store.Job) error {
-	return d.with(ctx, "have a delivery wait again", job.EndpointID, func(ctx context.Context, tx store.WebhookTx, _ *store.Endpoint) error {
+	return d.with(ctx, "have_delivery_wait_again", job.EndpointID, func(ctx context.Context, tx store.WebhookTx, _ *store.Endpoint) error {
 		delivery, err := tx.LockDelivery(ctx, job.DeliveryID)
 		if errors.Is(err, store.ErrNoDelivery) {
 			return nil
@@ -233,7 +233,7 @@ func outdated(delivery store.Delivery, job store.Job) bool {
 
 // putBack has a delivery wait whose endpoint takes none any more.
 func (d *Deliveries) putBack(ctx context.Context, job store.Job) error {
-	return d.with(ctx, "put a delivery back", job.EndpointID, func(ctx context.Context, tx store.WebhookTx, _ *store.Endpoint) error {
+	return d.with(ctx, "put_delivery_back", job.EndpointID, func(ctx context.Context, tx store.WebhookTx, _ *store.Endpoint) error {
 		delivery, err := tx.LockDelivery(ctx, job.DeliveryID)
 		if err != nil || outdated(delivery, job) {
 			return ignoreMissing(err)
@@ -253,7 +253,7 @@ func ignoreMissing(err error) error {
 // record writes what has come of an attempt.
 func (d *Deliveries) record(ctx context.Context, job store.Job, outcome Outcome) error {
 	var told func()
-	err := d.with(ctx, "record an attempt", job.EndpointID, func(ctx context.Context, tx store.WebhookTx, endpoint *store.Endpoint) error {
+	err := d.with(ctx, "record_attempt", job.EndpointID, func(ctx context.Context, tx store.WebhookTx, endpoint *store.Endpoint) error {
 		told = nil
 		delivery, err := tx.LockDelivery(ctx, job.DeliveryID)
 		if err != nil || outdated(delivery, job) {

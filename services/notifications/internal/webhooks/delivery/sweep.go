@@ -46,7 +46,7 @@ func (d *Deliveries) mend(ctx context.Context) error {
 		return err
 	}
 	for _, endpoint := range stranded {
-		err := d.with(ctx, "mend deliveries", endpoint, func(ctx context.Context, tx store.WebhookTx, _ *store.Endpoint) error {
+		err := d.with(ctx, "mend_deliveries", endpoint, func(ctx context.Context, tx store.WebhookTx, _ *store.Endpoint) error {
 			return tx.Loosen(ctx, endpoint, before)
 		})
 		if err != nil {
@@ -74,7 +74,7 @@ func (d *Deliveries) giveUpOld(ctx context.Context) error {
 
 func (d *Deliveries) giveUp(ctx context.Context, old store.Delivery) error {
 	given := false
-	err := d.with(ctx, "give up a delivery", old.EndpointID, func(ctx context.Context, tx store.WebhookTx, endpoint *store.Endpoint) error {
+	err := d.with(ctx, "give_up_delivery", old.EndpointID, func(ctx context.Context, tx store.WebhookTx, endpoint *store.Endpoint) error {
 		delivery, err := tx.LockDelivery(ctx, old.ID)
 		if given = err == nil && delivery.State.Pending() && delivery.ChangedAt.Equal(old.ChangedAt); !given {
 			return ignoreMissing(err)
