@@ -170,7 +170,8 @@ func (w *webhooks) problemOf(err error) error {
 	case errors.Is(err, store.ErrNoDelivery):
 		return httpapi.NewProblem(http.StatusNotFound, "delivery-not-found", "Delivery not found", "the webhook has no delivery of this id, or has it no longer")
 	case errors.Is(err, errTooMany):
-		return httpapi.NewProblem(http.StatusConflict, "too-many-webhooks", "Too many webhooks", fmt.Sprintf("there are %d webhooks, as many as there can be", w.cfg.MaxEndpoints))
+		return httpapi.NewProblem(http.StatusConflict, "too-many-webhooks", "Too many webhooks",
+			fmt.Sprintf("there are %d webhooks, as many as there can be", w.cfg.MaxEndpoints))
 	case errors.Is(err, errNotActive):
 		return httpapi.NewProblem(http.StatusConflict, "webhook-not-active", "Webhook not active", "the webhook is paused or disabled: resume it first")
 	case errors.Is(err, errPending):

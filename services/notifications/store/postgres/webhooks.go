@@ -47,7 +47,7 @@ const (
 	insertEndpoint = `
 INSERT INTO webhook_endpoints (id, url, description, types, rooms, scheme, ordered, concurrency, status, reason, created_at, updated_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`
-	insertSecret = `INSERT INTO webhook_secrets (endpoint_id, secret, created_at, expires_at) VALUES ($1, $2, $3, $4)` //nolint:gosec // SQL about secrets, and none itself
+	insertSecret = `INSERT INTO webhook_secrets (endpoint_id, secret, created_at, expires_at) VALUES ($1, $2, $3, $4)` //nolint:gosec // no secret
 )
 
 func (t webhookTx) InsertEndpoint(ctx context.Context, e store.Endpoint, secret store.Secret) error {
@@ -105,13 +105,14 @@ UPDATE webhook_endpoints
 SET url = $2, description = $3, types = $4, rooms = $5, ordered = $6, concurrency = $7, status = $8, reason = $9, updated_at = $10 WHERE id = $1`
 	updateHealth   = `UPDATE webhook_endpoints SET failures = $2, failing_since = $3, closed_until = $4 WHERE id = $1`
 	deleteEndpoint = `UPDATE webhook_endpoints SET status = 'deleted' WHERE id = $1`
-	deleteSecrets  = `DELETE FROM webhook_secrets WHERE endpoint_id = $1`                                                            //nolint:gosec // SQL about secrets, and none itself
-	expireSecrets  = `UPDATE webhook_secrets SET expires_at = $2 WHERE endpoint_id = $1 AND (expires_at IS NULL OR expires_at > $2)` //nolint:gosec // SQL about secrets, and none itself
+	deleteSecrets  = `DELETE FROM webhook_secrets WHERE endpoint_id = $1`                                                            //nolint:gosec // no secret
+	expireSecrets  = `UPDATE webhook_secrets SET expires_at = $2 WHERE endpoint_id = $1 AND (expires_at IS NULL OR expires_at > $2)` //nolint:gosec // no secret
 	countEndpoints = `SELECT count(*) FROM webhook_endpoints WHERE status <> 'deleted'`
 )
 
 func (t webhookTx) UpdateEndpoint(ctx context.Context, e store.Endpoint) error {
-	err := t.exec(ctx, "update an endpoint", updateEndpoint, e.ID, e.URL, e.Description, e.Types, notNil(e.Rooms), e.Ordered, e.Concurrency, e.Status, e.Reason, e.UpdatedAt)
+	err := t.exec(ctx, "update an endpoint", updateEndpoint,
+		e.ID, e.URL, e.Description, e.Types, notNil(e.Rooms), e.Ordered, e.Concurrency, e.Status, e.Reason, e.UpdatedAt)
 	if err != nil {
 		return err
 	}

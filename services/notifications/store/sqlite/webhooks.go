@@ -52,7 +52,7 @@ const (
 	insertEndpoint = `
 INSERT INTO webhook_endpoints (id, url, description, types, rooms, scheme, ordered, concurrency, status, reason, created_at, updated_at)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
-	insertSecret = `INSERT INTO webhook_secrets (endpoint_id, secret, created_at, expires_at) VALUES (?, ?, ?, ?)` //nolint:gosec // SQL about secrets, and none itself
+	insertSecret = `INSERT INTO webhook_secrets (endpoint_id, secret, created_at, expires_at) VALUES (?, ?, ?, ?)` //nolint:gosec // no secret
 )
 
 func (t webhookTx) InsertEndpoint(ctx context.Context, e store.Endpoint, secret store.Secret) error {
@@ -130,8 +130,8 @@ UPDATE webhook_endpoints
 SET url = ?, description = ?, types = ?, rooms = ?, ordered = ?, concurrency = ?, status = ?, reason = ?, updated_at = ? WHERE id = ?`
 	updateHealth   = `UPDATE webhook_endpoints SET failures = ?, failing_since = ?, closed_until = ? WHERE id = ?`
 	deleteEndpoint = `UPDATE webhook_endpoints SET status = 'deleted' WHERE id = ?`
-	deleteSecrets  = `DELETE FROM webhook_secrets WHERE endpoint_id = ?`                                                             //nolint:gosec // SQL about secrets, and none itself
-	expireSecrets  = `UPDATE webhook_secrets SET expires_at = ?2 WHERE endpoint_id = ?1 AND (expires_at IS NULL OR expires_at > ?2)` //nolint:gosec // SQL about secrets, and none itself
+	deleteSecrets  = `DELETE FROM webhook_secrets WHERE endpoint_id = ?`                                                             //nolint:gosec // no secret
+	expireSecrets  = `UPDATE webhook_secrets SET expires_at = ?2 WHERE endpoint_id = ?1 AND (expires_at IS NULL OR expires_at > ?2)` //nolint:gosec // no secret
 	countEndpoints = `SELECT count(*) FROM webhook_endpoints WHERE status <> 'deleted'`
 )
 
@@ -140,7 +140,8 @@ func (t webhookTx) UpdateEndpoint(ctx context.Context, e store.Endpoint) error {
 	if err != nil {
 		return err
 	}
-	err = t.exec(ctx, "update an endpoint", updateEndpoint, e.URL, e.Description, types, rooms, e.Ordered, e.Concurrency, string(e.Status), e.Reason, e.UpdatedAt.UnixMicro(), e.ID[:])
+	err = t.exec(ctx, "update an endpoint", updateEndpoint,
+		e.URL, e.Description, types, rooms, e.Ordered, e.Concurrency, string(e.Status), e.Reason, e.UpdatedAt.UnixMicro(), e.ID[:])
 	if err != nil {
 		return err
 	}

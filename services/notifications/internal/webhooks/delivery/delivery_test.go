@@ -95,7 +95,9 @@ func answers(status int) func(store.Sending) delivery.Outcome {
 
 func (w *world) endpoint(receiver func(store.Sending) delivery.Outcome, with ...func(*store.Endpoint)) uuid.UUID {
 	w.t.Helper()
-	endpoint := store.Endpoint{ID: uuid.New(), URL: "https://example.com", Types: []string{"a"}, Scheme: "v1", Concurrency: 3, Status: store.EndpointActive, CreatedAt: begin, UpdatedAt: begin}
+	endpoint := store.Endpoint{
+		ID: uuid.New(), URL: "https://example.com", Types: []string{"a"}, Scheme: "v1", Concurrency: 3, Status: store.EndpointActive, CreatedAt: begin, UpdatedAt: begin,
+	}
 	for _, change := range with {
 		change(&endpoint)
 	}
@@ -247,7 +249,9 @@ func TestAWebhookIsGivenUpAfterTenAttempts(t *testing.T) {
 	if len(all) != schedule.Attempts {
 		t.Fatalf("it was sent %d times", len(all))
 	}
-	least := []time.Duration{5 * time.Second, 5 * time.Minute, 30 * time.Minute, 2 * time.Hour, 5 * time.Hour, 10 * time.Hour, 14 * time.Hour, 20 * time.Hour, 24 * time.Hour}
+	least := []time.Duration{
+		5 * time.Second, 5 * time.Minute, 30 * time.Minute, 2 * time.Hour, 5 * time.Hour, 10 * time.Hour, 14 * time.Hour, 20 * time.Hour, 24 * time.Hour,
+	}
 	for i, wait := range least {
 		if waited := all[i+1].at.Sub(all[i].at); waited < wait || waited > wait+wait/10+6*time.Minute {
 			t.Errorf("attempt %d came %s after the one before", i+2, waited)

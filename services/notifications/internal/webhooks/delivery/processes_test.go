@@ -133,7 +133,8 @@ func play(t *testing.T, stores []store.Store) {
 func newEndpoint(t *testing.T, s store.Store, ordered bool) uuid.UUID {
 	t.Helper()
 	endpoint := store.Endpoint{
-		ID: uuid.New(), URL: "https://example.com", Types: []string{"a"}, Scheme: "v1", Concurrency: 3, Ordered: ordered, Status: store.EndpointActive, CreatedAt: begin, UpdatedAt: begin,
+		ID: uuid.New(), URL: "https://example.com", Types: []string{"a"}, Scheme: "v1", Concurrency: 3, Ordered: ordered,
+		Status: store.EndpointActive, CreatedAt: begin, UpdatedAt: begin,
 	}
 	err := s.ChangeWebhooks(t.Context(), "test", func(ctx context.Context, tx store.WebhookTx) error {
 		return tx.InsertEndpoint(ctx, endpoint, store.Secret{Text: "secret", CreatedAt: begin})
