@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/binary"
 	"net/http"
-	"slices"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
@@ -196,14 +195,14 @@ func (w *webhooks) replayOne(c *fiber.Ctx) error {
 
 // replayBody is what a request to replay says.
 type replayBody struct {
-	Since  *wire.Time `json:"since"`
-	Until  *wire.Time `json:"until"`
-	States []string   `json:"states"`
+	Since *wire.Time `json:"since"`
+	Until *wire.Time `json:"until"`
+	State *string    `json:"state"`
 }
 
 // query gives the deliveries that are to be replayed. The error is the problem invalid-request.
 func (b replayBody) query(endpoint uuid.UUID, now time.Time) (store.ReplayQuery, error) {
-	query := store.ReplayQuery{EndpointID: endpoint, Until: now, Limit: maxReplayed, States: []store.DeliveryState{store.GivenUp}}
+	query := store.ReplayQuery{EndpointID: endpoint, Until: now, Limit: maxReplayed, State: store.GivenUp}
 	if b.Since == nil {
 		return query, httpapi.InvalidRequest("since is missing")
 	}
@@ -214,20 +213,12 @@ func (b replayBody) query(endpoint uuid.UUID, now time.Time) (store.ReplayQuery,
 	if !query.Since.Before(query.Until) {
 		return query, httpapi.InvalidRequest("since must be before until")
 	}
-	if b.States != nil {
-		query.States = nil
+	if b.State != nil {
+		query.State = store.DeliveryState(*b.State)
 	}
-	for _, text := range b.States {
-		states, ok := statesOf(text)
-		if !ok || text == statePending {
-			return query, httpapi.InvalidRequest("states may have delivered and given-up")
-		}
-		query.States = append(query.States, states...)
+	if query.State != store.Delivered && query.State != store.GivenUp {
+		return query, httpapi.InvalidRequest("state must be delivered or given-up")
 	}
-	if len(query.States) == 0 {
-		return query, httpapi.InvalidRequest("states is empty")
-	}
-	query.States = slices.Compact(slices.Sorted(slices.Values(query.States)))
 	return query, nil
 }
 

@@ -311,7 +311,7 @@ func TestGoneAndResumed(t *testing.T) {
 	if again.Replayed != 0 || again.Next != nil {
 		t.Errorf("replayed are %+v", again)
 	}
-	w.asBackend(http.MethodPost, one+"/replay", `{"since":"`+since+`","states":["delivered"]}`, http.StatusAccepted, &again)
+	w.asBackend(http.MethodPost, one+"/replay", `{"since":"`+since+`","state":"delivered"}`, http.StatusAccepted, &again)
 	if again.Replayed != 1 {
 		t.Errorf("replayed are %+v", again)
 	}
@@ -430,8 +430,7 @@ func TestBadWebhooksAreRefused(t *testing.T) {
 		"a long overlap":       {"POST", one + "/rotate-secret", `{"overlapSeconds":604801}`, 422, "invalid-request", "604800"},
 		"no since":             {"POST", one + "/replay", `{}`, 422, "invalid-request", "since"},
 		"since is later":       {"POST", one + "/replay", `{"since":"2100-01-01T00:00:00Z"}`, 422, "invalid-request", "before"},
-		"pending again":        {"POST", one + "/replay", `{"since":"2020-01-01T00:00:00Z","states":["pending"]}`, 422, "invalid-request", "states"},
-		"no states":            {"POST", one + "/replay", `{"since":"2020-01-01T00:00:00Z","states":[]}`, 422, "invalid-request", "states"},
+		"pending again":        {"POST", one + "/replay", `{"since":"2020-01-01T00:00:00Z","state":"pending"}`, 422, "invalid-request", "state"},
 	} {
 		answer := w.post(backend, c.path, c.body, c.method)
 		if problem := problemIn(t, answer); answer.Status != c.status || problem.Code != c.code || !strings.Contains(problem.Detail, c.says) {

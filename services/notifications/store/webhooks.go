@@ -1,9 +1,11 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -140,6 +142,12 @@ type Sending struct {
 	Body     []byte
 }
 
+// Newest gives the newest of deliveries that were read by their states.
+func (q DeliveryQuery) Newest(all []Delivery) []Delivery {
+	slices.SortFunc(all, func(a, b Delivery) int { return cmp.Compare(b.Seq, a.Seq) })
+	return all[:min(len(all), q.Limit)]
+}
+
 // DeliveryQuery says which deliveries of an endpoint are listed, the newest first.
 type DeliveryQuery struct {
 	EndpointID uuid.UUID
@@ -151,9 +159,9 @@ type DeliveryQuery struct {
 // ReplayQuery says which settled deliveries of an endpoint are sent again, the oldest first.
 type ReplayQuery struct {
 	EndpointID uuid.UUID
-	States     []DeliveryState // of Delivered and GivenUp
-	Since      time.Time       // of HappenedAt
-	Until      time.Time       // before
+	State      DeliveryState // Delivered or GivenUp
+	Since      time.Time     // of HappenedAt
+	Until      time.Time     // before
 	Limit      int
 }
 

@@ -211,7 +211,7 @@ INSERT INTO webhook_attempts (delivery_id, number, at, took, status, error, body
 	replay = `
 UPDATE webhook_deliveries SET state = 'waiting', round = 0, next_at = NULL, changed_at = $6 WHERE seq IN (
     SELECT seq FROM webhook_deliveries
-    WHERE endpoint_id = $1 AND state = ANY ($2) AND happened_at >= $3 AND happened_at < $4 ORDER BY happened_at, seq LIMIT $5)
+    WHERE endpoint_id = $1 AND state = $2 AND happened_at >= $3 AND happened_at < $4 ORDER BY happened_at, seq LIMIT $5)
 RETURNING happened_at`
 )
 
@@ -276,7 +276,7 @@ func (t webhookTx) InsertAttempt(ctx context.Context, a store.Attempt) error {
 }
 
 func (t webhookTx) Replay(ctx context.Context, q store.ReplayQuery, at time.Time) (replayed int, last time.Time, err error) {
-	rows, err := t.db.Query(ctx, replay, q.EndpointID, texts(q.States), q.Since, q.Until, q.Limit, at)
+	rows, err := t.db.Query(ctx, replay, q.EndpointID, string(q.State), q.Since, q.Until, q.Limit, at)
 	if err != nil {
 		return 0, time.Time{}, storeError("replay deliveries", err)
 	}
@@ -317,11 +317,3 @@ func orNobody(id uuid.UUID) *uuid.UUID {
 }
 
 func notNil(ids []uuid.UUID) []uuid.UUID { return append([]uuid.UUID{}, ids...) }
-
-func texts(states []store.DeliveryState) []string {
-	all := make([]string, len(states))
-	for i, state := range states {
-		all[i] = string(state)
-	}
-	return all
-}

@@ -1,8 +1,10 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
+	"math"
 	"time"
 
 	"github.com/google/uuid"
@@ -91,11 +93,23 @@ func (s *Store) Delivery(ctx context.Context, endpoint, id uuid.UUID) (store.Del
 	return all[0], attempts, err
 }
 
-// Deliveries implements [store.Webhooks].
+// Deliveries implements [store.Webhooks]. Each state is read by itself, as the index has them.
 func (s *Store) Deliveries(ctx context.Context, q store.DeliveryQuery) ([]store.Delivery, error) {
-	return collect(ctx, s, "read deliveries", scanDelivery,
-		selectDelivery+`WHERE endpoint_id = $1 AND ($2 = 0 OR seq < $2) AND (cardinality($3::text[]) = 0 OR state = ANY ($3)) ORDER BY seq DESC LIMIT $4`,
-		q.EndpointID, q.Before, texts(q.States), q.Limit)
+	before := cmp.Or(q.Before, math.MaxInt64)
+	if len(q.States) == 0 {
+		return collect(ctx, s, "read deliveries", scanDelivery, selectDelivery+`WHERE endpoint_id = $1 AND seq < $2 ORDER BY seq DESC LIMIT $3`,
+			q.EndpointID, before, q.Limit)
+	}
+	var all []store.Delivery
+	for _, state := range q.States {
+		some, err := collect(ctx, s, "read deliveries", scanDelivery,
+			selectDelivery+`WHERE endpoint_id = $1 AND state = $4 AND seq < $2 ORDER BY seq DESC LIMIT $3`, q.EndpointID, before, q.Limit, string(state))
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, some...)
+	}
+	return q.Newest(all), nil
 }
 
 const (
@@ -151,7 +165,7 @@ func (s *Store) Stranded(ctx context.Context, before time.Time, limit int) ([]uu
 // Old implements [store.Webhooks].
 func (s *Store) Old(ctx context.Context, before time.Time, limit int) ([]store.Delivery, error) {
 	return collect(ctx, s, "look for what is old", scanDelivery,
-		selectDelivery+`WHERE state IN ('behind', 'waiting', 'released', 'retrying') AND changed_at < $1 ORDER BY seq LIMIT $2`, before, limit)
+		selectDelivery+`WHERE state IN ('behind', 'waiting', 'released', 'retrying') AND changed_at < $1 LIMIT $2`, before, limit)
 }
 
 // removals each remove what is old, so much at once.

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -204,10 +203,13 @@ func (t webhookTx) InsertDeliveries(ctx context.Context, deliveries []store.Deli
 }
 
 const (
+	// pending is what SQLite must be told to see that the index of rooms will do.
+	pending = ` AND state IN ('behind', 'waiting', 'released', 'retrying')`
 	advance = `
 UPDATE webhook_deliveries SET state = 'waiting' WHERE seq = (
-    SELECT seq FROM webhook_deliveries WHERE endpoint_id = ?1 AND room_id = ?2 AND state = 'behind' ORDER BY seq LIMIT 1)
-AND NOT EXISTS (SELECT 1 FROM webhook_deliveries WHERE endpoint_id = ?1 AND room_id = ?2 AND state IN ('waiting', 'released', 'retrying'))`
+    SELECT seq FROM webhook_deliveries WHERE endpoint_id = ?1 AND room_id = ?2 AND state = 'behind'` + pending + ` ORDER BY seq LIMIT 1)
+AND NOT EXISTS (
+    SELECT 1 FROM webhook_deliveries WHERE endpoint_id = ?1 AND room_id = ?2 AND state <> 'behind'` + pending + `)`
 	countReleased = `SELECT count(*) FROM webhook_deliveries WHERE endpoint_id = ? AND state = 'released'`
 	release       = `
 UPDATE webhook_deliveries SET state = 'released', changed_at = ?3 WHERE seq IN (
@@ -226,7 +228,7 @@ INSERT INTO webhook_attempts (delivery_id, number, at, took, status, error, body
 	replay = `
 UPDATE webhook_deliveries SET state = 'waiting', round = 0, next_at = NULL, changed_at = ?6 WHERE seq IN (
     SELECT seq FROM webhook_deliveries
-    WHERE endpoint_id = ?1 AND state IN (SELECT value FROM json_each(?2)) AND happened_at >= ?3 AND happened_at < ?4
+    WHERE endpoint_id = ?1 AND state = ?2 AND happened_at >= ?3 AND happened_at < ?4
     ORDER BY happened_at, seq LIMIT ?5)
 RETURNING happened_at`
 )
@@ -300,7 +302,7 @@ func (t webhookTx) InsertAttempt(ctx context.Context, a store.Attempt) error {
 }
 
 func (t webhookTx) Replay(ctx context.Context, q store.ReplayQuery, at time.Time) (replayed int, last time.Time, err error) {
-	times, err := rowsOf(ctx, t.db, scanMicros, replay, q.EndpointID[:], texts(q.States), q.Since.UnixMicro(), q.Until.UnixMicro(), q.Limit, at.UnixMicro())
+	times, err := rowsOf(ctx, t.db, scanMicros, replay, q.EndpointID[:], string(q.State), q.Since.UnixMicro(), q.Until.UnixMicro(), q.Limit, at.UnixMicro())
 	for _, happened := range times {
 		if happened.After(last) {
 			last = happened
@@ -340,13 +342,4 @@ func orNobody(id uuid.UUID) any {
 		return nil
 	}
 	return id[:]
-}
-
-// texts are states as json_each takes them.
-func texts(states []store.DeliveryState) string {
-	quoted := make([]string, len(states))
-	for i, state := range states {
-		quoted[i] = `"` + string(state) + `"`
-	}
-	return "[" + strings.Join(quoted, ",") + "]"
 }

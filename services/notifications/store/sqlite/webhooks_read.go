@@ -1,9 +1,11 @@
 package sqlite
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"log/slog"
+	"math"
 	"time"
 
 	"github.com/google/uuid"
@@ -91,12 +93,23 @@ func (s *Store) Delivery(ctx context.Context, endpoint, id uuid.UUID) (store.Del
 	return all[0], attempts, err
 }
 
-const selectDeliveries = selectDelivery + `
-WHERE endpoint_id = ?1 AND (?2 = 0 OR seq < ?2) AND (?3 = '[]' OR state IN (SELECT value FROM json_each(?3))) ORDER BY seq DESC LIMIT ?4`
-
-// Deliveries implements [store.Webhooks].
+// Deliveries implements [store.Webhooks]. Each state is read by itself, as the index has them.
 func (s *Store) Deliveries(ctx context.Context, q store.DeliveryQuery) ([]store.Delivery, error) {
-	return collect(ctx, s, "read deliveries", scanDelivery, selectDeliveries, q.EndpointID[:], q.Before, texts(q.States), q.Limit)
+	before := cmp.Or(q.Before, math.MaxInt64)
+	if len(q.States) == 0 {
+		return collect(ctx, s, "read deliveries", scanDelivery, selectDelivery+`WHERE endpoint_id = ? AND seq < ? ORDER BY seq DESC LIMIT ?`,
+			q.EndpointID[:], before, q.Limit)
+	}
+	var all []store.Delivery
+	for _, state := range q.States {
+		some, err := collect(ctx, s, "read deliveries", scanDelivery,
+			selectDelivery+`WHERE endpoint_id = ? AND state = ? AND seq < ? ORDER BY seq DESC LIMIT ?`, q.EndpointID[:], string(state), before, q.Limit)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, some...)
+	}
+	return q.Newest(all), nil
 }
 
 const (
@@ -160,7 +173,7 @@ func (s *Store) Stranded(ctx context.Context, before time.Time, limit int) ([]uu
 	return collect(ctx, s, "look for what is stranded", scanID, selectStranded, limit, before.UnixMicro())
 }
 
-const selectOld = selectDelivery + `WHERE state IN ('behind', 'waiting', 'released', 'retrying') AND changed_at < ? ORDER BY seq LIMIT ?`
+const selectOld = selectDelivery + `WHERE state IN ('behind', 'waiting', 'released', 'retrying') AND changed_at < ? LIMIT ?`
 
 // Old implements [store.Webhooks].
 func (s *Store) Old(ctx context.Context, before time.Time, limit int) ([]store.Delivery, error) {

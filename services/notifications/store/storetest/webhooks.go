@@ -335,10 +335,10 @@ func settledIsReplayed(t *testing.T, s store.Store) {
 	delivered := deliver(t, s, endpoint.ID, uuid.Nil, store.Delivered, 4)
 	givenUp := deliver(t, s, endpoint.ID, uuid.Nil, store.GivenUp, 4)
 	deliver(t, s, endpoint.ID, uuid.Nil, store.Retrying, 4)
-	replay := func(limit int, states ...store.DeliveryState) (n int, last time.Time) {
+	replay := func(limit int, state store.DeliveryState) (n int, last time.Time) {
 		t.Helper()
 		change(t, s, func(ctx context.Context, tx store.WebhookTx) (err error) {
-			query := store.ReplayQuery{EndpointID: endpoint.ID, States: states, Since: at.Add(time.Second), Until: at.Add(3 * time.Second), Limit: limit}
+			query := store.ReplayQuery{EndpointID: endpoint.ID, State: state, Since: at.Add(time.Second), Until: at.Add(3 * time.Second), Limit: limit}
 			n, last, err = tx.Replay(ctx, query, at.Add(time.Hour))
 			return err
 		})
@@ -347,11 +347,13 @@ func settledIsReplayed(t *testing.T, s store.Store) {
 	if n, last := replay(1, store.GivenUp); n != 1 || !last.Equal(at.Add(time.Second)) {
 		t.Errorf("replayed are %d, until %s", n, last)
 	}
-	if n, last := replay(10, store.GivenUp, store.Delivered); n != 3 || !last.Equal(at.Add(2*time.Second)) {
-		t.Errorf("then replayed are %d, until %s", n, last)
-	}
-	if n, _ := replay(10, store.GivenUp, store.Delivered); n != 0 {
-		t.Errorf("then replayed are %d", n)
+	for state, want := range map[store.DeliveryState]int{store.GivenUp: 1, store.Delivered: 2} {
+		if n, last := replay(10, state); n != want || !last.Equal(at.Add(2*time.Second)) {
+			t.Errorf("then replayed are %d, until %s", n, last)
+		}
+		if n, _ := replay(10, state); n != 0 {
+			t.Errorf("then replayed are %d", n)
+		}
 	}
 	waiting := deliveriesOf(t, s, store.DeliveryQuery{EndpointID: endpoint.ID, States: []store.DeliveryState{store.Waiting}})
 	want := []uuid.UUID{delivered[1], delivered[2], givenUp[1], givenUp[2]}
@@ -374,7 +376,7 @@ func oldIsRemoved(t *testing.T, s store.Store) {
 		t.Errorf("old are %+v, %v", old, err)
 	}
 	old, err := s.Old(t.Context(), at.Add(time.Second), 10)
-	if err != nil || !slices.Equal(idsOf(old), pending) {
+	if got := idsOf(old); err != nil || len(got) != 2 || !slices.Contains(got, pending[0]) || !slices.Contains(got, pending[1]) {
 		t.Errorf("old are %+v, %v", old, err)
 	}
 	remove := func(before time.Time, want int) {

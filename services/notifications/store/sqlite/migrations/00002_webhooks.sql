@@ -63,7 +63,7 @@ CREATE TABLE webhook_deliveries (
     changed_at  INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX webhook_deliveries_due ON webhook_deliveries (next_at) WHERE state = 'retrying';
-CREATE INDEX webhook_deliveries_happened ON webhook_deliveries (endpoint_id, happened_at, seq);
+CREATE INDEX webhook_deliveries_happened ON webhook_deliveries (endpoint_id, state, happened_at, seq);
 CREATE INDEX webhook_deliveries_log ON webhook_deliveries (endpoint_id, seq);
 CREATE INDEX webhook_deliveries_state ON webhook_deliveries (endpoint_id, state, seq);
 CREATE INDEX webhook_deliveries_room ON webhook_deliveries (endpoint_id, room_id, seq) WHERE state IN ('behind', 'waiting', 'released', 'retrying');
