@@ -19,6 +19,7 @@ type Config struct {
 	Hooks        config.Secret  `envconfig:"HOOKS" desc:"who may send webhooks to /hooks/SOURCE, and how each signs: source=whsec_…, comma-separated; while a secret is replaced a source is there twice"`
 	KafkaIn      bool           `envconfig:"KAFKA_IN" default:"false" desc:"whether notifications are read from a Kafka topic, too, see KAFKA_IN_TOPIC and what follows it"`
 	KafkaInFrom  kafkain.Config `envconfig:"KAFKA_IN"`
+	Webhooks     WebhooksConfig
 }
 
 // What becomes of notifications for unknown users.

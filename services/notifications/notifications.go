@@ -1,8 +1,9 @@
 // Package notifications is the service by which a company's backends tell users something, and that keeps what happened to users in their inboxes.
 //
 // It takes notifications by HTTP, by signed webhooks and from a Kafka topic, and appends them to the log ism.notifications. realtime's edges bring them from
-// there to open streams, and the consumer group [Group] into inboxes, with what rooms tells of friends and rooms. Webhooks to others and the hand-off to push
-// are not there: their routes answer 404, so that nothing seems to work that does not.
+// there to open streams, and the consumer group [Group] into inboxes, with what rooms tells of friends and rooms. The consumer group [GroupWebhooks] takes from
+// the same logs what endpoints of backends are subscribed to, which get it as signed webhooks. The hand-off to push is not there: its routes answer 404, so
+// that nothing seems to work that does not.
 package notifications
 
 import (
@@ -63,6 +64,7 @@ type Service struct {
 	sources  *hooks.Sources
 	hooked   *prometheus.CounterVec
 	kafka    *kafkain.Reader // nil: not configured
+	webhooks *webhooks
 }
 
 var _ deployable.Service = (*Service)(nil)
@@ -93,6 +95,9 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make the inboxes' consumer: %w", err)
 	}
+	if s.webhooks, err = newWebhooks(cfg.Webhooks, deps); err != nil {
+		return nil, err
+	}
 	if cfg.KafkaIn {
 		if s.kafka, err = kafkain.New(cfg.KafkaInFrom, s.intake, deps.Bus, deps.Telemetry); err != nil {
 			return nil, err
@@ -120,5 +125,5 @@ func (s *Service) Parts() []lifecycle.Part {
 	if s.kafka != nil {
 		parts = append(parts, lifecycle.Part{Name: "notifications from Kafka", Run: s.kafka.Run, Beside: true})
 	}
-	return parts
+	return append(parts, s.webhooks.parts()...)
 }

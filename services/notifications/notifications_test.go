@@ -118,7 +118,7 @@ func newWorld(tb testing.TB, set ...func(*notifications.Config)) *world {
 
 func newWorldOn(tb testing.TB, open func(testing.TB, *telemetry.Telemetry) store.Store, set ...func(*notifications.Config)) *world {
 	tb.Helper()
-	settings := notifications.Config{LogTimeout: 2 * time.Second, Retention: 90 * 24 * time.Hour, UnknownUsers: "keep"}
+	settings := notifications.Config{LogTimeout: 2 * time.Second, Retention: 90 * 24 * time.Hour, UnknownUsers: "keep", Webhooks: webhooksHere}
 	for _, change := range set {
 		change(&settings)
 	}

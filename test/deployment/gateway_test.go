@@ -93,7 +93,8 @@ func TestGatewayPassesEachRouteToItsService(t *testing.T) {
 		"/api/rooms/1/timelines": "rooms", "/api/rooms/1/timeline": "messages", "/api/rooms/1/timeline?limit=5": "messages",
 		"/api/rooms/1/messages/2": "messages", "/api/rooms/1/messages": "rooms",
 		"/api/send-msg": "messages", "/api/sse": "realtime", "/api/notify": "notifications", "/api/notifications": "notifications",
-		"/hooks/shop": "notifications",
+		"/hooks/shop":         "notifications",
+		"/api/admin/webhooks": "notifications", "/api/admin/webhooks/1/deliveries": "notifications",
 	} {
 		response := g.ask(t, line("GET", target))
 		if got := response.Header.Get("X-Service"); response.StatusCode != http.StatusOK || got != service {

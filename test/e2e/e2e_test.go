@@ -12,21 +12,21 @@ import (
 func TestOneProcess(t *testing.T) {
 	t.Parallel()
 	topic := deployment.NewBackendsTopic(t)
-	d := deployment.OneProcess(t, topic.Settings())
-	suite(t, d)
+	d := deployment.OneProcess(t, topic.Settings(), webhooksHere())
+	suite(t, d, func(t *testing.T) { backendGetsWebhooks(t, d) })
 	t.Run("a record of a backend's topic tells a user something", func(t *testing.T) { recordTellsAUser(t, d, topic) })
 }
 
 func TestFiveProcesses(t *testing.T) {
 	t.Parallel()
 	topic := deployment.NewBackendsTopic(t)
-	d := deployment.FiveProcesses(t, deployment.Settings{"ISM_HTTP_CORS_ORIGINS": pageOrigin}, topic.Settings())
-	suite(t, d)
+	d := deployment.FiveProcesses(t, deployment.Settings{"ISM_HTTP_CORS_ORIGINS": pageOrigin}, topic.Settings(), webhooksHere())
+	suite(t, d, func(t *testing.T) { backendGetsWebhooks(t, d) })
 	t.Run("a record of a backend's topic tells a user something", func(t *testing.T) { recordTellsAUser(t, d, topic) })
 }
 
-// suite is all that a messenger must do, however it is run.
-func suite(t *testing.T, d *deployment.Deployment) {
+// suite is all that a messenger must do, however it is run; and that a backend gets webhooks, where it is reached.
+func suite(t *testing.T, d *deployment.Deployment, webhooks ...func(t *testing.T)) {
 	var erasure uuid.UUID
 	t.Run("a deleted user's messages are erased", func(t *testing.T) { erasure = userIsErased(t, d) })
 	for _, c := range []struct {
@@ -64,6 +64,9 @@ func suite(t *testing.T, d *deployment.Deployment) {
 		{"a request is one trace up to the stream", requestIsOneTrace},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.test(t, d) })
+	}
+	for _, test := range webhooks {
+		t.Run("a backend gets webhooks", test)
 	}
 	t.Run("the receipt of a deleted user is finished", func(t *testing.T) { receiptIsFinished(t, d, erasure) })
 	t.Run("what runs in the background makes no traces", func(t *testing.T) { backgroundMakesNoTraces(t, d) })

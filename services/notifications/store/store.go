@@ -1,4 +1,4 @@
-// Package store is what notifications keeps: the inboxes of users. Two backends keep it, Postgres and SQLite, and package storetest holds both to what is
+// Package store is what notifications keeps: the inboxes of users, and webhooks. Two backends keep it, Postgres and SQLite, and package storetest holds both to what is
 // said here.
 package store
 
@@ -22,4 +22,5 @@ type Store interface {
 	// Ping writes something, so that it fails where writing does.
 	Ping(ctx context.Context) error
 	Inbox
+	Webhooks
 }

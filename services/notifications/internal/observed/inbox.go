@@ -13,7 +13,7 @@ import (
 
 // New gives the store with the golden signals of each operation.
 func New(s store.Store, tel *telemetry.Telemetry) store.Store {
-	return observed{Store: s, metrics: tel.Store("notifications")}
+	return observed{Store: s, metrics: tel.Store("notifications", store.ErrNoEndpoint, store.ErrNoDelivery)}
 }
 
 type observed struct {

@@ -11,10 +11,12 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 
 	"github.com/ism-chat/ism/libs/postgres"
 	"github.com/ism-chat/ism/libs/telemetry"
 	"github.com/ism-chat/ism/services/notifications/store"
+	"github.com/ism-chat/ism/services/notifications/store/jobs"
 )
 
 //go:embed migrations/*.sql
@@ -31,7 +33,8 @@ func Schema() postgres.Schema {
 
 // Store is a [store.Store] in a Postgres database.
 type Store struct {
-	db *postgres.DB
+	db   *postgres.DB
+	jobs *jobs.Queue[pgx.Tx]
 
 	mu    sync.Mutex
 	weeks map[time.Time]bool // of which partitions are known to be there
@@ -45,7 +48,11 @@ func New(cfg postgres.Config, migrates postgres.Migrate, tel *telemetry.Telemetr
 	if err != nil {
 		return nil, err
 	}
-	return &Store{db: db, weeks: map[time.Time]bool{}}, nil
+	queue, err := jobs.New(riverpgxv5.New(nil))
+	if err != nil {
+		return nil, err
+	}
+	return &Store{db: db, jobs: queue, weeks: map[time.Time]bool{}}, nil
 }
 
 // Run implements [store.Store].

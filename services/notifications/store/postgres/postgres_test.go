@@ -140,8 +140,18 @@ func TestTheServiceWorksAsARoleThatOwnsNothing(t *testing.T) {
 	if _, err := s.Clear(t.Context(), store.Kept{Since: monday.Add(2 * week), Now: monday}, 10); err != nil || partitions(t, address) != 0 {
 		t.Errorf("%d tables are left, %v", partitions(t, address), err)
 	}
+	storetest.JobOfADeadProcess(t, s, func() {})
 }
 
 func isUnavailable(err error) bool { return errors.Is(err, store.ErrUnavailable) }
 
 func portOf(cfg *pgx.ConnConfig) string { return strconv.Itoa(int(cfg.Port)) }
+
+func TestTheJobOfADeadProcessIsDone(t *testing.T) {
+	t.Parallel()
+	address := enginetest.PostgresDatabase(t)
+	storetest.JobOfADeadProcess(t, start(t, address, postgres.MigrateAuto), func() {
+		execute(t, address, `
+UPDATE river_job SET state = 'running', attempt = 1, attempted_at = now() - interval '2 minutes', attempted_by = '{dead}'`)
+	})
+}

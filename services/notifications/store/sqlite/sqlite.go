@@ -3,15 +3,19 @@ package sqlite
 
 import (
 	"context"
+	"database/sql"
 	"embed"
 	"fmt"
 	"io/fs"
 	"sync/atomic"
 	"time"
 
+	"github.com/riverqueue/river/riverdriver/riversqlite"
+
 	"github.com/ism-chat/ism/libs/sqlite"
 	"github.com/ism-chat/ism/libs/telemetry"
 	"github.com/ism-chat/ism/services/notifications/store"
+	"github.com/ism-chat/ism/services/notifications/store/jobs"
 )
 
 // Config says where the file is.
@@ -23,6 +27,7 @@ type Config struct {
 type Store struct {
 	path string
 	tel  *telemetry.Telemetry
+	jobs *jobs.Queue[*sql.Tx] // of what is open
 	open atomic.Pointer[sqlite.DB]
 }
 
@@ -36,6 +41,11 @@ var embedded embed.FS
 
 // Run implements [store.Store].
 func (s *Store) Run(ctx context.Context) error {
+	queue, err := jobs.New(riversqlite.New(nil))
+	if err != nil {
+		return err
+	}
+	s.jobs = queue
 	migrations, err := fs.Sub(embedded, "migrations")
 	if err != nil {
 		return fmt.Errorf("find migrations: %w", err)

@@ -1,6 +1,7 @@
 package sqlite_test
 
 import (
+	"database/sql"
 	"path/filepath"
 	"testing"
 
@@ -22,5 +23,26 @@ func BenchmarkInbox(b *testing.B) {
 func TestConformance(t *testing.T) {
 	storetest.Run(t, func(t *testing.T) store.Store {
 		return storetest.Start(t, sqlite.New(sqlite.Config{Path: filepath.Join(t.TempDir(), "notifications.db")}, telemetry.Discard(nil)))
+	})
+}
+
+func TestTheJobOfADeadProcessIsDone(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "notifications.db")
+	s := storetest.Start(t, sqlite.New(sqlite.Config{Path: path}, telemetry.Discard(nil)))
+	storetest.JobOfADeadProcess(t, s, func() {
+		db, err := sql.Open("sqlite", path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer db.Close()
+		result, err := db.ExecContext(t.Context(), `
+UPDATE river_job SET state = 'running', attempt = 1, attempted_at = datetime('now', '-2 minutes', 'subsec'), attempted_by = jsonb('["dead"]')`)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n, err := result.RowsAffected(); err != nil || n != 1 {
+			t.Fatalf("%d jobs are orphans, %v", n, err)
+		}
 	})
 }

@@ -29,6 +29,17 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		{"a deleted user's inbox is erased", deletedIsErased},
 		{"what is not shown any more is deleted", clearedIsGone},
 		{"an inbox is nobody else's", inboxesAreApart},
+		{"an endpoint is kept as it is", endpointIsKept},
+		{"secrets are rotated", secretsAreRotated},
+		{"deliveries are taken once, in their order", deliveriesAreTakenOnce},
+		{"a room's deliveries advance one after the other", roomsAdvance},
+		{"what is stranded is found and loosened", strandedIsFound},
+		{"what is settled is replayed", settledIsReplayed},
+		{"what is old is found and removed", oldIsRemoved},
+		{"an endpoint that is deleted leaves nothing", deletedEndpointLeavesNothing},
+		{"a change that is refused leaves nothing", refusedChangeLeavesNothing},
+		{"jobs are done when they are due, and again where that fails", jobsAreDone},
+		{"a job that is broken off is done again", brokenOffIsDoneAgain},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

@@ -1,0 +1,212 @@
+// Package taker takes what happened from the logs, and has webhooks of it delivered to the endpoints that are subscribed.
+//
+// # State
+//
+// Endpoints are kept in memory, as of a change that the store counts. The count is asked for with each batch that has anything to tell, so an endpoint
+// gets all that happens once its backend has been answered. Where there is no endpoint, a batch costs that question and nothing for its records; what
+// nobody is subscribed to is not decoded.
+//
+// # Invariants
+//
+//   - A record is committed once the deliveries of all its webhooks are in the store, with the jobs that send them. Taking it again adds nothing.
+//   - An endpoint gets nothing that happened before it was made.
+package taker
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/ism-chat/ism/libs/bus"
+	"github.com/ism-chat/ism/libs/events"
+	"github.com/ism-chat/ism/libs/telemetry"
+	"github.com/ism-chat/ism/services/notifications/internal/webhooks/delivery"
+	"github.com/ism-chat/ism/services/notifications/internal/webhooks/payload"
+	"github.com/ism-chat/ism/services/notifications/store"
+)
+
+const (
+	// chunk is how many deliveries go into one transaction.
+	chunk = 500
+	// skew is how far the clock of whoever wrote an event may be behind that of who made an endpoint.
+	skew = 5 * time.Second
+)
+
+// Deliveries is where webhooks go.
+type Deliveries interface {
+	Take(ctx context.Context, all []delivery.Taken) error
+}
+
+// Endpoints are those that may be subscribed.
+type Endpoints interface {
+	EndpointChanges(ctx context.Context) (int64, error)
+	Subscribed(ctx context.Context) ([]store.Endpoint, int64, error)
+}
+
+// Taker takes records. It is safe for concurrent use.
+type Taker struct {
+	endpoints  Endpoints
+	deliveries Deliveries
+	oldest     time.Duration // what happened longer ago is passed over
+	now        func() time.Time
+
+	mu     sync.Mutex
+	known  []store.Endpoint
+	change int64 // that known is as of; 0: it was never read
+}
+
+// New makes a taker. What happened longer ago than oldest would be given up at once.
+func New(endpoints Endpoints, deliveries Deliveries, oldest time.Duration, now func() time.Time) *Taker {
+	return &Taker{endpoints: endpoints, deliveries: deliveries, oldest: oldest, now: now}
+}
+
+// Take implements [bus.Handler].
+func (t *Taker) Take(ctx context.Context, records []bus.Record) error {
+	if !slices.ContainsFunc(records, func(record bus.Record) bool { return len(payload.Possible(record.Headers[events.HeaderType])) > 0 }) {
+		return nil
+	}
+	ctx = telemetry.Untraced(ctx) // a request's trace ends with its record: webhooks may be sent for days
+	endpoints, err := t.subscribed(ctx)
+	if err != nil || len(endpoints) == 0 {
+		return err
+	}
+	taken, err := t.webhooks(records, endpoints)
+	if err != nil {
+		return err
+	}
+	for _, some := range chunks(taken) {
+		if err := t.deliveries.Take(ctx, some); err != nil {
+			if errors.Is(err, store.ErrUnstorable) {
+				return fmt.Errorf("%w: %w", bus.ErrRejected, err)
+			}
+			return fmt.Errorf("take webhooks: %w", err)
+		}
+	}
+	return nil
+}
+
+// subscribed gives the endpoints as of now.
+func (t *Taker) subscribed(ctx context.Context) ([]store.Endpoint, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	change, err := t.endpoints.EndpointChanges(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("ask for changes of endpoints: %w", err)
+	}
+	if change != t.change {
+		if t.known, t.change, err = t.endpoints.Subscribed(ctx); err != nil {
+			t.change = 0
+			return nil, fmt.Errorf("read endpoints: %w", err)
+		}
+	}
+	return t.known, nil
+}
+
+// webhooks gives the webhooks of records, each with its endpoints. The error, of the first record that is malformed, is [bus.ErrRejected].
+func (t *Taker) webhooks(records []bus.Record, endpoints []store.Endpoint) (all []delivery.Taken, err error) {
+	for _, record := range records {
+		interested := interestedIn(record, endpoints)
+		if len(interested) == 0 || t.tooOld(record, interested) {
+			continue
+		}
+		made, err := t.webhooksOf(record)
+		if err != nil {
+			return nil, err
+		}
+		for _, webhook := range made {
+			if to := idsOf(webhook, interested); len(to) > 0 {
+				all = append(all, delivery.Taken{Webhook: webhook, Endpoints: to})
+			}
+		}
+	}
+	return all, nil
+}
+
+// interestedIn gives the endpoints that are subscribed to something that a record may become, by its headers and its key alone.
+func interestedIn(record bus.Record, endpoints []store.Endpoint) (interested []store.Endpoint) {
+	possible := payload.Possible(record.Headers[events.HeaderType])
+	for _, endpoint := range endpoints {
+		for _, kind := range possible {
+			if slices.Contains(endpoint.Types, string(kind)) && takesRoom(endpoint, kind, record.Key) {
+				interested = append(interested, endpoint)
+				break
+			}
+		}
+	}
+	return interested
+}
+
+// takesRoom reports whether an endpoint takes what happened in a room; where it is of some rooms alone, it takes nothing that is of no room.
+func takesRoom(endpoint store.Endpoint, kind payload.Type, key string) bool {
+	if len(endpoint.Rooms) == 0 {
+		return true
+	}
+	room, err := uuid.Parse(key)
+	return err == nil && kind.OfRooms() && slices.Contains(endpoint.Rooms, room)
+}
+
+// tooOld reports whether a record is of before what any endpoint gets, by its headers alone. What they do not say decoding finds out.
+func (t *Taker) tooOld(record bus.Record, endpoints []store.Endpoint) bool {
+	at, err := events.TimeOf(record.Headers)
+	if err != nil {
+		return false
+	}
+	return at.Before(t.now().Add(-t.oldest)) || !slices.ContainsFunc(endpoints, func(e store.Endpoint) bool { return since(e, at) })
+}
+
+// since reports whether something happened since an endpoint was made.
+func since(endpoint store.Endpoint, at time.Time) bool {
+	return !at.Before(endpoint.CreatedAt.Add(-skew))
+}
+
+// webhooksOf gives what a record becomes.
+func (t *Taker) webhooksOf(record bus.Record) ([]payload.Webhook, error) {
+	event, err := events.Decode(record.Headers, record.Value)
+	switch {
+	case errors.Is(err, events.ErrUnknownType):
+		return nil, nil
+	case err != nil:
+		return nil, fmt.Errorf("%w: %w", bus.ErrRejected, err)
+	}
+	if at, known := events.PositionOf(record.Headers, record.Offset); known {
+		event.Position = at.String()
+	}
+	made, err := payload.Of(event)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", bus.ErrRejected, err)
+	}
+	return made, nil
+}
+
+// idsOf gives the endpoints that a webhook is for.
+func idsOf(webhook payload.Webhook, endpoints []store.Endpoint) (ids []uuid.UUID) {
+	for _, endpoint := range endpoints {
+		if slices.Contains(endpoint.Types, string(webhook.Type)) && since(endpoint, webhook.At) {
+			ids = append(ids, endpoint.ID)
+		}
+	}
+	slices.SortFunc(ids, func(a, b uuid.UUID) int { return bytes.Compare(a[:], b[:]) })
+	return ids
+}
+
+// chunks divides webhooks, in their order, so that each part has few deliveries.
+func chunks(all []delivery.Taken) (parts [][]delivery.Taken) {
+	begin, deliveries := 0, 0
+	for i, taken := range all {
+		if deliveries > 0 && deliveries+len(taken.Endpoints) > chunk {
+			parts = append(parts, all[begin:i])
+			begin, deliveries = i, 0
+		}
+		deliveries += len(taken.Endpoints)
+	}
+	if begin < len(all) {
+		parts = append(parts, all[begin:])
+	}
+	return parts
+}

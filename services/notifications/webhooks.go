@@ -1,0 +1,184 @@
+package notifications
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+
+	"github.com/ism-chat/ism/libs/authn"
+	"github.com/ism-chat/ism/libs/bus"
+	"github.com/ism-chat/ism/libs/events"
+	"github.com/ism-chat/ism/libs/httpapi"
+	"github.com/ism-chat/ism/libs/lifecycle"
+	"github.com/ism-chat/ism/libs/retry"
+	"github.com/ism-chat/ism/libs/telemetry"
+	"github.com/ism-chat/ism/services/notifications/internal/webhooks/delivery"
+	"github.com/ism-chat/ism/services/notifications/internal/webhooks/guard"
+	"github.com/ism-chat/ism/services/notifications/internal/webhooks/sender"
+	"github.com/ism-chat/ism/services/notifications/internal/webhooks/taker"
+	"github.com/ism-chat/ism/services/notifications/store"
+)
+
+// GroupWebhooks is the consumer group that takes what endpoints are subscribed to.
+const GroupWebhooks = "ism.notifications.webhooks"
+
+// webhooks is the part of the service that tells backends what happens.
+type webhooks struct {
+	cfg        WebhooksConfig
+	policy     guard.Policy
+	store      store.Webhooks
+	client     *guard.Client
+	deliveries *delivery.Deliveries
+	consumer   *bus.Consumer
+	tel        *telemetry.Telemetry
+	now        func() time.Time // UTC, microseconds
+	made       chan struct{}    // says that an endpoint was made here
+}
+
+func newWebhooks(cfg WebhooksConfig, deps Deps) (*webhooks, error) {
+	policy, err := cfg.policy()
+	if err != nil {
+		return nil, err
+	}
+	now := func() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }
+	client := guard.New(policy, cfg.Timeout)
+	limits := delivery.Limits{DisableAfter: cfg.DisableAfter, GiveUpAfter: cfg.Retention}
+	deliveries := delivery.New(deps.Store, sender.New(client, policy, now), limits, now, deps.Telemetry)
+	consumer, err := deps.Bus.NewConsumer(bus.ConsumerConfig{
+		Group:     GroupWebhooks,
+		Topics:    []string{events.TopicRooms, events.TopicUsers, events.TopicNotifications},
+		Handler:   taker.New(deps.Store, deliveries, cfg.Retention, now).Take,
+		MaxBatch:  maxBatch,
+		FetchWait: webhooksFetchWait,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("make the webhooks' consumer: %w", err)
+	}
+	return &webhooks{
+		cfg: cfg, policy: policy, store: deps.Store, client: client, deliveries: deliveries, consumer: consumer, tel: deps.Telemetry, now: now, made: make(chan struct{}, 1),
+	}, nil
+}
+
+const (
+	// webhooksFetchWait is how long a webhook may wait for others, so that a busy room costs ten fetches a second and not one for each message.
+	webhooksFetchWait = 100 * time.Millisecond
+	// lookEvery is how often it is looked whether another process has made the first endpoint.
+	lookEvery = 5 * time.Second
+)
+
+func (w *webhooks) parts() []lifecycle.Part {
+	return []lifecycle.Part{
+		{Name: "webhooks jobs", Run: w.runJobs, Beside: true},
+		{Name: "webhooks taker", Run: w.consumer.Run, Beside: true},
+		{Name: "webhooks sweep", Run: w.sweep, Beside: true},
+	}
+}
+
+// runJobs sends webhooks. It begins when there is an endpoint: until then nobody asks for jobs.
+func (w *webhooks) runJobs(ctx context.Context) error {
+	defer w.client.Close()
+	if !w.awaitEndpoint(ctx) {
+		return nil
+	}
+	_ = retry.Policy{First: time.Second, Max: 30 * time.Second}.Do(ctx, func(ctx context.Context) error {
+		return w.store.RunJobs(ctx, w.cfg.AtOnce, w.tel.Log, w.deliveries.Do)
+	}, func(err error, next time.Duration) {
+		w.tel.Log.ErrorContext(ctx, "webhooks cannot be sent; trying again", "error", err.Error(), "in", next)
+	})
+	return nil // it ends with ctx
+}
+
+// sweep begins when there is an endpoint, too.
+func (w *webhooks) sweep(ctx context.Context) error {
+	if !w.awaitEndpoint(ctx) {
+		return nil
+	}
+	return w.deliveries.Run(ctx)
+}
+
+// awaitEndpoint waits until there is an endpoint, and reports false where ctx is done before.
+func (w *webhooks) awaitEndpoint(ctx context.Context) bool {
+	ctx = telemetry.Untraced(ctx)
+	for {
+		if endpoints, changes, err := w.store.Subscribed(ctx); err == nil && (len(endpoints) > 0 || changes > 1) {
+			return true
+		}
+		select {
+		case <-ctx.Done():
+			return false
+		case <-w.made:
+			w.tellMade() // whoever else waits
+			return true
+		case <-time.After(lookEvery):
+		}
+	}
+}
+
+// tellMade says that there is an endpoint.
+func (w *webhooks) tellMade() {
+	select {
+	case w.made <- struct{}{}:
+	default:
+	}
+}
+
+func (w *webhooks) routes(api fiber.Router, verifier *authn.Verifier) {
+	const one, delivered = "/api/admin/webhooks/:webhook_id", "/api/admin/webhooks/:webhook_id/deliveries/:delivery_id"
+	backend := func(handle fiber.Handler) []fiber.Handler {
+		return []fiber.Handler{verifier.Require(), verifier.RequireBackend(), ofNoTenant, handle}
+	}
+	api.Get("/api/admin/webhooks", backend(w.list)...)
+	api.Post("/api/admin/webhooks", backend(w.create)...)
+	api.Get(one, backend(w.get)...)
+	api.Patch(one, backend(w.update)...)
+	api.Delete(one, backend(w.remove)...)
+	api.Post(one+"/pause", backend(w.pause)...)
+	api.Post(one+"/resume", backend(w.resume)...)
+	api.Post(one+"/rotate-secret", backend(w.rotate)...)
+	api.Post(one+"/test", backend(w.test)...)
+	api.Post(one+"/replay", backend(w.replay)...)
+	api.Get(one+"/deliveries", backend(w.listDeliveries)...)
+	api.Get(delivered, backend(w.getDelivery)...)
+	api.Post(delivered+"/replay", backend(w.replayOne)...)
+}
+
+// ofNoTenant refuses backends of a tenant: most events do not say of which tenant they are.
+func ofNoTenant(c *fiber.Ctx) error {
+	if authn.Caller(c).Tenant != "" {
+		return httpapi.NewProblem(http.StatusForbidden, "tenant-backend", "Backend of a tenant",
+			"your token is of a tenant, and in this version only a backend of no tenant can have webhooks")
+	}
+	return c.Next()
+}
+
+// Errors of what is asked for of an endpoint.
+var (
+	errTooMany   = errors.New("there are too many endpoints")
+	errNotActive = errors.New("the endpoint is not active")
+	errPending   = errors.New("the delivery is pending")
+)
+
+// problemOf gives the problem for an error of a request about webhooks.
+func (w *webhooks) problemOf(err error) error {
+	switch {
+	case errors.Is(err, store.ErrNoEndpoint):
+		return httpapi.NewProblem(http.StatusNotFound, "webhook-not-found", "Webhook not found", "there is no webhook of this id")
+	case errors.Is(err, store.ErrNoDelivery):
+		return httpapi.NewProblem(http.StatusNotFound, "delivery-not-found", "Delivery not found", "the webhook has no delivery of this id, or has it no longer")
+	case errors.Is(err, errTooMany):
+		return httpapi.NewProblem(http.StatusConflict, "too-many-webhooks", "Too many webhooks",
+			fmt.Sprintf("there are %d webhooks, as many as there can be", w.cfg.MaxEndpoints))
+	case errors.Is(err, errNotActive):
+		return httpapi.NewProblem(http.StatusConflict, "webhook-not-active", "Webhook not active", "the webhook is paused or disabled: resume it first")
+	case errors.Is(err, errPending):
+		return httpapi.NewProblem(http.StatusConflict, "delivery-pending", "Delivery pending", "it is neither delivered nor given up: it is sent by itself")
+	case errors.Is(err, store.ErrUnavailable):
+		return httpapi.Unavailable("store-unavailable", "Store unavailable", "webhooks cannot be reached now; try again", err)
+	default:
+		return err
+	}
+}
