@@ -73,7 +73,7 @@ const (
 func (w *webhooks) parts() []lifecycle.Part {
 	return []lifecycle.Part{
 		{Name: "webhooks jobs", Run: w.runJobs, Beside: true},
-		{Name: "webhooks taker", Run: w.consumer.Run, Beside: true},
+		{Name: "webhooks taker", Run: w.take, Beside: true},
 		{Name: "webhooks sweep", Run: w.sweep, Beside: true},
 	}
 }
@@ -90,6 +90,14 @@ func (w *webhooks) runJobs(ctx context.Context) error {
 		w.tel.Log.ErrorContext(ctx, "webhooks cannot be sent; trying again", "error", err.Error(), "in", next)
 	})
 	return nil // it ends with ctx
+}
+
+// take reads the logs. It begins when there is an endpoint: until then nobody pays for it. What happened before the endpoint was made is passed over.
+func (w *webhooks) take(ctx context.Context) error {
+	if !w.awaitEndpoint(ctx) {
+		return nil
+	}
+	return w.consumer.Run(ctx)
 }
 
 // sweep begins when there is an endpoint, too.
