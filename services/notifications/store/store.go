@@ -1,5 +1,5 @@
-// Package store is what notifications keeps: the inboxes of users. Two backends keep it, Postgres and SQLite, and package storetest holds both to what is
-// said here.
+// Package store is what notifications keeps: the inboxes of users, and where they are told by push. Two backends keep it, Postgres and SQLite, and package
+// storetest holds both to what is said here.
 package store
 
 import (
@@ -22,4 +22,5 @@ type Store interface {
 	// Ping writes something, so that it fails where writing does.
 	Ping(ctx context.Context) error
 	Inbox
+	Devices
 }

@@ -29,6 +29,10 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		{"a deleted user's inbox is erased", deletedIsErased},
 		{"what is not shown any more is deleted", clearedIsGone},
 		{"an inbox is nobody else's", inboxesAreApart},
+		{"devices are kept", devicesAreKept},
+		{"of too many devices the oldest goes", oldestDeviceGoes},
+		{"push settings are kept", pushSettingsAreKept},
+		{"VAPID keys stay", vapidKeysStay},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
