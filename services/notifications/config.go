@@ -12,6 +12,8 @@ import (
 type Config struct {
 	Retention  time.Duration `envconfig:"RETENTION" default:"2160h" desc:"how long inboxes keep what happened, in whole days; from 24h to 9600h"`
 	LogTimeout time.Duration `envconfig:"LOG_TIMEOUT" default:"4s" desc:"how long a notification waits for Kafka: shorter stalls are waited out; while it stands still for longer, notifications are refused at once, and nothing of them is written"`
+	Push       PushConfig
+	VAPID      VAPIDConfig
 }
 
 // Validate implements [config.Validator].

@@ -44,6 +44,7 @@ type Service struct {
 	appender *bus.Appender
 	inbox    *inbox.Inbox
 	taker    *bus.Consumer
+	push     *push
 }
 
 var _ deployable.Service = (*Service)(nil)
@@ -66,6 +67,9 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	})
 	if err != nil {
 		return nil, fmt.Errorf("make the inboxes' consumer: %w", err)
+	}
+	if s.push, err = newPush(cfg, deps); err != nil {
+		return nil, err
 	}
 	return s, nil
 }

@@ -76,7 +76,7 @@ func newWorld(tb testing.TB) *world {
 	return newWorldOn(tb, onSQLite)
 }
 
-func newWorldOn(tb testing.TB, open func(testing.TB, *telemetry.Telemetry) store.Store) *world {
+func newWorldOn(tb testing.TB, open func(testing.TB, *telemetry.Telemetry) store.Store, set ...func(*notifications.Config)) *world {
 	tb.Helper()
 	w := &world{tb: tb, broker: nodetest.Broker(tb), log: &servicetest.Log{}, description: openapitest.Load(tb, description), http: &http.Client{Transport: &http.Transport{}}}
 	tb.Cleanup(w.http.CloseIdleConnections)
@@ -87,7 +87,11 @@ func newWorldOn(tb testing.TB, open func(testing.TB, *telemetry.Telemetry) store
 	w.tokens = authntest.Start(tb, cfg, tel)
 	w.kafka = bus.New(bus.Config{Brokers: w.broker.ListenAddrs(), ClientID: "notifications-test", SecurityProtocol: "plaintext", Replication: 1}, tel)
 	tb.Cleanup(w.kafka.Close)
-	service, err := notifications.New(notifications.Config{LogTimeout: 2 * time.Second, Retention: 90 * 24 * time.Hour}, notifications.Deps{
+	settings := notifications.Config{LogTimeout: 2 * time.Second, Retention: 90 * 24 * time.Hour}
+	for _, change := range set {
+		change(&settings)
+	}
+	service, err := notifications.New(settings, notifications.Deps{
 		Store: open(tb, tel), Bus: w.kafka, Verifier: w.tokens, Telemetry: tel,
 	})
 	if err != nil {

@@ -9,6 +9,7 @@ func (s *Service) Routes(api fiber.Router) {
 	api.Post("/api/notifications/read", s.deps.Verifier.Require(), s.readNotifications)
 	api.Get("/api/notify", s.deps.Verifier.Require(), s.listNotifications) // its name in the ISM wire
 	api.Post("/api/notify", s.deps.Verifier.Require(), s.deps.Verifier.RequireBackend(), s.notify)
+	s.push.routes(api, s.deps.Verifier)
 }
 
 // InternalRoutes implements [deployable.Service]: there are none.

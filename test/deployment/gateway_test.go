@@ -93,6 +93,7 @@ func TestGatewayPassesEachRouteToItsService(t *testing.T) {
 		"/api/rooms/1/timelines": "rooms", "/api/rooms/1/timeline": "messages", "/api/rooms/1/timeline?limit=5": "messages",
 		"/api/rooms/1/messages/2": "messages", "/api/rooms/1/messages": "rooms",
 		"/api/send-msg": "messages", "/api/sse": "realtime", "/api/notify": "notifications", "/api/notifications": "notifications",
+		"/api/devices": "notifications", "/api/devices/vapid": "notifications", "/api/notify/settings": "notifications",
 	} {
 		response := g.ask(t, line("GET", target))
 		if got := response.Header.Get("X-Service"); response.StatusCode != http.StatusOK || got != service {
