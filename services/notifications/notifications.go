@@ -1,8 +1,8 @@
 // Package notifications is the service by which a company's backends tell users something, and that keeps what happened to users in their inboxes.
 //
 // What backends say is appended to the log ism.notifications. realtime's edges bring it from there to open streams, and the consumer group [Group] into
-// inboxes, with what rooms tells of friends and rooms. Signed webhooks and the hand-off to push are not there: their routes answer 404, so that nothing seems
-// to work that does not.
+// inboxes, with what rooms tells of friends and rooms. The consumer group [GroupPush]
+// tells users by push who have no open stream. Signed webhooks are not there: their routes answer 404, so that nothing seems to work that does not.
 package notifications
 
 import (
@@ -84,10 +84,11 @@ func (s *Service) Checks() []httpapi.Check {
 
 // Parts implements [deployable.Service]. The store stops last: all others write to it.
 func (s *Service) Parts() []lifecycle.Part {
-	return []lifecycle.Part{
+	parts := []lifecycle.Part{
 		{Name: "notifications store", Run: s.deps.Store.Run},
 		{Name: "notifications appender", Run: s.appender.Run},
 		{Name: "notifications inboxes", Run: s.taker.Run, Beside: true},
 		{Name: "notifications clearing", Run: s.inbox.Run, Beside: true},
 	}
+	return append(parts, s.push.parts()...)
 }

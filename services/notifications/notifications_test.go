@@ -78,7 +78,7 @@ func newWorld(tb testing.TB) *world {
 
 func newWorldOn(tb testing.TB, open func(testing.TB, *telemetry.Telemetry) store.Store, set ...func(*notifications.Config)) *world {
 	tb.Helper()
-	w := &world{tb: tb, broker: nodetest.Broker(tb), log: &servicetest.Log{}, description: openapitest.Load(tb, description), http: &http.Client{Transport: &http.Transport{}}}
+	w := &world{tb: tb, broker: nodetest.Broker(tb, kfake.SeedTopics(1, "push")), log: &servicetest.Log{}, description: openapitest.Load(tb, description), http: &http.Client{Transport: &http.Transport{}}}
 	tb.Cleanup(w.http.CloseIdleConnections)
 	tel := telemetry.Discard(slog.New(slog.NewTextHandler(w.log, nil)))
 	w.issuer = authntest.New(tb)
