@@ -19,6 +19,7 @@ import (
 	"github.com/ism-chat/ism/services/notifications/internal/push/reads"
 	"github.com/ism-chat/ism/services/notifications/internal/push/taker"
 	"github.com/ism-chat/ism/services/notifications/internal/push/vapid"
+	"github.com/ism-chat/ism/services/notifications/internal/push/webpush"
 	"github.com/ism-chat/ism/services/notifications/internal/webhooks/guard"
 	"github.com/ism-chat/ism/services/notifications/store"
 )
@@ -99,6 +100,17 @@ func (p *push) run(ctx context.Context) error {
 	})
 }
 
+// pushTimeout is how long a push service may take.
+const pushTimeout = 10 * time.Second
+
+// webPush makes what sends to browsers. Close its client.
+func (p *push) webPush() (*webpush.Sender, *guard.Client) {
+	client := guard.New(p.policy, pushTimeout)
+	return webpush.New(webpush.Config{
+		Subject: p.subject, TTL: p.cfg.TTL, Preview: webpush.Preview(p.cfg.Preview), Client: client, Keys: p.keys, Store: p.store, Tel: p.tel,
+	}), client
+}
+
 // awaitDevice waits until there is a device that is told from here, and reports false where ctx is done before.
 func (p *push) awaitDevice(ctx context.Context) bool {
 	ctx = telemetry.Untraced(ctx)
@@ -117,6 +129,12 @@ func (p *push) awaitDevice(ctx context.Context) bool {
 
 // tell reads who is online and what was read, and tells everybody else on the outlets.
 func (p *push) tell(ctx context.Context, outlets ...taker.Outlet) error {
+	var parts []func(context.Context) error
+	if p.sendsWebPush() {
+		sender, client := p.webPush()
+		defer client.Close()
+		outlets, parts = append(outlets, sender), append(parts, sender.Run)
+	}
 	who, marks, known := presence.New(time.Now), reads.New(time.Now), newKnown(2)
 	online, err := p.bus.NewReader(bus.ReaderConfig{
 		Topics: []string{events.TopicOnline}, Since: time.Unix(1, 0), Handler: who.Take, MaxBatch: maxBatch,
@@ -141,7 +159,7 @@ func (p *push) tell(ctx context.Context, outlets ...taker.Outlet) error {
 		return fmt.Errorf("make the consumer of push: %w", err)
 	}
 	running, ctx := errgroup.WithContext(ctx)
-	for _, run := range []func(context.Context) error{online.Run, read.Run, taking.Run, consumer.Run} {
+	for _, run := range append(parts, online.Run, read.Run, taking.Run, consumer.Run) {
 		running.Go(func() error { return run(ctx) })
 	}
 	return running.Wait() //nolint:wrapcheck // they say what was being done

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"sync"
 	"testing"
@@ -122,5 +123,30 @@ func TestUsersWithoutAStreamAreHandedOff(t *testing.T) {
 	servicetest.Await(t, "carol is told", func() bool { return len(received()) >= 4 })
 	if more := received()[3:]; len(more) != 1 || !slices.Equal(more[0].To, []uuid.UUID{carol}) {
 		t.Errorf("then %+v", more)
+	}
+}
+
+// Nothing runs until there is a device; then its browser is told.
+func TestABrowserIsToldWithoutAHandOff(t *testing.T) {
+	t.Parallel()
+	got := make(chan *http.Request, 10)
+	service := httptest.NewServer(http.HandlerFunc(func(answer http.ResponseWriter, request *http.Request) {
+		got <- request
+		answer.WriteHeader(http.StatusCreated)
+	}))
+	t.Cleanup(service.Close)
+	w := newWorldOn(t, onSQLite, pushHere)
+	alice, bob := uuid.New(), uuid.New()
+	if answer := w.as(alice, http.MethodPost, "/api/devices", webPush("laptop", service.URL+"/1")); answer.Status != http.StatusOK {
+		t.Fatal(answer)
+	}
+	w.append(event(posted(uuid.New(), bob, events.Audience{Users: []uuid.UUID{alice, bob}, Version: 1}, "Soup?")))
+	select {
+	case request := <-got:
+		if request.URL.Path != "/1" || request.Header.Get("Content-Encoding") != "aes128gcm" {
+			t.Errorf("sent is %v", request)
+		}
+	case <-time.After(20 * time.Second):
+		t.Error("nothing is sent")
 	}
 }
