@@ -53,6 +53,7 @@ func among(column string, ids []uuid.UUID) (condition string, args []any) {
 // Devices implements [store.Devices].
 func (s *Store) Devices(ctx context.Context, users []uuid.UUID) (devices []store.Device, err error) {
 	condition, args := among("user_id", users)
+	//nolint:gosec // the condition has placeholders alone
 	statement := `SELECT user_id, id, kind, target, p256dh, auth, made_at, registered_at FROM devices WHERE ` + condition + ` ORDER BY user_id, registered_at, id`
 	err = s.do("read devices", func(db *sqlite.DB) error {
 		rows, err := db.Readers.QueryContext(ctx, statement, args...)
@@ -142,6 +143,7 @@ func (s *Store) PushSettings(ctx context.Context, users, rooms []uuid.UUID) (set
 		condition, args = condition+` AND `+of, append(args, more...)
 	}
 	err = s.do("read push settings", func(db *sqlite.DB) error {
+		//nolint:gosec // the condition has placeholders alone
 		rows, err := db.Readers.QueryContext(ctx, `SELECT user_id, room_id, level, muted_until FROM push_settings WHERE `+condition, args...)
 		if err != nil {
 			return err

@@ -40,8 +40,8 @@ const (
 	maxQueued = 2000 // of at most 4 KB each
 	senders   = 32
 	drain     = 5 * time.Second
-	// Patience is the longest that a push waits to be sent again.
-	Patience = 10 * time.Minute
+	// mostWait is the longest that a push waits to be sent again.
+	mostWait = 10 * time.Minute
 
 	lookAgain   = time.Second // between two looks at those that wait
 	maxHolds    = 10_000
@@ -132,7 +132,7 @@ func (s *Sender) Tell(ctx context.Context, told []taker.Told) error {
 		if err != nil {
 			return err
 		}
-		push := job{payload: encoded, topic: topicOf(one.Event), urgency: wp.UrgencyNormal, expires: time.Now().Add(min(Patience, s.cfg.TTL))}
+		push := job{payload: encoded, topic: topicOf(one.Event), urgency: wp.UrgencyNormal, expires: time.Now().Add(min(mostWait, s.cfg.TTL))}
 		if one.Event.IsMessage() {
 			push.urgency = wp.UrgencyHigh
 		}
@@ -286,7 +286,7 @@ func (s *Sender) post(ctx context.Context, push job) (status int, retryAfter tim
 func retryAfterOf(header http.Header, now time.Time) time.Duration {
 	text := header.Get("Retry-After")
 	if seconds, err := strconv.Atoi(text); err == nil {
-		return min(max(time.Duration(seconds), 0), 3600) * time.Second
+		return time.Duration(min(max(seconds, 0), 3600)) * time.Second
 	}
 	at, err := http.ParseTime(text)
 	if err != nil {
