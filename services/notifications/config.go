@@ -20,6 +20,8 @@ type Config struct {
 	KafkaIn      bool           `envconfig:"KAFKA_IN" default:"false" desc:"whether notifications are read from a Kafka topic, too, see KAFKA_IN_TOPIC and what follows it"`
 	KafkaInFrom  kafkain.Config `envconfig:"KAFKA_IN"`
 	Webhooks     WebhooksConfig
+	Push         PushConfig
+	VAPID        VAPIDConfig
 }
 
 // What becomes of notifications for unknown users.

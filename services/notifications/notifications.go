@@ -2,8 +2,8 @@
 //
 // It takes notifications by HTTP, by signed webhooks and from a Kafka topic, and appends them to the log ism.notifications. realtime's edges bring them from
 // there to open streams, and the consumer group [Group] into inboxes, with what rooms tells of friends and rooms. The consumer group [GroupWebhooks] takes from
-// the same logs what endpoints of backends are subscribed to, which get it as signed webhooks. The hand-off to push is not there: its routes answer 404, so
-// that nothing seems to work that does not.
+// the same logs what endpoints of backends are subscribed to, which get it as signed webhooks, and the consumer group [GroupPush]
+// tells users by push who have no open stream.
 package notifications
 
 import (
@@ -65,6 +65,7 @@ type Service struct {
 	hooked   *prometheus.CounterVec
 	kafka    *kafkain.Reader // nil: not configured
 	webhooks *webhooks
+	push     *push
 }
 
 var _ deployable.Service = (*Service)(nil)
@@ -103,6 +104,9 @@ func New(cfg Config, deps Deps) (*Service, error) {
 			return nil, err
 		}
 	}
+	if s.push, err = newPush(cfg, deps); err != nil {
+		return nil, err
+	}
 	return s, nil
 }
 
@@ -125,5 +129,6 @@ func (s *Service) Parts() []lifecycle.Part {
 	if s.kafka != nil {
 		parts = append(parts, lifecycle.Part{Name: "notifications from Kafka", Run: s.kafka.Run, Beside: true})
 	}
-	return append(parts, s.webhooks.parts()...)
+	parts = append(parts, s.webhooks.parts()...)
+	return append(parts, s.push.parts()...)
 }

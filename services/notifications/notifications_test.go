@@ -122,7 +122,7 @@ func newWorldOn(tb testing.TB, open func(testing.TB, *telemetry.Telemetry) store
 	for _, change := range set {
 		change(&settings)
 	}
-	w := &world{tb: tb, rooms: &rooms{tenants: map[uuid.UUID]string{}}, broker: nodetest.Broker(tb), description: openapitest.Load(tb, description), http: &http.Client{Transport: &http.Transport{}}}
+	w := &world{tb: tb, rooms: &rooms{tenants: map[uuid.UUID]string{}}, broker: nodetest.Broker(tb, kfake.SeedTopics(1, "push")), description: openapitest.Load(tb, description), http: &http.Client{Transport: &http.Transport{}}}
 	tb.Cleanup(w.http.CloseIdleConnections)
 	tel := telemetry.Discard(slog.New(slog.DiscardHandler))
 	w.issuer = authntest.New(tb)

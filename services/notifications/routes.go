@@ -11,6 +11,7 @@ func (s *Service) Routes(api fiber.Router) {
 	api.Post("/api/notify", s.deps.Verifier.Require(), s.deps.Verifier.RequireBackend(), s.notify)
 	api.Post("/hooks/:source", s.hook) // without a token: what is sent is signed
 	s.webhooks.routes(api, s.deps.Verifier)
+	s.push.routes(api, s.deps.Verifier)
 }
 
 // InternalRoutes implements [deployable.Service]: there are none.

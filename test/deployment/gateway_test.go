@@ -95,6 +95,7 @@ func TestGatewayPassesEachRouteToItsService(t *testing.T) {
 		"/api/send-msg": "messages", "/api/sse": "realtime", "/api/notify": "notifications", "/api/notifications": "notifications",
 		"/hooks/shop":         "notifications",
 		"/api/admin/webhooks": "notifications", "/api/admin/webhooks/1/deliveries": "notifications",
+		"/api/devices": "notifications", "/api/devices/vapid": "notifications", "/api/notify/settings": "notifications",
 	} {
 		response := g.ask(t, line("GET", target))
 		if got := response.Header.Get("X-Service"); response.StatusCode != http.StatusOK || got != service {

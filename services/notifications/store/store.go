@@ -1,5 +1,5 @@
-// Package store is what notifications keeps: the inboxes of users, and webhooks. Two backends keep it, Postgres and SQLite, and package storetest holds both to what is
-// said here.
+// Package store is what notifications keeps: the inboxes of users, where they are told by push, and webhooks. Two backends keep it, Postgres and SQLite, and
+// package storetest holds both to what is said here.
 package store
 
 import (
@@ -23,4 +23,5 @@ type Store interface {
 	Ping(ctx context.Context) error
 	Inbox
 	Webhooks
+	Devices
 }

@@ -44,6 +44,13 @@ const (
 	cleared  = 1000      // entries that are deleted at once
 )
 
+// Store is where inboxes are, and what else goes with a deleted user.
+type Store interface {
+	store.Inbox
+	// ErasePush deletes a deleted user's devices and push settings.
+	ErasePush(ctx context.Context, user uuid.UUID) (erased int, err error)
+}
+
 // Teller tells what the service has erased of a user.
 type Teller interface {
 	TellErased(ctx context.Context, erased events.UserErased) error
@@ -51,7 +58,7 @@ type Teller interface {
 
 // Inbox takes records into inboxes. It is safe for concurrent use.
 type Inbox struct {
-	store     store.Inbox
+	store     Store
 	teller    Teller
 	retention time.Duration
 	now       func() time.Time
@@ -60,7 +67,7 @@ type Inbox struct {
 }
 
 // New makes an Inbox that keeps what happened within the retention.
-func New(s store.Inbox, teller Teller, retention time.Duration, now func() time.Time, tracing bus.Tracing, log *slog.Logger) *Inbox {
+func New(s Store, teller Teller, retention time.Duration, now func() time.Time, tracing bus.Tracing, log *slog.Logger) *Inbox {
 	return &Inbox{store: s, teller: teller, retention: retention, now: now, tracing: tracing, log: log}
 }
 
@@ -196,9 +203,13 @@ func shownBy(event events.Event) (shown []events.StreamEvent, err error) {
 	return shown, nil
 }
 
-// erase deletes the inbox of a deleted user, and tells what it had.
+// erase deletes the inbox of a deleted user, its devices and push settings, and tells how many there were.
 func (i *Inbox) erase(ctx context.Context, deleted events.UserDeleted, at time.Time) error {
-	erased := int64(0)
+	push, err := i.store.ErasePush(ctx, deleted.UserID)
+	if err != nil {
+		return fmt.Errorf("erase the devices of a deleted user: %w", err)
+	}
+	erased := int64(push)
 	for {
 		n, err := i.store.Erase(ctx, deleted.UserID, at, cleared)
 		if err != nil {

@@ -40,6 +40,10 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		{"a change that is refused leaves nothing", refusedChangeLeavesNothing},
 		{"jobs are done when they are due, and again where that fails", jobsAreDone},
 		{"a job that is broken off is done again", brokenOffIsDoneAgain},
+		{"devices are kept", devicesAreKept},
+		{"of too many devices the oldest goes", oldestDeviceGoes},
+		{"push settings are kept", pushSettingsAreKept},
+		{"VAPID keys stay", vapidKeysStay},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

@@ -1,0 +1,45 @@
+package client
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// RegisterToken registers a token of FCM or APNs, kind "Fcm" or "Apns", as a device of the caller.
+func (c *Client) RegisterToken(ctx context.Context, deviceID, kind, token string) error {
+	body := struct {
+		DeviceID string `json:"deviceId"`
+		Kind     string `json:"kind"`
+		Token    string `json:"token"`
+	}{deviceID, kind, token}
+	_, err := c.call(ctx, http.MethodPost, "/api/devices", body, nil)
+	return err
+}
+
+// DeleteDevice deletes a device of the caller.
+func (c *Client) DeleteDevice(ctx context.Context, deviceID string) error {
+	_, err := c.call(ctx, http.MethodDelete, "/api/devices/"+url.PathEscape(deviceID), nil, nil)
+	return err
+}
+
+// SetPush says what the caller is told by push of a room, or, with [uuid.Nil], of all: "all", "mentions" or "none", of a room also "default"; and until when
+// nothing is: zero, it is not muted.
+func (c *Client) SetPush(ctx context.Context, room uuid.UUID, level string, mutedUntil time.Time) error {
+	body := struct {
+		RoomID     *uuid.UUID `json:"roomId,omitempty"`
+		Level      string     `json:"level"`
+		MutedUntil *time.Time `json:"mutedUntil,omitempty"`
+	}{Level: level}
+	if room != uuid.Nil {
+		body.RoomID = &room
+	}
+	if !mutedUntil.IsZero() {
+		body.MutedUntil = &mutedUntil
+	}
+	_, err := c.call(ctx, http.MethodPut, "/api/notify/settings", body, nil)
+	return err
+}

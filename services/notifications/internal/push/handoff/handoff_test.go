@@ -1,0 +1,68 @@
+package handoff
+
+import (
+	"context"
+	"encoding/json"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/google/uuid"
+
+	"github.com/ism-chat/ism/libs/bus"
+	"github.com/ism-chat/ism/services/notifications/internal/push/taker"
+	"github.com/ism-chat/ism/services/notifications/store"
+)
+
+// log keeps what is written.
+type log struct{ records []bus.Record }
+
+func (l *log) ProduceAll(_ context.Context, records []bus.Record) ([]bus.Receipt, error) {
+	l.records = append(l.records, records...)
+	return nil, nil
+}
+
+func TestManyDevicesAreHandedOffInSeveralRecords(t *testing.T) {
+	t.Parallel()
+	to := &log{}
+	told := taker.Told{Event: &taker.Event{ID: uuid.New(), RoomID: uuid.New(), Shown: []byte(`{"type":"ChatMessage"}`)}}
+	for range 12 {
+		user := uuid.New()
+		told.Users = append(told.Users, user)
+		for n := range 20 {
+			told.Devices = append(told.Devices, store.Device{UserID: user, ID: strconv.Itoa(n), Kind: store.FCM, Target: strings.Repeat("x", 1024)})
+		}
+		told.Devices = append(told.Devices, store.Device{UserID: user, ID: "browser", Kind: store.WebPush, Target: "https://push.example/secret"})
+	}
+	if err := New("push", to).Tell(t.Context(), []taker.Told{told}); err != nil {
+		t.Fatal(err)
+	}
+	var users, devices int
+	for _, record := range to.records {
+		var said object
+		if err := json.Unmarshal(record.Value, &said); err != nil || len(said.Devices) > maxDevices || string(said.Notification) != string(told.Event.Shown) {
+			t.Errorf("a record has %d devices and says %s, %v", len(said.Devices), said.Notification, err)
+		}
+		if strings.Contains(string(record.Value), "push.example") || record.Key != told.Event.RoomID.String() || record.Topic != "push" {
+			t.Errorf("a record of %s to %s says %.200s", record.Key, record.Topic, record.Value)
+		}
+		users, devices = users+len(said.ToUser), devices+len(said.Devices)
+	}
+	if len(to.records) != 3 || users != 12 || devices != 240 {
+		t.Errorf("%d records have %d users and %d devices", len(to.records), users, devices)
+	}
+}
+
+// Who reads ISM's topic finds nothing else in a record of users without tokens.
+func TestWithoutTokensARecordIsISMs(t *testing.T) {
+	t.Parallel()
+	to, user := &log{}, uuid.New()
+	told := taker.Told{Event: &taker.Event{ID: uuid.New(), Shown: []byte(`{"type":"FriendRequestReceived"}`)}, Users: []uuid.UUID{user}}
+	if err := New("push", to).Tell(t.Context(), []taker.Told{told}); err != nil {
+		t.Fatal(err)
+	}
+	want := `{"to_user":["` + user.String() + `"],"notification":{"type":"FriendRequestReceived"}}`
+	if len(to.records) != 1 || string(to.records[0].Value) != want || to.records[0].Key != user.String() {
+		t.Errorf("handed off is %+v", to.records)
+	}
+}
