@@ -57,7 +57,7 @@ func prepare(ctx context.Context, tx *sql.Tx) (of inboxes, err error) {
 	for text, statement := range map[string]**sql.Stmt{
 		selectInbox: &of.inbox, selectPresent: &of.present, insertEntry: &of.insert, upsertNewest: &of.newest,
 	} {
-		if *statement, err = tx.PrepareContext(ctx, text); err != nil {
+		if *statement, err = tx.PrepareContext(ctx, text); err != nil { //nolint:sqlclosecheck // they end with the transaction
 			return inboxes{}, err
 		}
 	}
