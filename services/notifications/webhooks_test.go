@@ -119,7 +119,7 @@ type received struct {
 	at     time.Time
 }
 
-func newReceiver(t *testing.T, answer func(w http.ResponseWriter, r *http.Request)) *receiver {
+func newReceiver(t testing.TB, answer func(w http.ResponseWriter, r *http.Request)) *receiver {
 	t.Helper()
 	r := &receiver{answer: answer}
 	r.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
@@ -141,7 +141,7 @@ func (r *receiver) all() []received {
 	return slices.Clone(r.got)
 }
 
-func (r *receiver) await(t *testing.T, n int) []received {
+func (r *receiver) await(t testing.TB, n int) []received {
 	t.Helper()
 	servicetest.Await(t, fmt.Sprintf("%d webhooks come", n), func() bool { return len(r.all()) >= n })
 	return r.all()
