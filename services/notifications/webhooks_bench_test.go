@@ -25,8 +25,8 @@ func BenchmarkWebhooks(b *testing.B) {
 		b.Run(name+"/burst", func(b *testing.B) {
 			w := newWorldOn(b, open, func(cfg *notifications.Config) { cfg.Webhooks.AtOnce, cfg.Webhooks.MaxEndpoints = 500, 20 })
 			at := newReceiver(b, ok)
-			w.newHook(fmt.Sprintf(`{"url":%q,"types":["dev.ism.message.created"],"concurrency":100}`, at.URL))
-			const n = 3000
+			w.newHook(fmt.Sprintf(`{"url":%q,"types":["dev.ism.message.created"],"concurrency":20}`, at.URL))
+			const n = 1000
 			for b.Loop() {
 				before, begun := len(at.all()), time.Now()
 				w.appendAtOnce(messages(n))
