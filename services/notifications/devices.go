@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"time"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/google/uuid"
@@ -200,6 +199,3 @@ func problemOfPush(err error) error {
 		return err
 	}
 }
-
-// nowMicros is the time as stores keep it.
-func nowMicros() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }

@@ -202,7 +202,7 @@ func (w *webhooks) create(c *fiber.Ctx) error {
 	if err != nil {
 		return w.problemOf(err)
 	}
-	w.tellMade()
+	w.made.Tell()
 	w.logChange(c, "a webhook is made", made.ID)
 	c.Set(fiber.HeaderLocation, "/api/admin/webhooks/"+made.ID.String())
 	return c.Status(http.StatusCreated).JSON(withSecret{endpointOf(made), secret.Verifier()})

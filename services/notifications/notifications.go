@@ -132,3 +132,17 @@ func (s *Service) Parts() []lifecycle.Part {
 	parts = append(parts, s.webhooks.parts()...)
 	return append(parts, s.push.parts()...)
 }
+
+// signal says that something has happened. Of several times one is heard.
+type signal chan struct{}
+
+// Tell says it, and waits for nobody.
+func (s signal) Tell() {
+	select {
+	case s <- struct{}{}:
+	default:
+	}
+}
+
+// nowMicros is the time as stores keep it.
+func nowMicros() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }

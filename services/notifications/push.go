@@ -58,17 +58,6 @@ func newPush(cfg Config, deps Deps) (*push, error) {
 	}, nil
 }
 
-// signal says that something has happened. Of several times one is heard.
-type signal chan struct{}
-
-// Tell says it, and waits for nobody.
-func (s signal) Tell() {
-	select {
-	case s <- struct{}{}:
-	default:
-	}
-}
-
 func (p *push) sendsWebPush() bool { return p.subject != "" }
 
 func (p *push) routes(api fiber.Router, verifier *authn.Verifier) {

@@ -3,7 +3,6 @@ package notifications
 import (
 	"errors"
 	"fmt"
-	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
@@ -49,15 +48,7 @@ func (c PushConfig) Validate() []config.Fault {
 }
 
 func (c PushConfig) policy() (guard.Policy, error) {
-	policy := guard.Policy{HTTP: c.AllowHTTP}
-	for _, text := range c.AllowedNetworks {
-		network, err := netip.ParsePrefix(text)
-		if err != nil {
-			return guard.Policy{}, fmt.Errorf("%q is no network; allowed: for example 10.1.0.0/16 or fd00::/8", text)
-		}
-		policy.Networks = append(policy.Networks, network)
-	}
-	return policy, nil
+	return guard.ParsePolicy(c.AllowHTTP, c.AllowedNetworks)
 }
 
 // VAPIDConfig says by what push services know this installation (RFC 8292).

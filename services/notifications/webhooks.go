@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/gofiber/fiber/v2"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/ism-chat/ism/libs/authn"
 	"github.com/ism-chat/ism/libs/bus"
@@ -36,7 +37,7 @@ type webhooks struct {
 	consumer   *bus.Consumer
 	tel        *telemetry.Telemetry
 	now        func() time.Time // UTC, microseconds
-	made       chan struct{}    // says that an endpoint was made here
+	made       signal           // an endpoint was made here
 }
 
 func newWebhooks(cfg WebhooksConfig, deps Deps) (*webhooks, error) {
@@ -44,14 +45,13 @@ func newWebhooks(cfg WebhooksConfig, deps Deps) (*webhooks, error) {
 	if err != nil {
 		return nil, err
 	}
-	now := func() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }
 	client := guard.New(policy, cfg.Timeout)
 	limits := delivery.Limits{DisableAfter: cfg.DisableAfter, GiveUpAfter: cfg.Retention}
-	deliveries := delivery.New(deps.Store, sender.New(client, policy, now), limits, now, deps.Telemetry)
+	deliveries := delivery.New(deps.Store, sender.New(client, policy, nowMicros), limits, nowMicros, deps.Telemetry)
 	consumer, err := deps.Bus.NewConsumer(bus.ConsumerConfig{
 		Group:     GroupWebhooks,
 		Topics:    []string{events.TopicRooms, events.TopicUsers, events.TopicNotifications},
-		Handler:   taker.New(deps.Store, deliveries, cfg.Retention, now).Take,
+		Handler:   taker.New(deps.Store, deliveries, cfg.Retention, nowMicros).Take,
 		MaxBatch:  maxBatch,
 		FetchWait: webhooksFetchWait,
 	})
@@ -59,7 +59,7 @@ func newWebhooks(cfg WebhooksConfig, deps Deps) (*webhooks, error) {
 		return nil, fmt.Errorf("make the webhooks' consumer: %w", err)
 	}
 	return &webhooks{
-		cfg: cfg, policy: policy, store: deps.Store, client: client, deliveries: deliveries, consumer: consumer, tel: deps.Telemetry, now: now, made: make(chan struct{}, 1),
+		cfg: cfg, policy: policy, store: deps.Store, client: client, deliveries: deliveries, consumer: consumer, tel: deps.Telemetry, now: nowMicros, made: make(signal, 1),
 	}, nil
 }
 
@@ -71,41 +71,31 @@ const (
 )
 
 func (w *webhooks) parts() []lifecycle.Part {
-	return []lifecycle.Part{
-		{Name: "webhooks jobs", Run: w.runJobs, Beside: true},
-		{Name: "webhooks taker", Run: w.take, Beside: true},
-		{Name: "webhooks sweep", Run: w.sweep, Beside: true},
-	}
+	return []lifecycle.Part{{Name: "notifications webhooks", Run: w.run, Beside: true}}
 }
 
-// runJobs sends webhooks. It begins when there is an endpoint: until then nobody asks for jobs.
-func (w *webhooks) runJobs(ctx context.Context) error {
+// run reads the logs, sends, and sweeps. It begins when there is an endpoint: until then nobody pays for it. What happened before the endpoint was made is
+// passed over.
+func (w *webhooks) run(ctx context.Context) error {
 	defer w.client.Close()
 	if !w.awaitEndpoint(ctx) {
 		return nil
 	}
+	running, ctx := errgroup.WithContext(ctx)
+	for _, run := range []func(context.Context) error{w.runJobs, w.consumer.Run, w.deliveries.Run} {
+		running.Go(func() error { return run(ctx) })
+	}
+	return running.Wait() //nolint:wrapcheck // they say what was being done
+}
+
+// runJobs sends webhooks.
+func (w *webhooks) runJobs(ctx context.Context) error {
 	_ = retry.Policy{First: time.Second, Max: 30 * time.Second}.Do(ctx, func(ctx context.Context) error {
 		return w.store.RunJobs(ctx, w.cfg.AtOnce, w.tel.Log, w.deliveries.Do)
 	}, func(err error, next time.Duration) {
 		w.tel.Log.ErrorContext(ctx, "webhooks cannot be sent; trying again", "error", err.Error(), "in", next)
 	})
 	return nil // it ends with ctx
-}
-
-// take reads the logs. It begins when there is an endpoint: until then nobody pays for it. What happened before the endpoint was made is passed over.
-func (w *webhooks) take(ctx context.Context) error {
-	if !w.awaitEndpoint(ctx) {
-		return nil
-	}
-	return w.consumer.Run(ctx)
-}
-
-// sweep begins when there is an endpoint, too.
-func (w *webhooks) sweep(ctx context.Context) error {
-	if !w.awaitEndpoint(ctx) {
-		return nil
-	}
-	return w.deliveries.Run(ctx)
 }
 
 // awaitEndpoint waits until there is an endpoint, and reports false where ctx is done before.
@@ -119,18 +109,9 @@ func (w *webhooks) awaitEndpoint(ctx context.Context) bool {
 		case <-ctx.Done():
 			return false
 		case <-w.made:
-			w.tellMade() // whoever else waits
 			return true
 		case <-time.After(lookEvery):
 		}
-	}
-}
-
-// tellMade says that there is an endpoint.
-func (w *webhooks) tellMade() {
-	select {
-	case w.made <- struct{}{}:
-	default:
 	}
 }
 

@@ -2,7 +2,6 @@ package notifications
 
 import (
 	"fmt"
-	"net/netip"
 	"time"
 
 	"github.com/ism-chat/ism/libs/config"
@@ -42,13 +41,5 @@ func (c WebhooksConfig) Validate() []config.Fault {
 }
 
 func (c WebhooksConfig) policy() (guard.Policy, error) {
-	policy := guard.Policy{HTTP: c.AllowHTTP}
-	for _, text := range c.AllowedNetworks {
-		network, err := netip.ParsePrefix(text)
-		if err != nil {
-			return guard.Policy{}, fmt.Errorf("%q is no network; allowed: for example 10.1.0.0/16 or fd00::/8", text)
-		}
-		policy.Networks = append(policy.Networks, network)
-	}
-	return policy, nil
+	return guard.ParsePolicy(c.AllowHTTP, c.AllowedNetworks)
 }

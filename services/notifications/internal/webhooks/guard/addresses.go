@@ -1,6 +1,7 @@
 package guard
 
 import (
+	"fmt"
 	"net/netip"
 	"slices"
 )
@@ -60,4 +61,17 @@ func (p Policy) Allows(address netip.Addr) bool {
 	default:
 		return global6.Contains(address) && !slices.ContainsFunc(refused6, contains)
 	}
+}
+
+// ParsePolicy gives the policy that settings say. The error names a network that is none, and what is allowed.
+func ParsePolicy(http bool, networks []string) (Policy, error) {
+	policy := Policy{HTTP: http}
+	for _, text := range networks {
+		network, err := netip.ParsePrefix(text)
+		if err != nil {
+			return Policy{}, fmt.Errorf("%q is no network; allowed: for example 10.1.0.0/16 or fd00::/8", text)
+		}
+		policy.Networks = append(policy.Networks, network)
+	}
+	return policy, nil
 }
