@@ -2,25 +2,18 @@ package membership
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
-	"net/url"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
 	"go.opentelemetry.io/otel/attribute"
-	"go.opentelemetry.io/otel/codes"
-	"go.opentelemetry.io/otel/propagation"
 	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
-	"go.opentelemetry.io/otel/trace"
 
 	"github.com/ism-chat/ism/libs/config"
 	"github.com/ism-chat/ism/libs/events"
+	"github.com/ism-chat/ism/libs/internalapi"
 	"github.com/ism-chat/ism/libs/telemetry"
 )
 
@@ -32,10 +25,7 @@ type ClientConfig struct {
 
 // Validate implements [config.Validator].
 func (c ClientConfig) Validate() []config.Fault {
-	var faults []config.Fault
-	if at, err := url.Parse(c.URL); err != nil || at.Host == "" || (at.Scheme != "http" && at.Scheme != "https") {
-		faults = append(faults, config.Fault{Variable: "URL", Problem: "must be an http or https URL, for example http://rooms:9403"})
-	}
+	faults := internalapi.Address(c.URL).Fault("URL", "http://rooms:9403")
 	if c.Timeout <= 0 || c.Timeout > LookupTimeout {
 		faults = append(faults, config.Fault{Variable: "TIMEOUT", Problem: fmt.Sprintf("must be above 0 and at most %s, the deadline of all tries together", LookupTimeout)})
 	}
@@ -49,21 +39,12 @@ const (
 	userOf     = "/internal/users/{user_id}"
 )
 
-const (
-	maxConnections = 64 // to rooms
-	// maxAnswer is far more than an answer takes, bytes: it names a hundred users, or a thousand of a room that has been large for longer than
-	// large rooms are told apart.
-	maxAnswer = 1 << 20
-)
+const maxConnections = 64 // to rooms
 
 // Client asks rooms over HTTP.
 type Client struct {
-	base       string
-	server     []attribute.KeyValue // where it is, for spans
-	tries      tries
-	http       *http.Client
-	tracer     trace.Tracer
-	propagator propagation.TextMapPropagator
+	rooms *internalapi.Client
+	tries tries
 }
 
 var _ Rooms = (*Client)(nil)
@@ -71,37 +52,13 @@ var _ Rooms = (*Client)(nil)
 // NewClient makes a client. It connects when it is asked. Run it.
 func NewClient(cfg ClientConfig, tel *telemetry.Telemetry) *Client {
 	return &Client{
-		base:   strings.TrimRight(cfg.URL, "/"),
-		server: serverOf(cfg.URL),
-		tries:  tries{first: cfg.Timeout},
-		http: &http.Client{Transport: &http.Transport{
-			MaxConnsPerHost:     maxConnections,
-			MaxIdleConnsPerHost: maxConnections,
-			IdleConnTimeout:     30 * time.Second,
-		}},
-		tracer:     tel.Tracer.Tracer("github.com/ism-chat/ism/services/messages/membership"),
-		propagator: tel.Propagator,
+		rooms: internalapi.New("rooms", internalapi.Address(cfg.URL), maxConnections, tel),
+		tries: tries{first: cfg.Timeout},
 	}
-}
-
-func serverOf(base string) []attribute.KeyValue {
-	at, err := url.Parse(base)
-	if err != nil {
-		return nil
-	}
-	server := []attribute.KeyValue{semconv.ServerAddress(at.Hostname())}
-	if port, err := strconv.Atoi(at.Port()); err == nil {
-		server = append(server, semconv.ServerPort(port))
-	}
-	return server
 }
 
 // Run closes the idle connections when ctx is done.
-func (c *Client) Run(ctx context.Context) error {
-	<-ctx.Done()
-	c.http.CloseIdleConnections()
-	return nil
-}
+func (c *Client) Run(ctx context.Context) error { return c.rooms.Run(ctx) }
 
 // Membership implements [Rooms].
 func (c *Client) Membership(ctx context.Context, room uuid.UUID) (events.Membership, error) {
@@ -143,67 +100,25 @@ func (c *Client) User(ctx context.Context, user uuid.UUID) (events.UserAnswer, e
 // ask asks at a path, of which the template is for spans, until there is an answer, and decodes it. Errors: [ErrRoomNotFound], [ErrUserNotFound].
 func (c *Client) ask(ctx context.Context, about attribute.KeyValue, template, path string, answer any) error {
 	return c.tries.ask(ctx, func(ctx context.Context, number int) error {
-		ctx, span := c.tracer.Start(ctx, "GET "+template, trace.WithSpanKind(trace.SpanKindClient))
-		defer span.End()
-		if span.IsRecording() {
-			span.SetAttributes(semconv.HTTPRequestMethodGet, semconv.URLTemplate(template), about)
-			span.SetAttributes(c.server...)
-			if number > 1 {
-				span.SetAttributes(semconv.HTTPRequestResendCount(number - 1))
-			}
-		}
-		err := c.get(ctx, path, span, answer)
-		if err != nil {
-			span.SetStatus(codes.Error, err.Error())
-		}
-		if errors.Is(err, context.DeadlineExceeded) {
-			c.http.CloseIdleConnections() // they may lead to where nobody is, as the one that was used
-		}
-		return err
+		err := c.rooms.Ask(ctx, internalapi.Question{
+			Method: http.MethodGet, Template: template, Path: path, About: []attribute.KeyValue{about}, Try: number,
+		}, answer)
+		return found(err)
 	})
 }
 
-func (c *Client) get(ctx context.Context, path string, span trace.Span, answer any) error {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, c.base+path, nil)
-	if err != nil {
-		return fmt.Errorf("make question to rooms: %w", err)
+// found tells a room or a user that does not exist from a listener that is not rooms'.
+func found(err error) error {
+	var refusal *internalapi.Refusal
+	if !errors.As(err, &refusal) || refusal.Status != http.StatusNotFound {
+		return err
 	}
-	c.propagator.Inject(ctx, propagation.HeaderCarrier(request.Header))
-	response, err := c.http.Do(request)
-	if err != nil {
-		return fmt.Errorf("ask rooms: %w", err)
-	}
-	defer response.Body.Close()
-	span.SetAttributes(semconv.HTTPResponseStatusCode(response.StatusCode))
-	body, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
-	if err != nil {
-		return fmt.Errorf("read answer of rooms: %w", err)
-	}
-	switch response.StatusCode {
-	case http.StatusOK:
-	case http.StatusNotFound:
-		return c.notFound(body)
-	default:
-		return fmt.Errorf("rooms answered with status %d", response.StatusCode)
-	}
-	if err := json.Unmarshal(body, answer); err != nil {
-		return fmt.Errorf("decode answer of rooms: %w", err)
-	}
-	return nil
-}
-
-// notFound tells a room or a user that does not exist from a listener that is not rooms'.
-func (c *Client) notFound(body []byte) error {
-	var problem struct {
-		Code string `json:"code"`
-	}
-	_ = json.Unmarshal(body, &problem) // what is no problem has no code
-	switch problem.Code {
+	switch refusal.Code {
 	case "room-not-found":
 		return ErrRoomNotFound
 	case "user-not-found":
 		return ErrUserNotFound
 	default:
-		return fmt.Errorf("%s has no such endpoint of rooms", c.base)
+		return fmt.Errorf("there is no such endpoint of rooms: %w", err)
 	}
 }
