@@ -66,12 +66,17 @@ type TextBody struct {
 	Text string `json:"text"`
 }
 
-// MediaBody is the body of a [Media] message.
+// MediaBody is the body of a [Media] message. What has an ID is kept by the media service, which gives it to who sees the message.
 type MediaBody struct {
-	URL         string `json:"mediaUrl"`  // of http or https, 1 to 250 characters
-	Type        string `json:"mediaType"` // what the client takes it for, 1 to 80 characters
-	MIMEType    string `json:"mimeType,omitempty"`
-	Alternative string `json:"altText,omitempty"` // for who cannot see or hear it
+	ID          uuid.UUID `json:"mediaId,omitzero"`
+	URL         string    `json:"mediaUrl"`  // of http or https, 1 to 250 characters
+	Type        string    `json:"mediaType"` // what the client takes it for, 1 to 80 characters
+	MIMEType    string    `json:"mimeType,omitempty"`
+	Alternative string    `json:"altText,omitempty"` // for who cannot see or hear it
+	FileName    string    `json:"fileName,omitempty"`
+	Size        int       `json:"size,omitempty"`  // bytes
+	Width       int       `json:"width,omitempty"` // pixels, of a picture as it is to be shown
+	Height      int       `json:"height,omitempty"`
 }
 
 // ReplyBody is the body of a [Reply] message: a text, and the message of the same room that it quotes.

@@ -47,6 +47,7 @@ type world struct {
 	brokers     []string
 	store       *faulty
 	rooms       *rooms
+	media       *media
 	cacheTTL    time.Duration // how long rooms' answers count
 	retention   time.Duration // 0: for ever
 	log         *recorder
@@ -56,6 +57,7 @@ type world struct {
 	description *openapitest.Description
 	service     *messages.Service
 	base        string
+	internal    string // the internal listener
 	http        *http.Client
 	stop        func() // ends the service and waits for it; may be called again
 }
@@ -75,7 +77,7 @@ func newWorld(tb testing.TB, brokers []string, s store.Store) *world {
 func newWorldKeeping(tb testing.TB, brokers []string, s store.Store, retention time.Duration) *world {
 	tb.Helper()
 	w := &world{
-		tb: tb, brokers: brokers, store: &faulty{Store: s}, rooms: newRooms(), cacheTTL: 30 * time.Second, retention: retention,
+		tb: tb, brokers: brokers, store: &faulty{Store: s}, rooms: newRooms(), media: &media{known: map[uuid.UUID]events.MediaAnswer{}}, cacheTTL: 30 * time.Second, retention: retention,
 		log: &recorder{}, description: openapitest.Load(tb, descriptionPath),
 	}
 	w.tel = telemetry.Discard(slog.New(w.log))
@@ -105,12 +107,12 @@ func (w *world) start() {
 	service, err := messages.New(messages.Config{
 		LogTimeout: 800 * time.Millisecond, WriteThroughTimeout: 500 * time.Millisecond, EditWindow: 24 * time.Hour, Retention: w.retention,
 		Members: membership.Config{CacheBytes: 1 << 20, CacheTTL: w.cacheTTL},
-	}, messages.Deps{Store: w.store, Rooms: w.rooms, Bus: kafka, Verifier: w.tokens, Telemetry: tel})
+	}, messages.Deps{Store: w.store, Rooms: w.rooms, Media: w.media, Bus: kafka, Verifier: w.tokens, Telemetry: tel})
 	if err != nil {
 		w.tb.Fatal(err)
 	}
 	node := nodetest.Start(w.tb, "messages", service, tel, httpapi.Check{Name: "kafka", Check: kafka.Ready})
-	w.service, w.base = service, node.Public
+	w.service, w.base, w.internal = service, node.Public, node.Internal
 	w.http = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 100}}
 	w.stop = sync.OnceFunc(func() {
 		w.http.CloseIdleConnections()

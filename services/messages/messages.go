@@ -19,6 +19,7 @@ import (
 	"github.com/ism-chat/ism/libs/httpapi"
 	"github.com/ism-chat/ism/libs/lifecycle"
 	"github.com/ism-chat/ism/libs/telemetry"
+	"github.com/ism-chat/ism/services/messages/attachments"
 	"github.com/ism-chat/ism/services/messages/internal/cursor"
 	"github.com/ism-chat/ism/services/messages/internal/erasures"
 	"github.com/ism-chat/ism/services/messages/internal/observed"
@@ -35,6 +36,7 @@ import (
 type Deps struct {
 	Store     store.Store // one of the service's parts
 	Rooms     membership.Rooms
+	Media     attachments.Media
 	Bus       *bus.Bus
 	Verifier  *authn.Verifier
 	Telemetry *telemetry.Telemetry

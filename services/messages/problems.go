@@ -7,6 +7,7 @@ import (
 
 	"github.com/ism-chat/ism/libs/bus"
 	"github.com/ism-chat/ism/libs/httpapi"
+	"github.com/ism-chat/ism/services/messages/attachments"
 	"github.com/ism-chat/ism/services/messages/internal/body"
 	"github.com/ism-chat/ism/services/messages/internal/cursor"
 	"github.com/ism-chat/ism/services/messages/internal/sends"
@@ -70,6 +71,19 @@ func problemOf(err error) error {
 	case errors.Is(err, errNothingToQuote):
 		return httpapi.NewProblem(http.StatusUnprocessableEntity, "quoted-message-not-found", "Quoted message not found",
 			"the room has no message with this replyMsgId for you")
+	case errors.Is(err, attachments.ErrNotFound):
+		return httpapi.NewProblem(http.StatusUnprocessableEntity, "media-not-found", "Medium not found",
+			"you have uploaded no medium with this mediaId to the room")
+	case errors.Is(err, attachments.ErrRejected):
+		return httpapi.NewProblem(http.StatusUnprocessableEntity, "media-rejected", "Medium rejected",
+			"the medium was rejected; GET /api/media/{media_id}/status says why")
+	case errors.Is(err, attachments.ErrNotReady):
+		problem := httpapi.NewProblem(http.StatusConflict, "media-not-ready", "Medium not ready",
+			"the medium is not ready yet: it has to be uploaded and completed; send the message again once it is")
+		problem.RetryAfter = time.Second
+		return problem.Because(err)
+	case errors.Is(err, attachments.ErrUnavailable):
+		return httpapi.Unavailable("media-unavailable", "Media unavailable", "it cannot be said now what the message shows; nothing was written; send it again", err)
 	case errors.Is(err, body.ErrNotQuotable):
 		return httpapi.NewProblem(http.StatusUnprocessableEntity, "message-not-quotable", "Message not quotable",
 			"nobody can reply to a message of this type")

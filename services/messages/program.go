@@ -4,6 +4,7 @@ import (
 	"github.com/ism-chat/ism/libs/config"
 	"github.com/ism-chat/ism/libs/deployable"
 	"github.com/ism-chat/ism/libs/lifecycle"
+	"github.com/ism-chat/ism/services/messages/attachments"
 	"github.com/ism-chat/ism/services/messages/membership"
 	"github.com/ism-chat/ism/services/messages/store/cassandra"
 )
@@ -15,6 +16,7 @@ type ProgramConfig struct {
 		Config
 		Migrate   cassandra.Migrate `envconfig:"MIGRATE" default:"auto" was:"ISM_MESSAGES_CASSANDRA_MIGRATE" desc:"auto: make the keyspace, and bring its schema up to date at start; check: wait, not ready, until it is; off: do not look at it; true and false are auto and check"`
 		Rooms     membership.ClientConfig
+		Media     attachments.ClientConfig
 		Cassandra cassandra.Config
 	}
 }
@@ -30,7 +32,9 @@ func Build(cfg *ProgramConfig, host *deployable.Host) (deployable.Service, error
 	}
 	rooms := membership.NewClient(cfg.Messages.Rooms, host.Telemetry)
 	host.Add(lifecycle.Part{Name: "connections to rooms", Run: rooms.Run})
+	media := attachments.NewClient(cfg.Messages.Media, host.Telemetry)
+	host.Add(lifecycle.Part{Name: "connections to media", Run: media.Run})
 	return New(cfg.Messages.Config, Deps{
-		Store: timelines, Rooms: rooms, Bus: host.Bus, Verifier: host.Verifier, Telemetry: host.Telemetry,
+		Store: timelines, Rooms: rooms, Media: media, Bus: host.Bus, Verifier: host.Verifier, Telemetry: host.Telemetry,
 	})
 }

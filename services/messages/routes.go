@@ -24,5 +24,7 @@ func (s *Service) adminRoutes(api fiber.Router) {
 	api.Delete("/api/admin/rooms/:room_id/retention", route(s.deleteRetention)...)
 }
 
-// InternalRoutes implements [deployable.Service]: there are none.
-func (s *Service) InternalRoutes(fiber.Router) {}
+// InternalRoutes implements [deployable.Service]: media asks who may read a message.
+func (s *Service) InternalRoutes(internal fiber.Router) {
+	internal.Get("/internal/rooms/:room_id/messages/:message_id/readers/:user_id", s.internalReader)
+}

@@ -18,7 +18,7 @@ import (
 
 const source = "/ism/messages"
 
-// referTimeout is how long a message may take to find whom it mentions, what it quotes, and what its sender may read of that.
+// referTimeout is how long a message may take to find whom it mentions, what it shows or quotes, and what its sender may read of that.
 const referTimeout = time.Second
 
 // sendRequest is the body of POST /api/send-msg. Pointers tell what is missing from what is empty.
@@ -102,18 +102,25 @@ func (s *Service) say(ctx context.Context, u utterance) (wire.Message, error) {
 	return s.post(ctx, u)
 }
 
-// refer gives what is said, complete: those whom it mentions are members, and it has what it quotes.
+// refer gives what is said, complete: those whom it mentions are members, and it has what it quotes or shows.
 func (s *Service) refer(ctx context.Context, u utterance) (body.Body, error) {
-	reply, quotes := u.what.(body.Reply)
-	if !quotes && len(u.mentions) == 0 {
+	if !body.Refers(u.what) && len(u.mentions) == 0 {
 		return u.what, nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, referTimeout)
 	defer cancel()
-	if err := s.mentionable(ctx, u.members, u.mentions); err != nil || !quotes {
+	if err := s.mentionable(ctx, u.members, u.mentions); err != nil {
 		return u.what, err
 	}
-	return s.quote(ctx, u.members, u.sender, reply)
+	switch what := u.what.(type) {
+	case body.Reply:
+		return s.quote(ctx, u.members, u.sender, what)
+	case body.Media:
+		if what.ID != uuid.Nil {
+			return s.show(ctx, u, what)
+		}
+	}
+	return u.what, nil
 }
 
 // mayWrite gives the membership of a room in which the sender may say it: a member may, and what the backend says only the backend.

@@ -59,6 +59,7 @@ func fiveProcesses(t testing.TB, kafka []string, settings []Settings) *Deploymen
 		"rooms": {"ISM_ROOMS_POSTGRES_URL": postgres, "ISM_ROOMS_MAX_MEMBERS": mostMembers},
 		"messages": {
 			"ISM_MESSAGES_ROOMS_URL":          baseURL(internal["rooms"]),
+			"ISM_MESSAGES_MEDIA_URL":          baseURL(internal["media"]),
 			"ISM_MESSAGES_CASSANDRA_HOSTS":    cassandra,
 			"ISM_MESSAGES_CASSANDRA_KEYSPACE": "ism_" + strings.ReplaceAll(uuid.NewString(), "-", "")[:12],
 			"ISM_MESSAGES_CASSANDRA_USERNAME": "cassandra",

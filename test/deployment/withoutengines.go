@@ -25,6 +25,7 @@ func WithoutEngines(t testing.TB, service string) string {
 	case "messages":
 		variables["ISM_MESSAGES_CASSANDRA_HOSTS"] = nobody
 		variables["ISM_MESSAGES_ROOMS_URL"] = baseURL(nobody)
+		variables["ISM_MESSAGES_MEDIA_URL"] = baseURL(nobody)
 	}
 	p := &process{name: service, path: binary(t, service), env: environment(variables), logFile: filepath.Join(dir, service+".log")}
 	p.start(t)

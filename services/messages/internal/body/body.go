@@ -1,6 +1,6 @@
 // Package body reads the bodies of messages as clients send them: a decoder for each type of the wire that somebody may send.
 //
-// What it gives is valid, and complete but for a [Reply], which needs the message that it quotes. Lengths are counted in characters. Texts are kept
+// What it gives is valid, and complete but for a [Reply], which needs the message that it quotes, and a [Media] that names a medium. Lengths are counted in characters. Texts are kept
 // as they are. Fields that it does not know belong to newer clients and are passed over. All of its errors are problems that may be answered with,
 // invalid-request or malformed-json.
 package body
@@ -8,10 +8,10 @@ package body
 import (
 	"encoding/json"
 	"fmt"
-	"mime"
-	"net/url"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/google/uuid"
 
 	"github.com/ism-chat/ism/libs/httpapi"
 	"github.com/ism-chat/ism/libs/wire"
@@ -39,23 +39,28 @@ type Body interface {
 // Text is a text.
 type Text struct{ wire.TextBody }
 
-// Media is a picture, a sound, a film or a file elsewhere.
-type Media struct{ wire.MediaBody }
-
 // System is what the backend says in a room.
 type System struct{ wire.SystemBody }
 
 func (Text) Type() wire.MessageType   { return wire.Text }
-func (Media) Type() wire.MessageType  { return wire.Media }
 func (System) Type() wire.MessageType { return wire.SystemMessage }
 
 func (t Text) Preview(sender string) wire.Preview { return wire.TextPreview(sender, t.Text) }
-func (m Media) Preview(sender string) wire.Preview {
-	return wire.MediaPreview(sender, m.MediaBody.Type)
-}
 
 // Preview is that of a text: old clients know no other.
 func (s System) Preview(sender string) wire.Preview { return wire.TextPreview(sender, s.Text) }
+
+// Refers reports whether a body is not complete before what it names has been found.
+func Refers(what Body) bool {
+	switch what := what.(type) {
+	case Reply:
+		return true
+	case Media:
+		return what.ID != uuid.Nil
+	default:
+		return false
+	}
+}
 
 // Decode reads the body of a message of a type; raw is the msgBody of a request that [httpapi.Decode] has let through.
 func Decode(kind wire.MessageType, raw json.RawMessage) (Body, error) {
@@ -90,39 +95,6 @@ func decodeText(raw json.RawMessage) (Body, error) {
 	}
 	text, err := textOf("text", sent.Text)
 	return Text{wire.TextBody{Text: text}}, err
-}
-
-func decodeMedia(raw json.RawMessage) (Body, error) {
-	var sent struct {
-		URL         *string `json:"mediaUrl"`
-		Type        *string `json:"mediaType"`
-		MIMEType    *string `json:"mimeType"`
-		Alternative *string `json:"altText"`
-	}
-	if err := httpapi.DecodeField(field, raw, &sent); err != nil {
-		return nil, err
-	}
-	media := Media{}
-	var err error
-	if media.URL, err = required("mediaUrl", sent.URL, maxURL); err != nil {
-		return nil, err
-	}
-	if at, err := url.Parse(media.URL); err != nil || at.Host == "" || at.Scheme != "http" && at.Scheme != "https" {
-		return nil, httpapi.InvalidRequest("msgBody.mediaUrl must be an http or https URL with a host")
-	}
-	if media.MediaBody.Type, err = required("mediaType", sent.Type, maxMediaType); err != nil {
-		return nil, err
-	}
-	if media.MIMEType, err = optional("mimeType", sent.MIMEType, maxMIMEType); err != nil {
-		return nil, err
-	}
-	if media.MIMEType != "" {
-		if _, _, err := mime.ParseMediaType(media.MIMEType); err != nil {
-			return nil, httpapi.InvalidRequest("msgBody.mimeType must be a media type, for example image/png")
-		}
-	}
-	media.Alternative, err = optional("altText", sent.Alternative, maxAlternative)
-	return media, err
 }
 
 func decodeSystem(raw json.RawMessage) (Body, error) {

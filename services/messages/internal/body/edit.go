@@ -9,7 +9,12 @@ import (
 
 // Edit reads the body that a message is to have from now on. A Reply goes on quoting what it has quoted.
 func Edit(message wire.Message, raw json.RawMessage) (Body, error) {
-	if message.Type != wire.Reply || missing(raw) {
+	switch {
+	case missing(raw):
+		return Decode(message.Type, raw)
+	case message.Type == wire.Media:
+		return editMedia(message, raw)
+	case message.Type != wire.Reply:
 		return Decode(message.Type, raw)
 	}
 	var sent struct {

@@ -17,7 +17,7 @@ func Says(message wire.Message, what Body) bool {
 	case Text:
 		return says(message, func(sent wire.TextBody) bool { return sent == what.TextBody })
 	case Media:
-		return says(message, func(sent wire.MediaBody) bool { return sent == what.MediaBody })
+		return says(message, what.says)
 	case Reply:
 		return says(message, func(sent wire.ReplyBody) bool { return sent.MessageID == what.MessageID && sent.Text == what.Text })
 	case System:
