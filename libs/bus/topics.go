@@ -55,6 +55,7 @@ func table() map[string]topic {
 		// One partition: there is little in it, and each partition that edges read makes the id of every event on every stream longer.
 		events.TopicUsers:         {partitions: 1, retention: 7 * day},
 		events.TopicNotifications: {partitions: 1, retention: 7 * day},
+		events.TopicMedia:         {partitions: 1, retention: 7 * day},
 		// Who is in a large room must be known for as long as the room is there.
 		events.TopicMemberships: {partitions: 4, compact: true},
 		// One partition: the first claim of a ticket counts, and a user's streams end after those before it.

@@ -26,6 +26,7 @@ var catalogue = []kind{
 	kindOf[FriendAccepted](1, 0),
 	kindOf[NotificationSent](1, 1), // 1: expiresAt
 	kindOf[NotificationsRead](1, 0),
+	kindOf[MediaChanged](1, 0),
 	kindOf[UserDeleted](1, 0),
 	kindOf[UserErased](1, 0),
 	kindOf[TicketIssued](1, 0),

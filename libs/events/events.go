@@ -36,6 +36,7 @@ const (
 	TopicRooms         = "ism.rooms"         // the log of every room, keyed by room id
 	TopicUsers         = "ism.users"         // what happens to users beside rooms, keyed by user id
 	TopicNotifications = "ism.notifications" // what backends tell users, keyed by user id
+	TopicMedia         = "ism.media"         // what becomes of media, keyed by the id of the user who uploaded them
 	TopicMemberships   = "ism.memberships"   // who is in large rooms, keyed by room and part
 	TopicEdges         = "ism.edges"         // what realtime's edges tell each other, keyed by user id
 	TopicOnline        = "ism.online"        // who is online, at which edge

@@ -55,7 +55,11 @@ func samples() map[string]events.Event {
 			UserID: alice, Message: json.RawMessage(`{"order":17,"state":"sent"}`), ExpiresAt: &hour,
 		}),
 		"notifications.read.v1": event(18, "/ism/notifications", events.NotificationsRead{UserID: alice, UpTo: "AQAAAAAAAAARq1TvOA", Unread: 2}),
-		"user.deleted.v1":       event(15, "/ism/rooms", events.UserDeleted{UserID: bob, ErasureID: uuid.UUID{0: 6}, Tenant: "acme"}),
+		"media.changed.v1": event(19, "/ism/media", events.MediaChanged{
+			MediaID: uuid.UUID{0: 7}, RoomID: room, UploaderID: alice, Tenant: "acme", Purpose: "message", State: wire.MediaReady, FileName: "cat.jpg",
+			MimeType: "image/jpeg", Size: 123456, Width: 4000, Height: 3000, Variants: []string{"256", "1024"}, ChangedAt: wire.At(at),
+		}),
+		"user.deleted.v1": event(15, "/ism/rooms", events.UserDeleted{UserID: bob, ErasureID: uuid.UUID{0: 6}, Tenant: "acme"}),
 		"user.erased.v1": event(16, "/ism/messages", events.UserErased{
 			UserID: bob, ErasureID: uuid.UUID{0: 6}, Service: "messages", Erased: 12, FinishedAt: wire.At(at.Add(time.Minute)),
 		}),
@@ -236,7 +240,7 @@ func TestEveryEventOfARoomTellsRoomAndAudience(t *testing.T) {
 func TestEveryEventOfAUserTellsTheUser(t *testing.T) {
 	for name, event := range samples() {
 		ofUser, ok := event.Data.(events.UserEvent)
-		if ok != slices.Contains([]string{events.TopicUsers, events.TopicNotifications}, event.Data.Topic()) {
+		if ok != slices.Contains([]string{events.TopicUsers, events.TopicNotifications, events.TopicMedia}, event.Data.Topic()) {
 			t.Errorf("%s is on %s and is an event of a user: %v", name, event.Data.Topic(), ok)
 		}
 		if ok && ofUser.ForUser().String() != event.Data.PartitionKey() {

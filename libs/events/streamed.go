@@ -173,6 +173,8 @@ func StreamEvents(event Event, users []uuid.UUID) ([]StreamEvent, error) {
 		return streamEvent(wire.NotificationsRead{
 			Type: "NotificationsRead", UpTo: data.UpTo, IDs: data.IDs, Unread: data.Unread, CreatedAt: wire.At(event.Time),
 		}, users)
+	case MediaChanged:
+		return streamEvent(data.shown(), users)
 	case MembersJoined:
 		return streamEvent(wire.NewRoom{Type: "NewRoom", Room: data.Room, CreatedAt: wire.At(event.Time)}, data.Joined)
 	case MembershipChanged:

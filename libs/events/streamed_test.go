@@ -3,6 +3,7 @@ package events_test
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"reflect"
@@ -229,6 +230,35 @@ func TestAUserSeesWhatABackendSays(t *testing.T) {
 		want := `{"type":"SystemMessage","notificationId":"` + event.ID.String() + `","message":{"order":17,"state":"sent"},"createdAt":"2026-11-23T12:30:45.123456Z"` + end
 		if err != nil || len(seen) != 1 || !slices.Equal(seen[0].To, []uuid.UUID{alice}) || string(seen[0].Data) != want {
 			t.Errorf("seen is %+v, %v", seen, err)
+		}
+	}
+}
+
+func TestAnUploaderSeesWhatBecomesOfAMedium(t *testing.T) {
+	event := samples()["media.changed.v1"]
+	seen, err := events.StreamEvents(event, []uuid.UUID{event.Data.(events.UserEvent).ForUser()})
+	want := `{"type":"MediaChanged","mediaId":"07000000-0000-0000-0000-000000000000","roomId":"` + room.String() + `","state":"ready","fileName":"cat.jpg",` +
+		`"mimeType":"image/jpeg","size":123456,"width":4000,"height":3000,"variants":["256","1024"],"createdAt":"2026-11-23T12:30:45.123456Z"}`
+	if err != nil || len(seen) != 1 || !slices.Equal(seen[0].To, []uuid.UUID{alice}) || string(seen[0].Data) != want {
+		t.Errorf("seen is %+v, %v", seen, err)
+	}
+}
+
+func TestAMediumsChangeWithoutWhatReadersRelyOnIsRefused(t *testing.T) {
+	good := samples()["media.changed.v1"].Data.(events.MediaChanged)
+	for name, spoil := range map[string]func(e *events.MediaChanged){
+		"mediaId":    func(e *events.MediaChanged) { e.MediaID = uuid.Nil },
+		"roomId":     func(e *events.MediaChanged) { e.RoomID = uuid.Nil },
+		"uploaderId": func(e *events.MediaChanged) { e.UploaderID = uuid.Nil },
+		"purpose":    func(e *events.MediaChanged) { e.Purpose = "" },
+		"state":      func(e *events.MediaChanged) { e.State = "elsewhere" },
+		"size":       func(e *events.MediaChanged) { e.Size = -1 },
+		"changedAt":  func(e *events.MediaChanged) { e.ChangedAt = wire.Time{} },
+	} {
+		bad := good
+		spoil(&bad)
+		if _, _, err := events.Encode(events.New("/ism/media", at, bad)); !errors.Is(err, events.ErrMalformed) || !strings.Contains(err.Error(), name) {
+			t.Errorf("without a proper %s: %v", name, err)
 		}
 	}
 }

@@ -8,7 +8,8 @@ import (
 	"github.com/ism-chat/ism/libs/wire"
 )
 
-// UserEvent is an event of a user's log, for the streams of that user alone. Every event with the topic [TopicUsers] or [TopicNotifications] is one.
+// UserEvent is an event of a user's log, for the streams of that user alone. Every event with the topic [TopicUsers], [TopicNotifications]
+// or [TopicMedia] is one.
 type UserEvent interface {
 	Data
 	// ForUser is the user in whose log the event is, and who may see it.

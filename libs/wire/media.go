@@ -1,5 +1,7 @@
 package wire
 
+import "github.com/google/uuid"
+
 // MediaState is how far a medium is.
 type MediaState string
 
@@ -19,4 +21,21 @@ func (s MediaState) Known() bool {
 		return true
 	}
 	return false
+}
+
+// MediaChanged is the server-sent event to who has uploaded a medium: it has another state. Of one that is deleted only ids, state and reason are said.
+type MediaChanged struct {
+	Type     string     `json:"type"` // "MediaChanged"
+	ID       uuid.UUID  `json:"mediaId"`
+	RoomID   uuid.UUID  `json:"roomId"`
+	State    MediaState `json:"state"`
+	Reason   string     `json:"reason,omitempty"` // a code: why it is rejected or deleted
+	FileName string     `json:"fileName,omitempty"`
+	MimeType string     `json:"mimeType,omitempty"`
+	Size     int        `json:"size,omitempty"`   // bytes
+	Width    int        `json:"width,omitempty"`  // pixels, of an image as it is shown
+	Height   int        `json:"height,omitempty"` // pixels
+	// Variants are the smaller ones that there are of an image, by their longer side.
+	Variants  []string `json:"variants,omitempty"`
+	CreatedAt Time     `json:"createdAt"` // when it got the state
 }

@@ -35,6 +35,7 @@ var types = []reflect.Type{
 	reflect.TypeFor[wire.FriendRequestReceived](), reflect.TypeFor[wire.FriendRequestAccepted](),
 	reflect.TypeFor[wire.CustomNotification](), reflect.TypeFor[wire.Notified](), reflect.TypeFor[wire.NotifiedUser](),
 	reflect.TypeFor[wire.NotificationsRead](), reflect.TypeFor[wire.UnreadNotifications](), reflect.TypeFor[wire.InboxEntry](),
+	reflect.TypeFor[wire.MediaChanged](),
 	reflect.TypeFor[wire.Problem](),
 }
 

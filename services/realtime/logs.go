@@ -13,7 +13,7 @@ import (
 
 // logs are the topics that edges read. Their order is part of every stream's id.
 func logs() []string {
-	return []string{events.TopicRooms, events.TopicUsers, events.TopicNotifications}
+	return []string{events.TopicRooms, events.TopicUsers, events.TopicNotifications, events.TopicMedia}
 }
 
 // take hands records to whom they are for: the edge, or what edges tell each other.

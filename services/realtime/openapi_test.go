@@ -73,7 +73,7 @@ func TestEventsAreAsDescribed(t *testing.T) {
 		}
 		types[event.Type] = true
 	}
-	if len(types) != 15 {
+	if len(types) != 16 {
 		t.Errorf("types %v", types)
 	}
 	if err := described.Conforms("StreamEvent", []byte(`{"type":"ChatMessage","id":"0192d3a0-0000-7000-8000-000000000001"}`)); err == nil {

@@ -52,7 +52,7 @@ func newWorld(t *testing.T, brokers []string) *world {
 	t.Cleanup(w.bus.Close)
 	ctx, cancel := context.WithTimeout(t.Context(), servicetest.Timeout)
 	defer cancel()
-	if err := w.bus.EnsureTopics(ctx, events.TopicRooms, events.TopicUsers, events.TopicNotifications); err != nil {
+	if err := w.bus.EnsureTopics(ctx, events.TopicRooms, events.TopicUsers, events.TopicNotifications, events.TopicMedia); err != nil {
 		t.Fatal(err)
 	}
 	var err error

@@ -3,6 +3,7 @@ package edge
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -46,7 +47,7 @@ func (e *Edge) unreadable(ctx context.Context, number int, record bus.Record) (a
 // concerned gives who may see the event of a record that cannot be read: its audience where it can be told, or else the room's, as far as it is
 // known; never an older one than that. What such a record says is not remembered. In the logs of users the key alone says it.
 func (e *Edge) concerned(record bus.Record) target {
-	if record.Topic == events.TopicUsers || record.Topic == events.TopicNotifications {
+	if slices.Contains([]string{events.TopicUsers, events.TopicNotifications, events.TopicMedia}, record.Topic) {
 		if user, err := uuid.Parse(record.Key); err == nil {
 			return target{users: []uuid.UUID{user}}
 		}

@@ -24,6 +24,10 @@ func notifications() cut.Topic {
 	return cut.Topic{Name: events.TopicNotifications, ID: "6a6c2e5e-0000-4000-8000-000000000003", Partitions: 1}
 }
 
+func media() cut.Topic {
+	return cut.Topic{Name: events.TopicMedia, ID: "6a6c2e5e-0000-4000-8000-000000000004", Partitions: 1}
+}
+
 // ofBoth is an edge that reads the rooms' log and those of users, and has caught up.
 func ofBoth(t *testing.T) *Edge {
 	t.Helper()
@@ -32,12 +36,13 @@ func ofBoth(t *testing.T) *Edge {
 	if err != nil {
 		t.Fatal(err)
 	}
-	e.Open(0, time.Time{}, rooms(), users(), notifications())
+	e.Open(0, time.Time{}, rooms(), users(), notifications(), media())
 	for number := range int32(partitions) {
 		e.Begin(events.TopicRooms, number, 0, 0)
 	}
 	e.Begin(events.TopicUsers, 0, 0, 0)
 	e.Begin(events.TopicNotifications, 0, 0, 0)
+	e.Begin(events.TopicMedia, 0, 0, 0)
 	e.CaughtUp()
 	return e
 }
@@ -56,6 +61,52 @@ func told(t *testing.T, offset int64, event, to uuid.UUID, text string) bus.Reco
 	record := recordOf(t, 0, offset, event, events.NotificationSent{UserID: to, Message: []byte(`{"text":"` + text + `"}`)})
 	record.Topic = events.TopicNotifications
 	return record
+}
+
+// mediumChanged is the record of what became of a medium.
+func mediumChanged(t *testing.T, offset int64, event, uploader uuid.UUID, state wire.MediaState) bus.Record {
+	t.Helper()
+	record := recordOf(t, 0, offset, event, events.MediaChanged{
+		MediaID: uuid.New(), RoomID: uuid.New(), UploaderID: uploader, Purpose: "message", State: state, ChangedAt: wire.At(time.Now()),
+	})
+	record.Topic = events.TopicMedia
+	return record
+}
+
+func TestWhatBecomesOfAMediumGoesToItsUploaderOnceAndInOrder(t *testing.T) {
+	e := ofBoth(t)
+	alice, carol := uuid.New(), uuid.New()
+	atAlice, atCarol := newClient(), newClient()
+	opened := attach(t, e, alice, "", atAlice)
+	attach(t, e, carol, "", atCarol)
+	first := mediumChanged(t, 0, uuid.New(), alice, wire.MediaUploaded)
+	again := first // the outbox may write it twice
+	again.Offset = 2
+	ingest(t, e, first, mediumChanged(t, 1, uuid.New(), alice, wire.MediaReady), again)
+	states := func(frames []sse.Frame) (all []string) {
+		for _, frame := range frames {
+			_, state, _ := strings.Cut(string(frame.Event.Data), `"state":"`)
+			state, _, _ = strings.Cut(state, `"`)
+			all = append(all, state)
+		}
+		return all
+	}
+	if got := states(atAlice.take()); !slices.Equal(got, []string{"uploaded", "ready"}) {
+		t.Errorf("the uploader is told %v", got)
+	}
+	id, _, _ := strings.Cut(strings.TrimPrefix(string(opened.Opening), "id: "), "\n")
+	if got := states(attach(t, e, alice, id, newClient()).Backlog); !slices.Equal(got, []string{"uploaded", "ready"}) {
+		t.Errorf("resumed, the uploader is told %v", got)
+	}
+	broken := mediumChanged(t, 3, uuid.New(), alice, wire.MediaReady)
+	broken.Value = []byte(`{}`)
+	ingest(t, e, broken)
+	if got := atAlice.take(); len(got) != 1 || got[0].Event.Resync != reasonUnreadable {
+		t.Errorf("of one that cannot be read the uploader got %+v", got)
+	}
+	if got := atCarol.take(); len(got) != 0 {
+		t.Errorf("another user got %+v", got)
+	}
 }
 
 func TestANotificationGoesToItsUserOnceAndInOrder(t *testing.T) {
