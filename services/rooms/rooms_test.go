@@ -37,6 +37,7 @@ func TestAPI(t *testing.T) {
 			}{
 				{"a Single room from creation to read", singleRoom},
 				{"a group", group},
+				{"a picture that was uploaded", picture},
 				{"users are as their newest token says", usersFollowTheirTokens},
 				{"the list is newest first", listIsNewestFirst},
 				{"messages change lists", messagesChangeLists},
