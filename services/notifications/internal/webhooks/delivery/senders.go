@@ -66,14 +66,15 @@ func (s *senders) dispatch(lanes []*Lane) {
 
 // run sends until ctx is done.
 func (s *senders) run(ctx context.Context) error {
-	sending, cancel := context.WithCancel(telemetry.Untraced(context.WithoutCancel(ctx)))
+	lasting := telemetry.Untraced(context.WithoutCancel(ctx))
+	sending, cancel := context.WithCancel(lasting)
 	defer cancel()
 	stop, collected := make(chan struct{}), make(chan struct{})
 	s.mu.Lock()
 	s.ctx, s.ending, s.stop = sending, false, stop
 	s.mu.Unlock()
 	var collecting sync.WaitGroup
-	collecting.Go(func() { s.collect(sending, stop, collected) })
+	collecting.Go(func() { s.collect(lasting, stop, collected) })
 	<-ctx.Done()
 	s.mu.Lock()
 	s.ending = true
@@ -85,12 +86,12 @@ func (s *senders) run(ctx context.Context) error {
 	breaking.Stop()
 	close(collected)
 	collecting.Wait()
-	return s.leave(ctx)
+	return s.leave(lasting)
 }
 
 // leave settles what is left when nothing more is sent.
 func (s *senders) leave(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(telemetry.Untraced(context.WithoutCancel(ctx)), settling)
+	ctx, cancel := context.WithTimeout(ctx, settling)
 	defer cancel()
 	for {
 		answers := s.take()
@@ -197,28 +198,31 @@ func (s *senders) collect(ctx context.Context, stop, collected <-chan struct{}) 
 		case <-stop:
 		}
 		for answers := s.take(); len(answers) > 0; answers = s.take() {
-			s.settle(ctx, answers, stop)
+			if !s.settle(ctx, answers, stop) {
+				<-collected
+				return
+			}
 		}
 	}
 }
 
-// settle settles answers, again until the store takes them. What is left when the process stops is for [senders.leave].
-func (s *senders) settle(ctx context.Context, answers []Answer, stop <-chan struct{}) {
+// settle settles answers, again until the store takes them. It reports false where the process stops before: they are left to [senders.leave].
+func (s *senders) settle(ctx context.Context, answers []Answer, stop <-chan struct{}) bool {
 	for wait := first; ; wait = min(2*wait, longest) {
 		err := s.of.settle(ctx, answers)
 		if err == nil {
-			return
+			return true
 		}
 		if !errors.Is(err, store.ErrUnavailable) {
 			s.settleEach(ctx, answers, err)
-			return
+			return true
 		}
 		s.of.log.WarnContext(ctx, "what has become of webhooks cannot be written; trying again", "webhooks", len(answers), "error", err.Error())
 		select {
 		case <-time.After(wait):
 		case <-stop:
 			s.answer(answers...)
-			return
+			return false
 		}
 	}
 }
