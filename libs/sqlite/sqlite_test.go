@@ -120,7 +120,7 @@ func TestATransactionNeedNotBeFlushed(t *testing.T) {
 	canceled, cancel := context.WithCancel(t.Context())
 	cancel()
 	for _, c := range []struct {
-		ctx   context.Context //nolint:containedctx // each case has one
+		ctx   context.Context
 		gives error
 	}{{t.Context(), nil}, {t.Context(), undone}, {canceled, context.Canceled}} {
 		err := db.TransactUnflushed(c.ctx, func(tx *sql.Tx) error {

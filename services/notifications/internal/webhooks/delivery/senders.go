@@ -32,7 +32,7 @@ type senders struct {
 	slots  chan struct{} // webhooks under way
 
 	mu     sync.Mutex
-	ctx    context.Context // of sending; nil: nothing is sent //nolint:containedctx // lanes are begun by whoever has claimed them
+	ctx    context.Context // of sending; nil: nothing is sent; lanes are begun by whoever has claimed them
 	ending bool
 	claims sync.WaitGroup // transactions that may claim
 	lanes  sync.WaitGroup

@@ -35,7 +35,7 @@ func newSender(t *testing.T, policy guard.Policy) *sender.Sender {
 
 func newTracedSender(t *testing.T, policy guard.Policy, tel *telemetry.Telemetry) *sender.Sender {
 	t.Helper()
-	client := guard.New(policy, 300*time.Millisecond)
+	client := guard.New(policy, time.Second)
 	t.Cleanup(client.Close)
 	return sender.New(client, policy, time.Now, tel)
 }
