@@ -165,7 +165,7 @@ func (t webhookTx) Rotate(ctx context.Context, endpoint uuid.UUID, expire time.T
 
 const selectSecrets = `
 SELECT endpoint_id, secret, created_at, expires_at FROM webhook_secrets
-WHERE endpoint_id = ANY ($1) AND (expires_at IS NULL OR expires_at > $2) ORDER BY id DESC` //nolint:gosec // no secret
+WHERE endpoint_id = ANY ($1) AND (expires_at IS NULL OR expires_at > $2) ORDER BY id DESC`
 
 func (t webhookTx) Secrets(ctx context.Context, endpoints []uuid.UUID, at time.Time) (map[uuid.UUID][]store.Secret, error) {
 	secrets := map[uuid.UUID][]store.Secret{}

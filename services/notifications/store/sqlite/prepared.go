@@ -19,7 +19,7 @@ type prepared map[string]*sql.Stmt
 func prepare(ctx context.Context, writer *sql.DB) (prepared, error) {
 	all := prepared{}
 	for _, text := range often {
-		statement, err := writer.PrepareContext(ctx, text)
+		statement, err := writer.PrepareContext(ctx, text) //nolint:sqlclosecheck // they end with the store
 		if err != nil {
 			return nil, errors.Join(fmt.Errorf("prepare a statement: %w", err), all.close())
 		}
@@ -56,14 +56,14 @@ func (p preparedTx) statement(ctx context.Context, text string) *sql.Stmt {
 }
 
 func (p preparedTx) ExecContext(ctx context.Context, text string, args ...any) (sql.Result, error) {
-	if statement := p.statement(ctx, text); statement != nil {
+	if statement := p.statement(ctx, text); statement != nil { //nolint:sqlclosecheck // it ends with the transaction
 		return statement.ExecContext(ctx, args...)
 	}
 	return p.tx.ExecContext(ctx, text, args...)
 }
 
 func (p preparedTx) QueryContext(ctx context.Context, text string, args ...any) (*sql.Rows, error) {
-	if statement := p.statement(ctx, text); statement != nil {
+	if statement := p.statement(ctx, text); statement != nil { //nolint:sqlclosecheck // it ends with the transaction
 		return statement.QueryContext(ctx, args...)
 	}
 	return p.tx.QueryContext(ctx, text, args...)
