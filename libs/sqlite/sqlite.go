@@ -17,7 +17,7 @@
 //
 // # Invariants
 //
-//   - A commit that has returned survives a power cut (synchronous=full).
+//   - A commit that has returned survives a power cut (synchronous=full), unless it was made by [DB.TransactUnflushed].
 //   - A transaction of Writer takes the write lock when it begins (BEGIN IMMEDIATE): one that took it later could fail as busy with what it
 //     has read outdated.
 //   - Foreign keys are enforced.
@@ -31,6 +31,7 @@ package sqlite
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"net/url"
@@ -94,7 +95,16 @@ func dataSource(path string, more ...string) string {
 
 // Transact runs change in one transaction of Writer, and commits it if change gives nil. It gives change's error as it is.
 func (db *DB) Transact(ctx context.Context, change func(tx *sql.Tx) error) error {
-	tx, err := db.Writer.BeginTx(ctx, nil)
+	return transactOn(ctx, db.Writer, change)
+}
+
+// beginner is a pool or one of its connections.
+type beginner interface {
+	BeginTx(ctx context.Context, opts *sql.TxOptions) (*sql.Tx, error)
+}
+
+func transactOn(ctx context.Context, on beginner, change func(tx *sql.Tx) error) error {
+	tx, err := on.BeginTx(ctx, nil)
 	if err != nil {
 		return fmt.Errorf("begin: %w", err)
 	}
@@ -106,6 +116,31 @@ func (db *DB) Transact(ctx context.Context, change func(tx *sql.Tx) error) error
 		return fmt.Errorf("commit: %w", err)
 	}
 	return nil
+}
+
+// TransactUnflushed is [DB.Transact], and does not wait until the disk has the commit: one that has returned survives the end of the process, and a power cut once
+// any transaction after it has returned that was waited for. See https://sqlite.org/pragma.html#pragma_synchronous.
+func (db *DB) TransactUnflushed(ctx context.Context, change func(tx *sql.Tx) error) error {
+	connection, err := db.Writer.Conn(ctx)
+	if err != nil {
+		return fmt.Errorf("begin: %w", err)
+	}
+	defer connection.Close() //nolint:errcheck // it goes back to the pool
+	if _, err := connection.ExecContext(ctx, "PRAGMA synchronous = normal"); err != nil {
+		return errors.Join(fmt.Errorf("begin: %w", err), flushAgain(ctx, connection))
+	}
+	err = transactOn(ctx, connection, change)
+	return errors.Join(err, flushAgain(ctx, connection))
+}
+
+// flushAgain has commits of a connection waited for again. One with which that fails is not used any more.
+func flushAgain(ctx context.Context, connection *sql.Conn) error {
+	_, err := connection.ExecContext(context.WithoutCancel(ctx), "PRAGMA synchronous = full")
+	if err == nil {
+		return nil
+	}
+	_ = connection.Raw(func(any) error { return driver.ErrBadConn })
+	return fmt.Errorf("have commits flushed again: %w", err)
 }
 
 // Connections gives how many connections are in use, and how many there may be.

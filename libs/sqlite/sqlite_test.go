@@ -113,6 +113,37 @@ func TestReadersSeeTheLastCommitWhileSomebodyWrites(t *testing.T) {
 	}
 }
 
+// What is not waited for is there, and what comes after it is waited for again, whatever has become of it.
+func TestATransactionNeedNotBeFlushed(t *testing.T) {
+	db := open(t, filepath.Join(t.TempDir(), "notes.db"), sqlite.UserVersion(table))
+	undone := errors.New("undone")
+	canceled, cancel := context.WithCancel(t.Context())
+	cancel()
+	for _, c := range []struct {
+		ctx   context.Context
+		gives error
+	}{{t.Context(), nil}, {t.Context(), undone}, {canceled, context.Canceled}} {
+		err := db.TransactUnflushed(c.ctx, func(tx *sql.Tx) error {
+			var level int
+			if err := tx.QueryRowContext(c.ctx, "PRAGMA synchronous").Scan(&level); err != nil || level != 1 {
+				t.Errorf("it is committed with synchronous %d, %v", level, err)
+			}
+			_, err := tx.ExecContext(c.ctx, "INSERT INTO notes (text) VALUES ('milk')")
+			return errors.Join(err, c.gives)
+		})
+		if !errors.Is(err, c.gives) {
+			t.Errorf("it gives %v, want %v", err, c.gives)
+		}
+		var level, rows int
+		err = errors.Join(
+			db.Writer.QueryRowContext(t.Context(), "PRAGMA synchronous").Scan(&level), db.Readers.QueryRowContext(t.Context(), "SELECT count(*) FROM notes").Scan(&rows),
+		)
+		if err != nil || level != 2 || rows != 1 {
+			t.Errorf("then there are %d rows, and synchronous is %d, %v", rows, level, err)
+		}
+	}
+}
+
 func TestADirectoryThatComesLaterIsUsed(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "mounted later")
 	attempts := 0

@@ -18,6 +18,8 @@ import (
 	"github.com/gofiber/fiber/v2"
 	"github.com/google/uuid"
 	"github.com/twmb/franz-go/pkg/kfake"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 
 	"github.com/ism-chat/ism/libs/authn"
 	"github.com/ism-chat/ism/libs/authn/authntest"
@@ -56,6 +58,8 @@ type world struct {
 	description *openapitest.Description
 	base        string
 	http        *http.Client
+	spans       *tracetest.SpanRecorder
+	store       store.Store
 }
 
 // onSQLite is the store of tests to which it does not matter.
@@ -125,13 +129,16 @@ func newWorldOn(tb testing.TB, open func(testing.TB, *telemetry.Telemetry) store
 	w := &world{tb: tb, rooms: &rooms{tenants: map[uuid.UUID]string{}}, broker: nodetest.Broker(tb, kfake.SeedTopics(1, "push")), description: openapitest.Load(tb, description), http: &http.Client{Transport: &http.Transport{}}}
 	tb.Cleanup(w.http.CloseIdleConnections)
 	tel := telemetry.Discard(slog.New(slog.DiscardHandler))
+	w.spans = tracetest.NewSpanRecorder() // of what a caller has sampled
+	tel.Tracer = sdktrace.NewTracerProvider(sdktrace.WithSampler(sdktrace.ParentBased(sdktrace.NeverSample())), sdktrace.WithSpanProcessor(w.spans))
 	w.issuer = authntest.New(tb)
 	cfg := w.issuer.Config()
 	cfg.TenantClaim, cfg.BackendClients = "tenant", []string{backendClient}
 	w.tokens = authntest.Start(tb, cfg, tel)
 	w.kafka = bus.New(bus.Config{Brokers: w.broker.ListenAddrs(), ClientID: "notifications-test", SecurityProtocol: "plaintext", Replication: 1}, tel)
 	tb.Cleanup(w.kafka.Close)
-	service, err := notifications.New(settings, notifications.Deps{Store: open(tb, tel), Bus: w.kafka, Rooms: w.rooms, Verifier: w.tokens, Telemetry: tel})
+	w.store = open(tb, tel)
+	service, err := notifications.New(settings, notifications.Deps{Store: w.store, Bus: w.kafka, Rooms: w.rooms, Verifier: w.tokens, Telemetry: tel})
 	if err != nil {
 		tb.Fatal(err)
 	}

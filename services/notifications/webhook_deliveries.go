@@ -14,6 +14,7 @@ import (
 	"github.com/ism-chat/ism/libs/wire"
 	"github.com/ism-chat/ism/services/notifications/internal/webhooks/delivery"
 	"github.com/ism-chat/ism/services/notifications/internal/webhooks/payload"
+	"github.com/ism-chat/ism/services/notifications/internal/webhooks/taker"
 	"github.com/ism-chat/ism/services/notifications/store"
 )
 
@@ -184,7 +185,7 @@ func (w *webhooks) replayOne(c *fiber.Ctx) error {
 		}
 		kept.State, kept.Round, kept.NextAt, kept.ChangedAt = store.Waiting, 0, time.Time{}, w.now()
 		replayed = kept
-		return tx.UpdateDelivery(ctx, kept)
+		return tx.UpdateDeliveries(ctx, []store.Delivery{kept})
 	})
 	if err != nil {
 		return w.problemOf(err)
@@ -268,15 +269,11 @@ func (w *webhooks) test(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	err = w.store.ChangeWebhooks(c.UserContext(), "test_endpoint", func(ctx context.Context, tx store.WebhookTx) error {
-		locked, err := tx.LockEndpoint(ctx, id)
-		if err != nil {
-			return err
-		}
+	err = w.deliveries.Change(c.UserContext(), "test_endpoint", id, func(ctx context.Context, tx store.WebhookTx, locked *store.Endpoint) error {
 		if locked.Status != store.EndpointActive {
 			return errNotActive
 		}
-		return w.deliveries.TakeIn(ctx, tx, []delivery.Taken{{Webhook: webhook, Endpoints: []uuid.UUID{id}}})
+		return w.deliveries.Insert(ctx, tx, *locked, []delivery.Taken{{Webhook: webhook, Endpoints: []uuid.UUID{id}, Trace: taker.TraceOf(ctx, w.tel.Propagator)}})
 	})
 	if err != nil {
 		return w.problemOf(err)

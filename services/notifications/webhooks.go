@@ -46,14 +46,13 @@ func newWebhooks(cfg WebhooksConfig, deps Deps) (*webhooks, error) {
 		return nil, err
 	}
 	client := guard.New(policy, cfg.Timeout)
-	limits := delivery.Limits{DisableAfter: cfg.DisableAfter, GiveUpAfter: cfg.Retention}
-	deliveries := delivery.New(deps.Store, sender.New(client, policy, nowMicros), limits, nowMicros, deps.Telemetry)
+	limits := delivery.Limits{Attempt: cfg.Timeout, AtOnce: cfg.AtOnce, DisableAfter: cfg.DisableAfter, GiveUpAfter: cfg.Retention}
+	deliveries := delivery.New(deps.Store, sender.New(client, policy, nowMicros, deps.Telemetry), limits, nowMicros, deps.Telemetry)
 	consumer, err := deps.Bus.NewConsumer(bus.ConsumerConfig{
-		Group:     GroupWebhooks,
-		Topics:    []string{events.TopicRooms, events.TopicUsers, events.TopicNotifications},
-		Handler:   taker.New(deps.Store, deliveries, cfg.Retention, nowMicros).Take,
-		MaxBatch:  maxBatch,
-		FetchWait: webhooksFetchWait,
+		Group:    GroupWebhooks,
+		Topics:   []string{events.TopicRooms, events.TopicUsers, events.TopicNotifications},
+		Handler:  taker.New(deps.Store, deliveries, taker.Tracing{Records: deps.Bus.Tracing(GroupWebhooks), Propagator: deps.Telemetry.Propagator}, cfg.Retention, nowMicros).Take,
+		MaxBatch: maxBatch,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("make the webhooks' consumer: %w", err)
@@ -64,10 +63,10 @@ func newWebhooks(cfg WebhooksConfig, deps Deps) (*webhooks, error) {
 }
 
 const (
-	// webhooksFetchWait is how long a webhook may wait for others, so that a busy room costs ten fetches a second and not one for each message.
-	webhooksFetchWait = 100 * time.Millisecond
 	// lookEvery is how often it is looked whether another process has made the first endpoint.
 	lookEvery = 5 * time.Second
+	// jobsAtOnce is how many jobs are done at once: each is a transaction.
+	jobsAtOnce = 20
 )
 
 func (w *webhooks) parts() []lifecycle.Part {
@@ -82,18 +81,18 @@ func (w *webhooks) run(ctx context.Context) error {
 		return nil
 	}
 	running, ctx := errgroup.WithContext(ctx)
-	for _, run := range []func(context.Context) error{w.runJobs, w.consumer.Run, w.deliveries.Run} {
+	for _, run := range []func(context.Context) error{w.deliveries.Send, w.runJobs, w.consumer.Run, w.deliveries.Run} {
 		running.Go(func() error { return run(ctx) })
 	}
 	return running.Wait() //nolint:wrapcheck // they say what was being done
 }
 
-// runJobs sends webhooks.
+// runJobs has what comes due sent.
 func (w *webhooks) runJobs(ctx context.Context) error {
 	_ = retry.Policy{First: time.Second, Max: 30 * time.Second}.Do(ctx, func(ctx context.Context) error {
-		return w.store.RunJobs(ctx, w.cfg.AtOnce, w.tel.Log, w.deliveries.Do)
+		return w.store.RunJobs(ctx, jobsAtOnce, w.tel.Log, w.deliveries.Do)
 	}, func(err error, next time.Duration) {
-		w.tel.Log.ErrorContext(ctx, "webhooks cannot be sent; trying again", "error", err.Error(), "in", next)
+		w.tel.Log.ErrorContext(ctx, "webhooks that are due cannot be sent; trying again", "error", err.Error(), "in", next)
 	})
 	return nil // it ends with ctx
 }

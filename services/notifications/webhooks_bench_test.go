@@ -15,25 +15,17 @@ import (
 	"github.com/ism-chat/ism/libs/bus"
 	"github.com/ism-chat/ism/libs/events"
 	"github.com/ism-chat/ism/libs/servicetest"
+	"github.com/ism-chat/ism/libs/telemetry"
 	"github.com/ism-chat/ism/services/notifications"
+	"github.com/ism-chat/ism/services/notifications/store"
 )
 
-// BenchmarkWebhooks has messages happen and counts what arrives at receivers of webhooks, on either store: as many at once as there are, and fifty a second,
-// with all endpoints well and with one of ten that never answers.
+// BenchmarkWebhooks has messages happen and counts what arrives at receivers of webhooks, on either store: what has waited for a paused endpoint, as many at once
+// as there are, and fifty a second, with all endpoints well and with one of ten that never answers.
 func BenchmarkWebhooks(b *testing.B) {
 	for name, open := range backends() {
-		b.Run(name+"/burst", func(b *testing.B) {
-			w := newWorldOn(b, open, func(cfg *notifications.Config) { cfg.Webhooks.AtOnce, cfg.Webhooks.MaxEndpoints = 500, 20 })
-			at := newReceiver(b, ok)
-			w.newHook(fmt.Sprintf(`{"url":%q,"types":["dev.ism.message.created"],"concurrency":20}`, at.URL))
-			const n = 1000
-			for b.Loop() {
-				before, begun := len(at.all()), time.Now()
-				w.appendAtOnce(messages(n))
-				at.await(b, before+n)
-				b.ReportMetric(n/time.Since(begun).Seconds(), "deliveries/s")
-			}
-		})
+		b.Run(name+"/backlog", func(b *testing.B) { benchBurst(b, open, true) })
+		b.Run(name+"/burst", func(b *testing.B) { benchBurst(b, open, false) })
 		for _, dead := range []int{0, 1} {
 			b.Run(fmt.Sprintf("%s/paced, %d of 10 dead", name, dead), func(b *testing.B) {
 				w := newWorldOn(b, open, func(cfg *notifications.Config) { cfg.Webhooks.AtOnce, cfg.Webhooks.MaxEndpoints = 500, 20 })
@@ -62,6 +54,43 @@ func BenchmarkWebhooks(b *testing.B) {
 			})
 		}
 	}
+}
+
+// benchBurst counts from the first message on, or, with a backlog, from when the endpoint is resumed for which they all wait.
+func benchBurst(b *testing.B, open func(testing.TB, *telemetry.Telemetry) store.Store, backlog bool) {
+	b.Helper()
+	w := newWorldOn(b, open, func(cfg *notifications.Config) { cfg.Webhooks.AtOnce, cfg.Webhooks.MaxEndpoints = 500, 20 })
+	at := newReceiver(b, ok)
+	one := webhooksPath + "/" + w.newHook(fmt.Sprintf(`{"url":%q,"types":["dev.ism.message.created"],"concurrency":20}`, at.URL)).ID.String()
+	w.happen(messageIn(uuid.New(), "warm"))
+	at.await(b, 1)
+	const n = 3000
+	total, took := 0, time.Duration(0)
+	for b.Loop() {
+		before, begun := at.count(), time.Now()
+		if backlog {
+			w.asBackend(http.MethodPost, one+"/pause", "", http.StatusOK, nil)
+		}
+		w.appendAtOnce(messages(n))
+		if backlog {
+			servicetest.Await(b, "all wait", func() bool { return w.waiting() >= n })
+			w.asBackend(http.MethodPost, one+"/resume", "", http.StatusOK, nil)
+			begun = time.Now()
+		}
+		servicetest.Await(b, "all have come", func() bool { return at.count() >= before+n })
+		total, took = total+n, took+time.Since(begun)
+	}
+	b.ReportMetric(float64(total)/took.Seconds(), "deliveries/s")
+}
+
+// waiting is how many deliveries wait.
+func (w *world) waiting() int {
+	w.tb.Helper()
+	pending, err := w.store.PendingDeliveries(w.tb.Context(), 1_000_000)
+	if err != nil {
+		w.tb.Fatal(err)
+	}
+	return pending[store.Waiting]
 }
 
 func messages(n int) (all []events.Event) {

@@ -9,11 +9,14 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
+	"go.opentelemetry.io/otel/attribute"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 
 	"github.com/ism-chat/ism/libs/events"
 	"github.com/ism-chat/ism/libs/httpapi/openapitest"
@@ -141,9 +144,15 @@ func (r *receiver) all() []received {
 	return slices.Clone(r.got)
 }
 
+func (r *receiver) count() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.got)
+}
+
 func (r *receiver) await(t testing.TB, n int) []received {
 	t.Helper()
-	servicetest.Await(t, fmt.Sprintf("%d webhooks come", n), func() bool { return len(r.all()) >= n })
+	servicetest.Await(t, fmt.Sprintf("%d webhooks come", n), func() bool { return r.count() >= n })
 	return r.all()
 }
 
@@ -202,6 +211,47 @@ func TestABackendGetsWhatHappens(t *testing.T) {
 			deliveries := w.deliveries(made.ID, "delivered", 2)
 			if len(deliveries) != 2 || deliveries[0].Attempts != 1 || *deliveries[0].Status != 200 {
 				t.Errorf("deliveries are %+v", deliveries)
+			}
+		})
+	}
+}
+
+// One trace leads from the request of a backend to the answers of webhooks, also where one is sent again.
+func TestATraceLeadsFromARequestToTheWebhook(t *testing.T) {
+	t.Parallel()
+	for name, open := range map[string]func(testing.TB, *telemetry.Telemetry) store.Store{"sqlite": onSQLite, "postgres": onPostgres} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorldOn(t, open)
+			var tries atomic.Int32
+			backend := newReceiver(t, func(w http.ResponseWriter, _ *http.Request) {
+				if tries.Add(1) == 1 {
+					w.WriteHeader(http.StatusServiceUnavailable)
+				}
+			})
+			w.newHook(`{"url":"` + backend.URL + `","types":["dev.ism.notification.sent"]}`)
+			const traceID = "4bf92f3577b34da6a3ce929d0e0e4736"
+			w.notified(w.notify(`{"toUser":"`+uuid.NewString()+`","type":"SystemMessage","message":{}}`, "Traceparent", "00-"+traceID+"-00f067aa0ba902b7-01"))
+			backend.await(t, 2)
+			ended := func(name string) (all []sdktrace.ReadOnlySpan) {
+				for _, span := range w.spans.Ended() {
+					if span.Name() == name && span.SpanContext().TraceID().String() == traceID {
+						all = append(all, span)
+					}
+				}
+				return all
+			}
+			servicetest.Await(t, "both attempts show", func() bool { return len(ended("POST webhook")) == 2 })
+			taken := slices.IndexFunc(ended("process ism.notifications"), func(span sdktrace.ReadOnlySpan) bool {
+				return slices.ContainsFunc(span.Attributes(), func(a attribute.KeyValue) bool { return a.Value.AsString() == notifications.GroupWebhooks })
+			})
+			if taken < 0 || len(ended("POST /api/notify")) != 1 {
+				t.Fatalf("the request shows %d times, the record at %d", len(ended("POST /api/notify")), taken)
+			}
+			for i, attempt := range ended("POST webhook") {
+				if attempt.Parent().SpanID() != ended("process ism.notifications")[taken].SpanContext().SpanID() {
+					t.Errorf("attempt %d does not stand below the record", i+1)
+				}
 			}
 		})
 	}

@@ -64,7 +64,7 @@ type DeliveryState string
 const (
 	Behind    DeliveryState = "behind"   // another one of its room is before it, at an ordered endpoint
 	Waiting   DeliveryState = "waiting"  // it may be sent, as soon as its endpoint takes more
-	Released  DeliveryState = "released" // there is a job that sends it
+	Released  DeliveryState = "released" // a process has it, and sends it; until NextAt, then it is handed out again
 	Retrying  DeliveryState = "retrying" // there is a job that has it wait again, at NextAt
 	Delivered DeliveryState = "delivered"
 	GivenUp   DeliveryState = "given-up"
@@ -84,6 +84,7 @@ type WebhookEvent struct {
 	HappenedAt time.Time
 	TakenAt    time.Time
 	Body       []byte
+	Trace      string // traceparent of the record that it was taken from; empty: none
 }
 
 // Delivery is an event on its way to an endpoint.
@@ -98,7 +99,8 @@ type Delivery struct {
 	State      DeliveryState
 	Attempts   int       // all of them
 	Round      int       // those since it was taken, or replayed last
-	NextAt     time.Time // of a Retrying one
+	NextAt     time.Time // of a Retrying one: when it is due; of a Released one: when its lease ends
+	Lane       int       // of a Released one, from 1: those of a lane are sent one after the other
 	Status     int       // of the last attempt's answer; 0: there was none
 	Error      string    // of the last attempt; empty: it was answered
 	ChangedAt  time.Time
@@ -120,16 +122,15 @@ type JobKind string
 
 // The kinds.
 const (
-	JobSend    JobKind = "send"    // sends a Released delivery
 	JobDue     JobKind = "due"     // has a Retrying delivery wait again
-	JobRelease JobKind = "release" // releases what waits at an endpoint
+	JobRelease JobKind = "release" // has what waits at an endpoint be sent
 )
 
 // Job is something that is to be done at a time, however often the process ends. It may be done more than once.
 type Job struct {
 	Kind       JobKind
 	EndpointID uuid.UUID
-	DeliveryID uuid.UUID // of JobSend and JobDue
+	DeliveryID uuid.UUID // of JobDue
 	Attempts   int       // that the delivery has had; a job that says another number is outdated
 	At         time.Time // zero: at once
 }
@@ -140,7 +141,34 @@ type Sending struct {
 	Endpoint Endpoint
 	Secrets  []Secret // those that have not expired, the newest first
 	Body     []byte
+	Trace    string // traceparent of what it tells of; empty: none
 }
+
+// Lanes are what is handed out of an endpoint's deliveries.
+type Lanes struct {
+	Used    []int // those that have Released deliveries whose lease has not ended
+	Ended   bool  // there are Released deliveries whose lease has ended
+	Waiting bool  // there are deliveries that wait
+}
+
+// Lease is how much is claimed of what waits at an endpoint.
+type Lease struct {
+	EndpointID uuid.UUID
+	Lanes      []int // which are not used; deliveries are dealt to them in turn
+	PerLane    int
+	Bytes      int // of events' bodies: what would be beyond is left; the first delivery is claimed however large it is
+	Until      time.Time
+}
+
+// Claimed is a delivery that is Released to who has claimed it.
+type Claimed struct {
+	Delivery Delivery
+	Body     []byte
+	Trace    string
+}
+
+// RoomAt is a room at an endpoint.
+type RoomAt struct{ EndpointID, RoomID uuid.UUID }
 
 // Newest gives the newest of deliveries that were read by their states.
 func (q DeliveryQuery) Newest(all []Delivery) []Delivery {
@@ -170,8 +198,11 @@ type Webhooks interface {
 	// ChangeWebhooks runs change in one transaction and commits it if change gives nil. It gives change's error as it is. Change may be run again: it
 	// does nothing beside the transaction that counts.
 	ChangeWebhooks(ctx context.Context, operation string, change func(ctx context.Context, tx WebhookTx) error) error
+	// ChangeUnflushed is [Webhooks.ChangeWebhooks], and does not wait until the disk has the commit. Where the database's machine dies within a second it may be
+	// undone, as if it had never been; never in part, and not without what was committed after it. A process that ends undoes nothing.
+	ChangeUnflushed(ctx context.Context, operation string, change func(ctx context.Context, tx WebhookTx) error) error
 
-	// EndpointChanges counts the changes of endpoints that [Webhooks.Subscribed] tells of.
+	// EndpointChanges counts the changes of endpoints that [Webhooks.Subscribed] tells of, and those of their secrets.
 	EndpointChanges(ctx context.Context) (int64, error)
 	// Subscribed gives all endpoints that are not disabled, and which change they are as of.
 	Subscribed(ctx context.Context) ([]Endpoint, int64, error)
@@ -184,11 +215,10 @@ type Webhooks interface {
 	Delivery(ctx context.Context, endpoint, id uuid.UUID) (Delivery, []Attempt, error)
 	// Deliveries gives those of a query; none where there is no endpoint.
 	Deliveries(ctx context.Context, query DeliveryQuery) ([]Delivery, error)
-	// Sending gives what an attempt needs, or [ErrNoDelivery]. Secrets are those that have not expired at the time.
-	Sending(ctx context.Context, delivery uuid.UUID, at time.Time) (Sending, error)
 
-	// Stranded gives endpoints where something was released or due before the time, or waits though it could have been sent since, at most so many.
-	Stranded(ctx context.Context, before time.Time, limit int) ([]uuid.UUID, error)
+	// Stranded gives active endpoints where a lease has ended by now, something was due before a time, or something waits though it could have been sent since
+	// that time, at most so many.
+	Stranded(ctx context.Context, now, before time.Time, limit int) ([]uuid.UUID, error)
 	// Old gives deliveries that are pending and have not changed since before the time, at most so many.
 	Old(ctx context.Context, before time.Time, limit int) ([]Delivery, error)
 	// RemoveOld removes what was settled before the time, and what endpoints that were deleted had, at most so much of each, and says how much.
@@ -204,9 +234,10 @@ type Webhooks interface {
 type WebhookTx interface {
 	// InsertEndpoint adds an endpoint with its first secret.
 	InsertEndpoint(ctx context.Context, endpoint Endpoint, secret Secret) error
-	// LockEndpoint gives an endpoint and keeps others from changing what it has until the transaction ends. Errors: [ErrNoEndpoint]. Who locks several
-	// does so in the order of their ids.
+	// LockEndpoint gives an endpoint and keeps others from changing what it has until the transaction ends. Errors: [ErrNoEndpoint].
 	LockEndpoint(ctx context.Context, id uuid.UUID) (Endpoint, error)
+	// LockEndpoints locks those of several that there are, and gives them in the order of their ids. A transaction locks once.
+	LockEndpoints(ctx context.Context, ids []uuid.UUID) ([]Endpoint, error)
 	// UpdateEndpoint writes what backends decide about an endpoint, and its status.
 	UpdateEndpoint(ctx context.Context, endpoint Endpoint) error
 	// UpdateHealth writes Failures, FailingSince and ClosedUntil.
@@ -215,27 +246,32 @@ type WebhookTx interface {
 	DeleteEndpoint(ctx context.Context, id uuid.UUID) error
 	// Rotate has the secrets of an endpoint expire, those that would not before, and adds a new one.
 	Rotate(ctx context.Context, endpoint uuid.UUID, expire time.Time, secret Secret) error
+	// Secrets gives those of endpoints that have not expired at a time, the newest first.
+	Secrets(ctx context.Context, endpoints []uuid.UUID, at time.Time) (map[uuid.UUID][]Secret, error)
 	// CountEndpoints says how many there are.
 	CountEndpoints(ctx context.Context) (int, error)
 
 	// InsertEvents adds events. Those that are there stay as they are.
 	InsertEvents(ctx context.Context, events []WebhookEvent) error
-	// InsertDeliveries adds deliveries in their order, with their state. Those that are there stay as they are.
-	InsertDeliveries(ctx context.Context, deliveries []Delivery) error
-	// Advance has the first Behind delivery of a room wait, unless another one of the room is pending in front of it.
-	Advance(ctx context.Context, endpoint, room uuid.UUID) error
-	// CountReleased says how many are Released.
-	CountReleased(ctx context.Context, endpoint uuid.UUID) (int, error)
-	// Release has deliveries that wait, the oldest first, be Released, and gives them.
-	Release(ctx context.Context, endpoint uuid.UUID, limit int, at time.Time) ([]Delivery, error)
-	// Loosen has deliveries wait again that were Released, or due, before a time.
-	Loosen(ctx context.Context, endpoint uuid.UUID, before time.Time) error
+	// InsertDeliveries adds deliveries in their order, each Behind, Waiting or Released, and gives the ids of those that it has added. Those that are there stay
+	// as they are.
+	InsertDeliveries(ctx context.Context, deliveries []Delivery) (added []uuid.UUID, err error)
+	// Advance has the first Behind delivery of each room wait, unless another one of the room is pending in front of it.
+	Advance(ctx context.Context, rooms []RoomAt) error
+	// Lanes says what is handed out of endpoints at a time, for each of them.
+	Lanes(ctx context.Context, endpoints []uuid.UUID, now time.Time) (map[uuid.UUID]Lanes, error)
+	// Claim has deliveries that wait, the oldest first, be Released, and gives them in their order.
+	Claim(ctx context.Context, leases []Lease, now time.Time) ([]Claimed, error)
+	// Loosen has deliveries wait again whose lease has ended by now, and those that were due before a time.
+	Loosen(ctx context.Context, endpoint uuid.UUID, now, before time.Time) error
+	// LockDeliveries gives those of deliveries that there are. Their endpoints are locked.
+	LockDeliveries(ctx context.Context, ids []uuid.UUID) ([]Delivery, error)
 	// LockDelivery gives a delivery, or [ErrNoDelivery]. Its endpoint is locked.
 	LockDelivery(ctx context.Context, id uuid.UUID) (Delivery, error)
-	// UpdateDelivery writes how far a delivery is.
-	UpdateDelivery(ctx context.Context, delivery Delivery) error
-	// InsertAttempt adds an attempt.
-	InsertAttempt(ctx context.Context, attempt Attempt) error
+	// UpdateDeliveries writes how far deliveries are.
+	UpdateDeliveries(ctx context.Context, deliveries []Delivery) error
+	// InsertAttempts adds attempts.
+	InsertAttempts(ctx context.Context, attempts []Attempt) error
 	// Replay has settled deliveries wait again, at most the limit, and says how many, and when the last of them happened.
 	Replay(ctx context.Context, query ReplayQuery, at time.Time) (replayed int, last time.Time, err error)
 

@@ -112,45 +112,9 @@ func (s *Store) Deliveries(ctx context.Context, q store.DeliveryQuery) ([]store.
 	return q.Newest(all), nil
 }
 
-const (
-	selectSecrets = `
-SELECT secret, created_at, expires_at FROM webhook_secrets WHERE endpoint_id = $1 AND (expires_at IS NULL OR expires_at > $2) ORDER BY id DESC`
-	selectBody = `SELECT body FROM webhook_events WHERE id = $1`
-)
-
-func scanSecret(row pgx.CollectableRow) (secret store.Secret, err error) {
-	var expires *time.Time
-	err = row.Scan(&secret.Text, &secret.CreatedAt, &expires)
-	secret.CreatedAt, secret.ExpiresAt = secret.CreatedAt.UTC(), fromNull(expires)
-	return secret, err
-}
-
-// Sending implements [store.Webhooks].
-func (s *Store) Sending(ctx context.Context, delivery uuid.UUID, at time.Time) (sending store.Sending, err error) {
-	all, err := collect(ctx, s, "read a delivery", scanDelivery, selectDelivery+`WHERE id = $1`, delivery)
-	if err == nil && len(all) == 0 {
-		err = store.ErrNoDelivery
-	}
-	if err != nil {
-		return sending, err
-	}
-	sending.Delivery = all[0]
-	if sending.Endpoint, err = s.Endpoint(ctx, sending.Delivery.EndpointID); err != nil {
-		return sending, err
-	}
-	if sending.Secrets, err = collect(ctx, s, "read secrets", scanSecret, selectSecrets, sending.Endpoint.ID, at); err != nil {
-		return sending, err
-	}
-	bodies, err := collect(ctx, s, "read an event", pgx.RowTo[[]byte], selectBody, sending.Delivery.EventID)
-	if err == nil && len(bodies) == 1 {
-		sending.Body = bodies[0]
-	}
-	return sending, err
-}
-
 const selectStranded = `
 SELECT id FROM webhook_endpoints e WHERE status = 'active' AND (
-    EXISTS (SELECT FROM webhook_deliveries d WHERE d.endpoint_id = e.id AND d.state = 'released' AND d.changed_at < $2)
+    EXISTS (SELECT FROM webhook_deliveries d WHERE d.endpoint_id = e.id AND d.state = 'released' AND coalesce(d.next_at, '-infinity') <= $3)
     OR EXISTS (SELECT FROM webhook_deliveries d WHERE d.endpoint_id = e.id AND d.state = 'retrying' AND d.next_at < $2)
     OR coalesce(closed_until, '-infinity') <= $2
         AND EXISTS (SELECT FROM webhook_deliveries d WHERE d.endpoint_id = e.id AND d.state = 'waiting')
@@ -158,8 +122,8 @@ SELECT id FROM webhook_endpoints e WHERE status = 'active' AND (
 ORDER BY id LIMIT $1`
 
 // Stranded implements [store.Webhooks].
-func (s *Store) Stranded(ctx context.Context, before time.Time, limit int) ([]uuid.UUID, error) {
-	return collect(ctx, s, "look for what is stranded", pgx.RowTo[uuid.UUID], selectStranded, limit, before)
+func (s *Store) Stranded(ctx context.Context, now, before time.Time, limit int) ([]uuid.UUID, error) {
+	return collect(ctx, s, "look for what is stranded", pgx.RowTo[uuid.UUID], selectStranded, limit, before, now)
 }
 
 // Old implements [store.Webhooks].

@@ -34,7 +34,7 @@ func (s *Store) Put(ctx context.Context, entries []store.Entry) (added int, err 
 }
 
 func put(ctx context.Context, tx *sql.Tx, entries []store.Entry) (added int, err error) {
-	into, err := prepare(ctx, tx)
+	into, err := prepareInboxes(ctx, tx)
 	if err != nil {
 		return 0, err
 	}
@@ -53,7 +53,7 @@ func put(ctx context.Context, tx *sql.Tx, entries []store.Entry) (added int, err
 // inboxes are the statements with which a transaction adds entries; they end with it.
 type inboxes struct{ inbox, present, insert, newest *sql.Stmt }
 
-func prepare(ctx context.Context, tx *sql.Tx) (of inboxes, err error) {
+func prepareInboxes(ctx context.Context, tx *sql.Tx) (of inboxes, err error) {
 	for text, statement := range map[string]**sql.Stmt{
 		selectInbox: &of.inbox, selectPresent: &of.present, insertEntry: &of.insert, upsertNewest: &of.newest,
 	} {

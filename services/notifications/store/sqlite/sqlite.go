@@ -5,6 +5,7 @@ import (
 	"context"
 	"database/sql"
 	"embed"
+	"errors"
 	"fmt"
 	"io/fs"
 	"sync/atomic"
@@ -29,6 +30,8 @@ type Store struct {
 	tel  *telemetry.Telemetry
 	jobs *jobs.Queue[*sql.Tx] // of what is open
 	open atomic.Pointer[sqlite.DB]
+
+	prepared atomic.Pointer[prepared] // set before open is
 }
 
 var _ store.Store = (*Store)(nil)
@@ -62,10 +65,15 @@ func (s *Store) Run(ctx context.Context) error {
 func (s *Store) serve(ctx context.Context, db *sqlite.DB) error {
 	endMetrics := s.tel.Saturation("store_connections", "notifications", db.Connections)
 	defer endMetrics()
+	statements, err := prepare(ctx, db.Writer)
+	if err != nil {
+		return errors.Join(err, db.Close())
+	}
+	s.prepared.Store(&statements)
 	s.open.Store(db)
 	<-ctx.Done()
 	s.open.Store(nil)
-	if err := db.Close(); err != nil {
+	if err := errors.Join(statements.close(), db.Close()); err != nil {
 		return fmt.Errorf("close notifications store: %w", err)
 	}
 	return nil

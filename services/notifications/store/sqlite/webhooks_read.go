@@ -3,7 +3,6 @@ package sqlite
 import (
 	"cmp"
 	"context"
-	"database/sql"
 	"log/slog"
 	"math"
 	"time"
@@ -112,51 +111,9 @@ func (s *Store) Deliveries(ctx context.Context, q store.DeliveryQuery) ([]store.
 	return q.Newest(all), nil
 }
 
-const (
-	selectSecrets = `
-SELECT secret, created_at, expires_at FROM webhook_secrets WHERE endpoint_id = ? AND (expires_at IS NULL OR expires_at > ?) ORDER BY id DESC`
-	selectBody = `SELECT body FROM webhook_events WHERE id = ?`
-)
-
-func scanSecret(row scanner) (secret store.Secret, err error) {
-	var created int64
-	var expires sql.NullInt64
-	err = row.Scan(&secret.Text, &created, &expires)
-	secret.CreatedAt, secret.ExpiresAt = fromMicros(created), fromNull(expires)
-	return secret, err
-}
-
-func scanBytes(row scanner) (b []byte, err error) {
-	err = row.Scan(&b)
-	return b, err
-}
-
-// Sending implements [store.Webhooks].
-func (s *Store) Sending(ctx context.Context, delivery uuid.UUID, at time.Time) (sending store.Sending, err error) {
-	all, err := collect(ctx, s, "read a delivery", scanDelivery, selectDelivery+`WHERE id = ?`, delivery[:])
-	if err == nil && len(all) == 0 {
-		err = store.ErrNoDelivery
-	}
-	if err != nil {
-		return sending, err
-	}
-	sending.Delivery = all[0]
-	if sending.Endpoint, err = s.Endpoint(ctx, sending.Delivery.EndpointID); err != nil {
-		return sending, err
-	}
-	if sending.Secrets, err = collect(ctx, s, "read secrets", scanSecret, selectSecrets, sending.Endpoint.ID[:], at.UnixMicro()); err != nil {
-		return sending, err
-	}
-	bodies, err := collect(ctx, s, "read an event", scanBytes, selectBody, sending.Delivery.EventID[:])
-	if err == nil && len(bodies) == 1 {
-		sending.Body = bodies[0]
-	}
-	return sending, err
-}
-
 const selectStranded = `
 SELECT id FROM webhook_endpoints e WHERE status = 'active' AND (
-    EXISTS (SELECT 1 FROM webhook_deliveries d WHERE d.endpoint_id = e.id AND d.state = 'released' AND d.changed_at < ?2)
+    EXISTS (SELECT 1 FROM webhook_deliveries d WHERE d.endpoint_id = e.id AND d.state = 'released' AND coalesce(d.next_at, 0) <= ?3)
     OR EXISTS (SELECT 1 FROM webhook_deliveries d WHERE d.endpoint_id = e.id AND d.state = 'retrying' AND d.next_at < ?2)
     OR coalesce(closed_until, 0) <= ?2
         AND EXISTS (SELECT 1 FROM webhook_deliveries d WHERE d.endpoint_id = e.id AND d.state = 'waiting')
@@ -169,8 +126,8 @@ func scanID(row scanner) (id uuid.UUID, err error) {
 }
 
 // Stranded implements [store.Webhooks].
-func (s *Store) Stranded(ctx context.Context, before time.Time, limit int) ([]uuid.UUID, error) {
-	return collect(ctx, s, "look for what is stranded", scanID, selectStranded, limit, before.UnixMicro())
+func (s *Store) Stranded(ctx context.Context, now, before time.Time, limit int) ([]uuid.UUID, error) {
+	return collect(ctx, s, "look for what is stranded", scanID, selectStranded, limit, before.UnixMicro(), now.UnixMicro())
 }
 
 const selectOld = selectDelivery + `WHERE state IN ('behind', 'waiting', 'released', 'retrying') AND changed_at < ? LIMIT ?`

@@ -47,14 +47,63 @@ func deliver(t *testing.T, s store.Store, endpoint, room uuid.UUID, state store.
 		var deliveries []store.Delivery
 		ids = nil
 		for i := range n {
-			event := store.WebhookEvent{ID: uuid.New(), Type: "a", RoomID: room, HappenedAt: at.Add(time.Duration(i) * time.Second), TakenAt: at, Body: []byte(`{"a":"\u0000"}`)}
+			event := store.WebhookEvent{ID: uuid.New(), Type: "a", RoomID: room, HappenedAt: at.Add(time.Duration(i) * time.Second), TakenAt: at, Body: []byte(`{"a":"\u0000"}`), Trace: "00-a-b-01"}
 			delivery := store.Delivery{
 				ID: uuid.New(), EndpointID: endpoint, EventID: event.ID, Type: event.Type, RoomID: room, HappenedAt: event.HappenedAt, State: state, ChangedAt: at,
 			}
 			events, deliveries, ids = append(events, event), append(deliveries, delivery), append(ids, delivery.ID)
 		}
-		return errors.Join(tx.InsertEvents(ctx, events), tx.InsertDeliveries(ctx, deliveries))
+		return insert(ctx, tx, events, deliveries)
 	})
+	return ids
+}
+
+func insert(ctx context.Context, tx store.WebhookTx, events []store.WebhookEvent, deliveries []store.Delivery) error {
+	if err := tx.InsertEvents(ctx, events); err != nil {
+		return err
+	}
+	_, err := tx.InsertDeliveries(ctx, deliveries)
+	return err
+}
+
+// claim claims what waits at an endpoint, for two lanes until a minute after at.
+func claim(t *testing.T, s store.Store, endpoint uuid.UUID, perLane, bytes int) (claimed []store.Claimed) {
+	t.Helper()
+	change(t, s, func(ctx context.Context, tx store.WebhookTx) (err error) {
+		lease := store.Lease{EndpointID: endpoint, Lanes: []int{1, 3}, PerLane: perLane, Bytes: bytes, Until: at.Add(time.Minute)}
+		claimed, err = tx.Claim(ctx, []store.Lease{lease}, at.Add(time.Second))
+		return err
+	})
+	return claimed
+}
+
+func lanesAt(t *testing.T, s store.Store, endpoint uuid.UUID, now time.Time) (lanes store.Lanes) {
+	t.Helper()
+	change(t, s, func(ctx context.Context, tx store.WebhookTx) error {
+		all, err := tx.Lanes(ctx, []uuid.UUID{endpoint}, now)
+		lanes = all[endpoint]
+		slices.Sort(lanes.Used)
+		return err
+	})
+	return lanes
+}
+
+func update(t *testing.T, s store.Store, id uuid.UUID, do func(d *store.Delivery)) {
+	t.Helper()
+	change(t, s, func(ctx context.Context, tx store.WebhookTx) error {
+		delivery, err := tx.LockDelivery(ctx, id)
+		if err != nil {
+			return err
+		}
+		do(&delivery)
+		return tx.UpdateDeliveries(ctx, []store.Delivery{delivery})
+	})
+}
+
+func idsOfClaimed(claimed []store.Claimed) (ids []uuid.UUID) {
+	for _, one := range claimed {
+		ids = append(ids, one.Delivery.ID)
+	}
 	return ids
 }
 
@@ -159,34 +208,55 @@ func endpointIsKept(t *testing.T, s store.Store) {
 }
 
 func secretsAreRotated(t *testing.T, s store.Store) {
-	endpoint := newEndpoint(t, s, nil)
-	delivery := deliver(t, s, endpoint.ID, uuid.Nil, store.Waiting, 1)[0]
-	change(t, s, func(ctx context.Context, tx store.WebhookTx) error {
-		return tx.Rotate(ctx, endpoint.ID, at.Add(time.Hour), store.Secret{Text: "second", CreatedAt: at})
-	})
-	change(t, s, func(ctx context.Context, tx store.WebhookTx) error {
-		return tx.Rotate(ctx, endpoint.ID, at.Add(2*time.Hour), store.Secret{Text: "third", CreatedAt: at})
-	})
+	endpoint, other := newEndpoint(t, s, nil), newEndpoint(t, s, nil)
+	changes := func() int64 {
+		t.Helper()
+		n, err := s.EndpointChanges(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	rotate := func(expire time.Time, text string) {
+		t.Helper()
+		before := changes()
+		change(t, s, func(ctx context.Context, tx store.WebhookTx) error {
+			return tx.Rotate(ctx, endpoint.ID, expire, store.Secret{Text: text, CreatedAt: at})
+		})
+		if changes() <= before {
+			t.Error("who sends cannot tell that a secret is another")
+		}
+	}
+	secrets := func(now time.Time) (texts []string) {
+		t.Helper()
+		change(t, s, func(ctx context.Context, tx store.WebhookTx) error {
+			all, err := tx.Secrets(ctx, []uuid.UUID{endpoint.ID, other.ID}, now)
+			if err != nil {
+				return err
+			}
+			if of := all[other.ID]; len(of) != 1 || of[0].Text != "first" || !of[0].CreatedAt.Equal(at) || !of[0].ExpiresAt.IsZero() {
+				t.Errorf("the other one's are %+v", of)
+			}
+			texts = nil
+			for _, secret := range all[endpoint.ID] {
+				texts = append(texts, secret.Text)
+			}
+			return nil
+		})
+		return texts
+	}
+	rotate(at.Add(time.Hour), "second")
+	rotate(at.Add(2*time.Hour), "third")
 	for after, want := range map[time.Duration][]string{
 		0: {"third", "second", "first"}, time.Hour - 1000: {"third", "second", "first"}, time.Hour: {"third", "second"}, 3 * time.Hour: {"third"},
 	} {
-		sending, err := s.Sending(t.Context(), delivery, at.Add(after))
-		var got []string
-		for _, secret := range sending.Secrets {
-			got = append(got, secret.Text)
-		}
-		if err != nil || !slices.Equal(got, want) || string(sending.Body) != `{"a":"\u0000"}` || sending.Endpoint.ID != endpoint.ID || sending.Delivery.ID != delivery {
-			t.Errorf("after %s: %+v, %v", after, sending, err)
+		if got := secrets(at.Add(after)); !slices.Equal(got, want) {
+			t.Errorf("after %s: %v, want %v", after, got, want)
 		}
 	}
-	change(t, s, func(ctx context.Context, tx store.WebhookTx) error {
-		return tx.Rotate(ctx, endpoint.ID, at, store.Secret{Text: "fourth", CreatedAt: at})
-	})
-	if sending, err := s.Sending(t.Context(), delivery, at); err != nil || len(sending.Secrets) != 1 || sending.Secrets[0].Text != "fourth" {
-		t.Errorf("without an overlap: %+v, %v", sending.Secrets, err)
-	}
-	if _, err := s.Sending(t.Context(), uuid.New(), at); !errors.Is(err, store.ErrNoDelivery) {
-		t.Errorf("of another delivery: %v", err)
+	rotate(at, "fourth")
+	if got := secrets(at); !slices.Equal(got, []string{"fourth"}) {
+		t.Errorf("without an overlap: %v", got)
 	}
 }
 
@@ -198,49 +268,47 @@ func deliveriesAreTakenOnce(t *testing.T, s store.Store) {
 	if !slices.Equal(idsOf(taken), ids) {
 		t.Fatalf("taken are %v, want %v", idsOf(taken), ids)
 	}
-	again := func(ctx context.Context, tx store.WebhookTx) error {
-		for _, delivery := range taken {
+	change(t, s, func(ctx context.Context, tx store.WebhookTx) error {
+		for i, delivery := range taken {
 			event := store.WebhookEvent{ID: delivery.EventID, Type: "other", HappenedAt: at, TakenAt: at, Body: []byte("other")}
-			if err := errors.Join(tx.InsertEvents(ctx, []store.WebhookEvent{event}), tx.InsertDeliveries(ctx, []store.Delivery{delivery})); err != nil {
+			if err := tx.InsertEvents(ctx, []store.WebhookEvent{event}); err != nil {
 				return err
+			}
+			fresh := store.Delivery{ID: uuid.New(), EndpointID: endpoint.ID, EventID: event.ID, Type: "a", HappenedAt: at, State: store.Released, Lane: 2, NextAt: at, ChangedAt: at}
+			if i > 0 {
+				fresh = taken[0]
+			}
+			added, err := tx.InsertDeliveries(ctx, []store.Delivery{delivery, fresh})
+			if err != nil {
+				return err
+			}
+			if (i == 0) != slices.Equal(added, []uuid.UUID{fresh.ID}) || i > 0 && len(added) > 0 {
+				t.Errorf("added are %v", added)
 			}
 		}
 		return nil
+	})
+	all := deliveriesOf(t, s, store.DeliveryQuery{EndpointID: endpoint.ID})
+	if len(all) != 6 || all[0].State != store.Released || all[0].Lane != 2 || !all[0].NextAt.Equal(at) {
+		t.Errorf("there are %+v", all)
 	}
-	change(t, s, again)
-	if n := len(deliveriesOf(t, s, store.DeliveryQuery{EndpointID: endpoint.ID})); n != 5 {
-		t.Errorf("there are %d", n)
-	}
-	if sending, err := s.Sending(t.Context(), ids[0], at); err != nil || string(sending.Body) == "other" {
-		t.Errorf("taken again it is %s, %v", sending.Body, err)
-	}
-	var released []store.Delivery
-	release := func(limit int) func(ctx context.Context, tx store.WebhookTx) error {
-		return func(ctx context.Context, tx store.WebhookTx) (err error) {
-			released, err = tx.Release(ctx, endpoint.ID, limit, at.Add(time.Second))
-			return err
-		}
-	}
-	change(t, s, release(2))
-	if !slices.Equal(idsOf(released), ids[:2]) || released[0].State != store.Released || !released[0].ChangedAt.Equal(at.Add(time.Second)) {
-		t.Errorf("released are %+v", released)
+	claimed := claim(t, s, endpoint.ID, 1, 1<<20)
+	if len(claimed) != 2 || string(claimed[0].Body) != `{"a":"\u0000"}` {
+		t.Fatalf("taken again it is %+v", claimed)
 	}
 	change(t, s, func(ctx context.Context, tx store.WebhookTx) error {
-		if n, err := tx.CountReleased(ctx, endpoint.ID); err != nil || n != 2 {
-			t.Errorf("released are %d, %v", n, err)
-		}
 		delivery, err := tx.LockDelivery(ctx, ids[0])
 		if err != nil {
 			return err
 		}
-		delivery.State, delivery.Attempts, delivery.Round, delivery.NextAt = store.Retrying, 7, 3, at.Add(time.Hour)
+		delivery.State, delivery.Attempts, delivery.Round, delivery.NextAt, delivery.Lane = store.Retrying, 7, 3, at.Add(time.Hour), 0
 		delivery.Status, delivery.Error, delivery.ChangedAt = 503, "no", at.Add(time.Minute)
 		attempt := store.Attempt{DeliveryID: ids[0], Number: 1, At: at, Took: 1500 * time.Microsecond, Status: 503, Error: "no", Body: "ä"}
-		return errors.Join(tx.UpdateDelivery(ctx, delivery), tx.InsertAttempt(ctx, attempt))
+		return errors.Join(tx.UpdateDeliveries(ctx, []store.Delivery{delivery}), tx.InsertAttempts(ctx, []store.Attempt{attempt}))
 	})
 	got, attempts, err := s.Delivery(t.Context(), endpoint.ID, ids[0])
 	if err != nil || got.State != store.Retrying || got.Attempts != 7 || got.Round != 3 || !got.NextAt.Equal(at.Add(time.Hour)) ||
-		got.Status != 503 || got.Error != "no" || !got.ChangedAt.Equal(at.Add(time.Minute)) {
+		got.Status != 503 || got.Error != "no" || !got.ChangedAt.Equal(at.Add(time.Minute)) || got.Lane != 0 {
 		t.Errorf("it is %+v, %v", got, err)
 	}
 	if len(attempts) != 1 || attempts[0].Took != 1500*time.Microsecond || !attempts[0].At.Equal(at) ||
@@ -256,8 +324,110 @@ func deliveriesAreTakenOnce(t *testing.T, s store.Store) {
 		t.Errorf("pages are %v and %v", idsOf(page), idsOf(rest))
 	}
 	pending, err := s.PendingDeliveries(t.Context(), 2)
-	if err != nil || pending[store.Waiting] != 2 || pending[store.Released] != 1 || pending[store.Retrying] != 1 || pending[store.Behind] != 0 {
+	if err != nil || pending[store.Waiting] != 2 || pending[store.Released] != 2 || pending[store.Retrying] != 1 || pending[store.Behind] != 0 {
 		t.Errorf("pending are %v, %v", pending, err)
+	}
+}
+
+func deliveriesAreClaimed(t *testing.T, s store.Store) {
+	endpoint, other := newEndpoint(t, s, nil), newEndpoint(t, s, nil)
+	ids := deliver(t, s, endpoint.ID, uuid.New(), store.Waiting, 5)
+	others := deliver(t, s, other.ID, uuid.Nil, store.Waiting, 1)
+	if lanes := lanesAt(t, s, endpoint.ID, at); len(lanes.Used) > 0 || lanes.Ended || !lanes.Waiting {
+		t.Errorf("at first lanes are %+v", lanes)
+	}
+	claimed := claim(t, s, endpoint.ID, 2, 1<<20)
+	if !slices.Equal(idsOfClaimed(claimed), ids[:4]) {
+		t.Fatalf("claimed are %+v", claimed)
+	}
+	for i, one := range claimed {
+		d := one.Delivery
+		if d.State != store.Released || d.Lane != []int{1, 3, 1, 3}[i] || !d.NextAt.Equal(at.Add(time.Minute)) || !d.ChangedAt.Equal(at.Add(time.Second)) ||
+			string(one.Body) != `{"a":"\u0000"}` || one.Trace != "00-a-b-01" || d.EndpointID != endpoint.ID || d.RoomID == uuid.Nil {
+			t.Errorf("claimed is %+v", one)
+		}
+	}
+	if lanes := lanesAt(t, s, endpoint.ID, at); !slices.Equal(lanes.Used, []int{1, 3}) || lanes.Ended || !lanes.Waiting {
+		t.Errorf("then lanes are %+v", lanes)
+	}
+	if again := claim(t, s, endpoint.ID, 2, 1<<20); !slices.Equal(idsOfClaimed(again), ids[4:]) {
+		t.Errorf("what is claimed is claimed again: %+v", again)
+	}
+	if none := claim(t, s, endpoint.ID, 2, 1<<20); len(none) != 0 {
+		t.Errorf("claimed are %+v", none)
+	}
+	if left := claim(t, s, other.ID, 2, 1<<20); !slices.Equal(idsOfClaimed(left), others) {
+		t.Errorf("of the other one %+v", left)
+	}
+}
+
+// A claim is as large as was asked for, and never so small that what is large is never sent.
+func claimsAreBounded(t *testing.T, s store.Store) {
+	endpoint := newEndpoint(t, s, nil)
+	ids := deliver(t, s, endpoint.ID, uuid.Nil, store.Waiting, 4)
+	size := len(`{"a":"\u0000"}`)
+	for _, c := range []struct {
+		bytes int
+		want  []uuid.UUID
+	}{{1, ids[:1]}, {2*size - 1, ids[1:2]}, {2 * size, ids[2:]}} {
+		if got := idsOfClaimed(claim(t, s, endpoint.ID, 8, c.bytes)); !slices.Equal(got, c.want) {
+			t.Errorf("of %d bytes claimed are %v, want %v", c.bytes, got, c.want)
+		}
+	}
+}
+
+// What is claimed and not settled is handed out again when its lease has ended, and not before.
+func endedLeaseIsHandedOutAgain(t *testing.T, s store.Store) {
+	endpoint := newEndpoint(t, s, nil)
+	ids := deliver(t, s, endpoint.ID, uuid.Nil, store.Waiting, 2)
+	claim(t, s, endpoint.ID, 1, 1<<20)
+	end := at.Add(time.Minute)
+	loosen := func(now time.Time) {
+		t.Helper()
+		change(t, s, func(ctx context.Context, tx store.WebhookTx) error {
+			return tx.Loosen(ctx, endpoint.ID, now, time.Time{})
+		})
+	}
+	loosen(end.Add(-time.Microsecond))
+	if lanes := lanesAt(t, s, endpoint.ID, end.Add(-time.Microsecond)); len(lanes.Used) != 2 || lanes.Ended || lanes.Waiting {
+		t.Errorf("before its end lanes are %+v", lanes)
+	}
+	if lanes := lanesAt(t, s, endpoint.ID, end); len(lanes.Used) != 0 || !lanes.Ended {
+		t.Errorf("at its end lanes are %+v", lanes)
+	}
+	if stranded, err := s.Stranded(t.Context(), end, at, 10); err != nil || !slices.Equal(stranded, []uuid.UUID{endpoint.ID}) {
+		t.Errorf("stranded are %v, %v", stranded, err)
+	}
+	loosen(end)
+	if again := claim(t, s, endpoint.ID, 1, 1<<20); !slices.Equal(idsOfClaimed(again), ids) || again[0].Delivery.Attempts != 0 {
+		t.Errorf("handed out again are %+v", again)
+	}
+}
+
+// What is not waited for is there all the same, for whoever reads.
+func unflushedIsThere(t *testing.T, s store.Store) {
+	endpoint, refusal := newEndpoint(t, s, nil), errors.New("refused")
+	ids := deliver(t, s, endpoint.ID, uuid.Nil, store.Waiting, 2)
+	settle := func(id uuid.UUID, and error) error {
+		return s.ChangeUnflushed(t.Context(), "test", func(ctx context.Context, tx store.WebhookTx) error {
+			delivery, err := tx.LockDelivery(ctx, id)
+			if err != nil {
+				return err
+			}
+			delivery.State = store.Delivered
+			return errors.Join(tx.UpdateDeliveries(ctx, []store.Delivery{delivery}), and)
+		})
+	}
+	if err := settle(ids[0], nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := settle(ids[1], refusal); !errors.Is(err, refusal) {
+		t.Errorf("it gives %v", err)
+	}
+	for i, want := range []store.DeliveryState{store.Delivered, store.Waiting} {
+		if got, _, err := s.Delivery(t.Context(), endpoint.ID, ids[i]); err != nil || got.State != want {
+			t.Errorf("it is %+v, %v, want %s", got, err, want)
+		}
 	}
 }
 
@@ -266,7 +436,8 @@ func roomsAdvance(t *testing.T, s store.Store) {
 	ids := deliver(t, s, endpoint.ID, room, store.Behind, 3)
 	others := deliver(t, s, endpoint.ID, other, store.Behind, 1)
 	advance := func(ctx context.Context, tx store.WebhookTx) error {
-		return errors.Join(tx.Advance(ctx, endpoint.ID, room), tx.Advance(ctx, endpoint.ID, room), tx.Advance(ctx, endpoint.ID, uuid.New()))
+		rooms := []store.RoomAt{{EndpointID: endpoint.ID, RoomID: room}, {EndpointID: endpoint.ID, RoomID: uuid.New()}}
+		return errors.Join(tx.Advance(ctx, rooms), tx.Advance(ctx, rooms))
 	}
 	for _, id := range ids {
 		change(t, s, advance)
@@ -274,17 +445,8 @@ func roomsAdvance(t *testing.T, s store.Store) {
 			t.Fatalf("waiting are %v, want %v", waiting, id)
 		}
 		for _, state := range []store.DeliveryState{store.Released, store.Retrying, store.Delivered} {
-			change(t, s, func(ctx context.Context, tx store.WebhookTx) error {
-				if err := tx.Advance(ctx, endpoint.ID, room); err != nil {
-					return err
-				}
-				delivery, err := tx.LockDelivery(ctx, id)
-				if err != nil {
-					return err
-				}
-				delivery.State = state
-				return tx.UpdateDelivery(ctx, delivery)
-			})
+			change(t, s, advance)
+			update(t, s, id, func(d *store.Delivery) { d.State = state })
 		}
 	}
 	if behind := deliveriesOf(t, s, store.DeliveryQuery{EndpointID: endpoint.ID, States: []store.DeliveryState{store.Behind}}); !slices.Equal(idsOf(behind), others) {
@@ -293,9 +455,9 @@ func roomsAdvance(t *testing.T, s store.Store) {
 }
 
 func strandedIsFound(t *testing.T, s store.Store) {
-	stranded := func(before time.Time) []uuid.UUID {
+	stranded := func(now, before time.Time) []uuid.UUID {
 		t.Helper()
-		ids, err := s.Stranded(t.Context(), before, 10)
+		ids, err := s.Stranded(t.Context(), now, before, 10)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -311,22 +473,29 @@ func strandedIsFound(t *testing.T, s store.Store) {
 	deliver(t, s, paused.ID, uuid.Nil, store.Waiting, 1)
 	busy := newEndpoint(t, s, nil)
 	deliver(t, s, busy.ID, uuid.Nil, store.Waiting, 1)
-	deliver(t, s, busy.ID, uuid.Nil, store.Released, 1)
-	if got := stranded(at); !slices.Equal(got, []uuid.UUID{waiting.ID}) {
+	claim(t, s, busy.ID, 1, 1<<20)
+	deliver(t, s, busy.ID, uuid.Nil, store.Waiting, 1)
+	overdue := newEndpoint(t, s, nil)
+	late := deliver(t, s, overdue.ID, uuid.Nil, store.Waiting, 1)[0]
+	update(t, s, late, func(d *store.Delivery) { d.State, d.NextAt = store.Retrying, at })
+	if got := stranded(at, at); !slices.Equal(got, []uuid.UUID{waiting.ID}) {
 		t.Errorf("stranded are %v, want %v", got, waiting.ID)
 	}
-	if got := stranded(at.Add(time.Second)); len(got) != 2 || !slices.Contains(got, busy.ID) {
+	if got := stranded(at.Add(time.Minute), at); len(got) != 2 || !slices.Contains(got, busy.ID) {
 		t.Errorf("then stranded are %v", got)
 	}
-	change(t, s, func(ctx context.Context, tx store.WebhookTx) error { return tx.Loosen(ctx, busy.ID, at) })
+	if got := stranded(at, at.Add(time.Second)); len(got) != 2 || !slices.Contains(got, overdue.ID) {
+		t.Errorf("later stranded are %v", got)
+	}
+	change(t, s, func(ctx context.Context, tx store.WebhookTx) error { return tx.Loosen(ctx, overdue.ID, at, at) })
+	if n := len(waitingAt(t, s, overdue.ID)); n != 0 {
+		t.Errorf("what is not overdue is loosened: %d", n)
+	}
 	change(t, s, func(ctx context.Context, tx store.WebhookTx) error {
-		if n, err := tx.CountReleased(ctx, busy.ID); err != nil || n != 1 {
-			t.Errorf("what is new is loosened: %d, %v", n, err)
-		}
-		return tx.Loosen(ctx, busy.ID, at.Add(time.Second))
+		return tx.Loosen(ctx, overdue.ID, at, at.Add(time.Second))
 	})
-	if all := deliveriesOf(t, s, store.DeliveryQuery{EndpointID: busy.ID, States: []store.DeliveryState{store.Waiting}}); len(all) != 2 {
-		t.Errorf("waiting are %+v", all)
+	if waits := waitingAt(t, s, overdue.ID); !slices.Equal(waits, []uuid.UUID{late}) {
+		t.Errorf("waiting are %v", waits)
 	}
 }
 
@@ -370,7 +539,7 @@ func oldIsRemoved(t *testing.T, s store.Store) {
 	pending := deliver(t, s, endpoint.ID, uuid.Nil, store.Waiting, 2)
 	settled := deliver(t, s, endpoint.ID, uuid.Nil, store.Delivered, 3)
 	change(t, s, func(ctx context.Context, tx store.WebhookTx) error {
-		return tx.InsertAttempt(ctx, store.Attempt{DeliveryID: settled[0], Number: 1, At: at})
+		return tx.InsertAttempts(ctx, []store.Attempt{{DeliveryID: settled[0], Number: 1, At: at}})
 	})
 	if old, err := s.Old(t.Context(), at, 10); err != nil || len(old) != 0 {
 		t.Errorf("old are %+v, %v", old, err)
@@ -392,25 +561,25 @@ func oldIsRemoved(t *testing.T, s store.Store) {
 	if left := deliveriesOf(t, s, store.DeliveryQuery{EndpointID: endpoint.ID}); len(left) != 2 {
 		t.Errorf("left are %+v", left)
 	}
-	if sending, err := s.Sending(t.Context(), pending[0], at); err != nil || len(sending.Body) == 0 {
-		t.Errorf("what is pending has lost its event: %+v, %v", sending, err)
+	if claimed := claim(t, s, endpoint.ID, 1, 1<<20); !slices.Equal(idsOfClaimed(claimed), pending) || len(claimed[0].Body) == 0 {
+		t.Errorf("what is pending has lost its event: %+v", claimed)
 	}
 }
 
 func deletedEndpointLeavesNothing(t *testing.T, s store.Store) {
 	endpoint, other := newEndpoint(t, s, nil), newEndpoint(t, s, nil)
-	ids := deliver(t, s, endpoint.ID, uuid.Nil, store.Waiting, 3)
+	deliver(t, s, endpoint.ID, uuid.Nil, store.Waiting, 3)
 	kept := deliver(t, s, other.ID, uuid.Nil, store.Waiting, 1)
 	change(t, s, func(ctx context.Context, tx store.WebhookTx) error { return tx.DeleteEndpoint(ctx, endpoint.ID) })
 	if _, err := s.Endpoint(t.Context(), endpoint.ID); !errors.Is(err, store.ErrNoEndpoint) {
 		t.Errorf("it is there: %v", err)
 	}
-	if _, err := s.Sending(t.Context(), ids[0], at); !errors.Is(err, store.ErrNoEndpoint) {
-		t.Errorf("it is sent to: %v", err)
-	}
 	change(t, s, func(ctx context.Context, tx store.WebhookTx) error {
 		if _, err := tx.LockEndpoint(ctx, endpoint.ID); !errors.Is(err, store.ErrNoEndpoint) {
 			t.Errorf("it can be locked: %v", err)
+		}
+		if locked, err := tx.LockEndpoints(ctx, []uuid.UUID{endpoint.ID, uuid.New(), other.ID}); err != nil || len(locked) != 1 || locked[0].ID != other.ID {
+			t.Errorf("locked are %+v, %v", locked, err)
 		}
 		return nil
 	})
@@ -434,11 +603,11 @@ func refusedChangeLeavesNothing(t *testing.T, s store.Store) {
 	endpoint, refusal := newEndpoint(t, s, nil), errors.New("refused")
 	ids := deliver(t, s, endpoint.ID, uuid.Nil, store.Waiting, 1)
 	err := s.ChangeWebhooks(t.Context(), "test", func(ctx context.Context, tx store.WebhookTx) error {
-		released, err := tx.Release(ctx, endpoint.ID, 1, at)
-		if err != nil || len(released) != 1 {
-			t.Errorf("released are %v, %v", released, err)
+		claimed, err := tx.Claim(ctx, []store.Lease{{EndpointID: endpoint.ID, Lanes: []int{1}, PerLane: 1, Bytes: 1, Until: at.Add(time.Minute)}}, at)
+		if err != nil || len(claimed) != 1 {
+			t.Errorf("claimed are %v, %v", claimed, err)
 		}
-		if err := tx.Enqueue(ctx, []store.Job{{Kind: store.JobSend, EndpointID: endpoint.ID, DeliveryID: ids[0]}}); err != nil {
+		if err := tx.Enqueue(ctx, []store.Job{{Kind: store.JobDue, EndpointID: endpoint.ID, DeliveryID: ids[0]}}); err != nil {
 			t.Error(err)
 		}
 		return refusal
@@ -485,7 +654,7 @@ func jobsAreDone(t *testing.T, s store.Store) {
 	failed := false
 	endpoint, id := uuid.New(), uuid.New()
 	begun := run(t, s, func(_ context.Context, job store.Job) error {
-		if job.Kind == store.JobSend && !failed {
+		if job.Kind == store.JobRelease && !failed {
 			failed = true
 			return errors.New("not now")
 		}
@@ -495,11 +664,11 @@ func jobsAreDone(t *testing.T, s store.Store) {
 	change(t, s, func(ctx context.Context, tx store.WebhookTx) error {
 		return tx.Enqueue(ctx, []store.Job{
 			{Kind: store.JobDue, EndpointID: endpoint, DeliveryID: id, Attempts: 3, At: due},
-			{Kind: store.JobSend, EndpointID: endpoint, DeliveryID: id, Attempts: 2},
+			{Kind: store.JobRelease, EndpointID: endpoint},
 		})
 	})
 	servicetest.Await(t, "the first job is done", func() bool { return len(begun()) > 0 })
-	if job := begun()[0]; job.Kind != store.JobSend || job.EndpointID != endpoint || job.DeliveryID != id || job.Attempts != 2 {
+	if job := begun()[0]; job.Kind != store.JobRelease || job.EndpointID != endpoint {
 		t.Errorf("done is %+v", job)
 	}
 	servicetest.Await(t, "all jobs are done", func() bool { return len(begun()) >= 3 })
@@ -509,8 +678,11 @@ func jobsAreDone(t *testing.T, s store.Store) {
 	kinds := map[store.JobKind]int{}
 	for _, job := range begun() {
 		kinds[job.Kind]++
+		if job.Kind == store.JobDue && (job.DeliveryID != id || job.EndpointID != endpoint || job.Attempts != 3) {
+			t.Errorf("done is %+v", job)
+		}
 	}
-	if kinds[store.JobSend] != 2 || kinds[store.JobDue] != 1 {
+	if kinds[store.JobRelease] != 2 || kinds[store.JobDue] != 1 {
 		t.Errorf("done are %+v", begun())
 	}
 }
@@ -526,7 +698,7 @@ func brokenOffIsDoneAgain(t *testing.T, s store.Store) {
 		})
 	})
 	change(t, s, func(ctx context.Context, tx store.WebhookTx) error {
-		return tx.Enqueue(ctx, []store.Job{{Kind: store.JobSend, DeliveryID: uuid.New()}})
+		return tx.Enqueue(ctx, []store.Job{{Kind: store.JobDue, DeliveryID: uuid.New()}})
 	})
 	<-begun
 	stop()
@@ -540,7 +712,7 @@ func JobOfADeadProcess(t *testing.T, s store.Store, orphan func()) {
 	t.Helper()
 	id := uuid.New()
 	change(t, s, func(ctx context.Context, tx store.WebhookTx) error {
-		return tx.Enqueue(ctx, []store.Job{{Kind: store.JobSend, DeliveryID: id}})
+		return tx.Enqueue(ctx, []store.Job{{Kind: store.JobDue, DeliveryID: id}})
 	})
 	orphan()
 	done := run(t, s, func(context.Context, store.Job) error { return nil })

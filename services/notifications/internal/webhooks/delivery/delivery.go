@@ -2,33 +2,37 @@
 //
 // # State
 //
-// All of it is the store's. A delivery waits until its endpoint takes more; then it is released, and a job sends it. What is not taken is due again
-// later, and waits once more. So the queue of jobs has no more of an endpoint than is sent to it at once, and what a clock holds: an endpoint that answers
-// slowly, or not at all, holds up as many workers as it may have webhooks under way, and nothing of others.
+// All of it is the store's. A delivery waits until its endpoint takes more; then a process claims it, for as long as a lease, and sends it. What is not taken is
+// due again later, by a job, and waits once more.
+//
+// An endpoint has as many lanes as it takes webhooks at once, over all processes. Who claims has those lanes that are free, and sends the deliveries of a lane
+// one after the other. So an endpoint that answers slowly, or not at all, holds no more than its lanes, and nothing of others; and one that answers fast costs a
+// transaction for many webhooks.
 //
 // An endpoint that has failed several times in a row is held to be down: nothing is sent to it for a while, then one webhook, which shows whether it is
 // up again. What comes due meanwhile waits and loses no attempt.
 //
 // # Invariants
 //
-//   - What has become of an attempt, the next job of the delivery and what is released in its place are one transaction.
-//   - A webhook may be sent twice, where a process ends between sending and that transaction, with the same id. It is never not sent.
+//   - What has become of attempts, the next jobs of the deliveries and what is claimed in their place are one transaction. Where it finds that somebody else has
+//     settled a delivery, it leaves that one as it is.
+//   - A webhook may be sent twice, where a process ends between sending and that transaction, or takes longer than its lease, with the same id. It is never not
+//     sent: a lease that has ended is handed out again.
 //   - At an ordered endpoint one delivery of a room is pending in front of all others of it, which are behind.
 package delivery
 
 import (
+	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
-	"net/http"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
 
 	"github.com/ism-chat/ism/libs/telemetry"
 	"github.com/ism-chat/ism/services/notifications/internal/webhooks/payload"
-	"github.com/ism-chat/ism/services/notifications/internal/webhooks/schedule"
 	"github.com/ism-chat/ism/services/notifications/store"
 )
 
@@ -56,8 +60,10 @@ const (
 	Failing = "failing" // it has taken nothing for days
 )
 
-// Limits are how long things are waited for.
+// Limits are how long things are waited for, and how much is done at once.
 type Limits struct {
+	Attempt      time.Duration // a receiver's answer
+	AtOnce       int           // webhooks that the process sends
 	DisableAfter time.Duration // an endpoint that takes nothing
 	GiveUpAfter  time.Duration // what is not sent, as its endpoint is paused, disabled or down
 }
@@ -65,17 +71,33 @@ type Limits struct {
 // Deliveries brings webhooks to endpoints.
 type Deliveries struct {
 	store   store.Webhooks
-	sender  Sender
 	limits  Limits
 	now     func() time.Time // UTC, microseconds
 	log     *slog.Logger
 	metrics metrics
+	known   version
+	senders dispatcher
+	run     func(ctx context.Context) error // of the senders
+}
+
+// dispatcher has what was claimed sent.
+type dispatcher interface {
+	// hold reports whether the process sends. If it does, release is called once what was claimed is dispatched.
+	hold() (release func(), sends bool)
+	dispatch(lanes []*Lane)
 }
 
 // New makes deliveries.
 func New(rows store.Webhooks, sender Sender, limits Limits, now func() time.Time, tel *telemetry.Telemetry) *Deliveries {
-	return &Deliveries{store: rows, sender: sender, limits: limits, now: now, log: tel.Log, metrics: newMetrics(tel)}
+	d := &Deliveries{store: rows, limits: limits, now: now, log: tel.Log, metrics: newMetrics(tel)}
+	d.known.read, d.known.now = rows.EndpointChanges, now
+	sending := newSenders(d, sender)
+	d.senders, d.run = sending, sending.run
+	return d
 }
+
+// Send sends what is claimed until ctx is done, ends what is under way, and lets others have the rest. Before and afterwards nothing is claimed here.
+func (d *Deliveries) Send(ctx context.Context) error { return d.run(ctx) }
 
 // IDOf is the id of the delivery of a webhook to an endpoint: always the same one.
 func IDOf(endpoint, webhook uuid.UUID) uuid.UUID { return uuid.NewSHA1(endpoint, webhook[:]) }
@@ -84,54 +106,37 @@ func IDOf(endpoint, webhook uuid.UUID) uuid.UUID { return uuid.NewSHA1(endpoint,
 type Taken struct {
 	Webhook   payload.Webhook
 	Endpoints []uuid.UUID
+	Trace     string // traceparent of what it tells of; empty: none
 }
 
 // Take has webhooks delivered, in one transaction. Those that have been taken before stay as they are.
 func (d *Deliveries) Take(ctx context.Context, all []Taken) error {
-	return d.store.ChangeWebhooks(ctx, "take_webhooks", func(ctx context.Context, tx store.WebhookTx) error { return d.TakeIn(ctx, tx, all) })
-}
-
-// TakeIn is [Deliveries.Take] in a transaction of the caller's.
-func (d *Deliveries) TakeIn(ctx context.Context, tx store.WebhookTx, all []Taken) error {
-	endpoints, err := lockAll(ctx, tx, all)
-	if err != nil {
-		return err
+	var ids []uuid.UUID
+	for _, taken := range all {
+		ids = append(ids, taken.Endpoints...)
 	}
-	events, deliveries := rowsOf(all, endpoints, d.now())
-	if len(deliveries) == 0 {
-		return nil
-	}
-	if err := tx.InsertEvents(ctx, events); err != nil {
-		return err
-	}
-	if err := tx.InsertDeliveries(ctx, deliveries); err != nil {
-		return err
-	}
-	for _, room := range behind(deliveries) {
-		if err := tx.Advance(ctx, room.endpoint, room.id); err != nil {
-			return err
+	slices.SortFunc(ids, func(a, b uuid.UUID) int { return bytes.Compare(a[:], b[:]) })
+	ids = slices.Compact(ids)
+	return d.change(ctx, "take_webhooks", d.store.ChangeWebhooks, func(ctx context.Context, tx store.WebhookTx) (touched, error) {
+		locked, err := tx.LockEndpoints(ctx, ids)
+		if err != nil {
+			return touched{}, err
 		}
-	}
-	for _, endpoint := range endpoints {
-		if err := d.release(ctx, tx, endpoint); err != nil {
-			return err
-		}
-	}
-	return nil
+		return touched{endpoints: locked, taken: all}, nil
+	})
 }
 
 // Do does a job.
 func (d *Deliveries) Do(ctx context.Context, job store.Job) error {
-	switch job.Kind {
-	case store.JobSend:
-		return d.send(ctx, job)
-	case store.JobDue:
-		return d.due(ctx, job)
-	case store.JobRelease:
-		return d.Release(ctx, job.EndpointID)
-	default:
-		return fmt.Errorf("there is no job of kind %q", job.Kind)
+	release, sends := d.senders.hold() // until the job is done, so that what it claims is sent
+	if !sends {
+		return errors.New("this process does not send webhooks now")
 	}
+	defer release()
+	if job.Kind == store.JobDue {
+		return d.due(ctx, job)
+	}
+	return d.Release(ctx, job.EndpointID) // also for jobs of earlier versions
 }
 
 // Release has what waits at an endpoint be sent, as far as the endpoint takes more.
@@ -143,52 +148,40 @@ func (d *Deliveries) Release(ctx context.Context, endpoint uuid.UUID) error {
 func (d *Deliveries) with(
 	ctx context.Context, operation string, endpoint uuid.UUID, change func(ctx context.Context, tx store.WebhookTx, locked *store.Endpoint) error,
 ) error {
-	if err := d.Change(ctx, operation, endpoint, change); !errors.Is(err, store.ErrNoEndpoint) {
+	if err := d.changeOne(ctx, operation, endpoint, change); !errors.Is(err, store.ErrNoEndpoint) {
 		return err
 	}
 	return nil
 }
 
-// Change changes an endpoint or what it has, and then releases what there is room for, in one transaction. Change writes what it changes of the endpoint,
+// Change changes an endpoint or what it has, and then claims what there is room for, in one transaction. Change writes what it changes of the endpoint,
 // and has it as it is from then on. Errors: [store.ErrNoEndpoint], and those of change.
 func (d *Deliveries) Change(
 	ctx context.Context, operation string, endpoint uuid.UUID, change func(ctx context.Context, tx store.WebhookTx, locked *store.Endpoint) error,
 ) error {
-	return d.store.ChangeWebhooks(ctx, operation, func(ctx context.Context, tx store.WebhookTx) error {
+	defer d.known.forget() // what is under way here is looked at again at once
+	return d.changeOne(ctx, operation, endpoint, change)
+}
+
+func (d *Deliveries) changeOne(
+	ctx context.Context, operation string, endpoint uuid.UUID, change func(ctx context.Context, tx store.WebhookTx, locked *store.Endpoint) error,
+) error {
+	return d.change(ctx, operation, d.store.ChangeWebhooks, func(ctx context.Context, tx store.WebhookTx) (touched, error) {
 		locked, err := tx.LockEndpoint(ctx, endpoint)
 		if err != nil {
-			return err
+			return touched{}, err
 		}
 		if err := change(ctx, tx, &locked); err != nil {
-			return err
+			return touched{}, err
 		}
-		return d.release(ctx, tx, locked)
+		return touched{endpoints: []store.Endpoint{locked}}, nil
 	})
 }
 
-// release releases as many deliveries as the endpoint takes beside those that are under way.
-func (d *Deliveries) release(ctx context.Context, tx store.WebhookTx, endpoint store.Endpoint) error {
-	free := endpoint.Concurrency
-	now := d.now()
-	switch {
-	case endpoint.Status != store.EndpointActive, now.Before(endpoint.ClosedUntil):
-		return nil
-	case endpoint.Failures >= schedule.Failures:
-		free = 1 // which shows whether it is up again
-	}
-	under, err := tx.CountReleased(ctx, endpoint.ID)
-	if err != nil || under >= free {
-		return err
-	}
-	released, err := tx.Release(ctx, endpoint.ID, free-under, now)
-	if err != nil {
-		return err
-	}
-	jobs := make([]store.Job, len(released))
-	for i, delivery := range released {
-		jobs[i] = store.Job{Kind: store.JobSend, EndpointID: endpoint.ID, DeliveryID: delivery.ID, Attempts: delivery.Attempts}
-	}
-	return tx.Enqueue(ctx, jobs)
+// Insert adds webhooks for an endpoint in a transaction of [Deliveries.Change].
+func (d *Deliveries) Insert(ctx context.Context, tx store.WebhookTx, locked store.Endpoint, all []Taken) error {
+	_, err := d.insert(ctx, tx, touched{endpoints: []store.Endpoint{locked}, taken: all}, nil)
+	return err
 }
 
 // due has a delivery wait again.
@@ -201,46 +194,14 @@ func (d *Deliveries) due(ctx context.Context, job store.Job) error {
 		if err != nil || delivery.State != store.Retrying || delivery.Attempts != job.Attempts {
 			return err
 		}
-		delivery.State, delivery.NextAt = store.Waiting, time.Time{}
-		return tx.UpdateDelivery(ctx, delivery)
+		wait(&delivery)
+		return tx.UpdateDeliveries(ctx, []store.Delivery{delivery})
 	})
 }
 
-// send sends a delivery, and records what has come of it.
-func (d *Deliveries) send(ctx context.Context, job store.Job) error {
-	sending, err := d.store.Sending(ctx, job.DeliveryID, d.now())
-	switch {
-	case errors.Is(err, store.ErrNoDelivery), errors.Is(err, store.ErrNoEndpoint):
-		return nil
-	case err != nil:
-		return err
-	case outdated(sending.Delivery, job):
-		return nil
-	case sending.Endpoint.Status != store.EndpointActive:
-		return d.putBack(ctx, job)
-	}
-	outcome := d.sender.Send(ctx, sending)
-	if ctx.Err() != nil { // the process ends: another one sends it again
-		return context.Cause(ctx)
-	}
-	return d.record(ctx, job, outcome)
-}
-
-// outdated reports whether a job to send has been done before.
-func outdated(delivery store.Delivery, job store.Job) bool {
-	return delivery.State != store.Released || delivery.Attempts != job.Attempts
-}
-
-// putBack has a delivery wait whose endpoint takes none any more.
-func (d *Deliveries) putBack(ctx context.Context, job store.Job) error {
-	return d.with(ctx, "put_delivery_back", job.EndpointID, func(ctx context.Context, tx store.WebhookTx, _ *store.Endpoint) error {
-		delivery, err := tx.LockDelivery(ctx, job.DeliveryID)
-		if err != nil || outdated(delivery, job) {
-			return ignoreMissing(err)
-		}
-		delivery.State = store.Waiting
-		return tx.UpdateDelivery(ctx, delivery)
-	})
+// wait has a delivery wait.
+func wait(delivery *store.Delivery) {
+	delivery.State, delivery.NextAt, delivery.Lane = store.Waiting, time.Time{}, 0
 }
 
 func ignoreMissing(err error) error {
@@ -248,97 +209,4 @@ func ignoreMissing(err error) error {
 		return nil
 	}
 	return err
-}
-
-// record writes what has come of an attempt.
-func (d *Deliveries) record(ctx context.Context, job store.Job, outcome Outcome) error {
-	var told func()
-	err := d.with(ctx, "record_attempt", job.EndpointID, func(ctx context.Context, tx store.WebhookTx, endpoint *store.Endpoint) error {
-		told = nil
-		delivery, err := tx.LockDelivery(ctx, job.DeliveryID)
-		if err != nil || outdated(delivery, job) {
-			return ignoreMissing(err)
-		}
-		delivery.Attempts++
-		delivery.Round++
-		delivery.Status, delivery.Error, delivery.ChangedAt = outcome.Status, outcome.Error, d.now()
-		before := endpoint.Status
-		jobs := d.judge(&delivery, endpoint, outcome)
-		err = tx.InsertAttempt(ctx, store.Attempt{
-			DeliveryID: delivery.ID, Number: delivery.Attempts, At: outcome.At, Took: outcome.Took, Status: outcome.Status, Error: outcome.Error, Body: outcome.Body,
-		})
-		if err != nil {
-			return err
-		}
-		if err := d.settle(ctx, tx, delivery, *endpoint); err != nil {
-			return err
-		}
-		disabled := endpoint.Status != before
-		if err := d.updateHealth(ctx, tx, *endpoint, disabled); err != nil {
-			return err
-		}
-		told = func() { d.tell(ctx, *endpoint, disabled, delivery, outcome) }
-		return tx.Enqueue(ctx, jobs)
-	})
-	if err == nil && told != nil {
-		told()
-	}
-	return err
-}
-
-// judge says what becomes of a delivery and of its endpoint after an attempt, and which jobs follow.
-func (d *Deliveries) judge(delivery *store.Delivery, endpoint *store.Endpoint, outcome Outcome) []store.Job {
-	now := d.now()
-	if outcome.taken() {
-		delivery.State = store.Delivered
-		endpoint.Failures, endpoint.FailingSince, endpoint.ClosedUntil = 0, time.Time{}, time.Time{}
-		return nil
-	}
-	var jobs []store.Job
-	wait, again := schedule.Wait(delivery.Round, outcome.RetryAfter)
-	if outcome.Status == http.StatusGone {
-		again = false
-	}
-	if again {
-		delivery.State, delivery.NextAt = store.Retrying, now.Add(wait)
-		jobs = append(jobs, store.Job{Kind: store.JobDue, EndpointID: endpoint.ID, DeliveryID: delivery.ID, Attempts: delivery.Attempts, At: delivery.NextAt})
-	} else {
-		delivery.State = store.GivenUp
-	}
-	if endpoint.Failures++; endpoint.FailingSince.IsZero() {
-		endpoint.FailingSince = now
-	}
-	if pause := schedule.Pause(endpoint.Failures); pause > 0 {
-		endpoint.ClosedUntil = now.Add(pause)
-		jobs = append(jobs, store.Job{Kind: store.JobRelease, EndpointID: endpoint.ID, At: endpoint.ClosedUntil})
-	}
-	switch {
-	case endpoint.Status == store.EndpointDisabled:
-	case outcome.Status == http.StatusGone:
-		endpoint.Status, endpoint.Reason = store.EndpointDisabled, Gone
-	case now.Sub(endpoint.FailingSince) >= d.limits.DisableAfter:
-		endpoint.Status, endpoint.Reason = store.EndpointDisabled, Failing
-	}
-	return jobs
-}
-
-// settle writes how far a delivery is, and has the next one of its room wait where it is settled.
-func (d *Deliveries) settle(ctx context.Context, tx store.WebhookTx, delivery store.Delivery, endpoint store.Endpoint) error {
-	if err := tx.UpdateDelivery(ctx, delivery); err != nil {
-		return err
-	}
-	if delivery.State.Pending() || delivery.RoomID == uuid.Nil {
-		return nil
-	}
-	return tx.Advance(ctx, endpoint.ID, delivery.RoomID) // also where it is ordered no longer
-}
-
-func (d *Deliveries) updateHealth(ctx context.Context, tx store.WebhookTx, endpoint store.Endpoint, disabled bool) error {
-	if disabled {
-		endpoint.UpdatedAt = d.now()
-		if err := tx.UpdateEndpoint(ctx, endpoint); err != nil {
-			return err
-		}
-	}
-	return tx.UpdateHealth(ctx, endpoint)
 }

@@ -1,9 +1,8 @@
 package delivery_test
 
 import (
+	"cmp"
 	"context"
-	"errors"
-	"fmt"
 	"log/slog"
 	"path/filepath"
 	"slices"
@@ -26,12 +25,13 @@ func TestMain(m *testing.M) { servicetest.VerifyNoLeaks(m) }
 
 var begin = time.Date(2026, 11, 29, 12, 0, 0, 0, time.UTC)
 
-// world is deliveries on a real store, with a clock and a queue of jobs that the test turns.
+// world is deliveries on a real store, with a clock, a queue of jobs and lanes that the test turns.
 type world struct {
 	t          *testing.T
 	rows       *queued
 	now        time.Time
 	deliveries *delivery.Deliveries
+	lanes      []*delivery.Lane // that were claimed
 	receivers  map[uuid.UUID]func(sending store.Sending) delivery.Outcome
 	sent       []sent
 }
@@ -76,8 +76,9 @@ func newWorld(t *testing.T) *world {
 	t.Helper()
 	rows := storetest.Start(t, sqlite.New(sqlite.Config{Path: filepath.Join(t.TempDir(), "notifications.db")}, telemetry.Discard(nil)))
 	w := &world{t: t, rows: &queued{Store: rows}, now: begin, receivers: map[uuid.UUID]func(store.Sending) delivery.Outcome{}}
-	w.deliveries = delivery.New(w.rows, w, delivery.Limits{DisableAfter: 5 * 24 * time.Hour, GiveUpAfter: 7 * 24 * time.Hour}, func() time.Time { return w.now },
-		telemetry.Discard(slog.New(slog.DiscardHandler)))
+	limits := delivery.Limits{Attempt: 15 * time.Second, AtOnce: 1, DisableAfter: 5 * 24 * time.Hour, GiveUpAfter: 7 * 24 * time.Hour}
+	w.deliveries = delivery.New(w.rows, w, limits, func() time.Time { return w.now }, telemetry.Discard(slog.New(slog.DiscardHandler)))
+	w.deliveries.PlayLanes(func(lane *delivery.Lane) { w.lanes = append(w.lanes, lane) })
 	return w
 }
 
@@ -125,11 +126,15 @@ func (w *world) take(room uuid.UUID, endpoints ...uuid.UUID) payload.Webhook {
 	return webhook
 }
 
-// play does jobs when they are due, for so long.
+// play sends what is claimed, and does jobs when they are due, for so long.
 func (w *world) play(duration time.Duration) {
 	w.t.Helper()
 	end := w.now.Add(duration)
 	for {
+		if len(w.lanes) > 0 {
+			w.must(w.deliveries.Settle(w.t.Context(), w.drive()))
+			continue
+		}
 		job, ok := w.next(end)
 		if !ok {
 			break
@@ -137,6 +142,23 @@ func (w *world) play(duration time.Duration) {
 		w.must(w.deliveries.Do(w.t.Context(), job))
 	}
 	w.now = end
+}
+
+// drive sends the first lane that was claimed.
+func (w *world) drive() []delivery.Answer {
+	lane := w.lanes[0]
+	w.lanes = w.lanes[1:]
+	return w.deliveries.Drive(w.t.Context(), w, lane)
+}
+
+// lanesTo is how many lanes are claimed of an endpoint, and how many deliveries are in them.
+func (w *world) lanesTo(endpoint uuid.UUID) (lanes, deliveries int) {
+	for _, lane := range w.lanes {
+		if lane.EndpointID() == endpoint {
+			lanes, deliveries = lanes+1, deliveries+lane.Len()
+		}
+	}
+	return lanes, deliveries
 }
 
 // next takes the first job that is due until the end, and turns the clock to it.
@@ -324,24 +346,16 @@ func TestAnEndpointHasNoMoreUnderWayThanItTakes(t *testing.T) {
 	for range 50 {
 		w.take(uuid.Nil, dead)
 	}
-	sends := func(endpoint uuid.UUID) (n int) {
-		for _, job := range w.rows.jobs {
-			if job.EndpointID == endpoint && job.Kind == store.JobSend {
-				n++
-			}
-		}
-		return n
-	}
-	if n := sends(dead); n != 3 {
-		t.Errorf("there are %d jobs that send to it", n)
+	if lanes, deliveries := w.lanesTo(dead); lanes != 3 || deliveries != 3 {
+		t.Errorf("it has %d lanes with %d", lanes, deliveries)
 	}
 	for minute := range 120 {
 		w.take(uuid.Nil, dead, healthy)
-		if n := sends(dead); n > 3 || minute > 1 && n > 1 {
-			t.Fatalf("in minute %d there are %d jobs that send to it", minute, n)
+		if lanes, deliveries := w.lanesTo(dead); lanes > 3 || minute > 1 && deliveries > 1 {
+			t.Fatalf("in minute %d it has %d lanes with %d", minute, lanes, deliveries)
 		}
-		if n := sends(healthy); n != 1 {
-			t.Fatalf("there are %d jobs that send to the healthy one", n)
+		if lanes, _ := w.lanesTo(healthy); lanes != 1 {
+			t.Fatalf("the healthy one has %d lanes", lanes)
 		}
 		w.play(time.Minute)
 	}
@@ -411,34 +425,28 @@ func TestARoomGoesOnBehindWhatIsGivenUp(t *testing.T) {
 	}
 }
 
-// A process that dies between sending and recording leaves a job that is done again: the receiver gets the same webhook twice, and it is recorded once.
-func TestAProcessThatDiesSendsAgainUnderTheSameID(t *testing.T) {
+// What a process that dies has sent and not recorded is sent again once its lease has ended, under the same id, and recorded once; also where the process
+// was only slow, and comes to record it later.
+func TestWhatIsNotRecordedIsSentAgainUnderTheSameID(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	dying := true
-	ctx, die := context.WithCancelCause(t.Context())
-	death := errors.New("killed")
-	endpoint := w.endpoint(func(store.Sending) delivery.Outcome {
-		if dying {
-			die(death)
-		}
-		return delivery.Outcome{Status: 200}
-	})
+	endpoint := w.endpoint(answers(200))
 	webhook := w.take(uuid.Nil, endpoint)
-	job, _ := w.next(w.now)
-	if err := w.deliveries.Do(ctx, job); !errors.Is(err, death) {
-		t.Fatalf("it ends with %v", err)
+	lost := w.drive()
+	w.must(w.deliveries.Sweep(t.Context()))
+	w.play(30 * time.Second)
+	if states := w.states(endpoint); states[store.Released] != 1 || len(w.sent) != 1 {
+		t.Errorf("deliveries are %v, sent are %d", states, len(w.sent))
 	}
-	if states := w.states(endpoint); states[store.Released] != 1 {
-		t.Errorf("deliveries are %v", states)
-	}
-	dying = false
-	for range 2 { // River does it again where it is not sure
-		w.must(w.deliveries.Do(t.Context(), job))
-	}
+	w.play(time.Minute)
+	w.must(w.deliveries.Sweep(t.Context()))
+	w.play(0)
 	all := w.sentTo(endpoint)
 	if len(all) != 2 || all[0].event != webhook.ID || all[1].event != webhook.ID {
 		t.Errorf("sent are %+v", all)
+	}
+	for range 2 {
+		w.must(w.deliveries.Settle(t.Context(), lost))
 	}
 	got, attempts, err := w.rows.Delivery(t.Context(), endpoint, delivery.IDOf(endpoint, webhook.ID))
 	if err != nil || got.State != store.Delivered || got.Attempts != 1 || len(attempts) != 1 {
@@ -446,11 +454,90 @@ func TestAProcessThatDiesSendsAgainUnderTheSameID(t *testing.T) {
 	}
 }
 
+// Who settles late changes nothing of what somebody else has made of a delivery, and takes nothing away from who has claimed it since.
+func TestALateSettleChangesNothing(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	status := 500
+	endpoint := w.endpoint(func(store.Sending) delivery.Outcome { return delivery.Outcome{Status: status} })
+	w.take(uuid.Nil, endpoint)
+	late := w.drive()
+	unsent := []delivery.Answer{{Delivery: late[0].Delivery, Unsent: true}}
+	w.now = w.now.Add(2 * time.Minute)
+	w.must(w.deliveries.Sweep(t.Context())) // somebody else claims it
+	w.must(w.deliveries.Settle(t.Context(), unsent))
+	if states := w.states(endpoint); states[store.Released] != 1 {
+		t.Errorf("deliveries are %v", states)
+	}
+	status = 200
+	w.play(0)
+	before := w.status(endpoint)
+	w.must(w.deliveries.Settle(t.Context(), late))
+	w.must(w.deliveries.Settle(t.Context(), unsent))
+	if states, after := w.states(endpoint), w.status(endpoint); states[store.Delivered] != 1 || after.Failures != before.Failures || len(w.rows.jobs) > 0 {
+		t.Errorf("deliveries are %v, the endpoint is %+v", states, after)
+	}
+}
+
+// An endpoint that answers is handed many for each lane, one that fails one alone.
+func TestALaneIsFilledWhileItsEndpointTakesAll(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	status := 200
+	endpoint := w.endpoint(func(store.Sending) delivery.Outcome { return delivery.Outcome{Status: status} })
+	takeMany := func() {
+		var all []delivery.Taken
+		for range 100 {
+			webhook := payload.Webhook{ID: uuid.New(), Type: payload.TypeMessageCreated, At: w.now, Body: []byte("{}")}
+			all = append(all, delivery.Taken{Webhook: webhook, Endpoints: []uuid.UUID{endpoint}})
+		}
+		w.must(w.deliveries.Take(t.Context(), all))
+	}
+	takeMany()
+	if lanes, deliveries := w.lanesTo(endpoint); lanes != 3 || deliveries != 48 {
+		t.Errorf("%d lanes have %d", lanes, deliveries)
+	}
+	w.play(0)
+	if states := w.states(endpoint); states[store.Delivered] != 100 {
+		t.Errorf("deliveries are %v", states)
+	}
+	status = 500
+	takeMany()
+	w.must(w.deliveries.Settle(t.Context(), w.drive()))
+	if n := len(w.sent); n != 101 {
+		t.Errorf("behind a failure %d are sent", n-100)
+	}
+	last := w.lanes[len(w.lanes)-1]
+	if last.Len() != 1 {
+		t.Errorf("after a failure a lane has %d", last.Len())
+	}
+}
+
+// A process that sends nothing leaves what it takes to one that does.
+func TestAProcessThatDoesNotSendLeavesItToOthers(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	endpoint := w.endpoint(answers(200))
+	idle := delivery.New(w.rows, w, delivery.Limits{Attempt: time.Second}, func() time.Time { return w.now }, telemetry.Discard(nil))
+	webhook := payload.Webhook{ID: uuid.New(), Type: payload.TypeMessageCreated, At: w.now, Body: []byte("{}")}
+	w.must(idle.Take(t.Context(), []delivery.Taken{{Webhook: webhook, Endpoints: []uuid.UUID{endpoint}}}))
+	if states := w.states(endpoint); states[store.Waiting] != 1 || len(w.rows.jobs) != 1 {
+		t.Errorf("deliveries are %v, jobs are %+v", states, w.rows.jobs)
+	}
+	if err := idle.Do(t.Context(), w.rows.jobs[0]); err == nil {
+		t.Error("it does a job")
+	}
+	w.play(0)
+	if states := w.states(endpoint); states[store.Delivered] != 1 {
+		t.Errorf("deliveries are %v", states)
+	}
+}
+
 // A job that is lost is made anew by the sweep, whichever it was.
 func TestNoJobThatIsLostStrandsADelivery(t *testing.T) {
 	t.Parallel()
-	for _, kind := range []store.JobKind{store.JobSend, store.JobDue, store.JobRelease} {
-		t.Run(fmt.Sprint(kind), func(t *testing.T) {
+	for _, kind := range []store.JobKind{"", store.JobDue, store.JobRelease} { // none: what was claimed is lost
+		t.Run(cmp.Or(string(kind), "lanes"), func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
 			failing := true
@@ -463,7 +550,9 @@ func TestNoJobThatIsLostStrandsADelivery(t *testing.T) {
 			for range 10 {
 				w.take(uuid.Nil, endpoint)
 			}
-			if kind != store.JobSend {
+			if kind == "" {
+				w.lanes = nil
+			} else {
 				w.play(2 * time.Second)
 			}
 			w.rows.jobs = slices.DeleteFunc(w.rows.jobs, func(job store.Job) bool { return job.Kind == kind })
@@ -493,8 +582,9 @@ func TestAPausedEndpointGetsItsWebhooksLater(t *testing.T) {
 			return tx.UpdateEndpoint(ctx, e)
 		}))
 	}
-	w.take(uuid.Nil, endpoint) // is released
+	w.take(uuid.Nil, endpoint) // is claimed
 	set(store.EndpointPaused)
+	w.now = w.now.Add(500 * time.Millisecond) // by then every process knows
 	w.take(uuid.Nil, endpoint)
 	w.play(time.Hour)
 	if states := w.states(endpoint); len(w.sent) != 0 || states[store.Waiting] != 2 {

@@ -84,11 +84,12 @@ func TestProcessesTogetherKeepWhatIsPromised(t *testing.T) {
 func play(t *testing.T, stores []store.Store) {
 	receiver := &receiverOfAll{at: map[uuid.UUID]int{}, came: map[[2]uuid.UUID][]uuid.UUID{}, failed: map[uuid.UUID]bool{}}
 	now := func() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }
-	limits := delivery.Limits{DisableAfter: time.Hour * 24, GiveUpAfter: 7 * 24 * time.Hour}
+	limits := delivery.Limits{Attempt: 15 * time.Second, AtOnce: 50, DisableAfter: time.Hour * 24, GiveUpAfter: 7 * 24 * time.Hour}
 	var processes []*delivery.Deliveries
 	for _, s := range stores {
 		d := delivery.New(s, receiver, limits, now, telemetry.Discard(slog.New(slog.DiscardHandler)))
 		processes = append(processes, d)
+		t.Cleanup(servicetest.Run(t, "senders", d.Send))
 		t.Cleanup(servicetest.Run(t, "jobs", func(ctx context.Context) error { return s.RunJobs(ctx, 50, slog.New(slog.DiscardHandler), d.Do) }))
 	}
 	endpoints := []uuid.UUID{newEndpoint(t, stores[0], true), newEndpoint(t, stores[0], false)}

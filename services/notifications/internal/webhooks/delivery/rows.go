@@ -1,9 +1,7 @@
 package delivery
 
 import (
-	"bytes"
 	"context"
-	"errors"
 	"slices"
 	"time"
 
@@ -12,63 +10,94 @@ import (
 	"github.com/ism-chat/ism/services/notifications/store"
 )
 
-// lockAll gives the endpoints of webhooks that take any, in the order of their ids.
-func lockAll(ctx context.Context, tx store.WebhookTx, all []Taken) ([]store.Endpoint, error) {
-	var ids []uuid.UUID
-	for _, taken := range all {
-		ids = append(ids, taken.Endpoints...)
+// insert adds webhooks for those of their endpoints that are locked and take any, and gives those that are claimed at once: as many as fit into the leases.
+func (d *Deliveries) insert(ctx context.Context, tx store.WebhookTx, what touched, direct map[uuid.UUID]store.Lease) ([]store.Claimed, error) {
+	events, deliveries := rowsOf(what, direct, d.now())
+	if len(deliveries) == 0 {
+		return nil, nil
 	}
-	slices.SortFunc(ids, func(a, b uuid.UUID) int { return bytes.Compare(a[:], b[:]) })
-	var endpoints []store.Endpoint
-	for _, id := range slices.Compact(ids) {
-		endpoint, err := tx.LockEndpoint(ctx, id)
-		switch {
-		case errors.Is(err, store.ErrNoEndpoint):
-		case err != nil:
+	if err := tx.InsertEvents(ctx, events); err != nil {
+		return nil, err
+	}
+	added, err := tx.InsertDeliveries(ctx, deliveries)
+	if err != nil {
+		return nil, err
+	}
+	if rooms := behind(deliveries); len(rooms) > 0 {
+		if err := tx.Advance(ctx, rooms); err != nil {
 			return nil, err
-		case endpoint.Status != store.EndpointDisabled:
-			endpoints = append(endpoints, endpoint)
 		}
 	}
-	return endpoints, nil
+	return claimedOf(events, deliveries, added), nil
 }
 
-// rowsOf gives what is to be added of webhooks for those of their endpoints that are there.
-func rowsOf(all []Taken, endpoints []store.Endpoint, now time.Time) (events []store.WebhookEvent, deliveries []store.Delivery) {
-	for _, taken := range all {
+// claimedOf gives those of deliveries that were added Released.
+func claimedOf(events []store.WebhookEvent, deliveries []store.Delivery, added []uuid.UUID) (claimed []store.Claimed) {
+	fresh, byID := map[uuid.UUID]bool{}, map[uuid.UUID]store.WebhookEvent{}
+	for _, id := range added {
+		fresh[id] = true
+	}
+	for _, event := range events {
+		byID[event.ID] = event
+	}
+	for _, delivery := range deliveries {
+		if delivery.State == store.Released && fresh[delivery.ID] {
+			event := byID[delivery.EventID]
+			claimed = append(claimed, store.Claimed{Delivery: delivery, Body: event.Body, Trace: event.Trace})
+		}
+	}
+	return claimed
+}
+
+// rowsOf gives what is to be added.
+func rowsOf(what touched, direct map[uuid.UUID]store.Lease, now time.Time) (events []store.WebhookEvent, deliveries []store.Delivery) {
+	dealt := map[uuid.UUID]dealing{}
+	for _, taken := range what.taken {
 		before := len(deliveries)
 		webhook := taken.Webhook
-		for _, endpoint := range endpoints {
-			if !slices.Contains(taken.Endpoints, endpoint.ID) {
+		for _, endpoint := range what.endpoints {
+			if endpoint.Status == store.EndpointDisabled || !slices.Contains(taken.Endpoints, endpoint.ID) {
 				continue
 			}
-			state := store.Waiting
-			if endpoint.Ordered && webhook.RoomID != uuid.Nil {
-				state = store.Behind
-			}
-			deliveries = append(deliveries, store.Delivery{
+			delivery := store.Delivery{
 				ID: IDOf(endpoint.ID, webhook.ID), EndpointID: endpoint.ID, EventID: webhook.ID, Type: string(webhook.Type), RoomID: webhook.RoomID,
-				HappenedAt: webhook.At, State: state, ChangedAt: now,
-			})
+				HappenedAt: webhook.At, State: store.Waiting, ChangedAt: now,
+			}
+			if endpoint.Ordered && webhook.RoomID != uuid.Nil {
+				delivery.State = store.Behind
+			} else if lease, is := direct[endpoint.ID]; is {
+				dealt[endpoint.ID] = dealt[endpoint.ID].deal(&delivery, lease, len(webhook.Body))
+			}
+			deliveries = append(deliveries, delivery)
 		}
 		if len(deliveries) > before {
 			events = append(events, store.WebhookEvent{
-				ID: webhook.ID, Type: string(webhook.Type), RoomID: webhook.RoomID, HappenedAt: webhook.At, TakenAt: now, Body: webhook.Body,
+				ID: webhook.ID, Type: string(webhook.Type), RoomID: webhook.RoomID, HappenedAt: webhook.At, TakenAt: now, Body: webhook.Body, Trace: taken.Trace,
 			})
 		}
 	}
 	return events, deliveries
 }
 
-// room is one of an ordered endpoint.
-type room struct{ endpoint, id uuid.UUID }
+// dealing is how much of a lease is used.
+type dealing struct{ deliveries, bytes int }
+
+// deal has a delivery be Released where the lease has room for it.
+func (u dealing) deal(delivery *store.Delivery, lease store.Lease, size int) dealing {
+	u.bytes += size
+	if u.deliveries < len(lease.Lanes)*lease.PerLane && (u.deliveries == 0 || u.bytes <= lease.Bytes) {
+		delivery.State, delivery.NextAt, delivery.Lane = store.Released, lease.Until, lease.Lanes[u.deliveries%len(lease.Lanes)]
+		u.deliveries++
+	}
+	return u
+}
 
 // behind gives the rooms of which deliveries are behind others, each once.
-func behind(deliveries []store.Delivery) []room {
-	var rooms []room
-	seen := map[room]bool{}
+func behind(deliveries []store.Delivery) []store.RoomAt {
+	var rooms []store.RoomAt
+	seen := map[store.RoomAt]bool{}
 	for _, delivery := range deliveries {
-		if of := (room{delivery.EndpointID, delivery.RoomID}); delivery.State == store.Behind && !seen[of] {
+		if of := (store.RoomAt{EndpointID: delivery.EndpointID, RoomID: delivery.RoomID}); delivery.State == store.Behind && !seen[of] {
 			seen[of] = true
 			rooms = append(rooms, of)
 		}

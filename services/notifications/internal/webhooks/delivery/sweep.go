@@ -6,12 +6,16 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/ism-chat/ism/libs/telemetry"
 	"github.com/ism-chat/ism/services/notifications/store"
 )
 
 const (
-	sweepEvery = time.Minute
+	// mendEvery is how often what processes have left that died is handed out again; each sweepOf-th time all is swept.
+	mendEvery = 20 * time.Second
+	sweepOf   = 3
 	// lost is after how long a job that was not done is taken to be lost. It is made anew: nothing depends on no job ever getting lost.
 	lost      = 10 * time.Minute
 	atOnce    = 500 // rows of a step
@@ -22,14 +26,18 @@ const (
 // Run sweeps now and then until ctx is done: it has what is stranded sent, gives up what is too old, and removes what was settled before so long.
 func (d *Deliveries) Run(ctx context.Context) error {
 	ctx = telemetry.Untraced(ctx)
-	for {
+	for turn := 0; ; turn++ {
+		sweep := d.mend
+		if turn%sweepOf == sweepOf-1 {
+			sweep = d.Sweep
+		}
+		if err := sweep(ctx); err != nil && ctx.Err() == nil && !errors.Is(err, store.ErrUnavailable) {
+			d.log.ErrorContext(ctx, "what webhooks have left cannot be swept; trying again", "error", err.Error())
+		}
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-time.After(sweepEvery + rand.N(sweepEvery/4)): //nolint:gosec // spreading load takes no secrets
-		}
-		if err := d.Sweep(ctx); err != nil && ctx.Err() == nil && !errors.Is(err, store.ErrUnavailable) {
-			d.log.ErrorContext(ctx, "what webhooks have left cannot be swept; trying again", "error", err.Error())
+		case <-time.After(mendEvery + rand.N(mendEvery/4)): //nolint:gosec // spreading load takes no secrets
 		}
 	}
 }
@@ -39,15 +47,17 @@ func (d *Deliveries) Sweep(ctx context.Context) error {
 	return errors.Join(d.mend(ctx), d.giveUpOld(ctx), d.removeOld(ctx), d.count(ctx))
 }
 
+// mend hands out again what was claimed and not settled within its lease, and what jobs have not.
 func (d *Deliveries) mend(ctx context.Context) error {
-	before := d.now().Add(-lost)
-	stranded, err := d.store.Stranded(ctx, before, atOnce)
+	now := d.now()
+	before := now.Add(-lost)
+	stranded, err := d.store.Stranded(ctx, now, before, atOnce)
 	if err != nil {
 		return err
 	}
 	for _, endpoint := range stranded {
 		err := d.with(ctx, "mend_deliveries", endpoint, func(ctx context.Context, tx store.WebhookTx, _ *store.Endpoint) error {
-			return tx.Loosen(ctx, endpoint, before)
+			return tx.Loosen(ctx, endpoint, now, before)
 		})
 		if err != nil {
 			return err
@@ -79,8 +89,12 @@ func (d *Deliveries) giveUp(ctx context.Context, old store.Delivery) error {
 		if given = err == nil && delivery.State.Pending() && delivery.ChangedAt.Equal(old.ChangedAt); !given {
 			return ignoreMissing(err)
 		}
-		delivery.State, delivery.NextAt, delivery.ChangedAt, delivery.Error = store.GivenUp, time.Time{}, d.now(), "it was not sent for too long"
-		return d.settle(ctx, tx, delivery, *endpoint)
+		delivery.State, delivery.NextAt, delivery.Lane, delivery.ChangedAt, delivery.Error = store.GivenUp, time.Time{}, 0, d.now(), "it was not sent for too long"
+		made := settled{deliveries: []store.Delivery{delivery}}
+		if delivery.RoomID != uuid.Nil {
+			made.rooms = []store.RoomAt{{EndpointID: endpoint.ID, RoomID: delivery.RoomID}}
+		}
+		return made.write(ctx, tx)
 	})
 	if err == nil && given {
 		d.metrics.givenUp.Inc()

@@ -27,8 +27,8 @@ const (
 	maxHeader  = 16 << 10 // bytes of an answer's header
 	userAgent  = "ISM-Webhooks/1"
 	idleFor    = 30 * time.Second
-	idle       = 100 // connections
-	idleOfHost = 4
+	idle       = 200 // connections
+	idleOfHost = 20  // as many as an endpoint is sent at once: making one costs more than a webhook
 )
 
 // ErrRefused says that a name stands for an address to which no webhooks are sent.

@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/ism-chat/ism/libs/telemetry"
 	"github.com/ism-chat/ism/services/notifications/internal/webhooks/delivery"
 	"github.com/ism-chat/ism/services/notifications/internal/webhooks/guard"
 	"github.com/ism-chat/ism/services/notifications/internal/webhooks/payload"
@@ -25,15 +26,23 @@ type Sender struct {
 	client *guard.Client
 	policy guard.Policy
 	now    func() time.Time
+	spans  spans
 }
 
 // New makes a sender. Policy is that of the client.
-func New(client *guard.Client, policy guard.Policy, now func() time.Time) *Sender {
-	return &Sender{client: client, policy: policy, now: now}
+func New(client *guard.Client, policy guard.Policy, now func() time.Time, tel *telemetry.Telemetry) *Sender {
+	return &Sender{client: client, policy: policy, now: now, spans: newSpans(tel)}
 }
 
 // Send implements [delivery.Sender].
 func (s *Sender) Send(ctx context.Context, sending store.Sending) delivery.Outcome {
+	ctx, span := s.spans.begin(ctx, sending)
+	outcome := s.send(ctx, sending)
+	end(span, outcome)
+	return outcome
+}
+
+func (s *Sender) send(ctx context.Context, sending store.Sending) delivery.Outcome {
 	at := s.now()
 	outcome := delivery.Outcome{At: at}
 	if err := s.policy.CheckURL(sending.Endpoint.URL); err != nil { // the installation allows less than it did

@@ -12,8 +12,14 @@ import (
 
 	"github.com/google/uuid"
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/sdk/trace/tracetest"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/ism-chat/ism/libs/servicetest"
+	"github.com/ism-chat/ism/libs/telemetry"
 	"github.com/ism-chat/ism/services/notifications/internal/webhooks/guard"
 	"github.com/ism-chat/ism/services/notifications/internal/webhooks/sender"
 	"github.com/ism-chat/ism/services/notifications/internal/webhooks/signature"
@@ -24,9 +30,14 @@ func TestMain(m *testing.M) { servicetest.VerifyNoLeaks(m) }
 
 func newSender(t *testing.T, policy guard.Policy) *sender.Sender {
 	t.Helper()
-	client := guard.New(policy, 300*time.Millisecond)
+	return newTracedSender(t, policy, telemetry.Discard(nil))
+}
+
+func newTracedSender(t *testing.T, policy guard.Policy, tel *telemetry.Telemetry) *sender.Sender {
+	t.Helper()
+	client := guard.New(policy, time.Second)
 	t.Cleanup(client.Close)
-	return sender.New(client, policy, time.Now)
+	return sender.New(client, policy, time.Now, tel)
 }
 
 func sendingTo(t *testing.T, url string) (store.Sending, signature.Secret) {
@@ -122,5 +133,53 @@ func TestItIsToldWhyAReceiverCannotBeReached(t *testing.T) {
 	sending.Secrets = nil
 	if outcome := newSender(t, here).Send(t.Context(), sending); outcome.Status != 0 || !strings.Contains(outcome.Error, "signed") {
 		t.Errorf("without a secret: %+v", outcome)
+	}
+}
+
+// Each attempt shows in the trace of what it tells of, where that is sampled. The receiver learns nothing of it.
+func TestAnAttemptShowsInItsTrace(t *testing.T) {
+	t.Parallel()
+	answers := 503
+	receiver := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Traceparent") != "" {
+			t.Error("the receiver is told of the trace")
+		}
+		w.WriteHeader(answers)
+	}))
+	t.Cleanup(receiver.Close)
+	spans := tracetest.NewSpanRecorder()
+	tel := telemetry.Discard(nil)
+	tel.Tracer = sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(spans))
+	s := newTracedSender(t, here, tel)
+	sending, _ := sendingTo(t, receiver.URL+"/secret")
+	for _, unsampled := range []string{"", "00-5bf92f3577b34da6a3ce929d0e0e4737-00f067aa0ba902b7-00"} {
+		sending.Trace = unsampled
+		s.Send(telemetry.Untraced(t.Context()), sending)
+	}
+	if n := len(spans.Ended()); n != 0 {
+		t.Errorf("without a trace that is sampled there are %d spans", n)
+	}
+	sending.Trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+	s.Send(telemetry.Untraced(t.Context()), sending)
+	answers, sending.Delivery.Attempts = 204, 1
+	s.Send(telemetry.Untraced(t.Context()), sending)
+	ended := spans.Ended()
+	if len(ended) != 2 {
+		t.Fatalf("there are %d spans", len(ended))
+	}
+	for i, want := range []struct {
+		status int64
+		code   codes.Code
+	}{{503, codes.Error}, {204, codes.Unset}} {
+		span := ended[i]
+		attributes := attribute.NewSet(span.Attributes()...)
+		status, _ := attributes.Value("http.response.status_code")
+		if span.SpanContext().TraceID().String() != "4bf92f3577b34da6a3ce929d0e0e4736" || span.Parent().SpanID().String() != "00f067aa0ba902b7" ||
+			span.SpanKind() != trace.SpanKindClient || span.Status().Code != want.code || status.AsInt64() != want.status {
+			t.Errorf("attempt %d is %s of %s below %s, %s, %v", i+1, span.SpanKind(), span.SpanContext().TraceID(), span.Parent().SpanID(), span.Status().Code, span.Attributes())
+		}
+		if address, _ := attributes.Value("server.address"); address.AsString() != "127.0.0.1" {
+			t.Errorf("it leads to %s", address.AsString())
+		}
 	}
 }

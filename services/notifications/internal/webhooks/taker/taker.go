@@ -8,7 +8,7 @@
 //
 // # Invariants
 //
-//   - A record is committed once the deliveries of all its webhooks are in the store, with the jobs that send them. Taking it again adds nothing.
+//   - A record is committed once the deliveries of all its webhooks are in the store. Taking it again adds nothing.
 //   - An endpoint gets nothing that happened before it was made.
 package taker
 
@@ -22,6 +22,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"go.opentelemetry.io/otel/propagation"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/ism-chat/ism/libs/bus"
 	"github.com/ism-chat/ism/libs/events"
@@ -49,10 +51,17 @@ type Endpoints interface {
 	Subscribed(ctx context.Context) ([]store.Endpoint, int64, error)
 }
 
+// Tracing has what is done for a record show in the record's trace.
+type Tracing struct {
+	Records    bus.Tracing
+	Propagator propagation.TextMapPropagator
+}
+
 // Taker takes records. It is safe for concurrent use.
 type Taker struct {
 	endpoints  Endpoints
 	deliveries Deliveries
+	tracing    Tracing
 	oldest     time.Duration // what happened longer ago is passed over
 	now        func() time.Time
 
@@ -62,8 +71,8 @@ type Taker struct {
 }
 
 // New makes a taker. What happened longer ago than oldest would be given up at once.
-func New(endpoints Endpoints, deliveries Deliveries, oldest time.Duration, now func() time.Time) *Taker {
-	return &Taker{endpoints: endpoints, deliveries: deliveries, oldest: oldest, now: now}
+func New(endpoints Endpoints, deliveries Deliveries, tracing Tracing, oldest time.Duration, now func() time.Time) *Taker {
+	return &Taker{endpoints: endpoints, deliveries: deliveries, tracing: tracing, oldest: oldest, now: now}
 }
 
 // Take implements [bus.Handler].
@@ -71,16 +80,60 @@ func (t *Taker) Take(ctx context.Context, records []bus.Record) error {
 	if !slices.ContainsFunc(records, func(record bus.Record) bool { return len(payload.Possible(record.Headers[events.HeaderType])) > 0 }) {
 		return nil
 	}
-	ctx = telemetry.Untraced(ctx) // a request's trace ends with its record: webhooks may be sent for days
+	ctx = telemetry.Untraced(ctx) // only what becomes a webhook shows, in the trace of its record
 	endpoints, err := t.subscribed(ctx)
 	if err != nil || len(endpoints) == 0 {
 		return err
 	}
-	taken, err := t.webhooks(records, endpoints)
-	if err != nil {
+	all, err := t.webhooks(records, endpoints)
+	if err != nil || len(all) == 0 {
 		return err
 	}
-	for _, some := range chunks(taken) {
+	ctx, spans := t.begin(ctx, records, all)
+	err = t.deliver(ctx, all)
+	bus.EndSpans(spans, err)
+	return err
+}
+
+// taken is a webhook and which record of the batch it is made of.
+type taken struct {
+	delivery.Taken
+
+	record int
+}
+
+// begin begins the span of each record that webhooks are made of, and has them go on with its trace.
+func (t *Taker) begin(ctx context.Context, records []bus.Record, all []taken) (context.Context, []trace.Span) {
+	var (
+		used []bus.Record
+		span = make([]int, len(all)) // of each webhook's record
+	)
+	for i, one := range all {
+		if i == 0 || one.record != all[i-1].record {
+			used = append(used, records[one.record])
+		}
+		span[i] = len(used) - 1
+	}
+	working, spans := t.tracing.Records.Batch(ctx, used)
+	for i := range all {
+		if used[span[i]].Headers[headerTrace] != "" {
+			all[i].Trace = TraceOf(trace.ContextWithSpan(ctx, spans[span[i]]), t.tracing.Propagator)
+		}
+	}
+	return working, spans
+}
+
+const headerTrace = "traceparent"
+
+// TraceOf is the traceparent of what is being done (https://www.w3.org/TR/trace-context/#traceparent-header); empty: it is of no trace.
+func TraceOf(ctx context.Context, propagator propagation.TextMapPropagator) string {
+	carrier := propagation.MapCarrier{}
+	propagator.Inject(ctx, carrier)
+	return carrier[headerTrace]
+}
+
+func (t *Taker) deliver(ctx context.Context, all []taken) error {
+	for _, some := range chunks(all) {
 		if err := t.deliveries.Take(ctx, some); err != nil {
 			if errors.Is(err, store.ErrUnstorable) {
 				return fmt.Errorf("%w: %w", bus.ErrRejected, err)
@@ -109,8 +162,8 @@ func (t *Taker) subscribed(ctx context.Context) ([]store.Endpoint, error) {
 }
 
 // webhooks gives the webhooks of records, each with its endpoints. The error, of the first record that is malformed, is [bus.ErrRejected].
-func (t *Taker) webhooks(records []bus.Record, endpoints []store.Endpoint) (all []delivery.Taken, err error) {
-	for _, record := range records {
+func (t *Taker) webhooks(records []bus.Record, endpoints []store.Endpoint) (all []taken, err error) {
+	for i, record := range records {
 		interested := interestedIn(record, endpoints)
 		if len(interested) == 0 || t.tooOld(record, interested) {
 			continue
@@ -121,7 +174,7 @@ func (t *Taker) webhooks(records []bus.Record, endpoints []store.Endpoint) (all 
 		}
 		for _, webhook := range made {
 			if to := idsOf(webhook, interested); len(to) > 0 {
-				all = append(all, delivery.Taken{Webhook: webhook, Endpoints: to})
+				all = append(all, taken{delivery.Taken{Webhook: webhook, Endpoints: to}, i})
 			}
 		}
 	}
@@ -196,17 +249,19 @@ func idsOf(webhook payload.Webhook, endpoints []store.Endpoint) (ids []uuid.UUID
 }
 
 // chunks divides webhooks, in their order, so that each part has few deliveries.
-func chunks(all []delivery.Taken) (parts [][]delivery.Taken) {
-	begin, deliveries := 0, 0
-	for i, taken := range all {
-		if deliveries > 0 && deliveries+len(taken.Endpoints) > chunk {
-			parts = append(parts, all[begin:i])
-			begin, deliveries = i, 0
+func chunks(all []taken) (parts [][]delivery.Taken) {
+	var part []delivery.Taken
+	deliveries := 0
+	for _, one := range all {
+		if deliveries > 0 && deliveries+len(one.Endpoints) > chunk {
+			parts = append(parts, part)
+			part, deliveries = nil, 0
 		}
-		deliveries += len(taken.Endpoints)
+		part = append(part, one.Taken)
+		deliveries += len(one.Endpoints)
 	}
-	if begin < len(all) {
-		parts = append(parts, all[begin:])
+	if len(part) > 0 {
+		parts = append(parts, part)
 	}
 	return parts
 }

@@ -4,14 +4,18 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 
 	"github.com/ism-chat/ism/libs/bus"
 	"github.com/ism-chat/ism/libs/events"
+	"github.com/ism-chat/ism/libs/telemetry"
 	"github.com/ism-chat/ism/libs/wire"
 	"github.com/ism-chat/ism/services/notifications/internal/webhooks/delivery"
 	"github.com/ism-chat/ism/services/notifications/internal/webhooks/payload"
@@ -56,7 +60,11 @@ func (d *double) add(types []payload.Type, rooms ...uuid.UUID) uuid.UUID {
 }
 
 func newTaker(d *double) *taker.Taker {
-	return taker.New(d, d, 24*time.Hour, func() time.Time { return now })
+	return taker.New(d, d, tracing(telemetry.Discard(nil)), 24*time.Hour, func() time.Time { return now })
+}
+
+func tracing(tel *telemetry.Telemetry) taker.Tracing {
+	return taker.Tracing{Records: bus.New(bus.Config{}, tel).Tracing("webhooks"), Propagator: tel.Propagator}
 }
 
 func record(t *testing.T, at time.Time, data events.Data) bus.Record {
@@ -174,6 +182,38 @@ func TestALargeBatchIsTakenInParts(t *testing.T) {
 	}
 }
 
+// A webhook goes on with the trace of its record, sampled or not, and has none where the record has none.
+func TestAWebhookIsOfItsRecordsTrace(t *testing.T) {
+	d := &double{}
+	d.add(payload.Types())
+	spans := tracetest.NewSpanRecorder()
+	tel := telemetry.Discard(nil)
+	tel.Tracer = sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(spans))
+	traced := func(parent string) bus.Record {
+		one := record(t, now, posted(uuid.New()))
+		if parent != "" {
+			one.Headers["traceparent"] = parent
+		}
+		one.Offset = int64(len(parent))
+		return one
+	}
+	const sampled, unsampled = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", "00-5bf92f3577b34da6a3ce929d0e0e4737-00f067aa0ba902b7-00"
+	tk := taker.New(d, d, tracing(tel), 24*time.Hour, func() time.Time { return now })
+	if err := tk.Take(t.Context(), []bus.Record{traced(""), traced(sampled), traced(unsampled)}); err != nil {
+		t.Fatal(err)
+	}
+	if len(spans.Ended()) != 1 || len(d.taken) != 3 {
+		t.Fatalf("there are %d spans, taken are %+v", len(spans.Ended()), d.taken)
+	}
+	of := spans.Ended()[0].SpanContext()
+	want := []string{"", fmt.Sprintf("00-4bf92f3577b34da6a3ce929d0e0e4736-%s-01", of.SpanID()), unsampled}
+	for i, taken := range d.taken {
+		if taken.Trace != want[i] {
+			t.Errorf("its trace is %q, want %q", taken.Trace, want[i])
+		}
+	}
+}
+
 func TestWhatCannotBeTakenIsTriedAgain(t *testing.T) {
 	d := &double{fails: store.ErrUnavailable}
 	d.add(payload.Types())
@@ -188,7 +228,7 @@ func TestWhatCannotBeTakenIsTriedAgain(t *testing.T) {
 	}
 	d.fails = nil
 	unstorable := &double{endpoints: d.endpoints, change: 1}
-	failing := taker.New(unstorable, refusing{}, 24*time.Hour, func() time.Time { return now })
+	failing := taker.New(unstorable, refusing{}, tracing(telemetry.Discard(nil)), 24*time.Hour, func() time.Time { return now })
 	if err := failing.Take(t.Context(), records); !errors.Is(err, bus.ErrRejected) {
 		t.Errorf("what the store never takes gives %v", err)
 	}
