@@ -37,6 +37,8 @@ type world struct {
 
 // onBothBrokers runs a test on the broker of the one-process deployment and on Kafka.
 func onBothBrokers(t *testing.T, test func(t *testing.T, w *world)) {
+	t.Helper()
+	t.Parallel() // a test that is not waits for those within before the next one begins
 	t.Run("embedded", func(t *testing.T) {
 		t.Parallel()
 		test(t, newWorld(t, startBroker(t).addresses()))
