@@ -137,10 +137,19 @@ func TestAMemberThatStallsJoinsItsGroupAgain(t *testing.T) {
 		consumer.opened = opened.opened
 		running := run(t, consumer)
 		servicetest.Await(t, "records come", func() bool { return partitionsOf(handled.records()) == 3 })
-		opened.stall(t, topic, 1)
-		servicetest.Await(t, "the lag is seen", func() bool { return w.lags(group, topic)["1"] >= 20 })
-		servicetest.Await(t, "the client is replaced", func() bool { return opened.count() == 2 })
 		total := stop()
+		servicetest.Await(t, "all are handled", func() bool { return handled.distinct() == total })
+		opened.stall(t, topic, 1)
+		const missed = 20
+		producer := w.producer(ProducerConfig{})
+		for range missed {
+			if _, err := producer.Produce(within(t, timeout), Record{Topic: topic, Value: []byte("1"), Partition: 1}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		total += missed
+		servicetest.Await(t, "the lag is seen", func() bool { return w.lags(group, topic)["1"] == missed })
+		servicetest.Await(t, "the client is replaced", func() bool { return opened.count() == 2 })
 		servicetest.Await(t, "all are handled", func() bool { return handled.distinct() == total })
 		running.stop()
 		if n := len(handled.records()); n != total {
