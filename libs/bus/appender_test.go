@@ -93,7 +93,6 @@ func (f *fate) expect(t *testing.T, w *world, topic string) {
 }
 
 func TestAppenderChoosesThePartitionThatKafkasClientsChoose(t *testing.T) {
-	t.Parallel()
 	onBothBrokers(t, func(t *testing.T, w *world) {
 		topic := w.topic(7)
 		producer, appender := w.producer(ProducerConfig{}), w.appender(topic, ample)

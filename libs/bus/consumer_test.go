@@ -124,7 +124,6 @@ func (d *deserter) leave() {
 
 // A member that is stopped in the middle of a batch commits what it has handled of it, and no more.
 func TestOnlyHandledRecordsAreCommitted(t *testing.T) {
-	t.Parallel()
 	onBothBrokers(t, func(t *testing.T, w *world) {
 		const total, stuck = 20, 7
 		topic, group := w.topic(1), w.group()
@@ -174,7 +173,6 @@ func TestOnlyHandledRecordsAreCommitted(t *testing.T) {
 }
 
 func TestRejectedRecordsGoToTheDeadLetters(t *testing.T) {
-	t.Parallel()
 	onBothBrokers(t, func(t *testing.T, w *world) {
 		const total = 12
 		topic, group := w.topic(1), w.group()
@@ -251,7 +249,6 @@ func TestRejectedRecordsGoToTheDeadLetters(t *testing.T) {
 
 // Whatever a handler fails with, the partition waits until it succeeds: nothing is given up that is not rejected.
 func TestPartitionWaitsForItsDependencies(t *testing.T) {
-	t.Parallel()
 	onBothBrokers(t, func(t *testing.T, w *world) {
 		const total = 30
 		topic := w.topic(2)
@@ -282,7 +279,6 @@ func TestPartitionWaitsForItsDependencies(t *testing.T) {
 
 // A member that is told to stop finishes its batch and commits it. Neither it nor a retry without end holds up the stop.
 func TestShutdownDrainsAndCommits(t *testing.T) {
-	t.Parallel()
 	onBothBrokers(t, func(t *testing.T, w *world) {
 		const total, batch = 40, 10
 		topic, group := w.topic(1), w.group()
@@ -339,7 +335,6 @@ func TestShutdownDrainsAndCommits(t *testing.T) {
 // A slow handler costs no memory: its partition is fetched no more until it has caught up, and then goes on without a loss or
 // a repetition.
 func TestBackpressure(t *testing.T) {
-	t.Parallel()
 	onBothBrokers(t, func(t *testing.T, w *world) {
 		const total = 2000
 		topic, group := w.topic(2), w.group()
@@ -382,7 +377,6 @@ func TestBackpressure(t *testing.T) {
 
 // A partition that was given away while it was paused is fetched again when it comes back.
 func TestPausedPartitionComesBack(t *testing.T) {
-	t.Parallel()
 	onBothBrokers(t, func(t *testing.T, w *world) {
 		const total = 6 * minQueue
 		topic, group := w.topic(2), w.group()

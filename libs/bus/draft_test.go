@@ -10,7 +10,6 @@ import (
 
 // Records are made in the order in which the log has them, however many want to be written at once.
 func TestDraftsAreComposedInTheOrderOfTheLog(t *testing.T) {
-	t.Parallel()
 	onBothBrokers(t, func(t *testing.T, w *world) {
 		const writers, each, partitions = 40, 25, 2
 		topic := w.topic(partitions)

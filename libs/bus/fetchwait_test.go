@@ -13,7 +13,6 @@ import (
 
 // A group with a fetch wait takes what was written one by one together, and loses nothing of it.
 func TestGroupWithFetchWaitTakesRecordsTogether(t *testing.T) {
-	t.Parallel()
 	onBothBrokers(t, func(t *testing.T, w *world) {
 		const total = 30
 		takeOneByOne(t, w, total, func() {})

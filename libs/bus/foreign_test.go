@@ -70,6 +70,7 @@ func (o *others) topics() []string {
 // A topic of others is taken as it is, also when it is made later than the group begins: nothing is made on their brokers, and what cannot be handled goes to
 // the dead letters of ours.
 func TestATopicOfOthersIsTakenAsItIs(t *testing.T) {
+	t.Parallel()
 	theirBrokers := map[string]func(t *testing.T) []string{
 		"embedded": func(t *testing.T) []string {
 			return startBroker(t, kfake.BrokerConfigs(map[string]string{"message.max.bytes": "20000000"})).addresses()

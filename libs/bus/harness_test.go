@@ -37,6 +37,8 @@ type world struct {
 
 // onBothBrokers runs a test on the broker of the one-process deployment and on Kafka.
 func onBothBrokers(t *testing.T, test func(t *testing.T, w *world)) {
+	t.Helper()
+	t.Parallel() // a test that is not waits for those within before the next one begins
 	t.Run("embedded", func(t *testing.T) {
 		t.Parallel()
 		test(t, newWorld(t, startBroker(t).addresses()))
@@ -78,7 +80,7 @@ func startBroker(t *testing.T, more ...kfake.Opt) *broker {
 	t.Helper()
 	b := &broker{t: t, dir: t.TempDir()}
 	b.start(more...)
-	t.Cleanup(b.stop)
+	t.Cleanup(b.close)
 	return b
 }
 
@@ -88,11 +90,11 @@ func (b *broker) start(more ...kfake.Opt) {
 	if b.port != 0 {
 		options = append(options, kfake.Ports(b.port))
 	}
-	cluster, err := kfake.NewCluster(options...)
-	if err != nil {
-		b.t.Fatalf("start the embedded broker: %v", err)
-	}
-	b.cluster = cluster
+	servicetest.AwaitSuccess(b.t, "the embedded broker starts", func() (err error) { // while it was away its port may have been another's
+		b.cluster, err = kfake.NewCluster(options...)
+		return err
+	})
+	cluster := b.cluster
 	_, port, err := net.SplitHostPort(cluster.ListenAddrs()[0])
 	if err != nil {
 		b.t.Fatal(err)
@@ -100,7 +102,18 @@ func (b *broker) start(more ...kfake.Opt) {
 	b.port, _ = strconv.Atoi(port)
 }
 
+// stop ends the broker until it is started again, at the latest when the test has ended: without a broker its clients may never close, see closeWithin.
 func (b *broker) stop() {
+	b.t.Helper()
+	b.close()
+	b.t.Cleanup(func() {
+		if b.cluster == nil {
+			b.start()
+		}
+	})
+}
+
+func (b *broker) close() {
 	if b.cluster != nil {
 		b.cluster.Close()
 		b.cluster = nil
@@ -216,8 +229,8 @@ func run(t *testing.T, r interface {
 	return started
 }
 
-// awaitClosed waits until the clients of a consumer or a reader are closed, also those that it has not waited for. Without a broker a client may
-// never close (see closeWithin), so it comes before the broker's end.
+// awaitClosed waits until the clients of a consumer or a reader are closed, also those that it has not waited for. The broker must be there: see
+// [broker.stop].
 func awaitClosed(t *testing.T, of any) {
 	t.Helper()
 	var leaving *sync.WaitGroup

@@ -233,10 +233,7 @@ func TestAReaderTellsOfATopicThatIsMadeAnew(t *testing.T) {
 		w.say(w.producer(ProducerConfig{}), topic, numbers(0, 3)...)
 		f := w.jumping(topic, nil)
 		f.await(t, "0", "1", "2", "caught up")
-		w.delete(topic)
-		if err := w.create(within(t, timeout), []kafka.TopicSpecification{{Topic: topic, NumPartitions: 1, ReplicationFactor: 1}}); err != nil {
-			t.Fatal(err)
-		}
+		w.anew(topic)
 		f.await(t, "0", "1", "2", "caught up", "0: 3-0")
 		w.say(w.producer(ProducerConfig{}), topic, "anew")
 		f.await(t, "0", "1", "2", "caught up", "0: 3-0", "anew")

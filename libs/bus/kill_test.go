@@ -112,7 +112,6 @@ func (w *world) traffic(topic string) (stop func() int) {
 // A member is killed while it handles records: another takes over when its session ends, after six seconds, and begins with what the first had not
 // committed, so that no record is left out.
 func TestKilledMembersRecordsAreHandledByAnother(t *testing.T) {
-	t.Parallel()
 	onBothBrokers(t, func(t *testing.T, w *world) {
 		const partitions = 4
 		topic, group := w.topic(partitions), w.group()
@@ -159,7 +158,6 @@ func partitionsOf(records []Record) int {
 
 // Where members come and go in order, each record is handled once: what has been handled is committed before it is given up.
 func TestOrderlyRebalancesRepeatNothing(t *testing.T) {
-	t.Parallel()
 	onBothBrokers(t, func(t *testing.T, w *world) {
 		topic, group := w.topic(6), w.group()
 		stop := w.traffic(topic)

@@ -41,7 +41,6 @@ func total(lags map[string]float64) (sum float64) {
 }
 
 func TestLagIsWhatHasNotBeenHandled(t *testing.T) {
-	t.Parallel()
 	onBothBrokers(t, func(t *testing.T, w *world) {
 		topic, group := w.topic(2), w.group()
 		release := make(chan struct{})
@@ -68,7 +67,6 @@ func TestLagIsWhatHasNotBeenHandled(t *testing.T) {
 }
 
 func TestReadersHaveALag(t *testing.T) {
-	t.Parallel()
 	onBothBrokers(t, func(t *testing.T, w *world) {
 		topic := w.topic(2)
 		reader, err := w.NewReader(ReaderConfig{

@@ -2,6 +2,7 @@ package bus
 
 import (
 	"context"
+	"fmt"
 	"strconv"
 	"testing"
 	"time"
@@ -57,18 +58,21 @@ func allHave(ledgers []*ledger, n int) func() bool {
 
 // What requests to the brokers may cost: for each of a hundred records a second, and at rest.
 func TestRequestsAreFew(t *testing.T) {
-	onBothBrokers(t, func(t *testing.T, w *world) {
-		w.statisticsEvery = 500 * time.Millisecond
-		for _, partitions := range []int{1, 12} {
-			topic := w.topic(partitions)
-			ledgers, stop := w.company(topic)
-			producer := w.producer(ProducerConfig{})
-			w.write(producer, topic, 0, 1, oneKey)
-			servicetest.Await(t, "all work", allHave(ledgers, 1))
-			w.expectFewRequests(topic, producer, ledgers)
-			stop()
-		}
-	})
+	t.Parallel()
+	for _, partitions := range []int{1, 12} {
+		t.Run(fmt.Sprint(partitions, " partitions"), func(t *testing.T) {
+			onBothBrokers(t, func(t *testing.T, w *world) {
+				w.statisticsEvery = 500 * time.Millisecond
+				topic := w.topic(partitions)
+				ledgers, stop := w.company(topic)
+				producer := w.producer(ProducerConfig{})
+				w.write(producer, topic, 0, 1, oneKey)
+				servicetest.Await(t, "all work", allHave(ledgers, 1))
+				w.expectFewRequests(topic, producer, ledgers)
+				stop()
+			})
+		})
+	}
 }
 
 func (w *world) expectFewRequests(topic string, producer *Producer, ledgers []*ledger) {

@@ -108,12 +108,43 @@ func (s *Stack) RestartContainer(t testing.TB, service string) {
 // cannot be started before.
 func (s *Stack) Pause(t testing.TB, service string, length time.Duration) {
 	t.Helper()
-	s.Run(t, "pause", service)
-	resume := sync.OnceFunc(func() { s.Run(t, "unpause", service) })
+	resume := sync.OnceFunc(func() { s.thaw(t, service) })
 	t.Cleanup(resume)
+	s.freeze(t, service)
 	<-time.After(length)
 	resume()
 	s.awaitHealthy(t, service)
+}
+
+// freeze pauses a service. The freezer of cgroup v1 gives up on a container that starts threads faster than they are stopped, so it is tried again.
+func (s *Stack) freeze(t testing.TB, service string) {
+	t.Helper()
+	const attempts, rest = 5, 2 * time.Second
+	for attempt := 1; ; attempt++ {
+		out, err := s.Try(t, "pause", service)
+		if err == nil {
+			return
+		}
+		s.thaw(t, service)
+		if attempt == attempts {
+			t.Fatalf("docker compose pause %s has failed %d times: %v\n%s", service, attempts, err, last(out))
+		}
+		t.Logf("docker compose pause %s: %v; trying again\n%s", service, err, last(out))
+		<-time.After(rest)
+	}
+}
+
+// thaw has those of a service's containers go on that are paused: after a pause that has failed that may be some.
+func (s *Stack) thaw(t testing.TB, service string) {
+	t.Helper()
+	for id := range strings.FieldsSeq(s.Run(t, "ps", "-q", service)) {
+		if strings.TrimSpace(inspect(t, id, "{{.State.Paused}}")) != "true" {
+			continue
+		}
+		if out, err := exec.CommandContext(context.WithoutCancel(t.Context()), "docker", "unpause", id).CombinedOutput(); err != nil {
+			t.Errorf("docker unpause %s: %v\n%s", id, err, out)
+		}
+	}
 }
 
 func (s *Stack) awaitHealthy(t testing.TB, service string) {
@@ -177,7 +208,7 @@ func address(t testing.TB, id string) string {
 
 func inspect(t testing.TB, id, format string) string {
 	t.Helper()
-	out, err := exec.CommandContext(t.Context(), "docker", "inspect", "-f", format, id).Output()
+	out, err := exec.CommandContext(context.WithoutCancel(t.Context()), "docker", "inspect", "-f", format, id).Output()
 	if err != nil {
 		t.Fatalf("inspect the container %s: %v", id, err)
 	}

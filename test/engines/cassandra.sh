@@ -13,11 +13,15 @@ address() { echo "export ISM_TEST_CASSANDRA_HOSTS=127.0.0.1:$number"; }
 
 run_docker() {
   container cassandra -p 127.0.0.1:$number:9042 -e MAX_HEAP_SIZE=1G -e HEAP_NEWSIZE=200M \
-    -e JVM_EXTRA_OPTS='-Dcassandra.skip_wait_for_gossip_to_settle=0 -Dcassandra.ring_delay_ms=100' cassandra:5.0
+    -e JVM_EXTRA_OPTS='-Dcassandra.skip_wait_for_gossip_to_settle=0 -Dcassandra.ring_delay_ms=100 -Dcassandra.test.flush_local_schema_changes=false' cassandra:5.0
 }
 
 run_native() {
-  local libs java dir=$state/cassandra package flags=()
+  local libs java dir=$state/cassandra package flags=() sync='commitlog_sync: batch'
+  if [ -n "${ISM_TEST_BRIEFLY:-}" ]; then
+    flags=(-XX:TieredStopAtLevel=1) # what is compiled better pays after many minutes only
+    sync=$'commitlog_sync: periodic\ncommitlog_sync_period: 10s'
+  fi
   libs=$(jars cassandra-5.0.6 org.apache.cassandra:cassandra-all:5.0.6)
   java=$(java17)
   rm -rf "$dir"
@@ -26,7 +30,8 @@ run_native() {
 cluster_name: ism-test
 num_tokens: 1
 partitioner: org.apache.cassandra.dht.Murmur3Partitioner
-commitlog_sync: batch
+$sync
+auto_snapshot: false
 commitlog_directory: $dir/commitlog
 data_file_directories: [$dir/data]
 saved_caches_directory: $dir/saved_caches
@@ -54,8 +59,9 @@ X
   for package in java.base/{jdk.internal.misc,jdk.internal.ref,sun.nio.ch} java.management.rmi/com.sun.jmx.remote.internal.rmi java.rmi/sun.rmi.{registry,server} java.sql/java.sql; do
     flags+=(--add-exports "$package=ALL-UNNAMED")
   done
+  # A change of the schema flushes the tables of the schema, which is most of what it costs, and tests make dozens of keyspaces.
   detach cassandra "$java" -Xms1g -Xmx1g -Xss1m -XX:+UseSerialGC -javaagent:"$(find "$libs" -name 'jamm-*.jar')" -Djdk.attach.allowAttachSelf=true "${flags[@]}" \
-    -Dcassandra.skip_wait_for_gossip_to_settle=0 -Dcassandra.ring_delay_ms=100 -Dcassandra.superuser_setup_delay_ms=0 \
+    -Dcassandra.skip_wait_for_gossip_to_settle=0 -Dcassandra.ring_delay_ms=100 -Dcassandra.superuser_setup_delay_ms=0 -Dcassandra.test.flush_local_schema_changes=false \
     -Dcassandra.storagedir="$dir" -Dcassandra.logdir="$dir" -Dlogback.configurationFile=logback.xml -Dcassandra-foreground=yes \
     -cp "$dir/conf:$libs/*" org.apache.cassandra.service.CassandraDaemon
 }

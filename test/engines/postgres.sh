@@ -12,7 +12,8 @@ run_docker() {
 }
 
 run_native() {
-  local bin data=$state/postgres as=()
+  local bin data=$state/postgres as=() loose=()
+  if [ -n "${ISM_TEST_BRIEFLY:-}" ]; then loose=(-c fsync=off -c full_page_writes=off); fi # what is committed outlives a crash of Postgres all the same
   bin=$(postgres_binaries)
   [ -n "$bin" ] || { echo "no PostgreSQL is installed" >&2; return 1; }
   rm -rf "$data"
@@ -26,5 +27,5 @@ run_native() {
   fi
   "${as[@]}" "$bin/initdb" -D "$data/pg" -U postgres -A trust -E UTF8 --locale=C.UTF-8 >"$state/postgres.log"
   detach postgres "${as[@]}" "$bin/postgres" -D "$data/pg" -p $number -c listen_addresses=127.0.0.1 \
-    -c unix_socket_directories="$data" -c max_connections=300
+    -c unix_socket_directories="$data" -c max_connections=300 "${loose[@]}"
 }

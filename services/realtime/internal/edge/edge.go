@@ -50,6 +50,7 @@ type Edge struct {
 	ring      *ring.Ring // nil before Open
 	audiences *audiences
 	seq       uint64 // of the newest record taken
+	late      lateness
 }
 
 // New makes an edge. Open it before anything else.
@@ -142,6 +143,7 @@ func (e *Edge) evict(now time.Time) {
 	e.ring.Evict(now)
 	e.audiences.large.Evict(now)
 	e.reportUnknown(now)
+	e.late.report(e.logger)
 	e.metrics.ringRecords.Set(float64(e.ring.Len()))
 	e.metrics.ringBytes.Set(float64(e.ring.Bytes()))
 }

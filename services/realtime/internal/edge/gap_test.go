@@ -1,6 +1,7 @@
 package edge
 
 import (
+	"log/slog"
 	"slices"
 	"strings"
 	"testing"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/ism-chat/ism/libs/bus"
 	"github.com/ism-chat/ism/libs/events"
+	"github.com/ism-chat/ism/libs/servicetest"
 	"github.com/ism-chat/ism/libs/telemetry"
 	"github.com/ism-chat/ism/libs/wire"
 	"github.com/ism-chat/ism/services/realtime/internal/cut"
@@ -198,6 +200,72 @@ func TestEventsFromBeforeALogWasFirstSeenAreAnnounced(t *testing.T) {
 		unseen.Headers["ce_time"] = old.Headers["ce_time"]
 		ingest(t, e, old, young, unseen)
 		same(t, "the stream", alice.take(), "(late-event)@[0 8 0 0]", "young@[0 9 0 0]")
+	})
+}
+
+// A starting edge reads a minute further back than its ring reaches. What it finds there is no trouble, and what was written within the ring is.
+func TestWhatIsOlderThanTheRingAtTheStartIsNotLate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		alice := watcher{client: newClient(), user: uuid.New()}
+		var old []bus.Record
+		for offset := range int64(3) {
+			old = append(old, record(t, 1, offset, "old", alice.user))
+		}
+		stuck := record(t, 1, 4, "stuck", alice.user)
+		time.Sleep(limits().Window)
+		since := time.Now().Add(-limits().Window)
+		time.Sleep(time.Second) // until it reads
+		var log servicetest.Log
+		e := startingSince(t, limits(), telemetry.Discard(slog.New(slog.NewTextHandler(&log, nil))), since)
+		ingest(t, e, record(t, 2, 0, "younger, and read before", alice.user))
+		ingest(t, e, old...)
+		e.evict(time.Now())
+		if said := log.String(); said != "" {
+			t.Errorf("of what is old it says %s", said)
+		}
+		anewBefore := func(offset int64) {
+			anew(t, "who resumes before what is old", alice.resumes(t, e, id(0, offset, 1, 0)), reasonExpired, offsets(e.ring.Cut())...)
+		}
+		stuck.Time = time.Now()
+		again := record(t, 1, 3, "young", alice.user)
+		ingest(t, e, again, stuck)
+		e.CaughtUp()
+		anewBefore(0)
+		anewBefore(2)
+		same(t, "who resumes behind it", alice.resumes(t, e, id(0, 3, 1, 0)).Backlog, "young@[0 4 1 0]", "(late-event)@[0 5 1 0]")
+		for outcome, want := range map[string]float64{"outdated": 3, "late": 1, "kept": 2} {
+			if n := testutil.ToFloat64(e.metrics.records.WithLabelValues(outcome)); n != want {
+				t.Errorf("%v records are %s, want %v", n, outcome, want)
+			}
+		}
+	})
+}
+
+// An outbox that has waited for long, or a clock that is wrong, makes many events late.
+func TestLateEventsAreLoggedInOneLine(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var late []bus.Record
+		for offset := range int64(100) {
+			late = append(late, record(t, 1, offset, "late", uuid.New()))
+		}
+		time.Sleep(time.Hour)
+		var log servicetest.Log
+		e := startingSince(t, limits(), telemetry.Discard(slog.New(slog.NewTextHandler(&log, nil))), time.Now())
+		e.CaughtUp()
+		for range 2 {
+			for i := range late {
+				late[i].Time = time.Now()
+			}
+			ingest(t, e, late...)
+			e.evict(time.Now())
+			e.evict(time.Now())
+		}
+		if said := log.String(); strings.Count(said, "\n") != 1 || !strings.Contains(said, "events=100 topic=ism.rooms partition=1 offset=0") {
+			t.Errorf("it says %s", said)
+		}
+		if n := testutil.ToFloat64(e.metrics.records.WithLabelValues("late")); n != 100 {
+			t.Errorf("%v are counted", n)
+		}
 	})
 }
 

@@ -161,10 +161,12 @@ func (e *Edge) deliver(ctx context.Context, number int, record bus.Record, of oc
 		e.metrics.records.WithLabelValues("malformed").Inc()
 		e.logger.ErrorContext(ctx, "a record cannot be written to streams", "topic", record.Topic, "partition", record.Partition, "offset", record.Offset, "error", err)
 		e.announce(ctx, at, newest, reasonUnreadable)
+	case sighting == ring.Late && !live && !e.ring.Reaches(now, record.Time): // there are no streams, and nobody resumes from before it
+		e.metrics.records.WithLabelValues("outdated").Inc()
+		e.ring.Pass(number)
 	case sighting == ring.Late && len(sights) > 0:
 		e.metrics.records.WithLabelValues("late").Inc()
-		e.logger.WarnContext(ctx, "an event comes so late that nobody can tell whether it was delivered before", "topic", record.Topic,
-			"partition", record.Partition, "offset", record.Offset, "happened", of.at)
+		e.late.note(record, of.at)
 		for _, s := range sights { // not only its audience: who has left is told so
 			e.announce(ctx, at, s.to, reasonLate)
 		}

@@ -20,7 +20,7 @@ func newMetrics(registry *prometheus.Registry) metrics {
 		records: telemetry.Counters(registry, prometheus.CounterOpts{
 			Name: "ism_realtime_records_read_total",
 			Help: "Records of the logs that the edge has read, by what became of them.",
-		}, "outcome", "kept", "repeat", "late", "malformed", "expired", "unknown type", "unknown partition"),
+		}, "outcome", "kept", "repeat", "late", "outdated", "malformed", "expired", "unknown type", "unknown partition"),
 		replays: telemetry.Register(registry, prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "ism_realtime_replays_total",
 			Help: "Streams that resumed behind their last event id.",

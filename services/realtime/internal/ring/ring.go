@@ -125,6 +125,14 @@ func (r *Ring) Tear(partition int, reason string) {
 	r.parts[partition].floor, r.parts[partition].gap = r.cut[partition].Offset, reason
 }
 
+// Reaches reports whether the ring keeps what was written at the time.
+func (r *Ring) Reaches(now, written time.Time) bool {
+	return !written.Before(now.Add(-r.limits.Window))
+}
+
+// Pass says that the record that was taken last is older than what the ring keeps: no cut before it is replayed any more.
+func (r *Ring) Pass(partition int) { r.lift(partition, r.cut[partition].Offset) }
+
 // Jump says where a partition goes on.
 type Jump struct {
 	To        cut.Point
@@ -190,10 +198,9 @@ func (r *Ring) Add(now time.Time, entry Entry, to []uuid.UUID) []*User {
 // Evict lets fall out what exceeds the limits.
 func (r *Ring) Evict(now time.Time) {
 	r.seen.evict(now)
-	oldest := now.Add(-r.limits.Window)
 	for r.entries.len() > 0 {
 		entry := r.entries.at(r.entries.first)
-		if r.entries.len() <= r.limits.Records && r.bytes <= r.limits.Bytes && !entry.Time.Before(oldest) {
+		if r.entries.len() <= r.limits.Records && r.bytes <= r.limits.Bytes && r.Reaches(now, entry.Time) {
 			return
 		}
 		r.raise(r.entries.first, entry)
@@ -208,10 +215,16 @@ func (r *Ring) Evict(now time.Time) {
 
 // raise lifts the floor behind an entry that falls out.
 func (r *Ring) raise(seq uint64, falling *kept) {
-	part := &r.parts[falling.Partition]
-	if behind := falling.Behind.Offset; seq >= part.from && behind > part.floor {
-		part.floor, part.gap = behind, ""
-		part.lineage.forget(behind)
+	if seq >= r.parts[falling.Partition].from {
+		r.lift(falling.Partition, falling.Behind.Offset)
+	}
+}
+
+// lift lifts a partition's floor, if it is lower.
+func (r *Ring) lift(partition int, floor int64) {
+	if part := &r.parts[partition]; floor > part.floor {
+		part.floor, part.gap = floor, ""
+		part.lineage.forget(floor)
 	}
 }
 
