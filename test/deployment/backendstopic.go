@@ -2,6 +2,7 @@ package deployment
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -60,4 +61,32 @@ func (b *BackendsTopic) Write(t testing.TB, key, value string) {
 	if report, ok := (<-reports).(*kafka.Message); !ok || report.TopicPartition.Error != nil {
 		t.Fatalf("write to %s: %v", b.name, report)
 	}
+}
+
+// StackTopic is a topic of a company's backends on the brokers of the compose stack, which only its containers reach.
+type StackTopic struct {
+	stack *Stack
+	name  string
+}
+
+// BackendsTopic makes the topic that the stack reads, if it is not there yet.
+func (s *Stack) BackendsTopic(t testing.TB) *StackTopic {
+	t.Helper()
+	topic := &StackTopic{stack: s, name: "user-notification-events"}
+	topic.tool(t, "", "kafka-topics.sh", "--create", "--if-not-exists", "--topic", topic.name, "--partitions", "3")
+	return topic
+}
+
+// Write writes a record to the topic, as a backend does. Neither key nor value has a line's end.
+func (s *StackTopic) Write(t testing.TB, key, value string) {
+	t.Helper()
+	s.tool(t, key+"|"+value, "kafka-console-producer.sh", "--topic", s.name, "--property", "parse.key=true", "--property", "key.separator=|")
+}
+
+// tool runs one of Kafka's tools in the container of the broker, and gives it a line.
+func (s *StackTopic) tool(t testing.TB, line, tool string, args ...string) {
+	t.Helper()
+	const script = `printf '%s\n' "$1" | "/opt/kafka/bin/$2" --bootstrap-server localhost:9092 "${@:3}"`
+	small := []string{"exec", "-T", "-e", "KAFKA_HEAP_OPTS=-Xmx96m", "kafka", "bash", "-c", script, tool}
+	s.stack.Run(t, slices.Concat(small, []string{line, tool}, args)...)
 }

@@ -121,8 +121,12 @@ func backendGetsWebhooks(t *testing.T, d *deployment.Deployment) {
 	if got := receiver.messages(t, made.Secret, room.ID); len(got) != 3 || got[0] != "one" || got[1] != "two" || got[2] != "three" {
 		t.Errorf("come are %q", got)
 	}
-	delivered, _, err := backend.WebhookDeliveries(t.Context(), made.ID, "delivered", "")
-	if err != nil || len(delivered) != 3 || delivered[1].Attempts < 2 {
-		t.Errorf("deliveries are %+v, %v", delivered, err)
+	var delivered []client.WebhookDelivery
+	servicetest.Await(t, "what was taken is recorded", func() bool {
+		delivered, _, err = backend.WebhookDeliveries(t.Context(), made.ID, "delivered", "")
+		return err == nil && len(delivered) == 3
+	})
+	if delivered[1].Attempts < 2 {
+		t.Errorf("deliveries are %+v", delivered)
 	}
 }
