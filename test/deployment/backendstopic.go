@@ -3,6 +3,7 @@ package deployment
 import (
 	"context"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -12,6 +13,9 @@ import (
 
 	"github.com/ism-chat/ism/libs/enginetest"
 )
+
+// partitions are those of a topic of others.
+const partitions = 3
 
 // BackendsTopic is a topic of a company's backends, on the brokers of the tests: to most deployments those are another's.
 type BackendsTopic struct {
@@ -23,18 +27,24 @@ type BackendsTopic struct {
 func NewBackendsTopic(t testing.TB) *BackendsTopic {
 	t.Helper()
 	topic := &BackendsTopic{name: "shop.told-" + uuid.NewString()[:8], brokers: strings.Join(enginetest.KafkaBrokers(t), ",")}
-	admin, err := kafka.NewAdminClient(&kafka.ConfigMap{"bootstrap.servers": topic.brokers})
+	createTopic(t, topic.brokers, topic.name)
+	return topic
+}
+
+// createTopic makes a topic.
+func createTopic(t testing.TB, brokers, name string) {
+	t.Helper()
+	admin, err := kafka.NewAdminClient(&kafka.ConfigMap{"bootstrap.servers": brokers})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer admin.Close()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	made, err := admin.CreateTopics(ctx, []kafka.TopicSpecification{{Topic: topic.name, NumPartitions: 3, ReplicationFactor: 1}})
+	made, err := admin.CreateTopics(ctx, []kafka.TopicSpecification{{Topic: name, NumPartitions: partitions, ReplicationFactor: 1}})
 	if err != nil || made[0].Error.Code() != kafka.ErrNoError {
-		t.Fatalf("make a topic of backends: %v, %v", made, err)
+		t.Fatalf("make the topic %s: %v, %v", name, made, err)
 	}
-	return topic
 }
 
 // Settings have a deployment read the topic.
@@ -42,6 +52,36 @@ func (b *BackendsTopic) Settings() Settings {
 	return Settings{
 		"ISM_NOTIFICATIONS_KAFKA_IN": "true", "ISM_NOTIFICATIONS_KAFKA_IN_TOPIC": b.name, "ISM_NOTIFICATIONS_KAFKA_IN_BROKERS": b.brokers,
 		"ISM_NOTIFICATIONS_KAFKA_IN_GROUP": b.name,
+	}
+}
+
+// Writer writes to the topic without waiting, as a backend does that has much to tell, until the test ends. Written is called once the brokers have a record,
+// or have refused it.
+func (b *BackendsTopic) Writer(t testing.TB) (write func(key, value string, written func(err error))) {
+	t.Helper()
+	producer, err := kafka.NewProducer(&kafka.ConfigMap{"bootstrap.servers": b.brokers, "linger.ms": 0})
+	if err != nil {
+		t.Fatal(err)
+	}
+	reported := make(chan struct{})
+	go func() {
+		defer close(reported)
+		for event := range producer.Events() {
+			if report, ok := event.(*kafka.Message); ok {
+				report.Opaque.(func(error))(report.TopicPartition.Error) //nolint:forcetypeassert // it is what was produced below
+			}
+		}
+	}()
+	t.Cleanup(func() {
+		producer.Flush(10_000)
+		producer.Close()
+		<-reported
+	})
+	at := kafka.TopicPartition{Topic: &b.name, Partition: kafka.PartitionAny}
+	return func(key, value string, written func(err error)) {
+		if err := producer.Produce(&kafka.Message{TopicPartition: at, Key: []byte(key), Value: []byte(value), Opaque: written}, nil); err != nil {
+			written(err)
+		}
 	}
 }
 
@@ -73,7 +113,7 @@ type StackTopic struct {
 func (s *Stack) BackendsTopic(t testing.TB) *StackTopic {
 	t.Helper()
 	topic := &StackTopic{stack: s, name: "user-notification-events"}
-	topic.tool(t, "", "kafka-topics.sh", "--create", "--if-not-exists", "--topic", topic.name, "--partitions", "3")
+	topic.tool(t, "", "kafka-topics.sh", "--create", "--if-not-exists", "--topic", topic.name, "--partitions", strconv.Itoa(partitions))
 	return topic
 }
 

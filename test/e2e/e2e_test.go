@@ -13,14 +13,16 @@ import (
 func TestOneProcess(t *testing.T) {
 	t.Parallel()
 	topic := deployment.NewBackendsTopic(t)
-	suite(t, deployment.OneProcess(t, topic.Settings(), webhooksHere()), ofProcesses(topic)...)
+	suite(t, deployment.OneProcess(t, topic.Settings(), deployment.ReceiversHere(), webPushes()), ofProcesses(topic)...)
 }
 
 func TestFiveProcesses(t *testing.T) {
 	t.Parallel()
-	topic := deployment.NewBackendsTopic(t)
-	d := deployment.FiveProcesses(t, deployment.Settings{"ISM_HTTP_CORS_ORIGINS": pageOrigin}, topic.Settings(), webhooksHere())
-	suite(t, d, ofProcesses(topic)...)
+	topic, pushes := deployment.NewBackendsTopic(t), deployment.NewPushTopic(t)
+	page := deployment.Settings{"ISM_HTTP_CORS_ORIGINS": pageOrigin}
+	d := deployment.FiveProcesses(t, page, topic.Settings(), deployment.ReceiversHere(), webPushes(), pushes.Settings())
+	handedOff := scenario{"who has no stream is handed off", func(t *testing.T, d *deployment.Deployment) { userWithoutAStreamIsHandedOff(t, d, pushes) }}
+	suite(t, d, append([]scenario{handedOff}, ofProcesses(topic)...)...)
 }
 
 // scenario is something that a messenger must do.
@@ -33,6 +35,7 @@ type scenario struct {
 func ofProcesses(topic *deployment.BackendsTopic) []scenario {
 	return []scenario{
 		{"a backend gets webhooks", backendGetsWebhooks},
+		{"who has no stream gets a push", userWithoutAStreamGetsAPush},
 		{"a record of a backend's topic tells a user something", func(t *testing.T, d *deployment.Deployment) { recordTellsAUser(t, d, topic) }},
 		{"inboxes outlive a restart of everything", func(t *testing.T, d *deployment.Deployment) { inboxOutlivesARestart(t, d, topic) }},
 	}

@@ -18,11 +18,6 @@ import (
 	"github.com/ism-chat/ism/test/deployment"
 )
 
-// webhooksHere lets webhooks go to receivers of this machine.
-func webhooksHere() deployment.Settings {
-	return deployment.Settings{"ISM_NOTIFICATIONS_WEBHOOKS_ALLOW_HTTP": "true", "ISM_NOTIFICATIONS_WEBHOOKS_ALLOWED_NETWORKS": "127.0.0.0/8"}
-}
-
 // hooked is what a backend's receiver was sent.
 type hooked struct {
 	mu       sync.Mutex
