@@ -17,10 +17,10 @@ import (
 
 	"github.com/google/uuid"
 
-	client "github.com/ism-chat/ism/clients/go"
 	"github.com/ism-chat/ism/bench/load"
 	"github.com/ism-chat/ism/bench/report"
 	"github.com/ism-chat/ism/bench/resources"
+	client "github.com/ism-chat/ism/clients/go"
 	"github.com/ism-chat/ism/libs/authn/authntest"
 	"github.com/ism-chat/ism/test/deployment"
 )
