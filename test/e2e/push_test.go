@@ -26,8 +26,8 @@ import (
 	"github.com/ism-chat/ism/test/deployment"
 )
 
-// pushPatience is how long a push may take: a stream's end is told ten seconds late, and a user is given five to come back.
-const pushPatience = time.Minute
+// pushTimeout is how long a push may take: a stream's end is told ten seconds late, and a user is given five to come back.
+const pushTimeout = time.Minute
 
 // webPushes has a deployment send Web Pushes.
 func webPushes() deployment.Settings {
@@ -137,7 +137,7 @@ func userWithoutAStreamGetsAPush(t *testing.T, d *deployment.Deployment) {
 
 	var got pushed
 	var of push
-	for end := time.Now().Add(pushPatience); got.MessageID != sent.ID; <-time.After(100 * time.Millisecond) {
+	for end := time.Now().Add(pushTimeout); got.MessageID != sent.ID; <-time.After(100 * time.Millisecond) {
 		for _, of = range service.at("/bob") {
 			if err := json.Unmarshal(browser.decrypt(t, of.body), &got); err != nil {
 				t.Fatal(err)
@@ -190,7 +190,7 @@ func userWithoutAStreamIsHandedOff(t *testing.T, d *deployment.Deployment, topic
 		}
 	}
 	var got handedOff
-	topic.Await(t, pushPatience, "the message is handed off", func(value []byte) bool {
+	topic.Await(t, pushTimeout, "the message is handed off", func(value []byte) bool {
 		var one handedOff
 		if err := json.Unmarshal(value, &one); err != nil {
 			t.Errorf("handed off is %s: %v", value, err)

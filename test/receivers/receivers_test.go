@@ -26,8 +26,8 @@ import (
 
 const (
 	documentation = "../../docs/webhooks.md"
-	// patience is how long compilers and registries may take on a busy machine.
-	patience = 3 * time.Minute
+	// buildTimeout is how long compilers and registries may take on a busy machine.
+	buildTimeout = 3 * time.Minute
 )
 
 // Each receiver verifies what is sent with the public library of its language, and turns away what is not from here.
@@ -137,7 +137,7 @@ func write(t *testing.T, dir, name, content string) (path string) {
 
 func run(t *testing.T, dir, name string, args ...string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), buildTimeout)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Dir = dir
