@@ -31,7 +31,7 @@ import (
 var (
 	builds      = flag.String("builds", "", "builds to measure, name=folder of their programs, comma-separated; without any, BenchmarkPath is passed over")
 	deployments = flag.String("deployments", "five,one", "five, one or both")
-	rates       = flag.String("rates", "100,200,500,1000,2500", "messages a second, ascending")
+	rates       = flag.String("rates", defaultRates, "messages a second, ascending")
 	runs        = flag.Int("runs", 1, "runs of each build, in turns")
 	counted     = flag.Duration("for", 20*time.Second, "how long each rate is measured; a multiple of 5 s, at which Kafka's clients tell of their requests")
 	pathUsers   = flag.Int("users", 200, "users, each with a stream, in rooms of ten")
@@ -41,6 +41,8 @@ var (
 )
 
 const (
+	defaultRates = "100,200,500,1000,2500"
+
 	firstWarmUp = 15 * time.Second // before the first warm measurement
 	settling    = 5 * time.Second  // at a new rate
 	// overloaded is the share of messages refused, or missing from the rate, above which higher rates are not tried.

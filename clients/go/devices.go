@@ -20,6 +20,36 @@ func (c *Client) RegisterToken(ctx context.Context, deviceID, kind, token string
 	return err
 }
 
+// Subscription is a browser's for Web Push, as its PushSubscription has it; keys are base64url.
+type Subscription struct {
+	Endpoint     string // URL
+	P256dh, Auth string
+}
+
+// Subscribe registers a browser as a device of the caller.
+func (c *Client) Subscribe(ctx context.Context, deviceID string, browser Subscription) error {
+	type subscription struct {
+		Endpoint string            `json:"endpoint"`
+		Keys     map[string]string `json:"keys"`
+	}
+	body := struct {
+		DeviceID     string       `json:"deviceId"`
+		Kind         string       `json:"kind"`
+		Subscription subscription `json:"subscription"`
+	}{deviceID, "WebPush", subscription{browser.Endpoint, map[string]string{"p256dh": browser.P256dh, "auth": browser.Auth}}}
+	_, err := c.call(ctx, http.MethodPost, "/api/devices", body, nil)
+	return err
+}
+
+// VAPIDKey gives the key with which browsers subscribe, their applicationServerKey, base64url.
+func (c *Client) VAPIDKey(ctx context.Context) (string, error) {
+	var answer struct {
+		PublicKey string `json:"publicKey"`
+	}
+	_, err := c.call(ctx, http.MethodGet, "/api/devices/vapid", nil, &answer)
+	return answer.PublicKey, err
+}
+
 // DeleteDevice deletes a device of the caller.
 func (c *Client) DeleteDevice(ctx context.Context, deviceID string) error {
 	_, err := c.call(ctx, http.MethodDelete, "/api/devices/"+url.PathEscape(deviceID), nil, nil)

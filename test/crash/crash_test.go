@@ -20,8 +20,11 @@ func TestOneProcess(t *testing.T) {
 }
 
 func TestFiveProcesses(t *testing.T) {
-	d := deployment.FiveProcesses(t)
-	survives(t, d, []string{"messages", "realtime", "rooms", "notifications", "media", "messages", "realtime"}, killed(d))
+	d := deployment.FiveProcesses(t, deployment.ReceiversHere())
+	t.Run("users chat", func(t *testing.T) {
+		survives(t, d, []string{"messages", "realtime", "rooms", "notifications", "media", "messages", "realtime"}, killed(d))
+	})
+	t.Run("a backend gets webhooks", func(t *testing.T) { webhooksSurvive(t, d) })
 }
 
 // killed ends a process as a crash would, and starts it again after a while.

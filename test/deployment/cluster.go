@@ -44,7 +44,7 @@ func StartCluster(t testing.TB) *Cluster {
 		t.Fatalf("get Kafka: %v\n%s", err, out)
 	}
 	c := &Cluster{nodes: map[int32]*process{}, ready: map[int32]string{}}
-	dir, id, controller := t.TempDir(), uuid.New(), freeAddress(t)
+	dir, id, controller := t.TempDir(), uuid.New(), FreeAddress(t)
 	cluster := base64.RawURLEncoding.EncodeToString(id[:])
 	node := func(number int32, settings map[string]string) {
 		name := fmt.Sprintf("kafka-%d", number)
@@ -58,7 +58,7 @@ func StartCluster(t testing.TB) *Cluster {
 	}
 	node(controllerID, map[string]string{"process.roles": "controller", "listeners": "CONTROLLER://" + controller})
 	for number := int32(1); number <= brokersOfCluster; number++ {
-		address := freeAddress(t)
+		address := FreeAddress(t)
 		c.Brokers, c.ready[number] = append(c.Brokers, address), address
 		node(number, map[string]string{"process.roles": "broker", "listeners": "CLIENT://" + address, "advertised.listeners": "CLIENT://" + address})
 	}

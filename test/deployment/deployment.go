@@ -156,6 +156,23 @@ func (d *Deployment) Stop(t testing.TB, service string) (time.Duration, int) {
 	return time.Since(begun), code
 }
 
+// RestartAll ends all of the messenger's own processes as an operator would, and starts them again once none is left.
+func (d *Deployment) RestartAll(t testing.TB) {
+	t.Helper()
+	services := d.Services()
+	for _, service := range services {
+		if _, code := d.Stop(t, service); code != 0 {
+			t.Errorf("%s ended with code %d", service, code)
+		}
+	}
+	for _, service := range services {
+		d.processes[service].start(t)
+	}
+	for _, service := range services {
+		d.processes[service].awaitReady(t, d.http)
+	}
+}
+
 // Log is what a process has logged so far.
 func (d *Deployment) Log(t testing.TB, service string) string {
 	t.Helper()

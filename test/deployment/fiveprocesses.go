@@ -30,7 +30,7 @@ func FiveProcessesOn(t testing.TB, cluster *Cluster, settings ...Settings) *Depl
 		t.Fatal("realtime is not a process of its own")
 	}
 	second := *first
-	address, internal := freeAddress(t), freeAddress(t)
+	address, internal := FreeAddress(t), FreeAddress(t)
 	second.name, second.logFile, second.readyURL = "realtime-2", first.logFile+"-2", baseURL(address)+"/ready"
 	second.env = append(slices.Clone(first.env), "ISM_HTTP_ADDRESS="+address, "ISM_HTTP_INTERNAL_ADDRESS="+internal)
 	d.processes[second.name], d.Internal[second.name] = &second, internal
@@ -46,14 +46,14 @@ func fiveProcesses(t testing.TB, kafka []string, settings []Settings) *Deploymen
 	s3 := enginetest.S3(t)
 
 	dir := t.TempDir()
-	gateway := freeAddress(t)
+	gateway := FreeAddress(t)
 	spans := startCollector(t)
 	d := newDeployment(t, "five processes", baseURL(gateway), issuer, spans)
 	addresses := map[string]string{}
 	internal := map[string]string{}
 	d.Internal = internal
 	for _, name := range []string{"rooms", "messages", "realtime", "notifications", "media"} {
-		addresses[name], internal[name] = freeAddress(t), freeAddress(t)
+		addresses[name], internal[name] = FreeAddress(t), FreeAddress(t)
 	}
 	own := map[string]map[string]string{
 		"rooms": {"ISM_ROOMS_POSTGRES_URL": postgres, "ISM_ROOMS_MAX_MEMBERS": mostMembers},

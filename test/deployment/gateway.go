@@ -25,7 +25,7 @@ func gatewayProcess(t testing.TB, dir, address string, upstreams map[string]stri
 	source := filepath.Join(root(t), "deploy", "compose", "gateway")
 	conf := filepath.Join(dir, "gateway")
 	variables := map[string]string{
-		"GATEWAY_LISTEN": address, "GATEWAY_LISTEN_TLS": freeAddress(t), "GATEWAY_TLS": dir,
+		"GATEWAY_LISTEN": address, "GATEWAY_LISTEN_TLS": FreeAddress(t), "GATEWAY_TLS": dir,
 		"GATEWAY_SERVICES": filepath.Join(source, "services"), "GATEWAY_CONF": filepath.Join(conf, "conf.d"),
 		"GATEWAY_UPSTREAMS": "groups", "GATEWAY_RESOLVER": "127.0.0.1", // nothing is asked: the upstreams are addresses
 		"GATEWAY_OTLP_ENDPOINT": "127.0.0.1:4317", "GATEWAY_TRACE_PERCENT": "100",

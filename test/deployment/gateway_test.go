@@ -30,8 +30,8 @@ func startGateway(t *testing.T) *gateway {
 	if _, err := exec.LookPath("nginx"); err != nil && !exists("/usr/sbin/nginx") && os.Getenv("ISM_TEST_REQUIRE_ENGINES") != "1" {
 		t.Skip("NOT PROVED without nginx: run make test")
 	}
-	g := &gateway{address: freeAddress(t)}
-	nobody := freeAddress(t)
+	g := &gateway{address: FreeAddress(t)}
+	nobody := FreeAddress(t)
 	upstreams := map[string]string{"media": nobody, "keycloak": nobody, "s3": nobody}
 	for _, name := range []string{"rooms", "messages", "realtime", "notifications"} {
 		service := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -15,7 +15,7 @@ func OneProcess(t testing.TB, settings ...Settings) *Deployment {
 
 func oneProcess(t testing.TB, settings []Settings) (*Deployment, *process) {
 	t.Helper()
-	address, internal := freeAddress(t), freeAddress(t)
+	address, internal := FreeAddress(t), FreeAddress(t)
 	base := baseURL(address)
 	spans := startCollector(t)
 	d := newDeployment(t, "one process", base, base+"/realms/ism", spans)

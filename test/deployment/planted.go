@@ -30,7 +30,7 @@ func FiveProcessesPlanted(t testing.TB, fault string, settings ...Settings) *Dep
 	first.path = build(t, "messages", "planted")
 	first.plant(fault)
 	second := *first
-	address, internal := freeAddress(t), freeAddress(t)
+	address, internal := FreeAddress(t), FreeAddress(t)
 	second.name, second.logFile, second.readyURL = "messages-2", first.logFile+"-2", baseURL(address)+"/ready"
 	second.env = append(slices.Clone(first.env), "ISM_HTTP_ADDRESS="+address, "ISM_HTTP_INTERNAL_ADDRESS="+internal)
 	d.processes[second.name], d.Internal[second.name] = &second, internal

@@ -190,9 +190,9 @@ func build(t testing.TB, name string, tags ...string) string {
 
 var given sync.Map // addresses that this process has given out
 
-// freeAddress is a loopback address that nobody listens on, and that was not given out before. Its port is none of those that the system gives to
+// FreeAddress is a loopback address that nobody listens on, and that was not given out before. Its port is none of those that the system gives to
 // clients: one of them could have it by the time at which it is listened on, or while what listens there is started again.
-func freeAddress(t testing.TB) string {
+func FreeAddress(t testing.TB) string {
 	t.Helper()
 	const first, behind = 10_000, 32_768
 	for range 100 {

@@ -19,6 +19,15 @@ const (
 	hooks      = hookSource + "=whsec_" + hookSecret
 )
 
+// ReceiversHere lets a deployment send webhooks and pushes to receivers of this machine.
+func ReceiversHere() Settings {
+	const here = "127.0.0.0/8"
+	return Settings{
+		"ISM_NOTIFICATIONS_WEBHOOKS_ALLOW_HTTP": "true", "ISM_NOTIFICATIONS_WEBHOOKS_ALLOWED_NETWORKS": here,
+		"ISM_NOTIFICATIONS_PUSH_ALLOW_HTTP": "true", "ISM_NOTIFICATIONS_PUSH_ALLOWED_NETWORKS": here,
+	}
+}
+
 // Webhook delivers a webhook to POST /hooks/{source}, signed by hand as Standard Webhooks 1.0.0 has it, and gives the answer's status and body.
 func (d *Deployment) Webhook(t testing.TB, id string, at time.Time, body string) (status int, answer string) {
 	t.Helper()

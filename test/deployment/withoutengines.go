@@ -8,11 +8,11 @@ import (
 // WithoutEngines starts one service whose engines do not answer, and gives its base URL. It does not wait for it.
 func WithoutEngines(t testing.TB, service string) string {
 	t.Helper()
-	address, nobody := freeAddress(t), freeAddress(t)
+	address, nobody := FreeAddress(t), FreeAddress(t)
 	dir := t.TempDir()
 	variables := map[string]string{
 		"ISM_HTTP_ADDRESS":          address,
-		"ISM_HTTP_INTERNAL_ADDRESS": freeAddress(t),
+		"ISM_HTTP_INTERNAL_ADDRESS": FreeAddress(t),
 		"ISM_OIDC_ISSUER":           baseURL(nobody) + "/realms/ism",
 		"ISM_KAFKA_BROKERS":         nobody,
 	}

@@ -2,6 +2,7 @@
 package e2e
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/google/uuid"
@@ -12,27 +13,39 @@ import (
 func TestOneProcess(t *testing.T) {
 	t.Parallel()
 	topic := deployment.NewBackendsTopic(t)
-	d := deployment.OneProcess(t, topic.Settings(), webhooksHere())
-	suite(t, d, func(t *testing.T) { backendGetsWebhooks(t, d) })
-	t.Run("a record of a backend's topic tells a user something", func(t *testing.T) { recordTellsAUser(t, d, topic) })
+	suite(t, deployment.OneProcess(t, topic.Settings(), deployment.ReceiversHere(), webPushes()), ofProcesses(topic)...)
 }
 
 func TestFiveProcesses(t *testing.T) {
 	t.Parallel()
-	topic := deployment.NewBackendsTopic(t)
-	d := deployment.FiveProcesses(t, deployment.Settings{"ISM_HTTP_CORS_ORIGINS": pageOrigin}, topic.Settings(), webhooksHere())
-	suite(t, d, func(t *testing.T) { backendGetsWebhooks(t, d) })
-	t.Run("a record of a backend's topic tells a user something", func(t *testing.T) { recordTellsAUser(t, d, topic) })
+	topic, pushes := deployment.NewBackendsTopic(t), deployment.NewPushTopic(t)
+	page := deployment.Settings{"ISM_HTTP_CORS_ORIGINS": pageOrigin}
+	d := deployment.FiveProcesses(t, page, topic.Settings(), deployment.ReceiversHere(), webPushes(), pushes.Settings())
+	handedOff := scenario{"who has no stream is handed off", func(t *testing.T, d *deployment.Deployment) { userWithoutAStreamIsHandedOff(t, d, pushes) }}
+	suite(t, d, append([]scenario{handedOff}, ofProcesses(topic)...)...)
 }
 
-// suite is all that a messenger must do, however it is run; and that a backend gets webhooks, where it is reached.
-func suite(t *testing.T, d *deployment.Deployment, webhooks ...func(t *testing.T)) {
+// scenario is something that a messenger must do.
+type scenario struct {
+	name string
+	test func(t *testing.T, d *deployment.Deployment)
+}
+
+// ofProcesses are the scenarios of a messenger that reaches receivers of this machine, and whose processes the test has started. What is restarted comes last.
+func ofProcesses(topic *deployment.BackendsTopic) []scenario {
+	return []scenario{
+		{"a backend gets webhooks", backendGetsWebhooks},
+		{"who has no stream gets a push", userWithoutAStreamGetsAPush},
+		{"a record of a backend's topic tells a user something", func(t *testing.T, d *deployment.Deployment) { recordTellsAUser(t, d, topic) }},
+		{"inboxes outlive a restart of everything", func(t *testing.T, d *deployment.Deployment) { inboxOutlivesARestart(t, d, topic) }},
+	}
+}
+
+// suite is all that a messenger must do, however it is run, and what it must do as this one is run.
+func suite(t *testing.T, d *deployment.Deployment, more ...scenario) {
 	var erasure uuid.UUID
 	t.Run("a deleted user's messages are erased", func(t *testing.T) { erasure = userIsErased(t, d) })
-	for _, c := range []struct {
-		name string
-		test func(t *testing.T, d *deployment.Deployment)
-	}{
+	for _, c := range slices.Concat([]scenario{
 		{"it greets", greets},
 		{"two users chat", twoUsersChat},
 		{"a group chats", groupChats},
@@ -62,11 +75,8 @@ func suite(t *testing.T, d *deployment.Deployment, webhooks ...func(t *testing.T
 		{"a page may call", pageMayCall},
 		{"answers carry a trace id", answersCarryTraceID},
 		{"a request is one trace up to the stream", requestIsOneTrace},
-	} {
+	}, more) {
 		t.Run(c.name, func(t *testing.T) { c.test(t, d) })
-	}
-	for _, test := range webhooks {
-		t.Run("a backend gets webhooks", test)
 	}
 	t.Run("the receipt of a deleted user is finished", func(t *testing.T) { receiptIsFinished(t, d, erasure) })
 	t.Run("what runs in the background makes no traces", func(t *testing.T) { backgroundMakesNoTraces(t, d) })

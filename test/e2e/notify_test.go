@@ -14,6 +14,7 @@ import (
 	"github.com/ism-chat/ism/libs/servicetest"
 	"github.com/ism-chat/ism/libs/wire"
 	"github.com/ism-chat/ism/test/deployment"
+	"github.com/ism-chat/ism/test/told"
 )
 
 // backendTellsUsers has a backend tell two users something, the one of them twice by one key: each stream of theirs shows it once, in order, and no other does.
@@ -81,22 +82,16 @@ func backendTellsUsers(t *testing.T, d *deployment.Deployment) {
 // other one is told.
 func inboxesKeepWhatHappened(t *testing.T, d *deployment.Deployment) {
 	alice, bob, backend := d.SignIn(t, "alice"), d.SignIn(t, "bob"), d.Backend(t)
-	before, err := alice.InboxSince(t.Context(), "")
-	for err == nil && len(before.Entries) > 0 { // what other scenarios have left
-		before, err = alice.InboxSince(t.Context(), before.Next)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
+	before := told.EndOfInbox(t, alice) // what other scenarios have left
 	room := createRoom(t, bob, wire.Group, "Soup", alice)
-	told, err := backend.Notify(t.Context(), client.Notification{To: []uuid.UUID{alice.ID}, Message: map[string]string{"order": "17"}, Key: uuid.NewString()})
+	sent, err := backend.Notify(t.Context(), client.Notification{To: []uuid.UUID{alice.ID}, Message: map[string]string{"order": "17"}, Key: uuid.NewString()})
 	if err != nil {
 		t.Fatal(err)
 	}
 	var page client.Inbox
 	servicetest.Await(t, "both are in the inbox", func() bool {
-		page, err = alice.InboxSince(t.Context(), before.Next)
-		return err == nil && has(t, page, "NewRoom", room.ID) == 1 && has(t, page, "SystemMessage", told[0].ID) == 1
+		page, err = alice.InboxSince(t.Context(), before)
+		return err == nil && has(t, page, "NewRoom", room.ID) == 1 && has(t, page, "SystemMessage", sent[0].ID) == 1
 	})
 	elsewhere := alice.Listen(t)
 	left, err := alice.ReadNotifications(t.Context(), page.Next)
@@ -179,23 +174,13 @@ func webhookTellsUsers(t *testing.T, d *deployment.Deployment) {
 }
 
 // recordTellsAUser has a backend write a CloudEvent to its own topic, twice: the user's stream shows it once, and so does its inbox.
-func recordTellsAUser(t *testing.T, d *deployment.Deployment, topic *deployment.BackendsTopic) {
+func recordTellsAUser(t *testing.T, d *deployment.Deployment, topic told.Topic) {
 	alice := d.SignIn(t, "alice")
 	at := alice.Listen(t)
 	if _, err := alice.Rooms(t.Context()); err != nil { // who has called is known
 		t.Fatal(err)
 	}
-	var end string // of the inbox
-	for {
-		page, err := alice.InboxSince(t.Context(), end)
-		if err != nil {
-			t.Fatal(err)
-		}
-		end = page.Next
-		if len(page.Entries) == 0 {
-			break
-		}
-	}
+	end := told.EndOfInbox(t, alice)
 	order := uuid.NewString()
 	record := func(id string) string {
 		return `{"specversion":"1.0","id":"` + id + `","source":"/shop","type":"order.sent","data":{"toUser":"` + alice.ID.String() +

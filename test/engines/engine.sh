@@ -78,7 +78,7 @@ stop_engine() {
 group_is_gone() { ! kill -0 -- "-$1" 2>/dev/null; }
 
 # install ENGINE…: installs what is missing of Debian's packages that the native engines need. nginx is for the gateway,
-# prometheus for the dashboards' queries, chromium for streams as a browser reads them.
+# prometheus for the dashboards' queries, chromium for streams as a browser reads them, node for a receiver of webhooks in JavaScript.
 install() {
   local packages
   packages=$(missing_packages "$@")
@@ -97,6 +97,9 @@ missing_packages() {
     case $engine in
       nginx) command -v nginx >/dev/null || [ -x /usr/sbin/nginx ] || missing+=(nginx-light) ;;
       chromium) command -v chromium >/dev/null || missing+=(chromium) ;;
+      node)
+        command -v node >/dev/null || missing+=(nodejs)
+        command -v npm >/dev/null || missing+=(npm) ;;
       prometheus) command -v prometheus >/dev/null || missing+=(prometheus) ;;
       postgres) [ -n "$(postgres_binaries)" ] || missing+=(postgresql) ;;
       kafka | cassandra | keycloak)

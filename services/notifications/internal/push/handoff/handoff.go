@@ -10,6 +10,7 @@ import (
 
 	"github.com/ism-chat/ism/libs/bus"
 	"github.com/ism-chat/ism/libs/events"
+	"github.com/ism-chat/ism/libs/telemetry"
 	"github.com/ism-chat/ism/services/notifications/internal/push/taker"
 	"github.com/ism-chat/ism/services/notifications/store"
 )
@@ -48,8 +49,9 @@ type device struct {
 	Token  string    `json:"token"`
 }
 
-// Tell implements [taker.Outlet].
+// Tell implements [taker.Outlet]. What is handed off is of the trace of what it tells.
 func (h *HandOff) Tell(ctx context.Context, told []taker.Told) error {
+	ctx = telemetry.Untraced(ctx) // what belongs to no trace begins none
 	var records []bus.Record
 	for _, one := range told {
 		of, err := h.recordsOf(one)
@@ -83,9 +85,11 @@ func (h *HandOff) recordsOf(told taker.Told) (records []bus.Record, err error) {
 		if key == uuid.Nil {
 			key = said.ToUser[0]
 		}
-		records = append(records, bus.Record{
-			Topic: h.topic, Key: key.String(), Value: value, Partition: bus.PartitionAny, Headers: map[string]string{events.HeaderID: told.Event.ID.String()},
-		})
+		headers := map[string]string{events.HeaderID: told.Event.ID.String()}
+		if told.Event.Trace != "" {
+			headers[taker.HeaderTrace] = told.Event.Trace
+		}
+		records = append(records, bus.Record{Topic: h.topic, Key: key.String(), Value: value, Partition: bus.PartitionAny, Headers: headers})
 	}
 	for _, user := range told.Users {
 		if of := devices[user]; len(said.Devices) > 0 && len(said.Devices)+len(of) > maxDevices {

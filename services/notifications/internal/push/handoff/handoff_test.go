@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/google/uuid"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/ism-chat/ism/libs/bus"
 	"github.com/ism-chat/ism/services/notifications/internal/push/taker"
@@ -15,10 +16,13 @@ import (
 )
 
 // log keeps what is written.
-type log struct{ records []bus.Record }
+type log struct {
+	records []bus.Record
+	ctx     context.Context //nolint:containedctx // what is traced in it is looked at
+}
 
-func (l *log) ProduceAll(_ context.Context, records []bus.Record) ([]bus.Receipt, error) {
-	l.records = append(l.records, records...)
+func (l *log) ProduceAll(ctx context.Context, records []bus.Record) ([]bus.Receipt, error) {
+	l.ctx, l.records = ctx, append(l.records, records...)
 	return nil, nil
 }
 
@@ -64,5 +68,24 @@ func TestWithoutTokensARecordIsISMs(t *testing.T) {
 	want := `{"to_user":["` + user.String() + `"],"notification":{"type":"FriendRequestReceived"}}`
 	if len(to.records) != 1 || string(to.records[0].Value) != want || to.records[0].Key != user.String() {
 		t.Errorf("handed off is %+v", to.records)
+	}
+}
+
+// Who follows a message finds its hand-off in the same trace. What is of none begins none.
+func TestAHandOffIsOfTheTraceOfWhatItTells(t *testing.T) {
+	t.Parallel()
+	const of = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+	to, user := &log{}, uuid.New()
+	for _, traceparent := range []string{of, ""} {
+		told := taker.Told{Event: &taker.Event{ID: uuid.New(), Shown: []byte(`{"type":"ChatMessage"}`), Trace: traceparent}, Users: []uuid.UUID{user}}
+		if err := New("push", to).Tell(t.Context(), []taker.Told{told}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, has := to.records[1].Headers[taker.HeaderTrace]; has || to.records[0].Headers[taker.HeaderTrace] != of {
+		t.Errorf("the headers are %v and %v", to.records[0].Headers, to.records[1].Headers)
+	}
+	if sampled := trace.SpanContextFromContext(to.ctx); !sampled.IsValid() || sampled.IsSampled() {
+		t.Error("a record of no trace begins one")
 	}
 }

@@ -29,8 +29,12 @@ type Event struct {
 	MessageID   uuid.UUID // of a ChatMessage
 	Mentions    []uuid.UUID
 	Expires     time.Time // when a message goes; zero: never
+	Trace       string    // that it belongs to, as [HeaderTrace] has it; "": none
 	to          []uuid.UUID
 }
+
+// HeaderTrace is the header of a record that carries its trace (W3C Trace Context).
+const HeaderTrace = "traceparent"
 
 // IsMessage reports whether it is a message, and not something that has happened to the users.
 func (e *Event) IsMessage() bool { return e.Type == chatMessage }
@@ -63,7 +67,7 @@ func eventsOf(record bus.Record) (all []*Event, err error) {
 	if at, known := events.PositionOf(record.Headers, record.Offset); known {
 		happened.Position = at.String()
 	}
-	common := Event{ID: happened.ID, At: happened.Time}
+	common := Event{ID: happened.ID, At: happened.Time, Trace: record.Headers[HeaderTrace]}
 	var users []uuid.UUID
 	var by uuid.UUID
 	switch data := happened.Data.(type) {
