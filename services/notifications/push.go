@@ -61,10 +61,10 @@ func newPush(cfg Config, deps Deps) (*push, error) {
 func (p *push) sendsWebPush() bool { return p.subject != "" }
 
 func (p *push) routes(api fiber.Router, verifier *authn.Verifier) {
-	api.Get("/api/devices", verifier.Require(), p.listDevices)
+	api.Get("/api/devices", verifier.Require(), ofCaller(p.listDevicesOf))
 	api.Post("/api/devices", verifier.Require(), p.registerDevice)
 	api.Get("/api/devices/vapid", verifier.Require(), p.showVAPID)
-	api.Delete("/api/devices/:device_id", verifier.Require(), p.deleteDevice)
+	api.Delete("/api/devices/:device_id", verifier.Require(), ofCaller(p.deleteDeviceOf))
 	api.Get("/api/notify/settings", verifier.Require(), p.showPushSettings)
 	api.Put("/api/notify/settings", verifier.Require(), p.putPushSetting)
 }
