@@ -51,7 +51,7 @@ func (g group) command(environ []string) deployable.Command {
 	}
 	usage = append(usage, deployable.Usage{
 		Line: g.name + " … [--json] [--url URL] [--issuer URL]",
-		Does: "as JSON; of the ISM at ISM_URL (" + defaultURL + "), with ISM_TOKEN, or ISM_CLIENT_ID and ISM_CLIENT_SECRET, of a backend",
+		Does: "as JSON; of the ISM at ISM_URL, with ISM_TOKEN, or ISM_CLIENT_ID and ISM_CLIENT_SECRET, of a backend",
 	})
 	return deployable.Command{Name: g.name, Usage: usage, Run: func(ctx context.Context, args []string, stdout io.Writer) error {
 		return g.run(ctx, environ, args, stdout)

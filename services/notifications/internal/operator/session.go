@@ -18,22 +18,19 @@ import (
 	"github.com/ism-chat/ism/libs/examine"
 )
 
-const (
-	defaultURL = "http://localhost:5403"
-	// answerTimeout is how long a request may take: longer than the API gives itself.
-	answerTimeout = 30 * time.Second
-)
+// answerTimeout is how long a request may take: longer than the API gives itself.
+const answerTimeout = 30 * time.Second
 
-// settings are what the environment says of the ISM that is spoken to.
-type settings struct {
-	URL          string        `envconfig:"URL"`
-	Token        config.Secret `envconfig:"TOKEN"`
-	ClientID     string        `envconfig:"CLIENT_ID"`
-	ClientSecret config.Secret `envconfig:"CLIENT_SECRET"`
+// Config is what the environment says of the ISM that is spoken to.
+type Config struct {
+	URL          string        `envconfig:"URL" default:"http://localhost:5403" desc:"the ISM that the commands webhooks, dead-letters, inbox and devices speak to; a service ignores it, and what follows"`
+	Token        config.Secret `envconfig:"TOKEN" desc:"a token of a backend for these commands"`
+	ClientID     string        `envconfig:"CLIENT_ID" desc:"a backend's client, by which the issuer gives such a token where ISM_TOKEN is not set"`
+	ClientSecret config.Secret `envconfig:"CLIENT_SECRET" desc:"the client's secret"`
 	OIDC         struct {
-		Issuer  string `envconfig:"ISSUER"`
-		Address string `envconfig:"ADDRESS"`
-	}
+		Issuer  string `envconfig:"ISSUER" desc:"who gives the token; empty: ISM_URL/realms/ism"`
+		Address string `envconfig:"ADDRESS" desc:"where the issuer is reached, if not at its own URL"`
+	} `envconfig:"OIDC"`
 }
 
 // options are the flags that all verbs have. Secrets are none of them: others see a command line.
@@ -59,7 +56,7 @@ type session struct {
 
 // open makes a session. The error is a [deployable.UsageError] or [config.Faults].
 func open(environ []string, asked options, stdout io.Writer) (*session, error) {
-	var known settings
+	var known Config
 	found, err := config.Survey(environ, &known)
 	switch {
 	case err != nil:
@@ -67,7 +64,7 @@ func open(environ []string, asked options, stdout io.Writer) (*session, error) {
 	case len(found.Malformed) > 0:
 		return nil, found.Malformed
 	}
-	base := cmp.Or(asked.url, known.URL, defaultURL)
+	base := cmp.Or(asked.url, known.URL)
 	if err := checkURL("the URL of ISM", base); err != nil {
 		return nil, err
 	}
@@ -95,7 +92,7 @@ func checkURL(what, text string) error {
 }
 
 // tokens is where tokens come from: a token that was given, or the issuer, by the client credentials grant, once.
-func (k *settings) tokens(http *http.Client, issuer string) (client.TokenSource, error) {
+func (k *Config) tokens(http *http.Client, issuer string) (client.TokenSource, error) {
 	switch {
 	case k.Token.Reveal() != "":
 		return client.Token(k.Token.Reveal()), nil
