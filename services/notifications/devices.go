@@ -67,8 +67,8 @@ func (p *push) parse(body deviceBody, user uuid.UUID) (store.Device, error) {
 		}
 		return p.subscribed(d, body.Subscription)
 	case store.FCM, store.APNs:
-		if p.cfg.Topic == "" {
-			return store.Device{}, pushOff("tokens are for a sender of the operator's, and this installation has none: ISM_NOTIFICATIONS_PUSH_TOPIC is not set")
+		if !p.cfg.handsOff() {
+			return store.Device{}, pushOff("tokens are for a sender of the operator's, and this installation has none: neither ISM_NOTIFICATIONS_PUSH_TOPIC nor ISM_NOTIFICATIONS_PUSH_WEBHOOKS is set")
 		}
 		if len(body.Token) > maxToken || !visible(body.Token) {
 			return store.Device{}, httpapi.InvalidRequest(fmt.Sprintf("token must have 1 to %d visible characters of ASCII", maxToken))
