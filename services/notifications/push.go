@@ -52,6 +52,8 @@ func newPush(cfg Config, deps Deps, webhooks handoff.Announcer) (*push, error) {
 	if err != nil {
 		return nil, err
 	}
+	taker.AtRest(deps.Telemetry)
+	webpush.AtRest(deps.Telemetry)
 	return &push{
 		cfg: cfg.Push, subject: cfg.VAPID.Subject, policy: policy, keys: vapid.NewKeys(cfg.VAPID.given(), deps.Store), store: deps.Store, now: nowMicros,
 		bus: deps.Bus, tel: deps.Telemetry, webhooks: webhooks,
