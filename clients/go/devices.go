@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"github.com/ism-chat/ism/libs/wire"
 )
 
 // RegisterToken registers a token of FCM or APNs, kind "Fcm" or "Apns", as a device of the caller.
@@ -71,5 +73,25 @@ func (c *Client) SetPush(ctx context.Context, room uuid.UUID, level string, mute
 		body.MutedUntil = &mutedUntil
 	}
 	_, err := c.call(ctx, http.MethodPut, "/api/notify/settings", body, nil)
+	return err
+}
+
+// Device is where a user is told by push.
+type Device struct {
+	ID           string    `json:"deviceId"`
+	Kind         string    `json:"kind"` // "WebPush", "Fcm" or "Apns"
+	RegisteredAt wire.Time `json:"registeredAt"`
+}
+
+// DevicesOf gives a user's devices. The caller is a backend, as of [Client.DisconnectUser].
+func (c *Client) DevicesOf(ctx context.Context, user uuid.UUID) ([]Device, error) {
+	var devices []Device
+	_, err := c.call(ctx, http.MethodGet, userPath(user)+"/devices", nil, &devices)
+	return devices, err
+}
+
+// DeleteDeviceOf deletes a user's device, also one that is not there. The caller is a backend, as of [Client.DisconnectUser].
+func (c *Client) DeleteDeviceOf(ctx context.Context, user uuid.UUID, deviceID string) error {
+	_, err := c.call(ctx, http.MethodDelete, userPath(user)+"/devices/"+url.PathEscape(deviceID), nil, nil)
 	return err
 }

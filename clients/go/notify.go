@@ -61,6 +61,29 @@ func (c *Client) InboxSince(ctx context.Context, cursor string) (Inbox, error) {
 	return page, err
 }
 
+// InboxOf gives a page of what happened to a user, the newest first, and the cursor of older ones; empty: there are none. The caller is a backend, as of
+// [Client.DisconnectUser].
+func (c *Client) InboxOf(ctx context.Context, user uuid.UUID, cursor string) (page []wire.InboxEntry, next string, err error) {
+	query := url.Values{"direction": {"older"}, "limit": {"100"}}
+	if cursor != "" {
+		query.Set("cursor", cursor)
+	}
+	header, err := c.call(ctx, http.MethodGet, userPath(user)+"/notifications?"+query.Encode(), nil, &page)
+	if err != nil {
+		return nil, "", err
+	}
+	return page, header.Get("X-Next-Cursor"), nil
+}
+
+// UnreadOf says how many entries of a user's inbox the user has not read. The caller is a backend, as of [Client.DisconnectUser].
+func (c *Client) UnreadOf(ctx context.Context, user uuid.UUID) (wire.UnreadNotifications, error) {
+	var unread wire.UnreadNotifications
+	_, err := c.call(ctx, http.MethodGet, userPath(user)+"/notifications/unread", nil, &unread)
+	return unread, err
+}
+
+func userPath(user uuid.UUID) string { return "/api/admin/users/" + user.String() }
+
 // ReadNotifications marks all that came into the caller's inbox up to a cursor as read, and gives how many are left.
 func (c *Client) ReadNotifications(ctx context.Context, upTo string) (int, error) {
 	request, err := c.request(ctx, http.MethodPost, "/api/notifications/read", map[string]string{"upTo": upTo})

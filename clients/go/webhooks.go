@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -35,10 +36,10 @@ type Webhook struct {
 	Reason       *string     `json:"reason"` // why it is disabled
 	CreatedAt    wire.Time   `json:"createdAt"`
 	UpdatedAt    wire.Time   `json:"updatedAt"`
-	Failures     int         `json:"failures"`     // in a row
-	FailingSince *wire.Time  `json:"failingSince"` // nil: it is not failing
-	PausedUntil  *wire.Time  `json:"pausedUntil"`  // as it is failing
-	Secret       string      `json:"secret"`       // only of one that was just made
+	Failures     int         `json:"failures"`         // in a row
+	FailingSince *wire.Time  `json:"failingSince"`     // nil: it is not failing
+	PausedUntil  *wire.Time  `json:"pausedUntil"`      // as it is failing
+	Secret       string      `json:"secret,omitempty"` // only of one that was just made
 }
 
 // WebhookDelivery is an event on its way to a webhook.
@@ -53,6 +54,55 @@ type WebhookDelivery struct {
 	NextAt     *wire.Time `json:"nextAt"`
 	Status     *int       `json:"status"` // of the last answer
 	Error      *string    `json:"error"`  // why there was none
+}
+
+// WebhookAttempt is one time that a delivery was sent.
+type WebhookAttempt struct {
+	Number int       `json:"number"`
+	At     wire.Time `json:"at"`
+	Took   int64     `json:"tookMs"`
+	Status *int      `json:"status"`
+	Error  *string   `json:"error"`
+	Body   string    `json:"body"` // the beginning of the answer's
+}
+
+// WebhookDeliveryDetails is a delivery with its attempts, the oldest first.
+type WebhookDeliveryDetails struct {
+	WebhookDelivery
+	Log []WebhookAttempt `json:"log"`
+}
+
+// RotatedSecret is a webhook's new secret, and until when the former one signs, too.
+type RotatedSecret struct {
+	Secret      string    `json:"secret"`
+	FormerUntil wire.Time `json:"formerUntil"`
+}
+
+// WebhookReplay says which deliveries of a webhook are sent again.
+type WebhookReplay struct {
+	Since wire.Time  `json:"since"`           // of when they happened
+	Until *wire.Time `json:"until,omitempty"` // before; nil: now
+	State string     `json:"state,omitempty"` // "given-up" or "delivered"; empty: given-up
+}
+
+// WebhookReplayed says how many are sent again, and the Since of the next request; nil: all of them are.
+type WebhookReplayed struct {
+	Replayed int        `json:"replayed"`
+	Next     *wire.Time `json:"next"`
+}
+
+// Webhooks gives a page of all webhooks, and the cursor of the next one; empty: there is none. The caller is a backend, as of [Client.DisconnectUser].
+func (c *Client) Webhooks(ctx context.Context, cursor string) (page []Webhook, next string, err error) {
+	path := "/api/admin/webhooks"
+	if cursor != "" {
+		path += "?" + url.Values{"cursor": {cursor}}.Encode()
+	}
+	var answer struct {
+		NextCursor string    `json:"nextCursor"`
+		Content    []Webhook `json:"content"`
+	}
+	_, err = c.call(ctx, http.MethodGet, path, nil, &answer)
+	return answer.Content, answer.NextCursor, err
 }
 
 // CreateWebhook makes a webhook, and gives it with its secret, which is told once. The caller is a backend, as of [Client.DisconnectUser].
@@ -110,6 +160,29 @@ func (c *Client) WebhookDeliveries(ctx context.Context, id uuid.UUID, state, cur
 	}
 	_, err = c.call(ctx, http.MethodGet, webhookPath(id)+"/deliveries?"+query.Encode(), nil, &answer)
 	return answer.Content, answer.NextCursor, err
+}
+
+// WebhookDelivery gives a delivery with its attempts. The caller is a backend, as of [Client.DisconnectUser].
+func (c *Client) WebhookDelivery(ctx context.Context, webhook, delivery uuid.UUID) (WebhookDeliveryDetails, error) {
+	var kept WebhookDeliveryDetails
+	_, err := c.call(ctx, http.MethodGet, webhookPath(webhook)+"/deliveries/"+delivery.String(), nil, &kept)
+	return kept, err
+}
+
+// RotateWebhookSecret gives a webhook another secret; the former one signs, too, until the overlap, in whole seconds, is over. The caller is a backend, as of
+// [Client.DisconnectUser].
+func (c *Client) RotateWebhookSecret(ctx context.Context, id uuid.UUID, overlap time.Duration) (RotatedSecret, error) {
+	var rotated RotatedSecret
+	body := map[string]int64{"overlapSeconds": int64(overlap / time.Second)}
+	_, err := c.call(ctx, http.MethodPost, webhookPath(id)+"/rotate-secret", body, &rotated)
+	return rotated, err
+}
+
+// ReplayWebhook sends deliveries of a range of time again, a thousand at most. The caller is a backend, as of [Client.DisconnectUser].
+func (c *Client) ReplayWebhook(ctx context.Context, id uuid.UUID, replay WebhookReplay) (WebhookReplayed, error) {
+	var replayed WebhookReplayed
+	_, err := c.call(ctx, http.MethodPost, webhookPath(id)+"/replay", replay, &replayed)
+	return replayed, err
 }
 
 // ReplayWebhookDelivery sends a delivery again. The caller is a backend, as of [Client.DisconnectUser].

@@ -12,6 +12,7 @@ import (
 	"github.com/ism-chat/ism/cmd/ism/internal/oneprocess"
 	"github.com/ism-chat/ism/cmd/ism/internal/seedconfig"
 	"github.com/ism-chat/ism/libs/deployable"
+	"github.com/ism-chat/ism/services/notifications"
 )
 
 const usage = `ism is an instant messenger for SaaS backends, all of it in one process.
@@ -23,6 +24,8 @@ usage:
   ism doctor   look at an installation, from outside and from inside, and say for each fault what to do (ism doctor -h)
   ism import-config FILE
                print the .env for the Rust ISM's production.config.toml (docs/configuration-from-toml.md)
+  ism webhooks, ism dead-letters, ism inbox, ism devices
+               what an operator sees and does of a running messenger, over its API (ism webhooks -h)
   ism help     print this
 `
 
@@ -50,6 +53,11 @@ func dispatch(args []string, stdout, stderr io.Writer) int {
 		_, _ = fmt.Fprint(stdout, usage)
 		return 0
 	default:
+		for _, operate := range notifications.Operate(os.Environ()) {
+			if operate.Name == command {
+				return operate.Main("ism", args[1:], stdout, stderr)
+			}
+		}
 		_, _ = fmt.Fprintf(stderr, "ism: there is no command %q\n\n%s", command, usage)
 		return deployable.ExitUsage
 	}

@@ -118,3 +118,18 @@ func TestDoctor(t *testing.T) {
 		t.Errorf("exit code %d:\n%s", code, stderr)
 	}
 }
+
+func TestOperatorsCommands(t *testing.T) {
+	for _, name := range []string{"webhooks", "dead-letters", "inbox", "devices"} {
+		if code, stdout, _ := run(t, nil, name, "-h"); code != 0 || !strings.Contains(stdout, "ism "+name+" list") {
+			t.Errorf("%s -h: exit code %d:\n%s", name, code, stdout)
+		}
+		if code, _, stderr := run(t, nil, name); code != 2 || !strings.Contains(stderr, "ism "+name+" list") {
+			t.Errorf("%s: exit code %d:\n%s", name, code, stderr)
+		}
+	}
+	code, _, stderr := run(t, []string{"ISM_URL=http://127.0.0.1:1", "ISM_TOKEN=t"}, "webhooks", "list")
+	if code != 1 || !strings.HasPrefix(stderr, "ism: ") || !strings.Contains(stderr, "refused") {
+		t.Errorf("nobody answers: exit code %d:\n%s", code, stderr)
+	}
+}

@@ -9,6 +9,16 @@ import (
 
 const harness = prefix + "_TEST_"
 
+// ofCommands are what commands read that speak to a running ISM: whoever has exported them starts services, too.
+func ofCommands(variable string) bool {
+	switch strings.TrimSuffix(variable, fileSuffix) {
+	case prefix + "_URL", prefix + "_TOKEN", prefix + "_CLIENT_ID", prefix + "_CLIENT_SECRET":
+		return true
+	default:
+		return false
+	}
+}
+
 // unknown finds the variables that nothing reads.
 func unknown(env map[string]string, settings []setting) Faults {
 	known := make(map[string]bool, len(settings))
@@ -19,7 +29,7 @@ func unknown(env map[string]string, settings []setting) Faults {
 	}
 	var faults Faults
 	for _, variable := range slices.Sorted(maps.Keys(env)) {
-		if !known[variable] && !strings.HasPrefix(variable, harness) {
+		if !known[variable] && !strings.HasPrefix(variable, harness) && !ofCommands(variable) {
 			faults = append(faults, Fault{Variable: variable, Problem: unread(variable, env[variable], known)})
 		}
 	}

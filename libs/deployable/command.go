@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 )
@@ -48,41 +49,54 @@ func health() Command {
 
 // runCommand does what the arguments, of which there is one at least, name.
 func runCommand(program string, args []string, commands []Command, stdout, stderr io.Writer) int {
-	if name := args[0]; name == "help" || name == "-h" || name == "--help" {
+	if args[0] == "help" || isHelp(args[0]) {
 		writeUsage(stdout, program, commands)
 		return 0
 	}
 	for _, command := range commands {
-		if command.Name != args[0] {
-			continue
+		if command.Name == args[0] {
+			return command.Main(program, args[1:], stdout, stderr)
 		}
-		ctx, stop := untilTold()
-		defer stop()
-		err := command.Run(ctx, args[1:], stdout)
-		if wrong, ok := errors.AsType[UsageError](err); ok {
-			_, _ = fmt.Fprintf(stderr, "%s: %s\n\n", program, wrong)
-			writeUsage(stderr, program, commands)
-			return ExitUsage
-		}
-		return exitCode(err, stderr)
 	}
 	_, _ = fmt.Fprintf(stderr, "%s: there is no command %q\n\n", program, strings.Join(args, " "))
 	writeUsage(stderr, program, commands)
 	return ExitUsage
 }
 
+// Main does it, with the arguments behind the name, until it is told to stop by SIGINT or SIGTERM, and gives the exit code. Asked for help it says how it is
+// called. Program is what the errors and the usage begin with.
+func (c Command) Main(program string, args []string, stdout, stderr io.Writer) int {
+	if slices.ContainsFunc(args, isHelp) {
+		printUsage(stdout, program, c.Usage)
+		return 0
+	}
+	ctx, stop := untilTold()
+	defer stop()
+	err := c.Run(ctx, args, stdout)
+	if wrong, ok := errors.AsType[UsageError](err); ok {
+		_, _ = fmt.Fprintf(stderr, "%s: %s\n\n", program, wrong)
+		printUsage(stderr, program, c.Usage)
+		return ExitUsage
+	}
+	return exitCode(err, program+": ", stderr)
+}
+
+// isHelp reports whether an argument asks for help.
+func isHelp(arg string) bool { return arg == "-h" || arg == "--help" }
+
 func writeUsage(w io.Writer, program string, commands []Command) {
+	all := []Usage{{"", "run the service; it is configured by ISM_* variables (docs/configuration.md)"}}
+	for _, command := range commands {
+		all = append(all, command.Usage...)
+	}
+	printUsage(w, program, append(all, Usage{"help", "print this"}))
+}
+
+func printUsage(w io.Writer, program string, all []Usage) {
 	out := tabwriter.NewWriter(w, 0, 0, 3, ' ', 0)
 	_, _ = fmt.Fprintln(out, "usage:")
-	line := func(usage Usage) {
+	for _, usage := range all {
 		_, _ = fmt.Fprintf(out, "  %s\t%s\n", strings.TrimSpace(program+" "+usage.Line), usage.Does)
 	}
-	line(Usage{"", "run the service; it is configured by ISM_* variables (docs/configuration.md)"})
-	for _, command := range commands {
-		for _, usage := range command.Usage {
-			line(usage)
-		}
-	}
-	line(Usage{"help", "print this"})
 	_ = out.Flush()
 }

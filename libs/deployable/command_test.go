@@ -35,10 +35,11 @@ func TestAProgramHasCommandsOfItsOwn(t *testing.T) {
 		given          []string
 	}{
 		"it is run":                   {args: []string{"paint", "red", "twice"}, stdout: []string{"painted"}, given: []string{"red", "twice"}},
-		"it fails":                    {args: []string{"paint"}, fails: errors.New("no paint"), code: 1, stdout: []string{"painted"}, stderr: []string{"no paint"}},
+		"it fails":                    {args: []string{"paint"}, fails: errors.New("no paint"), code: 1, stdout: []string{"painted"}, stderr: []string{"rooms: no paint"}},
 		"it is called in a wrong way": {args: []string{"paint"}, fails: UsageError("which colour"), code: 2, stdout: []string{"painted"}, stderr: []string{"which colour", "rooms paint COLOUR"}},
 		"its configuration is faulty": {args: []string{"paint"}, fails: config.Faults{{Variable: "ISM_X", Problem: "is required"}}, code: 2, stdout: []string{"painted"}, stderr: []string{"ISM_X"}},
 		"help":                        {args: []string{"help"}, stdout: []string{"rooms ", "rooms health", "rooms paint COLOUR    paint it", "rooms paint nothing", "rooms help"}},
+		"help of one command":         {args: []string{"paint", "red", "--help"}, stdout: []string{"rooms paint COLOUR    paint it"}},
 		"--help":                      {args: []string{"--help"}, stdout: []string{"rooms paint COLOUR"}},
 		"there is no such command":    {args: []string{"pain", "red"}, code: 2, stderr: []string{`"pain red"`, "rooms health", "rooms paint COLOUR"}},
 		"health takes no arguments":   {args: []string{"health", "now"}, code: 2, stderr: []string{"no arguments"}},

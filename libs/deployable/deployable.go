@@ -132,7 +132,7 @@ func run[C any, P interface {
 func Main(run func(ctx context.Context) error) int {
 	ctx, stop := untilTold()
 	defer stop()
-	return exitCode(run(ctx), os.Stderr)
+	return exitCode(run(ctx), "stopped: ", os.Stderr)
 }
 
 // untilTold ends by SIGINT or SIGTERM.
@@ -140,8 +140,8 @@ func untilTold() (ctx context.Context, stop func()) {
 	return signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 }
 
-// exitCode tells an error, and gives the exit code for it.
-func exitCode(err error, stderr io.Writer) int {
+// exitCode tells an error, behind what says whose it is, and gives the exit code for it.
+func exitCode(err error, whose string, stderr io.Writer) int {
 	var faults config.Faults
 	switch {
 	case err == nil:
@@ -150,7 +150,7 @@ func exitCode(err error, stderr io.Writer) int {
 		_, _ = fmt.Fprintln(stderr, err)
 		return ExitUsage
 	default:
-		_, _ = fmt.Fprintln(stderr, "stopped:", err)
+		_, _ = fmt.Fprintf(stderr, "%s%v\n", whose, err)
 		return exitFailure
 	}
 }

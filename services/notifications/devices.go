@@ -67,8 +67,8 @@ func (p *push) parse(body deviceBody, user uuid.UUID) (store.Device, error) {
 		}
 		return p.subscribed(d, body.Subscription)
 	case store.FCM, store.APNs:
-		if p.cfg.Topic == "" {
-			return store.Device{}, pushOff("tokens are for a sender of the operator's, and this installation has none: ISM_NOTIFICATIONS_PUSH_TOPIC is not set")
+		if !p.cfg.handsOff() {
+			return store.Device{}, pushOff("tokens are for a sender of the operator's, and this installation has none: neither ISM_NOTIFICATIONS_PUSH_TOPIC nor ISM_NOTIFICATIONS_PUSH_WEBHOOKS is set")
 		}
 		if len(body.Token) > maxToken || !visible(body.Token) {
 			return store.Device{}, httpapi.InvalidRequest(fmt.Sprintf("token must have 1 to %d visible characters of ASCII", maxToken))
@@ -138,9 +138,9 @@ func (p *push) registerDevice(c *fiber.Ctx) error {
 	return c.JSON(deviceOf(d))
 }
 
-// listDevices handles GET /api/devices.
-func (p *push) listDevices(c *fiber.Ctx) error {
-	kept, err := p.store.Devices(c.UserContext(), []uuid.UUID{authn.Caller(c).UserID})
+// listDevicesOf handles GET /api/devices, and, of a backend, GET /api/admin/users/{user_id}/devices.
+func (p *push) listDevicesOf(c *fiber.Ctx, user uuid.UUID) error {
+	kept, err := p.store.Devices(c.UserContext(), []uuid.UUID{user})
 	if err != nil {
 		return problemOfPush(err)
 	}
@@ -151,8 +151,9 @@ func (p *push) listDevices(c *fiber.Ctx) error {
 	return c.JSON(shown)
 }
 
-// deleteDevice handles DELETE /api/devices/{device_id}. One that is not there is deleted already.
-func (p *push) deleteDevice(c *fiber.Ctx) error {
+// deleteDeviceOf handles DELETE /api/devices/{device_id}, and, of a backend, DELETE /api/admin/users/{user_id}/devices/{device_id}. One that is not there is
+// deleted already.
+func (p *push) deleteDeviceOf(c *fiber.Ctx, user uuid.UUID) error {
 	id, err := url.PathUnescape(c.Params("device_id"))
 	if err != nil {
 		return httpapi.InvalidRequest("the device's id is not encoded as a part of a path")
@@ -160,7 +161,7 @@ func (p *push) deleteDevice(c *fiber.Ctx) error {
 	if err := checkDeviceID(id); err != nil {
 		return err
 	}
-	if _, err := p.store.DeleteDevice(c.UserContext(), authn.Caller(c).UserID, id, ""); err != nil {
+	if _, err := p.store.DeleteDevice(c.UserContext(), user, id, ""); err != nil {
 		return problemOfPush(err)
 	}
 	return c.SendStatus(http.StatusNoContent)

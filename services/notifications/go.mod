@@ -7,6 +7,7 @@ require (
 	github.com/confluentinc/confluent-kafka-go/v2 v2.11.1
 	github.com/gofiber/fiber/v2 v2.52.15
 	github.com/google/uuid v1.6.0
+	github.com/ism-chat/ism/clients/go v0.0.0
 	github.com/ism-chat/ism/libs v0.0.0
 	github.com/jackc/pgx/v5 v5.12.0
 	github.com/prometheus/client_golang v1.25.0
@@ -95,3 +96,5 @@ require (
 )
 
 replace github.com/ism-chat/ism/libs => ../../libs
+
+replace github.com/ism-chat/ism/clients/go => ../../clients/go

@@ -8,7 +8,6 @@ import (
 	"github.com/gofiber/fiber/v2"
 	"github.com/google/uuid"
 
-	"github.com/ism-chat/ism/libs/authn"
 	"github.com/ism-chat/ism/libs/httpapi"
 	"github.com/ism-chat/ism/libs/wire"
 	"github.com/ism-chat/ism/services/notifications/internal/inbox"
@@ -68,9 +67,9 @@ func (q listQuery) span() store.Span {
 	return span
 }
 
-// listNotifications handles GET /api/notifications, and GET /api/notify, its name in the ISM wire.
-func (s *Service) listNotifications(c *fiber.Ctx) error {
-	user := authn.Caller(c).UserID
+// listInbox handles GET /api/notifications, and GET /api/notify, its name in the ISM wire, and, of a backend, GET
+// /api/admin/users/{user_id}/notifications.
+func (s *Service) listInbox(c *fiber.Ctx, user uuid.UUID) error {
 	query, err := parseListQuery(httpapi.ArgsOf(c), user)
 	if err != nil {
 		return err
@@ -125,9 +124,9 @@ func offerNotifications(c *fiber.Ctx, user uuid.UUID, query listQuery, entries [
 	}
 }
 
-// countUnread handles GET /api/notifications/unread.
-func (s *Service) countUnread(c *fiber.Ctx) error {
-	counts, err := s.deps.Store.Unread(c.UserContext(), authn.Caller(c).UserID, s.inbox.Kept())
+// countUnreadOf handles GET /api/notifications/unread, and, of a backend, GET /api/admin/users/{user_id}/notifications/unread.
+func (s *Service) countUnreadOf(c *fiber.Ctx, user uuid.UUID) error {
+	counts, err := s.deps.Store.Unread(c.UserContext(), user, s.inbox.Kept())
 	if err != nil {
 		return problemOfInbox(err)
 	}

@@ -26,6 +26,8 @@ import (
 	"github.com/ism-chat/ism/services/notifications/internal/intake"
 	"github.com/ism-chat/ism/services/notifications/internal/kafkain"
 	"github.com/ism-chat/ism/services/notifications/internal/observed"
+	"github.com/ism-chat/ism/services/notifications/internal/webhooks/announce"
+	"github.com/ism-chat/ism/services/notifications/internal/webhooks/health"
 	"github.com/ism-chat/ism/services/notifications/store"
 )
 
@@ -65,6 +67,7 @@ type Service struct {
 	hooked   *prometheus.CounterVec
 	kafka    *kafkain.Reader // nil: not configured
 	webhooks *webhooks
+	health   *health.Health // of webhooks' endpoints
 	push     *push
 }
 
@@ -99,12 +102,14 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	if s.webhooks, err = newWebhooks(cfg.Webhooks, deps); err != nil {
 		return nil, err
 	}
+	announcer := announce.New(deps.Store, s.webhooks.deliveries)
+	s.health = health.New(deps.Store, announcer, cfg.Webhooks.DisableAfter, nowMicros, deps.Telemetry)
 	if cfg.KafkaIn {
 		if s.kafka, err = kafkain.New(cfg.KafkaInFrom, s.intake, deps.Bus, deps.Telemetry); err != nil {
 			return nil, err
 		}
 	}
-	if s.push, err = newPush(cfg, deps); err != nil {
+	if s.push, err = newPush(cfg, deps, announcer); err != nil {
 		return nil, err
 	}
 	return s, nil
@@ -130,6 +135,7 @@ func (s *Service) Parts() []lifecycle.Part {
 		parts = append(parts, lifecycle.Part{Name: "notifications from Kafka", Run: s.kafka.Run, Beside: true})
 	}
 	parts = append(parts, s.webhooks.parts()...)
+	parts = append(parts, lifecycle.Part{Name: "notifications webhooks' health", Run: s.health.Run, Beside: true})
 	return append(parts, s.push.parts()...)
 }
 

@@ -39,6 +39,7 @@ type push struct {
 	subject    string // of VAPID; empty: there is no Web Push
 	policy     guard.Policy
 	keys       *vapid.Keys
+	webhooks   handoff.Announcer
 	store      store.Devices
 	bus        *bus.Bus
 	tel        *telemetry.Telemetry
@@ -46,14 +47,16 @@ type push struct {
 	registered signal           // a device was registered here
 }
 
-func newPush(cfg Config, deps Deps) (*push, error) {
+func newPush(cfg Config, deps Deps, webhooks handoff.Announcer) (*push, error) {
 	policy, err := cfg.Push.policy()
 	if err != nil {
 		return nil, err
 	}
+	taker.AtRest(deps.Telemetry)
+	webpush.AtRest(deps.Telemetry)
 	return &push{
 		cfg: cfg.Push, subject: cfg.VAPID.Subject, policy: policy, keys: vapid.NewKeys(cfg.VAPID.given(), deps.Store), store: deps.Store, now: nowMicros,
-		bus: deps.Bus, tel: deps.Telemetry,
+		bus: deps.Bus, tel: deps.Telemetry, webhooks: webhooks,
 		registered: make(signal, 1),
 	}, nil
 }
@@ -61,16 +64,16 @@ func newPush(cfg Config, deps Deps) (*push, error) {
 func (p *push) sendsWebPush() bool { return p.subject != "" }
 
 func (p *push) routes(api fiber.Router, verifier *authn.Verifier) {
-	api.Get("/api/devices", verifier.Require(), p.listDevices)
+	api.Get("/api/devices", verifier.Require(), ofCaller(p.listDevicesOf))
 	api.Post("/api/devices", verifier.Require(), p.registerDevice)
 	api.Get("/api/devices/vapid", verifier.Require(), p.showVAPID)
-	api.Delete("/api/devices/:device_id", verifier.Require(), p.deleteDevice)
+	api.Delete("/api/devices/:device_id", verifier.Require(), ofCaller(p.deleteDeviceOf))
 	api.Get("/api/notify/settings", verifier.Require(), p.showPushSettings)
 	api.Put("/api/notify/settings", verifier.Require(), p.putPushSetting)
 }
 
 func (p *push) parts() []lifecycle.Part {
-	if p.cfg.Topic == "" && !p.sendsWebPush() {
+	if !p.cfg.handsOff() && !p.sendsWebPush() {
 		return nil
 	}
 	return []lifecycle.Part{{Name: "notifications push", Run: p.run, Beside: true}}
@@ -78,14 +81,18 @@ func (p *push) parts() []lifecycle.Part {
 
 // run tells users. It begins when there is somebody who can be told: until then nothing is read.
 func (p *push) run(ctx context.Context) error {
-	if p.cfg.Topic == "" {
+	if !p.cfg.handsOff() {
 		if !p.awaitDevice(ctx) {
 			return nil
 		}
 		return p.tell(ctx)
 	}
+	toWebhooks := handoff.ToWebhooks(p.webhooks)
+	if p.cfg.Topic == "" {
+		return p.tell(ctx, toWebhooks)
+	}
 	return p.bus.WithProducer(ctx, bus.ProducerConfig{}, func(ctx context.Context, log *bus.Producer) error {
-		return p.tell(ctx, handoff.New(p.cfg.Topic, log))
+		return p.tell(ctx, toWebhooks, handoff.New(p.cfg.Topic, log)) // the topic last: it is told twice where something behind it fails
 	})
 }
 

@@ -18,12 +18,16 @@ import (
 // PushConfig is the configuration of push, which is off where nothing is set.
 type PushConfig struct {
 	Topic           string        `envconfig:"TOPIC" desc:"the Kafka topic, of this cluster, to which goes what users without a stream are to be told, for a sender of your own; it must be there; empty: none"`
+	Webhooks        bool          `envconfig:"WEBHOOKS" default:"false" desc:"whether that goes to webhooks of type dev.ism.push.requested without a topic, too; with a topic it does in any case"`
 	Grace           time.Duration `envconfig:"GRACE" default:"5s" desc:"how long push waits for a user to come back or to read, before it tells; from 0s to 8s"`
 	TTL             time.Duration `envconfig:"TTL" default:"24h" desc:"how long push services try to reach a device; up to 672h"`
 	Preview         string        `envconfig:"PREVIEW" default:"full" desc:"what Web Push says of a message: full: its sender and its text; sender; none: its room alone"`
 	AllowHTTP       bool          `envconfig:"ALLOW_HTTP" default:"false" desc:"whether subscriptions may have endpoints of http, for development"`
 	AllowedNetworks []string      `envconfig:"ALLOWED_NETWORKS" desc:"networks beside the public internet in which push services may be, for example 10.1.0.0/16, comma-separated; empty: none"`
 }
+
+// handsOff reports whether a sender of the operator's is told.
+func (c PushConfig) handsOff() bool { return c.Topic != "" || c.Webhooks }
 
 const (
 	maxGrace = 8 * time.Second // as long as a consumer may take to end

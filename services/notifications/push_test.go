@@ -150,3 +150,36 @@ func TestABrowserIsToldWithoutAHandOff(t *testing.T) {
 		t.Error("nothing is sent")
 	}
 }
+
+// What goes to a topic goes to endpoints that are subscribed, too, with or without a topic.
+func TestUsersWithoutAStreamAreHandedOffByWebhook(t *testing.T) {
+	t.Parallel()
+	for name, set := range map[string]func(*notifications.Config){"with a topic": handOff, "without one": func(cfg *notifications.Config) { cfg.Push.Webhooks = true }} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorldOn(t, onSQLite, set)
+			backend := newReceiver(t, ok)
+			made := w.newHook(`{"url":"` + backend.URL + `","types":["dev.ism.push.requested"]}`)
+			alice, bob, room := uuid.New(), uuid.New(), uuid.New()
+			if got := w.as(alice, http.MethodPost, "/api/devices", `{"deviceId":"phone","kind":"Fcm","token":"a:b"}`); got.Status != http.StatusOK {
+				t.Fatal(got)
+			}
+			w.append(event(posted(room, bob, events.Audience{Users: []uuid.UUID{alice, bob}, Version: 1}, "Soup?")))
+			got := backend.await(t, 1)[0]
+			if event := verified(t, made.Secret, got); event.Type != "dev.ism.push.requested" {
+				t.Errorf("come is %s", got.body)
+			}
+			if err := w.description.Conforms("dev.ism.push.requested", got.body); err != nil {
+				t.Error(err)
+			}
+			var event struct {
+				Subject uuid.UUID
+				Data    handedOff
+			}
+			if err := json.Unmarshal(got.body, &event); err != nil || event.Subject != room || !slices.Equal(event.Data.To, []uuid.UUID{alice}) ||
+				len(event.Data.Devices) != 1 || event.Data.Devices[0]["token"] != "a:b" || event.Data.Notification["type"] != "ChatMessage" {
+				t.Errorf("it says %s, %v", got.body, err)
+			}
+		})
+	}
+}

@@ -89,6 +89,7 @@ func TestGatewayPassesEachRouteToItsService(t *testing.T) {
 	for target, service := range map[string]string{
 		"/": "rooms", "/health": "rooms", "/api/rooms": "rooms", "/api/rooms/1/users": "rooms", "/api/users/1": "rooms", "/api/admin/users/1": "rooms", "/api/admin/users:sync": "rooms",
 		"/api/admin/users/1/disconnect": "realtime", "/api/admin/users/1/export": "rooms", "/api/admin/users/1/messages": "messages",
+		"/api/admin/users/1/notifications": "notifications", "/api/admin/users/1/notifications/unread": "notifications", "/api/admin/users/1/devices/phone": "notifications",
 		"/api/admin/rooms": "rooms", "/api/admin/rooms/1": "rooms", "/api/admin/rooms/1/members/2": "rooms", "/api/admin/rooms/1/retention": "messages",
 		"/api/rooms/1/timelines": "rooms", "/api/rooms/1/timeline": "messages", "/api/rooms/1/timeline?limit=5": "messages",
 		"/api/rooms/1/messages/2": "messages", "/api/rooms/1/messages": "rooms",

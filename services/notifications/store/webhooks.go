@@ -225,6 +225,8 @@ type Webhooks interface {
 	RemoveOld(ctx context.Context, before time.Time, limit int) (int, error)
 	// PendingDeliveries counts those of each pending state, up to a limit.
 	PendingDeliveries(ctx context.Context, limit int) (map[DeliveryState]int, error)
+	// OldestWaiting says since when that delivery has not changed which has waited the longest, of active endpoints that do not fail; zero: none waits.
+	OldestWaiting(ctx context.Context) (time.Time, error)
 
 	// RunJobs does jobs until ctx is done, at most so many at once, and ends those under way. A job whose handling gives an error is done again.
 	RunJobs(ctx context.Context, atOnce int, log *slog.Logger, handle func(ctx context.Context, job Job) error) error

@@ -43,6 +43,12 @@ func TestReferenceIsUpToDate(t *testing.T) {
 	); err != nil {
 		t.Fatal(err)
 	}
+	if err := config.WriteReference(&want, config.Section{
+		Title: "Operators' commands", Cfg: &notifications.OperatorConfig{},
+		About: "`ism webhooks`, `ism dead-letters`, `ism inbox` and `ism devices`, or the same of notifications.",
+	}); err != nil {
+		t.Fatal(err)
+	}
 	if *update {
 		if err := os.WriteFile(path, want.Bytes(), 0o600); err != nil {
 			t.Fatal(err)

@@ -9,5 +9,5 @@ import (
 )
 
 func main() {
-	os.Exit(deployable.Program(os.Args[1:], "notifications", notifications.Build, notifications.Migrate()))
+	os.Exit(deployable.Program(os.Args[1:], "notifications", notifications.Build, append(notifications.Operate(os.Environ()), notifications.Migrate())...))
 }

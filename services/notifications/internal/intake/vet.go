@@ -67,6 +67,22 @@ func (in *Intake) Vet(ctx context.Context, tenant string, asked ...Asked) ([]err
 	return refusals, nil
 }
 
+// VetUser says why a backend of a tenant may not ask about a user: to it all users but those of its tenant are unknown. One of no tenant, "", asks about any,
+// also about who is still to come. The error is nil, [UnknownUsersError] or [ErrRooms].
+func (in *Intake) VetUser(ctx context.Context, tenant string, user uuid.UUID) error {
+	if tenant == "" {
+		return nil
+	}
+	known, err := in.ask(ctx, []uuid.UUID{user})
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrRooms, err)
+	}
+	if of, is := known[user]; !is || of != tenant {
+		return UnknownUsersError{IDs: []uuid.UUID{user}}
+	}
+	return nil
+}
+
 // tenants asks for all users, each once.
 func (in *Intake) tenants(ctx context.Context, asked []Asked) (map[uuid.UUID]string, error) {
 	known, seen := map[uuid.UUID]string{}, map[uuid.UUID]bool{}

@@ -39,6 +39,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		{"a room's deliveries advance one after the other", roomsAdvance},
 		{"what is stranded is found and loosened", strandedIsFound},
 		{"what is settled is replayed", settledIsReplayed},
+		{"what has waited the longest is found", oldestWaitingIsFound},
 		{"what is old is found and removed", oldIsRemoved},
 		{"an endpoint that is deleted leaves nothing", deletedEndpointLeavesNothing},
 		{"a change that is refused leaves nothing", refusedChangeLeavesNothing},

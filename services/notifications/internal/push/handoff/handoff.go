@@ -1,4 +1,4 @@
-// Package handoff hands what users without a stream are to be told to a sender of the operator's, on a Kafka topic, as ISM does.
+// Package handoff hands what users without a stream are to be told to a sender of the operator's: on a Kafka topic, as ISM does, and by webhook.
 package handoff
 
 import (
@@ -12,6 +12,7 @@ import (
 	"github.com/ism-chat/ism/libs/events"
 	"github.com/ism-chat/ism/libs/telemetry"
 	"github.com/ism-chat/ism/services/notifications/internal/push/taker"
+	"github.com/ism-chat/ism/services/notifications/internal/webhooks/payload"
 	"github.com/ism-chat/ism/services/notifications/store"
 )
 
@@ -34,31 +35,18 @@ var _ taker.Outlet = (*HandOff)(nil)
 // New makes a hand-off to a topic.
 func New(topic string, log Producer) *HandOff { return &HandOff{topic: topic, log: log} }
 
-// object is a record's value, in the shape of the ISM wire; devices are not there.
-type object struct {
-	ToUser       []uuid.UUID     `json:"to_user"`
-	Notification json.RawMessage `json:"notification"`
-	// Devices are those of the users that have tokens.
-	Devices []device `json:"devices,omitempty"`
-}
-
-type device struct {
-	UserID uuid.UUID `json:"userId"`
-	ID     string    `json:"deviceId"`
-	Kind   string    `json:"kind"` // Fcm, Apns
-	Token  string    `json:"token"`
-}
-
 // Tell implements [taker.Outlet]. What is handed off is of the trace of what it tells.
 func (h *HandOff) Tell(ctx context.Context, told []taker.Told) error {
 	ctx = telemetry.Untraced(ctx) // what belongs to no trace begins none
 	var records []bus.Record
 	for _, one := range told {
-		of, err := h.recordsOf(one)
-		if err != nil {
-			return err
+		for _, said := range divide(one) {
+			record, err := h.recordOf(one.Event, said)
+			if err != nil {
+				return err
+			}
+			records = append(records, record)
 		}
-		records = append(records, of...)
 	}
 	if _, err := h.log.ProduceAll(ctx, records); err != nil {
 		return fmt.Errorf("hand off to %s: %w", h.topic, err)
@@ -66,38 +54,38 @@ func (h *HandOff) Tell(ctx context.Context, told []taker.Told) error {
 	return nil
 }
 
-// recordsOf gives the records that say it: one, or several where the users have many devices.
-func (h *HandOff) recordsOf(told taker.Told) (records []bus.Record, err error) {
-	devices := map[uuid.UUID][]device{}
+// recordOf gives the record that says it.
+func (h *HandOff) recordOf(event *taker.Event, said payload.PushRequested) (bus.Record, error) {
+	value, err := json.Marshal(said)
+	if err != nil {
+		return bus.Record{}, fmt.Errorf("%w: encode what is handed off: %w", bus.ErrRejected, err)
+	}
+	key := event.RoomID
+	if key == uuid.Nil {
+		key = said.ToUser[0]
+	}
+	headers := map[string]string{events.HeaderID: event.ID.String()}
+	if event.Trace != "" {
+		headers[taker.HeaderTrace] = event.Trace
+	}
+	return bus.Record{Topic: h.topic, Key: key.String(), Value: value, Partition: bus.PartitionAny, Headers: headers}, nil
+}
+
+// divide gives what is handed off of something that is told: one object, or several where the users have many devices.
+func divide(told taker.Told) (all []payload.PushRequested) {
+	devices := map[uuid.UUID][]payload.PushDevice{}
 	for _, d := range told.Devices {
 		if d.Kind != store.WebPush {
-			devices[d.UserID] = append(devices[d.UserID], device{UserID: d.UserID, ID: d.ID, Kind: d.Kind, Token: d.Target})
+			devices[d.UserID] = append(devices[d.UserID], payload.PushDevice{UserID: d.UserID, ID: d.ID, Kind: d.Kind, Token: d.Target})
 		}
 	}
-	said := object{Notification: told.Event.Shown}
-	add := func() {
-		var value []byte
-		if value, err = json.Marshal(said); err != nil {
-			err = fmt.Errorf("%w: encode what is handed off: %w", bus.ErrRejected, err)
-			return
-		}
-		key := told.Event.RoomID
-		if key == uuid.Nil {
-			key = said.ToUser[0]
-		}
-		headers := map[string]string{events.HeaderID: told.Event.ID.String()}
-		if told.Event.Trace != "" {
-			headers[taker.HeaderTrace] = told.Event.Trace
-		}
-		records = append(records, bus.Record{Topic: h.topic, Key: key.String(), Value: value, Partition: bus.PartitionAny, Headers: headers})
-	}
+	said := payload.PushRequested{Notification: told.Event.Shown}
 	for _, user := range told.Users {
 		if of := devices[user]; len(said.Devices) > 0 && len(said.Devices)+len(of) > maxDevices {
-			add()
+			all = append(all, said)
 			said.ToUser, said.Devices = nil, nil
 		}
 		said.ToUser, said.Devices = append(said.ToUser, user), append(said.Devices, devices[user]...)
 	}
-	add()
-	return records, err
+	return append(all, said)
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/ism-chat/ism/libs/bus"
 	"github.com/ism-chat/ism/services/notifications/internal/push/taker"
+	"github.com/ism-chat/ism/services/notifications/internal/webhooks/payload"
 	"github.com/ism-chat/ism/services/notifications/store"
 )
 
@@ -43,7 +44,7 @@ func TestManyDevicesAreHandedOffInSeveralRecords(t *testing.T) {
 	}
 	var users, devices int
 	for _, record := range to.records {
-		var said object
+		var said payload.PushRequested
 		if err := json.Unmarshal(record.Value, &said); err != nil || len(said.Devices) > maxDevices || string(said.Notification) != string(told.Event.Shown) {
 			t.Errorf("a record has %d devices and says %s, %v", len(said.Devices), said.Notification, err)
 		}
@@ -87,5 +88,33 @@ func TestAHandOffIsOfTheTraceOfWhatItTells(t *testing.T) {
 	}
 	if sampled := trace.SpanContextFromContext(to.ctx); !sampled.IsValid() || sampled.IsSampled() {
 		t.Error("a record of no trace begins one")
+	}
+}
+
+// announced keeps what is announced.
+type announced struct{ webhooks []payload.Webhook }
+
+func (a *announced) Announce(_ context.Context, all ...payload.Webhook) error {
+	a.webhooks = append(a.webhooks, all...)
+	return nil
+}
+
+// A webhook says what a record does.
+func TestTheSameIsHandedOffByWebhook(t *testing.T) {
+	t.Parallel()
+	topic, webhooks := &log{}, &announced{}
+	told := taker.Told{Event: &taker.Event{ID: uuid.New(), RoomID: uuid.New(), Shown: []byte(`{"type":"ChatMessage"}`)}, Users: []uuid.UUID{uuid.New(), uuid.New()}}
+	told.Devices = []store.Device{{UserID: told.Users[0], ID: "phone", Kind: store.APNs, Target: "t"}, {UserID: told.Users[1], ID: "browser", Kind: store.WebPush, Target: "u"}}
+	for _, outlet := range []taker.Outlet{New("push", topic), ToWebhooks(webhooks)} {
+		if err := outlet.Tell(t.Context(), []taker.Told{told}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(topic.records) != 1 || len(webhooks.webhooks) != 1 {
+		t.Fatalf("%d records, %d webhooks", len(topic.records), len(webhooks.webhooks))
+	}
+	var event struct{ Data json.RawMessage }
+	if err := json.Unmarshal(webhooks.webhooks[0].Body, &event); err != nil || string(event.Data) != string(topic.records[0].Value) {
+		t.Errorf("the webhook says %s, the record %s, %v", event.Data, topic.records[0].Value, err)
 	}
 }

@@ -94,14 +94,20 @@ type watch struct {
 
 // New makes a taker.
 func New(cfg Config) *Taker {
+	told, ignored := counters(cfg.Tel)
+	return &Taker{cfg: cfg, log: cfg.Tel.Log, stop: make(chan struct{}), told: told, ignored: ignored}
+}
+
+// AtRest has the metrics say that nobody is told, until a taker runs: alerts see no increase in what appears with its first count.
+func AtRest(tel *telemetry.Telemetry) { counters(tel) }
+
+func counters(tel *telemetry.Telemetry) (told, ignored prometheus.Counter) {
 	counter := func(name, help string) prometheus.Counter {
-		return telemetry.Register(cfg.Tel.Metrics, prometheus.NewCounter(prometheus.CounterOpts{Name: name, Help: help}))
+		return telemetry.Register(tel.Metrics, prometheus.NewCounter(prometheus.CounterOpts{Name: name, Help: help}))
 	}
-	return &Taker{
-		cfg: cfg, log: cfg.Tel.Log, stop: make(chan struct{}),
-		told:    counter("ism_push_told_total", "Users who were told of something by push, each once for all devices."),
-		ignored: counter("ism_push_unwatched_total", "Users who may have missed something and were not told of it: too many were watched, or it was not possible to tell them."),
-	}
+	told = counter("ism_push_told_total", "Users who were told of something by push, each once for all devices.")
+	ignored = counter("ism_push_unwatched_total", "Users who may have missed something and were not told of it: too many were watched, or it was not possible to tell them.")
+	return told, ignored
 }
 
 // Take takes records of one partition. It is a [bus.Handler].

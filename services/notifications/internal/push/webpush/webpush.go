@@ -115,15 +115,25 @@ var _ taker.Outlet = (*Sender)(nil)
 
 // New makes a sender.
 func New(cfg Config) *Sender {
-	s := &Sender{cfg: cfg, log: cfg.Tel.Log, queue: make(chan job, maxQueued), holds: map[string]time.Time{}, failures: map[string]int{}}
-	s.sent = telemetry.Register(cfg.Tel.Metrics, prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "ism_webpush_sent_total", Help: "Web Pushes by what came of them: taken, gone, refused, again or dropped.",
-	}, []string{"outcome"}))
-	for _, outcome := range []string{outcomeTaken, outcomeGone, outcomeRefused, outcomeAgain, outcomeDropped} {
-		s.sent.WithLabelValues(outcome)
+	return &Sender{
+		cfg: cfg, log: cfg.Tel.Log, sent: counter(cfg.Tel), queue: make(chan job, maxQueued), holds: map[string]time.Time{}, failures: map[string]int{},
 	}
-	return s
 }
+
+// counter registers what counts pushes.
+func counter(tel *telemetry.Telemetry) *prometheus.CounterVec {
+	return telemetry.Counters(tel.Metrics, prometheus.CounterOpts{
+		Name: "ism_webpush_sent_total", Help: "Web Pushes by what came of them: taken, gone, refused, again or dropped.",
+	}, "outcome", outcomeTaken, outcomeGone, outcomeRefused, outcomeAgain, outcomeDropped)
+}
+
+// AtRest has the metrics say that nothing is sent, until a sender runs: alerts see no increase in what appears with its first count.
+func AtRest(tel *telemetry.Telemetry) {
+	counter(tel)
+	tel.Saturation(queueResource, "notifications", func() (used, limit float64) { return 0, maxQueued })
+}
+
+const queueResource = "webpush_queue"
 
 // Tell implements [taker.Outlet]: it queues a push for each browser of the users, and waits where the queue is full.
 func (s *Sender) Tell(ctx context.Context, told []taker.Told) error {
@@ -153,7 +163,7 @@ func (s *Sender) Tell(ctx context.Context, told []taker.Told) error {
 
 // Run sends until ctx is done, and then for a while what is queued.
 func (s *Sender) Run(ctx context.Context) error {
-	endMetrics := s.cfg.Tel.Saturation("webpush_queue", "notifications", func() (used, limit float64) { return float64(len(s.queue)), maxQueued })
+	endMetrics := s.cfg.Tel.Saturation(queueResource, "notifications", func() (used, limit float64) { return float64(len(s.queue)), maxQueued })
 	defer endMetrics()
 	work, cancel := context.WithCancel(telemetry.Untraced(context.WithoutCancel(ctx)))
 	defer cancel()

@@ -26,6 +26,8 @@ type Webhook struct {
 	RoomID uuid.UUID // uuid.Nil: it is not about a room
 	At     time.Time // when it happened
 	Body   []byte
+	// EndpointID is the endpoint that it is about, of one that says how an endpoint is doing.
+	EndpointID uuid.UUID
 }
 
 // Message is the data of [TypeMessageCreated], [TypeMessageEdited] and [TypeMessageDeleted].
@@ -111,7 +113,7 @@ type cloudEvent struct {
 	ID          uuid.UUID `json:"id"`
 	Source      string    `json:"source"`
 	Type        Type      `json:"type"`
-	Subject     uuid.UUID `json:"subject"` // the room, or the user
+	Subject     uuid.UUID `json:"subject"` // the room, the user, or the endpoint
 	Time        wire.Time `json:"time"`
 	ContentType string    `json:"datacontenttype"`
 	RoomID      string    `json:"roomid,omitempty"`
@@ -147,7 +149,7 @@ func Of(event events.Event) ([]Webhook, error) {
 // Test makes a webhook that says that an endpoint is tested.
 func Test(endpoint uuid.UUID, at time.Time) (Webhook, error) {
 	body := cloudEvent{
-		SpecVersion: "1.0", ID: uuid.Must(uuid.NewV7()), Source: "/ism/notifications", Type: TypeWebhookTested, Subject: endpoint, Time: wire.At(at),
+		SpecVersion: "1.0", ID: uuid.Must(uuid.NewV7()), Source: source, Type: TypeWebhookTested, Subject: endpoint, Time: wire.At(at),
 		ContentType: "application/json", Data: WebhookTested{EndpointID: endpoint},
 	}
 	return marshal(body, uuid.Nil, at)

@@ -64,7 +64,52 @@ func examples(t *testing.T) map[string]payload.Webhook {
 	}
 	tested.Body = bytes.ReplaceAll(tested.Body, []byte(tested.ID.String()), []byte(uuid.UUID{0: 1}.String()))
 	all["webhook.tested.json"] = tested
+	maps.Copy(all, ownExamples(t))
 	return all
+}
+
+// ownExamples are the webhooks of what notifications itself tells.
+func ownExamples(t *testing.T) map[string]payload.Webhook {
+	t.Helper()
+	all := map[string]payload.Webhook{}
+	add := func(file string, webhook payload.Webhook, err error) {
+		t.Helper()
+		if err != nil || webhook.RoomID != uuid.Nil || webhook.Type.OfRooms() {
+			t.Errorf("%s: %+v, %v", file, webhook, err)
+		}
+		all[file] = webhook
+	}
+	at := time.Date(2026, 11, 23, 12, 30, 45, 123456000, time.UTC)
+	room, alice, endpoint := uuid.MustParse("0192d3a0-0000-7000-8000-00000000000a"), uuid.MustParse("0192d3a0-0000-7000-8000-0000000000a1"), uuid.UUID{0: 9}
+	said := payload.PushRequested{
+		ToUser:       []uuid.UUID{alice},
+		Notification: json.RawMessage(`{"type":"LeaveRoom","roomId":"0192d3a0-0000-7000-8000-00000000000a","createdAt":"2026-11-23T12:30:45.123456Z"}`),
+		Devices:      []payload.PushDevice{{UserID: alice, ID: "phone", Kind: "Fcm", Token: "cXk:APA91bF"}},
+	}
+	webhook, err := payload.Push(uuid.UUID{0: 1}, room, at, said)
+	add("push.requested.json", webhook, err)
+	webhook, err = payload.Failing(payload.WebhookFailing{
+		EndpointID: endpoint, Description: "the shop's", FailingSince: wire.At(at.Add(-24 * time.Hour)), Failures: 290, DisabledAt: wire.At(at.Add(96 * time.Hour)),
+	}, "first", at)
+	add("webhook.failing.json", webhook, err)
+	webhook, err = payload.Disabled(payload.WebhookDisabled{EndpointID: endpoint, Description: "the shop's", Reason: "failing", FailingSince: wire.At(at.Add(-120 * time.Hour))}, at)
+	add("webhook.disabled.json", webhook, err)
+	return all
+}
+
+// What is handed off a second time, to the same users, is the same webhook; of others it is another.
+func TestAPushIsTheSameForTheSameUsers(t *testing.T) {
+	event, alice, bob := uuid.New(), uuid.New(), uuid.New()
+	id := func(to ...uuid.UUID) uuid.UUID {
+		webhook, err := payload.Push(event, uuid.Nil, time.Now(), payload.PushRequested{ToUser: to, Notification: json.RawMessage(`{}`)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return webhook.ID
+	}
+	if id(alice) != id(alice) || id(alice) == id(bob) || id(alice) == id(alice, bob) {
+		t.Error("the ids do not follow from the users")
+	}
 }
 
 func TestWebhooksAreAsTheyAreDescribed(t *testing.T) {
@@ -92,7 +137,7 @@ func TestWebhooksAreAsTheyAreDescribed(t *testing.T) {
 		}
 		seen[webhook.Type] = true
 	}
-	if types := append(payload.Types(), payload.TypeWebhookTested); !slices.Equal(slices.Sorted(maps.Keys(seen)), types) {
+	if types := slices.Sorted(slices.Values(append(payload.Types(), payload.TypeWebhookTested))); !slices.Equal(slices.Sorted(maps.Keys(seen)), types) {
 		t.Errorf("there are examples of %v, and types %v", slices.Sorted(maps.Keys(seen)), types)
 	}
 	files, err := filepath.Glob("testdata/*.json")

@@ -21,8 +21,14 @@ const (
 	TypeUserDeleted      Type = "dev.ism.user.deleted"
 	TypeUserErased       Type = "dev.ism.user.erased"
 	TypeNotificationSent Type = "dev.ism.notification.sent"
+	TypePushRequested    Type = "dev.ism.push.requested"
+	TypeWebhookFailing   Type = "dev.ism.webhook.failing"
+	TypeWebhookDisabled  Type = "dev.ism.webhook.disabled"
 	TypeWebhookTested    Type = "dev.ism.webhook.tested" // is sent on demand, to one endpoint
 )
+
+// own are the types of what notifications itself tells: no event of a log becomes one.
+var own = []Type{TypePushRequested, TypeWebhookDisabled, TypeWebhookFailing}
 
 // sources says which webhooks an event of the log can become, by its ce_type.
 var sources = map[string][]Type{
@@ -44,7 +50,7 @@ var sources = map[string][]Type{
 
 // Types are those to which an endpoint can be subscribed, in the order of their names.
 func Types() []Type {
-	var all []Type
+	all := slices.Clone(own)
 	for _, types := range sources {
 		all = append(all, types...)
 	}
