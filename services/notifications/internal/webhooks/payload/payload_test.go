@@ -107,7 +107,8 @@ func TestAPushIsTheSameForTheSameUsers(t *testing.T) {
 		}
 		return webhook.ID
 	}
-	if id(alice) != id(alice) || id(alice) == id(bob) || id(alice) == id(alice, bob) {
+	first, again := id(alice), id(alice)
+	if first != again || first == id(bob) || first == id(alice, bob) {
 		t.Error("the ids do not follow from the users")
 	}
 }
