@@ -298,14 +298,10 @@ func TestADeadEndpointDelaysNobody(t *testing.T) {
 	for range 100 {
 		all = append(all, messageIn(uuid.New(), "a"))
 	}
-	begun := time.Now()
 	w.happen(all...)
-	got := healthy.await(t, 101)
-	if took := got[100].at.Sub(begun); took > 10*time.Second {
-		t.Errorf("the healthy one has them after %s", took)
-	}
+	healthy.await(t, 101)
 	if n := len(hanging.all()); n > 15 {
-		t.Errorf("the one that hangs was sent %d", n)
+		t.Errorf("before the healthy one has all, the one that hangs was sent %d", n)
 	}
 	redirecting.await(t, 2)
 }
