@@ -193,6 +193,20 @@ func (h *Host) Draining() <-chan struct{} { return h.group.Draining() }
 // Add adds a part beneath the services: it stops after all of them. Add parts before Run.
 func (h *Host) Add(part lifecycle.Part) { h.group.Add(part) }
 
+// LargeBodies is a service with routes that take larger bodies than others.
+type LargeBodies interface {
+	LargeBodies() []httpapi.LargeBody
+}
+
+// Route adds what a service answers to its listeners.
+func Route(service Service, public, internal *httpapi.Server) {
+	service.Routes(public.App)
+	service.InternalRoutes(internal.App)
+	if large, ok := service.(LargeBodies); ok {
+		public.TakeLarge(large.LargeBodies()...)
+	}
+}
+
 // Run runs the services until ctx is done.
 func (h *Host) Run(ctx context.Context, services ...Service) error {
 	checks := []httpapi.Check{{Name: "oidc", Check: h.Verifier.Ready}, {Name: "kafka", Check: h.Bus.Ready}}
@@ -204,8 +218,7 @@ func (h *Host) Run(ctx context.Context, services ...Service) error {
 	h.group.Add(lifecycle.Part{Name: "internal listener", Run: internal.Run})
 	h.group.Add(lifecycle.Part{Name: "token verification", Run: h.Verifier.Run})
 	for _, service := range services {
-		service.Routes(public.App)
-		service.InternalRoutes(internal.App)
+		Route(service, public, internal)
 		for _, part := range service.Parts() {
 			h.group.Add(part)
 		}

@@ -39,6 +39,7 @@ type Server struct {
 	App *fiber.App
 
 	address     string
+	readTimeout time.Duration
 	stopTimeout time.Duration
 	log         *slog.Logger
 	listening   chan struct{} // closed once listener is set
@@ -100,7 +101,7 @@ func newServer(address, listener string, cfg Config, deps Deps) *Server {
 	app.Get("/health", func(c *fiber.Ctx) error { return c.SendString("Healthy") })
 	app.Get("/ready", readiness.answer)
 	return &Server{
-		App: app, address: address, stopTimeout: StopTimeout(cfg), log: deps.Telemetry.Log,
+		App: app, address: address, readTimeout: cfg.ReadTimeout, stopTimeout: StopTimeout(cfg), log: deps.Telemetry.Log,
 		listening: make(chan struct{}), connections: connections,
 	}
 }

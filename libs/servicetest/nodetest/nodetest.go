@@ -61,8 +61,7 @@ func ListenOn(tb testing.TB, cfg httpapi.Config, name string, service deployable
 	tb.Helper()
 	deps := httpapi.Deps{Service: name, Telemetry: tel, Checks: append(service.Checks(), checks...), Draining: make(chan struct{})}
 	public, internal := httpapi.New(cfg, deps), httpapi.NewInternal(cfg, deps)
-	service.Routes(public.App)
-	service.InternalRoutes(internal.App)
+	deployable.Route(service, public, internal)
 	n := &Node{service: service, tel: tel}
 	var stopPublic, stopInternal func()
 	n.Public, stopPublic = serve(tb, public)
