@@ -1,9 +1,11 @@
-// Package checks gives what `ism doctor` checks of media: its bucket, and the address at which browsers reach it.
+// Package checks gives what `ism doctor` checks of media: its bucket, the address at which browsers reach it, whether pages may upload there, and
+// the clocks that signatures depend on.
 package checks
 
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/netip"
@@ -16,23 +18,25 @@ import (
 
 	"github.com/ism-chat/ism/libs/config"
 	"github.com/ism-chat/ism/libs/examine"
-	"github.com/ism-chat/ism/services/media/objects"
+	"github.com/ism-chat/ism/services/media/objects/s3"
 )
 
 // Part is the check of the bucket, to which it writes one small object that it takes away again, and of presigned addresses.
-func Part(cfg objects.Config, found config.Findings, target examine.Target) examine.Part {
+func Part(cfg s3.Config, found config.Findings, target examine.Target) examine.Part {
 	s := store{cfg: cfg, public: cmp.Or(cfg.PublicURL, cfg.Endpoint), target: target}
 	check := func(name string, look examine.Look) examine.Check {
 		return examine.Check{Group: "media", Name: name, Look: examine.Configured(found, "ISM_MEDIA_S3_", "ENDPOINT", look)}
 	}
 	return examine.Part{
-		Checks:  []examine.Check{check("public address", s.lookAtPublicName), check("bucket", s.lookAtBucket)},
+		Checks: []examine.Check{
+			check("public address", s.lookAtPublicName), check("bucket", s.lookAtBucket), check("pages of other origins", s.lookAtOrigins), check("clock", s.lookAtClock),
+		},
 		Secrets: examine.Password(cfg.AccessKey, cfg.SecretKey),
 	}
 }
 
 type store struct {
-	cfg    objects.Config
+	cfg    s3.Config
 	public string // where browsers reach it
 	target examine.Target
 }
@@ -66,7 +70,7 @@ func (s store) lookAtPublicName(_ context.Context, n *examine.Notes) {
 // lookAtBucket writes an object, reads it as services and as browsers do, and takes it away again.
 func (s store) lookAtBucket(ctx context.Context, n *examine.Notes) {
 	cfg := s.cfg
-	client, err := objects.Client(cfg, cfg.Endpoint)
+	client, err := s3.Client(cfg, cfg.Endpoint)
 	if err != nil {
 		n.Add(examine.Fault, examine.Explain(err), "correct ISM_MEDIA_S3_ENDPOINT")
 		return
@@ -101,7 +105,7 @@ func (s store) lookAtBucket(ctx context.Context, n *examine.Notes) {
 // lookAtPresigned fetches an object as a browser would, by an address that is signed.
 func (s store) lookAtPresigned(ctx context.Context, n *examine.Notes, name, content string) {
 	const checkName = "presigned address"
-	outside, err := objects.Client(s.cfg, s.public)
+	outside, err := s3.Client(s.cfg, s.public)
 	if err != nil {
 		n.AddAs(checkName, examine.Fault, examine.Explain(err), "correct ISM_MEDIA_S3_PUBLIC_URL")
 		return
@@ -116,6 +120,8 @@ func (s store) lookAtPresigned(ctx context.Context, n *examine.Notes, name, cont
 	switch {
 	case err != nil:
 		n.AddAs(checkName, examine.Fault, fmt.Sprintf("an object is not reached at %s: %s", where, examine.Explain(err)), "see that ISM_MEDIA_S3_PUBLIC_URL is reached from outside, and that the gateway passes the bucket's path on to the object store")
+	case strings.Contains(got.Body, "RequestTimeTooSkewed") || strings.Contains(got.Body, "AccessDenied") && strings.Contains(strings.ToLower(got.Body), "expired"):
+		n.AddAs(checkName, examine.Fault, fmt.Sprintf("%s takes what was signed just now for expired", where), "set the clocks of this machine and of the object store by NTP")
 	case got.Status == http.StatusForbidden:
 		n.AddAs(checkName, examine.Fault, fmt.Sprintf("%s refuses the signature", where), "the gateway must pass on Host as the browser sent it, with its port, and the path unchanged: both are signed; or correct ISM_MEDIA_S3_REGION")
 	case got.Status != http.StatusOK || got.Body != content:
@@ -129,6 +135,75 @@ func (s store) lookAtPresigned(ctx context.Context, n *examine.Notes, name, cont
 	}
 }
 
+// lookAtOrigins asks, as browsers do and where they do, whether pages of the origins may upload.
+func (s store) lookAtOrigins(ctx context.Context, n *examine.Notes) {
+	rule := s3.CORSRule(s.cfg.CORSOrigins)
+	text, _ := json.Marshal(map[string]any{"CORSRules": []any{map[string]any{ // strings and a number
+		"AllowedOrigins": rule.AllowedOrigin, "AllowedMethods": rule.AllowedMethod, "AllowedHeaders": rule.AllowedHeader, "ExposeHeaders": rule.ExposeHeader, "MaxAgeSeconds": rule.MaxAgeSeconds,
+	}}})
+	var refused []string
+	for _, origin := range s.cfg.CORSOrigins {
+		allowed, err := s3.Allows(ctx, s.target.PublicClient(), strings.TrimSuffix(s.public, "/")+"/"+s.cfg.Bucket+"/", origin)
+		if err != nil {
+			n.Add(examine.Fault, fmt.Sprintf("%s is not reached: %s", s.public, examine.Explain(err)), "see that ISM_MEDIA_S3_PUBLIC_URL is reached from outside")
+			return
+		}
+		if !allowed {
+			refused = append(refused, origin)
+		}
+	}
+	origins := strings.Join(s.cfg.CORSOrigins, ", ")
+	switch {
+	case len(refused) == 0:
+		n.OK("%s may upload at %s", origins, s.public)
+	case s.allowsInside(ctx, refused):
+		n.Add(examine.Fault, fmt.Sprintf("the bucket lets pages of %s upload, but %s does not answer their browsers so", strings.Join(refused, ", "), s.public),
+			"the gateway must pass OPTIONS on to the object store, and its answer back, for the path /"+s.cfg.Bucket+"/")
+	default:
+		n.Add(examine.Fault, "pages of "+strings.Join(refused, ", ")+" may not upload: the bucket has no CORS rule for them",
+			"give the key of ISM_MEDIA_S3_ACCESS_KEY the rights GetBucketCORS and PutBucketCORS, and media sees to it; or give the bucket the rule yourself: "+string(text))
+	}
+}
+
+func (s store) allowsInside(ctx context.Context, origins []string) bool {
+	for _, origin := range origins {
+		if allowed, err := s3.Allows(ctx, examine.NewClient(), strings.TrimSuffix(s.cfg.Endpoint, "/")+"/"+s.cfg.Bucket+"/", origin); err != nil || !allowed {
+			return false
+		}
+	}
+	return true
+}
+
+const (
+	skewLimit   = 15 * time.Minute // of which stores refuse a signature (AWS, RequestTimeTooSkewed)
+	skewWarning = 30 * time.Second // what presigned addresses of some minutes lose, or stores take for the future
+)
+
+// lookAtClock compares the clock here with the object store's, by the Date of an answer (RFC 9110, section 6.6.1).
+func (s store) lookAtClock(ctx context.Context, n *examine.Notes) {
+	began := time.Now()
+	got, err := examine.Get(ctx, examine.NewClient(), s.cfg.Endpoint, "")
+	if err != nil {
+		n.Add(examine.Fault, fmt.Sprintf("%s: %s", s.cfg.Endpoint, examine.Explain(err)), "start the object store, or correct ISM_MEDIA_S3_ENDPOINT")
+		return
+	}
+	there, err := http.ParseTime(got.Header.Get("Date"))
+	if err != nil {
+		n.Add(examine.NotChecked, s.cfg.Endpoint+" does not say what time it is there", "compare the clocks of the object store and of media")
+		return
+	}
+	skew := there.Sub(began.Add(time.Since(began) / 2)).Round(time.Second)
+	const do = "set the clocks of this machine and of the object store by NTP"
+	switch {
+	case skew.Abs() > skewLimit:
+		n.Add(examine.Fault, fmt.Sprintf("the object store's clock differs by %s: it refuses every signature", skew), do)
+	case skew.Abs() > skewWarning:
+		n.Add(examine.Warning, fmt.Sprintf("the object store's clock differs by %s: presigned addresses end that much too early or too late, or are taken for the future's", skew), do)
+	default:
+		n.OK("the object store's clock agrees within %s", max(time.Second, skew.Abs()))
+	}
+}
+
 func explainS3(err error) string {
 	if answer := minio.ToErrorResponse(err); answer.Code != "" {
 		return strings.TrimSpace(answer.Code + ": " + answer.Message)
@@ -138,6 +213,8 @@ func explainS3(err error) string {
 
 func adviceForS3(err error) string {
 	switch minio.ToErrorResponse(err).Code {
+	case "RequestTimeTooSkewed":
+		return "set the clocks of this machine and of the object store by NTP"
 	case "InvalidAccessKeyId", "SignatureDoesNotMatch", "AccessDenied", "Forbidden", "403 Forbidden":
 		return "correct ISM_MEDIA_S3_ACCESS_KEY, ISM_MEDIA_S3_SECRET_KEY and ISM_MEDIA_S3_REGION, and see whether clocks agree"
 	default:

@@ -6,27 +6,29 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/minio/minio-go/v7"
+	"github.com/minio/minio-go/v7/pkg/cors"
 
 	"github.com/ism-chat/ism/libs/enginetest"
 	"github.com/ism-chat/ism/libs/examine"
 	"github.com/ism-chat/ism/libs/examine/examinetest"
 	"github.com/ism-chat/ism/libs/servicetest"
-	"github.com/ism-chat/ism/services/media/objects"
+	"github.com/ism-chat/ism/services/media/objects/s3"
 )
 
 func TestMain(m *testing.M) { servicetest.VerifyNoLeaks(m) }
 
 // onTarget gives the checks of an installation.
-func onTarget(t *testing.T, target string, variables ...string) ([]examine.Check, objects.Config) {
+func onTarget(t *testing.T, target string, variables ...string) ([]examine.Check, s3.Config) {
 	t.Helper()
 	at, err := url.Parse(target)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var cfg struct{ Media struct{ S3 objects.Config } }
+	var cfg struct{ Media struct{ S3 s3.Config } }
 	found := examinetest.Survey(t, &cfg, variables...)
 	return Part(cfg.Media.S3, found, examine.Target{URL: at}).Checks, cfg.Media.S3
 }
@@ -34,12 +36,12 @@ func onTarget(t *testing.T, target string, variables ...string) ([]examine.Check
 // onStore gives the checks of an object store, with a bucket of its own.
 func onStore(t *testing.T, target string, more ...string) ([]examine.Check, *minio.Client, string) {
 	t.Helper()
-	s3, bucket := enginetest.S3(t), "test-"+uuid.NewString()
+	engine, bucket := enginetest.S3(t), "test-"+uuid.NewString()
 	variables := append([]string{
-		"ISM_MEDIA_S3_ENDPOINT=" + s3.Endpoint, "ISM_MEDIA_S3_ACCESS_KEY=" + s3.AccessKey, "ISM_MEDIA_S3_SECRET_KEY=" + s3.SecretKey, "ISM_MEDIA_S3_BUCKET=" + bucket,
+		"ISM_MEDIA_S3_ENDPOINT=" + engine.Endpoint, "ISM_MEDIA_S3_ACCESS_KEY=" + engine.AccessKey, "ISM_MEDIA_S3_SECRET_KEY=" + engine.SecretKey, "ISM_MEDIA_S3_BUCKET=" + bucket,
 	}, more...)
 	checks, cfg := onTarget(t, target, variables...)
-	client, err := objects.Client(cfg, s3.Endpoint)
+	client, err := s3.Client(cfg, engine.Endpoint)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -130,4 +132,63 @@ func TestPublicNamesAreCompared(t *testing.T) {
 			t.Errorf("%s at %s: %v", test.public, test.target, got)
 		}
 	}
+}
+
+func TestPagesThatMayNotUploadAreNamed(t *testing.T) {
+	const name = "pages of other origins"
+	origins := "ISM_MEDIA_S3_CORS_ORIGINS=https://one.example,https://two.example"
+	checks, client, bucket := onStore(t, "http://localhost:1", origins)
+	if err := client.MakeBucket(t.Context(), bucket, minio.MakeBucketOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	examinetest.Expect(t, examinetest.Find(t, checks, name), examine.Fault, "https://one.example, https://two.example", "PutBucketCORS", `"AllowedOrigins":["https://one.example"`)
+	allow := func(origins ...string) {
+		t.Helper()
+		if err := client.SetBucketCors(t.Context(), bucket, cors.NewConfig([]cors.Rule{s3.CORSRule(origins)})); err != nil {
+			t.Fatal(err)
+		}
+	}
+	allow("https://two.example")
+	got := examinetest.Find(t, checks, name)
+	examinetest.Expect(t, got, examine.Fault, "pages of https://one.example may not")
+	allow("https://one.example", "https://two.example")
+	examinetest.Expect(t, examinetest.Find(t, checks, name), examine.OK, "https://one.example")
+
+	// A gateway that answers the browsers' question itself.
+	gateway := examinetest.Serve(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusMethodNotAllowed) })
+	cfg := []string{origins, "ISM_MEDIA_S3_BUCKET=" + bucket, "ISM_MEDIA_S3_PUBLIC_URL=" + gateway}
+	checks, _, _ = onStore(t, "http://localhost:1", cfg...)
+	examinetest.Expect(t, examinetest.Find(t, checks, name), examine.Fault, "pass OPTIONS on")
+}
+
+func TestAClockThatBreaksSignaturesIsNamed(t *testing.T) {
+	for skew, result := range map[time.Duration]examine.Result{
+		0: examine.OK, 20 * time.Second: examine.OK, -2 * time.Minute: examine.Warning, 2 * time.Minute: examine.Warning, -time.Hour: examine.Fault, 16 * time.Minute: examine.Fault,
+	} {
+		endpoint := examinetest.Serve(t, func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Date", time.Now().Add(skew).UTC().Format(http.TimeFormat))
+			w.WriteHeader(http.StatusForbidden)
+		})
+		checks, _ := onTarget(t, "http://localhost:1", "ISM_MEDIA_S3_ENDPOINT="+endpoint, "ISM_MEDIA_S3_ACCESS_KEY=k", "ISM_MEDIA_S3_SECRET_KEY=s")
+		if got := examinetest.Find(t, checks, "clock"); got.Result != result {
+			t.Errorf("%s: %v", skew, got)
+		}
+	}
+	silent := examinetest.Serve(t, func(w http.ResponseWriter, _ *http.Request) { w.Header()["Date"] = nil })
+	checks, _ := onTarget(t, "http://localhost:1", "ISM_MEDIA_S3_ENDPOINT="+silent, "ISM_MEDIA_S3_ACCESS_KEY=k", "ISM_MEDIA_S3_SECRET_KEY=s")
+	examinetest.Expect(t, examinetest.Find(t, checks, "clock"), examine.NotChecked)
+	checks, _, _ = onStore(t, "http://localhost:1")
+	examinetest.Expect(t, examinetest.Find(t, checks, "clock"), examine.OK) // the real one
+}
+
+func TestASignatureRefusedForTheTimeIsNamed(t *testing.T) {
+	late := examinetest.Serve(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusForbidden)
+		_, _ = w.Write([]byte("<Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>"))
+	})
+	checks, client, bucket := onStore(t, "http://localhost:1", "ISM_MEDIA_S3_PUBLIC_URL="+late)
+	if err := client.MakeBucket(t.Context(), bucket, minio.MakeBucketOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	examinetest.Expect(t, examinetest.Find(t, checks, "presigned address"), examine.Fault, "expired", "clocks")
 }

@@ -1,83 +1,48 @@
 package objects
 
 import (
+	"errors"
+	"io"
 	"strings"
 	"testing"
-
-	"github.com/google/uuid"
-
-	"github.com/ism-chat/ism/libs/config"
-	"github.com/ism-chat/ism/libs/enginetest"
-	"github.com/ism-chat/ism/libs/servicetest"
-	"github.com/ism-chat/ism/libs/telemetry"
+	"testing/iotest"
 )
 
-func TestMain(m *testing.M) { servicetest.VerifyNoLeaks(m) }
-
-func settings(t *testing.T) Config {
-	t.Helper()
-	s3 := enginetest.S3(t)
-	return Config{
-		Endpoint: s3.Endpoint, AccessKey: s3.AccessKey, SecretKey: config.Secret(s3.SecretKey),
-		Bucket: "test-" + uuid.NewString(), Region: "us-east-1", CreateBucket: true,
-	}
-}
-
-// run runs the bucket until the test ends.
-func run(t *testing.T, cfg Config) *Bucket {
-	t.Helper()
-	bucket, err := New(cfg, telemetry.Discard(nil))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { bucket.client.CredContext().Client.CloseIdleConnections() })
-	servicetest.Run(t, "bucket", bucket.Run)
-	return bucket
-}
-
-func TestTheBucketIsMadeOnceAndReady(t *testing.T) {
-	cfg := settings(t)
-	for range 2 {
-		bucket := run(t, cfg)
-		servicetest.Await(t, "it is ready", func() bool { return bucket.Ready(t.Context()) == nil })
-	}
-}
-
-func TestWithoutTheRightToMakeItABucketIsWaitedFor(t *testing.T) {
-	cfg := settings(t)
-	cfg.CreateBucket = false
-	waiting := run(t, cfg)
-	if err := waiting.ensure(t.Context()); err == nil {
-		t.Fatal("a bucket that is not there has been found")
-	}
-	if err := waiting.Ready(t.Context()); err == nil {
-		t.Fatal("it is ready without its bucket")
-	}
-	cfg.CreateBucket = true
-	run(t, cfg)
-	servicetest.Await(t, "it has found the bucket", func() bool { return waiting.Ready(t.Context()) == nil })
-}
-
-func TestAWrongKeyIsNotReady(t *testing.T) {
-	cfg := settings(t)
-	cfg.SecretKey = "wrong"
-	bucket := run(t, cfg)
-	err := bucket.ensure(t.Context())
-	if err == nil || strings.Contains(err.Error(), "wrong") {
-		t.Errorf("a wrong key is told as %v", err)
-	}
-	if bucket.Ready(t.Context()) == nil {
-		t.Error("it is ready with a wrong key")
-	}
-}
-
-func TestAddressesAreChecked(t *testing.T) {
-	for address, good := range map[string]bool{
-		"http://s3:7070": true, "https://media.example.com/": true, "s3:7070": false, "ftp://s3": false, "http://s3/bucket": false, "http://": false,
+func TestNothingIsShownThatABrowserRuns(t *testing.T) {
+	for declared, shows := range map[string]string{
+		"image/png": "image/png", "IMAGE/PNG": "image/png", "image/jpeg; charset=x": "image/jpeg", "video/mp4": "video/mp4", "audio/ogg": "audio/ogg",
+		"image/svg+xml": "", "text/html": "", "TEXT/HTML": "", "text/html; charset=utf-8": "", "application/xhtml+xml": "", "text/xml": "", "application/xml": "",
+		"application/pdf": "", "text/javascript": "", "application/javascript": "", "text/css": "", "text/plain": "", "application/octet-stream": "", "": "", "x": "",
+		"*/*": "", "unknown/unknown": "", "multipart/x-mixed-replace": "", "message/rfc822": "", "application/rss+xml": "", "image/png, text/html": "", "image/png\r\nX: y": "",
+		"application/wasm": "", "text/vtt": "", "application/x-shockwave-flash": "",
 	} {
-		faults := Config{Endpoint: address}.Validate()
-		if (len(faults) == 0) != good {
-			t.Errorf("%s: %v", address, faults)
+		for _, inline := range []bool{true, false} {
+			kind, disposition := Download{FileName: "a", Type: declared, Inline: inline}.Served()
+			want, how := "application/octet-stream", "attachment"
+			if shows != "" {
+				want = shows
+				if inline {
+					how = "inline"
+				}
+			}
+			if kind != want || !strings.HasPrefix(disposition, how+";") {
+				t.Errorf("%q (inline %v) is served as %s, %s", declared, inline, kind, disposition)
+			}
 		}
+	}
+}
+
+func TestContentHasExactlyItsSize(t *testing.T) {
+	for _, wrap := range []func(io.Reader) io.Reader{func(r io.Reader) io.Reader { return r }, iotest.OneByteReader, iotest.DataErrReader, iotest.HalfReader} {
+		for content, good := range map[string]bool{"": false, "0123": false, "01234": true, "012345": false} {
+			got, err := io.ReadAll(Exactly(wrap(strings.NewReader(content)), 5))
+			if good && (err != nil || string(got) != content) || !good && (!errors.Is(err, ErrMismatch) || len(got) >= 5) {
+				t.Errorf("%q gives %q, %v", content, got, err)
+			}
+		}
+	}
+	broken := errors.New("broken")
+	if _, err := io.ReadAll(Exactly(iotest.ErrReader(broken), 5)); !errors.Is(err, broken) || errors.Is(err, ErrMismatch) {
+		t.Errorf("a broken content is told as %v", err)
 	}
 }
