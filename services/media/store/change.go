@@ -1,0 +1,229 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/ism-chat/ism/libs/events"
+	"github.com/ism-chat/ism/libs/outbox"
+	"github.com/ism-chat/ism/libs/wire"
+)
+
+// Create adds a pending medium, if quotas allow it. The medium says all but state and times; of those it says when the upload expires. Who asks again for
+// the same, by the id, is given what is there by now, in whatever state. Errors: [ErrExists], [ErrClosed], [QuotaError].
+func (s *Store) Create(ctx context.Context, asked Media, quotas Quotas) (stored Media, created bool, err error) {
+	asked.State, asked.CreatedAt, asked.ExpiresAt = wire.MediaPending, s.moment(), asked.ExpiresAt.UTC().Truncate(time.Microsecond)
+	asked.ChangedAt = asked.CreatedAt
+	err = s.transact(ctx, "create", func(ctx context.Context, tx Tx) error {
+		stored, created = asked, true
+		inserted, err := tx.Insert(ctx, asked)
+		if err != nil {
+			return err
+		}
+		if !inserted {
+			created = false
+			stored, err = found(ctx, tx, asked)
+			return err
+		}
+		usages, err := open(ctx, tx, []Media{asked})
+		if err != nil {
+			return err
+		}
+		if err := usages.admit(asked, quotas); err != nil {
+			return err
+		}
+		usages.add(asked, asked.Size, 1)
+		return usages.save(ctx, tx)
+	})
+	if err != nil {
+		return Media{}, false, err
+	}
+	return stored, created, nil
+}
+
+// found gives what there is of the id, which is what was asked for, as far as that is known of a deleted one.
+func found(ctx context.Context, tx Tx, asked Media) (Media, error) {
+	locked, err := tx.Lock(ctx, []uuid.UUID{asked.ID})
+	if err != nil {
+		return Media{}, err
+	}
+	if len(locked) == 0 { // it is forgotten since
+		return Media{}, ErrExists
+	}
+	there := locked[0]
+	deleted := there.State == wire.MediaDeleted && there.Uploader == asked.Uploader && there.Room == asked.Room
+	if !deleted && !there.asksFor(asked) {
+		return Media{}, ErrExists
+	}
+	return there, nil
+}
+
+// SetUpload notes the multipart upload of a pending medium. The first counts: what is given back has it. Errors: [ErrNotFound], [StateError].
+func (s *Store) SetUpload(ctx context.Context, id uuid.UUID, upload string, partSize int64) (Media, error) {
+	return s.change(ctx, "set_upload", id, func(m *Media) error {
+		if m.State != wire.MediaPending {
+			return StateError{m.ID, m.State}
+		}
+		if m.UploadID == "" {
+			m.UploadID, m.PartSize = upload, partSize
+		}
+		return nil
+	})
+}
+
+// Facts are what is found out about the object of a medium.
+type Facts struct {
+	Size   int64
+	SHA256 []byte // 32
+	Type   string // what its bytes are
+}
+
+// Complete says that a pending medium is uploaded, and has it processed. Whoever says the same again is given what is there. Errors: [ErrNotFound],
+// [StateError].
+func (s *Store) Complete(ctx context.Context, id uuid.UUID, facts Facts) (Media, error) {
+	return s.change(ctx, "complete", id, func(m *Media) error {
+		switch {
+		case m.State == wire.MediaPending:
+			m.State, m.Size, m.SHA256, m.Type = wire.MediaUploaded, facts.Size, facts.SHA256, facts.Type
+			return nil
+		case m.State != wire.MediaDeleted && m.Size == facts.Size && bytes.Equal(m.SHA256, facts.SHA256) && m.Type == facts.Type:
+			return nil
+		}
+		return StateError{m.ID, m.State}
+	})
+}
+
+// Ready says that an uploaded medium may be used. Whoever says the same again is given what is there. Errors: [ErrNotFound], [StateError].
+func (s *Store) Ready(ctx context.Context, id uuid.UUID, width, height int, variants []string) (Media, error) {
+	return s.change(ctx, "ready", id, func(m *Media) error {
+		switch {
+		case m.State == wire.MediaUploaded:
+			m.State, m.Width, m.Height, m.Variants = wire.MediaReady, width, height, variants
+			return nil
+		case m.State == wire.MediaReady && m.Width == width && m.Height == height && slices.Equal(m.Variants, variants):
+			return nil
+		}
+		return StateError{m.ID, m.State}
+	})
+}
+
+// Reject says that an uploaded medium is never used, and why. Its objects are removed; it is known for [RejectedFor]. Whoever says the same again is given
+// what is there. Errors: [ErrNotFound], [StateError].
+func (s *Store) Reject(ctx context.Context, id uuid.UUID, reason string) (Media, error) {
+	return s.change(ctx, "reject", id, func(m *Media) error {
+		switch {
+		case m.State == wire.MediaUploaded:
+			m.State, m.Reason = wire.MediaRejected, reason
+			return nil
+		case m.State == wire.MediaRejected && m.Reason == reason:
+			return nil
+		}
+		return StateError{m.ID, m.State}
+	})
+}
+
+// Delete deletes a medium, and has its objects removed. One that is deleted stays as it is. Errors: [ErrNotFound].
+func (s *Store) Delete(ctx context.Context, id uuid.UUID, reason string) (Media, error) {
+	return s.change(ctx, "delete", id, func(m *Media) error {
+		if m.State != wire.MediaDeleted {
+			*m = m.deleted(reason, m.ChangedAt)
+		}
+		return nil
+	})
+}
+
+// change changes one medium by one step, and gives it as it is then.
+func (s *Store) change(ctx context.Context, operation string, id uuid.UUID, step func(m *Media) error) (changed Media, err error) {
+	err = s.transact(ctx, operation, func(ctx context.Context, tx Tx) error {
+		locked, err := tx.Lock(ctx, []uuid.UUID{id})
+		if err != nil {
+			return err
+		}
+		if len(locked) == 0 {
+			return ErrNotFound
+		}
+		changed = locked[0]
+		if err := step(&changed); err != nil {
+			return err
+		}
+		if changed.State != locked[0].State {
+			changed = s.since(changed)
+			usages, err := open(ctx, tx, []Media{changed})
+			if err != nil {
+				return err
+			}
+			return s.write(ctx, tx, usages, locked, []Media{changed})
+		}
+		if changed.UploadID != locked[0].UploadID {
+			return tx.Update(ctx, changed)
+		}
+		return nil
+	})
+	if err != nil {
+		return Media{}, err
+	}
+	return changed, nil
+}
+
+// since gives a medium that gets its state now.
+func (s *Store) since(m Media) Media {
+	m.ChangedAt, m.ExpiresAt = s.moment(), time.Time{}
+	if m.State == wire.MediaRejected {
+		m.ExpiresAt = m.ChangedAt.Add(RejectedFor)
+	}
+	return m
+}
+
+// write writes media that have got other states, and what follows from that. The usages of all of them are locked.
+func (s *Store) write(ctx context.Context, tx Tx, usages ledger, was, is []Media) error {
+	var jobs []Job
+	for i, m := range is {
+		usages.exchange(was[i], m)
+		if err := tx.Update(ctx, m); err != nil {
+			return err
+		}
+		if err := s.tell(ctx, tx, m.changed()); err != nil {
+			return err
+		}
+		jobs = append(jobs, m.jobs()...)
+	}
+	if err := usages.save(ctx, tx); err != nil {
+		return err
+	}
+	if len(jobs) == 0 {
+		return nil
+	}
+	return tx.Enqueue(ctx, jobs)
+}
+
+// tell adds an event to the outbox. The usage of the user who is its key is locked.
+func (s *Store) tell(ctx context.Context, tx Tx, event events.Data) error {
+	row, err := outbox.NewRow(ctx, s.tel.Propagator, Source, s.moment(), event)
+	if err != nil {
+		return err
+	}
+	_, err = tx.Append(ctx, row)
+	return err
+}
+
+// Requeue has done what is still to be done with media, which their jobs may have been lost for.
+func (s *Store) Requeue(ctx context.Context, media []uuid.UUID) error {
+	return s.transact(ctx, "requeue", func(ctx context.Context, tx Tx) error {
+		locked, err := tx.Lock(ctx, media)
+		if err != nil {
+			return err
+		}
+		var jobs []Job
+		for _, m := range locked {
+			jobs = append(jobs, m.jobs()...)
+		}
+		if len(jobs) == 0 {
+			return nil
+		}
+		return tx.Enqueue(ctx, jobs)
+	})
+}
