@@ -2,7 +2,11 @@ package media
 
 import (
 	"github.com/ism-chat/ism/libs/deployable"
-	"github.com/ism-chat/ism/services/media/objects"
+	"github.com/ism-chat/ism/libs/lifecycle"
+	libpostgres "github.com/ism-chat/ism/libs/postgres"
+	"github.com/ism-chat/ism/services/media/access"
+	"github.com/ism-chat/ism/services/media/objects/s3"
+	"github.com/ism-chat/ism/services/media/store/postgres"
 )
 
 // ProgramConfig is all that the service's own program is configured with.
@@ -10,15 +14,28 @@ type ProgramConfig struct {
 	deployable.Config
 	Media struct {
 		Config
-		S3 objects.Config
+		S3       s3.Config
+		Rooms    access.RoomsConfig
+		Messages access.MessagesConfig
+		Migrate  libpostgres.Migrate `envconfig:"MIGRATE" default:"auto" desc:"auto: bring Postgres's schema up to date at start; check: wait, not ready, until it is; off: do not look at it"`
+		Postgres libpostgres.Config
 	}
 }
 
-// Build makes the service as its own program runs it: on an S3-compatible object store.
+// Build makes the service as its own program runs it: on Postgres and an S3-compatible object store.
 func Build(cfg *ProgramConfig, host *deployable.Host) (deployable.Service, error) {
-	bucket, err := objects.New(cfg.Media.S3, host.Telemetry)
+	bucket, err := s3.New(cfg.Media.S3, host.Telemetry)
 	if err != nil {
 		return nil, err
 	}
-	return New(cfg.Media.Config, Deps{Objects: bucket, Telemetry: host.Telemetry})
+	rows, err := postgres.New(cfg.Media.Postgres, cfg.Media.Migrate, host.Telemetry)
+	if err != nil {
+		return nil, err
+	}
+	rooms, messages := access.NewRoomsClient(cfg.Media.Rooms, host.Telemetry), access.NewMessagesClient(cfg.Media.Messages, host.Telemetry)
+	host.Add(lifecycle.Part{Name: "connections to rooms", Run: rooms.Run})
+	host.Add(lifecycle.Part{Name: "connections to messages", Run: messages.Run})
+	return New(cfg.Media.Config, Deps{
+		Objects: bucket, Rows: rows, Rooms: rooms, Messages: messages, Bus: host.Bus, Verifier: host.Verifier, Telemetry: host.Telemetry,
+	})
 }

@@ -19,7 +19,7 @@ type Config struct {
 	HistorySinceJoining bool            `envconfig:"HISTORY_SINCE_JOINING" default:"false" desc:"whether who joins a room sees only what was written since, unless the room says otherwise"`
 	UnreadChanges       bool            `envconfig:"UNREAD_CHANGES" default:"false" desc:"whether messages of who joins and leaves count as unread; clients then count RoomChangeEvent as they do ChatMessage"`
 	Receipts            string          `envconfig:"RECEIPTS" default:"on" desc:"on: members of a room are told what others have read, unless those keep it to themselves; off: nobody is"`
-	ErasedBy            []string        `envconfig:"ERASED_BY" default:"messages,notifications" desc:"other services whose part the receipt of a deleted user waits for, comma-separated: those that this installation runs"`
+	ErasedBy            []string        `envconfig:"ERASED_BY" default:"messages,notifications,media" desc:"other services whose part the receipt of a deleted user waits for, comma-separated: those that this installation runs"`
 }
 
 const fewestMembers = 2
@@ -49,8 +49,8 @@ func (c Config) Validate() []config.Fault {
 		})
 	}
 	for _, service := range c.ErasedBy {
-		if !slices.Contains([]string{"messages", "notifications"}, service) {
-			faults = append(faults, config.Fault{Variable: "ERASED_BY", Problem: fmt.Sprintf("%q is unknown; allowed: messages, notifications", service)})
+		if !slices.Contains([]string{"messages", "notifications", "media"}, service) {
+			faults = append(faults, config.Fault{Variable: "ERASED_BY", Problem: fmt.Sprintf("%q is unknown; allowed: messages, notifications, media", service)})
 		}
 	}
 	return faults

@@ -9,5 +9,5 @@ import (
 )
 
 func main() {
-	os.Exit(deployable.Program(os.Args[1:], "media", media.Build))
+	os.Exit(deployable.Program(os.Args[1:], "media", media.Build, media.Migrate()))
 }
