@@ -66,6 +66,9 @@ func (d *Deployment) apply(variables map[string]string, settings []Settings) {
 // mostMembers is how many users a room may have: the suites put all of theirs into one.
 const mostMembers = "100"
 
+// What is larger is uploaded in parts, and in parts of which size: the smallest that S3 takes.
+const formBytes, partBytes = "1048576", "5242880"
+
 // clientID is the public OIDC client of browsers, which both identity providers have.
 const clientID = "ism-web"
 

@@ -19,7 +19,7 @@ import (
 	"github.com/ism-chat/ism/libs/wire"
 )
 
-// gateway is nginx in front of four servers that answer with the name of the service they stand for.
+// gateway is nginx in front of servers that answer with the name of the service they stand for.
 type gateway struct {
 	address string
 	dropped atomic.Int64 // requests that a service took and did not answer
@@ -32,8 +32,8 @@ func startGateway(t *testing.T) *gateway {
 	}
 	g := &gateway{address: FreeAddress(t)}
 	nobody := FreeAddress(t)
-	upstreams := map[string]string{"media": nobody, "keycloak": nobody, "s3": nobody}
-	for _, name := range []string{"rooms", "messages", "realtime", "notifications"} {
+	upstreams := map[string]string{"keycloak": nobody}
+	for _, name := range []string{"rooms", "messages", "realtime", "notifications", "media", "s3"} {
 		service := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if r.URL.Query().Has("drop") {
 				g.dropped.Add(1)
@@ -42,6 +42,8 @@ func startGateway(t *testing.T) *gateway {
 			w.Header().Set("X-Service", name)
 			w.Header().Set("X-Saw-Request-Id", r.Header.Get("X-Request-Id"))
 			w.Header().Set("X-Saw-Traceparent", r.Header.Get("Traceparent"))
+			w.Header().Set("X-Saw-Authorization", r.Header.Get("Authorization"))
+			w.Header().Set("X-Saw-Host", r.Host)
 			fmt.Fprint(w, "data: first\n\n")
 			if r.URL.Path == "/api/sse" {
 				w.(http.Flusher).Flush()
@@ -96,6 +98,8 @@ func TestGatewayPassesEachRouteToItsService(t *testing.T) {
 		"/api/send-msg": "messages", "/api/sse": "realtime", "/api/notify": "notifications", "/api/notifications": "notifications",
 		"/hooks/shop":         "notifications",
 		"/api/admin/webhooks": "notifications", "/api/admin/webhooks/1/deliveries": "notifications",
+		"/api/media": "media", "/api/media/1/parts": "media", "/api/media/rooms/1/2.jpg": "media", "/api/rooms/1/upload-img": "media", "/api/rooms/1/upload-imgs": "rooms",
+		"/ism-media/1/2/original?X-Amz-Signature=3": "s3",
 		"/api/devices": "notifications", "/api/devices/vapid": "notifications", "/api/notify/settings": "notifications",
 	} {
 		response := g.ask(t, line("GET", target))
@@ -111,6 +115,27 @@ func TestGatewayPassesEachRouteToItsService(t *testing.T) {
 	response = g.ask(t, line("GET", "/api/rooms", `X-Request-Id: a"b`))
 	if got := response.Header.Get("X-Saw-Request-Id"); len(got) != 32 {
 		t.Errorf("the service saw request id %q for one that cannot be used", got)
+	}
+}
+
+// A client that is led from the API to a signed address at the same host sends its token there, too.
+func TestGatewayKeepsTokensFromTheObjectStore(t *testing.T) {
+	g := startGateway(t)
+	for target, token := range map[string]string{"/api/media/1": "Bearer abc", "/ism-media/1/2/original?X-Amz-Signature=3": ""} {
+		response := g.ask(t, line("GET", target, "Authorization: Bearer abc"))
+		if got := response.Header.Get("X-Saw-Authorization"); response.StatusCode != http.StatusOK || got != token || response.Header.Get("X-Saw-Host") != "ism" {
+			t.Errorf("%s: %d, and it saw %q at %q", target, response.StatusCode, got, response.Header.Get("X-Saw-Host"))
+		}
+	}
+}
+
+// A room's picture is the largest body that passes the gateway to a service.
+func TestGatewayTakesAPictureOfFiveMegabytes(t *testing.T) {
+	g := startGateway(t)
+	body := strings.Repeat("a", 5<<20+64<<10)
+	response := g.ask(t, line("POST", "/api/rooms/1/upload-img", fmt.Sprintf("Content-Length: %d", len(body)))+body)
+	if got := response.Header.Get("X-Service"); response.StatusCode != http.StatusOK || got != "media" {
+		t.Errorf("%d from %q", response.StatusCode, got)
 	}
 }
 
@@ -130,24 +155,26 @@ func TestGatewayRefusesInProblems(t *testing.T) {
 		status  int
 		code    string
 	}{
-		"unknown route":         {line("GET", "/nothing?token=x"), 404, "not-found"},
-		"a quote in the path":   {line("GET", `/no"thing`), 404, "not-found"},
-		"its own refusal":       {line("GET", "/-/problem"), 404, "not-found"},
-		"path above the root":   {line("GET", "/../../etc/passwd"), 400, "bad-request"},
-		"NUL in the path":       {line("GET", "/api/rooms/%00"), 400, "bad-request"},
-		"half an escape":        {line("GET", "/%"), 400, "bad-request"},
-		"no request at all":     {"HELLO\r\n\r\n", 400, "bad-request"},
-		"no host":               {"GET /api/rooms HTTP/1.1\r\n\r\n", 400, "bad-request"},
-		"HTTP/3.0 in a line":    {"GET /api/rooms HTTP/3.0\r\nHost: ism\r\n\r\n", 400, "bad-request"},
-		"unknown encoding":      {line("POST", "/api/send-msg", "Transfer-Encoding: foo"), 400, "bad-request"},
-		"two kinds of length":   {line("POST", "/api/send-msg", "Content-Length: 3", "Transfer-Encoding: chunked"), 400, "bad-request"},
-		"TRACE":                 {line("TRACE", "/api/rooms"), 405, "method-not-allowed"},
-		"body over the limit":   {line("POST", "/api/send-msg", "Content-Length: 300000"), 413, "body-too-large"},
-		"headers too large":     {line("GET", "/api/rooms", "X: "+long), 431, "headers-too-large"},
-		"path too long":         {line("GET", "/api/rooms?"+long), 431, "headers-too-large"},
-		"nobody is there":       {line("GET", "/api/media/1"), 503, "service-unavailable"},
-		"dropped by a service":  {line("GET", "/api/rooms?drop"), 503, "service-unavailable"},
-		"dropped after a write": {line("POST", "/api/send-msg?drop", "Content-Length: 0"), 503, "service-unavailable"},
+		"unknown route":          {line("GET", "/nothing?token=x"), 404, "not-found"},
+		"a quote in the path":    {line("GET", `/no"thing`), 404, "not-found"},
+		"its own refusal":        {line("GET", "/-/problem"), 404, "not-found"},
+		"path above the root":    {line("GET", "/../../etc/passwd"), 400, "bad-request"},
+		"NUL in the path":        {line("GET", "/api/rooms/%00"), 400, "bad-request"},
+		"half an escape":         {line("GET", "/%"), 400, "bad-request"},
+		"no request at all":      {"HELLO\r\n\r\n", 400, "bad-request"},
+		"no host":                {"GET /api/rooms HTTP/1.1\r\n\r\n", 400, "bad-request"},
+		"HTTP/3.0 in a line":     {"GET /api/rooms HTTP/3.0\r\nHost: ism\r\n\r\n", 400, "bad-request"},
+		"unknown encoding":       {line("POST", "/api/send-msg", "Transfer-Encoding: foo"), 400, "bad-request"},
+		"two kinds of length":    {line("POST", "/api/send-msg", "Content-Length: 3", "Transfer-Encoding: chunked"), 400, "bad-request"},
+		"TRACE":                  {line("TRACE", "/api/rooms"), 405, "method-not-allowed"},
+		"body over the limit":    {line("POST", "/api/send-msg", "Content-Length: 300000"), 413, "body-too-large"},
+		"headers too large":      {line("GET", "/api/rooms", "X: "+long), 431, "headers-too-large"},
+		"path too long":          {line("GET", "/api/rooms?"+long), 431, "headers-too-large"},
+		"picture over 6 MB":      {line("POST", "/api/rooms/1/upload-img", "Content-Length: 6300000"), 413, "body-too-large"},
+		"medium through the API": {line("POST", "/api/media", "Content-Length: 300000"), 413, "body-too-large"},
+		"nobody is there":        {line("GET", "/realms/ism"), 503, "service-unavailable"},
+		"dropped by a service":   {line("GET", "/api/rooms?drop"), 503, "service-unavailable"},
+		"dropped after a write":  {line("POST", "/api/send-msg?drop", "Content-Length: 0"), 503, "service-unavailable"},
 	} {
 		response := g.ask(t, test.request)
 		var problem struct {
@@ -183,7 +210,7 @@ func TestGatewayLetsPagesReadItsRefusals(t *testing.T) {
 		"https://app.example.com": true, "capacitor://localhost": true,
 		"https://app.example.co": false, "pp.example.com": false, "https://app.example.com,": false, "https://evil.example.com": false, "null": false, "": false,
 	} {
-		response := g.ask(t, line("GET", "/api/media/1", "Origin: "+origin))
+		response := g.ask(t, line("GET", "/realms/ism", "Origin: "+origin))
 		want, exposed := "", false
 		if allowed {
 			want, exposed = origin, true

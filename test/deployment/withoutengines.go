@@ -22,6 +22,11 @@ func WithoutEngines(t testing.TB, service string) string {
 	case "notifications":
 		variables["ISM_NOTIFICATIONS_POSTGRES_URL"] = "postgres://nobody@" + nobody + "/nothing"
 		variables["ISM_NOTIFICATIONS_ROOMS_URL"] = baseURL(nobody)
+	case "media":
+		variables["ISM_MEDIA_POSTGRES_URL"] = "postgres://nobody@" + nobody + "/nothing"
+		variables["ISM_MEDIA_S3_ENDPOINT"] = baseURL(nobody)
+		variables["ISM_MEDIA_ROOMS_URL"], variables["ISM_MEDIA_MESSAGES_URL"] = baseURL(nobody), baseURL(nobody)
+		variables["ISM_MEDIA_S3_ACCESS_KEY"], variables["ISM_MEDIA_S3_SECRET_KEY"] = "nobody", "nothing"
 	case "messages":
 		variables["ISM_MESSAGES_CASSANDRA_HOSTS"] = nobody
 		variables["ISM_MESSAGES_ROOMS_URL"] = baseURL(nobody)

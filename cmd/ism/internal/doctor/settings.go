@@ -46,6 +46,7 @@ func (s *settings) consumerGroups() []kafka.Group {
 		{Name: rooms.Group, Service: "rooms", Topic: events.TopicRooms},
 		{Name: messages.Group, Service: "messages", Topic: events.TopicRooms},
 		{Name: notifications.Group, Service: "notifications", Topic: events.TopicRooms},
+		{Name: media.Group, Service: "media", Topic: events.TopicRooms},
 	}
 	// Where the topic is on brokers of others, this has no connection to them.
 	if own := s.notifications.Notifications; own.KafkaIn && len(own.KafkaInFrom.Brokers) == 0 {

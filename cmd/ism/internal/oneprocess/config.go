@@ -1,15 +1,18 @@
 package oneprocess
 
 import (
+	"fmt"
 	"net"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 
 	"github.com/ism-chat/ism/cmd/ism/internal/devidp"
 	"github.com/ism-chat/ism/libs/config"
 	"github.com/ism-chat/ism/libs/deployable"
 	"github.com/ism-chat/ism/services/media"
+	"github.com/ism-chat/ism/services/media/objects/directory"
 	"github.com/ism-chat/ism/services/messages"
 	"github.com/ism-chat/ism/services/notifications"
 	"github.com/ism-chat/ism/services/realtime"
@@ -25,7 +28,36 @@ type Config struct {
 	Messages      messages.Config
 	Realtime      realtime.Config
 	Notifications notifications.Config
-	Media         media.Config
+	Media         mediaConfig
+}
+
+// mediaConfig is that of media, whose contents are in a directory with a server of its own.
+type mediaConfig struct {
+	media.Config
+	Directory directoryConfig
+
+	onThisMachine bool // nobody said where clients reach it
+}
+
+// directoryConfig is that of the server at which media are uploaded and downloaded.
+type directoryConfig struct {
+	Address     string   `envconfig:"ADDRESS" desc:"where media are uploaded and downloaded, host:port; without it the host of ISM_HTTP_ADDRESS, and the port behind its: :5404"`
+	PublicURL   string   `envconfig:"PUBLIC_URL" desc:"where browsers reach that address, for example https://media.example.com; without it http://localhost:5404, or what the address is"`
+	CORSOrigins []string `envconfig:"CORS_ORIGINS" default:"*" desc:"origins whose pages may upload and download there, comma-separated, or *; who has no signed address gets nothing, whatever the origin"`
+}
+
+// Validate implements [config.Validator].
+func (c directoryConfig) Validate() []config.Fault {
+	var faults []config.Fault
+	if c.Address != "" {
+		if _, err := portOf(c.Address); err != nil {
+			faults = append(faults, config.Fault{Variable: "ADDRESS", Problem: fmt.Sprintf("%q is no address; allowed: for example :5404 or 127.0.0.1:5404", c.Address)})
+		}
+	}
+	if c.PublicURL != "" {
+		faults = append(faults, directory.Config{PublicURL: c.PublicURL}.Validate()...)
+	}
+	return faults
 }
 
 // Validate says where settings of the services do not go with those of the process.
@@ -60,10 +92,54 @@ func load() (cfg Config, development bool, err error) {
 		cfg.HTTP.CORSLoopback = !set
 		faults = append(faults, devidp.Validate(cfg.HTTP.Address, cfg.OIDC.Issuer)...)
 	}
+	faults = append(faults, cfg.Media.settle(cfg.HTTP.Address)...)
 	if len(faults) > 0 {
 		return Config{}, false, faults
 	}
 	return cfg, development, nil
+}
+
+// settle gives media the addresses that follow from where the API listens, as far as they are not set.
+func (c *mediaConfig) settle(api string) []config.Fault {
+	if c.Directory.Address == "" {
+		c.Directory.Address = besides(api)
+	}
+	_, set := os.LookupEnv("ISM_MEDIA_PUBLIC_URL")
+	if !set {
+		c.PublicURL = "http://" + reachable(api)
+	}
+	switch c.onThisMachine = !set && c.Directory.PublicURL == ""; {
+	case c.Directory.PublicURL != "":
+		return nil
+	case set:
+		return []config.Fault{{
+			Variable: "ISM_MEDIA_DIRECTORY_PUBLIC_URL", Problem: "is needed with ISM_MEDIA_PUBLIC_URL: browsers that reach the API there upload and download media at another address",
+		}}
+	}
+	c.Directory.PublicURL = "http://" + reachable(c.Directory.Address)
+	return nil
+}
+
+// besides is the address with the next port.
+func besides(address string) string {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return address
+	}
+	port, err := portOf(address)
+	if err != nil {
+		return address
+	}
+	return net.JoinHostPort(host, strconv.Itoa(port+1))
+}
+
+func portOf(address string) (int, error) {
+	_, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return 0, err
+	}
+	number, err := strconv.ParseUint(port, 10, 16)
+	return int(number), err //nolint:gosec // of 16 bits
 }
 
 // loopbackAddress is the address on loopback only.

@@ -21,6 +21,8 @@ import (
 	"github.com/ism-chat/ism/libs/lifecycle"
 	"github.com/ism-chat/ism/libs/telemetry"
 	"github.com/ism-chat/ism/services/media"
+	"github.com/ism-chat/ism/services/media/objects/directory"
+	mediasqlite "github.com/ism-chat/ism/services/media/store/sqlite"
 	"github.com/ism-chat/ism/services/messages"
 	"github.com/ism-chat/ism/services/messages/membership"
 	messagessqlite "github.com/ism-chat/ism/services/messages/store/sqlite"
@@ -68,6 +70,9 @@ func run(ctx context.Context, cfg Config, development bool, out io.Writer) error
 		return err
 	}
 	host.ReportRenamed(&cfg)
+	if !development && cfg.Media.onThisMachine {
+		host.Telemetry.Log.Warn("media are for browsers on this machine alone: ISM_MEDIA_PUBLIC_URL and ISM_MEDIA_DIRECTORY_PUBLIC_URL are not set")
+	}
 	services, err := compose(cfg, host)
 	if err == nil && development {
 		services, err = withIdentityProvider(cfg, host, services)
@@ -120,14 +125,31 @@ func compose(cfg Config, host *deployable.Host) ([]deployable.Service, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make rooms: %w", err)
 	}
+	var askedByMedia messagesForMedia
+	contents, err := contentsOfMedia(cfg, host)
+	if err != nil {
+		return nil, err
+	}
+	mediaRows, err := mediasqlite.New(mediasqlite.Config{Path: filepath.Join(cfg.DataDir, "media.db")}, host.Telemetry)
+	if err != nil {
+		return nil, fmt.Errorf("make the media store: %w", err)
+	}
+	mediaService, err := media.New(cfg.Media.Config, media.Deps{
+		Objects: contents, Rows: mediaRows, Rooms: roomsForMedia{roomsService}, Messages: &askedByMedia,
+		Bus: host.Bus, Verifier: host.Verifier, Telemetry: host.Telemetry,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("make media: %w", err)
+	}
 	messagesService, err := messages.New(cfg.Messages, messages.Deps{
 		Store: messagessqlite.New(filepath.Join(cfg.DataDir, "messages.db"), host.Telemetry.Log),
-		Rooms: roomsDirectly{roomsService},
-		Bus:   host.Bus, Verifier: host.Verifier, Telemetry: host.Telemetry,
+		Rooms: roomsDirectly{roomsService}, Media: mediaDirectly{mediaService},
+		Bus: host.Bus, Verifier: host.Verifier, Telemetry: host.Telemetry,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("make messages: %w", err)
 	}
+	askedByMedia.messages = messagesService
 	realtimeService, err := realtime.New(cfg.Realtime, realtime.Deps{Bus: host.Bus, Verifier: host.Verifier, Telemetry: host.Telemetry, Draining: host.Draining()})
 	if err != nil {
 		return nil, fmt.Errorf("make realtime: %w", err)
@@ -139,11 +161,7 @@ func compose(cfg Config, host *deployable.Host) ([]deployable.Service, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make notifications: %w", err)
 	}
-	mediaService, err := media.New(cfg.Media, media.Deps{Telemetry: host.Telemetry})
-	if err != nil {
-		return nil, fmt.Errorf("make media: %w", err)
-	}
-	return []deployable.Service{roomsService, messagesService, realtimeService, notificationsService, mediaService}, nil
+	return []deployable.Service{roomsService, messagesService, realtimeService, notificationsService, servedMedia{mediaService, directory.NewServer(cfg.Media.Directory.Address, contents)}}, nil
 }
 
 // roomsDirectly answers messages' questions to rooms within the process.
