@@ -6,6 +6,7 @@ require (
 	github.com/google/uuid v1.6.0
 	github.com/ism-chat/ism/libs v0.0.0
 	github.com/ism-chat/ism/test v0.0.0
+	golang.org/x/sync v0.24.0
 )
 
 require (

@@ -1,0 +1,184 @@
+package main
+
+import (
+	"bytes"
+	"image"
+	"image/jpeg"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/ism-chat/ism/bench/load"
+	"github.com/ism-chat/ism/bench/resources"
+	client "github.com/ism-chat/ism/clients/go"
+	"github.com/ism-chat/ism/libs/authn/authntest"
+	"github.com/ism-chat/ism/libs/wire"
+	"github.com/ism-chat/ism/test/deployment"
+)
+
+const (
+	signRate   = 500 // creations of media a second
+	signFor    = 10 * time.Second
+	signers    = 50
+	uploads    = 100
+	uploadSize = 10 << 20 // bytes
+)
+
+// BenchmarkMedia measures media on five processes and the real S3: how long a signed upload takes to get, what the process keeps of what goes up, and what
+// the variants of a 12-megapixel picture cost it.
+func BenchmarkMedia(b *testing.B) {
+	issuer := authntest.New(b)
+	d := deployment.FiveProcesses(b, deployment.Settings{
+		"ISM_OIDC_ISSUER": issuer.URL, "ISM_OTLP_ENDPOINT": "", "ISM_TRACE_RATIO": "0", "ISM_MEDIA_USER_BYTES": "0", "ISM_MEDIA_USER_MEDIA": "0", "ISM_MEDIA_ROOM_BYTES": "0",
+		"ISM_MEDIA_FORM_BYTES": "33554432",
+	})
+	var (
+		ids     []uuid.UUID
+		callers []*client.Client
+	)
+	for _, name := range load.Names(signers) { // one user alone would meet the gateway's limits
+		id := uuid.New()
+		caller := client.New(d.BaseURL, d.HTTP(), client.Token(issuer.Token(b, id, name)))
+		if _, err := caller.Rooms(b.Context()); err != nil { // rooms knows who has called
+			b.Fatal(err)
+		}
+		ids, callers = append(ids, id), append(callers, caller)
+	}
+	room, err := callers[0].CreateRoom(b.Context(), client.NewRoom{Type: wire.Group, Name: "soup", Invited: ids})
+	if err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		signUploads(b, callers, room.ID)
+		uploadMuch(b, d, callers[0], room.ID)
+		makeVariants(b, d, callers[0], room.ID)
+	}
+}
+
+// signUploads asks for uploads at a rate, each when it is due.
+func signUploads(b *testing.B, callers []*client.Client, room uuid.UUID) {
+	b.Helper()
+	var (
+		mu   sync.Mutex
+		took []time.Duration
+		all  errgroup.Group
+	)
+	every := time.Second / signRate
+	begun := time.Now()
+	for n := range int(signFor / every) {
+		due := begun.Add(time.Duration(n) * every)
+		time.Sleep(time.Until(due))
+		all.Go(func() error {
+			_, err := callers[n%len(callers)].CreateMedium(b.Context(), client.NewMedium{RoomID: room, FileName: "soup.png", MIMEType: "image/png", Size: 1000})
+			mu.Lock()
+			defer mu.Unlock()
+			took = append(took, time.Since(due))
+			return err
+		})
+	}
+	if err := all.Wait(); err != nil {
+		b.Fatal(err)
+	}
+	slices.Sort(took)
+	b.ReportMetric(float64(took[len(took)/2].Microseconds())/1000, "sign-p50-ms")
+	b.ReportMetric(float64(took[len(took)*99/100].Microseconds())/1000, "sign-p99-ms")
+}
+
+// uploadMuch uploads a gigabyte, four media at once, and looks at the process's memory after each.
+func uploadMuch(b *testing.B, d *deployment.Deployment, caller *client.Client, room uuid.UUID) {
+	b.Helper()
+	content := make([]byte, uploadSize)
+	for i := range content {
+		content[i] = byte(rand.Uint32())
+	}
+	copy(content, "\x1aE\xdf\xa3\x01\x00\x00\x00\x00\x00\x00\x1f\x42\x86\x81\x01\x42\xf7\x81\x01\x42\xf2\x81\x04\x42\xf3\x81\x08\x42\x82\x84webm")
+	var (
+		mu   sync.Mutex
+		most int64
+		all  errgroup.Group
+	)
+	all.SetLimit(4)
+	begun := time.Now()
+	for range uploads {
+		all.Go(func() error {
+			medium, err := caller.CreateMedium(b.Context(), client.NewMedium{RoomID: room, FileName: "film.webm", MIMEType: "video/webm", Size: uploadSize})
+			if err != nil {
+				return err
+			}
+			if err := medium.Upload.Form.Send(b.Context(), d.HTTP(), content); err != nil {
+				return err
+			}
+			if _, err := caller.CompleteMedium(b.Context(), medium.ID); err != nil {
+				return err
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			most = max(most, d.Memory(b, "media"))
+			return nil
+		})
+	}
+	if err := all.Wait(); err != nil {
+		b.Fatal(err)
+	}
+	b.ReportMetric(float64(most)/(1<<20), "media-MiB")
+	b.ReportMetric(uploads*uploadSize/(1<<20)/time.Since(begun).Seconds(), "MiB/s")
+}
+
+// makeVariants has media make the variants of a 12-megapixel picture, one after the other.
+func makeVariants(b *testing.B, d *deployment.Deployment, caller *client.Client, room uuid.UUID) {
+	b.Helper()
+	const pictures = 5
+	content := photo(b)
+	media := resources.Parts{"media": d.PIDs()["media"]}
+	before, err := media.Usage()
+	if err != nil {
+		b.Fatal(err)
+	}
+	for range pictures {
+		medium, err := caller.CreateMedium(b.Context(), client.NewMedium{RoomID: room, FileName: "photo.jpg", MIMEType: "image/jpeg", Size: int64(len(content))})
+		if err != nil {
+			b.Fatal(err)
+		}
+		if err := medium.Upload.Form.Send(b.Context(), d.HTTP(), content); err != nil {
+			b.Fatal(err)
+		}
+		if _, err := caller.CompleteMedium(b.Context(), medium.ID); err != nil {
+			b.Fatal(err)
+		}
+		for end := time.Now().Add(time.Minute); medium.State != wire.MediaReady; time.Sleep(20 * time.Millisecond) {
+			if medium, err = caller.Medium(b.Context(), medium.ID); err != nil || time.Now().After(end) {
+				b.Fatalf("the picture is %s, %v", medium.State, err)
+			}
+		}
+	}
+	after, err := media.Usage()
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ReportMetric(float64((after["media"].CPU-before["media"].CPU).Milliseconds())/pictures, "variants-cpu-ms")
+	b.ReportMetric(float64(d.Memory(b, "media"))/(1<<20), "media-with-pictures-MiB")
+}
+
+// photo is a JPEG of 12 megapixels with as much detail as one has.
+func photo(b *testing.B) []byte {
+	b.Helper()
+	canvas := image.NewYCbCr(image.Rect(0, 0, 4000, 3000), image.YCbCrSubsampleRatio420)
+	for y := range 3000 {
+		for x := range 4000 {
+			canvas.Y[canvas.YOffset(x, y)] = uint8((x*x+y*y)>>12) + uint8(rand.Uint32()&15)
+		}
+	}
+	for i := range canvas.Cb {
+		canvas.Cb[i], canvas.Cr[i] = uint8(i>>8), uint8(i>>12)
+	}
+	var encoded bytes.Buffer
+	if err := jpeg.Encode(&encoded, canvas, &jpeg.Options{Quality: 90}); err != nil {
+		b.Fatal(err)
+	}
+	return encoded.Bytes()
+}
