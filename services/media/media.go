@@ -72,10 +72,9 @@ type Service struct {
 	follower *bus.Consumer
 }
 
-var _ interface {
-	deployable.Service
-	deployable.LargeBodies
-} = (*Service)(nil)
+var _ deployable.Service = (*Service)(nil)
+
+var _ deployable.LargeBodies = (*Service)(nil)
 
 // New makes the service. It connects to nothing: its parts do.
 func New(cfg Config, deps Deps) (*Service, error) {

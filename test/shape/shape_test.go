@@ -117,14 +117,26 @@ func TestEveryStoreOperationHasAConformanceTest(t *testing.T) {
 	checked := 0
 	for _, name := range services(t) {
 		for _, contract := range contracts(t, "services/"+name+"/store") {
-			var suite strings.Builder
-			for _, file := range goFiles(t, filepath.Join(top, contract.suite)) {
-				suite.WriteString(read(t, strings.TrimPrefix(file, top+"/")))
+			suite := textOf(t, goFiles(t, filepath.Join(top, contract.suite)))
+			// What a store makes of its backends' operations is called by the suite, and calls them.
+			beside, err := filepath.Glob(filepath.Join(top, filepath.Dir(contract.file), "*.go"))
+			if err != nil {
+				t.Fatal(err)
 			}
+			used := suite + textOf(t, beside)
 			for _, operation := range operations(t, filepath.Join(top, contract.file)) {
 				checked++
-				if !strings.Contains(suite.String(), "."+operation+"(") {
+				if !strings.Contains(used, "."+operation+"(") {
 					t.Errorf("%s declares %s, and %s never calls it", contract.file, operation, contract.suite)
+				}
+			}
+			if filepath.Base(contract.file) != "store.go" {
+				continue
+			}
+			for _, method := range methodsOfStore.FindAllStringSubmatch(textOf(t, beside), -1) {
+				checked++
+				if !strings.Contains(suite, "."+method[1]+"(") {
+					t.Errorf("the store of %s has %s, and %s never calls it", name, method[1], contract.suite)
 				}
 			}
 		}
@@ -132,6 +144,19 @@ func TestEveryStoreOperationHasAConformanceTest(t *testing.T) {
 	if checked < 10 {
 		t.Errorf("only %d operations were found", checked)
 	}
+}
+
+// methodsOfStore are what a store makes of its backends' operations.
+var methodsOfStore = regexp.MustCompile(`(?m)^func \(s \*Store\) ([A-Z]\w*)\(`)
+
+// textOf is all that files say.
+func textOf(t *testing.T, files []string) string {
+	t.Helper()
+	var text strings.Builder
+	for _, file := range files {
+		text.WriteString(read(t, strings.TrimPrefix(file, top+"/")))
+	}
+	return text.String()
 }
 
 // contract is a file that says what a service needs of its store, and the folder of the suite that holds backends to it.

@@ -139,7 +139,7 @@ func portOf(address string) (int, error) {
 		return 0, err
 	}
 	number, err := strconv.ParseUint(port, 10, 16)
-	return int(number), err //nolint:gosec // of 16 bits
+	return int(number), err
 }
 
 // loopbackAddress is the address on loopback only.

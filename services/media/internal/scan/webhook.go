@@ -74,10 +74,10 @@ func (w webhook) scan(ctx context.Context, file File) (Verdict, error) {
 		return Verdict{}, unavailable("ask the webhook", err)
 	}
 	defer response.Body.Close()
-	return judged(response)
+	return verdictOf(response)
 }
 
-func judged(response *http.Response) (Verdict, error) {
+func verdictOf(response *http.Response) (Verdict, error) {
 	if response.StatusCode != http.StatusOK {
 		return Verdict{}, unavailable("ask the webhook", fmt.Errorf("it answers %s", response.Status))
 	}
