@@ -22,7 +22,7 @@ import (
 )
 
 const (
-	signRate   = 500 // creations of media a second
+	signRate   = 100 // creations of media a second
 	signFor    = 10 * time.Second
 	signers    = 50
 	uploads    = 100
@@ -37,31 +37,36 @@ func BenchmarkMedia(b *testing.B) {
 		"ISM_OIDC_ISSUER": issuer.URL, "ISM_OTLP_ENDPOINT": "", "ISM_TRACE_RATIO": "0", "ISM_MEDIA_USER_BYTES": "0", "ISM_MEDIA_USER_MEDIA": "0", "ISM_MEDIA_ROOM_BYTES": "0",
 		"ISM_MEDIA_FORM_BYTES": "33554432",
 	})
-	var (
-		ids     []uuid.UUID
-		callers []*client.Client
-	)
-	for _, name := range load.Names(signers) { // one user alone would meet the gateway's limits
-		id := uuid.New()
-		caller := client.New(d.BaseURL, d.HTTP(), client.Token(issuer.Token(b, id, name)))
-		if _, err := caller.Rooms(b.Context()); err != nil { // rooms knows who has called
-			b.Fatal(err)
-		}
-		ids, callers = append(ids, id), append(callers, caller)
-	}
-	room, err := callers[0].CreateRoom(b.Context(), client.NewRoom{Type: wire.Group, Name: "soup", Invited: ids})
-	if err != nil {
+	var all []uploader
+	other := uuid.New()
+	if _, err := client.New(d.BaseURL, d.HTTP(), client.Token(issuer.Token(b, other, "other"))).Rooms(b.Context()); err != nil { // rooms knows who has called
 		b.Fatal(err)
 	}
+	for _, name := range load.Names(signers) {
+		id := uuid.New()
+		caller := client.New(d.BaseURL, d.HTTP(), client.Token(issuer.Token(b, id, name)))
+		room, err := caller.CreateRoom(b.Context(), client.NewRoom{Type: wire.Group, Name: "soup", Invited: []uuid.UUID{id, other}})
+		if err != nil {
+			b.Fatal(err)
+		}
+		all = append(all, uploader{caller, room.ID})
+	}
 	for b.Loop() {
-		signUploads(b, callers, room.ID)
-		uploadMuch(b, d, callers[0], room.ID)
-		makeVariants(b, d, callers[0], room.ID)
+		signUploads(b, all)
+		uploadMuch(b, d, all[0].Client, all[0].room)
+		makeVariants(b, d, all[0].Client, all[0].room)
 	}
 }
 
+// uploader is a user with a room: what a user or a room has is counted in one place, so one after the other.
+type uploader struct {
+	*client.Client
+
+	room uuid.UUID
+}
+
 // signUploads asks for uploads at a rate, each when it is due.
-func signUploads(b *testing.B, callers []*client.Client, room uuid.UUID) {
+func signUploads(b *testing.B, uploaders []uploader) {
 	b.Helper()
 	var (
 		mu   sync.Mutex
@@ -74,7 +79,8 @@ func signUploads(b *testing.B, callers []*client.Client, room uuid.UUID) {
 		due := begun.Add(time.Duration(n) * every)
 		time.Sleep(time.Until(due))
 		all.Go(func() error {
-			_, err := callers[n%len(callers)].CreateMedium(b.Context(), client.NewMedium{RoomID: room, FileName: "soup.png", MIMEType: "image/png", Size: 1000})
+			by := uploaders[n%len(uploaders)]
+			_, err := by.CreateMedium(b.Context(), client.NewMedium{RoomID: by.room, FileName: "soup.png", MIMEType: "image/png", Size: 1000})
 			mu.Lock()
 			defer mu.Unlock()
 			took = append(took, time.Since(due))
