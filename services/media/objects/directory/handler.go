@@ -19,6 +19,8 @@ import (
 const (
 	maxUploads  = 64               // under way at once; more are told to come again
 	idleTimeout = 30 * time.Second // in which some bytes of a request, or of an answer, must pass
+	// maxUnwanted is how much is read of what is refused, bytes: who is still sending when the connection is closed does not see the answer.
+	maxUnwanted = 1 << 20
 )
 
 // refusal is an answer that takes nothing, with S3's code.
@@ -182,6 +184,7 @@ func (s *Store) uploading(serve func(w http.ResponseWriter, r *http.Request) (et
 		r.Body = &moving{r.Body, http.NewResponseController(w)}
 		etag, err := serve(w, r)
 		if err != nil {
+			_, _ = io.CopyN(io.Discard, r.Body, maxUnwanted)
 			return err
 		}
 		w.Header().Set("ETag", `"`+etag+`"`)
