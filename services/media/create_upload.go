@@ -114,6 +114,9 @@ func (s *Service) create(c *fiber.Ctx) error {
 		return err
 	}
 	m, created, err := s.store.Create(ctx, m, s.cfg.quotas())
+	if err == nil && m.State == wire.MediaDeleted {
+		err = store.StateError{ID: m.ID, State: m.State}
+	}
 	if err != nil {
 		return problemOf(err)
 	}

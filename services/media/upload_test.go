@@ -244,6 +244,11 @@ func TestANamedUploadGoesOn(t *testing.T) {
 	if other := w.do(alice, http.MethodPost, "/api/media", requestFor(room, "image/png", 101, ""), "Idempotency-Key", "soup"); other.Code() != "idempotency-key-reused" {
 		t.Errorf("for another one: %s", other)
 	}
+	w.do(alice, http.MethodDelete, "/api/media/"+first.ID.String(), "")
+	gone := w.do(alice, http.MethodPost, "/api/media", requestFor(room, "image/png", 100, ""), "Idempotency-Key", "soup")
+	if gone.Status != http.StatusConflict && gone.Status != http.StatusCreated { // where it is forgotten, it is a new one
+		t.Errorf("once it is deleted: %s", gone)
+	}
 }
 
 func TestWhoMayDownload(t *testing.T) {
