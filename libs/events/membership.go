@@ -72,6 +72,13 @@ type UserAnswer struct {
 	DisplayName string `json:"displayName,omitempty"`
 }
 
+// UnreadAnswer is what rooms answers about what a user has not read.
+type UnreadAnswer struct {
+	UserID   uuid.UUID `json:"userId"`
+	Rooms    int       `json:"unreadRooms"`
+	Messages int       `json:"unreadMessages"` // of all rooms
+}
+
 // UsersQuestion asks rooms of which tenants users are, of at most [MostUsersAsked].
 type UsersQuestion struct {
 	Users []uuid.UUID `json:"users"`

@@ -50,10 +50,13 @@ type Deps struct {
 	Telemetry *telemetry.Telemetry
 }
 
-// Rooms knows of which tenants users are. It is asked for backends of a tenant, and for all where users who are unknown are refused.
+// Rooms knows of which tenants users are, which is asked for backends of a tenant, and for all where users who are unknown are refused; and what users have not
+// read, for the badges of pushes.
 type Rooms interface {
 	// Tenants gives the tenants of those of at most [events.MostUsersAsked] users that there are. An error means that rooms does not answer now.
 	Tenants(ctx context.Context, users []uuid.UUID) (map[uuid.UUID]string, error)
+	// Unread gives what a user has not read. An error means that rooms does not answer now.
+	Unread(ctx context.Context, user uuid.UUID) (events.UnreadAnswer, error)
 }
 
 // Service is the notifications service.

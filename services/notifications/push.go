@@ -41,6 +41,7 @@ type push struct {
 	keys       *vapid.Keys
 	webhooks   handoff.Announcer
 	store      store.Devices
+	rooms      Rooms
 	bus        *bus.Bus
 	tel        *telemetry.Telemetry
 	now        func() time.Time // UTC, microseconds
@@ -55,7 +56,7 @@ func newPush(cfg Config, deps Deps, webhooks handoff.Announcer) (*push, error) {
 	taker.AtRest(deps.Telemetry)
 	webpush.AtRest(deps.Telemetry)
 	return &push{
-		cfg: cfg.Push, subject: cfg.VAPID.Subject, policy: policy, keys: vapid.NewKeys(cfg.VAPID.given(), deps.Store), store: deps.Store, now: nowMicros,
+		cfg: cfg.Push, subject: cfg.VAPID.Subject, policy: policy, keys: vapid.NewKeys(cfg.VAPID.given(), deps.Store), store: deps.Store, rooms: deps.Rooms, now: nowMicros,
 		bus: deps.Bus, tel: deps.Telemetry, webhooks: webhooks,
 		registered: make(signal, 1),
 	}, nil
@@ -103,7 +104,7 @@ const pushTimeout = 10 * time.Second
 func (p *push) webPush() (*webpush.Sender, *guard.Client) {
 	client := guard.New(p.policy, pushTimeout)
 	return webpush.New(webpush.Config{
-		Subject: p.subject, TTL: p.cfg.TTL, Preview: webpush.Preview(p.cfg.Preview), Client: client, Keys: p.keys, Store: p.store, Tel: p.tel,
+		Subject: p.subject, TTL: p.cfg.TTL, Preview: webpush.Preview(p.cfg.Preview), Client: client, Keys: p.keys, Store: p.store, Unread: p.rooms, Tel: p.tel,
 	}), client
 }
 

@@ -60,12 +60,13 @@ func (s *Service) adminRoutes(api fiber.Router) {
 }
 
 // InternalRoutes implements [deployable.Service]: messages asks who is in a room, how a user stands to it, and of which tenant a user is and what its name;
-// notifications, of which tenants users are; media gives rooms their pictures.
+// notifications, of which tenants users are, and what they have not read; media gives rooms their pictures.
 func (s *Service) InternalRoutes(internal fiber.Router) {
 	internal.Get("/internal/rooms/:room_id/members", s.internalMembers)
 	internal.Get("/internal/rooms/:room_id/members/:user_id", s.internalStanding)
 	internal.Put("/internal/rooms/:room_id/picture", s.internalPicture)
 	internal.Get("/internal/users/:user_id", s.internalUser)
+	internal.Get("/internal/users/:user_id/unread", s.internalUnread)
 	internal.Post("/internal/users/tenants", s.internalTenants)
 }
 

@@ -95,6 +95,11 @@ func unreadIsCounted(t *testing.T, d *deployment) {
 	if totals.UnreadRooms != 1 || totals.UnreadMessages != 3 {
 		t.Errorf("in all is unread %+v", totals)
 	}
+	var told events.UnreadAnswer
+	d.call(t, d.Internal, user{}, request{method: http.MethodGet, path: "/internal/users/" + bob.id.String() + "/unread"}).Decode(t, &told)
+	if told != (events.UnreadAnswer{UserID: bob.id, Rooms: 1, Messages: 3}) {
+		t.Errorf("notifications is told %+v", told)
+	}
 	d.get(t, alice, "/api/rooms/unread", &totals)
 	if totals.UnreadRooms != 0 || totals.UnreadMessages != 0 {
 		t.Errorf("for the sender is unread %+v", totals)

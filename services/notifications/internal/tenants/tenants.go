@@ -1,13 +1,16 @@
-// Package tenants asks rooms of which tenants users are.
+// Package tenants asks rooms about users: of which tenants they are, and what they have not read.
 package tenants
 
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"time"
 
 	"github.com/google/uuid"
+	"go.opentelemetry.io/otel/attribute"
+	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 
 	"github.com/ism-chat/ism/libs/config"
 	"github.com/ism-chat/ism/libs/events"
@@ -26,7 +29,8 @@ func (c Config) Validate() []config.Fault {
 }
 
 const (
-	path = "/internal/users/tenants"
+	path     = "/internal/users/tenants"
+	unreadOf = "/internal/users/{user_id}/unread"
 
 	maxConnections = 16 // to rooms
 
@@ -64,6 +68,17 @@ func (c *Client) Tenants(ctx context.Context, users []uuid.UUID) (map[uuid.UUID]
 		tenants[user.ID] = user.Tenant
 	}
 	return tenants, nil
+}
+
+// Unread gives what a user has not read, within the deadline of ctx. It is asked once: whoever asks can do without.
+func (c *Client) Unread(ctx context.Context, user uuid.UUID) (unread events.UnreadAnswer, err error) {
+	err = c.rooms.Ask(ctx, internalapi.Question{
+		Method: http.MethodGet, Template: unreadOf, Path: "/internal/users/" + user.String() + "/unread", About: []attribute.KeyValue{semconv.UserID(user.String())}, Try: 1,
+	}, &unread)
+	if err == nil && unread.UserID != user {
+		err = fmt.Errorf("rooms answered for user %s", unread.UserID)
+	}
+	return unread, err
 }
 
 func (c *Client) try(ctx context.Context, number int, users []uuid.UUID) ([]events.UserAnswer, error) {

@@ -54,6 +54,21 @@ func TestRoomsIsAsked(t *testing.T) {
 	}
 }
 
+func TestRoomsIsAskedWhatIsUnread(t *testing.T) {
+	var path string
+	client := newClient(t, func(w http.ResponseWriter, r *http.Request) {
+		path = r.URL.Path
+		_, _ = w.Write([]byte(`{"userId":"` + alice.String() + `","unreadRooms":2,"unreadMessages":7}`))
+	})
+	got, err := client.Unread(t.Context(), alice)
+	if err != nil || got.Messages != 7 || got.Rooms != 2 || path != "/internal/users/"+alice.String()+"/unread" {
+		t.Errorf("at %s the answer is %+v, %v", path, got, err)
+	}
+	if got, err := client.Unread(t.Context(), bob); err == nil {
+		t.Errorf("an answer about somebody else is taken: %+v", got)
+	}
+}
+
 func TestWhatIsNoAnswerOfRoomsIsAnError(t *testing.T) {
 	for name, answer := range map[string]func(http.ResponseWriter){
 		"a status": func(w http.ResponseWriter) { w.WriteHeader(http.StatusServiceUnavailable) },

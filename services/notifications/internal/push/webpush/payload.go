@@ -2,8 +2,6 @@ package webpush
 
 import (
 	"encoding/base64"
-	"encoding/json"
-	"fmt"
 
 	"github.com/google/uuid"
 
@@ -38,9 +36,10 @@ type payload struct {
 	RoomID    *uuid.UUID `json:"roomId,omitempty"`
 	MessageID *uuid.UUID `json:"messageId,omitempty"`
 	CreatedAt wire.Time  `json:"createdAt"`
+	Badge     *int       `json:"badge,omitempty"` // messages that the user has not read, of all rooms
 }
 
-func (p Preview) payloadOf(event *taker.Event) ([]byte, error) {
+func (p Preview) payloadOf(event *taker.Event) payload {
 	said := payload{Type: event.Type, CreatedAt: wire.At(event.At)}
 	if event.RoomID != uuid.Nil {
 		said.RoomID = &event.RoomID
@@ -54,11 +53,7 @@ func (p Preview) payloadOf(event *taker.Event) ([]byte, error) {
 	if p == Full {
 		said.Text = clip(event.Text, maxText)
 	}
-	encoded, err := json.Marshal(said)
-	if err != nil {
-		return nil, fmt.Errorf("encode a push: %w", err)
-	}
-	return encoded, nil
+	return said
 }
 
 // clip gives the beginning of a text, of so many characters.

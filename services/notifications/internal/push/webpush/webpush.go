@@ -16,7 +16,9 @@ package webpush
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -30,6 +32,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/ism-chat/ism/libs/events"
 	"github.com/ism-chat/ism/libs/telemetry"
 	"github.com/ism-chat/ism/services/notifications/internal/push/taker"
 	"github.com/ism-chat/ism/services/notifications/internal/webhooks/guard"
@@ -47,6 +50,8 @@ const (
 	maxHolds    = 10_000
 	hostFailure = 3 // failures in a row after which a host is left alone
 	hostRest    = 30 * time.Second
+
+	badgeTimeout = 300 * time.Millisecond // of the question what a user has not read
 )
 
 // delays are how long a push waits before each further attempt.
@@ -62,6 +67,11 @@ type Keys interface {
 	Get(ctx context.Context) (store.VAPIDKeys, error)
 }
 
+// Unread tells what a user has not read.
+type Unread interface {
+	Unread(ctx context.Context, user uuid.UUID) (events.UnreadAnswer, error)
+}
+
 // Client sends to push services, and to nowhere else.
 type Client interface {
 	Post(ctx context.Context, url string, header http.Header, body []byte) (guard.Answer, error)
@@ -75,6 +85,7 @@ type Config struct {
 	Client  Client
 	Keys    Keys
 	Store   Store
+	Unread  Unread // of badges
 	Tel     *telemetry.Telemetry
 }
 
@@ -94,7 +105,7 @@ type Sender struct {
 // job is a push to one device.
 type job struct {
 	device   store.Device
-	payload  []byte
+	payload  payload
 	topic    string
 	urgency  wp.Urgency
 	expires  time.Time // nobody wants it any more
@@ -138,11 +149,7 @@ const queueResource = "webpush_queue"
 // Tell implements [taker.Outlet]: it queues a push for each browser of the users, and waits where the queue is full.
 func (s *Sender) Tell(ctx context.Context, told []taker.Told) error {
 	for _, one := range told {
-		encoded, err := s.cfg.Preview.payloadOf(one.Event)
-		if err != nil {
-			return err
-		}
-		push := job{payload: encoded, topic: topicOf(one.Event), urgency: wp.UrgencyNormal, expires: time.Now().Add(min(mostWait, s.cfg.TTL))}
+		push := job{payload: s.cfg.Preview.payloadOf(one.Event), topic: topicOf(one.Event), urgency: wp.UrgencyNormal, expires: time.Now().Add(min(mostWait, s.cfg.TTL))}
 		if one.Event.IsMessage() {
 			push.urgency = wp.UrgencyHigh
 		}
@@ -279,7 +286,13 @@ func (s *Sender) post(ctx context.Context, push job) (status int, retryAfter tim
 	if err != nil {
 		return 0, 0, err //nolint:wrapcheck // it says what was being done
 	}
-	response, err := wp.SendNotificationWithContext(ctx, push.payload, &wp.Subscription{
+	said := push.payload
+	said.Badge = s.badge(ctx, push.device.UserID)
+	encoded, err := json.Marshal(said)
+	if err != nil {
+		return 0, 0, fmt.Errorf("encode a push: %w", err)
+	}
+	response, err := wp.SendNotificationWithContext(ctx, encoded, &wp.Subscription{
 		Endpoint: push.device.Target, Keys: wp.Keys{P256dh: push.device.P256dh, Auth: push.device.Auth},
 	}, &wp.Options{
 		HTTPClient: through{s.cfg.Client}, Subscriber: strings.TrimPrefix(s.cfg.Subject, "mailto:"), // the library adds it
@@ -290,6 +303,18 @@ func (s *Sender) post(ctx context.Context, push job) (status int, retryAfter tim
 	}
 	defer response.Body.Close()
 	return response.StatusCode, retryAfterOf(response.Header, time.Now()), nil
+}
+
+// badge is what a user has not read as the push is sent; nil where rooms does not say at once: a push does without.
+func (s *Sender) badge(ctx context.Context, user uuid.UUID) *int {
+	ctx, cancel := context.WithTimeout(ctx, badgeTimeout)
+	defer cancel()
+	unread, err := s.cfg.Unread.Unread(ctx, user)
+	if err != nil {
+		s.log.DebugContext(ctx, "a push has no badge", "error", err.Error())
+		return nil
+	}
+	return &unread.Messages
 }
 
 // retryAfterOf reads Retry-After (RFC 9110, section 10.2.3), of which an hour counts at most.

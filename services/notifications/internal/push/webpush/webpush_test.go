@@ -12,6 +12,7 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"math"
 	"net/http"
 	"strings"
 	"sync"
@@ -21,6 +22,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/ism-chat/ism/libs/events"
 	"github.com/ism-chat/ism/libs/servicetest"
 	"github.com/ism-chat/ism/libs/telemetry"
 	"github.com/ism-chat/ism/services/notifications/internal/push/taker"
@@ -84,6 +86,7 @@ type service struct {
 	mu      sync.Mutex
 	answers []guard.Answer // the last one stays
 	fails   bool
+	unread  int // below 0: rooms does not answer
 	bodies  [][]byte
 	headers []http.Header
 	deleted int
@@ -108,6 +111,14 @@ func (s *service) DeleteDevice(context.Context, uuid.UUID, string, string) (bool
 	defer s.mu.Unlock()
 	s.deleted++
 	return true, nil
+}
+
+func (s *service) Unread(ctx context.Context, user uuid.UUID) (events.UnreadAnswer, error) {
+	if s.unread < 0 {
+		<-ctx.Done()
+		return events.UnreadAnswer{}, ctx.Err()
+	}
+	return events.UnreadAnswer{UserID: user, Rooms: 1, Messages: s.unread}, nil
 }
 
 func (s *service) posts() int {
@@ -140,7 +151,7 @@ func play(t *testing.T, s *service, event *taker.Event, preview Preview, test fu
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		sender := New(Config{
-			Subject: "mailto:ops@example.com", TTL: time.Hour, Preview: preview, Client: s, Keys: vapid.NewKeys(store.VAPIDKeys{}, s), Store: s,
+			Subject: "mailto:ops@example.com", TTL: time.Hour, Preview: preview, Client: s, Keys: vapid.NewKeys(store.VAPIDKeys{}, s), Store: s, Unread: s,
 			Tel: telemetry.Discard(slog.New(slog.DiscardHandler)),
 		})
 		ctx, cancel := context.WithCancel(t.Context())
@@ -164,12 +175,12 @@ func play(t *testing.T, s *service, event *taker.Event, preview Preview, test fu
 
 func TestABrowserReadsWhatIsSent(t *testing.T) {
 	event := message()
-	s := &service{answers: []guard.Answer{status(http.StatusCreated)}}
+	s := &service{answers: []guard.Answer{status(http.StatusCreated)}, unread: 7}
 	play(t, s, event, Full, func(b browser) {
 		if s.posts() != 1 {
 			t.Fatalf("%d are sent", s.posts())
 		}
-		want := `{"type":"ChatMessage","title":"bob","text":"Soup?","roomId":"` + event.RoomID.String() + `","messageId":"` + event.MessageID.String() + `","createdAt":"2026-11-29T20:00:00.000000Z"}`
+		want := `{"type":"ChatMessage","title":"bob","text":"Soup?","roomId":"` + event.RoomID.String() + `","messageId":"` + event.MessageID.String() + `","createdAt":"2026-11-29T20:00:00.000000Z","badge":7}`
 		if got := b.decrypt(t, s.bodies[0]); got != want {
 			t.Errorf("it reads %s, want %s", got, want)
 		}
@@ -191,11 +202,23 @@ func TestPreviews(t *testing.T) {
 	event := message()
 	event.Title, event.Text = strings.Repeat("\x01", 5000), strings.Repeat("😀", 5000)
 	for preview, wants := range map[Preview][2]bool{Full: {true, true}, SenderOnly: {true, false}, Nothing: {false, false}} {
-		encoded, err := preview.payloadOf(event)
+		said, most := preview.payloadOf(event), math.MaxInt
+		said.Badge = &most
+		encoded, err := json.Marshal(said)
 		if err != nil || len(encoded) > 3993 || strings.Contains(string(encoded), "title") != wants[0] || strings.Contains(string(encoded), "text") != wants[1] {
 			t.Errorf("%s: %d bytes, %.100s, %v", preview, len(encoded), encoded, err)
 		}
 	}
+}
+
+func TestAPushWaitsForNoBadge(t *testing.T) {
+	s := &service{answers: []guard.Answer{status(http.StatusCreated)}, unread: -1}
+	play(t, s, message(), Nothing, func(b browser) {
+		time.Sleep(time.Second)
+		if s.posts() != 1 || strings.Contains(b.decrypt(t, s.bodies[0]), "badge") {
+			t.Errorf("%d are sent", s.posts())
+		}
+	})
 }
 
 func TestWhoseSubscriptionIsGoneIsForgotten(t *testing.T) {
