@@ -18,7 +18,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -30,6 +29,7 @@ import (
 	"github.com/ism-chat/ism/libs/telemetry"
 	"github.com/ism-chat/ism/services/notifications/internal/webhooks/delivery"
 	"github.com/ism-chat/ism/services/notifications/internal/webhooks/payload"
+	"github.com/ism-chat/ism/services/notifications/internal/webhooks/subscriptions"
 	"github.com/ism-chat/ism/services/notifications/store"
 )
 
@@ -45,12 +45,6 @@ type Deliveries interface {
 	Take(ctx context.Context, all []delivery.Taken) error
 }
 
-// Endpoints are those that may be subscribed.
-type Endpoints interface {
-	EndpointChanges(ctx context.Context) (int64, error)
-	Subscribed(ctx context.Context) ([]store.Endpoint, int64, error)
-}
-
 // Tracing has what is done for a record show in the record's trace.
 type Tracing struct {
 	Records    bus.Tracing
@@ -59,20 +53,16 @@ type Tracing struct {
 
 // Taker takes records. It is safe for concurrent use.
 type Taker struct {
-	endpoints  Endpoints
+	endpoints  *subscriptions.Endpoints
 	deliveries Deliveries
 	tracing    Tracing
 	oldest     time.Duration // what happened longer ago is passed over
 	now        func() time.Time
-
-	mu     sync.Mutex
-	known  []store.Endpoint
-	change int64 // that known is as of; 0: it was never read
 }
 
 // New makes a taker. What happened longer ago than oldest would be given up at once.
-func New(endpoints Endpoints, deliveries Deliveries, tracing Tracing, oldest time.Duration, now func() time.Time) *Taker {
-	return &Taker{endpoints: endpoints, deliveries: deliveries, tracing: tracing, oldest: oldest, now: now}
+func New(endpoints subscriptions.Store, deliveries Deliveries, tracing Tracing, oldest time.Duration, now func() time.Time) *Taker {
+	return &Taker{endpoints: subscriptions.New(endpoints), deliveries: deliveries, tracing: tracing, oldest: oldest, now: now}
 }
 
 // Take implements [bus.Handler].
@@ -81,7 +71,7 @@ func (t *Taker) Take(ctx context.Context, records []bus.Record) error {
 		return nil
 	}
 	ctx = telemetry.Untraced(ctx) // only what becomes a webhook shows, in the trace of its record
-	endpoints, err := t.subscribed(ctx)
+	endpoints, err := t.endpoints.Now(ctx)
 	if err != nil || len(endpoints) == 0 {
 		return err
 	}
@@ -142,23 +132,6 @@ func (t *Taker) deliver(ctx context.Context, all []taken) error {
 		}
 	}
 	return nil
-}
-
-// subscribed gives the endpoints as of now.
-func (t *Taker) subscribed(ctx context.Context) ([]store.Endpoint, error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	change, err := t.endpoints.EndpointChanges(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("ask for changes of endpoints: %w", err)
-	}
-	if change != t.change {
-		if t.known, t.change, err = t.endpoints.Subscribed(ctx); err != nil {
-			t.change = 0
-			return nil, fmt.Errorf("read endpoints: %w", err)
-		}
-	}
-	return t.known, nil
 }
 
 // webhooks gives the webhooks of records, each with its endpoints. The error, of the first record that is malformed, is [bus.ErrRejected].
