@@ -40,10 +40,8 @@ const (
 	deliveryTimeout = 5 * time.Second // of the relay's records
 	discardTimeout  = 5 * time.Second
 	picturesTimeout = 10 * time.Second
-	maxUploads      = 16        // pictures of rooms that are received at once
-	maxWaiting      = 64        // pictures that wait to be looked at
-	maxPixelMemory  = 512 << 20 // bytes, of all pictures that are looked at
-	maxBatch        = 200       // records that the consumer group takes at once
+	maxUploads      = 16  // pictures of rooms that are received at once
+	maxBatch        = 200 // records that the consumer group takes at once
 	// fetchWait is how far it may be behind the log: what is new is its members' until then.
 	fetchWait = 400 * time.Millisecond
 )
@@ -78,7 +76,9 @@ var _ deployable.LargeBodies = (*Service)(nil)
 
 // New makes the service. It connects to nothing: its parts do.
 func New(cfg Config, deps Deps) (*Service, error) {
-	pool, err := images.NewPool(images.PoolConfig{Workers: cfg.AtOnce, Waiting: maxWaiting, Memory: maxPixelMemory}, images.DefaultLimits())
+	pictures := images.DefaultPool()
+	pictures.Workers = cfg.AtOnce
+	pool, err := images.NewPool(pictures, images.DefaultLimits())
 	if err != nil {
 		return nil, fmt.Errorf("make the pool of pictures: %w", err)
 	}
