@@ -54,16 +54,13 @@ type asker struct{ *internalapi.Client }
 func (a asker) ask(ctx context.Context, question internalapi.Question, answer any) error {
 	ctx, cancel := context.WithTimeout(ctx, Timeout)
 	defer cancel()
-	first, cancelFirst := context.WithTimeout(ctx, firstTry)
-	question.Try = 1
-	err := known(a.Ask(first, question, answer))
-	cancelFirst()
-	if err == nil || errors.Is(err, ErrNotFound) || errors.Is(err, ErrSingleRoom) || ctx.Err() != nil {
-		return err
-	}
-	question.Try = 2
-	return known(a.Ask(ctx, question, answer))
+	return internalapi.Twice(ctx, firstTry, settled, func(ctx context.Context, number int) error {
+		question.Try = number
+		return known(a.Ask(ctx, question, answer))
+	})
 }
+
+func settled(err error) bool { return errors.Is(err, ErrNotFound) || errors.Is(err, ErrSingleRoom) }
 
 // known gives what a refusal says: other codes may be of who is not the service.
 func known(err error) error {

@@ -93,13 +93,12 @@ func NewClient(cfg ClientConfig, tel *telemetry.Telemetry) *Client {
 func (c *Client) Run(ctx context.Context) error { return c.media.Run(ctx) }
 
 // Medium implements [Media], within the deadline of ctx.
-func (c *Client) Medium(ctx context.Context, id uuid.UUID) (events.MediaAnswer, error) {
-	first, cancel := context.WithTimeout(ctx, firstTry)
-	medium, err := c.try(first, 1, id)
-	cancel()
-	if err != nil && !errors.Is(err, ErrNotFound) && ctx.Err() == nil {
-		medium, err = c.try(ctx, 2, id)
-	}
+func (c *Client) Medium(ctx context.Context, id uuid.UUID) (medium events.MediaAnswer, err error) {
+	unknown := func(err error) bool { return errors.Is(err, ErrNotFound) }
+	err = internalapi.Twice(ctx, firstTry, unknown, func(ctx context.Context, number int) error {
+		medium, err = c.try(ctx, number, id)
+		return err
+	})
 	return medium, err
 }
 

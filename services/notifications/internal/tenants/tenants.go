@@ -54,12 +54,12 @@ func (c *Client) Run(ctx context.Context) error { return c.rooms.Run(ctx) }
 // Tenants gives the tenants of those of at most [events.MostUsersAsked] users that there are. An error means that rooms does not answer now, within the
 // deadline of ctx.
 func (c *Client) Tenants(ctx context.Context, users []uuid.UUID) (map[uuid.UUID]string, error) {
-	first, cancel := context.WithTimeout(ctx, firstTry)
-	known, err := c.try(first, 1, users)
-	cancel()
-	if err != nil && ctx.Err() == nil {
-		known, err = c.try(ctx, 2, users)
-	}
+	var known []events.UserAnswer
+	never := func(error) bool { return false }
+	err := internalapi.Twice(ctx, firstTry, never, func(ctx context.Context, number int) (err error) {
+		known, err = c.try(ctx, number, users)
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
