@@ -25,6 +25,8 @@ const (
 	magic          = "ISMOBJ1\n"
 	footerSize     = 4 + len(magic)
 	maxDescription = 1 << 10
+
+	maxMoves = 100 // tries to put an object in its place
 )
 
 type description struct {
@@ -114,16 +116,19 @@ func (d description) info(key string, modified time.Time) objects.Info {
 	return objects.Info{Key: key, Size: d.Size, Type: d.Type, ETag: d.SHA256[:32], SHA256: sum, Modified: modified.UTC().Truncate(time.Second)}
 }
 
-// moveIn puts what was written where it belongs. The folders above it are made; somebody who deletes may take them away meanwhile.
+// moveIn puts what was written where it belongs. The folders above it are made. Those who put and delete beside it may take a folder away, or
+// make it, between two looks at it, so it is tried a number of times.
 func (s *Store) moveIn(root *os.Root, w written, name string) error {
-	for try := 0; ; try++ {
+	for try := 1; ; try++ {
 		err := moveTo(root, w.name, name)
-		if err == nil || try == 10 || !errors.Is(err, os.ErrNotExist) {
-			if err != nil {
-				_ = root.Remove(w.name)
-			}
-			return onDisk("put an object in its place", err)
+		meanwhile := errors.Is(err, os.ErrNotExist) || errors.Is(err, os.ErrExist)
+		if meanwhile && try < maxMoves {
+			continue
 		}
+		if err != nil {
+			_ = root.Remove(w.name)
+		}
+		return onDisk("put an object in its place", err)
 	}
 }
 
