@@ -2,9 +2,15 @@ package bus
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
 )
+
+// coordinatorTimeout is that of requests to the coordinator of a group: longer than any coordinator is away. One that ends while the client still looks for
+// the coordinator ends the process with a failed assertion (rd_kafka_enq_once_del_source_return, https://github.com/confluentinc/librdkafka/issues/4605).
+// Whoever asks goes when its context is done; the request ends once the coordinator has answered.
+const coordinatorTimeout = time.Hour
 
 // admin is the client for all that is asked of the brokers. It is a producer that produces nothing: an admin client of its own would
 // keep its statistics, which nobody can read then, for ever.

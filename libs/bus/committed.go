@@ -17,8 +17,8 @@ var errNoAnswer = errors.New("no answer")
 const askTimeout = time.Second
 
 // Committed gives what the group has committed of a topic's first partitions, so many: of each the offset of the next record, 0 where it has committed
-// nothing. It asks by the consumer's own client, and not as an administrator: a librdkafka whose broker goes away ends the process in the middle of such
-// a request now and then (rd_kafka_enq_once_del_source_return), so nothing may make one again and again. Errors: [ErrUnavailable].
+// nothing. It asks by the consumer's own client, and not as an administrator: such a request is left behind where no coordinator answers, see
+// coordinatorTimeout, so nothing may make one again and again. Errors: [ErrUnavailable].
 func (c *Consumer) Committed(topic string, partitions int) ([]int64, error) {
 	c.using.RLock()
 	defer c.using.RUnlock()

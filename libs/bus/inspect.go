@@ -168,7 +168,7 @@ func lacksCoordinator(err error) bool {
 }
 
 func (b *Bus) inspectGroup(ctx context.Context, admin *kafka.AdminClient, name string, topics []string) (Group, error) {
-	described, err := admin.DescribeConsumerGroups(ctx, []string{name})
+	described, err := admin.DescribeConsumerGroups(ctx, []string{name}, kafka.SetAdminRequestTimeout(coordinatorTimeout))
 	if err != nil {
 		return Group{}, fmt.Errorf("describe group %s: %w", name, err)
 	}
@@ -220,7 +220,8 @@ func (b *Bus) goesOn(ctx context.Context, admin *kafka.AdminClient, group string
 		return nil, err
 	}
 	asked := kafkaPartitions(partitions)
-	committed, err := admin.ListConsumerGroupOffsets(ctx, []kafka.ConsumerGroupTopicPartitions{{Group: group, Partitions: asked}})
+	committed, err := admin.ListConsumerGroupOffsets(ctx, []kafka.ConsumerGroupTopicPartitions{{Group: group, Partitions: asked}},
+		kafka.SetAdminRequestTimeout(coordinatorTimeout))
 	var refused kafka.Error
 	neverCommitted := errors.As(err, &refused) && refused.Code() == kafka.ErrGroupIDNotFound // some brokers say so, others that nothing is committed
 	if err != nil && !neverCommitted {

@@ -139,7 +139,7 @@ func (b *Bus) deleteGroup(ctx context.Context, group string) error {
 	if err != nil {
 		return err
 	}
-	deleted, err := admin.DeleteConsumerGroups(ctx, []string{group}, kafka.SetAdminRequestTimeout(queryTimeout))
+	deleted, err := admin.DeleteConsumerGroups(ctx, []string{group}, kafka.SetAdminRequestTimeout(coordinatorTimeout))
 	if err != nil {
 		return fmt.Errorf("%w: delete group %s: %w", ErrUnavailable, group, err)
 	}
