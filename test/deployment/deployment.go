@@ -244,13 +244,19 @@ func (d *Deployment) SignIn(t testing.TB, name string) *User {
 // Backend is a client of the backend that runs beside the messenger, whose token has the role of administrators.
 func (d *Deployment) Backend(t testing.TB) *client.Client {
 	t.Helper()
+	return client.New(d.BaseURL, d.http, client.Token(d.BackendToken(t)))
+}
+
+// BackendToken is an access token of the backend.
+func (d *Deployment) BackendToken(t testing.TB) string {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	token, _, err := client.BackendToken(ctx, d.http, d.Issuer, "ism-backend", "ism-backend-secret")
 	if err != nil {
 		t.Fatalf("sign the backend in: %v", err)
 	}
-	return client.New(d.BaseURL, d.http, client.Token(token))
+	return token
 }
 
 // Token is an access token of the user.

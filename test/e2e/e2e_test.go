@@ -77,6 +77,7 @@ func suite(t *testing.T, d *deployment.Deployment, more ...scenario) {
 		{"live order is history order", liveOrderIsHistoryOrder},
 		{"the timeline is paged without gap or repeat", timelineIsPaged},
 		{"outsiders see nothing", outsidersSeeNothing},
+		{"routes are for whom they are", routesAreForWhomTheyAre},
 		{"only valid tokens are let in", onlyValidTokens},
 		{"bad input is refused and writes nothing", badInputIsRefused},
 		{"a page may call", pageMayCall},
