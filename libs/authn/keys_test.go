@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"log/slog"
+	"net/http"
 	"strings"
 	"sync"
 	"testing"
@@ -13,10 +14,13 @@ import (
 	"time"
 
 	"github.com/MicahParks/jwkset"
+	"github.com/gofiber/fiber/v2"
 	"github.com/golang-jwt/jwt/v5"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
+	"github.com/valyala/fasthttp"
 
+	"github.com/ism-chat/ism/libs/httpapi"
 	"github.com/ism-chat/ism/libs/servicetest"
 	"github.com/ism-chat/ism/libs/telemetry"
 )
@@ -366,6 +370,11 @@ func TestTokensAreNotJudgedByOldKeys(t *testing.T) {
 		expect("within the time", nil)
 		time.Sleep(20 * time.Minute)
 		expect("after it", ErrOldKeys)
+		c := fiber.New().AcquireCtx(&fasthttp.RequestCtx{})
+		c.Request().Header.Set("Authorization", "Bearer "+signed)
+		if problem, ok := errors.AsType[*httpapi.Problem](verifier.Require()(c)); !ok || problem.Status != http.StatusServiceUnavailable || problem.Code != "issuer-unavailable" {
+			t.Errorf("answered with %+v", problem)
+		}
 		if !strings.Contains(log.String(), "level=ERROR") || !strings.Contains(log.String(), "too old to be trusted") {
 			t.Error("the log does not say so")
 		}
