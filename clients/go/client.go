@@ -17,6 +17,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/ism-chat/ism/libs/authn/subject"
 	"github.com/ism-chat/ism/libs/wire"
 )
 
@@ -305,7 +306,17 @@ func problemOf(response *http.Response, body []byte) error {
 	return problem
 }
 
-// Subject reads the user's id, the claim sub, from an access token, without verifying it: that is the server's part.
+// UserID is the id of the user whom an issuer (the claim iss) knows by a subject (the claim sub), as an installation has it by default: a UUID is
+// the id itself, of another text it is the UUID of version 5 in the issuer's namespace. For issuers whose subjects are configured otherwise
+// (ISM_OIDC_SUBJECTS=derived, and issuers beside the first) there is [DerivedUserID].
+func UserID(issuer, sub string) (uuid.UUID, error) { return subject.UserID(subject.AsIs, issuer, sub) }
+
+// DerivedUserID is [UserID] where a UUID is a text like any other.
+func DerivedUserID(issuer, sub string) (uuid.UUID, error) {
+	return subject.UserID(subject.Derived, issuer, sub)
+}
+
+// Subject reads the user's id from an access token, see [UserID], without verifying it: that is the server's part.
 func Subject(token string) (uuid.UUID, error) {
 	parts := strings.Split(token, ".")
 	if len(parts) != 3 {
@@ -316,12 +327,17 @@ func Subject(token string) (uuid.UUID, error) {
 		return uuid.Nil, fmt.Errorf("read token: %w", err)
 	}
 	var claims struct {
-		Subject uuid.UUID `json:"sub"`
+		Issuer  string `json:"iss"`
+		Subject string `json:"sub"`
 	}
 	if err := json.Unmarshal(raw, &claims); err != nil {
 		return uuid.Nil, fmt.Errorf("read token: %w", err)
 	}
-	return claims.Subject, nil
+	id, err := UserID(claims.Issuer, claims.Subject)
+	if err != nil {
+		return uuid.Nil, fmt.Errorf("read token: %w", err)
+	}
+	return id, nil
 }
 
 // PasswordToken gets a token from an OIDC issuer by the password grant (RFC 6749, section 4.3), which development realms

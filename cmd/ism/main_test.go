@@ -90,6 +90,14 @@ func TestDevelopmentIdentityProviderStaysOnLoopback(t *testing.T) {
 	}
 }
 
+// An issuer of one's own has other applications; the one for development has none.
+func TestWhoseTokensMustBeSaidOfAnIssuer(t *testing.T) {
+	code, _, stderr := run(t, []string{"ISM_OIDC_ISSUER=https://id.example.com/realms/ism", "ISM_DATA_DIR=" + t.TempDir()})
+	if code != 2 || !strings.Contains(stderr, "ISM_OIDC_AUDIENCE: is required, or ISM_OIDC_CLIENTS") {
+		t.Errorf("exit code %d:\n%s", code, stderr)
+	}
+}
+
 func TestUnknownCommand(t *testing.T) {
 	if code, _, stderr := run(t, nil, "dance"); code != 2 || !strings.Contains(stderr, "usage") {
 		t.Errorf("exit code %d:\n%s", code, stderr)

@@ -12,7 +12,7 @@ const maxAccepted = 10_000 // tokens; some 5 MB when full
 
 // acceptedTokens remembers tokens that have been accepted, because a client sends the same one with every request and a signature
 // costs some fifty times as much as a look-up (BenchmarkVerify). It holds digests, not tokens. What it says is as true as
-// a new verification: an entry ends with the token, and with the key set under which it was made.
+// a new verification: an entry ends with the token, and with the key set under which it was made; and while that is too old, no entry counts.
 type acceptedTokens struct {
 	entries *lru.Cache[[sha256.Size]byte, acceptance]
 	leeway  time.Duration
@@ -20,7 +20,8 @@ type acceptedTokens struct {
 
 type acceptance struct {
 	principal  Principal
-	generation uint64 // of the key set
+	by         *trust
+	generation uint64 // of the key set of by
 }
 
 func newAcceptedTokens(leeway time.Duration) (*acceptedTokens, error) {
@@ -31,14 +32,14 @@ func newAcceptedTokens(leeway time.Duration) (*acceptedTokens, error) {
 	return &acceptedTokens{entries: entries, leeway: leeway}, nil
 }
 
-func (a *acceptedTokens) recall(digest [sha256.Size]byte, generation uint64) (Principal, bool) {
+func (a *acceptedTokens) recall(digest [sha256.Size]byte) (Principal, bool) {
 	entry, ok := a.entries.Get(digest)
-	if !ok || entry.generation != generation || !time.Now().Before(entry.principal.ExpiresAt.Add(a.leeway)) {
+	if !ok || entry.by.keys.generation.Load() != entry.generation || entry.by.keys.old() || !time.Now().Before(entry.principal.ExpiresAt.Add(a.leeway)) {
 		return Principal{}, false
 	}
 	return entry.principal, true
 }
 
-func (a *acceptedTokens) remember(digest [sha256.Size]byte, generation uint64, principal Principal) {
-	a.entries.Add(digest, acceptance{principal: principal, generation: generation})
+func (a *acceptedTokens) remember(digest [sha256.Size]byte, principal Principal, by *trust, generation uint64) {
+	a.entries.Add(digest, acceptance{principal: principal, by: by, generation: generation})
 }

@@ -13,7 +13,6 @@ import (
 	"unicode/utf8"
 
 	"github.com/golang-jwt/jwt/v5"
-	"github.com/google/uuid"
 )
 
 const (
@@ -23,9 +22,19 @@ const (
 	maxDate    = 253402300799 // seconds; the end of the year 9999, beyond which there is no RFC 3339
 )
 
+// claimNames are the names of the claims that an issuer may call as it likes. They are exact: "https://example.com/name" and "a.b" are
+// names of one claim each.
+type claimNames struct {
+	display []string // the first that has a text counts
+	picture string
+	tenant  string // "": there is none
+}
+
 // claims are the claims of an access token that matter here (RFC 7519 section 4.1, RFC 9068 section 2.2, OpenID Connect
 // Core 1.0 section 5.1, and Keycloak's typ).
 type claims struct {
+	names claimNames
+
 	issuer    string
 	subject   string
 	audience  jwt.ClaimStrings
@@ -33,23 +42,26 @@ type claims struct {
 	notBefore *jwt.NumericDate
 	issued    time.Time // iat; zero: there is none that can be read
 	typ       string
+	use       string // Amazon Cognito's token_use
 	azp       string
 	clientID  string
 	username  string
-	name      string
 	picture   string
+	tenant    string
 	roles     []string // RFC 9068 section 2.2.3.1, or Keycloak's realm roles
-	scope     string   // RFC 8693 section 4.2: scopes with spaces between them
-	idToken   bool
-
-	tenantClaim string // its name; "": there is none
-	tenant      string
+	scopes    []string // RFC 8693 section 4.2, or the scp of Microsoft Entra and Okta
+	hashes    bool     // of other tokens that came with it
+	nonce     bool
+	bound     bool // to a key of its holder's
 }
 
 // has reports whether the token has a role or a scope of the name.
 func (c *claims) has(name string) bool {
-	return name != "" && (slices.Contains(c.roles, name) || slices.Contains(strings.Fields(c.scope), name))
+	return name != "" && (slices.Contains(c.roles, name) || slices.Contains(c.scopes, name))
 }
+
+// client is the client that the token was given to.
+func (c *claims) client() string { return cmp.Or(c.azp, c.clientID) }
 
 // UnmarshalJSON takes claims by their exact names. Decoding into a struct would let a claim "Sub" pass for "sub".
 func (c *claims) UnmarshalJSON(b []byte) error {
@@ -65,11 +77,9 @@ func (c *claims) UnmarshalJSON(b []byte) error {
 		{"sub", &c.subject},
 		{"aud", &c.audience},
 		{"typ", &c.typ},
+		{"token_use", &c.use},
 		{"azp", &c.azp},
 		{"client_id", &c.clientID},
-		{"preferred_username", &c.username},
-		{"name", &c.name},
-		{"picture", &c.picture},
 	} {
 		raw, ok := all[claim.name]
 		if !ok {
@@ -79,7 +89,9 @@ func (c *claims) UnmarshalJSON(b []byte) error {
 			return fmt.Errorf("claim %s: %w", claim.name, err)
 		}
 	}
-	c.readRoles(all)
+	c.readProfile(all)
+	c.readRights(all)
+	c.readKind(all)
 	if err := c.readTenant(all); err != nil {
 		return err
 	}
@@ -91,17 +103,28 @@ func (c *claims) UnmarshalJSON(b []byte) error {
 	if c.notBefore, err = date(all["nbf"]); err != nil {
 		return fmt.Errorf("claim nbf: %w", err)
 	}
-	// Only an ID token has these (OpenID Connect Core 1.0 sections 3.1.3.6 and 3.3.2.11).
-	for _, name := range []string{"at_hash", "c_hash", "s_hash"} {
-		if _, ok := all[name]; ok {
-			c.idToken = true
-		}
-	}
 	return nil
 }
 
-// readRoles reads what a token may do. Issuers use these names in forms of their own, so what is not understood gives no role.
-func (c *claims) readRoles(all map[string]json.RawMessage) {
+// readProfile reads what others see of a user. It decides nothing, so what is no text is like what is not there.
+func (c *claims) readProfile(all map[string]json.RawMessage) {
+	for _, name := range c.names.display {
+		if c.username = printable(text(all[name])); c.username != "" {
+			break
+		}
+	}
+	c.picture = picture(text(all[c.names.picture]))
+}
+
+func text(raw json.RawMessage) (value string) {
+	if json.Unmarshal(raw, &value) != nil {
+		return ""
+	}
+	return value
+}
+
+// readRights reads what a token may do. Issuers use these names in forms of their own, so what is not understood gives no role.
+func (c *claims) readRights(all map[string]json.RawMessage) {
 	if json.Unmarshal(all["roles"], &c.roles) != nil {
 		c.roles = nil
 	}
@@ -111,22 +134,36 @@ func (c *claims) readRoles(all map[string]json.RawMessage) {
 	if json.Unmarshal(all["realm_access"], &realm) == nil {
 		c.roles = append(c.roles, realm.Roles...)
 	}
-	if json.Unmarshal(all["scope"], &c.scope) != nil {
-		c.scope = ""
+	c.scopes = append(strings.Fields(text(all["scope"])), strings.Fields(text(all["scp"]))...)
+	var listed []string // as Okta has it
+	if json.Unmarshal(all["scp"], &listed) == nil {
+		c.scopes = append(c.scopes, listed...)
 	}
+}
+
+// readKind reads what tells access tokens and others apart.
+func (c *claims) readKind(all map[string]json.RawMessage) {
+	given := func(name string) bool {
+		raw, ok := all[name]
+		return ok && string(raw) != "null"
+	}
+	// Only an ID token has these (OpenID Connect Core 1.0 sections 3.1.3.6 and 3.3.2.11).
+	c.hashes = given("at_hash") || given("c_hash") || given("s_hash")
+	c.nonce = given("nonce")
+	c.bound = given("cnf")
 }
 
 // readTenant reads which tenant a token belongs to. Tenants are kept apart by it, so one that cannot be read is no token.
 func (c *claims) readTenant(all map[string]json.RawMessage) error {
-	raw, ok := all[c.tenantClaim]
-	if c.tenantClaim == "" || !ok {
+	raw, ok := all[c.names.tenant]
+	if c.names.tenant == "" || !ok {
 		return nil
 	}
 	if err := json.Unmarshal(raw, &c.tenant); err != nil {
-		return fmt.Errorf("claim %s: %w", c.tenantClaim, err)
+		return fmt.Errorf("claim %s: %w", c.names.tenant, err)
 	}
 	if !IsTenant(c.tenant) {
-		return fmt.Errorf("claim %s is no name of a tenant", c.tenantClaim)
+		return fmt.Errorf("claim %s is no name of a tenant", c.names.tenant)
 	}
 	return nil
 }
@@ -167,28 +204,47 @@ func (c *claims) GetIssuer() (string, error)                   { return c.issuer
 func (c *claims) GetSubject() (string, error)                  { return c.subject, nil }
 func (c *claims) GetAudience() (jwt.ClaimStrings, error)       { return c.audience, nil }
 
-// principal gives whom the claims speak for, or why they are not those of an access token.
-func (c *claims) principal() (Principal, error) {
+// checkKind refuses what is no access token, or none that its bearer alone may use. access says that the token's header calls it one.
+func (c *claims) checkKind(access bool) error {
+	switch {
 	// Keycloak names the kind of its tokens here: ID, Refresh, Offline, Logout and DPoP, none of which is a bearer token.
-	if c.typ != "" && !strings.EqualFold(c.typ, "Bearer") {
-		return Principal{}, fmt.Errorf("a token of the type %q is no access token", clip(c.typ))
+	case c.typ != "" && !strings.EqualFold(c.typ, "Bearer"):
+		return fmt.Errorf("a token of the type %q is no access token", clip(c.typ))
+	case c.use != "" && c.use != "access":
+		return fmt.Errorf("a token whose token_use is %q is no access token", clip(c.use))
+	case c.hashes:
+		return errors.New("an ID token is no access token: it has the hash of another (at_hash, c_hash or s_hash)")
+	// A nonce is the sign-in's (OpenID Connect Core 1.0 section 2). Keycloak up to 24 repeats it in access tokens, which say what they are.
+	case c.nonce && !access && c.typ == "" && c.use == "" && len(c.scopes) == 0:
+		return errors.New("an ID token is no access token: it has a nonce, and nothing that an access token has (a type, token_use, scope or scp)")
+	case c.bound:
+		return errors.New("the token is bound to a key (cnf, RFC 7800), of which no proof is checked here: have the issuer give bearer tokens, without DPoP and without client certificates")
 	}
-	if c.idToken {
-		return Principal{}, errors.New("an ID token is no access token")
+	return nil
+}
+
+// checkLife refuses a token that is valid for longer than is allowed: from when it was issued or, where that is not known or yet to come, from now.
+func (c *claims) checkLife(longest, leeway time.Duration, now time.Time) error {
+	from := c.issued
+	if from.IsZero() || from.After(now) {
+		from = now
 	}
-	user, err := uuid.Parse(c.subject)
-	if err != nil || len(c.subject) != 36 || user == uuid.Nil {
-		return Principal{}, errors.New("sub is no UUID")
+	if life := c.expires.Sub(from); life > longest+leeway {
+		return fmt.Errorf("the token is valid for %s; allowed by ISM_OIDC_MAX_TOKEN_LIFE: %s", life.Round(time.Second), longest)
 	}
+	return nil
+}
+
+// principal gives whom the claims speak for, without the id.
+func (c *claims) principal() Principal {
 	return Principal{
-		UserID:    user,
-		Username:  cmp.Or(printable(c.username), printable(c.name)),
-		Picture:   picture(c.picture),
-		ClientID:  cmp.Or(c.azp, c.clientID),
+		Username:  c.username,
+		Picture:   c.picture,
+		ClientID:  c.client(),
 		Tenant:    c.tenant,
 		IssuedAt:  c.issued,
 		ExpiresAt: c.expires.Time,
-	}, nil
+	}
 }
 
 // printable drops control characters, which a store may not take, and those that turn the direction of text, and cuts at maxName characters.

@@ -9,7 +9,7 @@ import (
 
 // A route that needs a token has Require before its handler, which then knows who calls. The verifier is a part of the deployable, which runs it.
 func ExampleVerifier_Require() {
-	verifier, err := authn.New(authn.Config{Issuer: "https://id.example.com/realms/ism"}, telemetry.Discard(nil))
+	verifier, err := authn.New(authn.Config{Issuer: "https://id.example.com/realms/ism", Audience: []string{"ism"}}, telemetry.Discard(nil))
 	if err != nil {
 		return
 	}

@@ -13,6 +13,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -98,7 +99,7 @@ func TestFaultyIssuers(t *testing.T) {
 			defer server.Close()
 			self = server.URL
 			tel, journal := logged()
-			verifier, err := authn.New(authn.Config{Issuer: self}, tel)
+			verifier, err := authn.New(authn.Config{Issuer: self, Audience: []string{"any"}}, tel)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -180,9 +181,25 @@ func TestConfigurationFaults(t *testing.T) {
 		"leeway of an hour":    {authn.Config{Issuer: issuer, Leeway: 3600e9}, []string{"ISM_OIDC_LEEWAY"}},
 		"negative leeway":      {authn.Config{Issuer: issuer, Leeway: -1}, []string{"ISM_OIDC_LEEWAY"}},
 		"refresh every second": {authn.Config{Issuer: issuer, RefreshInterval: 1e9}, []string{"ISM_OIDC_REFRESH_INTERVAL"}},
-		"all at once":          {authn.Config{Algorithms: []string{"HS384"}, Leeway: -1}, []string{"ISM_OIDC_ALGORITHMS", "ISM_OIDC_LEEWAY", "ISM_OIDC_ISSUER"}},
+		"all at once":          {authn.Config{Algorithms: []string{"HS384"}, Leeway: -1}, []string{"ISM_OIDC_ALGORITHMS", "ISM_OIDC_LEEWAY", "ISM_OIDC_ISSUER", "ISM_OIDC_AUDIENCE"}},
+		"nobody's tokens":      {authn.Config{Issuer: issuer}, []string{"ISM_OIDC_AUDIENCE"}},
+		"any, and others":      {authn.Config{Issuer: issuer, Audience: []string{"any"}}, []string{"ISM_OIDC_AUDIENCE"}},
+		"any client, others":   {authn.Config{Issuer: issuer, Clients: []string{"a", "any"}}, []string{"ISM_OIDC_CLIENTS"}},
+		"an empty client":      {authn.Config{Issuer: issuer, Clients: []string{""}}, []string{"ISM_OIDC_CLIENTS"}},
+		"two scopes":           {authn.Config{Issuer: issuer, RequiredScope: "a b"}, []string{"ISM_OIDC_REQUIRED_SCOPE"}},
+		"unknown subjects":     {authn.Config{Issuer: issuer, Subjects: "v4"}, []string{"ISM_OIDC_SUBJECTS"}},
+		"iat as a name":        {authn.Config{Issuer: issuer, NameClaims: []string{"name", "iat"}}, []string{"ISM_OIDC_NAME_CLAIMS"}},
+		"aud as a picture":     {authn.Config{Issuer: issuer, PictureClaim: "aud"}, []string{"ISM_OIDC_PICTURE_CLAIM"}},
+		"tokens of a second":   {authn.Config{Issuer: issuer, MaxTokenLife: 1e9}, []string{"ISM_OIDC_MAX_TOKEN_LIFE"}},
+		"tokens of a century":  {authn.Config{Issuer: issuer, MaxTokenLife: 100 * 365 * 24 * time.Hour}, []string{"ISM_OIDC_MAX_TOKEN_LIFE"}},
+		"keys of five minutes": {authn.Config{Issuer: issuer, MaxKeyAge: 5 * time.Minute}, []string{"ISM_OIDC_MAX_KEY_AGE"}},
+		"keys, rarely fetched": {authn.Config{Issuer: issuer, RefreshInterval: 13 * time.Hour}, []string{"ISM_OIDC_MAX_KEY_AGE"}},
+		"no file of issuers":   {authn.Config{Issuer: issuer, IssuersFile: "/nowhere"}, []string{"ISM_OIDC_ISSUERS_FILE"}},
 	} {
 		t.Run(name, func(t *testing.T) {
+			if name != "all at once" && name != "nobody's tokens" {
+				test.cfg.Audience = append(test.cfg.Audience, "ism")
+			}
 			_, err := authn.New(test.cfg, silent())
 			var faults config.Faults
 			if !errors.As(err, &faults) {
@@ -206,7 +223,7 @@ func TestConfigurationFaults(t *testing.T) {
 func TestVerifiersShareMetrics(t *testing.T) {
 	tel := silent()
 	for range 2 {
-		if _, err := authn.New(authn.Config{Issuer: "https://id.example.com"}, tel); err != nil {
+		if _, err := authn.New(authn.Config{Issuer: "https://id.example.com", Audience: []string{"ism"}}, tel); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -17,7 +17,7 @@ import (
 func TestKeycloaksTokens(t *testing.T) {
 	issuer := enginetest.Keycloak(t)
 	verifier := authntest.Start(t, authn.Config{Issuer: issuer, Audience: []string{"account"}}, silent())
-	anyAudience := authntest.Start(t, authn.Config{Issuer: issuer, AdminRole: "ism-admin"}, silent())
+	anyAudience := authntest.Start(t, authn.Config{Issuer: issuer, Audience: []string{"any"}, AdminRole: "ism-admin"}, silent())
 	user := keycloakTokens(t, issuer, url.Values{
 		"grant_type": {"password"}, "client_id": {"ism-web"}, "username": {"alice"}, "password": {"alice"}, "scope": {"openid offline_access"},
 	})
@@ -33,7 +33,7 @@ func TestKeycloaksTokens(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if principal.Username != "alice" || principal.ClientID != "ism-web" || principal.Admin {
+		if principal.Username != "Alice Example" || principal.ClientID != "ism-web" || principal.Admin {
 			t.Errorf("got %+v", principal)
 		}
 	}

@@ -33,11 +33,15 @@ type keySet struct {
 	*jwkset.MemoryJWKSet
 	fetch    func(ctx context.Context) ([]jwkset.JWK, error)
 	interval time.Duration
+	maxAge   time.Duration // of keys that are still trusted
 	log      *slog.Logger
 	fetches  *prometheus.CounterVec
+	fetched  prometheus.Gauge
 
 	// generation counts the different key sets that have been fetched; 0: none yet.
 	generation atomic.Uint64
+	// fresh is when the issuer last gave its keys; nil: not yet.
+	fresh atomic.Pointer[time.Time]
 	// wanted asks run for a fetch before its time.
 	wanted chan struct{}
 	// waiting has an element for each request that waits for a fetch.
@@ -50,13 +54,15 @@ type keySet struct {
 	failure  error         // of the last fetch
 }
 
-func newKeySet(fetch func(ctx context.Context) ([]jwkset.JWK, error), interval time.Duration, log *slog.Logger, fetches *prometheus.CounterVec) *keySet {
+func newKeySet(fetch func(ctx context.Context) ([]jwkset.JWK, error), interval, maxAge time.Duration, log *slog.Logger, fetches *prometheus.CounterVec, fetched prometheus.Gauge) *keySet {
 	return &keySet{
 		MemoryJWKSet: jwkset.NewMemoryStorage(),
 		fetch:        fetch,
 		interval:     interval,
+		maxAge:       maxAge,
 		log:          log,
 		fetches:      fetches,
+		fetched:      fetched,
 		wanted:       make(chan struct{}, 1),
 		waiting:      make(chan struct{}, maxWaiting),
 		round:        make(chan struct{}),
@@ -81,7 +87,7 @@ func (k *keySet) run(ctx context.Context) {
 				pause = max(pause, fetchGap)
 			}
 			retry = min(2*retry, maxRetry)
-			k.log.WarnContext(ctx, "the issuer's keys could not be fetched", "error", err, "retry_in", pause, "have_keys", k.generation.Load() > 0)
+			k.report(ctx, err, pause)
 		} else {
 			retry = firstRetry
 		}
@@ -89,6 +95,22 @@ func (k *keySet) run(ctx context.Context) {
 			return
 		}
 	}
+}
+
+// report tells of a fetch that failed.
+func (k *keySet) report(ctx context.Context, err error, pause time.Duration) {
+	if k.old() {
+		k.log.ErrorContext(ctx, "the issuer's keys are too old to be trusted, and could not be fetched: its tokens cannot be verified until it answers",
+			"error", err, "retry_in", pause, "fetched_at", *k.fresh.Load(), "max_age", k.maxAge)
+		return
+	}
+	k.log.WarnContext(ctx, "the issuer's keys could not be fetched", "error", err, "retry_in", pause, "have_keys", k.generation.Load() > 0)
+}
+
+// old reports whether there are keys that are no longer to be trusted: the issuer may have withdrawn them.
+func (k *keySet) old() bool {
+	at := k.fresh.Load()
+	return at != nil && time.Since(*at) > k.maxAge
 }
 
 // pause waits for the time of the next fetch, and reports false if ctx is done before.
@@ -128,6 +150,11 @@ func (k *keySet) refresh(ctx context.Context) error {
 	cancel()
 	if err == nil {
 		err = k.replace(ctx, keys)
+	}
+	if err == nil {
+		now := time.Now()
+		k.fresh.Store(&now)
+		k.fetched.Set(float64(now.Unix()))
 	}
 
 	k.mu.Lock()
@@ -215,13 +242,17 @@ func (k *keySet) await(ctx context.Context) bool {
 }
 
 func (k *keySet) ready() error {
+	missing := ErrNoKeys
 	if k.generation.Load() > 0 {
-		return nil
+		if !k.old() {
+			return nil
+		}
+		missing = ErrOldKeys
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.failure != nil {
-		return fmt.Errorf("%w: %w", ErrNoKeys, k.failure)
+		return fmt.Errorf("%w: %w", missing, k.failure)
 	}
-	return ErrNoKeys
+	return missing
 }

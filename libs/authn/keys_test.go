@@ -6,14 +6,23 @@ import (
 	"crypto/rand"
 	"errors"
 	"log/slog"
+	"net/http"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/MicahParks/jwkset"
+	"github.com/gofiber/fiber/v2"
+	"github.com/golang-jwt/jwt/v5"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
+	"github.com/valyala/fasthttp"
+
+	"github.com/ism-chat/ism/libs/httpapi"
+	"github.com/ism-chat/ism/libs/servicetest"
+	"github.com/ism-chat/ism/libs/telemetry"
 )
 
 // source stands for the issuer: what it publishes, whether and how quickly it answers, and when it was asked.
@@ -72,7 +81,7 @@ func publicKey(t *testing.T, id string) jwkset.JWK {
 func start(t *testing.T, s *source) *keySet {
 	t.Helper()
 	fetches := prometheus.NewCounterVec(prometheus.CounterOpts{Name: "fetches"}, []string{"result"})
-	keys := newKeySet(s.fetch, defaultRefresh, slog.New(slog.DiscardHandler), fetches)
+	keys := newKeySet(s.fetch, defaultRefresh, defaultKeyAge, slog.New(slog.DiscardHandler), fetches, prometheus.NewGauge(prometheus.GaugeOpts{Name: "fetched"}))
 	ctx, cancel := context.WithCancel(t.Context())
 	var running sync.WaitGroup
 	running.Go(func() { keys.run(ctx) })
@@ -109,7 +118,7 @@ func TestKeysOutliveAnOutage(t *testing.T) {
 		s := &source{keys: []jwkset.JWK{publicKey(t, "a")}}
 		keys := start(t, s)
 		s.set(func(s *source) { s.down = true })
-		time.Sleep(24 * time.Hour)
+		time.Sleep(defaultKeyAge - time.Minute)
 		if _, err := keys.KeyRead(t.Context(), "a"); err != nil {
 			t.Errorf("the key is gone: %v", err)
 		}
@@ -132,6 +141,32 @@ func TestKeysOutliveAnOutage(t *testing.T) {
 		}
 		if n := testutil.ToFloat64(keys.fetches.WithLabelValues("failed")); n < 1000 {
 			t.Errorf("%v failures counted", n)
+		}
+	})
+}
+
+// Who withdraws a key during an outage, or cuts the way to the issuer, gets no more than the time that is configured.
+func TestKeysAreNotTrustedForEver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &source{keys: []jwkset.JWK{publicKey(t, "a")}}
+		keys := start(t, s)
+		time.Sleep(time.Hour)
+		if at := testutil.ToFloat64(keys.fetched); time.Since(time.Unix(int64(at), 0)) > defaultRefresh {
+			t.Errorf("fetched at %v", at)
+		}
+		s.set(func(s *source) { s.down = true })
+		time.Sleep(defaultKeyAge - 2*defaultRefresh)
+		if err := keys.ready(); err != nil || keys.old() {
+			t.Errorf("too old too soon: %v", err)
+		}
+		time.Sleep(2*defaultRefresh + time.Second)
+		if err := keys.ready(); !errors.Is(err, ErrOldKeys) || !keys.old() {
+			t.Errorf("ready says %v", err)
+		}
+		s.set(func(s *source) { s.down = false })
+		time.Sleep(maxRetry)
+		if err := keys.ready(); err != nil || keys.old() {
+			t.Errorf("after the outage ready says %v", err)
 		}
 	})
 }
@@ -258,24 +293,93 @@ func TestAnAcceptedTokenIsForgottenInTime(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		by := &trust{keys: newKeySet(nil, defaultRefresh, 2*time.Hour, nil, nil, nil)}
+		by.keys.generation.Store(1)
+		now := time.Now()
+		by.keys.fresh.Store(&now)
 		digest := [32]byte{1}
-		accepted.remember(digest, 1, Principal{Username: "alice", ExpiresAt: time.Now().Add(time.Hour)})
+		accepted.remember(digest, Principal{Username: "alice", ExpiresAt: time.Now().Add(time.Hour)}, by, 1)
 		time.Sleep(time.Hour + 30*time.Second - 1)
-		if p, ok := accepted.recall(digest, 1); !ok || p.Username != "alice" {
+		if p, ok := accepted.recall(digest); !ok || p.Username != "alice" {
 			t.Error("forgotten too soon")
 		}
-		if _, ok := accepted.recall(digest, 2); ok {
+		by.keys.generation.Store(2)
+		if _, ok := accepted.recall(digest); ok {
 			t.Error("outlives the key set")
 		}
+		by.keys.generation.Store(1)
+		by.keys.maxAge = time.Hour
+		if _, ok := accepted.recall(digest); ok {
+			t.Error("outlives the trust in the keys")
+		}
+		by.keys.maxAge = 2 * time.Hour
 		time.Sleep(time.Nanosecond)
-		if _, ok := accepted.recall(digest, 1); ok {
+		if _, ok := accepted.recall(digest); ok {
 			t.Error("outlives the token")
 		}
 		for i := range 2 * maxAccepted {
-			accepted.remember([32]byte{byte(i), byte(i >> 8), byte(i >> 16)}, 1, Principal{})
+			accepted.remember([32]byte{byte(i), byte(i >> 8), byte(i >> 16)}, Principal{}, by, 1)
 		}
 		if n := accepted.entries.Len(); n != maxAccepted {
 			t.Errorf("remembers %d tokens, want %d", n, maxAccepted)
 		}
+	})
+}
+
+// Tokens whose issuer has not answered for too long are neither good nor bad: the client is to try again, with the same token.
+func TestOldKeysVerifyNoToken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		public, private, err := ed25519.GenerateKey(rand.Reader)
+		if err != nil {
+			t.Fatal(err)
+		}
+		key, err := jwkset.NewJWKFromKey(public, jwkset.JWKOptions{Metadata: jwkset.JWKMetadataOptions{KID: "a", ALG: jwkset.AlgEdDSA}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var log servicetest.Log
+		tel := telemetry.Discard(slog.New(slog.NewTextHandler(&log, nil)))
+		verifier, err := New(Config{Issuer: "https://id.example.com", Audience: []string{"ism"}, MaxTokenLife: 100 * time.Hour, MaxKeyAge: time.Hour}, tel)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := &source{keys: []jwkset.JWK{key}}
+		verifier.trusted[0].keys.fetch = s.fetch
+		ctx, cancel := context.WithCancel(t.Context())
+		var running sync.WaitGroup
+		running.Go(func() { _ = verifier.Run(ctx) })
+		defer func() { cancel(); running.Wait() }()
+		synctest.Wait()
+		token := jwt.NewWithClaims(jwt.SigningMethodEdDSA, jwt.MapClaims{"iss": "https://id.example.com", "aud": "ism", "sub": "alice", "exp": time.Now().Add(99 * time.Hour).Unix()})
+		token.Header["kid"] = "a"
+		signed, err := token.SignedString(private)
+		if err != nil {
+			t.Fatal(err)
+		}
+		expect := func(when string, want error) {
+			t.Helper()
+			for range 2 { // verified, and remembered
+				if _, err := verifier.Verify(ctx, signed); !errors.Is(err, want) {
+					t.Errorf("%s: %v", when, err)
+				}
+			}
+		}
+		expect("at first", nil)
+		s.set(func(s *source) { s.down = true })
+		time.Sleep(50 * time.Minute)
+		expect("within the time", nil)
+		time.Sleep(20 * time.Minute)
+		expect("after it", ErrOldKeys)
+		c := fiber.New().AcquireCtx(&fasthttp.RequestCtx{})
+		c.Request().Header.Set("Authorization", "Bearer "+signed)
+		if problem, ok := errors.AsType[*httpapi.Problem](verifier.Require()(c)); !ok || problem.Status != http.StatusServiceUnavailable || problem.Code != "issuer-unavailable" {
+			t.Errorf("answered with %+v", problem)
+		}
+		if !strings.Contains(log.String(), "level=ERROR") || !strings.Contains(log.String(), "too old to be trusted") {
+			t.Error("the log does not say so")
+		}
+		s.set(func(s *source) { s.down = false })
+		time.Sleep(maxRetry)
+		expect("when the issuer answers again", nil)
 	})
 }

@@ -17,8 +17,8 @@ import (
 type callerKey struct{}
 
 // Require is the middleware that lets only requests with a valid bearer token through (RFC 6750 section 2.1; a token in
-// the query or in a form is not looked at). All others get the same 401, whatever was wrong, or 503 while no keys have
-// been fetched.
+// the query or in a form is not looked at). All others get the same 401, whatever was wrong, or 503 while the issuer's keys
+// have not been fetched, or not for too long. A valid token without the scope that is required gets 403.
 func (v *Verifier) Require() fiber.Handler {
 	return func(c *fiber.Ctx) error {
 		ctx := c.UserContext()
@@ -32,7 +32,14 @@ func (v *Verifier) Require() fiber.Handler {
 		switch {
 		case errors.Is(err, ErrNoKeys):
 			v.tokens.WithLabelValues("unjudged").Inc()
-			return httpapi.Unavailable("issuer-unavailable", "Issuer unavailable", "tokens cannot be verified yet", err)
+			return unavailable("tokens cannot be verified yet", err)
+		case errors.Is(err, ErrOldKeys):
+			v.tokens.WithLabelValues("unjudged").Inc()
+			return unavailable("tokens cannot be verified: their issuer has not answered for too long", err)
+		case errors.Is(err, ErrScope):
+			v.tokens.WithLabelValues("refused").Inc()
+			v.log.InfoContext(ctx, "token refused", "reason", reason(err))
+			return insufficient(c)
 		case err != nil:
 			v.tokens.WithLabelValues("refused").Inc()
 			v.log.InfoContext(ctx, "token refused", "reason", reason(err))
@@ -45,6 +52,16 @@ func (v *Verifier) Require() fiber.Handler {
 		c.Locals(callerKey{}, principal)
 		return c.Next()
 	}
+}
+
+func unavailable(detail string, err error) error {
+	return httpapi.Unavailable("issuer-unavailable", "Issuer unavailable", detail, err)
+}
+
+// insufficient is the answer to a token that may do nothing here (RFC 6750 section 3.1).
+func insufficient(c *fiber.Ctx) error {
+	c.Set(fiber.HeaderWWWAuthenticate, `Bearer error="insufficient_scope"`)
+	return httpapi.NewProblem(http.StatusForbidden, "insufficient-scope", "Forbidden", "the token lacks the scope or role that is needed to use this API")
 }
 
 // RequireAdmin is the middleware, behind Require, that lets only callers through whose token has the role of administrators.

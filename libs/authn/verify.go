@@ -4,9 +4,9 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/golang-jwt/jwt/v5"
@@ -17,66 +17,77 @@ const (
 	maxDepth = 16       // levels of JSON; Keycloak's tokens have four
 )
 
-// Verify checks a token. [ErrNoKeys] means that it could not be verified; every other error means the same 401, and its
-// text is for the log. The text never contains the token.
+// Verify checks a token. [ErrNoKeys] and [ErrOldKeys] mean that it could not be verified, [ErrScope] that it is valid and does not suffice;
+// every other error means the same 401, and its text is for the log. The text never contains the token.
 func (v *Verifier) Verify(ctx context.Context, token string) (Principal, error) {
 	if len(token) > maxToken {
 		return Principal{}, fmt.Errorf("the token has %d bytes; allowed: %d", len(token), maxToken)
 	}
-	generation := v.keys.generation.Load()
 	digest := sha256.Sum256([]byte(token))
-	if principal, ok := v.accepted.recall(digest, generation); ok {
+	if principal, ok := v.accepted.recall(digest); ok {
 		return principal, nil
 	}
-	if err := checkShape(token); err != nil {
+	payload, err := checkShape(token)
+	if err != nil {
 		return Principal{}, err
 	}
+	by, err := v.trustIn(payload)
+	if err != nil {
+		return Principal{}, err
+	}
+	generation := by.keys.generation.Load()
 	if generation == 0 {
 		return Principal{}, ErrNoKeys
 	}
-	principal, err := v.principalOf(ctx, token)
+	if by.keys.old() {
+		return Principal{}, ErrOldKeys
+	}
+	principal, err := by.principalOf(ctx, token)
 	if err != nil {
 		return Principal{}, err
 	}
-	v.accepted.remember(digest, generation, principal)
+	v.accepted.remember(digest, principal, by, generation)
 	return principal, nil
 }
 
-func (v *Verifier) principalOf(ctx context.Context, token string) (Principal, error) {
-	c := claims{tenantClaim: v.tenant}
-	parsed, err := v.parser.ParseWithClaims(token, &c, v.keyOf(ctx))
-	if err != nil {
-		return Principal{}, err
+// trustIn gives the issuer that a token says it is of, which its signature has yet to prove.
+func (v *Verifier) trustIn(payload []byte) (*trust, error) {
+	if len(v.trusted) == 1 {
+		return v.trusted[0], nil
 	}
-	if err := checkHeader(parsed); err != nil {
-		return Principal{}, err
+	var said string
+	var all map[string]json.RawMessage // by its exact name, see claims.UnmarshalJSON
+	if json.Unmarshal(payload, &all) != nil || json.Unmarshal(all["iss"], &said) != nil {
+		return nil, errors.New("the token does not say which issuer it is of")
 	}
-	principal, err := c.principal()
-	principal.Admin = c.has(v.admin)
-	principal.Backend = principal.Admin || principal.ClientID != "" && slices.Contains(v.backends, principal.ClientID)
-	return principal, err
+	for _, t := range v.trusted {
+		if t.cfg.Issuer == said {
+			return t, nil
+		}
+	}
+	return nil, fmt.Errorf("the token is of the issuer %q, which is not trusted", clip(said))
 }
 
-// checkShape refuses what should not even be parsed: not three segments of base64url, JSON that is nested too deep.
-func checkShape(token string) error {
+// checkShape refuses what should not even be parsed: not three segments of base64url, JSON that is nested too deep. It gives the payload.
+func checkShape(token string) (payload []byte, err error) {
 	segments := strings.Split(token, ".")
 	if len(segments) != 3 {
-		return fmt.Errorf("the token has %d segments instead of three", len(segments))
+		return nil, fmt.Errorf("the token has %d segments instead of three", len(segments))
 	}
 	// base64 skips line breaks, so that one token would have many spellings.
 	if strings.ContainsAny(token, "\r\n") {
-		return errors.New("the token has a line break")
+		return nil, errors.New("the token has a line break")
 	}
 	for _, segment := range segments[:2] {
-		document, err := base64.RawURLEncoding.Strict().DecodeString(segment)
+		payload, err = base64.RawURLEncoding.Strict().DecodeString(segment)
 		if err != nil {
-			return errors.New("the token is not base64url")
+			return nil, errors.New("the token is not base64url")
 		}
-		if tooDeep(document) {
-			return fmt.Errorf("the token's JSON has more than %d levels", maxDepth)
+		if tooDeep(payload) {
+			return nil, fmt.Errorf("the token's JSON has more than %d levels", maxDepth)
 		}
 	}
-	return nil
+	return payload, nil
 }
 
 // tooDeep reports whether JSON is nested deeper than maxDepth. It does not care whether it is valid.
@@ -104,24 +115,26 @@ func tooDeep(document []byte) bool {
 }
 
 // checkHeader refuses tokens of other kinds (RFC 8725 section 3.11), and those whose header demands an extension
-// (RFC 7515 section 4.1.11).
-func checkHeader(token *jwt.Token) error {
+// (RFC 7515 section 4.1.11). It reports whether the header says that this is an access token (RFC 9068 section 2.1).
+func checkHeader(token *jwt.Token) (access bool, err error) {
 	if _, ok := token.Header["crit"]; ok {
-		return errors.New("the token demands an extension that is not known here")
+		return false, errors.New("the token demands an extension that is not known here")
 	}
 	typ, present := token.Header["typ"]
 	if !present {
-		return nil
+		return false, nil
 	}
 	name, ok := typ.(string)
 	if !ok {
-		return errors.New("the header's typ is no string")
+		return false, errors.New("the header's typ is no string")
 	}
 	switch strings.TrimPrefix(strings.ToLower(name), "application/") {
-	case "jwt", "at+jwt":
-		return nil
+	case "jwt":
+		return false, nil
+	case "at+jwt":
+		return true, nil
 	default:
-		return fmt.Errorf("a token of the type %q is no access token", clip(name))
+		return false, fmt.Errorf("a token of the type %q is no access token", clip(name))
 	}
 }
 

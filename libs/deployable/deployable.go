@@ -46,16 +46,17 @@ func (c *Config) Validate() []config.Fault {
 // Common is what the configuration of every deployable embeds.
 func (c *Config) Common() *Config { return c }
 
-// load reads the configuration of a service's own program, and reports a missing issuer together with all other faults.
+// load reads the configuration of a service's own program, and reports what is missing of the issuer together with all other faults.
 func load(cfg any, common *Config) error {
 	err := config.Load(cfg)
 	var faults config.Faults
 	if err != nil && !errors.As(err, &faults) {
 		return fmt.Errorf("read the configuration: %w", err)
 	}
-	reported := slices.ContainsFunc(faults, func(f config.Fault) bool { return f.Variable == authn.MissingIssuer().Variable })
-	if common.OIDC.Issuer == "" && !reported {
-		faults = append(faults, authn.MissingIssuer())
+	for _, missing := range authn.Missing(common.OIDC) {
+		if !slices.ContainsFunc(faults, func(f config.Fault) bool { return f.Variable == missing.Variable }) {
+			faults = append(faults, missing)
+		}
 	}
 	if len(faults) == 0 {
 		return nil

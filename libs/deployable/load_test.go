@@ -12,12 +12,46 @@ func TestAMissingIssuerIsToldWithTheOtherFaults(t *testing.T) {
 	t.Setenv("ISM_KAFKA_PARTITIONS", "many")
 	var cfg struct{ Config }
 	var faults config.Faults
-	if err := load(&cfg, &cfg.Config); !errors.As(err, &faults) || len(faults) != 2 {
-		t.Fatalf("two faults are told as %v", err)
+	if err := load(&cfg, &cfg.Config); !errors.As(err, &faults) || len(faults) != 3 {
+		t.Fatalf("three faults are told as %v", err)
 	}
 	t.Setenv("ISM_OIDC_ISSUER", "no URL")
-	if err := load(&cfg, &cfg.Config); !errors.As(err, &faults) || len(faults) != 2 {
+	if err := load(&cfg, &cfg.Config); !errors.As(err, &faults) || len(faults) != 3 {
 		t.Errorf("a bad issuer is told as %v", err)
+	}
+	t.Setenv("ISM_OIDC_AUDIENCE", "any")
+	if err := load(&cfg, &cfg.Config); !errors.As(err, &faults) || len(faults) != 2 {
+		t.Errorf("an audience that is said is told as %v", err)
+	}
+	t.Setenv("ISM_OIDC_AUDIENCE", "any,ism")
+	if err := load(&cfg, &cfg.Config); !errors.As(err, &faults) || len(faults) != 3 {
+		t.Errorf("any among others is told as %v", err)
+	}
+}
+
+// Whoever has an issuer and does not say whose tokens are meant would let in all of its applications.
+func TestAServiceInsistsOnWhoseTokensAreMeant(t *testing.T) {
+	t.Setenv("ISM_OIDC_ISSUER", "https://id.example.com/realms/ism")
+	for name, c := range map[string]struct {
+		variable, value string
+		missing         bool
+	}{
+		"nothing":            {"ISM_OIDC_AUDIENCE", "", true},
+		"an audience":        {"ISM_OIDC_AUDIENCE", "ism", false},
+		"any audience":       {"ISM_OIDC_AUDIENCE", "any", false},
+		"a client":           {"ISM_OIDC_CLIENTS", "ism-web", false},
+		"any client":         {"ISM_OIDC_CLIENTS", "any", false},
+		"a backend's client": {"ISM_OIDC_BACKEND_CLIENTS", "shop", true}, // its tokens are not the users'
+		"a scope":            {"ISM_OIDC_REQUIRED_SCOPE", "ism", true},   // which another application's token may have by chance
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Setenv(c.variable, c.value)
+			var cfg struct{ Config }
+			err := load(&cfg, &cfg.Config)
+			if c.missing != (err != nil) || err != nil && !strings.Contains(err.Error(), "ISM_OIDC_AUDIENCE: is required, or ISM_OIDC_CLIENTS") {
+				t.Errorf("told as %v", err)
+			}
+		})
 	}
 }
 

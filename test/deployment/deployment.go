@@ -5,6 +5,8 @@ package deployment
 import (
 	"context"
 	"crypto/tls"
+	"encoding/base64"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"net/http"
@@ -204,7 +206,9 @@ func (d *Deployment) AwaitLog(t testing.TB, service, text string) string {
 type User struct {
 	*client.Client
 	ID   uuid.UUID
-	Name string
+	Name string // which the user signs in with
+
+	DisplayName string // which others see
 
 	doors []*client.Client // where streams are opened
 	nodes []*client.Client // where messages are sent and read
@@ -223,7 +227,7 @@ func (d *Deployment) SignIn(t testing.TB, name string) *User {
 	if err != nil {
 		t.Fatalf("sign %s in: %v", name, err)
 	}
-	user := &User{Client: client.New(d.BaseURL, d.http, client.Token(token)), ID: id, Name: name}
+	user := &User{Client: client.New(d.BaseURL, d.http, client.Token(token)), ID: id, Name: name, DisplayName: displayName(t, token)}
 	clients := func(addresses []string) []*client.Client {
 		if len(addresses) == 0 {
 			return []*client.Client{user.Client}
@@ -239,6 +243,22 @@ func (d *Deployment) SignIn(t testing.TB, name string) *User {
 		t.Fatalf("list the rooms of %s: %v", name, err)
 	}
 	return user
+}
+
+// displayName is the claim that the messenger shows by default.
+func displayName(t testing.TB, token string) string {
+	t.Helper()
+	var claims struct {
+		Name string `json:"name"`
+	}
+	raw, err := base64.RawURLEncoding.DecodeString(strings.Split(token, ".")[1]) // client.Subject has read it
+	if err == nil {
+		err = json.Unmarshal(raw, &claims)
+	}
+	if err != nil || claims.Name == "" {
+		t.Fatalf("the token names nobody: %q, %v", claims.Name, err)
+	}
+	return claims.Name
 }
 
 // Backend is a client of the backend that runs beside the messenger, whose token has the role of administrators.

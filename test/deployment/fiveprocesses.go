@@ -82,6 +82,7 @@ func fiveProcesses(t testing.TB, kafka []string, settings []Settings) *Deploymen
 			"ISM_HTTP_ADDRESS":          address,
 			"ISM_HTTP_INTERNAL_ADDRESS": internal[name],
 			"ISM_OIDC_ISSUER":           issuer,
+			"ISM_OIDC_AUDIENCE":         "ism,account", // a Keycloak that has run for long may have an older realm, whose tokens have the latter alone
 			"ISM_KAFKA_BROKERS":         strings.Join(kafka, ","),
 			"ISM_OTLP_ENDPOINT":         spans.Endpoint,
 		}

@@ -28,6 +28,7 @@ func oneProcess(t testing.TB, settings []Settings) (*Deployment, *process) {
 		"ISM_MEDIA_DIRECTORY_ADDRESS":     FreeAddress(t),
 		"ISM_MEDIA_FORM_BYTES":            formBytes,
 		"ISM_MEDIA_PART_BYTES":            partBytes,
+		"ISM_OIDC_AUDIENCE":               "account", // of an issuer in the settings; its own has its own
 		"ISM_OTLP_ENDPOINT":               spans.Endpoint,
 		"ISM_ROOMS_MAX_MEMBERS":           mostMembers,
 		"ISM_NOTIFICATIONS_HOOKS":         hooks,

@@ -14,6 +14,7 @@ func WithoutEngines(t testing.TB, service string) string {
 		"ISM_HTTP_ADDRESS":          address,
 		"ISM_HTTP_INTERNAL_ADDRESS": FreeAddress(t),
 		"ISM_OIDC_ISSUER":           baseURL(nobody) + "/realms/ism",
+		"ISM_OIDC_AUDIENCE":         "ism",
 		"ISM_KAFKA_BROKERS":         nobody,
 	}
 	switch service {

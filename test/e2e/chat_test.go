@@ -72,7 +72,7 @@ func twoUsersChat(t *testing.T, d *deployment.Deployment) {
 	atAlice, atBob := alice.Listen(t), bob.Listen(t)
 
 	room := createRoom(t, alice, wire.Single, "", bob)
-	if room.Name == nil || *room.Name != "bob" {
+	if room.Name == nil || *room.Name != bob.DisplayName {
 		t.Errorf("for alice the room is named %v", room.Name)
 	}
 	for user, listener := range map[*deployment.User]*deployment.Listener{alice: atAlice, bob: atBob} {
@@ -80,7 +80,7 @@ func twoUsersChat(t *testing.T, d *deployment.Deployment) {
 		if err := json.Unmarshal(listener.AwaitType(t, "NewRoom").Data, &event); err != nil {
 			t.Fatalf("decode NewRoom: %v", err)
 		}
-		other := map[string]string{"alice": "bob", "bob": "alice"}[user.Name]
+		other := map[*deployment.User]*deployment.User{alice: bob, bob: alice}[user].DisplayName
 		if event.Room.ID != room.ID || event.Room.Name == nil || *event.Room.Name != other || !event.Room.Unread {
 			t.Errorf("the stream of %s has room %+v", user.Name, event.Room)
 		}
@@ -95,7 +95,7 @@ func twoUsersChat(t *testing.T, d *deployment.Deployment) {
 		if !same(live.Message, sent) {
 			t.Errorf("the stream of %s has %+v, the answer was %+v", name, live.Message, sent)
 		}
-		if want := wire.TextPreview("alice", "Soup or salad? 🥗"); live.Preview != want {
+		if want := wire.TextPreview(alice.DisplayName, "Soup or salad? 🥗"); live.Preview != want {
 			t.Errorf("preview %+v, want %+v", live.Preview, want)
 		}
 	}
@@ -124,7 +124,7 @@ func twoUsersChat(t *testing.T, d *deployment.Deployment) {
 	}
 
 	details, err := bob.RoomDetails(t.Context(), room.ID)
-	if err != nil || len(details.Users) != 2 || details.Name == nil || *details.Name != "alice" {
+	if err != nil || len(details.Users) != 2 || details.Name == nil || *details.Name != alice.DisplayName {
 		t.Errorf("details %+v, %v", details, err)
 	}
 	members, err := bob.Members(t.Context(), room.ID)

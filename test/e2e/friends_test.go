@@ -89,7 +89,7 @@ func usersBecomeFriends(t *testing.T, d *deployment.Deployment) {
 	if err != nil || event.Type != "NewRoom" {
 		t.Errorf("carol is told %+v, %v", event, err)
 	}
-	if page, err := carol.SearchUsers(t.Context(), alice.Name, ""); err != nil || !slices.ContainsFunc(page.Content, func(u wire.RelatedUser) bool { return u.User.ID == alice.ID }) {
+	if page, err := carol.SearchUsers(t.Context(), alice.DisplayName, ""); err != nil || !slices.ContainsFunc(page.Content, func(u wire.RelatedUser) bool { return u.User.ID == alice.ID }) {
 		t.Errorf("carol finds %+v, %v", page, err)
 	}
 }

@@ -24,7 +24,7 @@ func membersComeAndGo(t *testing.T, d *deployment.Deployment) {
 	}
 	var welcome wire.NewRoom
 	awaitEvent(t, atCarol, "NewRoom", room.ID, &welcome)
-	if welcome.Room.Name == nil || *welcome.Room.Name != "Book club" || *welcome.Room.LatestMessageText != wire.RoomChangePreview("carol", wire.Join) {
+	if welcome.Room.Name == nil || *welcome.Room.Name != "Book club" || *welcome.Room.LatestMessageText != wire.RoomChangePreview(carol.DisplayName, wire.Join) {
 		t.Errorf("carol is welcomed with %+v", welcome.Room)
 	}
 	var joined wire.RoomChangeEvent

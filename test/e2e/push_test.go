@@ -150,7 +150,7 @@ func userWithoutAStreamGetsAPush(t *testing.T, d *deployment.Deployment) {
 			t.Fatalf("bob is not told of the message: %d pushes", len(service.at("/bob")))
 		}
 	}
-	if want := (pushed{"ChatMessage", got.Title, "Süß oder salzig?", room.ID, sent.ID}); got != want || !strings.Contains(got.Title, "alice") {
+	if want := (pushed{"ChatMessage", got.Title, "Süß oder salzig?", room.ID, sent.ID}); got != want || !strings.Contains(got.Title, alice.DisplayName) {
 		t.Errorf("the push says %+v, want %+v", got, want)
 	}
 	key, err := bob.VAPIDKey(t.Context())

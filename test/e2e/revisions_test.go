@@ -91,7 +91,7 @@ func messagesAreRevised(t *testing.T, d *deployment.Deployment) {
 	if edited.EditedAt == nil || !edited.CreatedAt.Equal(last.CreatedAt.Time) || string(edited.Body) != `{"text":"Or rice?"}` {
 		t.Errorf("edited it is %+v", edited)
 	}
-	awaitRoom(t, bob, room.ID, func(r wire.Room) bool { return *r.LatestMessageText == wire.TextPreview("alice", "Or rice?") })
+	awaitRoom(t, bob, room.ID, func(r wire.Room) bool { return *r.LatestMessageText == wire.TextPreview(alice.DisplayName, "Or rice?") })
 	deleted := made(alice.Delete(t.Context(), room.ID, last.ID))
 	moderated := made(backend.Delete(t.Context(), room.ID, first.ID))
 	now := awaitRoom(t, bob, room.ID, func(r wire.Room) bool { return *r.LatestMessageText == wire.DeletedPreview() })

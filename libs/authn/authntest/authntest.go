@@ -106,9 +106,12 @@ func (i *Issuer) KeyFetches() int {
 	return i.keyFetches
 }
 
+// Audience is the one that the issuer gives its tokens, as Keycloak does.
+const Audience = "account"
+
 // Config is the configuration of a verifier that trusts the issuer.
 func (i *Issuer) Config() authn.Config {
-	return authn.Config{Issuer: i.URL, Leeway: 30 * time.Second}
+	return authn.Config{Issuer: i.URL, Audience: []string{Audience}, Leeway: 30 * time.Second}
 }
 
 // Verifier gives a running verifier that trusts the issuer and has its keys. The test stops it when it ends.
@@ -160,7 +163,7 @@ func (i *Issuer) Claims(user uuid.UUID, name string) jwt.MapClaims {
 		"iat": now.Unix(),
 		"jti": uuid.NewString(),
 		"iss": i.announced,
-		"aud": "account",
+		"aud": Audience,
 		"sub": user.String(),
 		"typ": "Bearer",
 		"azp": "ism-web",

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/ism-chat/ism/libs/authn"
+	"github.com/ism-chat/ism/libs/authn/subject"
 	"github.com/ism-chat/ism/libs/config"
 	"github.com/ism-chat/ism/libs/examine"
 )
@@ -28,6 +29,7 @@ const (
 type Issuer struct {
 	cfg       authn.Config
 	guessed   bool
+	told      bool // the environment has the settings of the services
 	malformed config.Faults
 	user      User
 	http      *http.Client
@@ -60,7 +62,7 @@ type token struct {
 // NewIssuer prepares the look at an issuer, with now as the clock here. guessed says that nobody configured which issuer it is.
 func NewIssuer(cfg authn.Config, guessed bool, found config.Findings, user User, target examine.Target, now func() time.Time) *Issuer {
 	i := &Issuer{
-		cfg: cfg, guessed: guessed, malformed: found.Malformed.Under("ISM_OIDC_"), user: user,
+		cfg: cfg, guessed: guessed, told: found.Has("ISM_OIDC_ISSUER"), malformed: found.Malformed.Under("ISM_OIDC_"), user: user,
 		http: examine.NewClient(), public: target.PublicClient(), now: now,
 	}
 	i.published = examine.Once(func(ctx context.Context) published {
@@ -100,6 +102,8 @@ func (i *Issuer) Secrets() []string {
 func (i *Issuer) Checks() []examine.Check {
 	checks := []examine.Check{
 		{Group: group, Name: "issuer", Look: i.lookAtIssuer},
+		{Group: group, Name: "transport", Look: i.lookAtTransport},
+		{Group: group, Name: "whose tokens", Look: i.lookAtWhoseTokens},
 		{Group: group, Name: "keys", Look: i.lookAtKeys},
 		{Group: group, Name: "token", Look: i.lookAtToken},
 		{Group: group, Name: "clock", Look: i.lookAtOwnClock},
@@ -107,7 +111,7 @@ func (i *Issuer) Checks() []examine.Check {
 	if i.cfg.Address != "" && i.cfg.Address != i.cfg.Issuer {
 		checks = append(checks, examine.Check{Group: group, Name: "public address", Look: i.lookAtPublicAddress})
 	}
-	return checks
+	return append(checks, i.furtherChecks()...)
 }
 
 func (i *Issuer) lookAtIssuer(_ context.Context, n *examine.Notes) {
@@ -185,7 +189,7 @@ func (i *Issuer) lookAtToken(_ context.Context, n *examine.Notes) {
 	}
 	read, err := readToken(token.text)
 	if err != nil {
-		n.Add(examine.Fault, err.Error(), "configure the client so that its access tokens are JWTs with a UUID as sub")
+		n.Add(examine.Fault, err.Error(), "configure the client so that its access tokens are JWTs with a sub; some providers give JWTs only to clients that ask for an API by its audience")
 		return
 	}
 	i.compareToken(n, read)
@@ -206,9 +210,16 @@ func (i *Issuer) compareToken(n *examine.Notes, token accessToken) {
 		fault(fmt.Sprintf("tokens name the issuer %q, ISM is configured with %q: every one is refused", token.Issuer, expected),
 			fmt.Sprintf("set ISM_OIDC_ISSUER=%s for all services, or give the issuer a fixed name (Keycloak: KC_HOSTNAME), so that it does not depend on where a token is asked for", token.Issuer))
 	}
-	if len(i.cfg.Audience) > 0 && !slices.ContainsFunc(i.cfg.Audience, func(a string) bool { return slices.Contains(token.Audience, a) }) {
-		fault(fmt.Sprintf("tokens have the audience %q, ISM_OIDC_AUDIENCE wants one of %q", token.Audience, i.cfg.Audience),
-			"give the client an audience mapper for it (Keycloak: Client scopes), or correct ISM_OIDC_AUDIENCE")
+	if err := i.cfg.Refusal(token.Audience, cmp.Or(token.Azp, token.ClientID)); err != nil {
+		fault(fmt.Sprintf("tokens are refused by ISM_OIDC_AUDIENCE or ISM_OIDC_CLIENTS: %v", err),
+			"give the client an audience mapper for it (Keycloak: Client scopes), or correct ISM_OIDC_AUDIENCE and ISM_OIDC_CLIENTS")
+	}
+	if _, err := subject.UserID(i.cfg.Subjects, token.Issuer, token.Subject); err != nil {
+		fault(fmt.Sprintf("tokens name nobody whom ISM can know: %v", err), "correct the client's sub, or ISM_OIDC_SUBJECTS")
+	}
+	if life := time.Duration((token.Expires - token.IssuedAt) * float64(time.Second)); token.IssuedAt > 0 && i.cfg.MaxTokenLife > 0 && life > i.cfg.MaxTokenLife {
+		fault(fmt.Sprintf("tokens are valid for %s, ISM_OIDC_MAX_TOKEN_LIFE allows %s", life.Round(time.Second), i.cfg.MaxTokenLife),
+			"have the issuer give tokens of a shorter life, which ends what a thief has, or raise ISM_OIDC_MAX_TOKEN_LIFE")
 	}
 	if len(i.cfg.Algorithms) > 0 && !slices.Contains(i.cfg.Algorithms, token.Algorithm) {
 		fault(fmt.Sprintf("tokens are signed with %q, which ISM_OIDC_ALGORITHMS does not have", token.Algorithm), "have the realm sign with one of "+strings.Join(i.cfg.Algorithms, ", "))

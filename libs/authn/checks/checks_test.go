@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -60,7 +62,7 @@ func passwordGrant(password string) func(ctx context.Context, client *http.Clien
 func issuerFor(t *testing.T, user User, variables ...string) []examine.Check {
 	t.Helper()
 	var cfg struct{ OIDC authn.Config }
-	found := examinetest.Survey(t, &cfg, variables...)
+	found := examinetest.Survey(t, &cfg, append([]string{"ISM_OIDC_AUDIENCE=" + authntest.Audience}, variables...)...)
 	return NewIssuer(cfg.OIDC, false, found, user, here, time.Now).Checks()
 }
 
@@ -146,13 +148,13 @@ func TestAnAudienceThatTokensLackIsNamed(t *testing.T) {
 func TestTokensThatAreNoneAreNamed(t *testing.T) {
 	issuer := authntest.New(t)
 	for name, token := range map[string]string{
-		"opaque":      "2YotnFZFEjr1zCsicMWpAA",
-		"no base64":   "a.%.c",
-		"sub no UUID": issuer.Sign(t, jwt.MapClaims{"iss": issuer.URL, "sub": "alice"}),
+		"opaque":    "2YotnFZFEjr1zCsicMWpAA",
+		"no base64": "a.%.c",
+		"no sub":    issuer.Sign(t, jwt.MapClaims{"iss": issuer.URL}),
 	} {
 		issuer.Give = func() string { return token }
 		checks := onServer(t, issuer)
-		t.Run(name, func(t *testing.T) { examinetest.Expect(t, examinetest.Find(t, checks, "token"), examine.Fault, "UUID") })
+		t.Run(name, func(t *testing.T) { examinetest.Expect(t, examinetest.Find(t, checks, "token"), examine.Fault, "JWT") })
 	}
 }
 
@@ -171,4 +173,71 @@ func TestKeycloak(t *testing.T) {
 	examinetest.Expect(t, examinetest.Find(t, checks, "issuer"), examine.Fault, "404")
 	checks = issuerFor(t, User{Name: "alice", Given: true, Token: passwordGrant("wrong password")}, "ISM_OIDC_ISSUER="+name)
 	examinetest.Expect(t, examinetest.Find(t, checks, "token"), examine.Fault, "-password")
+}
+
+func TestWhoseTokensAreAcceptedIsSaid(t *testing.T) {
+	issuer := authntest.New(t)
+	for name, c := range map[string]struct {
+		variables []string
+		result    examine.Result
+		words     []string
+	}{
+		"an audience":       {[]string{"ISM_OIDC_AUDIENCE=chat,ism"}, examine.OK, []string{"audience chat or ism"}},
+		"clients":           {[]string{"ISM_OIDC_AUDIENCE=", "ISM_OIDC_CLIENTS=web", "ISM_OIDC_REQUIRED_SCOPE=chat"}, examine.OK, []string{"client web", "scope or role chat"}},
+		"any":               {[]string{"ISM_OIDC_AUDIENCE=any"}, examine.Warning, []string{"every application", "ISM_OIDC_AUDIENCE"}},
+		"any client":        {[]string{"ISM_OIDC_AUDIENCE=", "ISM_OIDC_CLIENTS=any"}, examine.Warning, []string{"every application"}},
+		"any, of a client":  {[]string{"ISM_OIDC_AUDIENCE=any", "ISM_OIDC_CLIENTS=web"}, examine.OK, []string{"client web"}},
+		"nothing":           {[]string{"ISM_OIDC_AUDIENCE="}, examine.Fault, []string{"ISM_OIDC_AUDIENCE", "ISM_OIDC_CLIENTS", "do not start"}},
+		"nothing, no scope": {[]string{"ISM_OIDC_AUDIENCE=", "ISM_OIDC_REQUIRED_SCOPE=chat"}, examine.Fault, []string{"do not start"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			examinetest.Expect(t, examinetest.Find(t, onServer(t, issuer, c.variables...), "whose tokens"), c.result, c.words...)
+		})
+	}
+	var cfg authn.Config
+	cfg.Issuer = issuer.URL
+	checks := NewIssuer(cfg, false, config.Findings{}, alice, here, time.Now).Checks() // as with -issuer, from outside
+	examinetest.Expect(t, examinetest.Find(t, checks, "whose tokens"), examine.NotChecked, "seen from inside")
+}
+
+func TestAnIssuerWithoutTLSIsWarnedAbout(t *testing.T) {
+	issuer := authntest.New(t)
+	issuer.Announce("http://id.example.com/realms/ism", issuer.URL+"/protocol/openid-connect/certs")
+	checks := issuerFor(t, alice, "ISM_OIDC_ISSUER=http://id.example.com/realms/ism", "ISM_OIDC_ADDRESS="+issuer.URL)
+	examinetest.Expect(t, examinetest.Find(t, checks, "transport"), examine.Warning, "without TLS", "https")
+	examinetest.Expect(t, examinetest.Find(t, onServer(t, authntest.New(t)), "transport"), examine.OK)
+}
+
+func TestTokensThatTheServicesRefuseAreNamed(t *testing.T) {
+	issuer := authntest.New(t)
+	expect := func(change func(claims jwt.MapClaims), word string, variables ...string) {
+		t.Helper()
+		claims := issuer.Claims(uuid.New(), "alice")
+		change(claims)
+		issuer.Give = func() string { return issuer.Sign(t, claims) }
+		examinetest.Expect(t, examinetest.Find(t, onServer(t, issuer, variables...), "token"), examine.Fault, word)
+	}
+	expect(func(claims jwt.MapClaims) { claims["azp"] = "crm" }, "ISM_OIDC_CLIENTS", "ISM_OIDC_CLIENTS=web")
+	expect(func(claims jwt.MapClaims) { claims["exp"] = time.Now().Add(1000 * time.Hour).Unix() }, "ISM_OIDC_MAX_TOKEN_LIFE")
+	expect(func(claims jwt.MapClaims) { claims["sub"] = "alice" }, "ISM_OIDC_SUBJECTS", "ISM_OIDC_SUBJECTS=uuid")
+	issuer.Give = func() string {
+		return issuer.Sign(t, jwt.MapClaims{"iss": issuer.URL, "sub": "auth0|1", "aud": "account"})
+	}
+	if got := examinetest.Find(t, onServer(t, issuer), "token"); strings.Contains(got.Found, "sub") {
+		t.Errorf("a sub that is no UUID is found wrong: %s", got.Found)
+	}
+}
+
+func TestFurtherIssuersAreLookedAt(t *testing.T) {
+	good, down, open := authntest.New(t), authntest.New(t), authntest.New(t)
+	down.SetDown(true)
+	path := filepath.Join(t.TempDir(), "issuers.json")
+	content := fmt.Sprintf(`[{"issuer":%q,"audience":["ism"]},{"issuer":%q,"audience":["ism"]},{"issuer":%q,"clients":["any"]}]`, good.URL, down.URL, open.URL)
+	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	checks := onServer(t, authntest.New(t), "ISM_OIDC_ISSUERS_FILE="+path)
+	examinetest.Expect(t, examinetest.Find(t, checks, "issuer "+good.URL), examine.OK, "1 of 1 keys")
+	examinetest.Expect(t, examinetest.Find(t, checks, "issuer "+down.URL), examine.Fault, "503", "ISM_OIDC_ISSUERS_FILE")
+	examinetest.Expect(t, examinetest.Find(t, checks, "issuer "+open.URL), examine.Warning, "any is said")
 }

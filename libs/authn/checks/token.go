@@ -5,8 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"strings"
-
-	"github.com/google/uuid"
 )
 
 // accessToken is what a token says in its header and its claims, believed without its signature.
@@ -16,6 +14,9 @@ type accessToken struct {
 	Issuer    string   `json:"iss"`
 	Subject   string   `json:"sub"`
 	Audience  audience `json:"aud"`
+	Azp       string   `json:"azp"`
+	ClientID  string   `json:"client_id"`
+	Expires   float64  `json:"exp"` // seconds since 1970
 	IssuedAt  float64  `json:"iat"` // seconds since 1970; 0: it does not say
 }
 
@@ -47,8 +48,8 @@ func readToken(text string) (accessToken, error) {
 			return accessToken{}, errors.New("the access token has other JSON than a JWT")
 		}
 	}
-	if _, err := uuid.Parse(token.Subject); err != nil {
-		return accessToken{}, errors.New("the token's sub is no UUID")
+	if token.Subject == "" {
+		return accessToken{}, errors.New("the token has no sub")
 	}
 	return token, nil
 }

@@ -26,6 +26,8 @@ import (
 const (
 	// Path is where the provider is mounted, and the path of its issuer URL.
 	Path = "/realms/ism"
+	// Audience is that of its tokens, as of Keycloak's.
+	Audience = "account"
 	// BackendClient is the confidential client that may use the client credentials grant.
 	BackendClient = "ism-backend"
 

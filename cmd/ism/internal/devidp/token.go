@@ -113,7 +113,7 @@ func (p *Provider) claims(client, of, name string) jwt.MapClaims {
 		"iat":                now.Unix(),
 		"jti":                uuid.NewString(),
 		"iss":                p.issuer,
-		"aud":                "account",
+		"aud":                Audience,
 		"sub":                subject(of).String(),
 		"typ":                "Bearer",
 		"azp":                client,

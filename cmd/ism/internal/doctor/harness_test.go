@@ -55,7 +55,7 @@ func (d *doctor) checks(groups ...string) []examine.Check {
 
 // variables are what a service is configured with to use the issuer.
 func variables(s *authntest.Issuer, more ...string) []string {
-	return append([]string{"ISM_OIDC_ISSUER=" + s.URL, "ISM_OIDC_ADDRESS=" + s.OtherAddress(), "ISM_REALTIME_KEEP_ALIVE=100ms"}, more...)
+	return append([]string{"ISM_OIDC_ISSUER=" + s.URL, "ISM_OIDC_ADDRESS=" + s.OtherAddress(), "ISM_OIDC_AUDIENCE=" + authntest.Audience, "ISM_REALTIME_KEEP_ALIVE=100ms"}, more...)
 }
 
 // standIn is a gateway whose answers a test can break, one route at a time.

@@ -15,6 +15,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/ism-chat/ism/cmd/ism/internal/devidp"
+	"github.com/ism-chat/ism/libs/authn"
 	"github.com/ism-chat/ism/libs/deployable"
 	"github.com/ism-chat/ism/libs/events"
 	"github.com/ism-chat/ism/libs/httpapi"
@@ -49,8 +50,11 @@ func Run(ctx context.Context, out io.Writer) error {
 
 func run(ctx context.Context, cfg Config, development bool, out io.Writer) error {
 	url := "http://" + reachable(cfg.HTTP.Address)
-	if development {
-		cfg.OIDC.Issuer = url + devidp.Path
+	if development { // its own issuer's tokens have its own audience
+		cfg.OIDC.Issuer, cfg.OIDC.Audience, cfg.OIDC.Clients = url+devidp.Path, []string{devidp.Audience}, nil
+	}
+	if missing := authn.Missing(cfg.OIDC); len(missing) > 0 {
+		return missing
 	}
 	tel, err := telemetry.New(ctx, cfg.Config.Config, "ism")
 	if err != nil {

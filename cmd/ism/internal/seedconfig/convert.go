@@ -114,6 +114,10 @@ func (c *conversion) issuer() {
 	}
 	issuer := strings.TrimRight(host, "/") + "/realms/" + url.PathEscape(realm)
 	c.add("ISM_OIDC_ISSUER", issuer, "token_issuer.iss_host", "token_issuer.iss_realm")
+	// The Rust ISM takes tokens with this audience alone, whatever the file says.
+	c.add("ISM_OIDC_AUDIENCE", "account", "token_issuer.iss_realm")
+	c.remark("token_issuer", "accepts the audience account, as the Rust ISM does: Keycloak gives it to every application's tokens; "+
+		"give ISM's clients an audience of their own, and name it in ISM_OIDC_AUDIENCE")
 }
 
 func (c *conversion) kafka() {

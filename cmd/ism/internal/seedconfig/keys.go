@@ -44,7 +44,7 @@ var keys = []key{
 	{"user_db_config.db_password", text, "ISM_ROOMS_POSTGRES_URL", "escaped as URLs want it; or the URL in a file: ISM_ROOMS_POSTGRES_URL_FILE"},
 	{"user_db_config.db_name", text, "ISM_ROOMS_POSTGRES_URL", "the tables are others than the Rust ISM's: give it a database of its own"},
 	{"token_issuer.iss_host", text, "ISM_OIDC_ISSUER", "HOST/realms/REALM, as tokens carry it in iss"},
-	{"token_issuer.iss_realm", text, "ISM_OIDC_ISSUER", ""},
+	{"token_issuer.iss_realm", text, "ISM_OIDC_ISSUER, ISM_OIDC_AUDIENCE", "ISM_OIDC_AUDIENCE is account, which the Rust ISM insists on; better is an audience of ISM's own"},
 	{"object_db_config.db_user", text, "ISM_MEDIA_S3_ACCESS_KEY", ""},
 	{"object_db_config.db_url", text, "ISM_MEDIA_S3_ENDPOINT, ISM_MEDIA_S3_PUBLIC_URL", "change ISM_MEDIA_S3_PUBLIC_URL if browsers reach the store at another address than the service does"},
 	{"object_db_config.db_password", text, "ISM_MEDIA_S3_SECRET_KEY", "or in a file: ISM_MEDIA_S3_SECRET_KEY_FILE"},

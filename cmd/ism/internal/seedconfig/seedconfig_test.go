@@ -54,6 +54,7 @@ func TestTheDocumentedFile(t *testing.T) {
 		"ISM_MESSAGES_MIGRATE":             "auto",
 		"ISM_ROOMS_POSTGRES_URL":           "postgres://postgres:postgres@localhost:32768/postgres",
 		"ISM_OIDC_ISSUER":                  "http://localhost:8180/realms/my-realm",
+		"ISM_OIDC_AUDIENCE":                "account",
 		"ISM_MEDIA_S3_ENDPOINT":            "http://localhost:9000",
 		"ISM_MEDIA_S3_PUBLIC_URL":          "http://localhost:9000",
 		"ISM_MEDIA_S3_ACCESS_KEY":          "minioadmin",
