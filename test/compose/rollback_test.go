@@ -67,6 +67,7 @@ func TestComposeRollsOneServiceBack(t *testing.T) {
 	}
 
 	chat(t)
+	t.Cleanup(func() { stack.Up(t) }) // with the credential again
 	withoutCredential(t)
 	for _, service := range deployment.ComposeServices() {
 		stack.Replace(t, service)
