@@ -14,7 +14,7 @@ import (
 )
 
 // InternalSecret is what the services show each other.
-const InternalSecret = "what-the-services-of-tests-show-each-other" //nolint:gosec // it protects nothing
+const InternalSecret = "what-the-services-of-tests-show-each-other"
 
 // FiveProcesses starts the five services, each a process of its own, on Postgres, Cassandra, Kafka, Keycloak and S3,
 // behind nginx with the configuration of the compose stack. All of them get the settings, if there are any, but for those of another service

@@ -198,7 +198,7 @@ func TestEachInstallationHasSecretsOfItsOwn(t *testing.T) {
 func TestAnInstallationKeepsThePasswordsOfItsData(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), ".env")
-	if err := os.WriteFile(file, []byte("# mine\nGATEWAY_PORT=80\nexport MEDIA_POSTGRES_PASSWORD=mine\nKEYCLOAK_ADMIN_PASSWORD=\nGRAFANA_PORT=1"), 0o644); err != nil { //nolint:gosec // as an editor makes it
+	if err := os.WriteFile(file, []byte("# mine\nGATEWAY_PORT=80\nexport MEDIA_POSTGRES_PASSWORD=mine\nKEYCLOAK_ADMIN_PASSWORD=\nGRAFANA_PORT=1"), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	out, code := script(t, "secrets", "", []string{"NOTIFICATIONS_POSTGRES_PASSWORD=of-the-shell"}, file, "postgres")
