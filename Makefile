@@ -76,7 +76,7 @@ bench-path: build ## measure the whole path and what everything costs: BUILDS=na
 bench-compose: ## measure the compose stack, and what tracing costs it
 	test/compose/run -bench
 
-generate: ## write what is generated: docs/configuration.md, the table of the TOML's keys, the golden events
+generate: ## write what is generated: docs/configuration.md, the settings that the stack passes on, the table of the TOML's keys, the golden events
 	go test ./cmd/ism/internal/reference -update
 	go test ./cmd/ism/internal/seedconfig -update
 	go test ./libs/events -run TestGoldenRecords -update

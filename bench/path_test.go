@@ -103,6 +103,9 @@ func startPath(b *testing.B, kind, build, dir string) *path {
 	b.Setenv("ISM_TEST_BIN_DIR", dir)
 	issuer := authntest.New(b)
 	given := deployment.Settings{"ISM_OIDC_ISSUER": issuer.URL, "ISM_OTLP_ENDPOINT": "", "ISM_TRACE_RATIO": "0"}
+	if *profiles != "" {
+		given["ISM_HTTP_PPROF"] = "true"
+	}
 	for setting := range strings.SplitSeq(*settings, ",") {
 		if only, rest, ok := strings.Cut(setting, ":"); ok {
 			if only != build {
@@ -352,6 +355,7 @@ func keepProfile(ctx context.Context, internal, profile, file string) error {
 	if err != nil {
 		return fmt.Errorf("take a profile: %w", err)
 	}
+	request.Header.Set("Authorization", "Bearer "+deployment.InternalSecret)
 	answer, err := http.DefaultClient.Do(request)
 	if err != nil {
 		return fmt.Errorf("take a profile: %w", err)

@@ -86,7 +86,7 @@ func (m *roomsBench) list(b *testing.B, user int) error {
 func (m *roomsBench) check() error {
 	n := rand.IntN(m.data.groups)
 	room, user := numbered(groupID, n), numbered(userID, m.data.members(n)[1])
-	return m.do(http.MethodGet, "http://"+m.d.Internal["rooms"]+"/internal/rooms/"+room.String()+"/members/"+user.String(), "", nil)
+	return m.do(http.MethodGet, "http://"+m.d.Internal["rooms"]+"/internal/rooms/"+room.String()+"/members/"+user.String(), deployment.InternalSecret, nil)
 }
 
 func (m *roomsBench) create(b *testing.B) error {

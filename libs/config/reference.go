@@ -113,3 +113,17 @@ func writeSection(out *bufio.Writer, title, about string, rows []row) {
 	}
 	fmt.Fprintln(out)
 }
+
+// Variables gives the names of all environment variables that the struct which cfg points to is loaded from, in the order of its fields: those of the
+// files that secrets may stand in are among them, and names that settings had before.
+func Variables(cfg any) ([]string, error) {
+	settings, err := settingsOf(cfg)
+	if err != nil {
+		return nil, err
+	}
+	var all []string
+	for _, s := range settings {
+		all = append(all, s.variables()...)
+	}
+	return all, nil
+}

@@ -18,6 +18,7 @@ import (
 	"github.com/ism-chat/ism/libs/bus"
 	"github.com/ism-chat/ism/libs/config"
 	"github.com/ism-chat/ism/libs/httpapi"
+	"github.com/ism-chat/ism/libs/internalapi"
 	"github.com/ism-chat/ism/libs/lifecycle"
 	"github.com/ism-chat/ism/libs/telemetry"
 )
@@ -25,10 +26,11 @@ import (
 // Config is what every deployable is configured with. Embed it.
 type Config struct {
 	telemetry.Config
-	Lifecycle lifecycle.Config `envconfig:"LIFECYCLE"`
-	HTTP      httpapi.Config   `envconfig:"HTTP"`
-	OIDC      authn.Config     `envconfig:"OIDC"`
-	Kafka     bus.Config       `envconfig:"KAFKA"`
+	Lifecycle lifecycle.Config       `envconfig:"LIFECYCLE"`
+	HTTP      httpapi.Config         `envconfig:"HTTP"`
+	Internal  internalapi.Credential `envconfig:"INTERNAL"`
+	OIDC      authn.Config           `envconfig:"OIDC"`
+	Kafka     bus.Config             `envconfig:"KAFKA"`
 }
 
 // Validate says where settings do not go together: the requests under way must be finished before the process is ended.
@@ -41,6 +43,11 @@ func (c *Config) Validate() []config.Fault {
 	return []config.Fault{{Variable: "LIFECYCLE_STOP_TIMEOUT", Problem: fmt.Sprintf(
 		"%s does not go with ISM_HTTP_HANDLER_TIMEOUT, %s: requests under way would be cut; allowed: ISM_LIFECYCLE_STOP_TIMEOUT from %s on, or ISM_HTTP_HANDLER_TIMEOUT up to %s",
 		c.Lifecycle.StopTimeout, c.HTTP.HandlerTimeout, least, max(most, 0))}}
+}
+
+// StrangersMayAsk reports whether the internal listener is reached from other machines, and needs no credential.
+func (c *Config) StrangersMayAsk() bool {
+	return !c.Internal.Needed() && !httpapi.OnLoopback(c.HTTP.InternalAddress)
 }
 
 // Common is what the configuration of every deployable embeds.
@@ -82,6 +89,8 @@ type Host struct {
 	Telemetry *telemetry.Telemetry
 	Verifier  *authn.Verifier
 	Bus       *bus.Bus
+	// Credential is what the internal listeners of other services are shown.
+	Credential internalapi.Credential
 
 	name  string
 	cfg   Config
@@ -172,12 +181,13 @@ func With(tel *telemetry.Telemetry, name string, cfg Config) (*Host, error) {
 		return nil, fmt.Errorf("prepare token verification: %w", err)
 	}
 	return &Host{
-		Telemetry: tel,
-		Verifier:  verifier,
-		Bus:       bus.New(cfg.Kafka, tel),
-		name:      name,
-		cfg:       cfg,
-		group:     lifecycle.New(cfg.Lifecycle, tel.Log),
+		Telemetry:  tel,
+		Verifier:   verifier,
+		Bus:        bus.New(cfg.Kafka, tel),
+		Credential: cfg.Internal,
+		name:       name,
+		cfg:        cfg,
+		group:      lifecycle.New(cfg.Lifecycle, tel.Log),
 	}, nil
 }
 
@@ -214,7 +224,10 @@ func (h *Host) Run(ctx context.Context, services ...Service) error {
 	for _, service := range services {
 		checks = append(checks, service.Checks()...)
 	}
-	deps := httpapi.Deps{Service: h.name, Telemetry: h.Telemetry, Checks: checks, Draining: h.group.Draining()}
+	deps := httpapi.Deps{Service: h.name, Telemetry: h.Telemetry, Checks: checks, Draining: h.group.Draining(), Accepts: h.cfg.Internal.Accepts}
+	if h.cfg.StrangersMayAsk() {
+		h.Telemetry.Log.Warn("whoever reaches the internal listener may ask there: ISM_INTERNAL_SECRET is not set", "address", h.cfg.HTTP.InternalAddress)
+	}
 	public, internal := httpapi.New(h.cfg.HTTP, deps), httpapi.NewInternal(h.cfg.HTTP, deps)
 	h.group.Add(lifecycle.Part{Name: "internal listener", Run: internal.Run})
 	h.group.Add(lifecycle.Part{Name: "token verification", Run: h.Verifier.Run})

@@ -55,6 +55,24 @@ func TestAServiceInsistsOnWhoseTokensAreMeant(t *testing.T) {
 	}
 }
 
+func TestStrangersMayAskWhereNothingKeepsThemOut(t *testing.T) {
+	secret := "ISM_INTERNAL_SECRET=" + strings.Repeat("x", 32)
+	for name, c := range map[string]struct {
+		environ []string
+		want    bool
+	}{
+		"the defaults, on loopback":  {nil, false},
+		"for all, without a secret":  {[]string{"ISM_HTTP_INTERNAL_ADDRESS=:9403"}, true},
+		"for all, with a secret":     {[]string{"ISM_HTTP_INTERNAL_ADDRESS=:9403", secret}, false},
+		"on loopback, with a secret": {[]string{secret}, false},
+	} {
+		var cfg struct{ Config }
+		if err := config.LoadFrom(&cfg, c.environ); err != nil || cfg.StrangersMayAsk() != c.want {
+			t.Errorf("%s: %t, %v", name, !c.want, err)
+		}
+	}
+}
+
 func TestRequestsUnderWayMustHaveTimeToBeFinished(t *testing.T) {
 	for name, c := range map[string]struct{ stop, handler, says string }{
 		"the defaults":         {"", "", ""},

@@ -18,7 +18,8 @@ import (
 // Config is part of a deployable's configuration, under HTTP.
 type Config struct {
 	Address         string        `envconfig:"ADDRESS" default:":5403" desc:"where the public API listens, host:port"`
-	InternalAddress string        `envconfig:"INTERNAL_ADDRESS" default:"127.0.0.1:9403" desc:"where metrics, pprof and internal calls listen, host:port; never expose it"`
+	InternalAddress string        `envconfig:"INTERNAL_ADDRESS" default:"127.0.0.1:9403" desc:"where metrics and internal calls listen, host:port; never expose it"`
+	PProf           bool          `envconfig:"PPROF" default:"false" desc:"whether profiles are taken at /debug/pprof/ of the internal listener; they show what is in memory"`
 	BodyLimit       int           `envconfig:"BODY_LIMIT" default:"262144" desc:"largest request body, bytes"`
 	HeaderLimit     int           `envconfig:"HEADER_LIMIT" default:"16384" desc:"largest request header, bytes"`
 	ReadTimeout     time.Duration `envconfig:"READ_TIMEOUT" default:"10s" desc:"how long a request may take to arrive"`
@@ -73,4 +74,6 @@ type Deps struct {
 	Telemetry *telemetry.Telemetry
 	Checks    []Check         // for GET /ready
 	Draining  <-chan struct{} // closed when the deployable begins to stop; /ready is 503 from then on
+	// Accepts says by its Authorization whether a request to the internal listener is one of another service; nil: all are. Probes and /metrics need none.
+	Accepts func(authorization string) bool
 }

@@ -54,12 +54,21 @@ func New(cfg Config, deps Deps) *Server {
 	return s
 }
 
-// NewInternal makes the internal server, with /health, /ready, /metrics and /debug/pprof/.
+// NewInternal makes the internal server, with /health, /ready, /metrics and, where that is switched on, /debug/pprof/. All but the first three are for who
+// shows the credential of the services. On loopback it answers to the names of loopback alone: pages of browsers on this machine may have come by another.
 func NewInternal(cfg Config, deps Deps) *Server {
 	s := newServer(cfg.InternalAddress, internal, cfg, deps)
 	metrics := promhttp.HandlerFor(deps.Telemetry.Metrics, promhttp.HandlerOpts{})
+	if OnLoopback(cfg.InternalAddress) {
+		s.App.Use(refuseNames)
+	}
 	s.App.Get("/metrics", adaptor.HTTPHandler(metrics))
-	s.App.Use("/debug/pprof", pprof.New())
+	if deps.Accepts != nil {
+		s.App.Use(refuseStrangers(deps.Accepts))
+	}
+	if cfg.PProf {
+		s.App.Use("/debug/pprof", pprof.New())
+	}
 	return s
 }
 

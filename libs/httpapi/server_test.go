@@ -308,7 +308,7 @@ func TestAShortageOfFileDescriptorsIsOutlived(t *testing.T) {
 }
 
 func TestInternalServer(t *testing.T) {
-	f := run(t, NewInternal, nil, func(cfg *Config, _ *Deps) { cfg.CORSOrigins = []string{"https://app.example.com"} })
+	f := run(t, NewInternal, nil, withProfiles, func(cfg *Config, _ *Deps) { cfg.CORSOrigins = []string{"https://app.example.com"} })
 	for path, want := range map[string]string{
 		"/health": "Healthy", "/ready": `"status":"ready"`, "/metrics": "ism_http_requests_total", "/debug/pprof/": "goroutine",
 		"/debug/pprof/goroutine?debug=1": "goroutine profile", "/debug/pprof/cmdline": "httpapi.test",
@@ -327,7 +327,7 @@ func TestInternalServer(t *testing.T) {
 }
 
 func TestAProfileMayTakeItsTime(t *testing.T) {
-	f := run(t, NewInternal, nil, func(cfg *Config, _ *Deps) { cfg.WriteTimeout = 10 * time.Millisecond })
+	f := run(t, NewInternal, nil, withProfiles, func(cfg *Config, _ *Deps) { cfg.WriteTimeout = 10 * time.Millisecond })
 	if got := f.do(t, http.MethodGet, "/debug/pprof/trace?seconds=1", ""); got.status != http.StatusOK || len(got.body) == 0 {
 		t.Errorf("%d %s", got.status, got.body)
 	}

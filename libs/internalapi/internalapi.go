@@ -71,21 +71,25 @@ type Question struct {
 type Client struct {
 	service    string
 	base       string
+	credential Credential
 	server     []attribute.KeyValue // where it is, for spans
 	http       *http.Client
 	tracer     trace.Tracer
 	propagator propagation.TextMapPropagator
 }
 
-// New makes a client of the service, of at most so many connections at once. It connects when it is asked. Run it.
-func New(service string, address Address, connections int, tel *telemetry.Telemetry) *Client {
+// New makes a client of the service, of at most so many connections at once, which shows the credential. It connects when it is asked. Run it.
+func New(service string, address Address, connections int, credential Credential, tel *telemetry.Telemetry) *Client {
 	return &Client{
-		service: service,
-		base:    strings.TrimRight(string(address), "/"),
-		server:  serverOf(address),
-		http: &http.Client{Transport: &http.Transport{
-			MaxConnsPerHost: connections, MaxIdleConnsPerHost: connections, IdleConnTimeout: idle,
-		}},
+		service:    service,
+		base:       strings.TrimRight(string(address), "/"),
+		credential: credential,
+		server:     serverOf(address),
+		http: &http.Client{
+			Transport: &http.Transport{MaxConnsPerHost: connections, MaxIdleConnsPerHost: connections, IdleConnTimeout: idle},
+			// No service redirects: whoever does is not to be shown the credential again.
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		},
 		tracer:     tel.Tracer.Tracer("github.com/ism-chat/ism/libs/internalapi"),
 		propagator: tel.Propagator,
 	}
@@ -174,6 +178,9 @@ func (c *Client) request(ctx context.Context, question Question) (*http.Request,
 	}
 	if body != nil {
 		request.Header.Set("Content-Type", "application/json")
+	}
+	if authorization := c.credential.Authorization(); authorization != "" {
+		request.Header.Set("Authorization", authorization)
 	}
 	c.propagator.Inject(ctx, propagation.HeaderCarrier(request.Header))
 	return request, nil

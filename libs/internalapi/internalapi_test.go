@@ -24,7 +24,7 @@ func newClient(t *testing.T, serve http.HandlerFunc) *internalapi.Client {
 	t.Helper()
 	server := httptest.NewServer(serve)
 	t.Cleanup(server.Close)
-	client := internalapi.New("rooms", internalapi.Address(server.URL+"/"), 4, telemetry.Discard(nil))
+	client := internalapi.New("rooms", internalapi.Address(server.URL+"/"), 4, internalapi.Credential{}, telemetry.Discard(nil))
 	servicetest.Run(t, "client", client.Run)
 	return client
 }

@@ -32,7 +32,7 @@ func Build(cfg *ProgramConfig, host *deployable.Host) (deployable.Service, error
 	if err != nil {
 		return nil, err
 	}
-	rooms, messages := access.NewRoomsClient(cfg.Media.Rooms, host.Telemetry), access.NewMessagesClient(cfg.Media.Messages, host.Telemetry)
+	rooms, messages := access.NewRoomsClient(cfg.Media.Rooms, host.Credential, host.Telemetry), access.NewMessagesClient(cfg.Media.Messages, host.Credential, host.Telemetry)
 	host.Add(lifecycle.Part{Name: "connections to rooms", Run: rooms.Run})
 	host.Add(lifecycle.Part{Name: "connections to messages", Run: messages.Run})
 	return New(cfg.Media.Config, Deps{

@@ -30,9 +30,9 @@ func Build(cfg *ProgramConfig, host *deployable.Host) (deployable.Service, error
 	if err != nil {
 		return nil, err
 	}
-	rooms := membership.NewClient(cfg.Messages.Rooms, host.Telemetry)
+	rooms := membership.NewClient(cfg.Messages.Rooms, host.Credential, host.Telemetry)
 	host.Add(lifecycle.Part{Name: "connections to rooms", Run: rooms.Run})
-	media := attachments.NewClient(cfg.Messages.Media, host.Telemetry)
+	media := attachments.NewClient(cfg.Messages.Media, host.Credential, host.Telemetry)
 	host.Add(lifecycle.Part{Name: "connections to media", Run: media.Run})
 	return New(cfg.Messages.Config, Deps{
 		Store: timelines, Rooms: rooms, Media: media, Bus: host.Bus, Verifier: host.Verifier, Telemetry: host.Telemetry,

@@ -29,7 +29,7 @@ func Build(cfg *ProgramConfig, host *deployable.Host) (deployable.Service, error
 	if err != nil {
 		return nil, err
 	}
-	rooms := tenants.NewClient(cfg.Notifications.Rooms, host.Telemetry)
+	rooms := tenants.NewClient(cfg.Notifications.Rooms, host.Credential, host.Telemetry)
 	host.Add(lifecycle.Part{Name: "connections to rooms", Run: rooms.Run})
 	return New(cfg.Notifications.Config, Deps{Store: rows, Bus: host.Bus, Rooms: rooms, Verifier: host.Verifier, Telemetry: host.Telemetry})
 }

@@ -67,6 +67,11 @@ func TestComposeRollsOneServiceBack(t *testing.T) {
 	}
 
 	chat(t)
+	t.Cleanup(func() { stack.Up(t) }) // with the credential again
+	withoutCredential(t)
+	for _, service := range deployment.ComposeServices() {
+		stack.Replace(t, service)
+	}
 	for _, service := range []string{"rooms", "messages"} {
 		current := stack.Image(t, service)
 		older := buildLanded(t, service)
@@ -78,6 +83,26 @@ func TestComposeRollsOneServiceBack(t *testing.T) {
 		change(t, service, current)
 		chat(t)
 	}
+}
+
+// withoutCredential has what is started from here on run without the services' credential, which the landed revision does not know.
+func withoutCredential(t *testing.T) {
+	t.Helper()
+	settings, err := os.ReadFile(os.Getenv("COMPOSE_ENV_FILES"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var kept strings.Builder
+	for line := range strings.Lines(string(settings)) {
+		if !strings.HasPrefix(line, "ISM_INTERNAL_SECRET=") {
+			kept.WriteString(line)
+		}
+	}
+	file := filepath.Join(t.TempDir(), "env")
+	if err := os.WriteFile(file, []byte(kept.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("COMPOSE_ENV_FILES", file)
 }
 
 func ids(messages []wire.Message) []uuid.UUID {

@@ -186,24 +186,44 @@ func (s *Stack) Addresses(t testing.TB, service string) []string {
 	t.Helper()
 	var addresses []string
 	for id := range strings.FieldsSeq(s.Run(t, "ps", "-q", service)) {
-		addresses = append(addresses, address(t, id))
+		addresses = append(addresses, address(t, id, "front"))
 	}
 	return addresses
 }
 
 // RunAside starts another container of a service beside the stack, as the environment of this process configures it now, and
-// gives its host. Nothing is passed to it but by that. It is removed at the end of the test.
-func (s *Stack) RunAside(t testing.TB, service string) string {
+// gives it. Nothing is passed to it but by that. It is removed at the end of the test.
+func (s *Stack) RunAside(t testing.TB, service string) Aside {
 	t.Helper()
 	name := "aside-" + uuid.NewString()
 	s.Run(t, "run", "-d", "--no-deps", "--name", name, service)
 	t.Cleanup(func() { _ = exec.CommandContext(context.WithoutCancel(t.Context()), "docker", "rm", "-f", name).Run() })
-	return address(t, name)
+	return Aside(name)
 }
 
-func address(t testing.TB, id string) string {
+// Aside is a container beside those of the stack, by its name.
+type Aside string
+
+// Address is its host in one of the stack's networks.
+func (a Aside) Address(t testing.TB, network string) string {
 	t.Helper()
-	return strings.Fields(inspect(t, id, "{{range .NetworkSettings.Networks}}{{.IPAddress}} {{end}}"))[0]
+	return address(t, string(a), network)
+}
+
+// address is a container's host in one of the stack's networks.
+func address(t testing.TB, id, network string) string {
+	t.Helper()
+	var networks map[string]struct{ IPAddress string }
+	if err := json.Unmarshal([]byte(inspect(t, id, "{{json .NetworkSettings.Networks}}")), &networks); err != nil {
+		t.Fatalf("read the networks of the container %s: %v", id, err)
+	}
+	for name, in := range networks {
+		if strings.HasSuffix(name, "_"+network) {
+			return in.IPAddress
+		}
+	}
+	t.Fatalf("the container %s is not in the network %s", id, network)
+	return ""
 }
 
 func inspect(t testing.TB, id, format string) string {
@@ -229,7 +249,7 @@ func (c *container) start(t testing.TB) { t.Helper(); c.stack.Run(t, "start", c.
 func (c *container) awaitReady(t testing.TB, httpClient *http.Client) {
 	t.Helper()
 	for id := range strings.FieldsSeq(c.stack.Run(t, "ps", "-q", c.probe)) {
-		ready := func() bool { return answersReady(httpClient, address(t, id)) }
+		ready := func() bool { return answersReady(httpClient, address(t, id, "front")) }
 		if !c.own {
 			var test []string
 			if err := json.Unmarshal([]byte(inspect(t, id, "{{json .Config.Healthcheck.Test}}")), &test); err != nil {

@@ -13,6 +13,9 @@ import (
 	"github.com/ism-chat/ism/libs/enginetest"
 )
 
+// InternalSecret is what the services show each other.
+const InternalSecret = "what-the-services-of-tests-show-each-other"
+
 // FiveProcesses starts the five services, each a process of its own, on Postgres, Cassandra, Kafka, Keycloak and S3,
 // behind nginx with the configuration of the compose stack. All of them get the settings, if there are any, but for those of another service
 // (ISM_REALTIME_…).
@@ -81,6 +84,7 @@ func fiveProcesses(t testing.TB, kafka []string, settings []Settings) *Deploymen
 		variables := map[string]string{
 			"ISM_HTTP_ADDRESS":          address,
 			"ISM_HTTP_INTERNAL_ADDRESS": internal[name],
+			"ISM_INTERNAL_SECRET":       InternalSecret,
 			"ISM_OIDC_ISSUER":           issuer,
 			"ISM_OIDC_AUDIENCE":         "ism,account", // a Keycloak that has run for long may have an older realm, whose tokens have the latter alone
 			"ISM_KAFKA_BROKERS":         strings.Join(kafka, ","),

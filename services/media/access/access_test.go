@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/ism-chat/ism/libs/events"
+	"github.com/ism-chat/ism/libs/internalapi"
 	"github.com/ism-chat/ism/libs/servicetest"
 	"github.com/ism-chat/ism/libs/telemetry"
 	"github.com/ism-chat/ism/libs/wire"
@@ -87,8 +88,8 @@ func TestRoomsAndMessagesAreAsked(t *testing.T) {
 		_, _ = w.Write([]byte(answer))
 	}))
 	t.Cleanup(server.Close)
-	rooms := access.NewRoomsClient(access.RoomsConfig{URL: server.URL}, telemetry.Discard(nil))
-	messages := access.NewMessagesClient(access.MessagesConfig{URL: server.URL}, telemetry.Discard(nil))
+	rooms := access.NewRoomsClient(access.RoomsConfig{URL: server.URL}, internalapi.Credential{}, telemetry.Discard(nil))
+	messages := access.NewMessagesClient(access.MessagesConfig{URL: server.URL}, internalapi.Credential{}, telemetry.Discard(nil))
 	servicetest.Run(t, "rooms", rooms.Run)
 	servicetest.Run(t, "messages", messages.Run)
 

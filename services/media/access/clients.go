@@ -84,8 +84,8 @@ type RoomsClient struct{ asker }
 var _ Rooms = RoomsClient{}
 
 // NewRoomsClient makes a client. It connects when it is asked. Run it.
-func NewRoomsClient(cfg RoomsConfig, tel *telemetry.Telemetry) RoomsClient {
-	return RoomsClient{asker{internalapi.New("rooms", internalapi.Address(cfg.URL), maxConnections, tel)}}
+func NewRoomsClient(cfg RoomsConfig, credential internalapi.Credential, tel *telemetry.Telemetry) RoomsClient {
+	return RoomsClient{asker{internalapi.New("rooms", internalapi.Address(cfg.URL), maxConnections, credential, tel)}}
 }
 
 // Standing implements [Rooms].
@@ -114,8 +114,8 @@ type MessagesClient struct{ asker }
 var _ Messages = MessagesClient{}
 
 // NewMessagesClient makes a client. It connects when it is asked. Run it.
-func NewMessagesClient(cfg MessagesConfig, tel *telemetry.Telemetry) MessagesClient {
-	return MessagesClient{asker{internalapi.New("messages", internalapi.Address(cfg.URL), maxConnections, tel)}}
+func NewMessagesClient(cfg MessagesConfig, credential internalapi.Credential, tel *telemetry.Telemetry) MessagesClient {
+	return MessagesClient{asker{internalapi.New("messages", internalapi.Address(cfg.URL), maxConnections, credential, tel)}}
 }
 
 // Reads implements [Messages].

@@ -84,9 +84,9 @@ type Client struct {
 
 var _ Media = (*Client)(nil)
 
-// NewClient makes a client. It connects when it is asked. Run it.
-func NewClient(cfg ClientConfig, tel *telemetry.Telemetry) *Client {
-	return &Client{media: internalapi.New("media", internalapi.Address(cfg.URL), maxConnections, tel)}
+// NewClient makes a client that shows the credential. It connects when it is asked. Run it.
+func NewClient(cfg ClientConfig, credential internalapi.Credential, tel *telemetry.Telemetry) *Client {
+	return &Client{media: internalapi.New("media", internalapi.Address(cfg.URL), maxConnections, credential, tel)}
 }
 
 // Run closes the idle connections when ctx is done.

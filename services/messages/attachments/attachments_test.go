@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/ism-chat/ism/libs/events"
+	"github.com/ism-chat/ism/libs/internalapi"
 	"github.com/ism-chat/ism/libs/servicetest"
 	"github.com/ism-chat/ism/libs/telemetry"
 	"github.com/ism-chat/ism/libs/wire"
@@ -61,7 +62,7 @@ func newClient(t *testing.T, serve http.HandlerFunc) *attachments.Client {
 	t.Helper()
 	server := httptest.NewServer(serve)
 	t.Cleanup(server.Close)
-	client := attachments.NewClient(attachments.ClientConfig{URL: server.URL}, telemetry.Discard(nil))
+	client := attachments.NewClient(attachments.ClientConfig{URL: server.URL}, internalapi.Credential{}, telemetry.Discard(nil))
 	servicetest.Run(t, "client", client.Run)
 	return client
 }

@@ -49,10 +49,10 @@ type Client struct {
 
 var _ Rooms = (*Client)(nil)
 
-// NewClient makes a client. It connects when it is asked. Run it.
-func NewClient(cfg ClientConfig, tel *telemetry.Telemetry) *Client {
+// NewClient makes a client that shows the credential. It connects when it is asked. Run it.
+func NewClient(cfg ClientConfig, credential internalapi.Credential, tel *telemetry.Telemetry) *Client {
 	return &Client{
-		rooms: internalapi.New("rooms", internalapi.Address(cfg.URL), maxConnections, tel),
+		rooms: internalapi.New("rooms", internalapi.Address(cfg.URL), maxConnections, credential, tel),
 		tries: tries{first: cfg.Timeout},
 	}
 }

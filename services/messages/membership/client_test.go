@@ -11,6 +11,7 @@ import (
 
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/ism-chat/ism/libs/internalapi"
 	"github.com/ism-chat/ism/libs/servicetest"
 	"github.com/ism-chat/ism/libs/telemetry"
 	"github.com/ism-chat/ism/libs/wire"
@@ -21,7 +22,7 @@ func newClient(t *testing.T, timeout time.Duration, serve http.HandlerFunc) *mem
 	t.Helper()
 	server := httptest.NewServer(serve)
 	t.Cleanup(server.Close)
-	client := membership.NewClient(membership.ClientConfig{URL: server.URL + "/", Timeout: timeout}, telemetry.Discard(nil))
+	client := membership.NewClient(membership.ClientConfig{URL: server.URL + "/", Timeout: timeout}, internalapi.Credential{}, telemetry.Discard(nil))
 	servicetest.Run(t, "client", client.Run)
 	return client
 }

@@ -57,6 +57,21 @@ func TestAFormerNameIsAWarning(t *testing.T) {
 	examinetest.Expect(t, examinetest.Find(t, d.checks("configuration"), "ISM_ROOMS_EPOCH"), examine.Warning, "ISM_KAFKA_EPOCH")
 }
 
+func TestStrangersAtTheInternalListenerAreAWarning(t *testing.T) {
+	secret := "ISM_INTERNAL_SECRET=" + strings.Repeat("s", 32)
+	open := doctorFor(t, "http://localhost:1", "ISM_HTTP_INTERNAL_ADDRESS=:9403")
+	examinetest.Expect(t, examinetest.Find(t, open.checks("configuration"), "internal calls"), examine.Warning, ":9403")
+	replaced := doctorFor(t, "http://localhost:1", "ISM_HTTP_INTERNAL_ADDRESS=:9403", secret, "ISM_INTERNAL_SECOND_SECRET="+strings.Repeat("n", 32))
+	examinetest.Expect(t, examinetest.Find(t, replaced.checks("configuration"), "internal calls"), examine.Warning, "two secrets")
+	for _, environ := range [][]string{{secret, "ISM_HTTP_INTERNAL_ADDRESS=:9403"}, {"ISM_LOG_LEVEL=info"}} {
+		for _, f := range examine.Run(t.Context(), doctorFor(t, "http://localhost:1", environ...).checks("configuration")) {
+			if f.Check == "internal calls" {
+				t.Errorf("%q: %s", environ, f.Found)
+			}
+		}
+	}
+}
+
 func TestTheHostIsChecked(t *testing.T) {
 	d := doctorFor(t, "http://localhost:1", "ISM_MESSAGES_CASSANDRA_HOSTS=scylla:9042")
 	examinetest.Expect(t, examinetest.Find(t, d.checks("host"), "descriptors"), examine.OK)

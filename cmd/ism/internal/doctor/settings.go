@@ -71,7 +71,20 @@ func (s *settings) look(_ context.Context, n *examine.Notes) {
 	for _, rename := range s.found.Renamed {
 		n.AddAs(rename.Former, examine.Warning, "is called "+rename.Variable+" now", "set "+rename.Variable+" instead, in all services")
 	}
+	s.lookAtInternalCalls(n)
 	if len(s.found.Malformed)+len(s.found.Unread) == 0 && len(s.found.Given) > 0 {
 		n.OK("%d ISM_ variables, each can be read", len(s.found.Given))
+	}
+}
+
+// lookAtInternalCalls notes whether more than the services may ask at internal listeners.
+func (s *settings) lookAtInternalCalls(n *examine.Notes) {
+	cfg := s.shared()
+	if cfg.StrangersMayAsk() {
+		n.AddAs("internal calls", examine.Warning, "the internal listener is at "+cfg.HTTP.InternalAddress+", and whoever reaches it may ask there",
+			"set ISM_INTERNAL_SECRET, the same in all services, for example to what openssl rand -hex 32 prints")
+	}
+	if cfg.Internal.SecondSecret != "" {
+		n.AddAs("internal calls", examine.Warning, "two secrets are taken", "when all services show the new one, take ISM_INTERNAL_SECOND_SECRET away")
 	}
 }

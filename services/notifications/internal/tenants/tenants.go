@@ -43,9 +43,9 @@ type Client struct {
 	rooms *internalapi.Client
 }
 
-// NewClient makes a client. It connects when it is asked. Run it.
-func NewClient(cfg Config, tel *telemetry.Telemetry) *Client {
-	return &Client{rooms: internalapi.New("rooms", internalapi.Address(cfg.URL), maxConnections, tel)}
+// NewClient makes a client that shows the credential. It connects when it is asked. Run it.
+func NewClient(cfg Config, credential internalapi.Credential, tel *telemetry.Telemetry) *Client {
+	return &Client{rooms: internalapi.New("rooms", internalapi.Address(cfg.URL), maxConnections, credential, tel)}
 }
 
 // Run closes the idle connections when ctx is done.

@@ -15,6 +15,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/ism-chat/ism/libs/events"
+	"github.com/ism-chat/ism/libs/internalapi"
 	"github.com/ism-chat/ism/libs/servicetest"
 	"github.com/ism-chat/ism/libs/telemetry"
 	"github.com/ism-chat/ism/services/notifications/internal/tenants"
@@ -28,7 +29,7 @@ func newClient(t *testing.T, serve http.HandlerFunc) *tenants.Client {
 	t.Helper()
 	server := httptest.NewServer(serve)
 	t.Cleanup(server.Close)
-	client := tenants.NewClient(tenants.Config{URL: server.URL + "/"}, telemetry.Discard(nil))
+	client := tenants.NewClient(tenants.Config{URL: server.URL + "/"}, internalapi.Credential{}, telemetry.Discard(nil))
 	servicetest.Run(t, "client", client.Run)
 	return client
 }
