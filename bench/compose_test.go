@@ -29,7 +29,7 @@ func BenchmarkCompose(b *testing.B) {
 func throughput(b *testing.B, stack *deployment.Stack, duration time.Duration, shares ...float64) (perSecond []float64) {
 	b.Helper()
 	perSecond, err := load.Throughput(b.Context(), load.Options{
-		BaseURL: stack.BaseURL, Issuer: stack.Issuer, ClientID: "ism-web", Users: load.Names(users), RoomSize: roomSize,
+		BaseURL: stack.BaseURL, Issuer: stack.Issuer, ClientID: "ism-demo", Users: load.Names(users), RoomSize: roomSize,
 		Duration: duration, WarmUp: warmUp,
 	}, shares...)
 	if err != nil {

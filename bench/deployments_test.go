@@ -47,7 +47,7 @@ func BenchmarkFiveProcesses(b *testing.B) {
 func measure(b *testing.B, d *deployment.Deployment, name string) {
 	b.Helper()
 	result, err := load.Run(b.Context(), load.Options{
-		BaseURL: d.BaseURL, Issuer: d.Issuer, ClientID: "ism-web", Users: load.Names(users), RoomSize: roomSize,
+		BaseURL: d.BaseURL, Issuer: d.Issuer, ClientID: "ism-demo", Users: load.Names(users), RoomSize: roomSize,
 		Rate: rate, Duration: duration, WarmUp: warmUp,
 	})
 	if err != nil {

@@ -28,7 +28,7 @@ func run(args []string) error {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	base := flags.String("url", "http://localhost:5403", "base URL of the messenger")
 	issuer := flags.String("issuer", "", "OIDC issuer that gives tokens by the password grant (default: URL/realms/ism)")
-	clientID := flags.String("client", "ism-web", "OIDC client id")
+	clientID := flags.String("client", "ism-demo", "OIDC client that may use the password grant")
 	users := flags.Int("users", 20, "users, each with a stream; they are named u01, u02, …")
 	roomSize := flags.Int("room", 10, "users a room")
 	rate := flags.Int("rate", 100, "messages a second")

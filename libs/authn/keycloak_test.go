@@ -19,10 +19,10 @@ func TestKeycloaksTokens(t *testing.T) {
 	verifier := authntest.Start(t, authn.Config{Issuer: issuer, Audience: []string{"account"}}, silent())
 	anyAudience := authntest.Start(t, authn.Config{Issuer: issuer, Audience: []string{"any"}, AdminRole: "ism-admin"}, silent())
 	user := keycloakTokens(t, issuer, url.Values{
-		"grant_type": {"password"}, "client_id": {"ism-web"}, "username": {"alice"}, "password": {"alice"}, "scope": {"openid offline_access"},
+		"grant_type": {"password"}, "client_id": {"ism-demo"}, "username": {"alice"}, "password": {"alice"}, "scope": {"openid offline_access"},
 	})
 	online := keycloakTokens(t, issuer, url.Values{
-		"grant_type": {"password"}, "client_id": {"ism-web"}, "username": {"alice"}, "password": {"alice"}, "scope": {"openid"},
+		"grant_type": {"password"}, "client_id": {"ism-demo"}, "username": {"alice"}, "password": {"alice"}, "scope": {"openid"},
 	})
 	backend := keycloakTokens(t, issuer, url.Values{
 		"grant_type": {"client_credentials"}, "client_id": {"ism-backend"}, "client_secret": {"ism-backend-secret"},
@@ -33,7 +33,7 @@ func TestKeycloaksTokens(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if principal.Username != "Alice Example" || principal.ClientID != "ism-web" || principal.Admin {
+		if principal.Username != "Alice Example" || principal.ClientID != "ism-demo" || principal.Admin {
 			t.Errorf("got %+v", principal)
 		}
 	}

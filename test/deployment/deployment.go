@@ -71,8 +71,8 @@ const mostMembers = "100"
 // What is larger is uploaded in parts, and in parts of which size: the smallest that S3 takes.
 const formBytes, partBytes = "1048576", "5242880"
 
-// clientID is the public OIDC client of browsers, which both identity providers have.
-const clientID = "ism-web"
+// clientID is the OIDC client that may use the password grant: the demo realm's, and any at the development identity provider.
+const clientID = "ism-demo"
 
 // startTimeout is how long a process may take to become ready, on a slow machine that other things use too.
 const startTimeout = 4 * time.Minute

@@ -1,6 +1,7 @@
 package deployment
 
 import (
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -13,8 +14,8 @@ import (
 const gatewayOrigins = "https://app.example.com, capacitor://localhost"
 
 // gatewayProcess is nginx with the configuration of the compose stack, which the official image makes from the same
-// templates.
-func gatewayProcess(t testing.TB, dir, address string, upstreams map[string]string) *process {
+// templates. Settings go over those that tests have.
+func gatewayProcess(t testing.TB, dir, address string, upstreams map[string]string, settings ...map[string]string) *process {
 	t.Helper()
 	nginx, err := exec.LookPath("nginx")
 	if err != nil {
@@ -27,19 +28,26 @@ func gatewayProcess(t testing.TB, dir, address string, upstreams map[string]stri
 	variables := map[string]string{
 		"GATEWAY_LISTEN": address, "GATEWAY_LISTEN_TLS": FreeAddress(t), "GATEWAY_TLS": dir,
 		"GATEWAY_SERVICES": filepath.Join(source, "services"), "GATEWAY_CONF": filepath.Join(conf, "conf.d"),
-		"GATEWAY_UPSTREAMS": "groups", "GATEWAY_RESOLVER": "127.0.0.1", // nothing is asked: the upstreams are addresses
+		"GATEWAY_RESOLVER":      "127.0.0.1", // nothing is asked: the upstreams are addresses
 		"GATEWAY_OTLP_ENDPOINT": "127.0.0.1:4317", "GATEWAY_TRACE_PERCENT": "100",
 		"GATEWAY_CORS_ORIGINS": gatewayOrigins,
-		"GATEWAY_RATE_ADDRESS": "10000", "GATEWAY_BURST_ADDRESS": "10000", "GATEWAY_RATE_USER": "1000", "GATEWAY_BURST_USER": "1000",
+		"GATEWAY_RATE_ADDRESS": "10000", "GATEWAY_BURST_ADDRESS": "10000",
+		"GATEWAY_CONNECTIONS_ADDRESS": "10000", "GATEWAY_STREAMS_ADDRESS": "10000", "GATEWAY_TRUSTED_PROXIES": "",
+		"GATEWAY_HTTP": FreeAddress(t), "GATEWAY_HTTPS": FreeAddress(t), // where nginx passes connections on by itself
 	}
 	for name, upstream := range upstreams {
 		variables[strings.ToUpper(name)+"_UPSTREAM"] = upstream
+	}
+	for _, given := range settings {
+		maps.Copy(variables, given)
 	}
 	for _, sub := range []string{"conf.d", "tmp"} {
 		if err := os.MkdirAll(filepath.Join(conf, sub), 0o755); err != nil {
 			t.Fatal(err)
 		}
 	}
+	variables = settled(t, nginx, filepath.Join(source, "entrypoint", "15-settings.envsh"), variables)
+	variables["GATEWAY_UPSTREAMS"] = "groups"
 	render(t, filepath.Join(source, "templates"), filepath.Join(conf, "conf.d"), variables)
 	main := filepath.Join(conf, "nginx.conf")
 	render(t, filepath.Join(source, "test"), conf, map[string]string{"GATEWAY_DIR": conf})
@@ -47,6 +55,29 @@ func gatewayProcess(t testing.TB, dir, address string, upstreams map[string]stri
 		name: "gateway", path: nginx, args: []string{"-c", main, "-p", conf, "-g", "daemon off;"},
 		env: os.Environ(), readyURL: baseURL(address) + "/health", logFile: filepath.Join(dir, "gateway.log"), infrastructure: true,
 	}
+}
+
+// settled are the variables after the script that the image sources before it fills in the templates.
+func settled(t testing.TB, nginx, script string, variables map[string]string) map[string]string {
+	t.Helper()
+	cmd := exec.Command("sh", "-eu", "-c", `. "$1" && env -0`, "sh", script)
+	cmd.Env = []string{"PATH=" + filepath.Dir(nginx) + ":" + os.Getenv("PATH")}
+	for name, value := range variables {
+		cmd.Env = append(cmd.Env, name+"="+value)
+	}
+	var stderr strings.Builder
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("source %s: %v\n%s", script, err, stderr.String())
+	}
+	after := map[string]string{}
+	for _, pair := range strings.Split(string(out), "\x00") {
+		if name, value, ok := strings.Cut(pair, "="); ok {
+			after[name] = value
+		}
+	}
+	return after
 }
 
 var reference = regexp.MustCompile(`\$\{([A-Z0-9_]+)\}`)

@@ -1,16 +1,15 @@
 package deployment
 
 import (
-	"bufio"
 	"encoding/json"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -22,19 +21,21 @@ import (
 // gateway is nginx in front of servers that answer with the name of the service they stand for.
 type gateway struct {
 	address string
+	counts  bool         // connections before they have said anything
+	seen    atomic.Int64 // requests that came to services
 	dropped atomic.Int64 // requests that a service took and did not answer
 }
 
-func startGateway(t *testing.T) *gateway {
+func startGateway(t *testing.T, settings ...map[string]string) *gateway {
 	t.Helper()
 	if _, err := exec.LookPath("nginx"); err != nil && !exists("/usr/sbin/nginx") && os.Getenv("ISM_TEST_REQUIRE_ENGINES") != "1" {
 		t.Skip("NOT PROVED without nginx: run make test")
 	}
 	g := &gateway{address: FreeAddress(t)}
-	nobody := FreeAddress(t)
-	upstreams := map[string]string{"keycloak": nobody}
-	for _, name := range []string{"rooms", "messages", "realtime", "notifications", "media", "s3"} {
+	upstreams := map[string]string{}
+	for _, name := range []string{"rooms", "messages", "realtime", "notifications", "media", "keycloak", "s3"} {
 		service := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			g.seen.Add(1)
 			if r.URL.Query().Has("drop") {
 				g.dropped.Add(1)
 				panic(http.ErrAbortHandler)
@@ -44,6 +45,11 @@ func startGateway(t *testing.T) *gateway {
 			w.Header().Set("X-Saw-Traceparent", r.Header.Get("Traceparent"))
 			w.Header().Set("X-Saw-Authorization", r.Header.Get("Authorization"))
 			w.Header().Set("X-Saw-Host", r.Host)
+			for header, values := range r.Header {
+				if !slices.Contains([]string{"X-Request-Id", "Authorization", "Accept-Encoding", "Origin", "Traceparent"}, header) {
+					w.Header()["X-Saw-All-"+header] = values
+				}
+			}
 			fmt.Fprint(w, "data: first\n\n")
 			if r.URL.Path == "/api/sse" {
 				w.(http.Flusher).Flush()
@@ -53,7 +59,8 @@ func startGateway(t *testing.T) *gateway {
 		t.Cleanup(service.Close)
 		upstreams[name] = service.Listener.Addr().String()
 	}
-	process := gatewayProcess(t, t.TempDir(), g.address, upstreams)
+	process := gatewayProcess(t, t.TempDir(), g.address, upstreams, settings...)
+	g.counts = exists(filepath.Join(filepath.Dir(process.args[1]), "conf.d", "connections.main"))
 	process.logFile = filepath.Join(t.TempDir(), "gateway.log")
 	process.start(t)
 	t.Cleanup(func() { process.stop(t) })
@@ -64,22 +71,7 @@ func startGateway(t *testing.T) *gateway {
 // ask sends the bytes as they are, which no HTTP client would.
 func (g *gateway) ask(t *testing.T, request string) *http.Response {
 	t.Helper()
-	connection, err := net.Dial("tcp", g.address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { connection.Close() })
-	if err := connection.SetDeadline(time.Now().Add(30 * time.Second)); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := io.WriteString(connection, request); err != nil {
-		t.Fatal(err)
-	}
-	response, err := http.ReadResponse(bufio.NewReader(connection), nil)
-	if err != nil {
-		t.Fatalf("read the answer to %.80q: %v", request, err)
-	}
-	return response
+	return g.askFrom(t, "127.0.0.1", request)
 }
 
 func line(method, target string, headers ...string) string {
@@ -148,7 +140,7 @@ func TestGatewayPassesAStreamOnAsItComes(t *testing.T) {
 }
 
 func TestGatewayRefusesInProblems(t *testing.T) {
-	g := startGateway(t)
+	g := startGateway(t, map[string]string{"KEYCLOAK_UPSTREAM": FreeAddress(t)}) // nobody
 	long := strings.Repeat("a", 40<<10)
 	for name, test := range map[string]struct {
 		request string
@@ -205,7 +197,7 @@ func TestGatewayRefusesInProblems(t *testing.T) {
 
 // What the gateway refuses itself a page must be able to read, above all when it is to try again.
 func TestGatewayLetsPagesReadItsRefusals(t *testing.T) {
-	g := startGateway(t)
+	g := startGateway(t, map[string]string{"KEYCLOAK_UPSTREAM": FreeAddress(t)}) // nobody
 	for origin, allowed := range map[string]bool{
 		"https://app.example.com": true, "capacitor://localhost": true,
 		"https://app.example.co": false, "pp.example.com": false, "https://app.example.com,": false, "https://evil.example.com": false, "null": false, "": false,

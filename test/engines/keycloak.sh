@@ -2,6 +2,8 @@
 # shellcheck shell=bash disable=SC2154
 number=$((ports + 8080))
 realm=$root/deploy/compose/keycloak
+# Who guards passwords refuses a sign-in while another of the same user is under way, as those of tests beside each other are.
+concurrent=--spi-brute-force-protector--default-brute-force-detector--allow-concurrent-requests=true
 
 # The answer begins with HTTP/1.1 200.
 answers() {
@@ -14,7 +16,7 @@ address() { echo "export ISM_TEST_KEYCLOAK_URL=http://127.0.0.1:$number/realms/i
 run_docker() {
   container keycloak -p 127.0.0.1:$number:8080 -v "$realm:/opt/keycloak/data/import:ro" \
     -e KC_BOOTSTRAP_ADMIN_USERNAME=admin -e KC_BOOTSTRAP_ADMIN_PASSWORD=admin \
-    quay.io/keycloak/keycloak:26.4 start-dev --import-realm
+    quay.io/keycloak/keycloak:26.4 start-dev --import-realm "$concurrent"
 }
 
 run_native() {
@@ -29,7 +31,7 @@ run_native() {
   KC_BOOTSTRAP_ADMIN_USERNAME=admin KC_BOOTSTRAP_ADMIN_PASSWORD=admin \
     JAVA_OPTS_APPEND='-XX:TieredStopAtLevel=1' \
     detach keycloak "$dir/bin/kc.sh" start --optimized --import-realm --cache=local \
-    --http-enabled=true --http-host=127.0.0.1 --http-port=$number --hostname-strict=false
+    --http-enabled=true --http-host=127.0.0.1 --http-port=$number --hostname-strict=false "$concurrent"
 }
 
 # built: the folder of a Keycloak that has its build step behind it, which takes longer than its start.

@@ -63,7 +63,7 @@ func parse(args []string, out io.Writer) (options, error) {
 	flags.SetOutput(out)
 	flags.StringVar(&o.url, "target", defaultURL, "base URL of the messenger; \"compose\" is the stack that make up has started")
 	flags.StringVar(&o.issuer, "issuer", "", "OIDC issuer that gives tokens by the password grant (default: the target's own, under /realms/ism)")
-	flags.StringVar(&o.clientID, "client", "ism-web", "OIDC client id")
+	flags.StringVar(&o.clientID, "client", "ism-demo", "OIDC client that may use the password grant")
 	flags.StringVar(&o.left, "left", "alice", "user on the left; the password is the name")
 	flags.StringVar(&o.right, "right", "bob", "user on the right; the password is the name")
 	flags.IntVar(&o.messages, "messages", 300, "messages that are measured")

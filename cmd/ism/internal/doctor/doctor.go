@@ -94,7 +94,7 @@ func parse(args []string, stdout, stderr io.Writer) (options, error) {
 	flags.StringVar(&o.issuer, "issuer", "", "OIDC issuer (default: ISM_OIDC_ISSUER, or else TARGET/realms/ism)")
 	flags.StringVar(&o.user, "user", "alice", "user to get a token for, by the password grant")
 	flags.StringVar(&o.password, "password", "", "the user's password (default: the user's name)")
-	flags.StringVar(&o.client, "client-id", "ism-web", "OIDC client that may use the password grant")
+	flags.StringVar(&o.client, "client-id", "ism-demo", "OIDC client that may use the password grant")
 	flags.StringVar(&services, "services", "", "services to ask for their readiness, host:port, comma-separated (default, given ISM_ variables: those of the compose stack)")
 	flags.BoolVar(&o.json, "json", false, "print JSON")
 	print := func(out io.Writer) {
