@@ -67,6 +67,17 @@ func (c *Config) Validate() []config.Fault {
 	return slices.Concat(c.Rooms.Within(c.HTTP), c.Messages.Within(c.HTTP), c.Notifications.Within(c.HTTP), c.Realtime.Within(c.Lifecycle))
 }
 
+// ownBroker has a fault for each setting that says how another broker than that of the process is reached.
+func ownBroker() []config.Fault {
+	var faults []config.Fault
+	for _, name := range []string{"BROKERS", "SECURITY_PROTOCOL", "SASL_MECHANISM", "SASL_USERNAME", "SASL_PASSWORD", "SASL_PASSWORD_FILE", "CA_FILE"} {
+		if _, set := os.LookupEnv("ISM_KAFKA_" + name); set {
+			faults = append(faults, config.Fault{Variable: "ISM_KAFKA_" + name, Problem: "is not allowed here: the one process has a broker of its own, which answers nobody else"})
+		}
+	}
+	return faults
+}
+
 // hasIssuer reports whether it is said who gives the tokens.
 func (c *Config) hasIssuer() bool { return c.OIDC.Issuer != "" || c.DevIDP.Enabled }
 
@@ -89,9 +100,7 @@ func load() (cfg Config, development bool, err error) {
 		}
 		return Config{}, false, faults
 	}
-	if _, set := os.LookupEnv("ISM_KAFKA_BROKERS"); set {
-		faults = append(faults, config.Fault{Variable: "ISM_KAFKA_BROKERS", Problem: "is not allowed here: the one process has a broker of its own"})
-	}
+	faults = append(faults, ownBroker()...)
 	if cfg.Notifications.KafkaIn && len(cfg.Notifications.KafkaInFrom.Brokers) == 0 {
 		faults = append(faults, config.Fault{
 			Variable: "ISM_NOTIFICATIONS_KAFKA_IN_BROKERS", Problem: "is needed here with ISM_NOTIFICATIONS_KAFKA_IN: nobody else writes to the broker of the one process",
