@@ -32,7 +32,7 @@ func loose(t *testing.T, dir string, names ...string) {
 			}
 		}
 	}
-	if err := os.Chmod(dir, 0o755); err != nil { //nolint:gosec // that is what is mended
+	if err := os.Chmod(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
 }
