@@ -156,7 +156,7 @@ var parameter = regexp.MustCompile(`\{[a-z_]+\}`)
 // everyRoute asks each route, as each kind of caller, for what it refuses and for what it may take, with marks everywhere. It gives how many requests were made.
 func everyRoute(t *testing.T, d *deployment.Deployment, private map[string]string) (asked int) {
 	t.Helper()
-	someone := func() string { return uuid.NewString() }
+	someone := uuid.NewString
 	tokens := map[string]string{"a user": private["a user's token"], "a backend": private["a backend's token"], "a stranger": "x." + mark + ".y", "nobody": ""}
 	bodies := []struct{ kind, content string }{
 		{"application/json", `{"` + mark + `":"` + text + `"`},
