@@ -14,7 +14,8 @@ help: ## list the targets
 
 run: ## run the whole messenger in one process, on http://localhost:5403
 	go build -o bin/ism ./cmd/ism
-	ISM_LOG_FORMAT=$${ISM_LOG_FORMAT:-text} ISM_LOG_LEVEL=$${ISM_LOG_LEVEL:-warn} bin/ism
+	[ -n "$$ISM_OIDC_ISSUER" ] || export ISM_DEV_IDP_ENABLED=$${ISM_DEV_IDP_ENABLED:-true}; \
+	  ISM_LOG_FORMAT=$${ISM_LOG_FORMAT:-text} ISM_LOG_LEVEL=$${ISM_LOG_LEVEL:-warn} exec bin/ism
 
 demo: ## let two users chat in the terminal; starts the messenger if none runs
 	go build -o bin/ism ./cmd/ism

@@ -69,7 +69,7 @@ func TestLimitsThatDoNotGoTogetherAreRefusedAtTheStart(t *testing.T) {
 		{[]string{"ISM_REALTIME_DRAIN=1m"}, []string{"ISM_REALTIME_DRAIN", "ISM_LIFECYCLE_STOP_TIMEOUT from 1m10s on"}},
 		{[]string{"ISM_LIFECYCLE_STOP_TIMEOUT=5s"}, []string{"ISM_LIFECYCLE_STOP_TIMEOUT", "ISM_HTTP_HANDLER_TIMEOUT"}},
 	} {
-		code, _, stderr := run(t, c.variables)
+		code, _, stderr := run(t, append(c.variables, "ISM_DEV_IDP_ENABLED=true"))
 		for _, want := range c.says {
 			if code != 2 || !strings.Contains(stderr, want) || strings.Count(stderr, "\n") != 2 {
 				t.Errorf("%v: exit code %d, without %q:\n%s", c.variables, code, want, stderr)
@@ -79,13 +79,19 @@ func TestLimitsThatDoNotGoTogetherAreRefusedAtTheStart(t *testing.T) {
 }
 
 func TestBrokerOfOthersIsRefused(t *testing.T) {
-	if code, _, stderr := run(t, []string{"ISM_KAFKA_BROKERS=kafka:9092"}); code != 2 || !strings.Contains(stderr, "ISM_KAFKA_BROKERS") {
+	if code, _, stderr := run(t, []string{"ISM_KAFKA_BROKERS=kafka:9092", "ISM_DEV_IDP_ENABLED=true"}); code != 2 || !strings.Contains(stderr, "ISM_KAFKA_BROKERS") {
+		t.Errorf("exit code %d:\n%s", code, stderr)
+	}
+}
+
+func TestDevelopmentIdentityProviderRunsWhereItIsAskedFor(t *testing.T) {
+	if code, _, stderr := run(t, []string{"ISM_DATA_DIR=" + t.TempDir()}); code != 2 || !strings.Contains(stderr, "ISM_OIDC_ISSUER") || !strings.Contains(stderr, "ISM_DEV_IDP_ENABLED=true") {
 		t.Errorf("exit code %d:\n%s", code, stderr)
 	}
 }
 
 func TestDevelopmentIdentityProviderStaysOnLoopback(t *testing.T) {
-	if code, _, stderr := run(t, []string{"ISM_HTTP_ADDRESS=0.0.0.0:5403", "ISM_DATA_DIR=" + t.TempDir()}); code != 2 || !strings.Contains(stderr, "ISM_OIDC_ISSUER") {
+	if code, _, stderr := run(t, []string{"ISM_DEV_IDP_ENABLED=true", "ISM_HTTP_ADDRESS=0.0.0.0:5403", "ISM_DATA_DIR=" + t.TempDir()}); code != 2 || !strings.Contains(stderr, "ISM_OIDC_ISSUER") {
 		t.Errorf("exit code %d:\n%s", code, stderr)
 	}
 }

@@ -9,6 +9,7 @@
 //	desc:"…"           what it means, for the reference and for faults; write what is allowed into it
 //	was:"ISM_OLD,…"    whole names that the variable had before: they are still read, and reported, see [Renamed]
 //	ignored:"true"     the field is no setting
+//	of:"NAME"          of a [SecretFile]: which secret of the same struct it belongs to
 //
 // A named struct adds its name to those of its fields, an embedded one does not. All names begin with ISM_. A variable
 // that is set to nothing counts as not set. A list is comma-separated; its entries are trimmed, and empty ones

@@ -32,3 +32,16 @@ func (Secret) MarshalText() ([]byte, error) { return []byte(hidden), nil }
 
 // MarshalJSON hides the value.
 func (Secret) MarshalJSON() ([]byte, error) { return []byte(`"` + hidden + `"`), nil }
+
+// SecretFile is the file that a [Secret] was read from, or "" where the environment has the secret itself. It is a field beside the secret's, with
+// the secret's name in its tag of, for who can use the secret that the file has by now: files of secrets are replaced while programs run.
+type SecretFile string
+
+// Read gives the secret that the file has now, or known where there is no file. The error does not contain the file's name.
+func (f SecretFile) Read(known Secret) (Secret, error) {
+	if f == "" {
+		return known, nil
+	}
+	text, err := readSecret(string(f))
+	return Secret(text), err
+}

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -68,5 +70,61 @@ func TestFaultsHaveNoSecrets(t *testing.T) {
 	want := "the configuration has a fault:\n  ISM_LONG: cannot use [secret] with [secret]"
 	if err == nil || err.Error() != want {
 		t.Errorf("got %v", err)
+	}
+}
+
+type rotated struct {
+	Inner struct {
+		Password     config.Secret
+		PasswordFile config.SecretFile `of:"PASSWORD"`
+	}
+	Other     config.Secret
+	OtherFile config.SecretFile `of:"OTHER"`
+}
+
+// A file of a secret is replaced while a program runs.
+func TestSecretIsReadAgain(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "password")
+	put := func(text string) {
+		t.Helper()
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put("first\n")
+	var cfg rotated
+	if err := config.LoadFrom(&cfg, []string{"ISM_INNER_PASSWORD_FILE=" + path, "ISM_OTHER=fixed"}); err != nil {
+		t.Fatal(err)
+	}
+	if cfg.Inner.Password != "first" || string(cfg.Inner.PasswordFile) != path || cfg.OtherFile != "" {
+		t.Errorf("%q of %q, %q", cfg.Inner.Password.Reveal(), cfg.Inner.PasswordFile, cfg.OtherFile)
+	}
+	put("second\n")
+	if now, err := cfg.Inner.PasswordFile.Read(cfg.Inner.Password); now != "second" || err != nil {
+		t.Errorf("%q, %v", now.Reveal(), err)
+	}
+	if now, err := cfg.OtherFile.Read(cfg.Other); now != "fixed" || err != nil {
+		t.Errorf("%q, %v", now.Reveal(), err)
+	}
+	put("")
+	if _, err := cfg.Inner.PasswordFile.Read("first"); err == nil {
+		t.Error("an empty file is a secret")
+	}
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := cfg.Inner.PasswordFile.Read("first"); err == nil || strings.Contains(err.Error(), path) {
+		t.Errorf("without the file: %v", err)
+	}
+}
+
+func TestSecretFilesAreNoSettings(t *testing.T) {
+	var cfg rotated
+	if err := config.LoadFrom(&cfg, []string{"ISM_INNER_PASSWORDFILE=x"}); err == nil {
+		t.Error("the file of a secret is set like a setting")
+	}
+	var reference bytes.Buffer
+	if err := config.WriteReference(&reference, config.Section{Title: "t", Cfg: &cfg}); err != nil || strings.Contains(reference.String(), "PASSWORDFILE") {
+		t.Errorf("%v\n%s", err, reference.String())
 	}
 }

@@ -26,6 +26,7 @@ type setting struct {
 	secret   bool
 	former   []string // names that the variable had before
 	value    reflect.Value
+	file     reflect.Value // the [SecretFile] of a secret that has one
 }
 
 // variables are all that the leaf is read from.
@@ -64,7 +65,7 @@ func settingsOf(cfg any) ([]setting, error) {
 func walk(structure reflect.Value, under string, leaf func(setting), branch func(structure reflect.Value, under string)) {
 	for field, value := range structure.Fields() {
 		ignored, _ := strconv.ParseBool(field.Tag.Get("ignored"))
-		if !field.IsExported() && !field.Anonymous || ignored {
+		if !field.IsExported() && !field.Anonymous || ignored || field.Type == reflect.TypeFor[SecretFile]() {
 			continue
 		}
 		name := strings.ToUpper(field.Tag.Get("envconfig"))
@@ -91,6 +92,7 @@ func walk(structure reflect.Value, under string, leaf func(setting), branch func
 			secret:   isSecret(value.Type()),
 			former:   strings.FieldsFunc(field.Tag.Get("was"), func(r rune) bool { return r == ',' }),
 			value:    value,
+			file:     fileOf(structure, name),
 		})
 	}
 	if branch != nil {
@@ -98,11 +100,24 @@ func walk(structure reflect.Value, under string, leaf func(setting), branch func
 	}
 }
 
+// fileOf is the field that says which file the structure's secret of that name was read from. It is invalid where there is none.
+func fileOf(structure reflect.Value, name string) reflect.Value {
+	for field, value := range structure.Fields() {
+		if field.Type == reflect.TypeFor[SecretFile]() && field.Tag.Get("of") == name && value.CanSet() {
+			return value
+		}
+	}
+	return reflect.Value{}
+}
+
 var errRequired = errors.New("is required")
 
 // load sets the leaf and returns the text that it has been set from. A leaf whose variable is faulty gets its default.
 func (s setting) load(env map[string]string) (string, error) {
 	text, err := s.lookup(env)
+	if s.file.IsValid() {
+		s.file.SetString(env[s.variable+fileSuffix])
+	}
 	if err == nil && text != "" {
 		if s.parse(text) == nil {
 			return text, nil

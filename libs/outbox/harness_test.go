@@ -57,7 +57,7 @@ func onPostgres(t testing.TB, url string) outboxtest.Store {
 		t.Fatal(err)
 	}
 	t.Cleanup(pool.Close)
-	cfg := postgres.Config{Connection: pool.Config().ConnConfig, Lock: 7, Channel: "Outbox of the test", Timeout: 5 * time.Second}
+	cfg := postgres.Config{Connection: func() *pgx.ConnConfig { return pool.Config().ConnConfig }, Lock: 7, Channel: "Outbox of the test", Timeout: 5 * time.Second}
 	return postgresStore{postgres.New(cfg), pool}
 }
 

@@ -46,7 +46,7 @@ func (m *Migrate) UnmarshalText(text []byte) error {
 
 // migrate brings the schema up to date, or reports that it is not. Of several processes one does it, the others wait.
 func (d *DB) migrate(ctx context.Context) error {
-	migrations := Migrations{schema: d.schema, conn: d.conn}
+	migrations := Migrations{schema: d.schema, conn: d.Connection()}
 	switch d.migrates {
 	case MigrateOff:
 		return nil

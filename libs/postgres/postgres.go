@@ -57,8 +57,19 @@ func New(schema Schema, cfg Config, migrates Migrate, tel *telemetry.Telemetry) 
 	return &DB{schema: schema, cfg: cfg, migrates: migrates, conn: conn, tel: tel}, nil
 }
 
-// Connection is how connections to the database are made, for who needs one beside the pool.
-func (d *DB) Connection() *pgx.ConnConfig { return d.conn.Copy() }
+// Connection is how connections to the database are made by now, for who needs one beside the pool.
+func (d *DB) Connection() *pgx.ConnConfig {
+	conn := d.conn.Copy()
+	d.login(conn)
+	return conn
+}
+
+// login has a connection that is to be made sign in as the address says by now.
+func (d *DB) login(conn *pgx.ConnConfig) {
+	if err := d.cfg.login(conn); err != nil {
+		d.tel.Log.Warn("a connection to the "+d.schema.Service+" store is made with what the address was at the start", "error", err.Error())
+	}
+}
 
 // Run connects, brings the schema up to date as it is told to, and serves until ctx is done. What fails is tried again.
 func (d *DB) Run(ctx context.Context) error {
@@ -102,6 +113,10 @@ func (d *DB) connect(ctx context.Context) (*pgxpool.Pool, error) {
 		otelpgx.WithTracerProvider(d.tel.Tracer),
 		otelpgx.WithMeterProvider(noop.NewMeterProvider()),
 	)
+	cfg.BeforeConnect = func(_ context.Context, conn *pgx.ConnConfig) error {
+		d.login(conn)
+		return nil
+	}
 	cfg.MaxConns = d.cfg.PoolSize
 	pool, err := pgxpool.NewWithConfig(ctx, cfg)
 	if err != nil {

@@ -35,6 +35,9 @@ func oneProcess(t testing.TB, settings []Settings) (*Deployment, *process) {
 		"ISM_NOTIFICATIONS_UNKNOWN_USERS": "refuse",
 	}
 	d.apply(variables, settings)
+	if variables["ISM_OIDC_ISSUER"] == "" {
+		variables["ISM_DEV_IDP_ENABLED"] = "true"
+	}
 	return d, &process{
 		name: "ism", path: binary(t, "ism"), readyURL: base + "/ready", logFile: filepath.Join(dir, "ism.log"),
 		env: environment(variables),

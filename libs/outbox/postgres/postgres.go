@@ -30,10 +30,11 @@ CREATE TABLE outbox (
 
 // Config is what an outbox has for itself in the service's database.
 type Config struct {
-	Connection *pgx.ConnConfig // of the lead, beside the service's pool; its ConnectTimeout should be set
-	Lock       int64           // advisory lock of the lead; nothing else in the database uses it
-	Channel    string          // of NOTIFY; nothing else in the database uses it
-	Timeout    time.Duration   // of each operation of the lead
+	// Connection says how one is made, for the lead, beside the service's pool; its ConnectTimeout should be set.
+	Connection func() *pgx.ConnConfig
+	Lock       int64         // advisory lock of the lead; nothing else in the database uses it
+	Channel    string        // of NOTIFY; nothing else in the database uses it
+	Timeout    time.Duration // of each operation of the lead
 }
 
 // Outbox is the outbox in one database. It is safe for concurrent use.
@@ -88,7 +89,7 @@ const (
 
 // Lead waits for the lead until ctx is done, see [outbox.Outbox].
 func (o *Outbox) Lead(ctx context.Context) (outbox.Lead, error) {
-	l, err := connect(ctx, o.cfg.Connection)
+	l, err := connect(ctx, o.cfg.Connection())
 	if err != nil {
 		return nil, fmt.Errorf("connect to lead: %w", err)
 	}

@@ -2,8 +2,8 @@
 //
 // It is there so that a first look, development and tests need no Keycloak. It speaks as much of OpenID Connect as that
 // takes: discovery, keys, and a token endpoint with the password grant, where the password is the user name, and the client
-// credentials grant for the one backend client. Never expose it: [Validate] refuses every listen address but loopback, and
-// refuses to run beside a real issuer.
+// credentials grant for the one backend client. Never expose it. It runs only where that is asked for ([Settings]); [Validate] refuses every listen
+// address but loopback, and refuses to run beside a real issuer; and no page of it answers what was not asked on this machine.
 package devidp
 
 import (
@@ -37,6 +37,7 @@ const (
 
 // Settings is the part of the configuration that an environment may set.
 type Settings struct {
+	Enabled       bool          `envconfig:"ENABLED" default:"false" desc:"run the development identity provider, which gives a token to anybody who knows a user's name, in place of ISM_OIDC_ISSUER: on loopback only, and for requests of this machine only"`
 	BackendSecret config.Secret `envconfig:"BACKEND_SECRET" default:"ism-backend-secret" desc:"secret of the client ism-backend at the development identity provider"`
 	TokenLife     time.Duration `envconfig:"TOKEN_LIFE" default:"1h" desc:"how long the development identity provider's tokens are valid, 1s to 24h"`
 }
@@ -103,7 +104,7 @@ func New(cfg Config) (*Provider, error) {
 		return nil, fmt.Errorf("start the development identity provider: describe it: %w", err)
 	}
 	cfg.Log.Warn("DEVELOPMENT IDENTITY PROVIDER IS RUNNING: anybody who reaches this port can be any user, the password is the user name. "+
-		"Never use it in production: configure an issuer (ISM_OIDC_ISSUER) instead", "issuer", cfg.Issuer)
+		"Never use it in production: configure an issuer (ISM_OIDC_ISSUER) instead of ISM_DEV_IDP_ENABLED", "issuer", cfg.Issuer)
 	return &Provider{
 		issuer:    cfg.Issuer,
 		secret:    cfg.BackendSecret,
@@ -127,7 +128,7 @@ func subject(name string) uuid.UUID {
 
 // Routes mounts the provider under [Path].
 func (p *Provider) Routes(router fiber.Router) {
-	realm := router.Group(Path)
+	realm := router.Group(Path, localOnly)
 	realm.Get("/.well-known/openid-configuration", document(p.discovery))
 	realm.Get("/protocol/openid-connect/certs", document(p.keys))
 	realm.Post("/protocol/openid-connect/token", p.token)

@@ -85,6 +85,7 @@ func FuzzTokenEndpoint(f *testing.F) {
 		if err != nil {
 			t.Skip()
 		}
+		request.Host = "localhost"
 		request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 		if strings.ContainsAny(authorization, "\r\n\x00") {
 			t.Skip()

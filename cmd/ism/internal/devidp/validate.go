@@ -3,7 +3,6 @@ package devidp
 import (
 	"fmt"
 	"net"
-	"net/netip"
 
 	"github.com/ism-chat/ism/libs/config"
 )
@@ -15,7 +14,7 @@ func Validate(httpAddress, configuredIssuer string) []config.Fault {
 	if configuredIssuer != "" {
 		faults = append(faults, config.Fault{
 			Variable: "ISM_OIDC_ISSUER",
-			Problem:  "is set, so the development identity provider is refused: it would let anybody in beside the issuer; allowed: one of the two",
+			Problem:  "is set, and ISM_DEV_IDP_ENABLED is too: the development identity provider would let anybody in beside the issuer; allowed: one of the two",
 		})
 	}
 	if !Loopback(httpAddress) {
@@ -35,9 +34,5 @@ func Loopback(address string) bool {
 	if err != nil {
 		return false
 	}
-	if host == "localhost" {
-		return true
-	}
-	ip, err := netip.ParseAddr(host)
-	return err == nil && ip.Unmap().IsLoopback()
+	return loopbackHost(host)
 }

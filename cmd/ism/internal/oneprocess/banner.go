@@ -57,7 +57,7 @@ func (b banner) print(out io.Writer) {
 	if !b.development {
 		return
 	}
-	_, _ = fmt.Fprint(out, "Development identity provider: anybody who knows a user's name is that user. Set ISM_OIDC_ISSUER for yours.\n\n")
+	_, _ = fmt.Fprint(out, "Development identity provider: anybody who knows a user's name is that user. Set ISM_OIDC_ISSUER for yours, and not ISM_DEV_IDP_ENABLED.\n\n")
 	_, _ = fmt.Fprint(out, "To see a message arrive, paste this into another terminal:\n\n")
 	for _, line := range b.lines() {
 		_, _ = fmt.Fprintln(out, "  "+line)

@@ -2,8 +2,10 @@ package oneprocess
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -12,15 +14,27 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kfake"
+
+	"github.com/ism-chat/ism/libs/bus"
+	"github.com/ism-chat/ism/libs/config"
 )
 
 // broker speaks the Kafka protocol on a loopback port of its own and keeps its log on disk: what it has acknowledged is
-// synced, so that it survives a kill. Its offsets never go back, see [noteEnds].
+// synced, so that it survives a kill. Its offsets never go back, see [noteEnds]. It answers this process alone: whoever connects must know
+// a password that is made anew at each start and is in memory only.
 type broker struct {
-	cluster *kfake.Cluster
-	dir     string
-	log     *slog.Logger
+	cluster  *kfake.Cluster
+	dir      string
+	password config.Secret
+	log      *slog.Logger
 }
+
+const (
+	brokerUser      = "ism"
+	brokerMechanism = "SCRAM-SHA-256"
+	// credentialsFile is where the broker keeps who may connect, and takes them from before it looks at what it is configured with.
+	credentialsFile = "sasl.json"
+)
 
 const (
 	// cleanEvery is how often what is due is expired and compacted.
@@ -33,22 +47,33 @@ func startBroker(dir string, log *slog.Logger) (*broker, error) {
 	if err := restoreEnds(dir, time.Now()); err != nil {
 		return nil, fmt.Errorf("prepare the broker's data in %s: %w", dir, err)
 	}
+	if err := os.Remove(filepath.Join(dir, credentialsFile)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("forget who could connect to the broker: %w", err)
+	}
+	password := config.Secret(rand.Text())
 	cluster, err := kfake.NewCluster(
 		kfake.NumBrokers(1),
 		kfake.ClusterID("ism-one-process"),
 		kfake.DataDir(dir),
 		kfake.SyncWrites(),
+		kfake.ListenFn(admit),
+		kfake.EnableSASL(),
+		kfake.Superuser(brokerMechanism, brokerUser, password.Reveal()),
 		kfake.BrokerConfigs(map[string]string{"log.cleaner.backoff.ms": never}),
 		kfake.WithLogger(brokerLog{log}),
 	)
 	if err != nil {
 		return nil, fmt.Errorf("start the broker on %s: %w", dir, err)
 	}
-	return &broker{cluster: cluster, dir: dir, log: log}, nil
+	return &broker{cluster: cluster, dir: dir, password: password, log: log}, nil
 }
 
-// Addresses are the bootstrap brokers.
-func (b *broker) Addresses() []string { return b.cluster.ListenAddrs() }
+// configure has clients of this process connect to the broker.
+func (b *broker) configure(clients *bus.Config) {
+	clients.Brokers = b.cluster.ListenAddrs()
+	clients.SecurityProtocol, clients.SASLMechanism = "sasl_plaintext", brokerMechanism
+	clients.SASLUsername, clients.SASLPassword = brokerUser, b.password
+}
 
 // Run cleans the logs now and then, and closes the broker when ctx is done.
 func (b *broker) Run(ctx context.Context) error {
@@ -101,7 +126,7 @@ func lockDir(dir string) (release func() error, err error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("make data directory: %w", err)
 	}
-	file, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	file, err := os.OpenFile(filepath.Join(dir, lockFile), os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("open lock of data directory: %w", err)
 	}

@@ -1,6 +1,7 @@
 package oneprocess
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -9,6 +10,7 @@ import (
 	"strconv"
 
 	"github.com/ism-chat/ism/cmd/ism/internal/devidp"
+	"github.com/ism-chat/ism/libs/authn"
 	"github.com/ism-chat/ism/libs/config"
 	"github.com/ism-chat/ism/libs/deployable"
 	"github.com/ism-chat/ism/services/media"
@@ -65,15 +67,40 @@ func (c *Config) Validate() []config.Fault {
 	return slices.Concat(c.Rooms.Within(c.HTTP), c.Messages.Within(c.HTTP), c.Notifications.Within(c.HTTP), c.Realtime.Within(c.Lifecycle))
 }
 
-// load reads the configuration and settles what depends on whether an issuer is configured.
+// ownBroker has a fault for each setting that says how another broker than that of the process is reached.
+func ownBroker() []config.Fault {
+	var faults []config.Fault
+	for _, name := range []string{"BROKERS", "SECURITY_PROTOCOL", "SASL_MECHANISM", "SASL_USERNAME", "SASL_PASSWORD", "SASL_PASSWORD_FILE", "CA_FILE"} {
+		if _, set := os.LookupEnv("ISM_KAFKA_" + name); set {
+			faults = append(faults, config.Fault{Variable: "ISM_KAFKA_" + name, Problem: "is not allowed here: the one process has a broker of its own, which answers nobody else"})
+		}
+	}
+	return faults
+}
+
+// hasIssuer reports whether it is said who gives the tokens.
+func (c *Config) hasIssuer() bool { return c.OIDC.Issuer != "" || c.DevIDP.Enabled }
+
+// missingIssuer is the fault of a configuration without an issuer, which does not ask for the one for development either.
+func missingIssuer() config.Fault {
+	fault := authn.MissingIssuer()
+	fault.Problem += "; or, for a first look and development on this machine alone, ISM_DEV_IDP_ENABLED=true: an identity provider that lets anybody in (make run sets it)"
+	return fault
+}
+
+// load reads the configuration and settles what depends on whether the development identity provider is asked for.
 func load() (cfg Config, development bool, err error) {
-	if err := config.Load(&cfg); err != nil {
-		return Config{}, false, err
-	}
 	var faults config.Faults
-	if _, set := os.LookupEnv("ISM_KAFKA_BROKERS"); set {
-		faults = append(faults, config.Fault{Variable: "ISM_KAFKA_BROKERS", Problem: "is not allowed here: the one process has a broker of its own"})
+	if err := config.Load(&cfg); err != nil {
+		if !errors.As(err, &faults) {
+			return Config{}, false, err
+		}
+		if len(faults.Under("ISM_OIDC_ISSUER"))+len(faults.Under("ISM_DEV_IDP_ENABLED")) == 0 && !cfg.hasIssuer() {
+			faults = append(faults, missingIssuer())
+		}
+		return Config{}, false, faults
 	}
+	faults = append(faults, ownBroker()...)
 	if cfg.Notifications.KafkaIn && len(cfg.Notifications.KafkaInFrom.Brokers) == 0 {
 		faults = append(faults, config.Fault{
 			Variable: "ISM_NOTIFICATIONS_KAFKA_IN_BROKERS", Problem: "is needed here with ISM_NOTIFICATIONS_KAFKA_IN: nobody else writes to the broker of the one process",
@@ -82,8 +109,10 @@ func load() (cfg Config, development bool, err error) {
 	if cfg.DataDir, err = filepath.Abs(cfg.DataDir); err != nil {
 		faults = append(faults, config.Fault{Variable: "ISM_DATA_DIR", Problem: "is no usable path"})
 	}
-	if cfg.OIDC.Issuer == "" {
-		development = true
+	if !cfg.hasIssuer() {
+		faults = append(faults, missingIssuer())
+	}
+	if development = cfg.DevIDP.Enabled; development {
 		if _, set := os.LookupEnv("ISM_HTTP_ADDRESS"); !set {
 			cfg.HTTP.Address = loopbackAddress(cfg.HTTP.Address)
 		}

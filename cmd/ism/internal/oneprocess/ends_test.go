@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/sasl/scram"
 
 	"github.com/ism-chat/ism/libs/bus"
 	"github.com/ism-chat/ism/libs/servicetest"
@@ -45,10 +46,16 @@ func newLog(t *testing.T) *broker {
 	return b
 }
 
+func (b *broker) seeds() kgo.Opt { return kgo.SeedBrokers(b.cluster.ListenAddrs()...) }
+
+func (b *broker) login() kgo.Opt {
+	return kgo.SASL(scram.Auth{User: brokerUser, Pass: b.password.Reveal()}.AsSha256Mechanism())
+}
+
 // append writes a record of the given age, and gives its offset.
 func (b *broker) append(t *testing.T, age time.Duration) int64 {
 	t.Helper()
-	client, err := kgo.NewClient(kgo.SeedBrokers(b.Addresses()...), kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.DisableIdempotentWrite())
+	client, err := kgo.NewClient(b.seeds(), b.login(), kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.DisableIdempotentWrite())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -188,7 +195,9 @@ func TestReadersPassOverTheEnd(t *testing.T) {
 	if len(b.segments(t)) != 1 {
 		t.Fatal("nothing stands for the end")
 	}
-	kafka := bus.New(bus.Config{Brokers: b.Addresses(), ClientID: "test", Replication: 1}, telemetry.Discard(nil))
+	clients := bus.Config{ClientID: "test", Replication: 1}
+	b.configure(&clients)
+	kafka := bus.New(clients, telemetry.Discard(nil))
 	t.Cleanup(kafka.Close)
 	got, caughtUp := make(chan int64, 10), make(chan struct{})
 	reader, err := kafka.NewReader(bus.ReaderConfig{

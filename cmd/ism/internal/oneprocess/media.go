@@ -40,7 +40,7 @@ func (s servedMedia) Parts() []lifecycle.Part {
 // contentsOfMedia makes the directory that media's contents are in.
 func contentsOfMedia(cfg Config, host *deployable.Host) (*directory.Store, error) {
 	contents, err := directory.New(directory.Config{
-		Path: filepath.Join(cfg.DataDir, "media"), PublicURL: cfg.Media.Directory.PublicURL, CORSOrigins: cfg.Media.Directory.CORSOrigins,
+		Path: filepath.Join(cfg.DataDir, mediaDir), PublicURL: cfg.Media.Directory.PublicURL, CORSOrigins: cfg.Media.Directory.CORSOrigins,
 	}, host.Telemetry)
 	if err != nil {
 		return nil, fmt.Errorf("make the directory of media: %w", err)

@@ -34,12 +34,26 @@ import (
 	roomssqlite "github.com/ism-chat/ism/services/rooms/store/sqlite"
 )
 
+// What is in the data directory.
+const (
+	lockFile    = "lock"
+	logDir      = "log" // of the broker
+	identityDir = "identity"
+	mediaDir    = "media"
+
+	roomsDB         = "rooms.db"
+	messagesDB      = "messages.db"
+	notificationsDB = "notifications.db"
+	mediaDB         = "media.db"
+)
+
 // Run runs the messenger until ctx is done. Once it is up it prints to out what to type.
 func Run(ctx context.Context, out io.Writer) error {
 	cfg, development, err := load()
 	if err != nil {
 		return err
 	}
+	private()
 	release, err := lockDir(cfg.DataDir)
 	if err != nil {
 		return err
@@ -60,11 +74,14 @@ func run(ctx context.Context, cfg Config, development bool, out io.Writer) error
 	if err != nil {
 		return fmt.Errorf("start telemetry: %w", err)
 	}
-	broker, err := startBroker(filepath.Join(cfg.DataDir, "log"), tel.Log)
+	if err := closeToOthers(cfg.DataDir, tel.Log); err != nil {
+		return err
+	}
+	broker, err := startBroker(filepath.Join(cfg.DataDir, logDir), tel.Log)
 	if err != nil {
 		return err
 	}
-	cfg.Kafka.Brokers = broker.Addresses()
+	broker.configure(&cfg.Kafka)
 	if cfg.Kafka.Partitions == 0 {
 		cfg.Kafka.Partitions = partitions
 	}
@@ -94,7 +111,7 @@ func run(ctx context.Context, cfg Config, development bool, out io.Writer) error
 // withIdentityProvider adds the development identity provider to what is served.
 func withIdentityProvider(cfg Config, host *deployable.Host, services []deployable.Service) ([]deployable.Service, error) {
 	provider, err := devidp.New(devidp.Config{
-		Settings: cfg.DevIDP, Dir: filepath.Join(cfg.DataDir, "identity"), Issuer: cfg.OIDC.Issuer, Log: host.Telemetry.Log,
+		Settings: cfg.DevIDP, Dir: filepath.Join(cfg.DataDir, identityDir), Issuer: cfg.OIDC.Issuer, Log: host.Telemetry.Log,
 	})
 	if err != nil {
 		return nil, err
@@ -123,7 +140,7 @@ const partitions = 2
 // compose makes the services and hands each what it needs.
 func compose(cfg Config, host *deployable.Host) ([]deployable.Service, error) {
 	roomsService, err := rooms.New(cfg.Rooms, rooms.Deps{
-		Store: roomssqlite.New(roomssqlite.Config{Path: filepath.Join(cfg.DataDir, "rooms.db")}, host.Telemetry),
+		Store: roomssqlite.New(roomssqlite.Config{Path: filepath.Join(cfg.DataDir, roomsDB)}, host.Telemetry),
 		Bus:   host.Bus, Verifier: host.Verifier, Telemetry: host.Telemetry,
 	})
 	if err != nil {
@@ -134,7 +151,7 @@ func compose(cfg Config, host *deployable.Host) ([]deployable.Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	mediaRows, err := mediasqlite.New(mediasqlite.Config{Path: filepath.Join(cfg.DataDir, "media.db")}, host.Telemetry)
+	mediaRows, err := mediasqlite.New(mediasqlite.Config{Path: filepath.Join(cfg.DataDir, mediaDB)}, host.Telemetry)
 	if err != nil {
 		return nil, fmt.Errorf("make the media store: %w", err)
 	}
@@ -146,7 +163,7 @@ func compose(cfg Config, host *deployable.Host) ([]deployable.Service, error) {
 		return nil, fmt.Errorf("make media: %w", err)
 	}
 	messagesService, err := messages.New(cfg.Messages, messages.Deps{
-		Store: messagessqlite.New(filepath.Join(cfg.DataDir, "messages.db"), host.Telemetry.Log),
+		Store: messagessqlite.New(filepath.Join(cfg.DataDir, messagesDB), host.Telemetry.Log),
 		Rooms: roomsDirectly{roomsService}, Media: mediaDirectly{mediaService},
 		Bus: host.Bus, Verifier: host.Verifier, Telemetry: host.Telemetry,
 	})
@@ -159,7 +176,7 @@ func compose(cfg Config, host *deployable.Host) ([]deployable.Service, error) {
 		return nil, fmt.Errorf("make realtime: %w", err)
 	}
 	notificationsService, err := notifications.New(cfg.Notifications, notifications.Deps{
-		Store: notificationssqlite.New(notificationssqlite.Config{Path: filepath.Join(cfg.DataDir, "notifications.db")}, host.Telemetry),
+		Store: notificationssqlite.New(notificationssqlite.Config{Path: filepath.Join(cfg.DataDir, notificationsDB)}, host.Telemetry),
 		Bus:   host.Bus, Rooms: roomsService, Verifier: host.Verifier, Telemetry: host.Telemetry,
 	})
 	if err != nil {

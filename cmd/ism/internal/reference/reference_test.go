@@ -34,7 +34,7 @@ func TestReferenceIsUpToDate(t *testing.T) {
 	var want bytes.Buffer
 	want.WriteString(introduction)
 	if err := config.WriteReference(&want,
-		config.Section{Title: "ism, the one process", About: "The whole messenger. Without ISM_OIDC_ISSUER it runs an identity provider for development, on loopback only. It has a broker of its own: ISM_KAFKA_BROKERS is refused.", Cfg: &oneprocess.Config{}},
+		config.Section{Title: "ism, the one process", About: "The whole messenger. It needs ISM_OIDC_ISSUER or, for development, ISM_DEV_IDP_ENABLED: an identity provider that lets anybody in, on loopback only. It has a broker of its own, which answers nobody else: ISM_KAFKA_BROKERS and what says how a broker is reached are refused.", Cfg: &oneprocess.Config{}},
 		config.Section{Title: "rooms", Cfg: &rooms.ProgramConfig{}},
 		config.Section{Title: "messages", Cfg: &messages.ProgramConfig{}},
 		config.Section{Title: "realtime", Cfg: &realtime.ProgramConfig{}},

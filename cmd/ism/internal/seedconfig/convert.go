@@ -109,7 +109,7 @@ func (c *conversion) logLevel() {
 func (c *conversion) issuer() {
 	host, realm := c.values["token_issuer.iss_host"], c.values["token_issuer.iss_realm"]
 	if host == "" || realm == "" {
-		c.remark("token_issuer", "lacks iss_host or iss_realm: set ISM_OIDC_ISSUER yourself, without it only the one process runs")
+		c.remark("token_issuer", "lacks iss_host or iss_realm: set ISM_OIDC_ISSUER yourself, without it nothing runs")
 		return
 	}
 	issuer := strings.TrimRight(host, "/") + "/realms/" + url.PathEscape(realm)

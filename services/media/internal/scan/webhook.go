@@ -5,9 +5,11 @@ import (
 	"context"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 
 	"github.com/google/uuid"
 
@@ -70,6 +72,9 @@ func (w webhook) scan(ctx context.Context, file File) (Verdict, error) {
 		request.Header.Set("Authorization", "Bearer "+w.token.Reveal())
 	}
 	response, err := w.client.Do(request)
+	if failed, ok := errors.AsType[*url.Error](err); ok {
+		err = failed.Err // without the address, which may have a secret
+	}
 	if err != nil {
 		return Verdict{}, unavailable("ask the webhook", err)
 	}

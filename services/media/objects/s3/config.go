@@ -10,15 +10,16 @@ import (
 
 // Config says where the bucket is.
 type Config struct {
-	Endpoint        string        `envconfig:"ENDPOINT" required:"true" desc:"the object store as the service reaches it, for example http://s3:7070"`
-	PublicURL       string        `envconfig:"PUBLIC_URL" desc:"the object store as browsers reach it, which presigned addresses carry, for example https://media.example.com; empty: the endpoint"`
-	Bucket          string        `envconfig:"BUCKET" default:"ism-media" desc:"bucket of all media"`
-	Region          string        `envconfig:"REGION" default:"us-east-1" desc:"region that requests are signed for"`
-	AccessKey       string        `envconfig:"ACCESS_KEY" required:"true" desc:"access key id"`
-	SecretKey       config.Secret `envconfig:"SECRET_KEY" required:"true" desc:"secret access key"`
-	CreateBucket    bool          `envconfig:"CREATE_BUCKET" default:"true" desc:"make the bucket if it is missing; false: wait until it is there"`
-	ConfigureBucket bool          `envconfig:"CONFIGURE_BUCKET" default:"true" desc:"see to the bucket's CORS rule and to its lifecycle rule for unfinished uploads, beside those that it has, and be ready only once pages may upload; false: both are somebody else's, and ism doctor alone looks at them"`
-	CORSOrigins     []string      `envconfig:"CORS_ORIGINS" default:"*" desc:"origins whose pages may upload to the bucket and download from it, comma-separated, or *; who has no signed address gets nothing from it, whatever the origin"`
+	Endpoint        string            `envconfig:"ENDPOINT" required:"true" desc:"the object store as the service reaches it, for example http://s3:7070"`
+	PublicURL       string            `envconfig:"PUBLIC_URL" desc:"the object store as browsers reach it, which presigned addresses carry, for example https://media.example.com; empty: the endpoint"`
+	Bucket          string            `envconfig:"BUCKET" default:"ism-media" desc:"bucket of all media"`
+	Region          string            `envconfig:"REGION" default:"us-east-1" desc:"region that requests are signed for"`
+	AccessKey       string            `envconfig:"ACCESS_KEY" required:"true" desc:"access key id"`
+	SecretKey       config.Secret     `envconfig:"SECRET_KEY" required:"true" desc:"secret access key"`
+	SecretKeyFile   config.SecretFile `of:"SECRET_KEY"`
+	CreateBucket    bool              `envconfig:"CREATE_BUCKET" default:"true" desc:"make the bucket if it is missing; false: wait until it is there"`
+	ConfigureBucket bool              `envconfig:"CONFIGURE_BUCKET" default:"true" desc:"see to the bucket's CORS rule and to its lifecycle rule for unfinished uploads, beside those that it has, and be ready only once pages may upload; false: both are somebody else's, and ism doctor alone looks at them"`
+	CORSOrigins     []string          `envconfig:"CORS_ORIGINS" default:"*" desc:"origins whose pages may upload to the bucket and download from it, comma-separated, or *; who has no signed address gets nothing from it, whatever the origin"`
 }
 
 // Validate implements [config.Validator].

@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"io"
 	"mime/multipart"
 	"net/http"
+	"net/url"
 	"slices"
 	"time"
 
@@ -230,6 +232,9 @@ func (p *probing) send(ctx context.Context, signed objects.Request, content stri
 		request.Header.Set(name, value)
 	}
 	answer, err := p.store.plain.Do(request)
+	if failed, ok := errors.AsType[*url.Error](err); ok {
+		err = failed.Err // without the address, which is signed
+	}
 	if err != nil {
 		return false, explained("try a signed request", err)
 	}

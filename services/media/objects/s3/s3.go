@@ -72,7 +72,7 @@ func Client(cfg Config, address string) (*minio.Client, error) {
 	}
 	transport.ResponseHeaderTimeout = longTimeout // each request has its own deadline
 	client, err := minio.New(at.Host, &minio.Options{
-		Creds:        credentials.NewStaticV4(cfg.AccessKey, cfg.SecretKey.Reveal(), ""),
+		Creds:        credentials.New(newKey(cfg)),
 		Secure:       at.Scheme == "https",
 		Region:       cfg.Region, // so that nothing is asked to sign
 		Transport:    transport,

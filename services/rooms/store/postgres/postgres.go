@@ -50,7 +50,7 @@ func New(cfg postgres.Config, migrates postgres.Migrate, tel *telemetry.Telemetr
 		return nil, err
 	}
 	rows := outboxpostgres.New(outboxpostgres.Config{
-		Connection: db.Connection(), Lock: leadLock, Channel: outboxChannel, Timeout: cfg.StatementTimeout,
+		Connection: db.Connection, Lock: leadLock, Channel: outboxChannel, Timeout: cfg.StatementTimeout,
 	})
 	return &Store{db: db, outbox: rows}, nil
 }
