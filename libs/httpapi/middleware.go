@@ -72,6 +72,9 @@ func (o *observer) handle(c *fiber.Ctx) error {
 
 // unreadable answers a request that could not be read. It is the app's error handler.
 func (o *observer) unreadable(c *fiber.Ctx, err error) error {
+	if fault := faultOn(c.Context().Conn()); fault != nil {
+		err = fault
+	}
 	if errors.Is(err, fiber.ErrBadGateway) {
 		c.Status(http.StatusBadRequest)
 		return nil // fiber's error for a connection that broke: there is nobody to answer
