@@ -33,12 +33,12 @@ type observer struct {
 	timeout time.Duration
 }
 
-func newObserver(listener string, timeout time.Duration, tel *telemetry.Telemetry) *observer {
+func newObserver(listener string, cfg Config, tel *telemetry.Telemetry) *observer {
 	return &observer{
 		answers: answers{log: tel.Log},
 		routes:  tel.Routes(listener),
-		tracing: newTracing(listener, tel),
-		timeout: timeout,
+		tracing: newTracing(listener, cfg.TraceCallers, tel),
+		timeout: cfg.HandlerTimeout,
 	}
 }
 

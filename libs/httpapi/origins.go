@@ -17,7 +17,7 @@ const allowedHeaders = "Authorization,Content-Type,Accept,Cache-Control,Pragma,I
 
 // What they may read of answers.
 const exposedHeaders = "Link,X-Next-Cursor,X-Previous-Cursor,X-Complete-Before,Idempotency-Replayed,ETag,Location,Retry-After,Allow,WWW-Authenticate," +
-	"X-Request-Id,X-Trace-Id,Traceparent,Tracestate"
+	"X-Request-Id,X-Trace-Id,Traceparent"
 
 // allowOrigins lets browsers call from the configured origins. The origins are compared here: fiber's own list takes
 // wildcards.

@@ -65,7 +65,7 @@ func NewInternal(cfg Config, deps Deps) *Server {
 }
 
 func newServer(address, listener string, cfg Config, deps Deps) *Server {
-	observer := newObserver(listener, cfg.HandlerTimeout, deps.Telemetry)
+	observer := newObserver(listener, cfg, deps.Telemetry)
 	writeTimeout := cfg.WriteTimeout
 	if listener == internal {
 		writeTimeout = 0 // a profile takes as long as it is asked to

@@ -383,6 +383,13 @@ func TestConfigValidate(t *testing.T) {
 			t.Errorf("%s: %v", variable, faults)
 		}
 	}
+	for _, caller := range []string{"gateway", "10.0.0.0/33", "10.1.2", ""} {
+		cfg := testConfig()
+		cfg.TraceCallers = []string{"10.0.0.0/8", caller, "fc00::/7"}
+		if faults := cfg.Validate(); len(faults) != 1 || faults[0].Variable != "TRACE_CALLERS" {
+			t.Errorf("%q: %v", caller, faults)
+		}
+	}
 	for _, origin := range []string{"*", "https://*.example.com", "https://app.example.com/", "app.example.com", "https://", "null", ""} {
 		cfg := testConfig()
 		cfg.CORSOrigins = []string{origin}

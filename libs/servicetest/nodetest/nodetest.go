@@ -53,6 +53,7 @@ func HTTPConfig() httpapi.Config {
 	return httpapi.Config{
 		Address: "127.0.0.1:0", InternalAddress: "127.0.0.1:0", BodyLimit: 64 << 10, HeaderLimit: 16 << 10,
 		ReadTimeout: servicetest.Timeout, HandlerTimeout: 10 * time.Second, IdleTimeout: servicetest.Timeout,
+		TraceCallers: []string{"127.0.0.1"}, // tests follow traces of their own
 	}
 }
 
