@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/MicahParks/keyfunc/v3"
+	"github.com/gofiber/fiber/v2"
 	"github.com/golang-jwt/jwt/v5"
 	"github.com/google/uuid"
 	"github.com/prometheus/client_golang/prometheus"
@@ -120,6 +121,7 @@ var ErrNoKeys = errors.New("no keys of the issuer have been fetched yet")
 
 // Verifier checks tokens against an issuer's keys.
 type Verifier struct {
+	then     fiber.Handler // behind Require; nil: none
 	log      *slog.Logger
 	issuer   *issuer
 	keys     *keySet

@@ -181,7 +181,7 @@ func TestCORS(t *testing.T) {
 			t.Errorf("%s: %v", origin, got.header)
 		}
 		exposed := strings.Split(got.header.Get("Access-Control-Expose-Headers"), ",")
-		for _, name := range []string{"Link", "X-Next-Cursor", "X-Previous-Cursor", "ETag", "Retry-After", "X-Request-Id", "X-Trace-Id", "Traceparent"} {
+		for _, name := range []string{"Link", "X-Next-Cursor", "X-Previous-Cursor", "ETag", "Retry-After", "RateLimit", "RateLimit-Policy", "X-Request-Id", "X-Trace-Id", "Traceparent"} {
 			if !slices.Contains(exposed, name) {
 				t.Errorf("%s is not exposed: %v", name, exposed)
 			}
