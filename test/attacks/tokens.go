@@ -47,9 +47,10 @@ func forgedTokens(t *testing.T, d *deployment.Deployment) {
 		"kty": "RSA", "alg": "RS256", "use": "sig", "kid": header["kid"], "n": base64.RawURLEncoding.EncodeToString(key.N.Bytes()),
 		"e": base64.RawURLEncoding.EncodeToString(big.NewInt(int64(key.E)).Bytes()),
 	}
-	flipped := []byte(decoded(t, parts[2]))
+	flipped := decoded(t, parts[2])
 	flipped[10] ^= 1
-	bomb := base64.RawURLEncoding.EncodeToString([]byte(strings.Repeat(`{"a":`, 3000) + "1" + strings.Repeat("}", 3000)))
+	// As deep as the limit of headers lets it be.
+	bomb := base64.RawURLEncoding.EncodeToString([]byte(strings.Repeat(`{"a":`, 1000) + "1" + strings.Repeat("}", 1000)))
 	tokens := map[string]string{
 		"alg none":             with(header, map[string]any{"alg": "none"}) + "." + parts[1] + ".",
 		"alg nOnE":             with(header, map[string]any{"alg": "nOnE"}) + "." + parts[1] + "." + parts[2],
