@@ -39,7 +39,7 @@ func throughput(b *testing.B, stack *deployment.Stack, duration time.Duration, s
 }
 
 // BenchmarkComposeTracing compares the throughput with one request in ten traced to that with none: in turns of two seconds within
-// one load, as the requests themselves ask for it.
+// one load, as the requests themselves ask for it: the stack must run with GATEWAY_TRACE_CONTEXT=propagate.
 func BenchmarkComposeTracing(b *testing.B) {
 	stack := deployment.Compose(b)
 	for b.Loop() {

@@ -43,7 +43,7 @@ func BenchmarkTimeline(b *testing.B) {
 		b.Skip("-timeline runs it")
 	}
 	issuer := authntest.New(b)
-	d := deployment.FiveProcesses(b, deployment.Settings{"ISM_OIDC_ISSUER": issuer.URL, "ISM_OTLP_ENDPOINT": "", "ISM_LOG_LEVEL": "warn"})
+	d := deployment.FiveProcesses(b, deployment.Settings{"ISM_OIDC_ISSUER": issuer.URL, "ISM_OTLP_ENDPOINT": "", "ISM_LOG_LEVEL": "warn", "ISM_HTTP_RATE_REQUESTS": "0"})
 	m := &timelineBench{
 		caller: newCaller(), base: d.BaseURL, user: uuid.New(), parts: resources.Parts(d.PIDs()), begun: time.Now().Add(-5 * 24 * time.Hour),
 	}

@@ -13,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/gofiber/fiber/v2"
 	"github.com/google/uuid"
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -47,6 +48,7 @@ var ErrScope = errors.New("the token lacks the scope or role that is required")
 
 // Verifier checks tokens against the keys of the issuers that are trusted.
 type Verifier struct {
+	then     fiber.Handler // behind Require; nil: none
 	log      *slog.Logger
 	trusted  []*trust
 	accepted *acceptedTokens

@@ -50,6 +50,9 @@ func (v *Verifier) Require() fiber.Handler {
 		trace.SpanFromContext(ctx).SetAttributes(attribute.String("enduser.id", user))
 		c.SetUserContext(telemetry.With(ctx, slog.String("user_id", user)))
 		c.Locals(callerKey{}, principal)
+		if v.then != nil {
+			return v.then(c)
+		}
 		return c.Next()
 	}
 }
@@ -63,6 +66,8 @@ func insufficient(c *fiber.Ctx) error {
 	c.Set(fiber.HeaderWWWAuthenticate, `Bearer error="insufficient_scope"`)
 	return httpapi.NewProblem(http.StatusForbidden, "insufficient-scope", "Forbidden", "the token lacks the scope or role that is needed to use this API")
 }
+// Then has every request that Require lets through pass a handler, before those behind it. It is for before the first request.
+func (v *Verifier) Then(handle fiber.Handler) { v.then = handle }
 
 // RequireAdmin is the middleware, behind Require, that lets only callers through whose token has the role of administrators.
 func (v *Verifier) RequireAdmin() fiber.Handler {

@@ -20,6 +20,7 @@ import (
 	"github.com/ism-chat/ism/libs/httpapi"
 	"github.com/ism-chat/ism/libs/internalapi"
 	"github.com/ism-chat/ism/libs/lifecycle"
+	"github.com/ism-chat/ism/libs/ratelimit"
 	"github.com/ism-chat/ism/libs/telemetry"
 )
 
@@ -28,6 +29,7 @@ type Config struct {
 	telemetry.Config
 	Lifecycle lifecycle.Config       `envconfig:"LIFECYCLE"`
 	HTTP      httpapi.Config         `envconfig:"HTTP"`
+	Rate      ratelimit.Config       `envconfig:"HTTP_RATE"`
 	Internal  internalapi.Credential `envconfig:"INTERNAL"`
 	OIDC      authn.Config           `envconfig:"OIDC"`
 	Kafka     bus.Config             `envconfig:"KAFKA"`
@@ -92,9 +94,10 @@ type Host struct {
 	// Credential is what the internal listeners of other services are shown.
 	Credential internalapi.Credential
 
-	name  string
-	cfg   Config
-	group *lifecycle.Group
+	name   string
+	cfg    Config
+	limits *ratelimit.Limits
+	group  *lifecycle.Group
 }
 
 // Exit codes of a deployable: ExitUsage for a command line or configuration that cannot be used.
@@ -180,6 +183,11 @@ func With(tel *telemetry.Telemetry, name string, cfg Config) (*Host, error) {
 	if err != nil {
 		return nil, fmt.Errorf("prepare token verification: %w", err)
 	}
+	limits, err := ratelimit.New(cfg.Rate, tel, time.Now)
+	if err != nil {
+		return nil, fmt.Errorf("prepare users' limits: %w", err)
+	}
+	verifier.Then(limits.Handle)
 	return &Host{
 		Telemetry:  tel,
 		Verifier:   verifier,
@@ -187,6 +195,7 @@ func With(tel *telemetry.Telemetry, name string, cfg Config) (*Host, error) {
 		Credential: cfg.Internal,
 		name:       name,
 		cfg:        cfg,
+		limits:     limits,
 		group:      lifecycle.New(cfg.Lifecycle, tel.Log),
 	}, nil
 }
@@ -207,6 +216,11 @@ func (h *Host) Add(part lifecycle.Part) { h.group.Add(part) }
 // LargeBodies is a service with routes that take larger bodies than others.
 type LargeBodies interface {
 	LargeBodies() []httpapi.LargeBody
+}
+
+// Limited is a service with routes whose requests are of classes of their own in users' limits.
+type Limited interface {
+	Limited() []ratelimit.Route
 }
 
 // Route adds what a service answers to its listeners.
@@ -233,6 +247,9 @@ func (h *Host) Run(ctx context.Context, services ...Service) error {
 	h.group.Add(lifecycle.Part{Name: "token verification", Run: h.Verifier.Run})
 	for _, service := range services {
 		Route(service, public, internal)
+		if limited, ok := service.(Limited); ok {
+			h.limits.Name(limited.Limited()...)
+		}
 		for _, part := range service.Parts() {
 			h.group.Add(part)
 		}

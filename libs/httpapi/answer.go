@@ -37,7 +37,7 @@ func (a *answers) fail(c *fiber.Ctx, err error) *Problem {
 }
 
 func (a *answers) report(ctx context.Context, problem *Problem, err error, traceID string) {
-	if problem.Status < http.StatusInternalServerError {
+	if problem.Status < http.StatusInternalServerError || problem.Status == http.StatusHTTPVersionNotSupported {
 		return
 	}
 	level := slog.LevelError

@@ -21,8 +21,12 @@ const lingerTime = 5 * time.Second
 type conn struct {
 	*net.TCPConn
 
+	gate   gate
 	unread atomic.Bool // something of the last request may not have been read
 }
+
+// Read reads what is a request beyond doubt.
+func (c *conn) Read(p []byte) (int, error) { return c.gate.Read(p) }
 
 // linger makes the server take in what the client still sends when it closes the connection: closing at once would reset
 // it, which throws the answer away before the client has read it (RFC 9112, section 9.6).
@@ -55,12 +59,13 @@ type listener struct {
 	acceptor
 
 	log     *slog.Logger
+	most    int // bytes of a request's head
 	closing func() error
 	closed  chan struct{}
 }
 
-func newListener(on acceptor, log *slog.Logger) *listener {
-	l := &listener{acceptor: on, log: log, closed: make(chan struct{})}
+func newListener(on acceptor, headerLimit int, log *slog.Logger) *listener {
+	l := &listener{acceptor: on, most: headerLimit, log: log, closed: make(chan struct{})}
 	l.closing = sync.OnceValue(func() error {
 		close(l.closed)
 		return on.Close()
@@ -75,7 +80,7 @@ func (l *listener) Accept() (net.Conn, error) {
 	for delay := least; ; delay = min(2*delay, most) {
 		accepted, err := l.AcceptTCP()
 		if err == nil {
-			return &conn{TCPConn: accepted}, nil
+			return &conn{TCPConn: accepted, gate: gate{from: accepted, most: l.most}}, nil
 		}
 		if !exhausted(err) {
 			return nil, err //nolint:wrapcheck // fasthttp recognises a closed listener by its error

@@ -27,6 +27,7 @@ type Config struct {
 	HandlerTimeout  time.Duration `envconfig:"HANDLER_TIMEOUT" default:"10s" desc:"deadline of the work for one request"`
 	IdleTimeout     time.Duration `envconfig:"IDLE_TIMEOUT" default:"75s" desc:"how long an idle connection is kept"`
 	CORSOrigins     []string      `envconfig:"CORS_ORIGINS" desc:"origins that browsers may call from, comma-separated; wildcards are not allowed; the one process with its identity provider for development lets any page on localhost call while this is not set"`
+	TraceCallers    []string      `envconfig:"TRACE_CALLERS" desc:"who may call with a trace of its own (traceparent) that is gone on with: addresses or networks (CIDR), comma-separated, as of a gateway; the requests of all others begin traces here, with a link to theirs"`
 	// CORSLoopback lets pages call that this machine serves itself, at any port. It is no setting: it belongs to development.
 	CORSLoopback bool `ignored:"true"`
 }
@@ -52,6 +53,11 @@ func (c Config) Validate() []config.Fault {
 	} {
 		if timeout <= 0 {
 			fault(variable, "%s is not more than 0", timeout)
+		}
+	}
+	for _, caller := range c.TraceCallers {
+		if _, err := network(caller); err != nil {
+			fault("TRACE_CALLERS", "%q is no address or network; allowed: for example 10.1.2.3 or 10.0.0.0/8", caller)
 		}
 	}
 	for _, origin := range c.CORSOrigins {

@@ -31,9 +31,7 @@ func (s *Server) TakeLarge(routes ...LargeBody) {
 		large.routes = append(large.routes, &largeRoute{LargeBody: route})
 	}
 	s.App.Server().HeaderReceived = func(header *fasthttp.RequestHeader) fasthttp.RequestConfig {
-		cfg := refuseFraming(header)
-		cfg.MaxRequestBodySize = large.limit(string(header.Method()), string(pathOf(header)))
-		return cfg
+		return fasthttp.RequestConfig{MaxRequestBodySize: large.limit(string(header.Method()), string(pathOf(header)))}
 	}
 }
 

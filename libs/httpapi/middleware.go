@@ -33,12 +33,12 @@ type observer struct {
 	timeout time.Duration
 }
 
-func newObserver(listener string, timeout time.Duration, tel *telemetry.Telemetry) *observer {
+func newObserver(listener string, cfg Config, tel *telemetry.Telemetry) *observer {
 	return &observer{
 		answers: answers{log: tel.Log},
 		routes:  tel.Routes(listener),
-		tracing: newTracing(listener, tel),
-		timeout: timeout,
+		tracing: newTracing(listener, cfg.TraceCallers, tel),
+		timeout: cfg.HandlerTimeout,
 	}
 }
 
@@ -72,6 +72,9 @@ func (o *observer) handle(c *fiber.Ctx) error {
 
 // unreadable answers a request that could not be read. It is the app's error handler.
 func (o *observer) unreadable(c *fiber.Ctx, err error) error {
+	if fault := faultOn(c.Context().Conn()); fault != nil {
+		err = fault
+	}
 	if errors.Is(err, fiber.ErrBadGateway) {
 		c.Status(http.StatusBadRequest)
 		return nil // fiber's error for a connection that broke: there is nobody to answer

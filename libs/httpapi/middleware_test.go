@@ -181,7 +181,7 @@ func TestCORS(t *testing.T) {
 			t.Errorf("%s: %v", origin, got.header)
 		}
 		exposed := strings.Split(got.header.Get("Access-Control-Expose-Headers"), ",")
-		for _, name := range []string{"Link", "X-Next-Cursor", "X-Previous-Cursor", "ETag", "Retry-After", "X-Request-Id", "X-Trace-Id", "Traceparent", "Tracestate"} {
+		for _, name := range []string{"Link", "X-Next-Cursor", "X-Previous-Cursor", "ETag", "Retry-After", "RateLimit", "RateLimit-Policy", "X-Request-Id", "X-Trace-Id", "Traceparent"} {
 			if !slices.Contains(exposed, name) {
 				t.Errorf("%s is not exposed: %v", name, exposed)
 			}
@@ -214,6 +214,70 @@ func TestCORS(t *testing.T) {
 	}
 }
 
+// Who is not listed begins a trace of ours, which nothing of theirs decides.
+func TestAStrangersTraceIsNotGoneOnWith(t *testing.T) {
+	const theirs = "0af7651916cd43dd8448eb211c80319c"
+	for name, c := range map[string]struct {
+		create  func(Config, Deps) *Server
+		callers []string
+		follows bool
+	}{
+		"nobody is listed":         {New, nil, false},
+		"another is":               {New, []string{"10.0.0.0/8", "::1"}, false},
+		"the address is":           {New, []string{"10.0.0.0/8", "127.0.0.1"}, true},
+		"its network is":           {New, []string{"127.0.0.1/8"}, true},
+		"all are":                  {New, []string{"0.0.0.0/0"}, true},
+		"on the internal listener": {NewInternal, nil, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			recorder := tracetest.NewSpanRecorder()
+			provider := sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(recorder), sdktrace.WithSampler(sdktrace.ParentBased(sdktrace.NeverSample())))
+			var state string
+			f := run(t, c.create, func(app *fiber.App) {
+				app.Get("/state", func(c *fiber.Ctx) error {
+					state = trace.SpanContextFromContext(c.UserContext()).TraceState().String()
+					return nil
+				})
+			}, func(cfg *Config, deps *Deps) { deps.Telemetry.Tracer, cfg.TraceCallers = provider, c.callers })
+			got := f.do(t, http.MethodGet, "/state", "", "Traceparent", "00-"+theirs+"-b7ad6b7169203331-01", "Tracestate", "x=y")
+			trace := got.header.Get("X-Trace-Id")
+			if (trace == theirs) != c.follows || !strings.HasPrefix(got.header.Get("Traceparent"), "00-"+trace+"-") || got.header.Get("Tracestate") != "" || state != "" {
+				t.Errorf("the trace is %s, the state %q: %v", trace, state, got.header)
+			}
+			if recorded := len(recorder.Started()) > 0; recorded != c.follows {
+				t.Errorf("it is recorded: %t", recorded)
+			}
+			other := f.do(t, http.MethodGet, "/nowhere", "", "Traceparent", "00-"+theirs+"-b7ad6b7169203331-01").problem(t, http.StatusNotFound, "not-found")
+			if (other["traceId"] == theirs) != c.follows {
+				t.Errorf("a problem is of the trace %v", other["traceId"])
+			}
+		})
+	}
+}
+
+func TestAStrangersTraceIsLinked(t *testing.T) {
+	const theirs = "0af7651916cd43dd8448eb211c80319c"
+	recorder := tracetest.NewSpanRecorder()
+	f := serve(t, failing, func(_ *Config, deps *Deps) {
+		deps.Telemetry.Tracer = sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(recorder))
+	})
+	for _, traceparent := range []string{"00-" + theirs + "-b7ad6b7169203331-01", "00-" + theirs + "-b7ad6b7169203331-00"} {
+		f.do(t, http.MethodGet, "/unknown", "", "Traceparent", traceparent, "Tracestate", "x=y")
+	}
+	f.do(t, http.MethodGet, "/unknown", "", "Traceparent", "00-"+theirs+"-0000000000000000-01")
+	servicetest.Await(t, "the span of every request", func() bool { return len(recorder.Ended()) == 3 })
+	for i, span := range recorder.Ended() {
+		links := span.Links()
+		if i == 2 && len(links) == 0 {
+			continue // nothing to link to
+		}
+		if len(links) != 1 || links[0].SpanContext.TraceID().String() != theirs || links[0].SpanContext.TraceState().Len() > 0 ||
+			span.Parent().IsValid() || span.SpanContext().TraceID().String() == theirs {
+			t.Errorf("span %d has %d links, and is of the trace %s", i, len(links), span.SpanContext().TraceID())
+		}
+	}
+}
+
 func TestTraces(t *testing.T) {
 	recorder := tracetest.NewSpanRecorder()
 	provider := sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(recorder))
@@ -225,14 +289,16 @@ func TestTraces(t *testing.T) {
 			carried = baggage.FromContext(c.UserContext())
 			return c.SendString(trace.SpanContextFromContext(c.UserContext()).TraceID().String())
 		})
-	}, func(_ *Config, deps *Deps) { deps.Telemetry.Tracer = provider })
+	}, func(cfg *Config, deps *Deps) {
+		deps.Telemetry.Tracer, cfg.TraceCallers = provider, []string{"127.0.0.0/8"}
+	})
 	const parent = "0af7651916cd43dd8448eb211c80319c"
-	got := f.do(t, http.MethodGet, "/baggage", "", "Traceparent", "00-"+parent+"-b7ad6b7169203331-01", "Baggage", "a=b")
+	got := f.do(t, http.MethodGet, "/baggage", "", "Traceparent", "00-"+parent+"-b7ad6b7169203331-01", "Tracestate", "x=y", "Baggage", "a=b")
 	if string(got.body) != parent || got.header.Get("X-Trace-Id") != parent || !strings.HasPrefix(got.header.Get("Traceparent"), "00-"+parent+"-") {
 		t.Errorf("%s %v", got.body, got.header)
 	}
-	if carried.Len() > 0 || got.header.Get("Baggage") != "" {
-		t.Errorf("a stranger's baggage was taken in: %s", carried)
+	if carried.Len() > 0 || got.header.Get("Baggage") != "" || got.header.Get("Tracestate") != "" {
+		t.Errorf("a stranger's baggage was taken in, or its state reflected: %s %v", carried, got.header)
 	}
 	id := uuid.NewString()
 	f.do(t, http.MethodGet, "/things/"+id+"?access_token="+secret, "", "Authorization", "Basic dXNlcjpwYXNz", "X-Request-Id", "r1")

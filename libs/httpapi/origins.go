@@ -16,8 +16,8 @@ const allowedHeaders = "Authorization,Content-Type,Accept,Cache-Control,Pragma,I
 	"X-Request-Id,Traceparent,Tracestate"
 
 // What they may read of answers.
-const exposedHeaders = "Link,X-Next-Cursor,X-Previous-Cursor,X-Complete-Before,Idempotency-Replayed,ETag,Location,Retry-After,Allow,WWW-Authenticate," +
-	"X-Request-Id,X-Trace-Id,Traceparent,Tracestate"
+const exposedHeaders = "Link,X-Next-Cursor,X-Previous-Cursor,X-Complete-Before,Idempotency-Replayed,ETag,Location,Retry-After,RateLimit,RateLimit-Policy,Allow,WWW-Authenticate," +
+	"X-Request-Id,X-Trace-Id,Traceparent"
 
 // allowOrigins lets browsers call from the configured origins. The origins are compared here: fiber's own list takes
 // wildcards.

@@ -39,6 +39,7 @@ type Server struct {
 	App *fiber.App
 
 	address     string
+	headerLimit int
 	readTimeout time.Duration
 	stopTimeout time.Duration
 	log         *slog.Logger
@@ -73,7 +74,7 @@ func NewInternal(cfg Config, deps Deps) *Server {
 }
 
 func newServer(address, listener string, cfg Config, deps Deps) *Server {
-	observer := newObserver(listener, cfg.HandlerTimeout, deps.Telemetry)
+	observer := newObserver(listener, cfg, deps.Telemetry)
 	writeTimeout := cfg.WriteTimeout
 	if listener == internal {
 		writeTimeout = 0 // a profile takes as long as it is asked to
@@ -100,7 +101,6 @@ func newServer(address, listener string, cfg Config, deps Deps) *Server {
 	connections := &connections{open: map[net.Conn]struct{}{}}
 	app.Server().ConnState = connections.follow
 	app.Server().CloseOnShutdown = true
-	app.Server().HeaderReceived = refuseFraming
 	app.Server().Handler = readable(app, observer)
 	app.Use(observer.handle)
 	if listener == public && (len(cfg.CORSOrigins) > 0 || cfg.CORSLoopback) {
@@ -110,20 +110,22 @@ func newServer(address, listener string, cfg Config, deps Deps) *Server {
 	app.Get("/health", func(c *fiber.Ctx) error { return c.SendString("Healthy") })
 	app.Get("/ready", readiness.answer)
 	return &Server{
-		App: app, address: address, readTimeout: cfg.ReadTimeout, stopTimeout: StopTimeout(cfg), log: deps.Telemetry.Log,
+		App: app, address: address, headerLimit: cfg.HeaderLimit, readTimeout: cfg.ReadTimeout, stopTimeout: StopTimeout(cfg), log: deps.Telemetry.Log,
 		listening: make(chan struct{}), connections: connections,
 	}
 }
 
-// readable refuses what must not come to any middleware: requests whose end is not clear, and methods that HTTP does not have, which fiber
+// readable refuses what must not come to any middleware: requests that are not beyond doubt, and methods that HTTP does not have, which fiber
 // would answer, and not with a problem.
 func readable(app *fiber.App, observer *observer) fasthttp.RequestHandler {
 	serve := app.Server().Handler
 	return func(ctx *fasthttp.RequestCtx) {
-		err := answerFraming(&ctx.Request.Header)
-		switch {
-		case err != nil:
+		var err error
+		switch fault := faultOn(ctx.Conn()); {
+		case fault != nil:
 			linger(ctx.Conn())
+			ctx.Response.SetConnectionClose()
+			err = fault
 		case !slices.Contains(fiber.DefaultMethods, string(ctx.Method())):
 			err = fiber.ErrBadRequest
 		default:
@@ -154,7 +156,7 @@ func (s *Server) Run(ctx context.Context) error {
 		}
 		return fmt.Errorf("listen on %s: %w", s.address, err)
 	}
-	s.listener = newListener(on.(acceptor), s.log) //nolint:forcetypeassert // a listener of TCP is one
+	s.listener = newListener(on.(acceptor), s.headerLimit, s.log) //nolint:forcetypeassert // a listener of TCP is one
 	close(s.listening)
 	served := make(chan error, 1)
 	go func() { served <- s.App.Listener(s.listener) }()

@@ -277,7 +277,7 @@ func TestAShortageOfFileDescriptorsIsOutlived(t *testing.T) {
 		t.Fatal(err)
 	}
 	log := &journal{}
-	l := newListener(&scarce{TCPListener: inner.(*net.TCPListener), failures: 3}, slog.New(slog.NewJSONHandler(log, nil)))
+	l := newListener(&scarce{TCPListener: inner.(*net.TCPListener), failures: 3}, 16<<10, slog.New(slog.NewJSONHandler(log, nil)))
 	client, err := net.Dial("tcp", inner.Addr().String())
 	if err != nil {
 		t.Fatal(err)
@@ -381,6 +381,13 @@ func TestConfigValidate(t *testing.T) {
 		change(&cfg)
 		if faults := cfg.Validate(); len(faults) != 1 || faults[0].Variable != variable {
 			t.Errorf("%s: %v", variable, faults)
+		}
+	}
+	for _, caller := range []string{"gateway", "10.0.0.0/33", "10.1.2", ""} {
+		cfg := testConfig()
+		cfg.TraceCallers = []string{"10.0.0.0/8", caller, "fc00::/7"}
+		if faults := cfg.Validate(); len(faults) != 1 || faults[0].Variable != "TRACE_CALLERS" {
+			t.Errorf("%q: %v", caller, faults)
 		}
 	}
 	for _, origin := range []string{"*", "https://*.example.com", "https://app.example.com/", "app.example.com", "https://", "null", ""} {

@@ -2,7 +2,11 @@ package httpapi
 
 import (
 	"context"
+	"fmt"
+	"net"
 	"net/http"
+	"net/netip"
+	"slices"
 
 	"github.com/gofiber/fiber/v2"
 	"go.opentelemetry.io/otel/attribute"
@@ -22,15 +26,63 @@ type tracing struct {
 	tracer trace.Tracer
 	// parent finds the caller's trace. The public listener takes only the trace, not baggage: that goes on into the
 	// headers of every record that follows from a request, which must not have what strangers write.
-	parent propagation.TextMapPropagator
+	parent  propagation.TextMapPropagator
+	callers []netip.Prefix // whose traces are gone on with
 }
 
-func newTracing(listener string, tel *telemetry.Telemetry) tracing {
+func newTracing(listener string, callers []string, tel *telemetry.Telemetry) tracing {
 	t := tracing{tracer: tel.Tracer.Tracer("github.com/ism-chat/ism/libs/httpapi"), parent: tel.Propagator}
-	if listener == public {
-		t.parent = propagation.TraceContext{}
+	if listener == internal {
+		t.callers = []netip.Prefix{netip.PrefixFrom(netip.IPv4Unspecified(), 0), netip.PrefixFrom(netip.IPv6Unspecified(), 0)}
+		return t
+	}
+	t.parent = propagation.TraceContext{}
+	for _, caller := range callers {
+		if of, err := network(caller); err == nil { // Validate has told of the others
+			t.callers = append(t.callers, of)
+		}
 	}
 	return t
+}
+
+// network reads an address, or a network in CIDR's notation.
+func network(text string) (netip.Prefix, error) {
+	if of, err := netip.ParsePrefix(text); err == nil {
+		return of.Masked(), nil
+	}
+	address, err := netip.ParseAddr(text)
+	if err != nil {
+		return netip.Prefix{}, fmt.Errorf("read an address: %w", err)
+	}
+	return netip.PrefixFrom(address, address.BitLen()), nil
+}
+
+// begun is the context in which the span of a request begins. A stranger's trace is not gone on with: who picks its id and has it recorded can fill our
+// store of traces, and mix its own into others'. So the span is the first of a trace, and only links to it. What vendors write into a trace
+// (tracestate) is nobody's here.
+func (t tracing) begun(ctx context.Context, c *fiber.Ctx) (context.Context, []trace.SpanStartOption) {
+	theirs := t.parent.Extract(ctx, headers{c})
+	caller := trace.SpanContextFromContext(theirs).WithTraceState(trace.TraceState{})
+	switch {
+	case !caller.IsRemote():
+		return ctx, nil
+	case t.follows(c):
+		return trace.ContextWithRemoteSpanContext(theirs, caller), nil
+	}
+	return ctx, []trace.SpanStartOption{trace.WithLinks(trace.Link{SpanContext: caller})}
+}
+
+// follows reports whether the caller's trace is gone on with.
+func (t tracing) follows(c *fiber.Ctx) bool {
+	if len(t.callers) == 0 {
+		return false
+	}
+	peer, ok := c.Context().RemoteAddr().(*net.TCPAddr)
+	if !ok {
+		return false
+	}
+	address := peer.AddrPort().Addr().Unmap().WithZone("")
+	return slices.ContainsFunc(t.callers, func(of netip.Prefix) bool { return of.Contains(address) })
 }
 
 // begin starts the span of a request, and gives the client its trace id in a header, also where the answer is a
@@ -39,7 +91,8 @@ func (t tracing) begin(ctx context.Context, c *fiber.Ctx, requestID string, prob
 	if probe {
 		return ctx, noop.Span{}
 	}
-	ctx, span := t.tracer.Start(t.parent.Extract(ctx, headers{c}), c.Method(), trace.WithSpanKind(trace.SpanKindServer))
+	ctx, options := t.begun(ctx, c)
+	ctx, span := t.tracer.Start(ctx, c.Method(), append(options, trace.WithSpanKind(trace.SpanKindServer))...)
 	if span.IsRecording() {
 		span.SetAttributes(
 			semconv.HTTPRequestMethodKey.String(c.Method()), semconv.URLPath(c.Path()), attribute.String("request.id", requestID),

@@ -23,7 +23,7 @@ type Config struct {
 	LogLevel     slog.Level `envconfig:"LOG_LEVEL" default:"info" desc:"lowest level that is logged: debug, info, warn or error"`
 	LogFormat    string     `envconfig:"LOG_FORMAT" default:"json" desc:"json or text"`
 	OTLPEndpoint string     `envconfig:"OTLP_ENDPOINT" desc:"where traces go, OTLP over gRPC, for example http://jaeger:4317; empty: nowhere"`
-	TraceRatio   float64    `envconfig:"TRACE_RATIO" default:"1" desc:"share of the traces that begin here which are sampled, 0 to 1; where the caller has decided (traceparent), that is followed"`
+	TraceRatio   float64    `envconfig:"TRACE_RATIO" default:"1" desc:"share of the traces that begin here which are sampled, 0 to 1; where a caller of ISM_HTTP_TRACE_CALLERS has decided (traceparent), that is followed"`
 }
 
 // Validate says what is wrong beyond the types.

@@ -4,6 +4,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"github.com/ism-chat/ism/libs/authn"
+	"github.com/ism-chat/ism/libs/ratelimit"
 )
 
 // Routes implements [deployable.Service], see api/openapi.yaml. Every route needs a token, and writes the caller as a user.
@@ -57,6 +58,15 @@ func (s *Service) adminRoutes(api fiber.Router) {
 	api.Delete("/api/admin/rooms/:room_id", route(s.end)...)
 	api.Put("/api/admin/rooms/:room_id/members/:user_id", route(s.addMember)...)
 	api.Delete("/api/admin/rooms/:room_id/members/:user_id", route(s.removeMember)...)
+}
+
+// Limited implements [deployable.Limited]: what draws others in has limits of its own, beside the budgets of an hour.
+func (s *Service) Limited() []ratelimit.Route {
+	return []ratelimit.Route{
+		{Method: fiber.MethodPost, Path: "/api/rooms/create-room", Class: ratelimit.Creations},
+		{Method: fiber.MethodPost, Path: "/api/rooms/:room_id/invite/:user_id", Class: ratelimit.Invitations},
+		{Method: fiber.MethodPost, Path: "/api/users/friends/add/:user_id", Class: ratelimit.Contacts},
+	}
 }
 
 // InternalRoutes implements [deployable.Service]: messages asks who is in a room, how a user stands to it, and of which tenant a user is and what its name;

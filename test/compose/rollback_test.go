@@ -85,7 +85,8 @@ func TestComposeRollsOneServiceBack(t *testing.T) {
 	}
 }
 
-// withoutCredential has what is started from here on run without the services' credential, which the landed revision does not know.
+// withoutCredential has what is started from here on run without the settings that up makes and the landed revision does not know: the services'
+// credential, and whose traces they go on with.
 func withoutCredential(t *testing.T) {
 	t.Helper()
 	settings, err := os.ReadFile(os.Getenv("COMPOSE_ENV_FILES"))
@@ -94,7 +95,7 @@ func withoutCredential(t *testing.T) {
 	}
 	var kept strings.Builder
 	for line := range strings.Lines(string(settings)) {
-		if !strings.HasPrefix(line, "ISM_INTERNAL_SECRET=") {
+		if !strings.HasPrefix(line, "ISM_INTERNAL_SECRET=") && !strings.HasPrefix(line, "ISM_HTTP_TRACE_CALLERS=") {
 			kept.WriteString(line)
 		}
 	}

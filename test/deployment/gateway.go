@@ -29,7 +29,7 @@ func gatewayProcess(t testing.TB, dir, address string, upstreams map[string]stri
 		"GATEWAY_LISTEN": address, "GATEWAY_LISTEN_TLS": FreeAddress(t), "GATEWAY_TLS": dir,
 		"GATEWAY_SERVICES": filepath.Join(source, "services"), "GATEWAY_CONF": filepath.Join(conf, "conf.d"),
 		"GATEWAY_RESOLVER":      "127.0.0.1", // nothing is asked: the upstreams are addresses
-		"GATEWAY_OTLP_ENDPOINT": "127.0.0.1:4317", "GATEWAY_TRACE_PERCENT": "100",
+		"GATEWAY_OTLP_ENDPOINT": "127.0.0.1:4317", "GATEWAY_TRACE_PERCENT": "100", "GATEWAY_TRACE_CONTEXT": "inject",
 		"GATEWAY_CORS_ORIGINS": gatewayOrigins,
 		"GATEWAY_RATE_ADDRESS": "10000", "GATEWAY_BURST_ADDRESS": "10000",
 		"GATEWAY_CONNECTIONS_ADDRESS": "10000", "GATEWAY_STREAMS_ADDRESS": "10000", "GATEWAY_TRUSTED_PROXIES": "",
@@ -111,7 +111,7 @@ func render(t testing.TB, from, to string, variables map[string]string) {
 }
 
 // newer is what an nginx of the distribution may not know: modules and parameters of the official image's.
-var newer = regexp.MustCompile(`(?m)^\s*(load_module|otel_\w+|http2) .*\n| resolve\b`)
+var newer = regexp.MustCompile(`(?m)^\s*(load_module|otel_\w+|http2) .*\n| resolve\b|\$otel_trace_id`)
 
 // withoutNewer leaves it out. The compose test has the image read all of it.
 func withoutNewer(text string) string { return newer.ReplaceAllString(text, "") }

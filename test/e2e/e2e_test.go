@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/ism-chat/ism/test/attacks"
 	"github.com/ism-chat/ism/test/deployment"
 )
 
@@ -81,6 +82,7 @@ func suite(t *testing.T, d *deployment.Deployment, more ...scenario) {
 		{"only valid tokens are let in", onlyValidTokens},
 		{"bad input is refused and writes nothing", badInputIsRefused},
 		{"a page may call", pageMayCall},
+		{"attacks fail", attacks.Run},
 		{"answers carry a trace id", answersCarryTraceID},
 		{"a request is one trace up to the stream", requestIsOneTrace},
 	}, more) {

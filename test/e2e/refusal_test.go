@@ -204,10 +204,10 @@ func badInputIsRefused(t *testing.T, d *deployment.Deployment) {
 func answersCarryTraceID(t *testing.T, d *deployment.Deployment) {
 	const trace = "0af7651916cd43dd8448eb211c80319c"
 	header := http.Header{"Traceparent": {"00-" + trace + "-b7ad6b7169203331-01"}}
-	_, problem := refusal{method: "GET", path: "/api/rooms/" + uuid.NewString(), header: header, status: 404, code: "room-not-found"}.
+	answered, problem := refusal{method: "GET", path: "/api/rooms/" + uuid.NewString(), header: header, status: 404, code: "room-not-found"}.
 		check(t, d, d.Token(t, "alice"))
-	if problem["traceId"] != trace {
-		t.Errorf("trace id %v, the caller's was %s", problem["traceId"], trace)
+	if ours := answered.Get("X-Trace-Id"); ours == "" || ours == trace || problem["traceId"] != ours {
+		t.Errorf("trace id %v, in the header %q; the caller's was %s", problem["traceId"], ours, trace)
 	}
 	_, err := d.SignIn(t, "alice").Room(t.Context(), uuid.New())
 	if !client.HasCode(err, "room-not-found") {

@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/gofiber/fiber/v2"
 	"github.com/twmb/franz-go/pkg/kfake"
 
 	"github.com/ism-chat/ism/libs/deployable"
@@ -53,6 +55,7 @@ func HTTPConfig() httpapi.Config {
 	return httpapi.Config{
 		Address: "127.0.0.1:0", InternalAddress: "127.0.0.1:0", BodyLimit: 64 << 10, HeaderLimit: 16 << 10,
 		ReadTimeout: servicetest.Timeout, HandlerTimeout: 10 * time.Second, IdleTimeout: servicetest.Timeout,
+		TraceCallers: []string{"127.0.0.1"}, // tests follow traces of their own
 	}
 }
 
@@ -62,6 +65,13 @@ func ListenOn(tb testing.TB, cfg httpapi.Config, name string, service deployable
 	deps := httpapi.Deps{Service: name, Telemetry: tel, Checks: append(service.Checks(), checks...), Draining: make(chan struct{})}
 	public, internal := httpapi.New(cfg, deps), httpapi.NewInternal(cfg, deps)
 	deployable.Route(service, public, internal)
+	if limited, ok := service.(deployable.Limited); ok {
+		for _, named := range limited.Limited() {
+			if !slices.ContainsFunc(public.App.GetRoutes(), func(r fiber.Route) bool { return r.Method == named.Method && r.Path == named.Path }) {
+				tb.Errorf("%s %s is of the class %s of users' limits, and is no route", named.Method, named.Path, named.Class)
+			}
+		}
+	}
 	n := &Node{service: service, tel: tel}
 	var stopPublic, stopInternal func()
 	n.Public, stopPublic = serve(tb, public)
