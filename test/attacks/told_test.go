@@ -1,5 +1,4 @@
-// Package attacks plays what strangers, neighbours and careless operators try, against the messenger as it is run.
-package attacks
+package attacks_test
 
 import (
 	"context"
