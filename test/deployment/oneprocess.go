@@ -34,6 +34,7 @@ func oneProcess(t testing.TB, settings []Settings) (*Deployment, *process) {
 		"ISM_NOTIFICATIONS_UNKNOWN_USERS": "refuse",
 	}
 	d.apply(variables, settings)
+	d.objects = inDirectory(filepath.Join(variables["ISM_DATA_DIR"], "media"))
 	return d, &process{
 		name: "ism", path: binary(t, "ism"), readyURL: base + "/ready", logFile: filepath.Join(dir, "ism.log"),
 		env: environment(variables),

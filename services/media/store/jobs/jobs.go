@@ -110,6 +110,7 @@ func Run[TTx any](ctx context.Context, driver riverdriver.Driver[TTx], cfg store
 	client, err := river.NewClient(driver, &river.Config{
 		CompletedJobRetentionPeriod: kept,
 		CancelledJobRetentionPeriod: kept,
+		JobTimeout:                  within.process,
 		Logger:                      slog.New(quiet{cfg.Log.Handler()}),
 		PeriodicJobs:                []*river.PeriodicJob{sweeping(cfg.SweepEvery)},
 		ReindexerIndexNames:         []string{}, // the service's role need not own tables

@@ -75,7 +75,7 @@ func (r *recorder) Sweep(ctx context.Context) error {
 }
 
 func jobs() store.Jobs {
-	return store.Jobs{AtOnce: 2, Timeout: time.Minute, SweepEvery: time.Hour, Log: slog.New(slog.DiscardHandler)}
+	return store.Jobs{AtOnce: 2, Timeout: 5 * time.Second, SweepEvery: time.Hour, Log: slog.New(slog.DiscardHandler)}
 }
 
 // run has a worker do jobs for the rest of the test, and gives those that it was asked for.
