@@ -11,7 +11,6 @@ import (
 	"image/jpeg"
 	"net/http"
 	"slices"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -317,9 +316,9 @@ func (u *uploads) awaitEnd(t *testing.T, told *deployment.Listener) {
 				objects = append(objects, of+variant+".jpg")
 			}
 		}
-		slices.Sort(objects)
-		if kept := u.d.Objects(t); !slices.Equal(kept, objects) {
-			return fmt.Sprintf("there are the objects\n%s\nand not\n%s", strings.Join(kept, "\n"), strings.Join(objects, "\n"))
+		kept := u.d.Objects(t)
+		if surplus, missing := without(kept, objects), without(objects, kept); len(surplus)+len(missing) > 0 {
+			return fmt.Sprintf("nobody's are the objects %q, missing are %q", surplus, missing)
 		}
 		return ""
 	})
@@ -337,6 +336,11 @@ func (u *uploads) awaitEnd(t *testing.T, told *deployment.Listener) {
 			t.Errorf("of a medium %d bytes come, of %d: %v", len(content), len(m.content), err)
 		}
 	}
+}
+
+// without gives those of the keys that are not among the others.
+func without(keys, others []string) []string {
+	return slices.DeleteFunc(slices.Clone(keys), func(key string) bool { return slices.Contains(others, key) })
 }
 
 // until waits until nothing is wrong any more.

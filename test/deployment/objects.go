@@ -7,7 +7,6 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"slices"
 	"testing"
 	"time"
 
@@ -20,12 +19,10 @@ import (
 // Unfinished stands before the key of an upload in parts that was neither completed nor aborted, among [Deployment.Objects].
 const Unfinished = "unfinished: "
 
-// Objects are the keys of all that media keeps, in the order of their names, as the object store itself has them.
+// Objects are the keys of all that media keeps, as the object store itself has them.
 func (d *Deployment) Objects(t testing.TB) []string {
 	t.Helper()
-	keys := d.objects(t)
-	slices.Sort(keys)
-	return keys
+	return d.objects(t)
 }
 
 // inBucket gives what is in a bucket.
