@@ -15,18 +15,21 @@ import (
 
 // Config is the service's own configuration.
 type Config struct {
-	PublicURL  string        `envconfig:"PUBLIC_URL" default:"http://localhost:5403" desc:"the API as clients reach it, which messages with media and rooms with pictures name, for example https://chat.example.com"`
-	MaxBytes   int64         `envconfig:"MAX_BYTES" default:"104857600" desc:"size of the largest medium, bytes"`
-	MIMETypes  []string      `envconfig:"MIME_TYPES" default:"image/*,audio/*,video/*,text/plain,text/csv,application/pdf,application/zip,application/json,application/msword,application/vnd.*" desc:"MIME types that may be uploaded, comma-separated, with * at their ends; */* for all"`
-	FormBytes  int64         `envconfig:"FORM_BYTES" default:"33554432" desc:"up to this size a medium is uploaded by one form, above it in parts, bytes"`
-	PartBytes  int64         `envconfig:"PART_BYTES" default:"16777216" desc:"size of the parts, bytes; from 5242880 on, which S3 needs"`
-	UserBytes  int64         `envconfig:"USER_BYTES" default:"10737418240" desc:"how much a user may have, bytes; 0: as much as it likes"`
-	UserMedia  int64         `envconfig:"USER_MEDIA" default:"20000" desc:"how many media a user may have; 0: as many as it likes"`
-	RoomBytes  int64         `envconfig:"ROOM_BYTES" default:"107374182400" desc:"how much a room may have, bytes; 0: as much as it likes"`
-	UploadTTL  time.Duration `envconfig:"UPLOAD_TTL" default:"24h" desc:"how long an upload may take; what is not completed by then is deleted"`
-	AtOnce     int           `envconfig:"AT_ONCE" default:"2" desc:"how many media are looked at at once: variants of pictures, checksums, scans"`
-	Scan       scan.Config
-	SweepEvery time.Duration `envconfig:"SWEEP_EVERY" default:"1h" desc:"how often what has expired, and what nobody knows of, is deleted"`
+	PublicURL    string        `envconfig:"PUBLIC_URL" default:"http://localhost:5403" desc:"the API as clients reach it, which messages with media and rooms with pictures name, for example https://chat.example.com"`
+	MaxBytes     int64         `envconfig:"MAX_BYTES" default:"104857600" desc:"size of the largest medium, bytes"`
+	MIMETypes    []string      `envconfig:"MIME_TYPES" default:"image/*,audio/*,video/*,text/plain,text/csv,application/pdf,application/zip,application/json,application/msword,application/vnd.*" desc:"MIME types that may be uploaded, comma-separated, with * at their ends; */* for all"`
+	FormBytes    int64         `envconfig:"FORM_BYTES" default:"33554432" desc:"up to this size a medium is uploaded by one form, above it in parts, bytes"`
+	PartBytes    int64         `envconfig:"PART_BYTES" default:"16777216" desc:"size of the parts, bytes; from 5242880 on, which S3 needs"`
+	UserBytes    int64         `envconfig:"USER_BYTES" default:"10737418240" desc:"how much a user may have, bytes; 0: as much as it likes"`
+	UserMedia    int64         `envconfig:"USER_MEDIA" default:"20000" desc:"how many media a user may have; 0: as many as it likes"`
+	RoomBytes    int64         `envconfig:"ROOM_BYTES" default:"107374182400" desc:"how much a room may have, bytes; 0: as much as it likes"`
+	UploadTTL    time.Duration `envconfig:"UPLOAD_TTL" default:"24h" desc:"how long an upload may take; what is not completed by then is deleted"`
+	DownloadTTL  time.Duration `envconfig:"DOWNLOAD_TTL" default:"5m" desc:"how long the signed address of a download is good, for whoever has it"`
+	AtOnce       int           `envconfig:"AT_ONCE" default:"2" desc:"how many media are looked at at once: variants of pictures, checksums, scans"`
+	JobTimeout   time.Duration `envconfig:"JOB_TIMEOUT" default:"1m" desc:"how long one medium may be looked at, two thirds of that for its scan; a quarter later it is looked at again if the process has died meanwhile"`
+	Scan         scan.Config
+	SweepEvery   time.Duration `envconfig:"SWEEP_EVERY" default:"1h" desc:"how often what has expired, and what nobody knows of, is deleted"`
+	OrphansAfter time.Duration `envconfig:"ORPHANS_AFTER" default:"24h" desc:"how old an object must be to be deleted that the database does not know; the time there is to notice that it is the wrong database"`
 }
 
 // Validate implements [config.Validator].
@@ -52,14 +55,22 @@ func (c Config) Validate() []config.Fault {
 			fault(variable, "must be 0 or above")
 		}
 	}
-	if c.UploadTTL < time.Minute || c.UploadTTL > objects.UnfinishedLifetime {
-		fault("UPLOAD_TTL", fmt.Sprintf("%s is not possible; allowed: 1m to %s", c.UploadTTL, objects.UnfinishedLifetime))
-	}
 	if c.AtOnce < 1 || c.AtOnce > 64 {
 		fault("AT_ONCE", fmt.Sprintf("%d is not possible; allowed: 1 to 64", c.AtOnce))
 	}
-	if c.SweepEvery < time.Minute {
-		fault("SWEEP_EVERY", "must be 1m or more")
+	for _, t := range []struct {
+		variable        string
+		is, least, most time.Duration
+	}{
+		{"UPLOAD_TTL", c.UploadTTL, time.Second, objects.UnfinishedLifetime},
+		{"DOWNLOAD_TTL", c.DownloadTTL, time.Second, maxDownloadTTL},
+		{"JOB_TIMEOUT", c.JobTimeout, minJobTimeout, maxJobTimeout},
+		{"SWEEP_EVERY", c.SweepEvery, time.Second, maxSweepEvery},
+		{"ORPHANS_AFTER", c.OrphansAfter, time.Second, maxOrphansAfter},
+	} {
+		if t.is < t.least || t.is > t.most {
+			fault(t.variable, fmt.Sprintf("%s is not possible; allowed: %s to %s", t.is, t.least, t.most))
+		}
 	}
 	for _, pattern := range c.MIMETypes {
 		kind, under, ok := strings.Cut(pattern, "/")
@@ -69,6 +80,16 @@ func (c Config) Validate() []config.Fault {
 	}
 	return faults
 }
+
+const (
+	// maxDownloadTTL bounds for how long who has left a room may still have what it was given before.
+	maxDownloadTTL = time.Hour
+	minJobTimeout  = 5 * time.Second
+	maxJobTimeout  = 30 * time.Minute
+	// maxSweepEvery and maxOrphansAfter keep a slip of a unit from switching housekeeping off.
+	maxSweepEvery   = 7 * 24 * time.Hour
+	maxOrphansAfter = 30 * 24 * time.Hour
+)
 
 // maxPublicURL leaves room for the path of a medium in a message's mediaUrl, which has 250 characters.
 const maxPublicURL = 120

@@ -9,7 +9,7 @@ import (
 func valid() Config {
 	return Config{
 		PublicURL: "https://chat.example", MaxBytes: 100 << 20, MIMETypes: []string{"image/*", "application/vnd.*", "text/plain"}, FormBytes: 32 << 20, PartBytes: 16 << 20,
-		UploadTTL: 24 * time.Hour, AtOnce: 2, SweepEvery: time.Hour,
+		UploadTTL: 24 * time.Hour, DownloadTTL: 5 * time.Minute, AtOnce: 2, JobTimeout: time.Minute, SweepEvery: time.Hour, OrphansAfter: 24 * time.Hour,
 	}
 }
 
@@ -18,17 +18,20 @@ func TestConfigurationIsChecked(t *testing.T) {
 		t.Errorf("%v", faults)
 	}
 	for variable, change := range map[string]func(*Config){
-		"PUBLIC_URL":  func(c *Config) { c.PublicURL = "chat.example" },
-		"MAX_BYTES":   func(c *Config) { c.MaxBytes = 0 },
-		"FORM_BYTES":  func(c *Config) { c.FormBytes = 6 << 30 },
-		"PART_BYTES":  func(c *Config) { c.PartBytes = 1 << 20 },
-		"USER_BYTES":  func(c *Config) { c.UserBytes = -1 },
-		"USER_MEDIA":  func(c *Config) { c.UserMedia = -1 },
-		"ROOM_BYTES":  func(c *Config) { c.RoomBytes = -1 },
-		"UPLOAD_TTL":  func(c *Config) { c.UploadTTL = 48 * time.Hour },
-		"AT_ONCE":     func(c *Config) { c.AtOnce = 0 },
-		"SWEEP_EVERY": func(c *Config) { c.SweepEvery = time.Second },
-		"MIME_TYPES":  func(c *Config) { c.MIMETypes = []string{"picture"} },
+		"PUBLIC_URL":    func(c *Config) { c.PublicURL = "chat.example" },
+		"MAX_BYTES":     func(c *Config) { c.MaxBytes = 0 },
+		"FORM_BYTES":    func(c *Config) { c.FormBytes = 6 << 30 },
+		"PART_BYTES":    func(c *Config) { c.PartBytes = 1 << 20 },
+		"USER_BYTES":    func(c *Config) { c.UserBytes = -1 },
+		"USER_MEDIA":    func(c *Config) { c.UserMedia = -1 },
+		"ROOM_BYTES":    func(c *Config) { c.RoomBytes = -1 },
+		"UPLOAD_TTL":    func(c *Config) { c.UploadTTL = 48 * time.Hour },
+		"AT_ONCE":       func(c *Config) { c.AtOnce = 0 },
+		"DOWNLOAD_TTL":  func(c *Config) { c.DownloadTTL = 2 * time.Hour },
+		"JOB_TIMEOUT":   func(c *Config) { c.JobTimeout = time.Second },
+		"SWEEP_EVERY":   func(c *Config) { c.SweepEvery = time.Millisecond },
+		"ORPHANS_AFTER": func(c *Config) { c.OrphansAfter = 0 },
+		"MIME_TYPES":    func(c *Config) { c.MIMETypes = []string{"picture"} },
 	} {
 		c := valid()
 		change(&c)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"mime"
 	"net/http"
+	"time"
 	"unicode/utf8"
 
 	"github.com/gofiber/fiber/v2"
@@ -22,7 +23,7 @@ import (
 
 const (
 	maxFileName = 1024 // bytes as sent; what is kept of it is shorter
-	// signedFor is how long a signed upload is usable. Another one can be asked for.
+	// signedFor is how long a signed upload is usable at most. Another one can be asked for.
 	signedFor = objects.MaxFormLifetime
 )
 
@@ -152,12 +153,15 @@ func (s *Service) begin(ctx context.Context, m store.Media) (createdMedium, erro
 	case m.State != wire.MediaPending:
 		return answer, nil
 	case m.Size <= s.cfg.FormBytes && m.UploadID == "":
-		form, err := s.deps.Objects.PresignForm(ctx, objects.Upload{Key: keys.Upload(m.Room, m.ID), Type: m.MimeType, Size: m.Size, SHA256: m.SHA256}, signedFor)
+		until, lifetime, err := s.usable(m)
+		if err != nil {
+			return answer, err
+		}
+		form, err := s.deps.Objects.PresignForm(ctx, objects.Upload{Key: keys.Upload(m.Room, m.ID), Type: m.MimeType, Size: m.Size, SHA256: m.SHA256}, lifetime)
 		if err != nil {
 			return answer, fmt.Errorf("sign the upload of medium %s: %w", m.ID, err)
 		}
-		at := wire.At(s.moment().Add(signedFor))
-		answer.Upload = &upload{Form: &form, ExpiresAt: &at}
+		answer.Upload = &upload{Form: &form, ExpiresAt: &until}
 		return answer, nil
 	}
 	m, err := s.inParts(ctx, m)
@@ -166,6 +170,17 @@ func (s *Service) begin(ctx context.Context, m store.Media) (createdMedium, erro
 	}
 	answer.Upload = &upload{PartSize: m.PartSize, Parts: partsOf(m)}
 	return answer, nil
+}
+
+// usable is how long an upload of a pending medium is signed for: not beyond its end, as what comes after that would be nobody's. One whose end has come is
+// as good as deleted.
+func (s *Service) usable(m store.Media) (until wire.Time, lifetime time.Duration, err error) {
+	now := s.moment()
+	lifetime = min(signedFor, m.ExpiresAt.Sub(now))
+	if lifetime < time.Second { // the shortest that can be signed
+		return until, 0, store.StateError{ID: m.ID, State: wire.MediaDeleted}
+	}
+	return wire.At(now.Add(lifetime)), lifetime, nil
 }
 
 // inParts gives a medium with its upload in parts, which it begins where there is none.

@@ -21,12 +21,8 @@ import (
 	"github.com/ism-chat/ism/services/media/store"
 )
 
-const (
-	downloadTTL = 5 * time.Minute // of a signed download
-	// remembered is for how long a client may use the answer again, which leaves time to download.
-	remembered = 4 * time.Minute
-	maxUses    = 20 // messages that are looked at, of those that show a medium
-)
+// maxUses is how many messages are looked at, of those that show a medium.
+const maxUses = 20
 
 // download handles GET /api/media/{media_id}.
 func (s *Service) download(c *fiber.Ctx) error {
@@ -47,14 +43,17 @@ func (s *Service) download(c *fiber.Ctx) error {
 		return err
 	}
 	what.Inline = c.Query("download") == ""
-	at, err := s.deps.Objects.PresignGet(ctx, key, what, downloadTTL)
+	at, err := s.deps.Objects.PresignGet(ctx, key, what, s.cfg.DownloadTTL)
 	if err != nil {
 		return problemOf(fmt.Errorf("sign the download of medium %s: %w", m.ID, err))
 	}
-	c.Set(fiber.HeaderCacheControl, fmt.Sprintf("private, max-age=%d", int(remembered.Seconds())))
+	c.Set(fiber.HeaderCacheControl, fmt.Sprintf("private, max-age=%d", int(s.remembered().Seconds())))
 	c.Vary(fiber.HeaderAuthorization)
 	return c.Redirect(at, http.StatusFound)
 }
+
+// remembered is for how long a client may use the answer again, which leaves time to download.
+func (s *Service) remembered() time.Duration { return s.cfg.DownloadTTL * 4 / 5 }
 
 // mayDownload reports by an error whether a user may have a medium: one that is ready, if the user is in the room and may read what shows it. Others cannot
 // tell it from one that there is not; its uploader is told how far it is.

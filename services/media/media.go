@@ -88,9 +88,11 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	if s.relay, err = outbox.New(s.store, "media", deps.Telemetry); err != nil {
 		return nil, fmt.Errorf("make the relay of media: %w", err)
 	}
-	working := processing.Deps{Media: s.store, Objects: deps.Objects, Pictures: pool, Telemetry: deps.Telemetry, Now: time.Now}
+	working := processing.Deps{
+		Media: s.store, Objects: deps.Objects, Pictures: pool, Telemetry: deps.Telemetry, Now: time.Now, UploadTTL: cfg.UploadTTL, OrphansAfter: cfg.OrphansAfter,
+	}
 	if cfg.Scan.URL != "" {
-		scanner, err := scan.New(cfg.Scan, deps.Telemetry)
+		scanner, err := scan.New(cfg.Scan, cfg.JobTimeout*2/3, deps.Telemetry)
 		if err != nil {
 			return nil, fmt.Errorf("make the scanner of media: %w", err)
 		}
@@ -145,7 +147,7 @@ func (s *Service) closePictures(ctx context.Context) error {
 }
 
 func (s *Service) work(ctx context.Context) error {
-	return s.store.RunJobs(ctx, store.Jobs{AtOnce: s.cfg.AtOnce, SweepEvery: s.cfg.SweepEvery, Log: s.deps.Telemetry.Log}, s.worker)
+	return s.store.RunJobs(ctx, store.Jobs{AtOnce: s.cfg.AtOnce, Timeout: s.cfg.JobTimeout, SweepEvery: s.cfg.SweepEvery, Log: s.deps.Telemetry.Log}, s.worker)
 }
 
 // relayOutbox uses a gapless producer: a row must not be in the log before those that stand before it.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/gofiber/fiber/v2"
 
@@ -79,13 +80,16 @@ func (s *Service) signParts(c *fiber.Ctx) error {
 	if n := len(request.Numbers); n < 1 || n > maxSigned {
 		return httpapi.InvalidRequest(fmt.Sprintf("numbers must name 1 to %d parts", maxSigned))
 	}
-	at := wire.At(s.moment().Add(signedFor))
+	until, lifetime, err := s.usable(m)
+	if err != nil {
+		return problemOf(err)
+	}
 	answer := struct {
 		Parts     []signedPart `json:"parts"`
 		ExpiresAt wire.Time    `json:"expiresAt"`
-	}{ExpiresAt: at}
+	}{ExpiresAt: until}
 	for _, number := range request.Numbers {
-		signed, err := s.signPart(c.UserContext(), m, number)
+		signed, err := s.signPart(c.UserContext(), m, number, lifetime)
 		if err != nil {
 			return err
 		}
@@ -94,12 +98,12 @@ func (s *Service) signParts(c *fiber.Ctx) error {
 	return c.JSON(answer)
 }
 
-func (s *Service) signPart(ctx context.Context, m store.Media, number int) (signedPart, error) {
+func (s *Service) signPart(ctx context.Context, m store.Media, number int, lifetime time.Duration) (signedPart, error) {
 	if number < 1 || int64(number) > partsOf(m) {
 		return signedPart{}, httpapi.InvalidRequest(fmt.Sprintf("numbers must be from 1 to %d", partsOf(m)))
 	}
 	size := sizeOfPart(m, number)
-	request, err := s.deps.Objects.PresignPart(ctx, objects.PartUpload{Key: keys.Original(m.Room, m.ID), UploadID: m.UploadID, Number: number, Size: size}, signedFor)
+	request, err := s.deps.Objects.PresignPart(ctx, objects.PartUpload{Key: keys.Original(m.Room, m.ID), UploadID: m.UploadID, Number: number, Size: size}, lifetime)
 	if err != nil {
 		return signedPart{}, problemOf(fmt.Errorf("sign part %d of medium %s: %w", number, m.ID, err))
 	}

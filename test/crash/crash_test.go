@@ -15,15 +15,17 @@ const (
 )
 
 func TestOneProcess(t *testing.T) {
-	d := deployment.OneProcess(t)
-	survives(t, d, []string{"ism", "ism"}, killed(d))
+	d := deployment.OneProcess(t, briefly())
+	t.Run("users chat", func(t *testing.T) { survives(t, d, []string{"ism", "ism"}, killed(d)) })
+	t.Run("media are uploaded", func(t *testing.T) { mediaSurvives(t, d, "ism") })
 }
 
 func TestFiveProcesses(t *testing.T) {
-	d := deployment.FiveProcesses(t, deployment.ReceiversHere())
+	d := deployment.FiveProcesses(t, deployment.ReceiversHere(), briefly())
 	t.Run("users chat", func(t *testing.T) {
 		survives(t, d, []string{"messages", "realtime", "rooms", "notifications", "media", "messages", "realtime"}, killed(d))
 	})
+	t.Run("media are uploaded", func(t *testing.T) { mediaSurvives(t, d, "media") })
 	t.Run("a backend gets webhooks", func(t *testing.T) { webhooksSurvive(t, d) })
 }
 

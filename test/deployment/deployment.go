@@ -46,6 +46,7 @@ type Deployment struct {
 	edges     []string // base URLs of the edges, where streams are opened there; otherwise they pass the gateway
 	nodes     []string // base URLs of the processes of messages, where users call them there; otherwise they pass the gateway
 	processes map[string]running
+	objects   func(t testing.TB) []string // see Objects; nil: of a deployment that does not say where they are
 	http      *http.Client
 
 	mu     sync.Mutex

@@ -73,12 +73,14 @@ func fiveProcesses(t testing.TB, kafka []string, settings []Settings) *Deploymen
 		"ISM_NOTIFICATIONS_POSTGRES_URL": enginetest.PostgresDatabase(t), "ISM_NOTIFICATIONS_ROOMS_URL": baseURL(internal["rooms"]),
 		"ISM_NOTIFICATIONS_HOOKS": hooks, "ISM_NOTIFICATIONS_UNKNOWN_USERS": "refuse",
 	}
+	bucket := "ism-media-" + uuid.NewString() // as the gateway's route has it
+	d.objects = inBucket(s3, bucket)
 	own["media"] = map[string]string{
 		"ISM_MEDIA_PUBLIC_URL": d.BaseURL, "ISM_MEDIA_FORM_BYTES": formBytes, "ISM_MEDIA_PART_BYTES": partBytes,
 		"ISM_MEDIA_ROOMS_URL": baseURL(internal["rooms"]), "ISM_MEDIA_MESSAGES_URL": baseURL(internal["messages"]),
 		"ISM_MEDIA_POSTGRES_URL": enginetest.PostgresDatabase(t),
 		"ISM_MEDIA_S3_ENDPOINT":  s3.Endpoint, "ISM_MEDIA_S3_ACCESS_KEY": s3.AccessKey, "ISM_MEDIA_S3_SECRET_KEY": s3.SecretKey,
-		"ISM_MEDIA_S3_PUBLIC_URL": d.BaseURL, "ISM_MEDIA_S3_BUCKET": "ism-media-" + uuid.NewString(), // as the gateway's route has it
+		"ISM_MEDIA_S3_PUBLIC_URL": d.BaseURL, "ISM_MEDIA_S3_BUCKET": bucket,
 	}
 	for name, address := range addresses {
 		variables := map[string]string{

@@ -38,6 +38,7 @@ func oneProcess(t testing.TB, settings []Settings) (*Deployment, *process) {
 	if variables["ISM_OIDC_ISSUER"] == "" {
 		variables["ISM_DEV_IDP_ENABLED"] = "true"
 	}
+	d.objects = inDirectory(filepath.Join(variables["ISM_DATA_DIR"], "media"))
 	return d, &process{
 		name: "ism", path: binary(t, "ism"), readyURL: base + "/ready", logFile: filepath.Join(dir, "ism.log"),
 		env: environment(variables),

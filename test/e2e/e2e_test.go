@@ -9,21 +9,23 @@ import (
 
 	"github.com/ism-chat/ism/test/attacks"
 	"github.com/ism-chat/ism/test/deployment"
+	"github.com/ism-chat/ism/test/scanner"
 )
 
 func TestOneProcess(t *testing.T) {
 	t.Parallel()
-	topic := deployment.NewBackendsTopic(t)
-	suite(t, deployment.OneProcess(t, topic.Settings(), deployment.ReceiversHere(), webPushes()), ofProcesses(topic)...)
+	topic, by := deployment.NewBackendsTopic(t), scanner.Clamd(t)
+	d := deployment.OneProcess(t, topic.Settings(), deployment.ReceiversHere(), webPushes(), by.Settings())
+	suite(t, d, ofProcesses(topic, by)...)
 }
 
 func TestFiveProcesses(t *testing.T) {
 	t.Parallel()
-	topic, pushes := deployment.NewBackendsTopic(t), deployment.NewPushTopic(t)
+	topic, pushes, by := deployment.NewBackendsTopic(t), deployment.NewPushTopic(t), scanner.Webhook(t)
 	page := deployment.Settings{"ISM_HTTP_CORS_ORIGINS": pageOrigin}
-	d := deployment.FiveProcesses(t, page, topic.Settings(), deployment.ReceiversHere(), webPushes(), pushes.Settings())
+	d := deployment.FiveProcesses(t, page, topic.Settings(), deployment.ReceiversHere(), webPushes(), pushes.Settings(), by.Settings())
 	handedOff := scenario{"who has no stream is handed off", func(t *testing.T, d *deployment.Deployment) { userWithoutAStreamIsHandedOff(t, d, pushes) }}
-	suite(t, d, append([]scenario{handedOff}, ofProcesses(topic)...)...)
+	suite(t, d, append([]scenario{handedOff}, ofProcesses(topic, by)...)...)
 }
 
 // scenario is something that a messenger must do.
@@ -33,11 +35,12 @@ type scenario struct {
 }
 
 // ofProcesses are the scenarios of a messenger that reaches receivers of this machine, and whose processes the test has started. What is restarted comes last.
-func ofProcesses(topic *deployment.BackendsTopic) []scenario {
+func ofProcesses(topic *deployment.BackendsTopic, by *scanner.Scanner) []scenario {
 	return []scenario{
 		{"a backend gets webhooks", backendGetsWebhooks},
 		{"who has no stream gets a push", userWithoutAStreamGetsAPush},
 		{"a record of a backend's topic tells a user something", func(t *testing.T, d *deployment.Deployment) { recordTellsAUser(t, d, topic) }},
+		{"a scanner stands between an upload and who downloads it", func(t *testing.T, d *deployment.Deployment) { scannerStandsBetween(t, d, by) }},
 		{"inboxes outlive a restart of everything", func(t *testing.T, d *deployment.Deployment) { inboxOutlivesARestart(t, d, topic) }},
 	}
 }

@@ -188,17 +188,20 @@ type Job struct {
 
 // Worker does what jobs are about. What gives an error is done again: after a second, two, four and so on up to a minute, for days.
 type Worker interface {
-	// Process looks at a medium that is uploaded, and makes it ready or rejects it. It has a minute.
+	// Process looks at a medium that is uploaded, and makes it ready or rejects it. It has [Jobs.Timeout].
 	Process(ctx context.Context, job Job) error
-	// Remove removes the objects of a medium that is rejected or deleted, and has the store forget a deleted one. It has 45 seconds.
+	// Remove removes the objects of a medium that is rejected or deleted, and has the store forget a deleted one. It has
+	// three quarters of [Jobs.Timeout].
 	Remove(ctx context.Context, job Job) error
-	// Sweep keeps house: what has expired, what no job is left for, what nobody knows. One process does it at a time. It has half an hour.
+	// Sweep keeps house: what has expired, what no job is left for, what nobody knows. One process does it at a time. It has
+	// until the next one, half an hour at most.
 	Sweep(ctx context.Context) error
 }
 
 // Jobs says how jobs are done.
 type Jobs struct {
 	AtOnce     int           // how many media are processed at once
+	Timeout    time.Duration // of the processing of one
 	SweepEvery time.Duration // and once at the beginning
 	Log        *slog.Logger
 }

@@ -211,7 +211,7 @@ func newFixture(t *testing.T, change ...func(deps *processing.Deps)) *fixture {
 	f := &fixture{t: t, objects: &faulty{Store: kept, before: map[string]func(){}}, now: time.Now()}
 	f.media = &requeued{Store: store.New(rows, tel, f.clock)}
 	servicetest.AwaitSuccess(t, "the stores", func() error { return errors.Join(rows.Ping(t.Context()), kept.Ready(t.Context())) })
-	f.deps = processing.Deps{Media: f.media, Objects: f.objects, Pictures: pool, Telemetry: tel, Now: f.clock}
+	f.deps = processing.Deps{Media: f.media, Objects: f.objects, Pictures: pool, Telemetry: tel, Now: f.clock, UploadTTL: 24 * time.Hour, OrphansAfter: 24 * time.Hour}
 	for _, do := range change {
 		do(&f.deps)
 	}

@@ -266,7 +266,7 @@ func TestJobsEndInFinalStates(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	ended := servicetest.Run(t, "jobs", func(ctx context.Context) error {
-		return f.media.RunJobs(ctx, store.Jobs{AtOnce: 2, SweepEvery: time.Hour, Log: telemetry.Discard(nil).Log}, f.Worker)
+		return f.media.RunJobs(ctx, store.Jobs{AtOnce: 2, Timeout: time.Minute, SweepEvery: time.Hour, Log: telemetry.Discard(nil).Log}, f.Worker)
 	})
 	defer ended()
 	m := f.uploaded("image/jpeg", picture(t, 300, 300))

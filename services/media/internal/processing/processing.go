@@ -105,6 +105,9 @@ type Deps struct {
 	Scanner   Scanner // nil: nothing is scanned
 	Telemetry *telemetry.Telemetry
 	Now       func() time.Time
+
+	UploadTTL    time.Duration // how long an upload may take
+	OrphansAfter time.Duration // how old an object is that nobody knows until it is an orphan
 }
 
 // Worker does jobs. It is safe for concurrent use.

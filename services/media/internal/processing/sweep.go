@@ -27,10 +27,6 @@ const (
 
 	listed   = objects.MaxListed
 	maxPages = 20 // of each list, at once
-	// unknownFor is how old an object is that nobody knows until it is an orphan.
-	unknownFor = 24 * time.Hour
-	// uploadsFor is how old an object of [keys.Upload] is that nobody needs any more: by then its upload was completed, or has expired.
-	uploadsFor = 48 * time.Hour
 	// So many media that nobody knows, and more than are known, are no orphans: the database is another one, or was lost.
 	suspicious = 10
 )
@@ -185,7 +181,7 @@ func (w *Worker) removeOrphansOf(ctx context.Context, page []objects.Info) error
 	var ids []uuid.UUID
 	for _, object := range page {
 		_, medium, ours := keys.Medium(object.Key)
-		if !ours || now.Sub(object.Modified) < unknownFor {
+		if !ours || now.Sub(object.Modified) < w.OrphansAfter {
 			continue
 		}
 		if len(of[medium]) == 0 {
@@ -203,7 +199,8 @@ func (w *Worker) removeOrphansOf(ctx context.Context, page []objects.Info) error
 	var orphans []string
 	for _, medium := range known {
 		for _, object := range of[medium] {
-			if keys.IsUpload(object.Key) && now.Sub(object.Modified) >= uploadsFor {
+			// What a form has put there so long ago was completed, or has expired: nobody needs it any more.
+			if keys.IsUpload(object.Key) && now.Sub(object.Modified) >= w.UploadTTL+w.OrphansAfter {
 				orphans = append(orphans, object.Key)
 			}
 		}

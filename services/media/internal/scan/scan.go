@@ -20,9 +20,6 @@ import (
 // ErrUnavailable says that the scanner was not reached, or that its answer is none. Asking again later may help.
 var ErrUnavailable = errors.New("the scanner is not available")
 
-// timeout is how long one file may take. clamd's MaxScanTime, 120 s by default, belongs below it.
-const timeout = 40 * time.Second
-
 // Config says who scans.
 type Config struct {
 	URL   string        `envconfig:"URL" desc:"scanner for malware that looks at each upload: tcp://HOST:PORT or unix:///PATH of ClamAV's clamd, or http(s)://… of a webhook; empty: none"`
@@ -122,11 +119,13 @@ type engine interface {
 // Scanner asks a scanner. It is safe for concurrent use.
 type Scanner struct {
 	engine  engine
+	timeout time.Duration
 	metrics *telemetry.Operation
 }
 
-// New makes what asks the scanner that is configured, which there must be. It connects to nothing.
-func New(cfg Config, tel *telemetry.Telemetry) (*Scanner, error) {
+// New makes what asks the scanner that is configured, which there must be. The timeout is how long one file may take; clamd's MaxScanTime, 120 s by
+// default, belongs below it. It connects to nothing.
+func New(cfg Config, timeout time.Duration, tel *telemetry.Telemetry) (*Scanner, error) {
 	at, err := cfg.parsed()
 	if err != nil {
 		return nil, fmt.Errorf("the scanner's address %w", err)
@@ -134,7 +133,7 @@ func New(cfg Config, tel *telemetry.Telemetry) (*Scanner, error) {
 	if at == nil {
 		return nil, errors.New("no scanner is configured")
 	}
-	s := &Scanner{metrics: tel.Operations("media_scan", "scans of media for malware").With()}
+	s := &Scanner{timeout: timeout, metrics: tel.Operations("media_scan", "scans of media for malware").With()}
 	switch at.Scheme {
 	case tcp:
 		s.engine = clamd{network: tcp, address: at.Host}
@@ -152,7 +151,7 @@ var errFound = errors.New("it is infected, or too large")
 // Scan asks about a file. The error is [ErrUnavailable], the file's own, or the context's.
 func (s *Scanner) Scan(ctx context.Context, file File) (Verdict, error) {
 	end := s.metrics.Begin()
-	ctx, cancel := context.WithTimeout(ctx, timeout)
+	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
 	found, err := s.engine.scan(ctx, file)
 	switch {

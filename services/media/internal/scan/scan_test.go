@@ -97,7 +97,7 @@ func scanner(t *testing.T, cfg scan.Config) *scan.Scanner {
 	if faults := cfg.Validate(); len(faults) > 0 {
 		t.Fatal(faults)
 	}
-	s, err := scan.New(cfg, telemetry.Discard(nil))
+	s, err := scan.New(cfg, 40*time.Second, telemetry.Discard(nil))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -304,7 +304,7 @@ func TestConfigurationIsChecked(t *testing.T) {
 			t.Errorf("%+v: %v", bad, faults)
 		}
 	}
-	if _, err := scan.New(scan.Config{}, telemetry.Discard(nil)); err == nil {
+	if _, err := scan.New(scan.Config{}, time.Second, telemetry.Discard(nil)); err == nil {
 		t.Error("a scanner is made of nothing")
 	}
 }

@@ -21,12 +21,7 @@ import (
 )
 
 const (
-	// How long a job may take, by what it does, see [store.Worker].
-	processTimeout = time.Minute
-	removeTimeout  = 45 * time.Second
-	sweepTimeout   = 30 * time.Minute
-	// abandoned is after how long a job is done again whose process has ended. One that may take longer is, too, after its own time.
-	abandoned = 75 * time.Second
+	sweepLongest = 30 * time.Minute
 	// drain is how long jobs may go on when the process stops. What is broken off then is done again, by another process or the next one.
 	drain = 3 * time.Second
 	// kept is how long River remembers jobs that are done.
@@ -40,6 +35,19 @@ const (
 	removals    = 4 // at once, with the sweep
 	sweepPeriod = "sweep"
 )
+
+// timeouts are how long jobs may take, by what they do, see [store.Worker].
+type timeouts struct {
+	process, remove, sweep time.Duration
+	// abandoned is after how long a job is done again whose process has ended. One that may take longer is, too, after its own time.
+	abandoned time.Duration
+}
+
+func timeoutsOf(cfg store.Jobs) timeouts {
+	return timeouts{
+		process: cfg.Timeout, remove: cfg.Timeout * 3 / 4, sweep: min(max(cfg.SweepEvery, cfg.Timeout), sweepLongest), abandoned: cfg.Timeout * 5 / 4,
+	}
+}
 
 type processArgs struct {
 	Medium uuid.UUID `json:"medium"`
@@ -94,18 +102,20 @@ func (q *Queue[TTx]) Enqueue(ctx context.Context, tx TTx, jobs []store.Job) erro
 
 // Run has the worker do jobs until ctx is done.
 func Run[TTx any](ctx context.Context, driver riverdriver.Driver[TTx], cfg store.Jobs, worker store.Worker) error {
-	workers, err := workersOf(worker)
+	within := timeoutsOf(cfg)
+	workers, err := workersOf(worker, within, cfg.Log)
 	if err != nil {
 		return err
 	}
 	client, err := river.NewClient(driver, &river.Config{
 		CompletedJobRetentionPeriod: kept,
 		CancelledJobRetentionPeriod: kept,
+		JobTimeout:                  within.process,
 		Logger:                      slog.New(quiet{cfg.Log.Handler()}),
 		PeriodicJobs:                []*river.PeriodicJob{sweeping(cfg.SweepEvery)},
 		ReindexerIndexNames:         []string{}, // the service's role need not own tables
 		Queues:                      map[string]river.QueueConfig{processing: {MaxWorkers: cfg.AtOnce}, river.QueueDefault: {MaxWorkers: removals}},
-		RescueStuckJobsAfter:        abandoned,
+		RescueStuckJobsAfter:        within.abandoned,
 		RetryPolicy:                 policy{},
 		SoftStopTimeout:             drain,
 		Workers:                     workers,
@@ -137,16 +147,16 @@ func sweeping(every time.Duration) *river.PeriodicJob {
 	}, &river.PeriodicJobOpts{ID: sweepPeriod, RunOnStart: true})
 }
 
-func workersOf(worker store.Worker) (*river.Workers, error) {
+func workersOf(worker store.Worker, within timeouts, log *slog.Logger) (*river.Workers, error) {
 	workers := river.NewWorkers()
 	for _, err := range []error{
-		river.AddWorkerSafely(workers, doing(processTimeout, func(ctx context.Context, job *river.Job[processArgs]) error {
+		river.AddWorkerSafely(workers, doing(within.process, log, func(ctx context.Context, job *river.Job[processArgs]) error {
 			return worker.Process(ctx, jobOf(store.JobProcess, job.Args.Medium, job.JobRow))
 		})),
-		river.AddWorkerSafely(workers, doing(removeTimeout, func(ctx context.Context, job *river.Job[removeArgs]) error {
+		river.AddWorkerSafely(workers, doing(within.remove, log, func(ctx context.Context, job *river.Job[removeArgs]) error {
 			return worker.Remove(ctx, jobOf(store.JobRemove, job.Args.Medium, job.JobRow))
 		})),
-		river.AddWorkerSafely(workers, doing(sweepTimeout, func(ctx context.Context, _ *river.Job[sweepArgs]) error { return worker.Sweep(ctx) })),
+		river.AddWorkerSafely(workers, doing(within.sweep, log, func(ctx context.Context, _ *river.Job[sweepArgs]) error { return worker.Sweep(ctx) })),
 	} {
 		if err != nil {
 			return nil, fmt.Errorf("tell River of its jobs: %w", err)
@@ -173,18 +183,27 @@ type doer[T river.JobArgs] struct {
 	river.WorkerDefaults[T]
 
 	timeout time.Duration
+	log     *slog.Logger
 	do      func(ctx context.Context, job *river.Job[T]) error
 }
 
-func doing[T river.JobArgs](timeout time.Duration, do func(ctx context.Context, job *river.Job[T]) error) *doer[T] {
-	return &doer[T]{timeout: timeout, do: do}
+func doing[T river.JobArgs](timeout time.Duration, log *slog.Logger, do func(ctx context.Context, job *river.Job[T]) error) *doer[T] {
+	return &doer[T]{timeout: timeout, log: log, do: do}
 }
 
 // Timeout implements [river.Worker].
 func (d *doer[T]) Timeout(*river.Job[T]) time.Duration { return d.timeout }
 
-// Work implements [river.Worker].
-func (d *doer[T]) Work(ctx context.Context, job *river.Job[T]) error { return d.do(ctx, job) }
+// Work implements [river.Worker]. It says of what fails why, the longer it has failed the more seldom: an outage of days fails the same job a thousand times.
+func (d *doer[T]) Work(ctx context.Context, job *river.Job[T]) error {
+	err := d.do(ctx, job)
+	if stops := errors.Is(ctx.Err(), context.Canceled); err != nil && !stops && isPowerOfTwo(job.Attempt) {
+		d.log.WarnContext(ctx, "a job fails; it is done again", "job", job.Kind, "of", string(job.EncodedArgs), "attempt", job.Attempt, "error", err.Error())
+	}
+	return err
+}
+
+func isPowerOfTwo(n int) bool { return n&(n-1) == 0 }
 
 // policy is when a job is done again that did not succeed.
 type policy struct{}

@@ -1,10 +1,12 @@
 package storetest
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -73,7 +75,7 @@ func (r *recorder) Sweep(ctx context.Context) error {
 }
 
 func jobs() store.Jobs {
-	return store.Jobs{AtOnce: 2, SweepEvery: time.Hour, Log: slog.New(slog.DiscardHandler)}
+	return store.Jobs{AtOnce: 2, Timeout: 5 * time.Second, SweepEvery: time.Hour, Log: slog.New(slog.DiscardHandler)}
 }
 
 // run has a worker do jobs for the rest of the test, and gives those that it was asked for.
@@ -98,9 +100,15 @@ func (f *failing) Process(context.Context, store.Job) (err error) {
 
 func jobsAreDone(t *testing.T, f *fixture) {
 	r := &recorder{Worker: &failing{}}
-	servicetest.Run(t, "jobs", func(ctx context.Context) error { return f.RunJobs(ctx, jobs(), r) })
+	var log logged
+	cfg := jobs()
+	cfg.Log = slog.New(slog.NewTextHandler(&log, nil))
+	servicetest.Run(t, "jobs", func(ctx context.Context) error { return f.RunJobs(ctx, cfg, r) })
 	m := f.in(t, wire.MediaUploaded, f.asked(uuid.New(), uuid.New()))
 	await(t, "it is processed at the second attempt", func() bool { return len(r.done()) == 2 })
+	if said := log.String(); !strings.Contains(said, m.ID.String()) || !strings.Contains(said, "not now") {
+		t.Errorf("of the first attempt the log says %q", said)
+	}
 	for i, job := range r.done() {
 		if job != (store.Job{Kind: store.JobProcess, Medium: m.ID, Attempt: i + 1}) {
 			t.Errorf("done is %+v", job)
@@ -120,6 +128,24 @@ func jobsAreDone(t *testing.T, f *fixture) {
 		}
 	}
 	await(t, "there is a sweep", func() bool { return r.swept() == 1 })
+}
+
+// logged is a log that is read while it is written.
+type logged struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (l *logged) Write(line []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(line)
+}
+
+func (l *logged) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
 }
 
 // hanging hangs until it is told to end.
