@@ -184,6 +184,8 @@ type Job struct {
 	Medium  uuid.UUID
 	Attempt int // from 1; also those count that ended with their process. The store gives it
 	Died    int // how many attempts before ended with their process, or hung. The store gives it
+	// Trace is the traceparent of the request that completed the upload, of a [JobProcess]; empty: it was of no trace, or the first job was lost.
+	Trace string
 }
 
 // Worker does what jobs are about. What gives an error is done again: after a second, two, four and so on up to a minute, for days.

@@ -30,6 +30,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/ism-chat/ism/libs/telemetry"
@@ -179,8 +180,7 @@ func (w *Worker) Process(ctx context.Context, job store.Job) (err error) {
 	if err != nil {
 		return fmt.Errorf("look for a medium: %w", err)
 	}
-	ctx, span := w.tracer.Start(ctx, "process medium", trace.WithNewRoot(), trace.WithAttributes(
-		attribute.String("ism.medium.id", m.ID.String()), telemetry.RoomID(m.Room), attribute.Int64("ism.medium.size", m.Size), attribute.Int("ism.job.attempt", job.Attempt)))
+	ctx, span := w.begin(ctx, m, job)
 	defer span.End()
 	begun := w.Now()
 	outcome, err := w.process(ctx, m, job)
@@ -191,6 +191,18 @@ func (w *Worker) Process(ctx context.Context, job store.Job) (err error) {
 		span.SetStatus(codes.Error, err.Error())
 	}
 	return err
+}
+
+// begin begins the span of an attempt, in the trace of what completed the upload. Where that is not known, the attempt is a trace of its own.
+func (w *Worker) begin(ctx context.Context, m store.Media, job store.Job) (context.Context, trace.Span) {
+	options := []trace.SpanStartOption{trace.WithAttributes(
+		attribute.String("ism.medium.id", m.ID.String()), telemetry.RoomID(m.Room), attribute.Int64("ism.medium.size", m.Size), attribute.Int("ism.job.attempt", job.Attempt),
+	)}
+	asked := w.Telemetry.Propagator.Extract(ctx, propagation.MapCarrier{"traceparent": job.Trace})
+	if !trace.SpanContextFromContext(asked).IsRemote() {
+		options = append(options, trace.WithNewRoot())
+	}
+	return w.tracer.Start(asked, "process medium", options...)
 }
 
 func (w *Worker) process(ctx context.Context, m store.Media, job store.Job) (outcome string, err error) {

@@ -43,6 +43,7 @@ const (
 
 type processArgs struct {
 	Medium uuid.UUID `json:"medium"`
+	Trace  string    `json:"traceparent,omitempty"`
 }
 
 type removeArgs struct {
@@ -79,7 +80,7 @@ func (q *Queue[TTx]) Enqueue(ctx context.Context, tx TTx, jobs []store.Job) erro
 	for i, job := range jobs {
 		switch job.Kind {
 		case store.JobProcess:
-			params[i] = river.InsertManyParams{Args: processArgs{job.Medium}, InsertOpts: &river.InsertOpts{MaxAttempts: attempts, Queue: processing}}
+			params[i] = river.InsertManyParams{Args: processArgs{job.Medium, job.Trace}, InsertOpts: &river.InsertOpts{MaxAttempts: attempts, Queue: processing}}
 		case store.JobRemove:
 			params[i] = river.InsertManyParams{Args: removeArgs{job.Medium}, InsertOpts: &river.InsertOpts{MaxAttempts: attempts}}
 		default:
@@ -141,7 +142,9 @@ func workersOf(worker store.Worker) (*river.Workers, error) {
 	workers := river.NewWorkers()
 	for _, err := range []error{
 		river.AddWorkerSafely(workers, doing(processTimeout, func(ctx context.Context, job *river.Job[processArgs]) error {
-			return worker.Process(ctx, jobOf(store.JobProcess, job.Args.Medium, job.JobRow))
+			asked := jobOf(store.JobProcess, job.Args.Medium, job.JobRow)
+			asked.Trace = job.Args.Trace
+			return worker.Process(ctx, asked)
 		})),
 		river.AddWorkerSafely(workers, doing(removeTimeout, func(ctx context.Context, job *river.Job[removeArgs]) error {
 			return worker.Remove(ctx, jobOf(store.JobRemove, job.Args.Medium, job.JobRow))

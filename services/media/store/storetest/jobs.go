@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/ism-chat/ism/libs/servicetest"
 	"github.com/ism-chat/ism/libs/wire"
@@ -120,6 +121,30 @@ func jobsAreDone(t *testing.T, f *fixture) {
 		}
 	}
 	await(t, "there is a sweep", func() bool { return r.swept() == 1 })
+}
+
+// What completes an upload is told to the job that looks at it; the jobs that remove things are of no trace.
+func jobsKnowTheirTrace(t *testing.T, f *fixture) {
+	done := run(t, f, nothing{})
+	asked := f.asked(uuid.New(), uuid.New())
+	f.in(t, wire.MediaPending, asked)
+	ctx := trace.ContextWithSpanContext(t.Context(), trace.NewSpanContext(trace.SpanContextConfig{
+		TraceID: trace.TraceID{15: 7}, SpanID: trace.SpanID{7: 8}, TraceFlags: trace.FlagsSampled,
+	}))
+	if _, err := f.Complete(ctx, asked.ID, facts()); err != nil {
+		t.Fatal(err)
+	}
+	await(t, "it is processed", func() bool { return len(done()) == 1 })
+	if got, want := done()[0].Trace, "00-00000000000000000000000000000007-0000000000000008-01"; got != want {
+		t.Errorf("its trace is %q, want %q", got, want)
+	}
+	if _, err := f.Delete(ctx, asked.ID, store.ReasonWithdrawn); err != nil {
+		t.Fatal(err)
+	}
+	await(t, "its objects are removed", func() bool { return len(done()) == 2 })
+	if got := done()[1].Trace; got != "" {
+		t.Errorf("the trace of what removes it is %q", got)
+	}
 }
 
 // hanging hangs until it is told to end.

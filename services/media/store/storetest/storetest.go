@@ -49,6 +49,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Rows) {
 		{"a change that fails leaves nothing", failureLeavesNothing},
 		{"what cannot be kept is said so", unstorable},
 		{"jobs are done, and again where that fails", jobsAreDone},
+		{"jobs know the trace of what asks for them", jobsKnowTheirTrace},
 		{"a job that is broken off is done again", brokenOffIsDoneAgain},
 		{"lost jobs are found and queued again", lostJobsAreFound},
 	} {
