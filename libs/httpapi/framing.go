@@ -17,11 +17,16 @@ import (
 // connection that ends with it, to answerFraming.
 func refuseFraming(header *fasthttp.RequestHeader) fasthttp.RequestConfig {
 	if faultOfFraming(header) != "" {
-		header.Del(fiber.HeaderExpect) // nothing more is wanted
-		header.SetContentLength(0)
-		header.SetConnectionClose()
+		withhold(header)
 	}
 	return fasthttp.RequestConfig{}
+}
+
+// withhold leaves a request without a body, of which nothing is read, and its connection without another request.
+func withhold(header *fasthttp.RequestHeader) {
+	header.Del(fiber.HeaderExpect) // nothing more is wanted
+	header.SetContentLength(0)
+	header.SetConnectionClose()
 }
 
 // answerFraming gives the answer to a request that refuseFraming has left, nil for all others.
