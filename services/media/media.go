@@ -13,7 +13,6 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/ism-chat/ism/libs/authn"
@@ -40,7 +39,7 @@ const (
 	deliveryTimeout = 5 * time.Second // of the relay's records
 	discardTimeout  = 5 * time.Second
 	picturesTimeout = 10 * time.Second
-	maxUploads      = 16  // pictures of rooms that are received at once
+	maxUploads      = 16  // pictures of rooms that are in memory at once, as they are uploaded
 	maxBatch        = 200 // records that the consumer group takes at once
 	// fetchWait is how far it may be behind the log: what is new is its members' until then.
 	fetchWait = 400 * time.Millisecond
@@ -114,11 +113,7 @@ func (s *Service) Checks() []httpapi.Check {
 
 // LargeBodies implements [deployable.LargeBodies]: pictures of rooms come through the service.
 func (s *Service) LargeBodies() []httpapi.LargeBody {
-	return []httpapi.LargeBody{{Method: http.MethodPost, Path: isPictureUpload, Limit: maxPicture + formMargin, AtOnce: maxUploads}}
-}
-
-func isPictureUpload(path string) bool {
-	return strings.HasPrefix(path, "/api/rooms/") && strings.HasSuffix(path, "/upload-img")
+	return []httpapi.LargeBody{{Method: http.MethodPost, Path: isPictureUpload, Limit: maxPicture + formMargin, AtOnce: maxUploads, Admit: s.admitPicture}}
 }
 
 // Parts implements [deployable.Service]. The stores stop last: all others use them.
