@@ -145,7 +145,9 @@ func uploading(t *testing.T, f *fixture) net.Conn {
 func TestSoManyLargeBodiesAreTakenAtOnce(t *testing.T) {
 	var calls atomic.Int64
 	f := run(t, taking(2), pictures(&calls))
-	ask := func() answer { return f.do(t, http.MethodPost, "/pictures/1", strings.Repeat("x", 100_000), "X-User", "alice") }
+	ask := func() answer {
+		return f.do(t, http.MethodPost, "/pictures/1", strings.Repeat("x", 100_000), "X-User", "alice")
+	}
 	first, second := uploading(t, f), uploading(t, f)
 	var full answer
 	for full.status != http.StatusServiceUnavailable { // once both have begun

@@ -18,17 +18,18 @@ func TestConfigurationIsChecked(t *testing.T) {
 		t.Errorf("%v", faults)
 	}
 	for variable, change := range map[string]func(*Config){
-		"PUBLIC_URL":  func(c *Config) { c.PublicURL = "chat.example" },
-		"MAX_BYTES":   func(c *Config) { c.MaxBytes = 0 },
-		"FORM_BYTES":  func(c *Config) { c.FormBytes = 6 << 30 },
-		"PART_BYTES":  func(c *Config) { c.PartBytes = 1 << 20 },
-		"USER_BYTES":  func(c *Config) { c.UserBytes = -1 },
-		"USER_MEDIA":  func(c *Config) { c.UserMedia = -1 },
-		"ROOM_BYTES":  func(c *Config) { c.RoomBytes = -1 },
-		"UPLOAD_TTL":  func(c *Config) { c.UploadTTL = 48 * time.Hour },
-		"AT_ONCE":     func(c *Config) { c.AtOnce = 0 },
-		"SWEEP_EVERY": func(c *Config) { c.SweepEvery = time.Second },
-		"MIME_TYPES":  func(c *Config) { c.MIMETypes = []string{"picture"} },
+		"PUBLIC_URL":   func(c *Config) { c.PublicURL = "chat.example" },
+		"MAX_BYTES":    func(c *Config) { c.MaxBytes = 0 },
+		"FORM_BYTES":   func(c *Config) { c.FormBytes = 6 << 30 },
+		"PART_BYTES":   func(c *Config) { c.PartBytes = 1 << 20 },
+		"USER_BYTES":   func(c *Config) { c.UserBytes = -1 },
+		"USER_MEDIA":   func(c *Config) { c.UserMedia = -1 },
+		"ROOM_BYTES":   func(c *Config) { c.RoomBytes = -1 },
+		"UPLOAD_TTL":   func(c *Config) { c.UploadTTL = 48 * time.Hour },
+		"UNUSED_AFTER": func(c *Config) { c.UnusedAfter = time.Hour },
+		"AT_ONCE":      func(c *Config) { c.AtOnce = 0 },
+		"SWEEP_EVERY":  func(c *Config) { c.SweepEvery = time.Second },
+		"MIME_TYPES":   func(c *Config) { c.MIMETypes = []string{"picture"} },
 	} {
 		c := valid()
 		change(&c)

@@ -111,7 +111,7 @@ type world struct {
 func config() media.Config {
 	return media.Config{
 		PublicURL: "https://chat.example", MaxBytes: 8 << 20, MIMETypes: []string{"image/*", "text/plain", "video/*"}, FormBytes: 1 << 20, PartBytes: objects.MinPartSize,
-		UserBytes: 20 << 20, UserMedia: 100, RoomBytes: 100 << 20, UploadTTL: 24 * time.Hour, AtOnce: 2, SweepEvery: time.Hour,
+		UserBytes: 20 << 20, UserMedia: 100, RoomBytes: 100 << 20, UploadTTL: 24 * time.Hour, UnusedAfter: 720 * time.Hour, AtOnce: 2, SweepEvery: time.Hour,
 	}
 }
 

@@ -87,7 +87,7 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	if s.relay, err = outbox.New(s.store, "media", deps.Telemetry); err != nil {
 		return nil, fmt.Errorf("make the relay of media: %w", err)
 	}
-	working := processing.Deps{Media: s.store, Objects: deps.Objects, Pictures: pool, Telemetry: deps.Telemetry, Now: time.Now}
+	working := processing.Deps{Media: s.store, Objects: deps.Objects, Pictures: pool, Telemetry: deps.Telemetry, UnusedAfter: cfg.UnusedAfter, Now: time.Now}
 	if cfg.Scan.URL != "" {
 		scanner, err := scan.New(cfg.Scan, deps.Telemetry)
 		if err != nil {

@@ -22,7 +22,9 @@ import (
 func TestAnUploadIsOneTrace(t *testing.T) {
 	t.Parallel()
 	spans := tracetest.NewSpanRecorder()
-	w := newWorld(t, config(), func(tel *telemetry.Telemetry) { tel.Tracer = sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(spans)) })
+	w := newWorld(t, config(), func(tel *telemetry.Telemetry) {
+		tel.Tracer = sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(spans))
+	})
 	var (
 		mu     sync.Mutex
 		traces = map[wire.MediaState]string{} // of the records

@@ -190,6 +190,9 @@ func (s *Store) write(ctx context.Context, tx Tx, usages ledger, was, is []Media
 		if err := s.tell(ctx, tx, m.changed()); err != nil {
 			return err
 		}
+		if err := awaitUse(ctx, tx, m); err != nil {
+			return err
+		}
 		jobs = append(jobs, m.jobs()...)
 	}
 	if err := usages.save(ctx, tx); err != nil {

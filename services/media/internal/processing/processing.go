@@ -67,6 +67,7 @@ type Media interface {
 type Housekeeping interface {
 	Expired(ctx context.Context, now time.Time, limit int) (deleted int, err error)
 	ExpiredUses(ctx context.Context, now time.Time, limit int) (expired int, err error)
+	Unused(ctx context.Context, before time.Time, limit int) (looked int, err error)
 	Uploaded(ctx context.Context, before time.Time, limit int) ([]store.Media, error)
 	Deleted(ctx context.Context, before time.Time, limit int) ([]store.Media, error)
 	Requeue(ctx context.Context, media []uuid.UUID) error
@@ -105,7 +106,9 @@ type Deps struct {
 	Pictures  Pictures
 	Scanner   Scanner // nil: nothing is scanned
 	Telemetry *telemetry.Telemetry
-	Now       func() time.Time
+	// UnusedAfter is how long a ready medium stays that no message has ever shown; 0: for ever.
+	UnusedAfter time.Duration
+	Now         func() time.Time
 }
 
 // Worker does jobs. It is safe for concurrent use.
