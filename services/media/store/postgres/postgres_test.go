@@ -96,7 +96,8 @@ func TestWhatWasReadyBeforeIsIdleFromNowOn(t *testing.T) {
 	for _, id := range []uuid.UUID{shown, unused} {
 		execute(t, address, `
 INSERT INTO media (`+columns+`) VALUES ('`+id.String()+`', '`+id.String()+`', '`+id.String()+`', '', 'message', 'a', 'text/plain', '', 1, NULL, 'ready', '', 0, 0, '{}', '', 0,
-    now() - interval '1 year', now() - interval '1 year', NULL)`)
+    now() - interval '1 year', now() - interval '1 year', NULL);
+INSERT INTO usages (kind, id, bytes, media) VALUES ('room', '`+id.String()+`', 1, 1), ('user', '`+id.String()+`', 1, 1)`)
 	}
 	execute(t, address, `INSERT INTO uses (message_id, medium_id) VALUES ('`+uuid.NewString()+`', '`+shown.String()+`')`)
 	media := store.New(start(t, address, postgres.MigrateAuto), telemetry.Discard(nil), time.Now)
