@@ -103,6 +103,7 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make the consumer that follows what shows media: %w", err)
 	}
+	s.measureWaiting()
 	return s, nil
 }
 

@@ -142,6 +142,7 @@ const (
 type metrics struct {
 	processed *prometheus.CounterVec
 	took      prometheus.Histogram
+	unscanned prometheus.Counter
 	removed   prometheus.Counter
 	orphans   prometheus.Counter
 	suspended prometheus.Counter
@@ -158,6 +159,7 @@ func newMetrics(register prometheus.Registerer) metrics {
 		took: telemetry.Register(register, prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "ism_media_processing_seconds", Help: "How long it takes to look at an upload.", Buckets: []float64{0.05, 0.2, 0.5, 1, 2, 5, 15, 60},
 		})),
+		unscanned: counter("ism_media_scans_failed_total", "Scans without a verdict: the scanner is away, or fails. The upload stays uploaded, and is scanned again."),
 		removed:   counter("ism_media_removed_total", "Media whose objects were removed, as they are rejected or deleted."),
 		orphans:   counter("ism_media_orphans_removed_total", "Objects that were removed as no medium had them any more."),
 		suspended: counter("ism_media_orphans_left_total", "Objects that no medium has, but which are so many that they were left: the database may be another one."),

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime/debug"
 	"time"
 
 	"github.com/google/uuid"
@@ -95,7 +96,7 @@ func (q *Queue[TTx]) Enqueue(ctx context.Context, tx TTx, jobs []store.Job) erro
 
 // Run has the worker do jobs until ctx is done.
 func Run[TTx any](ctx context.Context, driver riverdriver.Driver[TTx], cfg store.Jobs, worker store.Worker) error {
-	workers, err := workersOf(worker)
+	workers, err := workersOf(worker, cfg.Log)
 	if err != nil {
 		return err
 	}
@@ -138,18 +139,18 @@ func sweeping(every time.Duration) *river.PeriodicJob {
 	}, &river.PeriodicJobOpts{ID: sweepPeriod, RunOnStart: true})
 }
 
-func workersOf(worker store.Worker) (*river.Workers, error) {
+func workersOf(worker store.Worker, log *slog.Logger) (*river.Workers, error) {
 	workers := river.NewWorkers()
 	for _, err := range []error{
-		river.AddWorkerSafely(workers, doing(processTimeout, func(ctx context.Context, job *river.Job[processArgs]) error {
+		river.AddWorkerSafely(workers, doing(processTimeout, log, func(ctx context.Context, job *river.Job[processArgs]) error {
 			asked := jobOf(store.JobProcess, job.Args.Medium, job.JobRow)
 			asked.Trace = job.Args.Trace
 			return worker.Process(ctx, asked)
 		})),
-		river.AddWorkerSafely(workers, doing(removeTimeout, func(ctx context.Context, job *river.Job[removeArgs]) error {
+		river.AddWorkerSafely(workers, doing(removeTimeout, log, func(ctx context.Context, job *river.Job[removeArgs]) error {
 			return worker.Remove(ctx, jobOf(store.JobRemove, job.Args.Medium, job.JobRow))
 		})),
-		river.AddWorkerSafely(workers, doing(sweepTimeout, func(ctx context.Context, _ *river.Job[sweepArgs]) error { return worker.Sweep(ctx) })),
+		river.AddWorkerSafely(workers, doing(sweepTimeout, log, func(ctx context.Context, _ *river.Job[sweepArgs]) error { return worker.Sweep(ctx) })),
 	} {
 		if err != nil {
 			return nil, fmt.Errorf("tell River of its jobs: %w", err)
@@ -176,18 +177,29 @@ type doer[T river.JobArgs] struct {
 	river.WorkerDefaults[T]
 
 	timeout time.Duration
+	log     *slog.Logger
 	do      func(ctx context.Context, job *river.Job[T]) error
 }
 
-func doing[T river.JobArgs](timeout time.Duration, do func(ctx context.Context, job *river.Job[T]) error) *doer[T] {
-	return &doer[T]{timeout: timeout, do: do}
+func doing[T river.JobArgs](timeout time.Duration, log *slog.Logger, do func(ctx context.Context, job *river.Job[T]) error) *doer[T] {
+	return &doer[T]{timeout: timeout, log: log, do: do}
 }
 
 // Timeout implements [river.Worker].
 func (d *doer[T]) Timeout(*river.Job[T]) time.Duration { return d.timeout }
 
-// Work implements [river.Worker].
-func (d *doer[T]) Work(ctx context.Context, job *river.Job[T]) error { return d.do(ctx, job) }
+// Work implements [river.Worker]. River tells of what fails by its own, too quiet log.
+func (d *doer[T]) Work(ctx context.Context, job *river.Job[T]) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v: %s", p, debug.Stack())
+		}
+		if err != nil && !errors.Is(err, context.Canceled) { // which is the end of the process
+			d.log.WarnContext(ctx, "a job has failed; it is done again", "job", job.Kind, "of", string(job.EncodedArgs), "attempt", job.Attempt, "error", err.Error())
+		}
+	}()
+	return d.do(ctx, job)
+}
 
 // policy is when a job is done again that did not succeed.
 type policy struct{}

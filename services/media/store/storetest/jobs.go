@@ -5,7 +5,9 @@ import (
 	"errors"
 	"log/slog"
 	"slices"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -85,23 +87,35 @@ func run(t testing.TB, f *fixture, worker store.Worker) (done func() []store.Job
 	return r.done
 }
 
-// failing fails the first time that it is asked to process.
+// failing fails the first time that it is asked to process, and panics the second.
 type failing struct {
 	nothing
 
-	once sync.Once
+	asked atomic.Int64
 }
 
 func (f *failing) Process(context.Context, store.Job) (err error) {
-	f.once.Do(func() { err = errors.New("not now") })
-	return err
+	switch f.asked.Add(1) {
+	case 1:
+		return errors.New("not now")
+	case 2:
+		panic("nor now")
+	}
+	return nil
 }
 
 func jobsAreDone(t *testing.T, f *fixture) {
-	r := &recorder{Worker: &failing{}}
-	servicetest.Run(t, "jobs", func(ctx context.Context) error { return f.RunJobs(ctx, jobs(), r) })
+	r, log := &recorder{Worker: &failing{}}, &servicetest.Log{}
+	cfg := jobs()
+	cfg.Log = slog.New(slog.NewJSONHandler(log, nil))
+	servicetest.Run(t, "jobs", func(ctx context.Context) error { return f.RunJobs(ctx, cfg, r) })
 	m := f.in(t, wire.MediaUploaded, f.asked(uuid.New(), uuid.New()))
-	await(t, "it is processed at the second attempt", func() bool { return len(r.done()) == 2 })
+	await(t, "it is processed at the third attempt", func() bool { return len(r.done()) == 3 })
+	for _, cause := range []string{"not now", "panic: nor now"} {
+		if text := log.String(); !strings.Contains(text, cause) || !strings.Contains(text, m.ID.String()) {
+			t.Errorf("the log does not say %q of it: %s", cause, text)
+		}
+	}
 	for i, job := range r.done() {
 		if job != (store.Job{Kind: store.JobProcess, Medium: m.ID, Attempt: i + 1}) {
 			t.Errorf("done is %+v", job)
@@ -110,12 +124,12 @@ func jobsAreDone(t *testing.T, f *fixture) {
 	if _, err := f.Reject(t.Context(), m.ID, badReason); err != nil {
 		t.Fatal(err)
 	}
-	await(t, "its objects are removed", func() bool { return len(r.done()) == 3 })
+	await(t, "its objects are removed", func() bool { return len(r.done()) == 4 })
 	if _, err := f.Delete(t.Context(), m.ID, store.ReasonWithdrawn); err != nil {
 		t.Fatal(err)
 	}
-	await(t, "they are removed once more", func() bool { return len(r.done()) == 4 })
-	for _, job := range r.done()[2:] {
+	await(t, "they are removed once more", func() bool { return len(r.done()) == 5 })
+	for _, job := range r.done()[3:] {
 		if job != (store.Job{Kind: store.JobRemove, Medium: m.ID, Attempt: 1}) {
 			t.Errorf("done is %+v", job)
 		}
