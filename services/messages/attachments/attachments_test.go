@@ -27,7 +27,9 @@ type media struct {
 	err    error
 }
 
-func (m media) Medium(context.Context, uuid.UUID, uuid.UUID, uuid.UUID) (events.MediaAnswer, error) { return m.answer, m.err }
+func (m media) Medium(context.Context, uuid.UUID, uuid.UUID, uuid.UUID) (events.MediaAnswer, error) {
+	return m.answer, m.err
+}
 
 func TestOnlyAReadyMediumOfTheRoomAndItsUploaderIsFound(t *testing.T) {
 	of := func(room, user uuid.UUID, state wire.MediaState) media {
