@@ -1,6 +1,7 @@
 package authn
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -22,30 +23,10 @@ type callerKey struct{}
 func (v *Verifier) Require() fiber.Handler {
 	return func(c *fiber.Ctx) error {
 		ctx := c.UserContext()
-		token, err := bearer(c)
+		principal, err := v.judge(ctx, c.Request().Header.PeekAll(fiber.HeaderAuthorization))
 		if err != nil {
-			v.tokens.WithLabelValues("missing").Inc()
-			v.log.DebugContext(ctx, "request without a bearer token", "reason", err.Error())
-			return unauthorized(c)
+			return err
 		}
-		principal, err := v.Verify(ctx, token)
-		switch {
-		case errors.Is(err, ErrNoKeys):
-			v.tokens.WithLabelValues("unjudged").Inc()
-			return unavailable("tokens cannot be verified yet", err)
-		case errors.Is(err, ErrOldKeys):
-			v.tokens.WithLabelValues("unjudged").Inc()
-			return unavailable("tokens cannot be verified: their issuer has not answered for too long", err)
-		case errors.Is(err, ErrScope):
-			v.tokens.WithLabelValues("refused").Inc()
-			v.log.InfoContext(ctx, "token refused", "reason", reason(err))
-			return insufficient(c)
-		case err != nil:
-			v.tokens.WithLabelValues("refused").Inc()
-			v.log.InfoContext(ctx, "token refused", "reason", reason(err))
-			return unauthorized(c)
-		}
-		v.tokens.WithLabelValues("accepted").Inc()
 		user := principal.UserID.String()
 		trace.SpanFromContext(ctx).SetAttributes(attribute.String("enduser.id", user))
 		c.SetUserContext(telemetry.With(ctx, slog.String("user_id", user)))
@@ -62,12 +43,48 @@ func unavailable(detail string, err error) error {
 }
 
 // insufficient is the answer to a token that may do nothing here (RFC 6750 section 3.1).
-func insufficient(c *fiber.Ctx) error {
-	c.Set(fiber.HeaderWWWAuthenticate, `Bearer error="insufficient_scope"`)
-	return httpapi.NewProblem(http.StatusForbidden, "insufficient-scope", "Forbidden", "the token lacks the scope or role that is needed to use this API")
+func insufficient() error {
+	problem := httpapi.NewProblem(http.StatusForbidden, "insufficient-scope", "Forbidden", "the token lacks the scope or role that is needed to use this API")
+	problem.Challenge = `Bearer error="insufficient_scope"`
+	return problem
 }
+
 // Then has every request that Require lets through pass a handler, before those behind it. It is for before the first request.
 func (v *Verifier) Then(handle fiber.Handler) { v.then = handle }
+
+// Admit gives who a request is from, by its head: for what must be known before its body is received. The error is the answer, as Require gives it.
+func (v *Verifier) Admit(ctx context.Context, head httpapi.Head) (Principal, error) {
+	return v.judge(ctx, head.Values(fiber.HeaderAuthorization))
+}
+
+// judge gives whose bearer token is in the Authorization headers of a request. The error is the answer.
+func (v *Verifier) judge(ctx context.Context, headers [][]byte) (Principal, error) {
+	token, err := bearer(headers)
+	if err != nil {
+		v.tokens.WithLabelValues("missing").Inc()
+		v.log.DebugContext(ctx, "request without a bearer token", "reason", err.Error())
+		return Principal{}, unauthorized()
+	}
+	principal, err := v.Verify(ctx, token)
+	switch {
+	case errors.Is(err, ErrNoKeys):
+		v.tokens.WithLabelValues("unjudged").Inc()
+		return Principal{}, unavailable("tokens cannot be verified yet", err)
+	case errors.Is(err, ErrOldKeys):
+		v.tokens.WithLabelValues("unjudged").Inc()
+		return Principal{}, unavailable("tokens cannot be verified: their issuer has not answered for too long", err)
+	case errors.Is(err, ErrScope):
+		v.tokens.WithLabelValues("refused").Inc()
+		v.log.InfoContext(ctx, "token refused", "reason", reason(err))
+		return Principal{}, insufficient()
+	case err != nil:
+		v.tokens.WithLabelValues("refused").Inc()
+		v.log.InfoContext(ctx, "token refused", "reason", reason(err))
+		return Principal{}, unauthorized()
+	}
+	v.tokens.WithLabelValues("accepted").Inc()
+	return principal, nil
+}
 
 // RequireAdmin is the middleware, behind Require, that lets only callers through whose token has the role of administrators.
 func (v *Verifier) RequireAdmin() fiber.Handler {
@@ -93,8 +110,7 @@ func (v *Verifier) RequireBackend() fiber.Handler {
 func reason(err error) string { return clip(strings.ReplaceAll(err.Error(), "\n", ": ")) }
 
 // bearer gives the token of the request's only Authorization header.
-func bearer(c *fiber.Ctx) (string, error) {
-	headers := c.Request().Header.PeekAll(fiber.HeaderAuthorization)
+func bearer(headers [][]byte) (string, error) {
 	if len(headers) != 1 {
 		return "", errors.New("not exactly one Authorization header")
 	}
@@ -106,9 +122,10 @@ func bearer(c *fiber.Ctx) (string, error) {
 	return token, nil
 }
 
-func unauthorized(c *fiber.Ctx) error {
-	c.Set(fiber.HeaderWWWAuthenticate, "Bearer")
-	return httpapi.NewProblem(http.StatusUnauthorized, "unauthorized", "Unauthorized", "a valid bearer token is required")
+func unauthorized() error {
+	problem := httpapi.NewProblem(http.StatusUnauthorized, "unauthorized", "Unauthorized", "a valid bearer token is required")
+	problem.Challenge = "Bearer"
+	return problem
 }
 
 // Caller is the principal of a request that has passed Require. It panics where Require is missing: a wiring fault.

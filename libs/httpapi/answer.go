@@ -30,6 +30,9 @@ func (a *answers) fail(c *fiber.Ctx, err error) *Problem {
 	if problem.RetryAfter > 0 {
 		c.Set(fiber.HeaderRetryAfter, strconv.Itoa(int((problem.RetryAfter+time.Second-1)/time.Second)))
 	}
+	if problem.Challenge != "" {
+		c.Set(fiber.HeaderWWWAuthenticate, problem.Challenge)
+	}
 	c.Status(problem.Status)
 	_ = c.JSON(problem.onWire(c.Path(), traceID, time.Now())) // strings, a number and a time: it can be encoded
 	c.Set(fiber.HeaderContentType, mimeProblem)

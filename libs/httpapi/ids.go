@@ -23,10 +23,13 @@ func ParseUUID(text string) (id uuid.UUID, ok bool) {
 func UUIDParam(c *fiber.Ctx, name string) (uuid.UUID, error) {
 	id, ok := ParseUUID(c.Params(name))
 	if !ok {
-		return uuid.Nil, invalidID("the path has no UUID where one belongs")
+		return uuid.Nil, NoUUIDInPath()
 	}
 	return id, nil
 }
+
+// NoUUIDInPath is the problem of a path that has no id where one belongs.
+func NoUUIDInPath() *Problem { return invalidID("the path has no UUID where one belongs") }
 
 // UUIDQuery reads a query parameter that is an id. The error is the problem invalid-id.
 func UUIDQuery(c *fiber.Ctx, name string) (uuid.UUID, error) {

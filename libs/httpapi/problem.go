@@ -17,6 +17,8 @@ type Problem struct {
 	Detail string // about this occurrence; never internals
 	// RetryAfter, if not zero, becomes the header Retry-After, in whole seconds.
 	RetryAfter time.Duration
+	// Challenge, if not empty, becomes the header WWW-Authenticate (RFC 9110, section 11.6.1).
+	Challenge string
 	// Cause goes to the log, never to the client.
 	Cause error
 }

@@ -38,14 +38,15 @@ func StopTimeout(cfg Config) time.Duration { return cfg.HandlerTimeout + stopMar
 type Server struct {
 	App *fiber.App
 
-	address     string
-	headerLimit int
-	readTimeout time.Duration
-	stopTimeout time.Duration
-	log         *slog.Logger
-	listening   chan struct{} // closed once listener is set
-	listener    *listener
-	connections *connections
+	address        string
+	headerLimit    int
+	readTimeout    time.Duration
+	handlerTimeout time.Duration
+	stopTimeout    time.Duration
+	log            *slog.Logger
+	listening      chan struct{} // closed once listener is set
+	listener       *listener
+	connections    *connections
 }
 
 // New makes the public server, with GET /, /health and /ready.
@@ -106,11 +107,12 @@ func newServer(address, listener string, cfg Config, deps Deps) *Server {
 	if listener == public && (len(cfg.CORSOrigins) > 0 || cfg.CORSLoopback) {
 		app.Use(cfg.allowOrigins())
 	}
+	app.Use(refused)
 	readiness := newReadiness(deps)
 	app.Get("/health", func(c *fiber.Ctx) error { return c.SendString("Healthy") })
 	app.Get("/ready", readiness.answer)
 	return &Server{
-		App: app, address: address, headerLimit: cfg.HeaderLimit, readTimeout: cfg.ReadTimeout, stopTimeout: StopTimeout(cfg), log: deps.Telemetry.Log,
+		App: app, address: address, headerLimit: cfg.HeaderLimit, readTimeout: cfg.ReadTimeout, handlerTimeout: cfg.HandlerTimeout, stopTimeout: StopTimeout(cfg), log: deps.Telemetry.Log,
 		listening: make(chan struct{}), connections: connections,
 	}
 }

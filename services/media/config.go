@@ -15,15 +15,17 @@ import (
 
 // Config is the service's own configuration.
 type Config struct {
-	PublicURL    string        `envconfig:"PUBLIC_URL" default:"http://localhost:5403" desc:"the API as clients reach it, which messages with media and rooms with pictures name, for example https://chat.example.com"`
-	MaxBytes     int64         `envconfig:"MAX_BYTES" default:"104857600" desc:"size of the largest medium, bytes"`
-	MIMETypes    []string      `envconfig:"MIME_TYPES" default:"image/*,audio/*,video/*,text/plain,text/csv,application/pdf,application/zip,application/json,application/msword,application/vnd.*" desc:"MIME types that may be uploaded, comma-separated, with * at their ends; */* for all"`
-	FormBytes    int64         `envconfig:"FORM_BYTES" default:"33554432" desc:"up to this size a medium is uploaded by one form, above it in parts, bytes"`
-	PartBytes    int64         `envconfig:"PART_BYTES" default:"16777216" desc:"size of the parts, bytes; from 5242880 on, which S3 needs"`
-	UserBytes    int64         `envconfig:"USER_BYTES" default:"10737418240" desc:"how much a user may have, bytes; 0: as much as it likes"`
-	UserMedia    int64         `envconfig:"USER_MEDIA" default:"20000" desc:"how many media a user may have; 0: as many as it likes"`
-	RoomBytes    int64         `envconfig:"ROOM_BYTES" default:"107374182400" desc:"how much a room may have, bytes; 0: as much as it likes"`
-	UploadTTL    time.Duration `envconfig:"UPLOAD_TTL" default:"24h" desc:"how long an upload may take; what is not completed by then is deleted"`
+	PublicURL string        `envconfig:"PUBLIC_URL" default:"http://localhost:5403" desc:"the API as clients reach it, which messages with media and rooms with pictures name, for example https://chat.example.com"`
+	MaxBytes  int64         `envconfig:"MAX_BYTES" default:"104857600" desc:"size of the largest medium, bytes"`
+	MIMETypes []string      `envconfig:"MIME_TYPES" default:"image/*,audio/*,video/*,text/plain,text/csv,application/pdf,application/zip,application/json,application/msword,application/vnd.*" desc:"MIME types that may be uploaded, comma-separated, with * at their ends; */* for all"`
+	FormBytes int64         `envconfig:"FORM_BYTES" default:"33554432" desc:"up to this size a medium is uploaded by one form, above it in parts, bytes"`
+	PartBytes int64         `envconfig:"PART_BYTES" default:"16777216" desc:"size of the parts, bytes; from 5242880 on, which S3 needs"`
+	UserBytes int64         `envconfig:"USER_BYTES" default:"10737418240" desc:"how much a user may have, bytes; 0: as much as it likes"`
+	UserMedia int64         `envconfig:"USER_MEDIA" default:"20000" desc:"how many media a user may have; 0: as many as it likes"`
+	RoomBytes int64         `envconfig:"ROOM_BYTES" default:"107374182400" desc:"how much a room may have, bytes; 0: as much as it likes"`
+	UploadTTL time.Duration `envconfig:"UPLOAD_TTL" default:"24h" desc:"how long an upload may take; what is not completed by then is deleted"`
+	// UnusedAfter is also how far the log may be ahead of what media knows of it: what a message is about to show stays for as long.
+	UnusedAfter  time.Duration `envconfig:"UNUSED_AFTER" default:"720h" desc:"how long a medium that no message has ever shown is kept, and counted, once it is ready; from 24h on; 0: for ever"`
 	DownloadTTL  time.Duration `envconfig:"DOWNLOAD_TTL" default:"5m" desc:"how long the signed address of a download is good, for whoever has it"`
 	AtOnce       int           `envconfig:"AT_ONCE" default:"2" desc:"how many media are looked at at once: variants of pictures, checksums, scans"`
 	JobTimeout   time.Duration `envconfig:"JOB_TIMEOUT" default:"1m" desc:"how long one medium may be looked at, two thirds of that for its scan; a quarter later it is looked at again if the process has died meanwhile"`
@@ -54,6 +56,9 @@ func (c Config) Validate() []config.Fault {
 		if quota < 0 {
 			fault(variable, "must be 0 or above")
 		}
+	}
+	if c.UnusedAfter != 0 && c.UnusedAfter < store.HeldFor {
+		fault("UNUSED_AFTER", fmt.Sprintf("%s is not possible; allowed: 0, or %s or more", c.UnusedAfter, store.HeldFor))
 	}
 	if c.AtOnce < 1 || c.AtOnce > 64 {
 		fault("AT_ONCE", fmt.Sprintf("%d is not possible; allowed: 1 to 64", c.AtOnce))

@@ -26,6 +26,7 @@ func TestConfigurationIsChecked(t *testing.T) {
 		"USER_MEDIA":    func(c *Config) { c.UserMedia = -1 },
 		"ROOM_BYTES":    func(c *Config) { c.RoomBytes = -1 },
 		"UPLOAD_TTL":    func(c *Config) { c.UploadTTL = 48 * time.Hour },
+		"UNUSED_AFTER":  func(c *Config) { c.UnusedAfter = time.Hour },
 		"AT_ONCE":       func(c *Config) { c.AtOnce = 0 },
 		"DOWNLOAD_TTL":  func(c *Config) { c.DownloadTTL = 2 * time.Hour },
 		"JOB_TIMEOUT":   func(c *Config) { c.JobTimeout = time.Second },

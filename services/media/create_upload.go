@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"mime"
 	"net/http"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -63,8 +64,8 @@ func (r uploadRequest) parse(cfg Config) (m store.Media, err error) {
 		return m, tooLarge(fmt.Sprintf("size is above %d bytes, the most that is taken here", cfg.MaxBytes))
 	}
 	m = store.Media{Room: room, Purpose: store.PurposeMessage, Size: *r.Size}
-	if m.MimeType, _, err = mime.ParseMediaType(*r.MIMEType); err != nil { // in small letters
-		return m, httpapi.InvalidRequest("mimeType must be a media type, for example image/png")
+	if m.MimeType, err = mediaType(*r.MIMEType); err != nil {
+		return m, err
 	}
 	if !cfg.allows(m.MimeType) {
 		return m, unsupportedType(fmt.Sprintf("media of type %.127s are not taken here", m.MimeType))
@@ -76,6 +77,18 @@ func (r uploadRequest) parse(cfg Config) (m store.Media, err error) {
 		}
 	}
 	return m, nil
+}
+
+// mediaType gives a media type in small letters, without its parameters.
+func mediaType(text string) (string, error) {
+	kind, _, err := mime.ParseMediaType(text)
+	switch {
+	case err != nil || !strings.Contains(kind, "/"): // a type alone can be that of a Content-Disposition
+		return "", httpapi.InvalidRequest("mimeType must be a media type, for example image/png")
+	case len(kind) > objects.MaxTypeLength:
+		return "", httpapi.InvalidRequest(fmt.Sprintf("mimeType must have at most %d bytes, without its parameters", objects.MaxTypeLength))
+	}
+	return kind, nil
 }
 
 // upload is how a client uploads a medium: by a form, or in parts, which it asks for by their numbers.

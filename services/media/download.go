@@ -99,15 +99,7 @@ func (s *Service) withdraw(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	ctx := c.UserContext()
-	uses, err := s.store.Uses(ctx, m.ID, 1)
-	if err != nil {
-		return problemOf(err)
-	}
-	if len(uses) > 0 {
-		return httpapi.NewProblem(http.StatusConflict, "media-in-use", "Medium in use", "a message shows the medium: it goes with the last message that does")
-	}
-	if _, err := s.store.Delete(ctx, m.ID, store.ReasonWithdrawn); err != nil {
+	if err := s.store.Withdraw(c.UserContext(), m.ID); err != nil {
 		return problemOf(err)
 	}
 	return c.SendStatus(http.StatusNoContent)

@@ -111,12 +111,12 @@ type world struct {
 func config() media.Config {
 	return media.Config{
 		PublicURL: "https://chat.example", MaxBytes: 8 << 20, MIMETypes: []string{"image/*", "text/plain", "video/*"}, FormBytes: 1 << 20, PartBytes: objects.MinPartSize,
-		UserBytes: 20 << 20, UserMedia: 100, RoomBytes: 100 << 20, UploadTTL: 24 * time.Hour, DownloadTTL: 5 * time.Minute, AtOnce: 2, JobTimeout: time.Minute,
+		UserBytes: 20 << 20, UserMedia: 100, RoomBytes: 100 << 20, UploadTTL: 24 * time.Hour, UnusedAfter: 720 * time.Hour, DownloadTTL: 5 * time.Minute, AtOnce: 2, JobTimeout: time.Minute,
 		SweepEvery: time.Hour, OrphansAfter: 24 * time.Hour,
 	}
 }
 
-func newWorld(tb testing.TB, cfg media.Config) *world {
+func newWorld(tb testing.TB, cfg media.Config, change ...func(tel *telemetry.Telemetry)) *world {
 	tb.Helper()
 	w := &world{
 		tb: tb, description: openapitest.Load(tb, descriptionPath), neighbours: &neighbours{
@@ -124,6 +124,9 @@ func newWorld(tb testing.TB, cfg media.Config) *world {
 		},
 	}
 	tel := telemetry.Discard(slog.New(slog.DiscardHandler))
+	for _, do := range change {
+		do(tel)
+	}
 	w.issuer = authntest.New(tb)
 	tokens := w.issuer.Config()
 	tokens.BackendClients = []string{"shop"}
@@ -318,6 +321,16 @@ func (w *world) downloaded(user, id uuid.UUID, query string) (content []byte, st
 	}
 	status = w.send(request, &content)
 	return content, status
+}
+
+// hears has a log read from its beginning for the rest of the test.
+func (w *world) hears(topic string, handler bus.Handler) {
+	w.tb.Helper()
+	reader, err := w.kafka.NewReader(bus.ReaderConfig{Topics: []string{topic}, Since: time.Unix(0, 0), MaxBatch: 10, Handler: handler})
+	if err != nil {
+		w.tb.Fatal(err)
+	}
+	servicetest.Run(w.tb, "reader", reader.Run)
 }
 
 // tells appends an event to its log.

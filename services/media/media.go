@@ -13,7 +13,6 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/ism-chat/ism/libs/authn"
@@ -40,7 +39,7 @@ const (
 	deliveryTimeout = 5 * time.Second // of the relay's records
 	discardTimeout  = 5 * time.Second
 	picturesTimeout = 10 * time.Second
-	maxUploads      = 16  // pictures of rooms that are received at once
+	maxUploads      = 16  // pictures of rooms that are in memory at once, as they are uploaded
 	maxBatch        = 200 // records that the consumer group takes at once
 	// fetchWait is how far it may be behind the log: what is new is its members' until then.
 	fetchWait = 400 * time.Millisecond
@@ -89,7 +88,8 @@ func New(cfg Config, deps Deps) (*Service, error) {
 		return nil, fmt.Errorf("make the relay of media: %w", err)
 	}
 	working := processing.Deps{
-		Media: s.store, Objects: deps.Objects, Pictures: pool, Telemetry: deps.Telemetry, Now: time.Now, UploadTTL: cfg.UploadTTL, OrphansAfter: cfg.OrphansAfter,
+		Media: s.store, Objects: deps.Objects, Pictures: pool, Telemetry: deps.Telemetry, Now: time.Now, UploadTTL: cfg.UploadTTL,
+		UnusedAfter: cfg.UnusedAfter, OrphansAfter: cfg.OrphansAfter,
 	}
 	if cfg.Scan.URL != "" {
 		scanner, err := scan.New(cfg.Scan, cfg.JobTimeout*2/3, deps.Telemetry)
@@ -106,6 +106,7 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make the consumer that follows what shows media: %w", err)
 	}
+	s.measureWaiting()
 	return s, nil
 }
 
@@ -116,11 +117,7 @@ func (s *Service) Checks() []httpapi.Check {
 
 // LargeBodies implements [deployable.LargeBodies]: pictures of rooms come through the service.
 func (s *Service) LargeBodies() []httpapi.LargeBody {
-	return []httpapi.LargeBody{{Method: http.MethodPost, Path: isPictureUpload, Limit: maxPicture + formMargin, AtOnce: maxUploads}}
-}
-
-func isPictureUpload(path string) bool {
-	return strings.HasPrefix(path, "/api/rooms/") && strings.HasSuffix(path, "/upload-img")
+	return []httpapi.LargeBody{{Method: http.MethodPost, Path: isPictureUpload, Limit: maxPicture + formMargin, AtOnce: maxUploads, Admit: s.admitPicture}}
 }
 
 // Parts implements [deployable.Service]. The stores stop last: all others use them.

@@ -65,10 +65,14 @@ func (s *Service) status(c *fiber.Ctx) error {
 // found gives a medium for messages that there is. Errors: [store.ErrNotFound], also of one that is deleted.
 func (s *Service) found(ctx context.Context, id uuid.UUID) (store.Media, error) {
 	m, err := s.store.ByID(ctx, id)
+	return m, onlyOfMessages(m, err)
+}
+
+func onlyOfMessages(m store.Media, err error) error {
 	if err == nil && (m.State == wire.MediaDeleted || m.Purpose != store.PurposeMessage) {
-		err = store.ErrNotFound
+		return store.ErrNotFound
 	}
-	return m, err
+	return err
 }
 
 // own gives a medium that the caller has uploaded.
@@ -90,10 +94,11 @@ func (s *Service) own(c *fiber.Ctx) (store.Media, error) {
 // ErrNotFound says that there is no such medium.
 var ErrNotFound = store.ErrNotFound
 
-// Medium tells messages of a medium. Errors: [ErrNotFound]; any other means that the store does not answer now.
-func (s *Service) Medium(ctx context.Context, id uuid.UUID) (events.MediaAnswer, error) {
-	m, err := s.found(ctx, id)
-	if err != nil {
+// Medium tells messages of a medium that a sender is about to show in a room, and holds it for that if it is theirs: until it is known that a message shows it,
+// it is not deleted for want of one. Errors: [ErrNotFound]; any other means that the store does not answer now.
+func (s *Service) Medium(ctx context.Context, id, room, sender uuid.UUID) (events.MediaAnswer, error) {
+	m, err := s.store.Show(ctx, id, room, sender)
+	if err = onlyOfMessages(m, err); err != nil {
 		return events.MediaAnswer{}, err
 	}
 	return events.MediaAnswer{
@@ -102,13 +107,22 @@ func (s *Service) Medium(ctx context.Context, id uuid.UUID) (events.MediaAnswer,
 	}, nil
 }
 
-// internalMedium handles GET /internal/media/{media_id}.
+// internalMedium handles GET /internal/media/{media_id}. Who does not say who shows it where, as builds before that was asked, has it held for nobody.
 func (s *Service) internalMedium(c *fiber.Ctx) error {
 	id, err := httpapi.UUIDParam(c, "media_id")
 	if err != nil {
 		return err
 	}
-	answer, err := s.Medium(c.UserContext(), id)
+	var room, sender uuid.UUID
+	for name, into := range map[string]*uuid.UUID{"roomId": &room, "senderId": &sender} {
+		if c.Query(name) == "" {
+			continue
+		}
+		if *into, err = httpapi.UUIDQuery(c, name); err != nil {
+			return err
+		}
+	}
+	answer, err := s.Medium(c.UserContext(), id, room, sender)
 	if err != nil {
 		return problemOf(err)
 	}

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/google/uuid"
 
@@ -29,28 +28,21 @@ func TestWhatBecomesOfAMediumGetsToTheLogInOrder(t *testing.T) {
 		mu   sync.Mutex
 		told []wire.MediaState
 	)
-	reader, err := w.kafka.NewReader(bus.ReaderConfig{
-		Topics: []string{events.TopicMedia}, Since: time.Unix(0, 0), MaxBatch: 10,
-		Handler: func(_ context.Context, records []bus.Record) error {
-			decoded, err := bus.Decode[events.MediaChanged](records)
-			if err != nil {
-				return err //nolint:wrapcheck // the test's
+	w.hears(events.TopicMedia, func(_ context.Context, records []bus.Record) error {
+		decoded, err := bus.Decode[events.MediaChanged](records)
+		if err != nil {
+			return err //nolint:wrapcheck // the test's
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		for i, event := range decoded {
+			if event.Data.MediaID != medium.ID || records[i].Key != alice.String() {
+				t.Errorf("told is %+v, by the key %s", event.Data, records[i].Key)
 			}
-			mu.Lock()
-			defer mu.Unlock()
-			for i, event := range decoded {
-				if event.Data.MediaID != medium.ID || records[i].Key != alice.String() {
-					t.Errorf("told is %+v, by the key %s", event.Data, records[i].Key)
-				}
-				told = append(told, event.Data.State)
-			}
-			return nil
-		},
+			told = append(told, event.Data.State)
+		}
+		return nil
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	servicetest.Run(t, "reader", reader.Run)
 	servicetest.Await(t, "all is told, in order", func() bool {
 		mu.Lock()
 		defer mu.Unlock()

@@ -43,6 +43,9 @@ func problemOf(err error) error {
 		return httpapi.Unavailable("messages-unavailable", "Messages unavailable", "it cannot be said now which messages you may read", err)
 	case errors.As(err, &state):
 		return invalidState(fmt.Sprintf("the medium is %s", state.State)).Because(err)
+	case errors.Is(err, store.ErrInUse):
+		return httpapi.NewProblem(http.StatusConflict, "media-in-use", "Medium in use",
+			"a message shows the medium, or has been about to within the last minute: it goes with the last message that does")
 	case errors.As(err, &quota):
 		return httpapi.NewProblem(http.StatusUnprocessableEntity, "media-quota", "Quota used up",
 			fmt.Sprintf("%d of %d %s are used", quota.Used, quota.Limit, quota.Of))

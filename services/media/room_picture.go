@@ -47,10 +47,8 @@ func (s *Service) uploadPicture(c *fiber.Ctx) error {
 		return err
 	}
 	ctx, by := c.UserContext(), authn.Caller(c)
-	if !by.Backend {
-		if err := s.access.Upload(ctx, room, by.UserID); err != nil {
-			return problemOf(err)
-		}
+	if err := s.mayGivePicture(ctx, room, by); err != nil {
+		return err
 	}
 	square, err := s.square(c)
 	if err != nil {
@@ -68,6 +66,38 @@ func (s *Service) uploadPicture(c *fiber.Ctx) error {
 		return problemOf(err)
 	}
 	return c.JSON(uploadedPicture{URL: picture.URL, Name: m.ID.String() + pictureName})
+}
+
+const (
+	pictureUploads = "/api/rooms/"
+	pictureUpload  = "/upload-img"
+)
+
+func isPictureUpload(path string) bool {
+	return strings.HasPrefix(path, pictureUploads) && strings.HasSuffix(path, pictureUpload)
+}
+
+// admitPicture refuses a picture before it is received, as uploadPicture refuses it, which asks again: who may may not any more once it is there.
+func (s *Service) admitPicture(ctx context.Context, head httpapi.Head) error {
+	by, err := s.deps.Verifier.Admit(ctx, head)
+	if err != nil {
+		return err
+	}
+	room, ok := httpapi.ParseUUID(strings.TrimSuffix(strings.TrimPrefix(head.Path(), pictureUploads), pictureUpload))
+	if !ok {
+		return httpapi.NoUUIDInPath()
+	}
+	return s.mayGivePicture(ctx, room, by)
+}
+
+func (s *Service) mayGivePicture(ctx context.Context, room uuid.UUID, by authn.Principal) error {
+	if by.Backend {
+		return nil
+	}
+	if err := s.access.Upload(ctx, room, by.UserID); err != nil {
+		return problemOf(err)
+	}
+	return nil
 }
 
 // square gives the picture of a request as rooms have them.

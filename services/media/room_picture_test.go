@@ -1,17 +1,23 @@
 package media_test
 
 import (
+	"bufio"
 	"bytes"
 	"context"
+	"encoding/json"
+	"fmt"
 	"image/jpeg"
 	"mime/multipart"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
 
 	"github.com/google/uuid"
 
+	"github.com/ism-chat/ism/libs/events"
 	"github.com/ism-chat/ism/libs/servicetest/nodetest"
+	"github.com/ism-chat/ism/libs/wire"
 )
 
 // uploadPicture uploads a room's picture in a field of a form.
@@ -53,6 +59,62 @@ func TestARoomGetsAPicture(t *testing.T) {
 		if answer := w.do(uuid.Nil, http.MethodGet, other, ""); answer.Status != http.StatusNotFound {
 			t.Errorf("%s: %s", other, answer)
 		}
+	}
+}
+
+// Who may not give a room a picture is told so by the head of the request: no byte of the picture is awaited.
+func TestPicturesOfWhoMayNotAreNotReceived(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, config())
+	room := uuid.New()
+	alice, shop := w.member(room), uuid.New()
+	former := uuid.New()
+	w.stands(events.Standing{RoomID: room, Version: 2, UserID: former, Status: wire.Left})
+	at := func(room string) string { return "/api/rooms/" + room + "/upload-img" }
+	const picture = 3 << 20
+	asking := func(user uuid.UUID) string {
+		return "Authorization: Bearer " + w.issuer.Sign(t, w.issuer.Claims(user, "somebody")) + "\r\n"
+	}
+	backend := w.issuer.Claims(shop, "shop")
+	backend["azp"] = "shop"
+	for name, c := range map[string]struct {
+		path, head string
+		size       int
+		status     int
+		code       string
+	}{
+		"nobody":              {at(room.String()), "", picture, 401, "unauthorized"},
+		"a token of no one's": {at(room.String()), "Authorization: Bearer x.y.z\r\n", picture, 401, "unauthorized"},
+		"a stranger":          {at(room.String()), asking(uuid.New()), picture, 404, "room-not-found"},
+		"a former member":     {at(room.String()), asking(former), picture, 404, "room-not-found"},
+		"of no room":          {at("soup"), asking(alice), picture, 400, "invalid-id"},
+		"above 5 MB":          {at(room.String()), asking(alice), 6 << 20, 413, "body-too-large"},
+		"a member":            {at(room.String()), asking(alice), picture, 100, ""},
+		"the backend":         {at(room.String()), "Authorization: Bearer " + w.issuer.Sign(t, backend) + "\r\n", picture, 100, ""},
+	} {
+		connection, err := net.Dial("tcp", strings.TrimPrefix(w.base, "http://"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer connection.Close()
+		if _, err := fmt.Fprintf(connection, "POST %s HTTP/1.1\r\nHost: x\r\n%sContent-Length: %d\r\nExpect: 100-continue\r\n\r\n", c.path, c.head, c.size); err != nil {
+			t.Fatal(err)
+		}
+		response, err := http.ReadResponse(bufio.NewReader(connection), nil)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		var problem struct{ Code string }
+		if c.status != http.StatusContinue {
+			err = json.NewDecoder(response.Body).Decode(&problem)
+		}
+		if err != nil || response.StatusCode != c.status || problem.Code != c.code {
+			t.Errorf("%s: %d %+v, %v", name, response.StatusCode, problem, err)
+		}
+	}
+	w.set(func() { w.down = true })
+	if answer := w.uploadPicture(alice, room, "image", make([]byte, picture)); answer.Status != http.StatusServiceUnavailable || answer.Code() != "rooms-unavailable" {
+		t.Errorf("rooms does not answer: %s", answer)
 	}
 }
 

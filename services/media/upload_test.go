@@ -21,6 +21,7 @@ import (
 
 	"github.com/ism-chat/ism/libs/events"
 	"github.com/ism-chat/ism/libs/servicetest"
+	"github.com/ism-chat/ism/libs/servicetest/nodetest"
 	"github.com/ism-chat/ism/libs/wire"
 	"github.com/ism-chat/ism/services/media/objects"
 )
@@ -169,7 +170,9 @@ func TestUploadsAreRefused(t *testing.T) {
 		"a size below 0":             {alice, requestFor(room, "image/png", -1, ""), 422, "invalid-request"},
 		"too large":                  {alice, requestFor(room, "image/png", 8<<20+1, ""), 413, "media-too-large"},
 		"a type that is not allowed": {alice, requestFor(room, "application/x-msdownload", 1, ""), 422, "media-type-not-allowed"},
-		"no type":                    {alice, requestFor(room, "picture", 1, ""), 422, "media-type-not-allowed"},
+		"no media type":              {alice, requestFor(room, "picture", 1, ""), 422, "invalid-request"},
+		"a type without a subtype":   {alice, requestFor(room, "image/", 1, ""), 422, "invalid-request"},
+		"a type that nobody signs":   {alice, requestFor(room, "image/"+strings.Repeat("x", 122), 1, ""), 422, "invalid-request"},
 		"no checksum":                {alice, requestFor(room, "image/png", 1, `,"sha256":"abc"`), 422, "invalid-request"},
 		"no room":                    {alice, `{"fileName":"a","mimeType":"image/png","size":1}`, 422, "invalid-request"},
 		"no JSON":                    {alice, `{`, 400, "malformed-json"},
@@ -326,8 +329,8 @@ func TestMessagesAsksForAMedium(t *testing.T) {
 	room := uuid.New()
 	alice := w.member(room)
 	medium := w.uploaded(alice, room, "image/png", picture(t, 40, 30))
-	ask := func(id uuid.UUID) (answer events.MediaAnswer, status int) {
-		request, err := http.NewRequestWithContext(context.Background(), http.MethodGet, w.internal+"/internal/media/"+id.String(), nil)
+	ask := func(id uuid.UUID, query string) (answer events.MediaAnswer, status int) {
+		request, err := http.NewRequestWithContext(context.Background(), http.MethodGet, w.internal+"/internal/media/"+id.String()+query, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -336,7 +339,7 @@ func TestMessagesAsksForAMedium(t *testing.T) {
 		_ = json.Unmarshal(body, &answer)
 		return answer, status
 	}
-	got, _ := ask(medium.ID)
+	got, _ := ask(medium.ID, "")
 	want := events.MediaAnswer{
 		ID: medium.ID, RoomID: room, UploaderID: alice, State: wire.MediaReady, URL: "https://chat.example/api/media/" + medium.ID.String(),
 		FileName: "soup.png", MIMEType: "image/png", Size: got.Size, Width: 40, Height: 30,
@@ -344,7 +347,17 @@ func TestMessagesAsksForAMedium(t *testing.T) {
 	if got != want || got.Size == 0 {
 		t.Errorf("the answer is %+v", got)
 	}
-	if _, status := ask(uuid.New()); status != http.StatusNotFound {
+	if _, status := ask(uuid.New(), ""); status != http.StatusNotFound {
 		t.Errorf("of none: %d", status)
+	}
+	if _, status := ask(medium.ID, "?roomId=soup"); status != http.StatusBadRequest {
+		t.Errorf("of no room: %d", status)
+	}
+	withdraw := func() nodetest.Answer { return w.do(alice, http.MethodDelete, "/api/media/"+medium.ID.String(), "") }
+	if got, _ := ask(medium.ID, "?roomId="+room.String()+"&senderId="+alice.String()); got != want {
+		t.Errorf("for a message the answer is %+v", got)
+	}
+	if answer := withdraw(); answer.Status != http.StatusConflict || answer.Code() != "media-in-use" {
+		t.Errorf("withdrawn while a message is about to show it: %s", answer)
 	}
 }

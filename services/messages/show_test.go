@@ -37,7 +37,7 @@ func (m *media) setDown(down bool) {
 }
 
 // Medium implements [attachments.Media].
-func (m *media) Medium(_ context.Context, id uuid.UUID) (events.MediaAnswer, error) {
+func (m *media) Medium(_ context.Context, id, _, _ uuid.UUID) (events.MediaAnswer, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.down {

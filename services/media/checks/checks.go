@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -21,9 +22,10 @@ import (
 	"github.com/ism-chat/ism/services/media/objects/s3"
 )
 
-// Part is the check of the bucket, to which it writes one small object that it takes away again, and of presigned addresses.
-func Part(cfg s3.Config, found config.Findings, target examine.Target) examine.Part {
-	s := store{cfg: cfg, public: cmp.Or(cfg.PublicURL, cfg.Endpoint), target: target}
+// Part is the check of the bucket, to which it writes one small object that it takes away again, and of presigned addresses. api is where clients reach the
+// API.
+func Part(cfg s3.Config, api string, found config.Findings, target examine.Target) examine.Part {
+	s := store{cfg: cfg, public: cmp.Or(cfg.PublicURL, cfg.Endpoint), api: api, target: target}
 	check := func(name string, look examine.Look) examine.Check {
 		return examine.Check{Group: "media", Name: name, Look: examine.Configured(found, "ISM_MEDIA_S3_", "ENDPOINT", look)}
 	}
@@ -38,6 +40,7 @@ func Part(cfg s3.Config, found config.Findings, target examine.Target) examine.P
 type store struct {
 	cfg    s3.Config
 	public string // where browsers reach it
+	api    string // which sends them there
 	target examine.Target
 }
 
@@ -142,8 +145,9 @@ func (s store) lookAtOrigins(ctx context.Context, n *examine.Notes) {
 		"AllowedOrigins": rule.AllowedOrigin, "AllowedMethods": rule.AllowedMethod, "AllowedHeaders": rule.AllowedHeader, "ExposeHeaders": rule.ExposeHeader, "MaxAgeSeconds": rule.MaxAgeSeconds,
 	}}})
 	var refused []string
+	bucket := strings.TrimSuffix(s.public, "/") + "/" + s.cfg.Bucket + "/"
 	for _, origin := range s.cfg.CORSOrigins {
-		allowed, err := s3.Allows(ctx, s.target.PublicClient(), strings.TrimSuffix(s.public, "/")+"/"+s.cfg.Bucket+"/", origin)
+		allowed, err := s3.Allows(ctx, s.target.PublicClient(), bucket, origin)
 		if err != nil {
 			n.Add(examine.Fault, fmt.Sprintf("%s is not reached: %s", s.public, examine.Explain(err)), "see that ISM_MEDIA_S3_PUBLIC_URL is reached from outside")
 			return
@@ -152,6 +156,7 @@ func (s store) lookAtOrigins(ctx context.Context, n *examine.Notes) {
 			refused = append(refused, origin)
 		}
 	}
+	s.lookAtRedirects(ctx, n, bucket)
 	origins := strings.Join(s.cfg.CORSOrigins, ", ")
 	switch {
 	case len(refused) == 0:
@@ -163,6 +168,42 @@ func (s store) lookAtOrigins(ctx context.Context, n *examine.Notes) {
 		n.Add(examine.Fault, "pages of "+strings.Join(refused, ", ")+" may not upload: the bucket has no CORS rule for them",
 			"give the key of ISM_MEDIA_S3_ACCESS_KEY the rights GetBucketCORS and PutBucketCORS, and media sees to it; or give the bucket the rule yourself: "+string(text))
 	}
+}
+
+// lookAtRedirects asks as browsers do that follow GET /api/media/{id} to a bucket at another origin than the API's: a page of a third one has no origin there
+// (Fetch, "serializing a request origin": one that has been led from one origin to another is null).
+func (s store) lookAtRedirects(ctx context.Context, n *examine.Notes, bucket string) {
+	api := originOf(s.api)
+	if api == originOf(s.public) || !slices.ContainsFunc(s.cfg.CORSOrigins, func(origin string) bool { return origin != api }) {
+		return
+	}
+	const checkName = "downloads by pages of other origins"
+	allowed, err := s3.AllowsDownloads(ctx, s.target.PublicClient(), bucket, "null")
+	switch {
+	case err != nil:
+		n.AddAs(checkName, examine.NotChecked, fmt.Sprintf("%s is not reached: %s", s.public, examine.Explain(err)), "see that ISM_MEDIA_S3_PUBLIC_URL is reached from outside")
+	case !allowed:
+		n.AddAs(checkName, examine.Warning, fmt.Sprintf("%s leads pages to %s, where their browsers say Origin: null, which the bucket does not allow: fetch of a medium fails", api, originOf(s.public)),
+			"add null to ISM_MEDIA_S3_CORS_ORIGINS, or make it *: who has no signed address gets nothing from the bucket, whatever the origin; or set ISM_MEDIA_S3_PUBLIC_URL to an address at the API's origin")
+	default:
+		n.AddAs(checkName, examine.OK, fmt.Sprintf("%s lets them read what %s leads them to", originOf(s.public), api), "")
+	}
+}
+
+// originOf is the origin of an address (RFC 6454, section 4): without the port that its scheme has anyway.
+func originOf(address string) string {
+	at, err := url.Parse(address)
+	if err != nil {
+		return address
+	}
+	host := strings.ToLower(at.Host)
+	switch {
+	case at.Scheme == "https":
+		host = strings.TrimSuffix(host, ":443")
+	case at.Scheme == "http":
+		host = strings.TrimSuffix(host, ":80")
+	}
+	return at.Scheme + "://" + host
 }
 
 func (s store) allowsInside(ctx context.Context, origins []string) bool {

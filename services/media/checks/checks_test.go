@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/http/httputil"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -21,6 +22,8 @@ import (
 
 func TestMain(m *testing.M) { servicetest.VerifyNoLeaks(m) }
 
+const api = "https://chat.example.com"
+
 // onTarget gives the checks of an installation.
 func onTarget(t *testing.T, target string, variables ...string) ([]examine.Check, s3.Config) {
 	t.Helper()
@@ -30,7 +33,7 @@ func onTarget(t *testing.T, target string, variables ...string) ([]examine.Check
 	}
 	var cfg struct{ Media struct{ S3 s3.Config } }
 	found := examinetest.Survey(t, &cfg, variables...)
-	return Part(cfg.Media.S3, found, examine.Target{URL: at}).Checks, cfg.Media.S3
+	return Part(cfg.Media.S3, api, found, examine.Target{URL: at}).Checks, cfg.Media.S3
 }
 
 // onStore gives the checks of an object store, with a bucket of its own.
@@ -154,11 +157,40 @@ func TestPagesThatMayNotUploadAreNamed(t *testing.T) {
 	allow("https://one.example", "https://two.example")
 	examinetest.Expect(t, examinetest.Find(t, checks, name), examine.OK, "https://one.example")
 
+	const redirected = "downloads by pages of other origins"
+	examinetest.Expect(t, examinetest.Find(t, checks, redirected), examine.Warning, api, "Origin: null", "ISM_MEDIA_S3_CORS_ORIGINS")
+	allow("https://one.example", "https://two.example", "null")
+	examinetest.Expect(t, examinetest.Find(t, checks, redirected), examine.OK, api)
+	allow("*")
+	examinetest.Expect(t, examinetest.Find(t, checks, redirected), examine.OK, api)
+
 	// A gateway that answers the browsers' question itself.
 	gateway := examinetest.Serve(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusMethodNotAllowed) })
 	cfg := []string{origins, "ISM_MEDIA_S3_BUCKET=" + bucket, "ISM_MEDIA_S3_PUBLIC_URL=" + gateway}
 	checks, _, _ = onStore(t, "http://localhost:1", cfg...)
 	examinetest.Expect(t, examinetest.Find(t, checks, name), examine.Fault, "pass OPTIONS on")
+}
+
+// Pages of the API's own origin keep it, wherever the API leads them.
+func TestPagesOfTheAPIsOriginAreNotAskedFor(t *testing.T) {
+	for origin, asked := range map[string]bool{api: false, "https://one.example": true} {
+		checks, _, _ := onStore(t, "http://localhost:1", "ISM_MEDIA_S3_CORS_ORIGINS="+origin)
+		findings := examine.Run(t.Context(), checks)
+		if got := slices.ContainsFunc(findings, func(f examine.Finding) bool { return f.Check == "downloads by pages of other origins" }); got != asked {
+			t.Errorf("%s: %v", origin, findings)
+		}
+	}
+}
+
+func TestOrigins(t *testing.T) {
+	for address, want := range map[string]string{
+		"https://chat.example.com": api, "https://Chat.example.com:443/": api, "https://chat.example.com/ism": api,
+		"http://s3:80": "http://s3", "http://s3:443": "http://s3:443", "https://s3:8443": "https://s3:8443",
+	} {
+		if got := originOf(address); got != want {
+			t.Errorf("%s: %s", address, got)
+		}
+	}
 }
 
 func TestAClockThatBreaksSignaturesIsNamed(t *testing.T) {

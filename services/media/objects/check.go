@@ -42,7 +42,7 @@ func (u Upload) Check() error {
 		return fmt.Errorf("%w: an object of %d bytes", ErrInvalid, u.Size)
 	}
 	// Types stand in policies, headers and signatures: nothing in one may need quotes there.
-	if kind, parameters, err := mime.ParseMediaType(u.Type); err != nil || !strings.Contains(kind, "/") || len(parameters) > 0 || kind != u.Type || len(kind) > 127 {
+	if kind, parameters, err := mime.ParseMediaType(u.Type); err != nil || !strings.Contains(kind, "/") || len(parameters) > 0 || kind != u.Type || len(kind) > MaxTypeLength {
 		return fmt.Errorf("%w: no media type in small letters and without parameters: %.120q", ErrInvalid, u.Type)
 	}
 	return checkSum(u.SHA256)

@@ -48,6 +48,8 @@ const (
 	MaxPartSize = 5 << 30
 	// MaxParts is how many parts an upload may have.
 	MaxParts = 10_000
+	// MaxTypeLength is the longest media type of an object, bytes (RFC 6838, section 4.2, has 127 for each half).
+	MaxTypeLength = 127
 	// MaxListed is the most that one listing gives.
 	MaxListed = 1000
 	// UnfinishedLifetime is how long an upload in parts is kept that nobody completes.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"go.opentelemetry.io/otel/propagation"
 
 	"github.com/ism-chat/ism/libs/events"
 	"github.com/ism-chat/ism/libs/outbox"
@@ -189,6 +190,9 @@ func (s *Store) write(ctx context.Context, tx Tx, usages ledger, was, is []Media
 		if err := s.tell(ctx, tx, m.changed()); err != nil {
 			return err
 		}
+		if err := awaitUse(ctx, tx, m); err != nil {
+			return err
+		}
 		jobs = append(jobs, m.jobs()...)
 	}
 	if err := usages.save(ctx, tx); err != nil {
@@ -197,7 +201,21 @@ func (s *Store) write(ctx context.Context, tx Tx, usages ledger, was, is []Media
 	if len(jobs) == 0 {
 		return nil
 	}
-	return tx.Enqueue(ctx, jobs)
+	return tx.Enqueue(ctx, s.traced(ctx, jobs))
+}
+
+const headerTrace = "traceparent"
+
+// traced has what looks at an upload show in the trace of what completed it (https://www.w3.org/TR/trace-context/#traceparent-header).
+func (s *Store) traced(ctx context.Context, jobs []Job) []Job {
+	for i, job := range jobs {
+		if job.Kind == JobProcess {
+			carrier := propagation.MapCarrier{}
+			s.tel.Propagator.Inject(ctx, carrier)
+			jobs[i].Trace = carrier[headerTrace]
+		}
+	}
+	return jobs
 }
 
 // tell adds an event to the outbox. The usage of the user who is its key is locked.

@@ -12,6 +12,7 @@
 //     what the uploader and the room have by it are one transaction.
 //   - A usage is the sum of what counts of a user or a room: media that are pending, uploaded or ready. So quota is given back as soon as a medium is
 //     rejected or deleted, and not when its objects are gone: nobody waits for an object store.
+//   - A ready medium is deleted as unused only while no message shows it, and none is about to ([Store.Show]).
 //   - A deleted medium keeps its row, without its name, until its objects are gone ([Store.Forget]). The receipt of a user's erasure is told after that.
 //   - The events of an uploader are in the outbox in the order in which their transactions commit, as each locks the uploader's usage.
 //
@@ -55,6 +56,8 @@ var (
 	ErrClosed = errors.New("the room has ended, or the user is deleted")
 	// ErrQuota is what each [QuotaError] is.
 	ErrQuota = errors.New("the quota is used up")
+	// ErrInUse says that a message shows the medium, or is about to.
+	ErrInUse = errors.New("a message shows the medium")
 	// ErrState is what each [StateError] is.
 	ErrState = errors.New("the medium is in another state")
 )
@@ -86,7 +89,7 @@ func (e QuotaError) Is(target error) bool { return target == ErrQuota }
 
 // IsRefusal reports whether the error says something about what was asked for, and nothing about the store.
 func IsRefusal(err error) bool {
-	for _, refusal := range []error{ErrNotFound, ErrExists, ErrClosed, ErrQuota, ErrState} {
+	for _, refusal := range []error{ErrNotFound, ErrExists, ErrClosed, ErrInUse, ErrQuota, ErrState} {
 		if errors.Is(err, refusal) {
 			return true
 		}
@@ -154,6 +157,16 @@ type Tx interface {
 	// ClearUsages deletes usages that were closed before a time and have nothing, at most so many.
 	ClearUsages(ctx context.Context, before time.Time, limit int) (cleared int, err error)
 
+	// Idle gives what is known of a medium that no message shows. The medium is locked, as for the next two.
+	Idle(ctx context.Context, medium uuid.UUID) (idle Idle, known bool, err error)
+	// SetIdle writes it.
+	SetIdle(ctx context.Context, idle Idle) error
+	// RemoveIdle deletes it.
+	RemoveIdle(ctx context.Context, medium uuid.UUID) error
+	// SelectIdle gives media whose holds have ended by now, of those that were shown, or that were not since before a time; those first that have been idle
+	// for longest.
+	SelectIdle(ctx context.Context, before, now time.Time, limit int) (media []uuid.UUID, err error)
+
 	// Erasure gives the erasure of a user that is under way, whose usage is locked.
 	Erasure(ctx context.Context, user uuid.UUID) (e Erasure, found bool, err error)
 	// SetErasure writes an erasure.
@@ -184,6 +197,8 @@ type Job struct {
 	Medium  uuid.UUID
 	Attempt int // from 1; also those count that ended with their process. The store gives it
 	Died    int // how many attempts before ended with their process, or hung. The store gives it
+	// Trace is the traceparent of the request that completed the upload, of a [JobProcess]; empty: it was of no trace, or the first job was lost.
+	Trace string
 }
 
 // Worker does what jobs are about. What gives an error is done again: after a second, two, four and so on up to a minute, for days.
@@ -216,7 +231,7 @@ type Store struct {
 
 // New makes the store of a backend.
 func New(rows Rows, tel *telemetry.Telemetry, now func() time.Time) *Store {
-	return &Store{Rows: rows, tel: tel, metrics: tel.Store("media", ErrNotFound, ErrExists, ErrClosed, ErrQuota, ErrState), now: now}
+	return &Store{Rows: rows, tel: tel, metrics: tel.Store("media", ErrNotFound, ErrExists, ErrClosed, ErrInUse, ErrQuota, ErrState), now: now}
 }
 
 // moment is the time as the store keeps it.

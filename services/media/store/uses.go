@@ -20,7 +20,7 @@ func (s *Store) Refer(ctx context.Context, medium, message uuid.UUID, position e
 		if err != nil || position.Compare(use.Position) <= 0 {
 			return err
 		}
-		before := use.Medium
+		before, isNew := use.Medium, use.Position == events.StartOfLog
 		locked, err := tx.Lock(ctx, distinct(before, medium))
 		if err != nil {
 			return err
@@ -35,6 +35,9 @@ func (s *Store) Refer(ctx context.Context, medium, message uuid.UUID, position e
 			use.ExpiresAt = expires.UTC().Truncate(time.Microsecond)
 		}
 		if err := tx.SetUse(ctx, use); err != nil {
+			return err
+		}
+		if err := s.shown(ctx, tx, medium, isNew); err != nil {
 			return err
 		}
 		return s.deleteUnused(ctx, tx, locked, func(m Media) bool { return use.Removed || m.ID != medium })
@@ -103,7 +106,8 @@ func distinct(ids ...uuid.UUID) []uuid.UUID {
 	return slices.Compact(ids)
 }
 
-// deleteUnused deletes those of the locked media that may have lost their last use, and have.
+// deleteUnused deletes those of the locked media that may have lost their last use, and have. One that another message is about to show stays for it, or for
+// [Store.Unused].
 func (s *Store) deleteUnused(ctx context.Context, tx Tx, locked []Media, lost func(m Media) bool) error {
 	var unused []Media
 	for _, m := range locked {
@@ -114,18 +118,27 @@ func (s *Store) deleteUnused(ctx context.Context, tx Tx, locked []Media, lost fu
 		if err != nil {
 			return err
 		}
-		if !used {
+		held, err := s.isHeld(ctx, tx, m.ID)
+		if err != nil {
+			return err
+		}
+		if !used && !held {
 			unused = append(unused, m)
 		}
 	}
-	if len(unused) == 0 {
+	return s.deleteLocked(ctx, tx, unused, ReasonUnused)
+}
+
+// deleteLocked deletes media that are locked.
+func (s *Store) deleteLocked(ctx context.Context, tx Tx, media []Media, reason string) error {
+	if len(media) == 0 {
 		return nil
 	}
-	usages, err := open(ctx, tx, unused)
+	usages, err := open(ctx, tx, media)
 	if err != nil {
 		return err
 	}
-	return s.deleteAll(ctx, tx, usages, unused, ReasonUnused)
+	return s.deleteAll(ctx, tx, usages, media, reason)
 }
 
 // deleteAll deletes media that are locked, with their usages.

@@ -32,13 +32,14 @@ var (
 
 // Media is the media service.
 type Media interface {
-	// Medium tells of a medium. Errors: [ErrNotFound]; any other means that media does not answer now.
-	Medium(ctx context.Context, id uuid.UUID) (events.MediaAnswer, error)
+	// Medium tells of a medium that a sender is about to show in a room, and holds it for that if it is theirs. Errors: [ErrNotFound]; any other means that
+	// media does not answer now.
+	Medium(ctx context.Context, id, room, sender uuid.UUID) (events.MediaAnswer, error)
 }
 
 // Find gives a medium that a sender may show in a room: it has uploaded it there, and the medium is ready.
 func Find(ctx context.Context, media Media, id, room, sender uuid.UUID) (events.MediaAnswer, error) {
-	medium, err := media.Medium(ctx, id)
+	medium, err := media.Medium(ctx, id, room, sender)
 	switch {
 	case errors.Is(err, ErrNotFound):
 		return events.MediaAnswer{}, err
@@ -93,18 +94,18 @@ func NewClient(cfg ClientConfig, credential internalapi.Credential, tel *telemet
 func (c *Client) Run(ctx context.Context) error { return c.media.Run(ctx) }
 
 // Medium implements [Media], within the deadline of ctx.
-func (c *Client) Medium(ctx context.Context, id uuid.UUID) (medium events.MediaAnswer, err error) {
+func (c *Client) Medium(ctx context.Context, id, room, sender uuid.UUID) (medium events.MediaAnswer, err error) {
 	unknown := func(err error) bool { return errors.Is(err, ErrNotFound) }
 	err = internalapi.Twice(ctx, firstTry, unknown, func(ctx context.Context, number int) error {
-		medium, err = c.try(ctx, number, id)
+		medium, err = c.try(ctx, number, id, "?roomId="+room.String()+"&senderId="+sender.String())
 		return err
 	})
 	return medium, err
 }
 
-func (c *Client) try(ctx context.Context, number int, id uuid.UUID) (medium events.MediaAnswer, err error) {
+func (c *Client) try(ctx context.Context, number int, id uuid.UUID, shows string) (medium events.MediaAnswer, err error) {
 	err = c.media.Ask(ctx, internalapi.Question{
-		Method: http.MethodGet, Template: mediumOf, Path: "/internal/media/" + id.String(),
+		Method: http.MethodGet, Template: mediumOf, Path: "/internal/media/" + id.String() + shows,
 		About: []attribute.KeyValue{attribute.String("ism.media.id", id.String())}, Try: number,
 	}, &medium)
 	var refusal *internalapi.Refusal

@@ -28,7 +28,9 @@ type media struct {
 	err    error
 }
 
-func (m media) Medium(context.Context, uuid.UUID) (events.MediaAnswer, error) { return m.answer, m.err }
+func (m media) Medium(context.Context, uuid.UUID, uuid.UUID, uuid.UUID) (events.MediaAnswer, error) {
+	return m.answer, m.err
+}
 
 func TestOnlyAReadyMediumOfTheRoomAndItsUploaderIsFound(t *testing.T) {
 	of := func(room, user uuid.UUID, state wire.MediaState) media {
@@ -69,15 +71,15 @@ func newClient(t *testing.T, serve http.HandlerFunc) *attachments.Client {
 
 func TestMediaIsAsked(t *testing.T) {
 	client := newClient(t, func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path != "/internal/media/"+medium.String() {
+		if r.URL.String() != "/internal/media/"+medium.String()+"?roomId="+room.String()+"&senderId="+alice.String() {
 			w.WriteHeader(http.StatusTeapot)
 		}
 		_, _ = w.Write([]byte(`{"id":"` + medium.String() + `","roomId":"` + room.String() + `","state":"ready","size":7}`))
 	})
-	if got, err := client.Medium(t.Context(), medium); err != nil || got.RoomID != room || got.State != wire.MediaReady || got.Size != 7 {
+	if got, err := client.Medium(t.Context(), medium, room, alice); err != nil || got.RoomID != room || got.State != wire.MediaReady || got.Size != 7 {
 		t.Errorf("the answer is %+v, %v", got, err)
 	}
-	if got, err := client.Medium(t.Context(), room); err == nil {
+	if got, err := client.Medium(t.Context(), room, room, alice); err == nil {
 		t.Errorf("an answer about another one is taken: %+v", got)
 	}
 }
@@ -90,7 +92,7 @@ func TestWhatMediaDoesNotKnowIsNotFound(t *testing.T) {
 			w.WriteHeader(http.StatusNotFound)
 			_, _ = w.Write([]byte(body))
 		})
-		_, err := client.Medium(t.Context(), medium)
+		_, err := client.Medium(t.Context(), medium, room, alice)
 		if err == nil || errors.Is(err, attachments.ErrNotFound) != unknown || (tries.Load() == 1) != unknown {
 			t.Errorf("404 with %s gives %v after %d tries", body, err, tries.Load())
 		}
@@ -108,7 +110,7 @@ func TestMediaIsAskedAgain(t *testing.T) {
 		_, _ = w.Write([]byte(`{"id":"` + medium.String() + `"}`))
 	})
 	t.Cleanup(func() { close(done) })
-	if _, err := client.Medium(t.Context(), medium); err != nil {
+	if _, err := client.Medium(t.Context(), medium, room, alice); err != nil {
 		t.Error(err)
 	}
 }

@@ -197,7 +197,7 @@ func (d *doctor) parts() []examine.Part {
 		messages.Part(s.messages.Messages.Cassandra, s.messages.Messages.Migrate, found),
 		notifications.Part(s.notifications.Notifications.Postgres, s.notifications.Notifications.Migrate, found),
 		media.Database(s.media.Media.Postgres, s.media.Media.Migrate, found),
-		media.Part(s.media.Media.S3, found, d.target),
+		media.Part(s.media.Media.S3, s.media.Media.PublicURL, found, d.target),
 	}
 }
 

@@ -54,8 +54,8 @@ type mediaDirectly struct {
 }
 
 // Medium implements [attachments.Media].
-func (m mediaDirectly) Medium(ctx context.Context, id uuid.UUID) (events.MediaAnswer, error) {
-	medium, err := m.media.Medium(ctx, id)
+func (m mediaDirectly) Medium(ctx context.Context, id, room, sender uuid.UUID) (events.MediaAnswer, error) {
+	medium, err := m.media.Medium(ctx, id, room, sender)
 	if errors.Is(err, media.ErrNotFound) {
 		return events.MediaAnswer{}, attachments.ErrNotFound
 	}

@@ -111,6 +111,9 @@ func (w *Worker) scan(ctx context.Context, m store.Media) error {
 	})
 	switch {
 	case err != nil:
+		if errors.Is(err, scan.ErrUnavailable) {
+			w.metrics.unscanned.Inc()
+		}
 		return rejectedIfGone(fmt.Errorf("scan an upload: %w", err))
 	case said.Outcome == scan.Clean:
 		return nil

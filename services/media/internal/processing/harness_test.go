@@ -231,6 +231,22 @@ func (f *fixture) wait(d time.Duration) {
 	f.now = f.now.Add(d)
 }
 
+// measured is the value of a metric without labels.
+func (f *fixture) measured(name string) float64 {
+	f.t.Helper()
+	families, err := f.deps.Telemetry.Metrics.Gather()
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	for _, family := range families {
+		if family.GetName() == name {
+			return family.GetMetric()[0].GetCounter().GetValue()
+		}
+	}
+	f.t.Fatalf("there is no %s", name)
+	return 0
+}
+
 func picture(t *testing.T, width, height int) []byte {
 	t.Helper()
 	pixels := image.NewRGBA(image.Rect(0, 0, width, height))

@@ -127,6 +127,9 @@ func TestAScannerStandsBetween(t *testing.T) {
 	}
 	by.err = scan.ErrUnavailable
 	f.stays(m, f.Process(t.Context(), store.Job{Medium: m.ID, Attempt: 1000}), scan.ErrUnavailable)
+	if got := f.measured("ism_media_scans_failed_total"); got != 1 {
+		t.Errorf("%v scans have failed", got)
+	}
 	by.err, by.says = nil, scan.Verdict{Outcome: scan.Clean}
 	if got := f.process(m); got.State != wire.MediaReady {
 		t.Errorf("once the scanner is back, it is %s", got.State)

@@ -30,6 +30,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/ism-chat/ism/libs/telemetry"
@@ -66,6 +67,7 @@ type Media interface {
 type Housekeeping interface {
 	Expired(ctx context.Context, now time.Time, limit int) (deleted int, err error)
 	ExpiredUses(ctx context.Context, now time.Time, limit int) (expired int, err error)
+	Unused(ctx context.Context, before time.Time, limit int) (looked int, err error)
 	Uploaded(ctx context.Context, before time.Time, limit int) ([]store.Media, error)
 	Deleted(ctx context.Context, before time.Time, limit int) ([]store.Media, error)
 	Requeue(ctx context.Context, media []uuid.UUID) error
@@ -107,6 +109,7 @@ type Deps struct {
 	Now       func() time.Time
 
 	UploadTTL    time.Duration // how long an upload may take
+	UnusedAfter  time.Duration // how long a ready medium stays that no message has ever shown; 0: for ever
 	OrphansAfter time.Duration // how old an object is that nobody knows until it is an orphan
 }
 
@@ -141,6 +144,7 @@ const (
 type metrics struct {
 	processed *prometheus.CounterVec
 	took      prometheus.Histogram
+	unscanned prometheus.Counter
 	removed   prometheus.Counter
 	orphans   prometheus.Counter
 	suspended prometheus.Counter
@@ -157,6 +161,7 @@ func newMetrics(register prometheus.Registerer) metrics {
 		took: telemetry.Register(register, prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "ism_media_processing_seconds", Help: "How long it takes to look at an upload.", Buckets: []float64{0.05, 0.2, 0.5, 1, 2, 5, 15, 60},
 		})),
+		unscanned: counter("ism_media_scans_failed_total", "Scans without a verdict: the scanner is away, or fails. The upload stays uploaded, and is scanned again."),
 		removed:   counter("ism_media_removed_total", "Media whose objects were removed, as they are rejected or deleted."),
 		orphans:   counter("ism_media_orphans_removed_total", "Objects that were removed as no medium had them any more."),
 		suspended: counter("ism_media_orphans_left_total", "Objects that no medium has, but which are so many that they were left: the database may be another one."),
@@ -182,8 +187,7 @@ func (w *Worker) Process(ctx context.Context, job store.Job) (err error) {
 	if err != nil {
 		return fmt.Errorf("look for a medium: %w", err)
 	}
-	ctx, span := w.tracer.Start(ctx, "process medium", trace.WithNewRoot(), trace.WithAttributes(
-		attribute.String("ism.medium.id", m.ID.String()), telemetry.RoomID(m.Room), attribute.Int64("ism.medium.size", m.Size), attribute.Int("ism.job.attempt", job.Attempt)))
+	ctx, span := w.begin(ctx, m, job)
 	defer span.End()
 	begun := w.Now()
 	outcome, err := w.process(ctx, m, job)
@@ -194,6 +198,18 @@ func (w *Worker) Process(ctx context.Context, job store.Job) (err error) {
 		span.SetStatus(codes.Error, err.Error())
 	}
 	return err
+}
+
+// begin begins the span of an attempt, in the trace of what completed the upload. Where that is not known, the attempt is a trace of its own.
+func (w *Worker) begin(ctx context.Context, m store.Media, job store.Job) (context.Context, trace.Span) {
+	options := []trace.SpanStartOption{trace.WithAttributes(
+		attribute.String("ism.medium.id", m.ID.String()), telemetry.RoomID(m.Room), attribute.Int64("ism.medium.size", m.Size), attribute.Int("ism.job.attempt", job.Attempt),
+	)}
+	asked := w.Telemetry.Propagator.Extract(ctx, propagation.MapCarrier{"traceparent": job.Trace})
+	if !trace.SpanContextFromContext(asked).IsRemote() {
+		options = append(options, trace.WithNewRoot())
+	}
+	return w.tracer.Start(asked, "process medium", options...)
 }
 
 func (w *Worker) process(ctx context.Context, m store.Media, job store.Job) (outcome string, err error) {

@@ -49,6 +49,7 @@ func (w *Worker) Sweep(ctx context.Context) error {
 	}{
 		{"take expired messages from media", w.expireUses},
 		{"delete what has expired", w.expire},
+		{"delete what no message shows", w.deleteUnused},
 		{"ask for jobs that were lost", w.askAgain},
 		{"clear what is kept for replays", w.clear},
 		{"abort uploads that nobody completes", w.abortUnfinished},
@@ -80,6 +81,14 @@ func (w *Worker) expireUses(ctx context.Context) error {
 
 func (w *Worker) expire(ctx context.Context) error {
 	return untilFewer(ctx, func() (int, error) { return w.Media.Expired(ctx, w.Now(), batch) })
+}
+
+func (w *Worker) deleteUnused(ctx context.Context) error {
+	var before time.Time // what has been shown goes in any case
+	if w.UnusedAfter > 0 {
+		before = w.Now().Add(-w.UnusedAfter)
+	}
+	return untilFewer(ctx, func() (int, error) { return w.Media.Unused(ctx, before, batch) })
 }
 
 // askAgain asks for jobs for media that have waited for long. Most of them have one, which waits for an object store: so they are not asked for each time.

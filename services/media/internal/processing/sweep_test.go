@@ -23,6 +23,24 @@ func (f *fixture) sweep() {
 	}
 }
 
+func TestWhatNoMessageShowsIsDeletedByItsAge(t *testing.T) {
+	t.Parallel()
+	for after, deleted := range map[time.Duration]bool{0: false, 48 * time.Hour: true} {
+		f := newFixture(t, func(deps *processing.Deps) { deps.UnusedAfter = after })
+		m := f.process(f.uploaded("text/plain", []byte("soup")))
+		f.wait(47 * time.Hour)
+		f.sweep()
+		if got := f.is(m); got.State != wire.MediaReady {
+			t.Errorf("after %s, in time, it is %s", after, got.State)
+		}
+		f.wait(2 * time.Hour)
+		f.sweep()
+		if got := f.is(m); (got.State == wire.MediaDeleted && got.Reason == store.ReasonUnused) != deleted {
+			t.Errorf("after %s it is %s, %s", after, got.State, got.Reason)
+		}
+	}
+}
+
 func TestRemovalEndsTheUploadInParts(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)

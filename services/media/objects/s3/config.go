@@ -19,7 +19,7 @@ type Config struct {
 	SecretKeyFile   config.SecretFile `of:"SECRET_KEY"`
 	CreateBucket    bool              `envconfig:"CREATE_BUCKET" default:"true" desc:"make the bucket if it is missing; false: wait until it is there"`
 	ConfigureBucket bool              `envconfig:"CONFIGURE_BUCKET" default:"true" desc:"see to the bucket's CORS rule and to its lifecycle rule for unfinished uploads, beside those that it has, and be ready only once pages may upload; false: both are somebody else's, and ism doctor alone looks at them"`
-	CORSOrigins     []string          `envconfig:"CORS_ORIGINS" default:"*" desc:"origins whose pages may upload to the bucket and download from it, comma-separated, or *; who has no signed address gets nothing from it, whatever the origin"`
+	CORSOrigins     []string          `envconfig:"CORS_ORIGINS" default:"*" desc:"origins whose pages may upload to the bucket and download from it, comma-separated, or *; null among them: pages that were led here from another origin, as by GET /api/media/{id}; who has no signed address gets nothing from it, whatever the origin"`
 }
 
 // Validate implements [config.Validator].
@@ -34,8 +34,8 @@ func (c Config) Validate() []config.Fault {
 		}
 	}
 	for _, origin := range c.CORSOrigins {
-		if at, err := url.Parse(origin); origin != "*" && (err != nil || at.Scheme == "" || at.Host == "" || at.Scheme+"://"+at.Host != origin || strings.Contains(origin, "*")) {
-			faults = append(faults, config.Fault{Variable: "CORS_ORIGINS", Problem: fmt.Sprintf("%q is no origin; allowed: scheme and host, for example https://app.example.com, or *", origin)})
+		if at, err := url.Parse(origin); origin != "*" && origin != "null" && (err != nil || at.Scheme == "" || at.Host == "" || at.Scheme+"://"+at.Host != origin || strings.Contains(origin, "*")) {
+			faults = append(faults, config.Fault{Variable: "CORS_ORIGINS", Problem: fmt.Sprintf("%q is no origin; allowed: scheme and host, for example https://app.example.com, or *, or null", origin)})
 		}
 	}
 	return faults

@@ -176,10 +176,19 @@ func (p *probing) origins(ctx context.Context) error {
 
 // Allows reports whether the bucket at an address lets pages of an origin upload to it. The origin * stands for any.
 func Allows(ctx context.Context, client *http.Client, bucket, origin string) (bool, error) {
+	return allows(ctx, client, bucket, origin, http.MethodPost, http.MethodPut)
+}
+
+// AllowsDownloads reports whether the bucket at an address lets pages of an origin read what they download from it.
+func AllowsDownloads(ctx context.Context, client *http.Client, bucket, origin string) (bool, error) {
+	return allows(ctx, client, bucket, origin, http.MethodGet)
+}
+
+func allows(ctx context.Context, client *http.Client, bucket, origin string, methods ...string) (bool, error) {
 	if origin == "*" {
 		origin = "https://any.example"
 	}
-	for _, method := range []string{http.MethodPost, http.MethodPut} {
+	for _, method := range methods {
 		request, err := http.NewRequestWithContext(ctx, http.MethodOptions, bucket, nil)
 		if err != nil {
 			return false, err //nolint:wrapcheck // the caller's address

@@ -105,7 +105,7 @@ func TestAddressesAndOriginsAreChecked(t *testing.T) {
 		}
 	}
 	for origin, good := range map[string]bool{
-		"*": true, "https://app.example.com": true, "http://localhost:8080": true, "app.example.com": false, "https://app.example.com/": false, "https://*.example.com": false,
+		"*": true, "null": true, "https://app.example.com": true, "http://localhost:8080": true, "app.example.com": false, "https://app.example.com/": false, "https://*.example.com": false,
 	} {
 		faults := Config{CORSOrigins: []string{origin}}.Validate()
 		if (len(faults) == 0) != good {

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime/debug"
 	"time"
 
 	"github.com/google/uuid"
@@ -51,6 +52,7 @@ func timeoutsOf(cfg store.Jobs) timeouts {
 
 type processArgs struct {
 	Medium uuid.UUID `json:"medium"`
+	Trace  string    `json:"traceparent,omitempty"`
 }
 
 type removeArgs struct {
@@ -87,7 +89,7 @@ func (q *Queue[TTx]) Enqueue(ctx context.Context, tx TTx, jobs []store.Job) erro
 	for i, job := range jobs {
 		switch job.Kind {
 		case store.JobProcess:
-			params[i] = river.InsertManyParams{Args: processArgs{job.Medium}, InsertOpts: &river.InsertOpts{MaxAttempts: attempts, Queue: processing}}
+			params[i] = river.InsertManyParams{Args: processArgs{job.Medium, job.Trace}, InsertOpts: &river.InsertOpts{MaxAttempts: attempts, Queue: processing}}
 		case store.JobRemove:
 			params[i] = river.InsertManyParams{Args: removeArgs{job.Medium}, InsertOpts: &river.InsertOpts{MaxAttempts: attempts}}
 		default:
@@ -151,7 +153,9 @@ func workersOf(worker store.Worker, within timeouts, log *slog.Logger) (*river.W
 	workers := river.NewWorkers()
 	for _, err := range []error{
 		river.AddWorkerSafely(workers, doing(within.process, log, func(ctx context.Context, job *river.Job[processArgs]) error {
-			return worker.Process(ctx, jobOf(store.JobProcess, job.Args.Medium, job.JobRow))
+			asked := jobOf(store.JobProcess, job.Args.Medium, job.JobRow)
+			asked.Trace = job.Args.Trace
+			return worker.Process(ctx, asked)
 		})),
 		river.AddWorkerSafely(workers, doing(within.remove, log, func(ctx context.Context, job *river.Job[removeArgs]) error {
 			return worker.Remove(ctx, jobOf(store.JobRemove, job.Args.Medium, job.JobRow))
@@ -194,13 +198,19 @@ func doing[T river.JobArgs](timeout time.Duration, log *slog.Logger, do func(ctx
 // Timeout implements [river.Worker].
 func (d *doer[T]) Timeout(*river.Job[T]) time.Duration { return d.timeout }
 
-// Work implements [river.Worker]. It says of what fails why, the longer it has failed the more seldom: an outage of days fails the same job a thousand times.
-func (d *doer[T]) Work(ctx context.Context, job *river.Job[T]) error {
-	err := d.do(ctx, job)
-	if stops := errors.Is(ctx.Err(), context.Canceled); err != nil && !stops && isPowerOfTwo(job.Attempt) {
-		d.log.WarnContext(ctx, "a job fails; it is done again", "job", job.Kind, "of", string(job.EncodedArgs), "attempt", job.Attempt, "error", err.Error())
-	}
-	return err
+// Work implements [river.Worker]. It says of what fails why, as River's own log is too quiet: the longer it has failed the more seldom, since an outage of
+// days fails the same job a thousand times.
+func (d *doer[T]) Work(ctx context.Context, job *river.Job[T]) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v: %s", p, debug.Stack())
+		}
+		stops := errors.Is(ctx.Err(), context.Canceled)
+		if err != nil && !stops && isPowerOfTwo(job.Attempt) {
+			d.log.WarnContext(ctx, "a job fails; it is done again", "job", job.Kind, "of", string(job.EncodedArgs), "attempt", job.Attempt, "error", err.Error())
+		}
+	}()
+	return d.do(ctx, job)
 }
 
 func isPowerOfTwo(n int) bool { return n&(n-1) == 0 }

@@ -78,6 +78,39 @@ UPDATE river_job SET state = 'running', attempt = 1, attempted_at = now() - inte
 	})
 }
 
+// What was ready before it was known what is unused has its time from the migration on, but for what messages show.
+func TestWhatWasReadyBeforeIsIdleFromNowOn(t *testing.T) {
+	t.Parallel()
+	address := enginetest.PostgresDatabase(t)
+	migrations, err := postgres.NewMigrations(Schema(), postgres.Config{URL: config.Secret(address)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := migrations.Up(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := migrations.Down(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	shown, unused := uuid.New(), uuid.New()
+	for _, id := range []uuid.UUID{shown, unused} {
+		execute(t, address, `
+INSERT INTO media (`+columns+`) VALUES ('`+id.String()+`', '`+id.String()+`', '`+id.String()+`', '', 'message', 'a', 'text/plain', '', 1, NULL, 'ready', '', 0, 0, '{}', '', 0,
+    now() - interval '1 year', now() - interval '1 year', NULL);
+INSERT INTO usages (kind, id, bytes, media) VALUES ('room', '`+id.String()+`', 1, 1), ('user', '`+id.String()+`', 1, 1)`)
+	}
+	execute(t, address, `INSERT INTO uses (message_id, medium_id) VALUES ('`+uuid.NewString()+`', '`+shown.String()+`')`)
+	media := store.New(start(t, address, postgres.MigrateAuto), telemetry.Discard(nil), time.Now)
+	for before, want := range map[time.Duration]int{-time.Hour: 0, time.Hour: 1} {
+		if looked, err := media.Unused(t.Context(), time.Now().Add(before), 10); err != nil || looked != want {
+			t.Errorf("idle since before %s of now are %d, %v, want %d", before, looked, err, want)
+		}
+	}
+	if m, err := media.ByID(t.Context(), unused); err != nil || m.State != "deleted" {
+		t.Errorf("what nobody shows is %+v, %v", m, err)
+	}
+}
+
 // What a step makes is undone by it.
 func TestMigrationsGoDown(t *testing.T) {
 	t.Parallel()
@@ -86,7 +119,7 @@ func TestMigrationsGoDown(t *testing.T) {
 		t.Fatal(err)
 	}
 	made, err := migrations.Up(t.Context())
-	if err != nil || len(made) != 2 {
+	if err != nil || len(made) != 3 {
 		t.Fatalf("made %v, %v", made, err)
 	}
 	for range made {
@@ -94,7 +127,7 @@ func TestMigrationsGoDown(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if again, err := migrations.Up(t.Context()); err != nil || len(again) != 2 {
+	if again, err := migrations.Up(t.Context()); err != nil || len(again) != 3 {
 		t.Errorf("made %v again, %v", again, err)
 	}
 }

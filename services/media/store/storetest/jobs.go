@@ -1,17 +1,18 @@
 package storetest
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"log/slog"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/ism-chat/ism/libs/servicetest"
 	"github.com/ism-chat/ism/libs/wire"
@@ -86,28 +87,34 @@ func run(t testing.TB, f *fixture, worker store.Worker) (done func() []store.Job
 	return r.done
 }
 
-// failing fails the first time that it is asked to process.
+// failing fails the first time that it is asked to process, and panics the second.
 type failing struct {
 	nothing
 
-	once sync.Once
+	asked atomic.Int64
 }
 
 func (f *failing) Process(context.Context, store.Job) (err error) {
-	f.once.Do(func() { err = errors.New("not now") })
-	return err
+	switch f.asked.Add(1) {
+	case 1:
+		return errors.New("not now")
+	case 2:
+		panic("nor now")
+	}
+	return nil
 }
 
 func jobsAreDone(t *testing.T, f *fixture) {
-	r := &recorder{Worker: &failing{}}
-	var log logged
+	r, log := &recorder{Worker: &failing{}}, &servicetest.Log{}
 	cfg := jobs()
-	cfg.Log = slog.New(slog.NewTextHandler(&log, nil))
+	cfg.Log = slog.New(slog.NewJSONHandler(log, nil))
 	servicetest.Run(t, "jobs", func(ctx context.Context) error { return f.RunJobs(ctx, cfg, r) })
 	m := f.in(t, wire.MediaUploaded, f.asked(uuid.New(), uuid.New()))
-	await(t, "it is processed at the second attempt", func() bool { return len(r.done()) == 2 })
-	if said := log.String(); !strings.Contains(said, m.ID.String()) || !strings.Contains(said, "not now") {
-		t.Errorf("of the first attempt the log says %q", said)
+	await(t, "it is processed at the third attempt", func() bool { return len(r.done()) == 3 })
+	for _, cause := range []string{"not now", "panic: nor now"} {
+		if text := log.String(); !strings.Contains(text, cause) || !strings.Contains(text, m.ID.String()) {
+			t.Errorf("the log does not say %q of it: %s", cause, text)
+		}
 	}
 	for i, job := range r.done() {
 		if job != (store.Job{Kind: store.JobProcess, Medium: m.ID, Attempt: i + 1}) {
@@ -117,12 +124,12 @@ func jobsAreDone(t *testing.T, f *fixture) {
 	if _, err := f.Reject(t.Context(), m.ID, badReason); err != nil {
 		t.Fatal(err)
 	}
-	await(t, "its objects are removed", func() bool { return len(r.done()) == 3 })
+	await(t, "its objects are removed", func() bool { return len(r.done()) == 4 })
 	if _, err := f.Delete(t.Context(), m.ID, store.ReasonWithdrawn); err != nil {
 		t.Fatal(err)
 	}
-	await(t, "they are removed once more", func() bool { return len(r.done()) == 4 })
-	for _, job := range r.done()[2:] {
+	await(t, "they are removed once more", func() bool { return len(r.done()) == 5 })
+	for _, job := range r.done()[3:] {
 		if job != (store.Job{Kind: store.JobRemove, Medium: m.ID, Attempt: 1}) {
 			t.Errorf("done is %+v", job)
 		}
@@ -130,22 +137,28 @@ func jobsAreDone(t *testing.T, f *fixture) {
 	await(t, "there is a sweep", func() bool { return r.swept() == 1 })
 }
 
-// logged is a log that is read while it is written.
-type logged struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (l *logged) Write(line []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(line)
-}
-
-func (l *logged) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.String()
+// What completes an upload is told to the job that looks at it; the jobs that remove things are of no trace.
+func jobsKnowTheirTrace(t *testing.T, f *fixture) {
+	done := run(t, f, nothing{})
+	asked := f.asked(uuid.New(), uuid.New())
+	f.in(t, wire.MediaPending, asked)
+	ctx := trace.ContextWithSpanContext(t.Context(), trace.NewSpanContext(trace.SpanContextConfig{
+		TraceID: trace.TraceID{15: 7}, SpanID: trace.SpanID{7: 8}, TraceFlags: trace.FlagsSampled,
+	}))
+	if _, err := f.Complete(ctx, asked.ID, facts()); err != nil {
+		t.Fatal(err)
+	}
+	await(t, "it is processed", func() bool { return len(done()) == 1 })
+	if got, want := done()[0].Trace, "00-00000000000000000000000000000007-0000000000000008-01"; got != want {
+		t.Errorf("its trace is %q, want %q", got, want)
+	}
+	if _, err := f.Delete(ctx, asked.ID, store.ReasonWithdrawn); err != nil {
+		t.Fatal(err)
+	}
+	await(t, "its objects are removed", func() bool { return len(done()) == 2 })
+	if got := done()[1].Trace; got != "" {
+		t.Errorf("the trace of what removes it is %q", got)
+	}
 }
 
 // hanging hangs until it is told to end.
