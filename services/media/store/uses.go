@@ -121,14 +121,10 @@ func (s *Store) deleteUnused(ctx context.Context, tx Tx, locked []Media, lost fu
 	if len(unused) == 0 {
 		return nil
 	}
-	usages, err := open(ctx, tx, unused)
-	if err != nil {
-		return err
-	}
-	return s.deleteAll(ctx, tx, usages, unused, ReasonUnused)
+	return s.deleteAll(ctx, tx, ledger{}, unused, ReasonUnused)
 }
 
-// deleteAll deletes media that are locked, with their usages.
+// deleteAll deletes media that are locked, beside what is added to usages for another reason.
 func (s *Store) deleteAll(ctx context.Context, tx Tx, usages ledger, media []Media, reason string) error {
 	left := make([]Media, len(media))
 	for i, m := range media {
