@@ -11,14 +11,16 @@ import (
 )
 
 const (
-	// admittedAtOnce is how many new media of a room are written by one statement at most.
+	// lanes is how many statements write new media at once.
+	lanes = 4
+	// admittedAtOnce is how many new media one of them writes at most.
 	admittedAtOnce = 100
-	// maxWaiting is how many new media of a room wait to be written at most.
+	// maxWaiting is how many new media wait in a lane at most.
 	maxWaiting = 1000
 )
 
-// errCrowded says that a room has as many new media waiting as may be.
-var errCrowded = fmt.Errorf("%w: too many media are created in the room at once", ErrUnavailable)
+// errCrowded says that as many new media wait as may.
+var errCrowded = fmt.Errorf("%w: too many media are created at once", ErrUnavailable)
 
 // Addition is what new media add to the usage of a user or a room, and what that may have before at most, so that no quota is exceeded.
 type Addition struct {
@@ -31,15 +33,14 @@ type Addition struct {
 func additions(media []Media, q Quotas) []Addition {
 	of := map[Scope]*Addition{}
 	for _, m := range media {
-		for scope, most := range map[Scope]Addition{
-			{ScopeUser, m.Uploader}: {MostBytes: orUnlimited(q.UserBytes), MostMedia: orUnlimited(q.UserMedia)},
-			{ScopeRoom, m.Room}:     {MostBytes: orUnlimited(q.RoomBytes), MostMedia: math.MaxInt64},
+		for _, may := range []Addition{
+			{Scope: Scope{ScopeUser, m.Uploader}, MostBytes: orUnlimited(q.UserBytes), MostMedia: orUnlimited(q.UserMedia)},
+			{Scope: Scope{ScopeRoom, m.Room}, MostBytes: orUnlimited(q.RoomBytes), MostMedia: math.MaxInt64},
 		} {
-			added, ok := of[scope]
+			added, ok := of[may.Scope]
 			if !ok {
-				most.Scope = scope
-				added = &most
-				of[scope] = added
+				added = &may
+				of[may.Scope] = added
 			}
 			if m.Size > math.MaxInt64-added.Bytes {
 				return nil
@@ -65,21 +66,19 @@ func orUnlimited(quota int64) int64 {
 	return quota
 }
 
-// admission writes new media of rooms. In each room it does so for one caller at a time; those who come meanwhile are written together by the next one. So a
-// room's usage is written once for each time that the database flushes it to the disk, and not once for each medium, which would be written one after the
-// other.
+// admission writes new media, in a few lanes. In each of them one caller writes; those who come meanwhile are written together by the next one. So a lane needs
+// one statement, and one flush of the database to the disk, for whatever has come during the last one. A room has one lane, so its usage, which all of its new
+// media write, is not waited for by one after the other.
 type admission struct {
-	rows Rows
-
-	mu    sync.Mutex
-	rooms map[uuid.UUID]*entrance // where somebody is
+	rows  Rows
+	lanes [lanes]lane
 }
 
-// entrance is where new media of one room wait. The mutex of its admission guards it.
-type entrance struct {
-	turn    chan struct{} // has one in it while media are written
-	present int           // callers
-	waiting []*newcomer   // not taken yet, by when they came
+type lane struct {
+	turn chan struct{} // has one in it while media are written
+
+	mu      sync.Mutex
+	waiting []*newcomer // not taken yet, by when they came
 }
 
 // newcomer is a new medium that is to be written.
@@ -92,76 +91,58 @@ type newcomer struct {
 }
 
 func newAdmission(rows Rows) *admission {
-	return &admission{rows: rows, rooms: map[uuid.UUID]*entrance{}}
+	a := &admission{rows: rows}
+	for i := range a.lanes {
+		a.lanes[i].turn = make(chan struct{}, 1)
+	}
+	return a
 }
 
-// admit adds a medium, with others of its room, see [Rows.Admit]. False: it is not added, which may be for the others.
+// admit adds a medium, with others, see [Rows.Admit]. False: it is not added, and why is not known.
 func (a *admission) admit(ctx context.Context, m Media, quotas Quotas) (bool, error) {
 	if ctx.Err() != nil {
 		return false, fmt.Errorf("%w: create: %w", ErrUnavailable, ctx.Err())
 	}
+	l := &a.lanes[m.Room[len(m.Room)-1]%lanes]
 	n := &newcomer{medium: m, quotas: quotas, done: make(chan struct{})}
-	at, err := a.enter(n)
-	if err != nil {
-		return false, err
+	if !l.enter(n) {
+		return false, errCrowded
 	}
-	defer a.leave(at, n)
 	select {
-	case at.turn <- struct{}{}:
-		defer func() { <-at.turn }()
-		a.write(context.WithoutCancel(ctx), at, n) // the others still wait when this caller does not
+	case l.turn <- struct{}{}:
+		defer func() { <-l.turn }()
+		a.write(context.WithoutCancel(ctx), l, n) // the others still wait when this caller does not
 	case <-n.done:
 	case <-ctx.Done():
+		l.leave(n)
 		return false, fmt.Errorf("%w: create: %w", ErrUnavailable, ctx.Err())
 	}
 	return n.admitted, n.err
 }
 
-func (a *admission) enter(n *newcomer) (*entrance, error) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	at, ok := a.rooms[n.medium.Room]
-	if !ok {
-		at = &entrance{turn: make(chan struct{}, 1)}
-		a.rooms[n.medium.Room] = at
+func (l *lane) enter(n *newcomer) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.waiting) == maxWaiting {
+		return false
 	}
-	if len(at.waiting) == maxWaiting {
-		return nil, errCrowded
-	}
-	at.present++
-	at.waiting = append(at.waiting, n)
-	return at, nil
+	l.waiting = append(l.waiting, n)
+	return true
 }
 
-func (a *admission) leave(at *entrance, n *newcomer) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	at.waiting = slices.DeleteFunc(at.waiting, func(other *newcomer) bool { return other == n })
-	at.present--
-	if at.present == 0 {
-		delete(a.rooms, n.medium.Room)
-	}
-}
-
-// write writes what waits, until the newcomer is written.
-func (a *admission) write(ctx context.Context, at *entrance, until *newcomer) {
-	for {
-		select {
-		case <-until.done:
-			return
-		default:
-			a.writeSome(ctx, a.take(at))
-		}
-	}
+func (l *lane) leave(n *newcomer) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.waiting = slices.DeleteFunc(l.waiting, func(other *newcomer) bool { return other == n })
 }
 
 // take takes those who have waited longest and can be written together: with the same quotas, each of another id.
-func (a *admission) take(at *entrance) (taken []*newcomer) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
+func (l *lane) take() (taken []*newcomer) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	var left []*newcomer
 	ids := map[uuid.UUID]bool{}
-	for _, n := range at.waiting {
+	for _, n := range l.waiting {
 		if len(taken) == admittedAtOnce || ids[n.medium.ID] || len(taken) > 0 && n.quotas != taken[0].quotas {
 			left = append(left, n)
 			continue
@@ -169,18 +150,30 @@ func (a *admission) take(at *entrance) (taken []*newcomer) {
 		ids[n.medium.ID] = true
 		taken = append(taken, n)
 	}
-	at.waiting = left
+	l.waiting = left
 	return taken
+}
+
+// write writes what waits in a lane, until a newcomer is written.
+func (a *admission) write(ctx context.Context, l *lane, until *newcomer) {
+	for {
+		select {
+		case <-until.done:
+			return
+		default:
+			a.writeSome(ctx, l.take())
+		}
+	}
 }
 
 func (a *admission) writeSome(ctx context.Context, some []*newcomer) {
 	var (
-		admitted bool
+		admitted []uuid.UUID
 		err      = ErrUnavailable // where it panics
 	)
 	defer func() {
 		for _, n := range some {
-			n.admitted, n.err = admitted, err
+			n.admitted, n.err = slices.Contains(admitted, n.medium.ID), err
 			close(n.done)
 		}
 	}()

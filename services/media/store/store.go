@@ -19,7 +19,7 @@
 //
 // A transaction locks uses, then media by their ids, then usages, rooms' before users', by their ids. New media come after that, by their ids: nobody else
 // locks them yet. Usages are what all uploads to a room, and all by a user, write: they are locked last, shortly before the commit, in one round trip with all
-// that is still to be written; new media are one statement ([Rows.Admit]), those that come to a room at the same time together.
+// that is still to be written; new media are one statement ([Rows.Admit]), those that come at the same time together.
 package store
 
 import (
@@ -104,9 +104,9 @@ type Rows interface {
 	Ping(ctx context.Context) error
 	// Transact runs change in one transaction, and commits it if change gives nil. It may begin it anew. Its error is change's.
 	Transact(ctx context.Context, operation string, change func(ctx context.Context, tx Tx) error) error
-	// Admit adds pending media, which are sorted by their ids, to the rows and to usages, if usages are there, open, and have no more than they may. All of
-	// them or none, in one step that is committed: false, where that cannot be, whatever the reason, which a transaction finds out.
-	Admit(ctx context.Context, media []Media, additions []Addition) (admitted bool, err error)
+	// Admit adds those of pending media, sorted by their ids, whose id is new, and whose uploader's and room's usages are there, open, and have no more than the
+	// additions of all the media say; and counts them there. It is one transaction, committed. Why it does not add others, another transaction may find out.
+	Admit(ctx context.Context, media []Media, additions []Addition) (admitted []uuid.UUID, err error)
 	// ByID gives a medium, in whatever state. Errors: [ErrNotFound].
 	ByID(ctx context.Context, id uuid.UUID) (Media, error)
 	// InState gives media that have been in a state since before a time, those first that have been longest.

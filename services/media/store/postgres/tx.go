@@ -60,11 +60,15 @@ func (t tx) Insert(ctx context.Context, m store.Media) (bool, error) {
 
 func notNil(texts []string) []string { return append([]string{}, texts...) }
 
+// lockMedia says how many there are for the same reason as [admitMedia] does.
+const lockMedia = selectMedia + `
+JOIN (SELECT unnest($1::uuid[]) AS wanted LIMIT $2) AS these ON id = wanted ORDER BY id FOR NO KEY UPDATE OF media`
+
 func (t tx) Lock(ctx context.Context, ids []uuid.UUID) ([]store.Media, error) {
 	if len(ids) == 0 {
 		return nil, nil
 	}
-	return rowsOf(ctx, t, "lock media", scanMedia, selectMedia+`WHERE id = ANY ($1) ORDER BY id FOR NO KEY UPDATE`, ids)
+	return rowsOf(ctx, t, "lock media", scanMedia, lockMedia, ids, len(ids))
 }
 
 const updateMedia = `

@@ -3,50 +3,73 @@ package sqlite
 import (
 	"context"
 	"database/sql"
-	"errors"
+
+	"github.com/google/uuid"
 
 	"github.com/ism-chat/ism/libs/sqlite"
 	"github.com/ism-chat/ism/services/media/store"
 )
 
-// errNotAdmitted ends a transaction that is to write nothing.
-var errNotAdmitted = errors.New("not admitted")
-
-const admitTo = `
-UPDATE usages SET bytes = bytes + ?, media = media + ? WHERE kind = ? AND id = ? AND closed_at IS NULL AND bytes <= ? AND media <= ?`
-
 // Admit implements [store.Rows].
-func (r *Rows) Admit(ctx context.Context, media []store.Media, additions []store.Addition) (bool, error) {
+func (r *Rows) Admit(ctx context.Context, media []store.Media, additions []store.Addition) (admitted []uuid.UUID, err error) {
 	db := r.open.Load()
 	if db == nil {
-		return false, store.ErrUnavailable
+		return nil, store.ErrUnavailable
 	}
-	err := db.Transact(ctx, func(begun *sql.Tx) error {
-		return admit(ctx, &tx{db: begun}, media, additions)
+	err = db.Transact(ctx, func(begun *sql.Tx) error {
+		admitted, err = admit(ctx, &tx{db: begun}, media, additions)
+		return err
 	})
-	if errors.Is(err, errNotAdmitted) || sqlite.RefusesValue(err) {
-		return false, nil
+	switch {
+	case sqlite.RefusesValue(err):
+		return nil, nil
+	case err != nil:
+		return nil, storeError("admit media", err)
 	}
-	return err == nil, storeError("admit media", err)
+	return admitted, nil
 }
 
-func admit(ctx context.Context, t *tx, media []store.Media, additions []store.Addition) error {
+const isAllowed = `SELECT closed_at IS NULL AND bytes <= ? AND media <= ? FROM usages WHERE kind = ? AND id = ?`
+
+func admit(ctx context.Context, t *tx, media []store.Media, additions []store.Addition) (admitted []uuid.UUID, err error) {
+	added := map[store.Scope]*store.Usage{} // of those that are allowed
 	for _, a := range additions {
-		n, err := t.exec(ctx, "add to a usage", admitTo, a.Bytes, a.Media, string(a.Kind), a.ID[:], a.MostBytes, a.MostMedia)
+		allowed, err := rowsOf(ctx, t.db, scanBool, isAllowed, a.MostBytes, a.MostMedia, string(a.Kind), a.ID[:])
 		if err != nil {
-			return err
+			return nil, err
 		}
-		if n == 0 {
-			return errNotAdmitted
+		if len(allowed) == 1 && allowed[0] {
+			added[a.Scope] = &store.Usage{Scope: a.Scope}
 		}
 	}
 	for _, m := range media {
-		switch inserted, err := t.Insert(ctx, m); {
-		case err != nil:
-			return err
-		case !inserted:
-			return errNotAdmitted
+		room, user := added[store.Scope{Kind: store.ScopeRoom, ID: m.Room}], added[store.Scope{Kind: store.ScopeUser, ID: m.Uploader}]
+		if room == nil || user == nil {
+			continue
+		}
+		inserted, err := t.Insert(ctx, m)
+		if err != nil {
+			return nil, err
+		}
+		if !inserted {
+			continue
+		}
+		admitted = append(admitted, m.ID)
+		for _, usage := range []*store.Usage{room, user} {
+			usage.Bytes += m.Size
+			usage.Media++
 		}
 	}
-	return nil
+	var written store.Written
+	for _, usage := range added {
+		if usage.Media > 0 {
+			written.Usages = append(written.Usages, *usage)
+		}
+	}
+	return admitted, t.Write(ctx, written)
+}
+
+func scanBool(row scanner) (is bool, err error) {
+	err = row.Scan(&is)
+	return is, err
 }
