@@ -5,7 +5,6 @@ import (
 	"image"
 	"image/jpeg"
 	"math/rand/v2"
-	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -13,18 +12,13 @@ import (
 	"github.com/google/uuid"
 	"golang.org/x/sync/errgroup"
 
-	"github.com/ism-chat/ism/bench/load"
 	"github.com/ism-chat/ism/bench/resources"
 	client "github.com/ism-chat/ism/clients/go"
-	"github.com/ism-chat/ism/libs/authn/authntest"
 	"github.com/ism-chat/ism/libs/wire"
 	"github.com/ism-chat/ism/test/deployment"
 )
 
 const (
-	signRate   = 100 // creations of media a second
-	signFor    = 10 * time.Second
-	signers    = 50
 	uploads    = 100
 	uploadSize = 10 << 20 // bytes
 )
@@ -32,67 +26,12 @@ const (
 // BenchmarkMedia measures media on five processes and the real S3: how long a signed upload takes to get, what the process keeps of what goes up, and what
 // the variants of a 12-megapixel picture cost it.
 func BenchmarkMedia(b *testing.B) {
-	issuer := authntest.New(b)
-	d := deployment.FiveProcesses(b, deployment.Settings{
-		"ISM_OIDC_ISSUER": issuer.URL, "ISM_OTLP_ENDPOINT": "", "ISM_TRACE_RATIO": "0", "ISM_MEDIA_USER_BYTES": "0", "ISM_MEDIA_USER_MEDIA": "0", "ISM_MEDIA_ROOM_BYTES": "0",
-		"ISM_MEDIA_FORM_BYTES": "33554432",
-	})
-	var all []uploader
-	other := uuid.New()
-	if _, err := client.New(d.BaseURL, d.HTTP(), client.Token(issuer.Token(b, other, "other"))).Rooms(b.Context()); err != nil { // rooms knows who has called
-		b.Fatal(err)
-	}
-	for _, name := range load.Names(signers) {
-		id := uuid.New()
-		caller := client.New(d.BaseURL, d.HTTP(), client.Token(issuer.Token(b, id, name)))
-		room, err := caller.CreateRoom(b.Context(), client.NewRoom{Type: wire.Group, Name: "soup", Invited: []uuid.UUID{id, other}})
-		if err != nil {
-			b.Fatal(err)
-		}
-		all = append(all, uploader{caller, room.ID})
-	}
+	d, all, _ := startSigners(b)
 	for b.Loop() {
-		signUploads(b, all)
+		signUploads(b, d, "", all, signRate)
 		uploadMuch(b, d, all[0].Client, all[0].room)
 		makeVariants(b, d, all[0].Client, all[0].room)
 	}
-}
-
-// uploader is a user with a room: what a user or a room has is counted in one place, so one after the other.
-type uploader struct {
-	*client.Client
-
-	room uuid.UUID
-}
-
-// signUploads asks for uploads at a rate, each when it is due.
-func signUploads(b *testing.B, uploaders []uploader) {
-	b.Helper()
-	var (
-		mu   sync.Mutex
-		took []time.Duration
-		all  errgroup.Group
-	)
-	every := time.Second / signRate
-	begun := time.Now()
-	for n := range int(signFor / every) {
-		due := begun.Add(time.Duration(n) * every)
-		time.Sleep(time.Until(due))
-		all.Go(func() error {
-			by := uploaders[n%len(uploaders)]
-			_, err := by.CreateMedium(b.Context(), client.NewMedium{RoomID: by.room, FileName: "soup.png", MIMEType: "image/png", Size: 1000})
-			mu.Lock()
-			defer mu.Unlock()
-			took = append(took, time.Since(due))
-			return err
-		})
-	}
-	if err := all.Wait(); err != nil {
-		b.Fatal(err)
-	}
-	slices.Sort(took)
-	b.ReportMetric(float64(took[len(took)/2].Microseconds())/1000, "sign-p50-ms")
-	b.ReportMetric(float64(took[len(took)*99/100].Microseconds())/1000, "sign-p99-ms")
 }
 
 // uploadMuch uploads a gigabyte, four media at once, and looks at the process's memory after each.

@@ -327,16 +327,22 @@ func addRequests(ctx context.Context, internal string, requests map[string]float
 // profile takes profiles of services, where they are asked for, until the function that it returns is called.
 func (p *path) profile(b *testing.B, phase string, rate int) (wait func()) {
 	b.Helper()
+	return keepProfiles(b, p.deployment.Internal, fmt.Sprintf("%s-%s-%s-%s-%d", p.file, p.kind, p.build, phase, rate), *counted)
+}
+
+// keepProfiles takes profiles of those of the services that are asked for, over a time, and waits for them in the function that it returns.
+func keepProfiles(b *testing.B, services map[string]string, beginning string, over time.Duration) (wait func()) {
+	b.Helper()
 	taken := make(chan error)
 	asked := 0
-	for name, address := range p.deployment.Internal {
+	for name, address := range services {
 		if !slices.Contains(strings.Split(*profiles, ","), name) {
 			continue
 		}
 		for _, profile := range []string{"profile", "allocs"} {
 			asked++
-			file := fmt.Sprintf("%s-%s-%s-%s-%s-%d.%s", p.file, p.kind, p.build, name, phase, rate, profile)
-			go func() { taken <- keepProfile(b.Context(), address, profile, file) }()
+			file := fmt.Sprintf("%s-%s.%s", beginning, name, profile)
+			go func() { taken <- keepProfile(b.Context(), address, profile, file, over) }()
 		}
 	}
 	return func() {
@@ -348,9 +354,9 @@ func (p *path) profile(b *testing.B, phase string, rate int) (wait func()) {
 	}
 }
 
-// keepProfile takes a profile over the time that a rate is measured for, of CPU ("profile") or of what is allocated ("allocs").
-func keepProfile(ctx context.Context, internal, profile, file string) error {
-	at := url.URL{Scheme: "http", Host: internal, Path: "/debug/pprof/" + profile, RawQuery: "seconds=" + strconv.Itoa(int(counted.Seconds()))}
+// keepProfile takes a profile over a time, of CPU ("profile") or of what is allocated ("allocs").
+func keepProfile(ctx context.Context, internal, profile, file string, over time.Duration) error {
+	at := url.URL{Scheme: "http", Host: internal, Path: "/debug/pprof/" + profile, RawQuery: "seconds=" + strconv.Itoa(int(over.Seconds()))}
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, at.String(), nil)
 	if err != nil {
 		return fmt.Errorf("take a profile: %w", err)

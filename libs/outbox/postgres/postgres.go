@@ -61,6 +61,11 @@ func (o *Outbox) Append(ctx context.Context, tx pgx.Tx, row outbox.Row) (id int6
 	return id, nil
 }
 
+// Queue has a row added by a batch, of a transaction that has by then locked what the row's key names.
+func (o *Outbox) Queue(batch *pgx.Batch, row outbox.Row) {
+	batch.Queue(insertRow, row.Topic, row.Key, row.Headers, row.Value, row.At, o.cfg.Channel)
+}
+
 // Querier is a pool, a connection or a transaction.
 type Querier interface {
 	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)

@@ -3,6 +3,7 @@ package store
 import (
 	"bytes"
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -17,45 +18,60 @@ import (
 // Create adds a pending medium, if quotas allow it. The medium says all but state and times; of those it says when the upload expires. Who asks again for
 // the same, by the id, is given what is there by now, in whatever state. Errors: [ErrExists], [ErrClosed], [QuotaError].
 func (s *Store) Create(ctx context.Context, asked Media, quotas Quotas) (stored Media, created bool, err error) {
+	defer s.metrics.Observe("create")(&err)
 	asked.State, asked.CreatedAt, asked.ExpiresAt = wire.MediaPending, s.moment(), asked.ExpiresAt.UTC().Truncate(time.Microsecond)
 	asked.ChangedAt = asked.CreatedAt
-	err = s.transact(ctx, "create", func(ctx context.Context, tx Tx) error {
-		stored, created = asked, true
+	switch admitted, err := s.admission.admit(ctx, asked, quotas); {
+	case err != nil:
+		return Media{}, false, err
+	case admitted:
+		return asked, true, nil
+	}
+	return s.createAlone(ctx, asked, quotas)
+}
+
+// errThere says that there is a medium of the id.
+var errThere = errors.New("there is a medium of the id")
+
+// createAlone adds a medium that could not be added in one statement, so that whatever is to be said of it is known.
+func (s *Store) createAlone(ctx context.Context, asked Media, quotas Quotas) (stored Media, created bool, err error) {
+	err = s.Rows.Transact(ctx, "create", func(ctx context.Context, tx Tx) error {
+		room, user := Scope{ScopeRoom, asked.Room}, Scope{ScopeUser, asked.Uploader}
+		usages, err := tx.LockUsages(ctx, []Scope{room, user})
+		if err != nil {
+			return err
+		}
 		inserted, err := tx.Insert(ctx, asked)
 		if err != nil {
 			return err
 		}
-		if !inserted {
-			created = false
-			stored, err = found(ctx, tx, asked)
+		if !inserted { // looked at once nothing is locked any more: media are locked before usages
+			return errThere
+		}
+		if err := admit(asked, quotas, usages[1], usages[0]); err != nil {
 			return err
 		}
-		usages, err := open(ctx, tx, []Media{asked})
-		if err != nil {
-			return err
-		}
-		if err := usages.admit(asked, quotas); err != nil {
-			return err
-		}
-		usages.add(asked, asked.Size, 1)
-		return usages.save(ctx, tx)
+		return tx.Write(ctx, Written{Usages: []Usage{{Scope: room, Bytes: asked.Size, Media: 1}, {Scope: user, Bytes: asked.Size, Media: 1}}})
 	})
-	if err != nil {
+	switch {
+	case errors.Is(err, errThere):
+		stored, err = s.found(ctx, asked)
+		return stored, false, err
+	case err != nil:
 		return Media{}, false, err
 	}
-	return stored, created, nil
+	return asked, true, nil
 }
 
 // found gives what there is of the id, which is what was asked for, as far as that is known of a deleted one.
-func found(ctx context.Context, tx Tx, asked Media) (Media, error) {
-	locked, err := tx.Lock(ctx, []uuid.UUID{asked.ID})
-	if err != nil {
+func (s *Store) found(ctx context.Context, asked Media) (Media, error) {
+	there, err := s.Rows.ByID(ctx, asked.ID)
+	switch {
+	case errors.Is(err, ErrNotFound): // it is forgotten since
+		return Media{}, ErrExists
+	case err != nil:
 		return Media{}, err
 	}
-	if len(locked) == 0 { // it is forgotten since
-		return Media{}, ErrExists
-	}
-	there := locked[0]
 	deleted := there.State == wire.MediaDeleted && there.Uploader == asked.Uploader && there.Room == asked.Room
 	if !deleted && !there.asksFor(asked) {
 		return Media{}, ErrExists
@@ -153,14 +169,10 @@ func (s *Store) change(ctx context.Context, operation string, id uuid.UUID, step
 		}
 		if changed.State != locked[0].State {
 			changed = s.since(changed)
-			usages, err := open(ctx, tx, []Media{changed})
-			if err != nil {
-				return err
-			}
-			return s.write(ctx, tx, usages, locked, []Media{changed})
+			return s.write(ctx, tx, ledger{}, locked, []Media{changed})
 		}
 		if changed.UploadID != locked[0].UploadID {
-			return tx.Update(ctx, changed)
+			return tx.Write(ctx, Written{Media: []Media{changed}})
 		}
 		return nil
 	})
@@ -179,29 +191,32 @@ func (s *Store) since(m Media) Media {
 	return m
 }
 
-// write writes media that have got other states, and what follows from that. The usages of all of them are locked.
+// write writes media that have got other states, and what follows from that, beside what is added to usages for another reason. Usages are locked from then
+// until the transaction is committed, and what is left is one round trip.
 func (s *Store) write(ctx context.Context, tx Tx, usages ledger, was, is []Media) error {
-	var jobs []Job
+	var (
+		jobs    []Job
+		written = Written{Media: is}
+	)
 	for i, m := range is {
 		usages.exchange(was[i], m)
-		if err := tx.Update(ctx, m); err != nil {
-			return err
-		}
-		if err := s.tell(ctx, tx, m.changed()); err != nil {
+		event, err := outbox.NewRow(ctx, s.tel.Propagator, Source, s.moment(), m.changed())
+		if err != nil {
 			return err
 		}
 		if err := awaitUse(ctx, tx, m); err != nil {
 			return err
 		}
+		written.Events = append(written.Events, event)
 		jobs = append(jobs, m.jobs()...)
 	}
-	if err := usages.save(ctx, tx); err != nil {
-		return err
+	if len(jobs) > 0 {
+		if err := tx.Enqueue(ctx, s.traced(ctx, jobs)); err != nil {
+			return err
+		}
 	}
-	if len(jobs) == 0 {
-		return nil
-	}
-	return tx.Enqueue(ctx, s.traced(ctx, jobs))
+	written.Usages = usages.sorted()
+	return tx.Write(ctx, written)
 }
 
 const headerTrace = "traceparent"

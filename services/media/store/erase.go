@@ -17,7 +17,7 @@ import (
 func (s *Store) DeleteRoom(ctx context.Context, room uuid.UUID, limit int) (deleted int, more bool, err error) {
 	of, scope := Selection{Room: room}, Scope{ScopeRoom, room}
 	err = s.transact(ctx, "delete_room", func(ctx context.Context, tx Tx) error {
-		deleted, err = s.deleteSelected(ctx, tx, of, limit, ReasonRoomEnded, func(usages ledger) { usages.shut(scope, s.moment()) }, scope)
+		deleted, err = s.deleteSelected(ctx, tx, of, limit, ReasonRoomEnded, Usage{Scope: scope, ClosedAt: s.moment()})
 		if err != nil {
 			return err
 		}
@@ -34,7 +34,7 @@ func (s *Store) DeleteUser(ctx context.Context, user, erasure uuid.UUID, at time
 	at = at.UTC()
 	of, scope := Selection{Uploader: user, Until: at.Add(Settle)}, Scope{ScopeUser, user}
 	err = s.transact(ctx, "delete_user", func(ctx context.Context, tx Tx) error {
-		deleted, err = s.deleteSelected(ctx, tx, of, limit, ReasonUserDeleted, func(usages ledger) { usages.shut(scope, at) }, scope)
+		deleted, err = s.deleteSelected(ctx, tx, of, limit, ReasonUserDeleted, Usage{Scope: scope, ClosedAt: at})
 		if err != nil {
 			return err
 		}
@@ -61,14 +61,14 @@ func (s *Store) DeleteUser(ctx context.Context, user, erasure uuid.UUID, at time
 // Expired deletes what is pending or rejected and has expired by now, at most so many. It reports how many; fewer than that: all are deleted.
 func (s *Store) Expired(ctx context.Context, now time.Time, limit int) (deleted int, err error) {
 	err = s.transact(ctx, "expire", func(ctx context.Context, tx Tx) error {
-		deleted, err = s.deleteSelected(ctx, tx, Selection{Expired: now.UTC()}, limit, ReasonExpired, func(ledger) {})
+		deleted, err = s.deleteSelected(ctx, tx, Selection{Expired: now.UTC()}, limit, ReasonExpired)
 		return err
 	})
 	return deleted, err
 }
 
-// deleteSelected deletes some of what is selected. It locks more usages, too, and has with do something with them.
-func (s *Store) deleteSelected(ctx context.Context, tx Tx, of Selection, limit int, reason string, do func(usages ledger), more ...Scope) (int, error) {
+// deleteSelected deletes some of what is selected, and closes usages.
+func (s *Store) deleteSelected(ctx context.Context, tx Tx, of Selection, limit int, reason string, closed ...Usage) (int, error) {
 	ids, err := tx.Select(ctx, of, limit)
 	if err != nil {
 		return 0, err
@@ -80,11 +80,10 @@ func (s *Store) deleteSelected(ctx context.Context, tx Tx, of Selection, limit i
 	locked = slices.DeleteFunc(locked, func(m Media) bool { // what has become of it meanwhile
 		return m.State == wire.MediaDeleted || !of.Expired.IsZero() && (m.ExpiresAt.IsZero() || m.ExpiresAt.After(of.Expired))
 	})
-	usages, err := open(ctx, tx, locked, more...)
-	if err != nil {
-		return 0, err
+	usages := ledger{}
+	for _, usage := range closed {
+		usages[usage.Scope] = &usage
 	}
-	do(usages)
 	return len(locked), s.deleteAll(ctx, tx, usages, locked, reason)
 }
 
@@ -116,7 +115,7 @@ func (s *Store) Forget(ctx context.Context, id uuid.UUID) error {
 			return err
 		}
 		uploader := locked[0].Uploader
-		if _, err := open(ctx, tx, nil, Scope{ScopeUser, uploader}); err != nil {
+		if _, err := tx.LockUsages(ctx, []Scope{{ScopeUser, uploader}}); err != nil {
 			return err
 		}
 		return s.tellErased(ctx, tx, uploader)

@@ -18,7 +18,9 @@
 //
 // # Locks
 //
-// A transaction locks uses, then media by their ids, then usages, rooms' before users', by their ids.
+// A transaction locks uses, then media by their ids, then usages, rooms' before users', by their ids. New media come after that, by their ids: nobody else
+// locks them yet. Usages are what all uploads to a room, and all by a user, write: they are locked last, shortly before the commit, in one round trip with all
+// that is still to be written; new media are one statement ([Rows.Admit]), those that come at the same time together.
 package store
 
 import (
@@ -105,6 +107,9 @@ type Rows interface {
 	Ping(ctx context.Context) error
 	// Transact runs change in one transaction, and commits it if change gives nil. It may begin it anew. Its error is change's.
 	Transact(ctx context.Context, operation string, change func(ctx context.Context, tx Tx) error) error
+	// Admit adds those of pending media, sorted by their ids, whose id is new, and whose uploader's and room's usages are there, open, and have no more than the
+	// additions of all the media say; and counts them there. It is one transaction, committed. Why it does not add others, another transaction may find out.
+	Admit(ctx context.Context, media []Media, additions []Addition) (admitted []uuid.UUID, err error)
 	// ByID gives a medium, in whatever state. Errors: [ErrNotFound].
 	ByID(ctx context.Context, id uuid.UUID) (Media, error)
 	// InState gives media that have been in a state since before a time, those first that have been longest.
@@ -130,17 +135,15 @@ type Tx interface {
 	Insert(ctx context.Context, m Media) (inserted bool, err error)
 	// Lock locks media in the order of their ids, and gives those that there are.
 	Lock(ctx context.Context, ids []uuid.UUID) ([]Media, error)
-	// Update writes what may change of a medium: all but ids, tenant, purpose and when it was created.
-	Update(ctx context.Context, m Media) error
+	// Write writes what belongs together, in one round trip where there are any.
+	Write(ctx context.Context, what Written) error
 	// Remove deletes the row of a medium.
 	Remove(ctx context.Context, id uuid.UUID) error
 	// Select gives the ids of media that are not deleted, at most so many.
 	Select(ctx context.Context, what Selection, limit int) ([]uuid.UUID, error)
 
-	// LockUsages locks usages in the order that is given, distinct, and makes those that are missing.
+	// LockUsages locks usages in the order that is given, distinct, makes those that are missing, and gives them in that order.
 	LockUsages(ctx context.Context, scopes []Scope) ([]Usage, error)
-	// SetUsages writes usages that are locked.
-	SetUsages(ctx context.Context, usages []Usage) error
 
 	// LockUse locks what is known of a message's use of a medium, and makes it where it is missing: of no medium, at [events.StartOfLog].
 	LockUse(ctx context.Context, message uuid.UUID) (Use, error)
@@ -180,6 +183,15 @@ type Tx interface {
 	Append(ctx context.Context, row outbox.Row) (int64, error)
 	// Enqueue has jobs done once the transaction is committed.
 	Enqueue(ctx context.Context, jobs []Job) error
+}
+
+// Written is what is written together, in this order.
+type Written struct {
+	// Usages are what is added to usages, which may be below nothing, or nothing; they are locked in the order that is given, distinct, and made where they are
+	// missing. One with a ClosedAt closes: a room stays closed since the first time, a user is since the last.
+	Usages []Usage
+	Media  []Media // that are locked: all but ids, tenant, purpose and when they were created
+	Events []outbox.Row
 }
 
 // JobKind is what a job does.
@@ -227,11 +239,15 @@ type Store struct {
 	tel     *telemetry.Telemetry
 	metrics *telemetry.StoreMetrics
 	now     func() time.Time
+
+	admission *admission
 }
 
 // New makes the store of a backend.
 func New(rows Rows, tel *telemetry.Telemetry, now func() time.Time) *Store {
-	return &Store{Rows: rows, tel: tel, metrics: tel.Store("media", ErrNotFound, ErrExists, ErrClosed, ErrInUse, ErrQuota, ErrState), now: now}
+	return &Store{
+		Rows: rows, tel: tel, metrics: tel.Store("media", ErrNotFound, ErrExists, ErrClosed, ErrInUse, ErrQuota, ErrState), now: now, admission: newAdmission(rows),
+	}
 }
 
 // moment is the time as the store keeps it.

@@ -2,7 +2,8 @@ package store
 
 import (
 	"cmp"
-	"context"
+	"fmt"
+	"math"
 	"slices"
 	"time"
 
@@ -22,6 +23,10 @@ const (
 type Scope struct {
 	Kind ScopeKind
 	ID   uuid.UUID
+}
+
+func (s Scope) compare(other Scope) int {
+	return cmp.Or(cmp.Compare(s.Kind, other.Kind), slices.Compare(s.ID[:], other.ID[:]))
 }
 
 // Usage is what a user or a room has: media that are pending, uploaded or ready.
@@ -49,84 +54,47 @@ const (
 	QuotaRoomBytes Quota = "bytes of the room"
 )
 
-// ledger has the usages that a transaction has locked.
-type ledger struct {
-	usages  map[Scope]*Usage
-	touched map[Scope]bool
+// ledger has what a transaction adds to usages.
+type ledger map[Scope]*Usage
+
+func (l ledger) of(kind ScopeKind, id uuid.UUID) *Usage {
+	scope := Scope{kind, id}
+	if _, ok := l[scope]; !ok {
+		l[scope] = &Usage{Scope: scope}
+	}
+	return l[scope]
 }
 
-// open locks the usages of media, and more.
-func open(ctx context.Context, tx Tx, media []Media, more ...Scope) (ledger, error) {
-	scopes := slices.Clone(more)
-	for _, m := range media {
-		scopes = append(scopes, Scope{ScopeUser, m.Uploader}, Scope{ScopeRoom, m.Room})
-	}
-	slices.SortFunc(scopes, func(a, b Scope) int {
-		return cmp.Or(cmp.Compare(a.Kind, b.Kind), slices.Compare(a.ID[:], b.ID[:]))
-	})
-	locked, err := tx.LockUsages(ctx, slices.Compact(scopes))
-	if err != nil {
-		return ledger{}, err
-	}
-	l := ledger{usages: map[Scope]*Usage{}, touched: map[Scope]bool{}}
-	for _, usage := range locked {
-		l.usages[usage.Scope] = &usage
-	}
-	return l, nil
-}
-
-func (l ledger) of(kind ScopeKind, id uuid.UUID) *Usage { return l.usages[Scope{kind, id}] }
-
-// add adds to what the uploader and the room of a medium have.
-func (l ledger) add(m Media, bytes, media int64) {
-	if bytes == 0 && media == 0 {
-		return
-	}
-	for _, scope := range []Scope{{ScopeUser, m.Uploader}, {ScopeRoom, m.Room}} {
-		usage := l.usages[scope]
-		usage.Bytes += bytes
-		usage.Media += media
-		l.touched[scope] = true
-	}
-}
-
-// exchange counts a medium as it is instead of as it was.
+// exchange counts a medium as it is instead of as it was. The usage of its uploader is locked at least: its events are told in their order.
 func (l ledger) exchange(was, is Media) {
-	if was.counts() {
-		l.add(was, -was.Size, -1)
-	}
-	if is.counts() {
-		l.add(is, is.Size, 1)
-	}
-}
-
-// shut closes a usage, unless it has been closed.
-func (l ledger) shut(scope Scope, at time.Time) {
-	usage := l.usages[scope]
-	if usage.ClosedAt.Before(at) && (scope.Kind == ScopeUser || usage.ClosedAt.IsZero()) {
-		usage.ClosedAt = at
-		l.touched[scope] = true
+	for _, usage := range []*Usage{l.of(ScopeUser, was.Uploader), l.of(ScopeRoom, was.Room)} {
+		if was.counts() {
+			usage.Bytes -= was.Size
+			usage.Media--
+		}
+		if is.counts() {
+			usage.Bytes += is.Size
+			usage.Media++
+		}
 	}
 }
 
-// save writes what has changed.
-func (l ledger) save(ctx context.Context, tx Tx) error {
-	var changed []Usage
-	for scope := range l.touched {
-		changed = append(changed, *l.usages[scope])
+// sorted gives what is added in the order in which it is locked, without rooms that stay as they are.
+func (l ledger) sorted() (all []Usage) {
+	for _, usage := range l {
+		if usage.Kind == ScopeUser || usage.Bytes != 0 || usage.Media != 0 || !usage.ClosedAt.IsZero() {
+			all = append(all, *usage)
+		}
 	}
-	if len(changed) == 0 {
-		return nil
-	}
-	return tx.SetUsages(ctx, changed)
+	slices.SortFunc(all, func(a, b Usage) int { return a.compare(b.Scope) })
+	return all
 }
 
 // Settle is how long after a user's deletion uploads may still belong to what the user was: they are refused, and what has come meanwhile is deleted.
 const Settle = time.Minute
 
-// admit reports whether a new medium may be. Errors: [ErrClosed], [QuotaError].
-func (l ledger) admit(m Media, q Quotas) error {
-	user, room := l.of(ScopeUser, m.Uploader), l.of(ScopeRoom, m.Room)
+// admit reports whether a new medium may be beside what its uploader and its room have. Errors: [ErrClosed], [QuotaError], [ErrUnstorable].
+func admit(m Media, q Quotas, user, room Usage) error {
 	if !room.ClosedAt.IsZero() || !user.ClosedAt.IsZero() && !m.CreatedAt.After(user.ClosedAt.Add(Settle)) {
 		return ErrClosed
 	}
@@ -141,6 +109,9 @@ func (l ledger) admit(m Media, q Quotas) error {
 		if quota.limit > 0 && quota.more > quota.limit-quota.used {
 			return QuotaError{Of: quota.of, Limit: quota.limit, Used: quota.used}
 		}
+	}
+	if m.Size > math.MaxInt64-max(user.Bytes, room.Bytes) {
+		return fmt.Errorf("%w: more bytes than can be counted", ErrUnstorable)
 	}
 	return nil
 }

@@ -134,14 +134,10 @@ func (s *Store) deleteLocked(ctx context.Context, tx Tx, media []Media, reason s
 	if len(media) == 0 {
 		return nil
 	}
-	usages, err := open(ctx, tx, media)
-	if err != nil {
-		return err
-	}
-	return s.deleteAll(ctx, tx, usages, media, reason)
+	return s.deleteAll(ctx, tx, ledger{}, media, reason)
 }
 
-// deleteAll deletes media that are locked, with their usages.
+// deleteAll deletes media that are locked, beside what is added to usages for another reason.
 func (s *Store) deleteAll(ctx context.Context, tx Tx, usages ledger, media []Media, reason string) error {
 	left := make([]Media, len(media))
 	for i, m := range media {

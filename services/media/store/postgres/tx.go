@@ -60,11 +60,15 @@ func (t tx) Insert(ctx context.Context, m store.Media) (bool, error) {
 
 func notNil(texts []string) []string { return append([]string{}, texts...) }
 
+// lockMedia says how many there are for the same reason as [admitMedia] does.
+const lockMedia = selectMedia + `
+JOIN (SELECT unnest($1::uuid[]) AS wanted LIMIT $2) AS these ON id = wanted ORDER BY id FOR NO KEY UPDATE OF media`
+
 func (t tx) Lock(ctx context.Context, ids []uuid.UUID) ([]store.Media, error) {
 	if len(ids) == 0 {
 		return nil, nil
 	}
-	return rowsOf(ctx, t, "lock media", scanMedia, selectMedia+`WHERE id = ANY ($1) ORDER BY id FOR NO KEY UPDATE`, ids)
+	return rowsOf(ctx, t, "lock media", scanMedia, lockMedia, ids, len(ids))
 }
 
 const updateMedia = `
@@ -73,10 +77,27 @@ SET file_name = $2, mime_type = $3, type = $4, size = $5, sha256 = $6, state = $
     part_size = $13, changed_at = $14, expires_at = $15
 WHERE id = $1`
 
-func (t tx) Update(ctx context.Context, m store.Media) error {
-	_, err := t.exec(ctx, "update a medium", updateMedia, m.ID, m.FileName, m.MimeType, m.Type, m.Size, m.SHA256, string(m.State), m.Reason, m.Width, m.Height,
+func queueMedium(batch *pgx.Batch, m store.Media) {
+	batch.Queue(updateMedia, m.ID, m.FileName, m.MimeType, m.Type, m.Size, m.SHA256, string(m.State), m.Reason, m.Width, m.Height,
 		notNil(m.Variants), m.UploadID, m.PartSize, m.ChangedAt, orNull(m.ExpiresAt))
-	return err
+}
+
+// Write implements [store.Tx].
+func (t tx) Write(ctx context.Context, what store.Written) error {
+	var batch pgx.Batch
+	if len(what.Usages) > 0 {
+		queueUsages(&batch, what.Usages)
+	}
+	for _, m := range what.Media {
+		queueMedium(&batch, m)
+	}
+	for _, event := range what.Events {
+		t.outbox.Queue(&batch, event)
+	}
+	if batch.Len() == 0 {
+		return nil
+	}
+	return storeError("write", t.db.SendBatch(ctx, &batch).Close())
 }
 
 func (t tx) Remove(ctx context.Context, id uuid.UUID) error {
@@ -115,12 +136,21 @@ func (t tx) LockUsages(ctx context.Context, scopes []store.Scope) ([]store.Usage
 	return rowsOf(ctx, t, "lock usages", scanUsage, lockUsages, kinds, ids)
 }
 
-const updateUsages = `
-UPDATE usages AS u SET bytes = n.bytes, media = n.media, closed_at = n.closed_at
-FROM unnest($1::text[], $2::uuid[], $3::bigint[], $4::bigint[], $5::timestamptz[]) AS n (kind, id, bytes, media, closed_at)
-WHERE u.kind = n.kind AND u.id = n.id`
+// addUsages locks what it writes, in the order that is given. What is below nothing would be refused before it is known that there is a row to add it to.
+const addUsages = `
+WITH added AS (
+    SELECT * FROM unnest($1::text[], $2::uuid[], $3::bigint[], $4::bigint[], $5::timestamptz[]) WITH ORDINALITY
+        AS a (kind, id, bytes, media, closed_at, number)
+)
+INSERT INTO usages AS u (kind, id, bytes, media, closed_at)
+SELECT kind, id, greatest(bytes, 0), greatest(media, 0), closed_at FROM added ORDER BY number
+ON CONFLICT (kind, id) DO UPDATE SET (bytes, media, closed_at) = (
+    SELECT u.bytes + a.bytes, u.media + a.media,
+        CASE u.kind WHEN 'room' THEN coalesce(u.closed_at, a.closed_at) ELSE greatest(u.closed_at, a.closed_at) END
+    FROM added AS a WHERE a.kind = u.kind AND a.id = u.id
+)`
 
-func (t tx) SetUsages(ctx context.Context, usages []store.Usage) error {
+func queueUsages(batch *pgx.Batch, usages []store.Usage) {
 	var (
 		kinds        []string
 		ids          []uuid.UUID
@@ -130,8 +160,7 @@ func (t tx) SetUsages(ctx context.Context, usages []store.Usage) error {
 	for _, u := range usages {
 		kinds, ids, bytes, media, closed = append(kinds, string(u.Kind)), append(ids, u.ID), append(bytes, u.Bytes), append(media, u.Media), append(closed, orNull(u.ClosedAt))
 	}
-	_, err := t.exec(ctx, "set usages", updateUsages, kinds, ids, bytes, media, closed)
-	return err
+	batch.Queue(addUsages, kinds, ids, bytes, media, closed)
 }
 
 const lockUse = `

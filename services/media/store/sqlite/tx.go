@@ -110,7 +110,7 @@ SET file_name = ?, mime_type = ?, type = ?, size = ?, sha256 = ?, state = ?, rea
     changed_at = ?, expires_at = ?
 WHERE id = ?`
 
-func (t *tx) Update(ctx context.Context, m store.Media) error {
+func (t *tx) update(ctx context.Context, m store.Media) error {
 	variants, err := listOf(m.Variants)
 	if err != nil {
 		return err
@@ -118,6 +118,26 @@ func (t *tx) Update(ctx context.Context, m store.Media) error {
 	_, err = t.exec(ctx, "update a medium", updateMedia, m.FileName, m.MimeType, m.Type, m.Size, orNothing(m.SHA256), string(m.State), m.Reason, m.Width, m.Height,
 		variants, m.UploadID, m.PartSize, m.ChangedAt.UnixMicro(), orNull(m.ExpiresAt), m.ID[:])
 	return err
+}
+
+// Write implements [store.Tx].
+func (t *tx) Write(ctx context.Context, what store.Written) error {
+	for _, u := range what.Usages {
+		if _, err := t.exec(ctx, "add to a usage", addUsage, string(u.Kind), u.ID[:], u.Bytes, u.Media, orNull(u.ClosedAt)); err != nil {
+			return err
+		}
+	}
+	for _, m := range what.Media {
+		if err := t.update(ctx, m); err != nil {
+			return err
+		}
+	}
+	for _, event := range what.Events {
+		if _, err := t.Append(ctx, event); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (t *tx) Remove(ctx context.Context, id uuid.UUID) error {
@@ -152,16 +172,11 @@ func (t *tx) LockUsages(ctx context.Context, scopes []store.Scope) (locked []sto
 	return locked, nil
 }
 
-func (t *tx) SetUsages(ctx context.Context, usages []store.Usage) error {
-	for _, u := range usages {
-		_, err := t.exec(ctx, "set usages", `UPDATE usages SET bytes = ?, media = ?, closed_at = ? WHERE kind = ? AND id = ?`,
-			u.Bytes, u.Media, orNull(u.ClosedAt), string(u.Kind), u.ID[:])
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
+// addUsage: what is below nothing would be refused before it is known that there is a row to add it to.
+const addUsage = `
+INSERT INTO usages (kind, id, bytes, media, closed_at) VALUES (?1, ?2, max(?3, 0), max(?4, 0), ?5)
+ON CONFLICT (kind, id) DO UPDATE SET bytes = bytes + ?3, media = media + ?4,
+    closed_at = CASE kind WHEN 'room' THEN coalesce(closed_at, ?5) ELSE coalesce(max(closed_at, ?5), closed_at, ?5) END`
 
 const lockUse = `
 INSERT INTO uses (message_id) VALUES (?) ON CONFLICT (message_id) DO UPDATE SET epoch = epoch
