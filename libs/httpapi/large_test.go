@@ -175,7 +175,7 @@ func TestSoManyLargeBodiesAreTakenAtOnce(t *testing.T) {
 	}
 }
 
-func TestABodyThatNeverArrivesTakesAPlaceForAsLongAsItMay(t *testing.T) {
+func TestABodyThatNeverArrivesCountsForAsLongAsItMay(t *testing.T) {
 	now := time.Unix(1000, 0)
 	route := &largeRoute{LargeBody: LargeBody{AtOnce: 2}, window: time.Second, now: func() time.Time { return now }, arriving: map[*fasthttp.RequestHeader]arrival{}}
 	heads := make([]fasthttp.RequestHeader, 4)

@@ -59,10 +59,9 @@ type Service struct {
 	now           func() time.Time // UTC, microseconds
 }
 
-var (
-	_ deployable.Service = (*Service)(nil)
-	_ deployable.Limited = (*Service)(nil)
-)
+var _ deployable.Service = (*Service)(nil)
+
+var _ deployable.Limited = (*Service)(nil)
 
 // New makes the service. It connects to nothing: its parts do.
 func New(cfg Config, deps Deps) (*Service, error) {

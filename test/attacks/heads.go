@@ -12,8 +12,8 @@ import (
 	"github.com/ism-chat/ism/test/deployment"
 )
 
-// patience is how long an answer may take.
-const patience = 30 * time.Second
+// answerTimeout is how long an answer may take.
+const answerTimeout = 30 * time.Second
 
 // doubtfulHeads sends requests byte by byte as they stand here, each with a good one behind it.
 func doubtfulHeads(t *testing.T, d *deployment.Deployment) {
@@ -57,12 +57,12 @@ func refusedOnce(t *testing.T, d *deployment.Deployment, raw string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	connection, err := (&net.Dialer{Timeout: patience}).DialContext(t.Context(), "tcp", at.Host)
+	connection, err := (&net.Dialer{Timeout: answerTimeout}).DialContext(t.Context(), "tcp", at.Host)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer connection.Close()
-	if err := connection.SetDeadline(time.Now().Add(patience)); err != nil {
+	if err := connection.SetDeadline(time.Now().Add(answerTimeout)); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := io.WriteString(connection, raw); err != nil {

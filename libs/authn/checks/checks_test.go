@@ -37,7 +37,7 @@ var (
 // passwordGrant asks for alice's token (RFC 6749, section 4.3).
 func passwordGrant(password string) func(ctx context.Context, client *http.Client, issuer string) (string, error) {
 	return func(ctx context.Context, client *http.Client, issuer string) (string, error) {
-		form := url.Values{"grant_type": {"password"}, "client_id": {"ism-web"}, "username": {"alice"}, "password": {password}, "scope": {"openid"}}
+		form := url.Values{"grant_type": {"password"}, "client_id": {"ism-demo"}, "username": {"alice"}, "password": {password}, "scope": {"openid"}}
 		request, err := http.NewRequestWithContext(ctx, http.MethodPost, issuer+"/protocol/openid-connect/token", strings.NewReader(form.Encode()))
 		if err != nil {
 			return "", err

@@ -204,9 +204,7 @@ func (s *Store) write(ctx context.Context, tx Tx, usages ledger, was, is []Media
 		if err != nil {
 			return err
 		}
-		if err := awaitUse(ctx, tx, m); err != nil {
-			return err
-		}
+		written.awaitUse(m)
 		written.Events = append(written.Events, event)
 		jobs = append(jobs, m.jobs()...)
 	}

@@ -192,6 +192,8 @@ type Written struct {
 	Usages []Usage
 	Media  []Media // that are locked: all but ids, tenant, purpose and when they were created
 	Events []outbox.Row
+	Idle   []Idle      // what is known of media that no message shows, in place of what was known
+	Gone   []uuid.UUID // media of which nothing of that kind is known any more
 }
 
 // JobKind is what a job does.

@@ -77,16 +77,14 @@ func (s *Store) shown(ctx context.Context, tx Tx, medium uuid.UUID, isNew bool) 
 }
 
 // awaitUse notes that a medium of messages has got its state, and is there for the first of them, or for none any more.
-func awaitUse(ctx context.Context, tx Tx, m Media) error {
+func (w *Written) awaitUse(m Media) {
 	switch {
 	case m.Purpose != PurposeMessage:
-		return nil
 	case m.State == wire.MediaReady:
-		return tx.SetIdle(ctx, Idle{Medium: m.ID, Since: m.ChangedAt})
+		w.Idle = append(w.Idle, Idle{Medium: m.ID, Since: m.ChangedAt})
 	case m.State == wire.MediaDeleted:
-		return tx.RemoveIdle(ctx, m.ID)
+		w.Gone = append(w.Gone, m.ID)
 	}
-	return nil
 }
 
 // isHeld reports whether a message is about to show a medium that is locked.

@@ -94,6 +94,12 @@ func (t tx) Write(ctx context.Context, what store.Written) error {
 	for _, event := range what.Events {
 		t.outbox.Queue(&batch, event)
 	}
+	for _, idle := range what.Idle {
+		batch.Queue(upsertIdle, idle.Medium, idle.Since, idle.Shown, idle.Holds, orNull(idle.Until))
+	}
+	if len(what.Gone) > 0 {
+		batch.Queue(`DELETE FROM idle WHERE medium_id = ANY($1)`, what.Gone)
+	}
 	if batch.Len() == 0 {
 		return nil
 	}

@@ -137,6 +137,16 @@ func (t *tx) Write(ctx context.Context, what store.Written) error {
 			return err
 		}
 	}
+	for _, idle := range what.Idle {
+		if err := t.SetIdle(ctx, idle); err != nil {
+			return err
+		}
+	}
+	for _, medium := range what.Gone {
+		if err := t.RemoveIdle(ctx, medium); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
