@@ -180,7 +180,7 @@ type closedRoom struct {
 
 func newClosedRoom(t *testing.T, d *deployment.Deployment) closedRoom {
 	t.Helper()
-	alice, bob, carol, eve := d.SignIn(t, "u22"), d.SignIn(t, "u23"), d.SignIn(t, "u24"), d.SignIn(t, "u25")
+	alice, bob, carol, eve := d.SignIn(t, "u22"), d.SignIn(t, "u23"), d.SignIn(t, "u24"), d.SignIn(t, "u05")
 	room := createRoom(t, alice, wire.Group, "Closed room", bob, carol)
 	sent, err := alice.SendText(t.Context(), room.ID, "among us")
 	if err != nil {
