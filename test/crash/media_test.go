@@ -34,6 +34,7 @@ const (
 func briefly() deployment.Settings {
 	return deployment.Settings{
 		"ISM_MEDIA_UPLOAD_TTL": uploadTTL.String(), "ISM_MEDIA_DOWNLOAD_TTL": "2s", "ISM_MEDIA_JOB_TIMEOUT": "8s", "ISM_MEDIA_SWEEP_EVERY": "2s", "ISM_MEDIA_ORPHANS_AFTER": "3s",
+		"ISM_HTTP_PPROF": "true", // to see that it is being made
 	}
 }
 
@@ -111,7 +112,7 @@ func mediaSurvives(t *testing.T, d *deployment.Deployment, victim string) {
 	}
 	// The largest pictures take longer than what follows, so the process dies while it makes variants of them.
 	until(t, func() string {
-		if _, goroutines := get(t, d, "http://"+d.Internal[victim]+"/debug/pprof/goroutine?debug=1"); !strings.Contains(goroutines, "processing.(*Worker).picture") {
+		if !strings.Contains(goroutines(t, d, victim), "processing.(*Worker).picture") {
 			return "no variants are being made"
 		}
 		return ""
@@ -291,9 +292,31 @@ func (u *uploads) link(t *testing.T, m *medium) string {
 	return address
 }
 
+// goroutines are where a process is just now.
+func goroutines(t *testing.T, d *deployment.Deployment, service string) string {
+	t.Helper()
+	status, profile := ask(t, d, "http://"+d.Internal[service]+"/debug/pprof/goroutine?debug=1", http.Header{"Authorization": {"Bearer " + deployment.InternalSecret}})
+	if status != http.StatusOK {
+		t.Fatalf("the goroutines of %s: %d: %s", service, status, profile)
+	}
+	return profile
+}
+
 func get(t *testing.T, d *deployment.Deployment, address string) (status int, answer string) {
 	t.Helper()
-	response, err := d.HTTP().Get(address)
+	return ask(t, d, address, nil)
+}
+
+func ask(t *testing.T, d *deployment.Deployment, address string, header http.Header) (status int, answer string) {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, address, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, values := range header {
+		request.Header[name] = values
+	}
+	response, err := d.HTTP().Do(request)
 	if err != nil {
 		t.Fatal(err)
 	}
