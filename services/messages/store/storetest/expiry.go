@@ -6,48 +6,71 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/ism-chat/ism/libs/events"
 	"github.com/ism-chat/ism/services/messages/store"
 )
 
-// testExpiry writes messages that last, that expire in a moment and that have expired, edited ones among them, in one room.
-func testExpiry(t *testing.T, s store.Store) {
-	room := newRoom()
-	soon, later := time.Now().Add(2*time.Second), time.Now().Add(time.Hour)
-	var lasting, going, all []store.Entry
-	for i, original := range line(room, 40) {
+// expiring are messages of a room that last, that expire in a moment and that have expired, edited ones among them.
+type expiring struct {
+	room                uuid.UUID
+	soon                time.Time // when going goes
+	lasting, going, all []store.Entry
+}
+
+func newExpiring(in time.Duration) expiring {
+	e := expiring{room: newRoom(), soon: time.Now().Add(in)}
+	later := time.Now().Add(time.Hour)
+	for i, original := range line(e.room, 40) {
 		edited := edit(original, events.Position{Offset: 1_000 + int64(i)}, "edited")
 		switch i % 8 {
 		case 0: // for ever
-			lasting = append(lasting, original)
-			all = append(all, original)
+			e.lasting = append(e.lasting, original)
+			e.all = append(e.all, original)
 		case 1: // for long
 			original.Expires, edited.Expires = later, later
-			lasting = append(lasting, edited)
-			all = append(all, original, edited)
+			e.lasting = append(e.lasting, edited)
+			e.all = append(e.all, original, edited)
 		case 2, 3: // not for long
-			original.Expires = soon
-			going = append(going, original)
-			all = append(all, original)
+			original.Expires = e.soon
+			e.going = append(e.going, original)
+			e.all = append(e.all, original)
 		case 4:
-			original.Expires, edited.Expires = soon, soon
-			going = append(going, edited)
-			all = append(all, original, edited)
+			original.Expires, edited.Expires = e.soon, e.soon
+			e.going = append(e.going, edited)
+			e.all = append(e.all, original, edited)
 		case 5: // the retention was shortened in between
-			original.Expires, edited.Expires = later, soon
-			going = append(going, edited)
-			all = append(all, original, edited)
+			original.Expires, edited.Expires = later, e.soon
+			e.going = append(e.going, edited)
+			e.all = append(e.all, original, edited)
 		case 6: // it was extended
-			original.Expires, edited.Expires = soon, later
-			lasting = append(lasting, edited)
-			all = append(all, original, edited)
+			original.Expires, edited.Expires = e.soon, later
+			e.lasting = append(e.lasting, edited)
+			e.all = append(e.all, original, edited)
 		default: // over
 			original.Expires = time.Now().Add(-time.Second)
-			all = append(all, original)
+			e.all = append(e.all, original)
 		}
 	}
-	appendAll(t, s, all...)
-	same(t, "before anything expires", whole(t, s, room, 7), newestFirst(slices.Concat(lasting, going)))
+	return e
+}
+
+func testExpiry(t *testing.T, s store.Store) {
+	var e expiring
+	var before []store.Entry
+	// Where the store takes longer than they last, they are written once more, for longer. A store counts in whole seconds.
+	for in, inTime := 2*time.Second, false; !inTime; in *= 2 {
+		if in > timeout {
+			t.Fatalf("%s are too short to write and to read what expires", in/2)
+		}
+		e = newExpiring(in)
+		appendAll(t, s, e.all...)
+		before = whole(t, s, e.room, 7)
+		inTime = time.Now().Before(e.soon.Add(-time.Second))
+	}
+	room, lasting, going, all := e.room, e.lasting, e.going, e.all
+	same(t, "before anything expires", before, newestFirst(slices.Concat(lasting, going)))
 
 	late := time.Now().Add(timeout)
 	for left := len(going); left > 0; {
