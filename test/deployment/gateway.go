@@ -111,7 +111,7 @@ func render(t testing.TB, from, to string, variables map[string]string) {
 }
 
 // newer is what an nginx of the distribution may not know: modules and parameters of the official image's.
-var newer = regexp.MustCompile(`(?m)^\s*(load_module|otel_\w+|http2) .*\n| resolve\b|\$otel_trace_id`)
+var newer = regexp.MustCompile(`(?m)^\s*(load_module|otel_\w+|http2) .*\n| resolve\b|\$otel_(?:trace|span)_id`)
 
 // withoutNewer leaves it out. The compose test has the image read all of it.
 func withoutNewer(text string) string { return newer.ReplaceAllString(text, "") }

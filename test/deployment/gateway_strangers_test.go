@@ -186,7 +186,7 @@ func TestGatewaySaysItselfWhoAsks(t *testing.T) {
 		"X-Forwarded-Host: evil.example", "X-Forwarded-Port: 1", "X-Forwarded-Prefix: /evil", "X-Forwarded-Server: evil", "X-Forwarded-Ssl: on",
 		"Forwarded: for=192.0.2.1;proto=https;host=evil.example", "X-Client-IP: 192.0.2.1", "True-Client-IP: 192.0.2.1", "CF-Connecting-IP: 192.0.2.1",
 		"X-Original-URL: /admin", "X-Rewrite-URL: /admin", "X-HTTP-Method-Override: DELETE", "X_Forwarded_For: 192.0.2.1", "Proxy: http://evil.example",
-		"SSL-Client-Cert: x", "X-SSL-Client-Cert: x", "X-Forwarded-User: admin",
+		"Traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", "Tracestate: evil=1", "SSL-Client-Cert: x", "X-SSL-Client-Cert: x", "X-Forwarded-User: admin",
 	}
 	for name, test := range map[string]struct {
 		trusted, from     string
