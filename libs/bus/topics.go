@@ -73,6 +73,7 @@ const topicProbes = "ism.probes"
 const (
 	metadataTimeout = 3 * time.Second
 	adminTimeout    = 10 * time.Second
+	lookForMade     = 100 * time.Millisecond // between looks whether a topic is known that was made just now
 
 	retentionConfig = "retention.ms"
 	inSyncConfig    = "min.insync.replicas"
@@ -170,12 +171,45 @@ func (b *Bus) ensure(ctx context.Context, wanted map[string]topic) error {
 		if err := b.create(ctx, missing); err != nil {
 			return err
 		}
+		if err := b.awaitKnown(ctx, missing); err != nil {
+			return err
+		}
 	}
 	b.reportSettings(ctx, wanted, present)
 	for name := range wanted {
 		b.ensured[name] = true
 	}
 	return nil
+}
+
+// awaitKnown waits until the brokers tell clients of topics that were made just now, by whomever. A group that joins before then goes without them until its
+// client happens to look again, after minutes.
+func (b *Bus) awaitKnown(ctx context.Context, made []kafka.TopicSpecification) error {
+	ctx, cancel := context.WithTimeout(ctx, adminTimeout)
+	defer cancel()
+	looks := time.NewTicker(lookForMade)
+	defer looks.Stop()
+	for {
+		metadata, err := b.metadata(ctx, nil)
+		if err != nil {
+			return err
+		}
+		unknown := slices.IndexFunc(made, func(spec kafka.TopicSpecification) bool { return !isKnown(metadata, spec.Topic) })
+		if unknown < 0 {
+			return nil
+		}
+		select {
+		case <-looks.C:
+		case <-ctx.Done():
+			return fmt.Errorf("%w: %s was made, and is not known to the brokers", ErrUnavailable, made[unknown].Topic)
+		}
+	}
+}
+
+// isKnown reports whether a topic is there, with a leader for each of its partitions.
+func isKnown(metadata *kafka.Metadata, name string) bool {
+	topic, ok := metadata.Topics[name]
+	return ok && topic.Error.Code() == kafka.ErrNoError && len(topicOf(topic).Leaderless) == 0 && len(topic.Partitions) > 0
 }
 
 func (b *Bus) specification(name string, spec topic) kafka.TopicSpecification {
