@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"os"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"sync/atomic"
@@ -16,7 +14,6 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"gopkg.in/yaml.v3"
 
 	client "github.com/ism-chat/ism/clients/go"
 	"github.com/ism-chat/ism/libs/servicetest"
@@ -117,39 +114,6 @@ func chat(t *testing.T, d *deployment.Deployment) (private map[string]string) {
 	return private
 }
 
-// route is an operation of the API.
-type route struct{ method, path string }
-
-// routes are all that the services describe for the outside.
-func routes(t *testing.T) []route {
-	t.Helper()
-	documents, err := filepath.Glob("../../services/*/api/openapi.yaml")
-	if err != nil || len(documents) == 0 {
-		t.Fatalf("no OpenAPI documents: %v", err)
-	}
-	var found []route
-	for _, document := range documents {
-		raw, err := os.ReadFile(document)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var described struct {
-			Paths map[string]map[string]yaml.Node
-		}
-		if err := yaml.Unmarshal(raw, &described); err != nil {
-			t.Fatalf("%s: %v", document, err)
-		}
-		for path, operations := range described.Paths {
-			for method := range operations {
-				if method != "parameters" && method != "summary" && !strings.HasPrefix(path, "/internal/") {
-					found = append(found, route{strings.ToUpper(method), path})
-				}
-			}
-		}
-	}
-	return found
-}
-
 var parameter = regexp.MustCompile(`\{[a-z_]+\}`)
 
 // everyRoute asks each route, as each kind of caller, for what it refuses and for what it may take, with marks everywhere. It gives how many requests were made.
@@ -166,19 +130,22 @@ func everyRoute(t *testing.T, d *deployment.Deployment, private map[string]strin
 		{"text/" + mark, text},
 	}
 	var count atomic.Int64
-	for _, at := range routes(t) {
-		t.Run(at.method+" "+at.path, func(t *testing.T) {
+	for _, at := range deployment.Operations(t) {
+		if strings.HasPrefix(at.Path, "/internal/") { // which nobody outside asks
+			continue
+		}
+		t.Run(at.Method+" "+at.Path, func(t *testing.T) {
 			for caller, token := range tokens {
 				for i, body := range bodies {
 					fill := func(string) string { return someone() }
 					if i == 0 {
 						fill = func(string) string { return mark }
 					}
-					path := parameter.ReplaceAllStringFunc(at.path, fill) + "?cursor=" + mark + "&since=" + mark + "&name=" + mark + "&timestamp=" + mark + "&access_token=" + private["a user's token"]
+					path := parameter.ReplaceAllStringFunc(at.Path, fill) + "?cursor=" + mark + "&since=" + mark + "&name=" + mark + "&timestamp=" + mark + "&access_token=" + private["a user's token"]
 					if i%2 == 1 {
 						path, _, _ = strings.Cut(path, "?")
 					}
-					ask{at.method, path, body.kind, body.content, token}.check(t, d, caller)
+					ask{at.Method, path, body.kind, body.content, token}.check(t, d, caller)
 					count.Add(1)
 				}
 			}

@@ -5,15 +5,12 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
-	"gopkg.in/yaml.v3"
 
 	client "github.com/ism-chat/ism/clients/go"
 	"github.com/ism-chat/ism/libs/wire"
@@ -212,7 +209,10 @@ func routesAreForWhomTheyAre(t *testing.T, d *deployment.Deployment) {
 	for _, r := range table {
 		rows = append(rows, r.operation)
 	}
-	described := operations(t)
+	var described []string
+	for _, operation := range deployment.Operations(t) {
+		described = append(described, operation.Method+" "+operation.Path)
+	}
 	for _, operation := range described {
 		if !slices.Contains(rows, operation) {
 			t.Errorf("nothing says who may call %s", operation)
@@ -296,33 +296,4 @@ func (room closedRoom) call(t *testing.T, d *deployment.Deployment, method, path
 		t.Fatalf("%s %s: %v", method, path, err)
 	}
 	return response.StatusCode, string(read)
-}
-
-// operations are all that the OpenAPI documents of the services describe.
-func operations(t *testing.T) (all []string) {
-	t.Helper()
-	documents, err := filepath.Glob("../../services/*/api/openapi.yaml")
-	if err != nil || len(documents) == 0 {
-		t.Fatalf("there are no descriptions, %v", err)
-	}
-	for _, path := range documents {
-		text, err := os.ReadFile(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var document struct {
-			Paths map[string]map[string]yaml.Node `yaml:"paths"`
-		}
-		if err := yaml.Unmarshal(text, &document); err != nil {
-			t.Fatalf("read %s: %v", path, err)
-		}
-		for path, methods := range document.Paths {
-			for method := range methods {
-				if slices.Contains([]string{"get", "put", "post", "patch", "delete"}, method) {
-					all = append(all, strings.ToUpper(method)+" "+path)
-				}
-			}
-		}
-	}
-	return all
 }
