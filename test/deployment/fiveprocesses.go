@@ -88,7 +88,7 @@ func fiveProcesses(t testing.TB, kafka []string, settings []Settings) *Deploymen
 			"ISM_HTTP_INTERNAL_ADDRESS": internal[name],
 			"ISM_INTERNAL_SECRET":       InternalSecret,
 			"ISM_OIDC_ISSUER":           issuer,
-			"ISM_OIDC_AUDIENCE":         "ism,account", // a Keycloak that has run for long may have an older realm, whose tokens have the latter alone
+			"ISM_OIDC_AUDIENCE":         "ism",
 			"ISM_KAFKA_BROKERS":         strings.Join(kafka, ","),
 			"ISM_OTLP_ENDPOINT":         spans.Endpoint,
 		}
