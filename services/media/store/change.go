@@ -221,10 +221,10 @@ const headerTrace = "traceparent"
 
 // traced has what looks at an upload show in the trace of what completed it (https://www.w3.org/TR/trace-context/#traceparent-header).
 func (s *Store) traced(ctx context.Context, jobs []Job) []Job {
+	carrier := propagation.MapCarrier{}
+	s.tel.Propagator.Inject(ctx, carrier)
 	for i, job := range jobs {
 		if job.Kind == JobProcess {
-			carrier := propagation.MapCarrier{}
-			s.tel.Propagator.Inject(ctx, carrier)
 			jobs[i].Trace = carrier[headerTrace]
 		}
 	}

@@ -160,12 +160,8 @@ type Tx interface {
 	// ClearUsages deletes usages that were closed before a time and have nothing, at most so many.
 	ClearUsages(ctx context.Context, before time.Time, limit int) (cleared int, err error)
 
-	// Idle gives what is known of a medium that no message shows. The medium is locked, as for the next two.
+	// Idle gives what is known of a medium that no message shows. The medium is locked, as for what is written of it.
 	Idle(ctx context.Context, medium uuid.UUID) (idle Idle, known bool, err error)
-	// SetIdle writes it.
-	SetIdle(ctx context.Context, idle Idle) error
-	// RemoveIdle deletes it.
-	RemoveIdle(ctx context.Context, medium uuid.UUID) error
 	// SelectIdle gives media whose holds have ended by now, of those that were shown, or that were not since before a time; those first that have been idle
 	// for longest.
 	SelectIdle(ctx context.Context, before, now time.Time, limit int) (media []uuid.UUID, err error)

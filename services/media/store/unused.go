@@ -55,7 +55,7 @@ func (s *Store) Show(ctx context.Context, id, room, sender uuid.UUID) (m Media, 
 			idle = Idle{Medium: id, Shown: true}
 		}
 		idle.Since, idle.Holds, idle.Until = now, idle.Holds+1, now.Add(HeldFor)
-		return tx.SetIdle(ctx, idle)
+		return tx.Write(ctx, Written{Idle: []Idle{idle}})
 	})
 	return m, err
 }
@@ -70,10 +70,10 @@ func (s *Store) shown(ctx context.Context, tx Tx, medium uuid.UUID, isNew bool) 
 		idle.Holds--
 	}
 	if !idle.held(s.moment()) {
-		return tx.RemoveIdle(ctx, medium)
+		return tx.Write(ctx, Written{Gone: []uuid.UUID{medium}})
 	}
 	idle.Shown = true
-	return tx.SetIdle(ctx, idle)
+	return tx.Write(ctx, Written{Idle: []Idle{idle}})
 }
 
 // awaitUse notes that a medium of messages has got its state, and is there for the first of them, or for none any more.
@@ -138,7 +138,7 @@ func (s *Store) isUnused(ctx context.Context, tx Tx, m Media, id uuid.UUID, befo
 			return false, err
 		}
 	}
-	return !used, tx.RemoveIdle(ctx, id)
+	return !used, tx.Write(ctx, Written{Gone: []uuid.UUID{id}})
 }
 
 // Withdraw deletes a medium for who has uploaded it. One that is deleted stays as it is. Errors: [ErrNotFound], [ErrInUse].

@@ -25,16 +25,6 @@ const upsertIdle = `
 INSERT INTO idle (medium_id, since, shown, holds, held_until) VALUES ($1, $2, $3, $4, $5)
 ON CONFLICT (medium_id) DO UPDATE SET since = excluded.since, shown = excluded.shown, holds = excluded.holds, held_until = excluded.held_until`
 
-func (t tx) SetIdle(ctx context.Context, idle store.Idle) error {
-	_, err := t.exec(ctx, "set what is idle", upsertIdle, idle.Medium, idle.Since, idle.Shown, idle.Holds, orNull(idle.Until))
-	return err
-}
-
-func (t tx) RemoveIdle(ctx context.Context, medium uuid.UUID) error {
-	_, err := t.exec(ctx, "remove what is idle", `DELETE FROM idle WHERE medium_id = $1`, medium)
-	return err
-}
-
 const selectIdle = `
 SELECT medium_id FROM idle WHERE (shown OR since < $1) AND (holds = 0 OR held_until <= $2) ORDER BY since LIMIT $3`
 

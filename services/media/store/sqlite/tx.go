@@ -138,12 +138,13 @@ func (t *tx) Write(ctx context.Context, what store.Written) error {
 		}
 	}
 	for _, idle := range what.Idle {
-		if err := t.SetIdle(ctx, idle); err != nil {
+		_, err := t.exec(ctx, "set what is idle", upsertIdle, idle.Medium[:], idle.Since.UnixMicro(), idle.Shown, idle.Holds, orNull(idle.Until))
+		if err != nil {
 			return err
 		}
 	}
 	for _, medium := range what.Gone {
-		if err := t.RemoveIdle(ctx, medium); err != nil {
+		if _, err := t.exec(ctx, "remove what is idle", `DELETE FROM idle WHERE medium_id = ?`, medium[:]); err != nil {
 			return err
 		}
 	}

@@ -29,16 +29,6 @@ const upsertIdle = `
 INSERT INTO idle (medium_id, since, shown, holds, held_until) VALUES (?, ?, ?, ?, ?)
 ON CONFLICT (medium_id) DO UPDATE SET since = excluded.since, shown = excluded.shown, holds = excluded.holds, held_until = excluded.held_until`
 
-func (t *tx) SetIdle(ctx context.Context, idle store.Idle) error {
-	_, err := t.exec(ctx, "set what is idle", upsertIdle, idle.Medium[:], idle.Since.UnixMicro(), idle.Shown, idle.Holds, orNull(idle.Until))
-	return err
-}
-
-func (t *tx) RemoveIdle(ctx context.Context, medium uuid.UUID) error {
-	_, err := t.exec(ctx, "remove what is idle", `DELETE FROM idle WHERE medium_id = ?`, medium[:])
-	return err
-}
-
 const selectIdle = `
 SELECT medium_id FROM idle WHERE (shown = 1 OR since < ?) AND (holds = 0 OR held_until <= ?) ORDER BY since LIMIT ?`
 
