@@ -7,13 +7,15 @@ answers() { says $number '\0\0\0\x29\0\3\0\0user\0postgres\0database\0postgres\0
 
 address() { echo "export ISM_TEST_POSTGRES_URL='postgres://postgres:postgres@127.0.0.1:$number/postgres?sslmode=disable'"; }
 
+loose=()
+if [ -n "${ISM_TEST_BRIEFLY:-}" ]; then loose=(-c fsync=off -c full_page_writes=off); fi # what is committed outlives a crash of Postgres all the same
+
 run_docker() {
-  container postgres -p 127.0.0.1:$number:5432 -e POSTGRES_PASSWORD=postgres postgres:17 -c max_connections=300
+  container postgres -p 127.0.0.1:$number:5432 -e POSTGRES_PASSWORD=postgres postgres:17 -c max_connections=300 "${loose[@]}"
 }
 
 run_native() {
-  local bin data=$state/postgres as=() loose=()
-  if [ -n "${ISM_TEST_BRIEFLY:-}" ]; then loose=(-c fsync=off -c full_page_writes=off); fi # what is committed outlives a crash of Postgres all the same
+  local bin data=$state/postgres as=()
   bin=$(postgres_binaries)
   [ -n "$bin" ] || { echo "no PostgreSQL is installed" >&2; return 1; }
   rm -rf "$data"

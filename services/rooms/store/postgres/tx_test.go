@@ -207,7 +207,8 @@ func TestTheStatementsOfAChangeUseIndexes(t *testing.T) {
 		INSERT INTO members (room_id, user_id, position, status, joined_at)
 		SELECT r.id, u.id, 1, 'Joined', now()
 		FROM (SELECT id, row_number() OVER () AS n FROM rooms) r
-		JOIN (SELECT id, row_number() OVER () AS n FROM users) u ON u.n IN (r.n, r.n % 5000 + 1);
+		CROSS JOIN LATERAL (VALUES (r.n), (r.n % 5000 + 1)) AS theirs (n)
+		JOIN (SELECT id, row_number() OVER () AS n FROM users) u ON u.n = theirs.n;
 		INSERT INTO message_positions (room_id, message_id, sender_id, epoch, log_offset, number, counted, at)
 		SELECT r.id, gen_random_uuid(), r.created_by, 0, n, n, n, now() FROM rooms r, generate_series(1, 10) AS n;
 		ANALYZE`)

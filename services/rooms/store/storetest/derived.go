@@ -237,7 +237,7 @@ func (p *play) step() {
 func clientsCountTheSame(t *testing.T, s store.Store) {
 	users := addUsers(t, s, "alice", "bob")
 	lead := outboxtest.Lead(t, s)
-	for seed := range uint64(1000) {
+	for seed := range uint64(300) {
 		p := &play{t: t, s: s, lead: lead, random: rand.New(rand.NewPCG(seed, 2)), reader: users[0], other: users[1]}
 		p.room = create(t, s, newRoom(wire.Group, "", start(), users...)).ID
 		for i := range p.devices {
