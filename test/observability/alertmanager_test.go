@@ -73,7 +73,7 @@ func startAlertmanager(t *testing.T, settings ...string) (address, log string) {
 	return address, file.Name()
 }
 
-// rulesAtOnce are the stack's rules, but for how long something must be so before it is told.
+// rulesAtOnce are the stack's rules, but that something must be so for seconds in place of minutes or hours before it is told.
 func rulesAtOnce(t *testing.T) (pattern string) {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(root, queries.Rules, "*.yml"))
@@ -86,7 +86,7 @@ func rulesAtOnce(t *testing.T) (pattern string) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		at := regexp.MustCompile(`(?m)^ +for: .*\n`).ReplaceAll(raw, nil)
+		at := regexp.MustCompile(`(?m)^( +for: \d+)[mh]$`).ReplaceAll(raw, []byte("${1}s"))
 		if err := os.WriteFile(filepath.Join(dir, filepath.Base(file)), at, 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -121,7 +121,7 @@ func TestAlertsReachTheirReceiver(t *testing.T) {
 	webhook, notifications := receiver(t)
 	heartbeat, beats := receiver(t)
 	manager, _ := startAlertmanager(t, "ALERT_WEBHOOK_URL="+webhook, "ALERT_WEBHOOK_TOKEN=s3cret", "ALERT_HEARTBEAT_URL="+heartbeat,
-		"ALERT_GROUP_WAIT=1s", "ALERT_GROUP_INTERVAL=1s", "ALERT_REPEAT_INTERVAL=1h")
+		"ALERT_GROUP_WAIT=4s", "ALERT_GROUP_INTERVAL=1s", "ALERT_REPEAT_INTERVAL=1h")
 	rooms := fmt.Sprintf("127.0.0.1:%d", servicetest.FreePort(t)) // where nothing answers
 	start(t, prometheus, stack{targets: map[string]string{"rooms": rooms, "alertmanager": manager}, alertmanager: manager, rules: rulesAtOnce(t)})
 

@@ -93,7 +93,8 @@ func start(t *testing.T, program string, s stack) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(program, "--config.file="+config, "--storage.tsdb.path="+filepath.Join(dir, "data"), "--web.listen-address="+address)
+	cmd := exec.Command(program, "--config.file="+config, "--storage.tsdb.path="+filepath.Join(dir, "data"), "--web.listen-address="+address,
+		"--rules.alert.resend-delay=1s") // what is told before Alertmanager has been found is told again then
 	run(t, cmd, log)
 	baseURL := "http://" + address
 	awaitReady(t, baseURL+"/-/ready")
