@@ -18,12 +18,8 @@ import (
 	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 )
 
-// What an export may take, and how much waits for it. Spans that find the queue full are dropped.
-const (
-	exportTimeout = 10 * time.Second
-	spanQueue     = 4096
-	spanBatch     = 512
-)
+// exportTimeout is how long an export of a batch may take. What waits for it meanwhile is bounded: see [boundedSpans].
+const exportTimeout = 10 * time.Second
 
 // traces is the tracer provider with what must be ended after it.
 type traces struct {
@@ -44,10 +40,14 @@ func startTraces(ctx context.Context, cfg Config, service, version string, t *Te
 		return nil, err
 	}
 	export := newExport(exporter, cfg.OTLPEndpoint, t)
+	export.queue.SpanProcessor = sdktrace.NewBatchSpanProcessor(export, sdktrace.WithMaxQueueSize(spanQueue), sdktrace.WithMaxExportBatchSize(spanBatch))
+	limits := sdktrace.NewSpanLimits()
+	limits.AttributeValueLengthLimit = spanValue
 	options = append(
 		options,
 		sdktrace.WithSampler(sdktrace.ParentBased(sdktrace.TraceIDRatioBased(cfg.TraceRatio))),
-		sdktrace.WithBatcher(export, sdktrace.WithMaxQueueSize(spanQueue), sdktrace.WithMaxExportBatchSize(spanBatch)),
+		sdktrace.WithRawSpanLimits(limits),
+		sdktrace.WithSpanProcessor(&export.queue),
 	)
 	return &traces{provider: sdktrace.NewTracerProvider(options...), export: export}, nil
 }
@@ -81,6 +81,7 @@ type export struct {
 	endpoint string
 	log      *slog.Logger
 	spans    *prometheus.CounterVec
+	queue    boundedSpans // what waits to be exported
 
 	failing atomic.Bool
 	stop    context.Context // done when shutting down has taken too long
@@ -90,22 +91,25 @@ type export struct {
 
 func newExport(exporter sdktrace.SpanExporter, endpoint string, t *Telemetry) *export {
 	stop, cancel := context.WithCancel(context.Background())
+	spans := Counters(t.Metrics, prometheus.CounterOpts{
+		Name: "ism_trace_spans_total",
+		Help: "Spans for the trace collector, by result: sent; lost, since it did not take them; dropped, since too many waited.",
+	}, "result", "sent", "lost", "dropped")
 	return &export{
 		exporter: exporter,
 		endpoint: endpoint,
 		log:      t.Log,
-		spans: Counters(t.Metrics, prometheus.CounterOpts{
-			Name: "ism_trace_spans_total",
-			Help: "Spans handed to the trace collector, by result: sent or lost.",
-		}, "result", "sent", "lost"),
-		stop:   stop,
-		cancel: cancel,
-		ended:  make(chan struct{}),
+		spans:    spans,
+		queue:    boundedSpans{dropped: spans.WithLabelValues("dropped")},
+		stop:     stop,
+		cancel:   cancel,
+		ended:    make(chan struct{}),
 	}
 }
 
 // ExportSpans never fails: see [export].
 func (e *export) ExportSpans(ctx context.Context, spans []sdktrace.ReadOnlySpan) error {
+	defer e.queue.release(spans)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(e.stop, cancel)()

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/testutil"
+	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/trace"
 	collector "go.opentelemetry.io/proto/otlp/collector/trace/v1"
@@ -139,6 +140,98 @@ func TestCollectorThatIsDownCostsOnlyTraces(t *testing.T) {
 				t.Error("no lost spans counted")
 			}
 		})
+	}
+}
+
+// silent takes connections and never says a word, as what hangs does.
+func silent(t *testing.T) (endpoint string) {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var taken []net.Conn
+	var served sync.WaitGroup
+	served.Go(func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			taken = append(taken, conn)
+		}
+	})
+	t.Cleanup(func() {
+		_ = listener.Close()
+		served.Wait()
+		for _, conn := range taken {
+			_ = conn.Close()
+		}
+	})
+	return "http://" + listener.Addr().String()
+}
+
+// Nothing waits for a collector that takes spans and never answers: what is held of them is bounded in count and in bytes, and what is not held is
+// counted, each.
+func TestSpansThatACollectorNeverTakesAreDroppedAndCounted(t *testing.T) {
+	hanging := &fakeCollector{hang: true}
+	for name, c := range map[string]struct {
+		endpoint string
+		spans    int
+		value    int // bytes of an attribute of each
+		held     int // of them, at most
+	}{
+		"many, no answer":          {hanging.serve(t), 3 * spanQueue, 1, spanQueue},
+		"many, not even a word":    {silent(t), 3 * spanQueue, 1, spanQueue},
+		"large, not even a word":   {silent(t), spanQueue, 4000, spanQueueBytes / 4000},
+		"larger than what is kept": {silent(t), spanQueue, 100_000, spanQueueBytes / spanValue},
+	} {
+		t.Run(name, func(t *testing.T) {
+			tel, _ := start(t, Config{OTLPEndpoint: c.endpoint, TraceRatio: 1})
+			queue := &tel.traces.export.queue
+			value := attribute.String("value", strings.Repeat("x", c.value))
+			longest := time.Duration(0)
+			for range c.spans {
+				_, span := tel.Tracer.Tracer("test").Start(t.Context(), "span", trace.WithAttributes(value))
+				begun := time.Now()
+				span.End()
+				longest = max(longest, time.Since(begun))
+			}
+			held, bytes, dropped := int(queue.waiting.Load()), queue.bytes.Load(), int(testutil.ToFloat64(queue.dropped))
+			if held+dropped != c.spans || held > c.held || held < c.held/4 || bytes > spanQueueBytes {
+				t.Errorf("of %d spans %d are held, in %d bytes, and %d were dropped", c.spans, held, bytes, dropped)
+			}
+			if longest > time.Second {
+				t.Errorf("a span waited for %s", longest)
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+			defer cancel()
+			if err := tel.Shutdown(ctx); !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("shutdown: %v", err)
+			}
+		})
+	}
+}
+
+// What has been sent, or lost, makes room for more.
+func TestSpansThatAreTakenMakeRoom(t *testing.T) {
+	f := &fakeCollector{}
+	tel, _ := start(t, Config{OTLPEndpoint: f.serve(t), TraceRatio: 1})
+	ctx, linked := tel.Tracer.Tracer("test").Start(t.Context(), "first")
+	linked.End()
+	_, span := tel.Tracer.Tracer("test").Start(ctx, "second", trace.WithLinks(trace.Link{SpanContext: linked.SpanContext()}))
+	span.SetAttributes(attribute.Int("n", 1), attribute.StringSlice("all", []string{"a", "b"}))
+	span.AddEvent("said", trace.WithAttributes(attribute.String("what", "it")))
+	span.End()
+	queue := &tel.traces.export.queue
+	if held, bytes := queue.waiting.Load(), queue.bytes.Load(); held != 2 || bytes < 2048 {
+		t.Errorf("%d spans are held, in %d bytes", held, bytes)
+	}
+	if err := tel.Shutdown(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if held, bytes := queue.waiting.Load(), queue.bytes.Load(); held != 0 || bytes != 0 {
+		t.Errorf("%d spans are held, in %d bytes, after they were sent", held, bytes)
 	}
 }
 

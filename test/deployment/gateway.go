@@ -33,7 +33,8 @@ func gatewayProcess(t testing.TB, dir, address string, upstreams map[string]stri
 		"GATEWAY_CORS_ORIGINS": gatewayOrigins,
 		"GATEWAY_RATE_ADDRESS": "10000", "GATEWAY_BURST_ADDRESS": "10000",
 		"GATEWAY_CONNECTIONS_ADDRESS": "10000", "GATEWAY_STREAMS_ADDRESS": "10000", "GATEWAY_TRUSTED_PROXIES": "",
-		"GATEWAY_HTTP": FreeAddress(t), "GATEWAY_HTTPS": FreeAddress(t), // where nginx passes connections on by itself
+		"GATEWAY_STATUS": FreeAddress(t),
+		"GATEWAY_HTTP":   FreeAddress(t), "GATEWAY_HTTPS": FreeAddress(t), // where nginx passes connections on by itself
 	}
 	for name, upstream := range upstreams {
 		variables[strings.ToUpper(name)+"_UPSTREAM"] = upstream

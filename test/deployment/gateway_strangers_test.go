@@ -233,6 +233,74 @@ func TestGatewayRefusesProxiesThatAreNoAddresses(t *testing.T) {
 	}
 }
 
+// Of a share of requests traces are recorded, whatever strangers say, and of each request that shows the secret, which nobody else sees.
+func TestGatewayRecordsWhatItIsAskedFor(t *testing.T) {
+	t.Parallel()
+	const secret, traceparent = "6b10d64cd7272d61-A_b", "Traceparent: 00-40e2182c22bb4d9c7825ec93a2958660-07cef8e2e819311a-"
+	few := startGateway(t, map[string]string{"GATEWAY_TRACE_PERCENT": "0.01", "GATEWAY_TRACE_SECRET": secret})
+	proxied := startGateway(t, map[string]string{"GATEWAY_TRACE_PERCENT": "0.01", "GATEWAY_TRACE_SECRET": secret, "GATEWAY_TRACE_CONTEXT": "propagate"})
+	nobody := startGateway(t, map[string]string{"GATEWAY_TRACE_PERCENT": "0.01"})
+	for name, test := range map[string]struct {
+		g      *gateway
+		header string
+		want   string
+	}{
+		"nothing is asked":                 {few, "X-A: b", "off"},
+		"the secret":                       {few, "X-Trace-Secret: " + secret, "on"},
+		"in upper case":                    {few, "X-Trace-Secret: " + strings.ToUpper(secret), "off"},
+		"with more behind it":              {few, "X-Trace-Secret: " + secret + "x", "off"},
+		"a part of it":                     {few, "X-Trace-Secret: 6b10d64c", "off"},
+		"empty":                            {few, "X-Trace-Secret:", "off"},
+		"a stranger's trace":               {few, traceparent + "01", "off"},
+		"a proxy's trace":                  {proxied, traceparent + "01", "on"},
+		"a proxy's trace, not recorded":    {proxied, traceparent + "00", "off"},
+		"and the secret":                   {proxied, traceparent + "00\r\nX-Trace-Secret: " + secret, "on"},
+		"the secret where there is none":   {nobody, "X-Trace-Secret: " + secret, "off"},
+		"an empty one where there is none": {nobody, "X-Trace-Secret:", "off"},
+	} {
+		beside := &gateway{address: test.g.decides}
+		response := beside.ask(t, line("GET", "/", test.header))
+		if said, err := io.ReadAll(io.LimitReader(response.Body, 3)); err != nil || strings.TrimSpace(string(said)) != test.want {
+			t.Errorf("%s: %q, %v", name, said, err)
+		}
+	}
+	if response := few.ask(t, line("GET", "/api/rooms", "X-Trace-Secret: "+secret)); response.StatusCode != http.StatusOK || response.Header.Get("X-Saw-All-X-Trace-Secret") != "" {
+		t.Errorf("the service saw %v", response.Header)
+	}
+}
+
+// A secret that would be another expression ends the gateway's start with its reason.
+func TestGatewayRefusesATraceSecretThatIsNone(t *testing.T) {
+	t.Parallel()
+	script := root(t) + "/deploy/compose/gateway/entrypoint/15-settings.envsh"
+	for _, secret := range []string{"short", ".*.*.*.*.*", `6b10d64cd7272d61" on; "`, "6b10d64cd7272d61\n"} {
+		cmd := exec.Command("sh", "-c", `. "$0"; echo started`, script)
+		cmd.Env = []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "GATEWAY_TRACE_SECRET=" + secret, "GATEWAY_LISTEN=1", "GATEWAY_LISTEN_TLS=2", "GATEWAY_CONF=" + t.TempDir()}
+		out, err := cmd.CombinedOutput()
+		if err == nil || strings.Contains(string(out), "started") || !strings.Contains(string(out), "GATEWAY_TRACE_SECRET") {
+			t.Errorf("%q: %v\n%s", secret, err, out)
+		}
+	}
+}
+
+// The exporter learns how many connections there are, at a port of its own, and clients do not.
+func TestGatewayTellsItsStatusAside(t *testing.T) {
+	t.Parallel()
+	status := FreeAddress(t)
+	g := startGateway(t, map[string]string{"GATEWAY_STATUS": status})
+	aside := &gateway{address: status}
+	response := aside.ask(t, line("GET", "/-/status"))
+	if said, err := io.ReadAll(io.LimitReader(response.Body, 20)); err != nil || response.StatusCode != http.StatusOK || !strings.HasPrefix(string(said), "Active connections:") {
+		t.Errorf("%d %q, %v", response.StatusCode, said, err)
+	}
+	if response := aside.ask(t, line("GET", "/api/rooms")); response.StatusCode != http.StatusNotFound {
+		t.Errorf("services are reached by it: %d", response.StatusCode)
+	}
+	if response := g.ask(t, line("GET", "/-/status")); response.StatusCode != http.StatusNotFound {
+		t.Errorf("clients are told: %d", response.StatusCode)
+	}
+}
+
 func (g *gateway) dial(t *testing.T, from string) net.Conn {
 	t.Helper()
 	dialer := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(from)}, Timeout: 30 * time.Second}

@@ -21,6 +21,7 @@ import (
 // gateway is nginx in front of servers that answer with the name of the service they stand for.
 type gateway struct {
 	address string
+	decides string       // the address of a server that answers with whether the request would be recorded
 	counts  bool         // connections before they have said anything
 	seen    atomic.Int64 // requests that came to services
 	dropped atomic.Int64 // requests that a service took and did not answer
@@ -31,7 +32,7 @@ func startGateway(t *testing.T, settings ...map[string]string) *gateway {
 	if _, err := exec.LookPath("nginx"); err != nil && !exists("/usr/sbin/nginx") && os.Getenv("ISM_TEST_REQUIRE_ENGINES") != "1" {
 		t.Skip("NOT PROVED without nginx: run make test")
 	}
-	g := &gateway{address: FreeAddress(t)}
+	g := &gateway{address: FreeAddress(t), decides: FreeAddress(t)}
 	upstreams := map[string]string{}
 	for _, name := range []string{"rooms", "messages", "realtime", "notifications", "media", "keycloak", "s3"} {
 		service := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -60,6 +61,10 @@ func startGateway(t *testing.T, settings ...map[string]string) *gateway {
 		upstreams[name] = service.Listener.Addr().String()
 	}
 	process := gatewayProcess(t, t.TempDir(), g.address, upstreams, settings...)
+	beside := fmt.Sprintf("server { listen %s; location / { return 200 $gateway_recorded; } }\n", g.decides)
+	if err := os.WriteFile(filepath.Join(filepath.Dir(process.args[1]), "conf.d", "beside.conf"), []byte(beside), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	g.counts = exists(filepath.Join(filepath.Dir(process.args[1]), "conf.d", "connections.main"))
 	process.logFile = filepath.Join(t.TempDir(), "gateway.log")
 	process.start(t)

@@ -78,7 +78,7 @@ stop_engine() {
 group_is_gone() { ! kill -0 -- "-$1" 2>/dev/null; }
 
 # install ENGINE…: installs what is missing of Debian's packages that the native engines need. nginx is for the gateway,
-# prometheus for the dashboards' queries, chromium for streams as a browser reads them, node for a receiver of webhooks in JavaScript.
+# prometheus and alertmanager for the dashboards' queries and for alerts, chromium for streams as a browser reads them, node for a receiver of webhooks in JavaScript.
 install() {
   local packages
   packages=$(missing_packages "$@")
@@ -101,6 +101,7 @@ missing_packages() {
         command -v node >/dev/null || missing+=(nodejs)
         command -v npm >/dev/null || missing+=(npm) ;;
       prometheus) command -v prometheus >/dev/null || missing+=(prometheus) ;;
+      alertmanager) command -v prometheus-alertmanager >/dev/null || missing+=(prometheus-alertmanager) ;;
       postgres) [ -n "$(postgres_binaries)" ] || missing+=(postgresql) ;;
       kafka | cassandra | keycloak)
         java17 >/dev/null 2>&1 || missing+=(openjdk-17-jre-headless)

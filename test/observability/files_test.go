@@ -1,6 +1,7 @@
 package observability
 
 import (
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -51,7 +52,7 @@ func TestDashboards(t *testing.T) {
 			}
 		}
 	}
-	for _, want := range append(services(), "overview") {
+	for _, want := range append(services(), "overview", queries.Engines) {
 		if !files[want] {
 			t.Errorf("%s has no dashboard", want)
 		}
@@ -77,10 +78,15 @@ func TestEachAlertHasItsRunbook(t *testing.T) {
 		}
 		owner := strings.TrimSuffix(a.File, ".yml")
 		readme := "services/" + owner + "/README.md"
-		if owner == "whole" {
+		switch owner {
+		case "whole":
 			readme = "deploy/compose/prometheus/README.md"
-		} else if a.Labels["service"] != owner {
-			t.Errorf("%s: the label service is %q", a.Name, a.Labels["service"])
+		case queries.Engines:
+			readme = "docs/operations.md"
+		default:
+			if a.Labels["service"] != owner {
+				t.Errorf("%s: the label service is %q", a.Name, a.Labels["service"])
+			}
 		}
 		if want := readme + "#" + strings.ToLower(a.Name); a.Annotations["runbook"] != want {
 			t.Errorf("%s: the runbook is %q, not %q", a.Name, a.Annotations["runbook"], want)
@@ -98,10 +104,19 @@ func TestEachAlertHasItsRunbook(t *testing.T) {
 // scraping is what is checked of Prometheus's configuration.
 type scraping struct {
 	Scrapes []struct {
-		Job   string                         `yaml:"job_name"`
-		DNS   []struct{ Names []string }     `yaml:"dns_sd_configs"`
-		Label []struct{ Replacement string } `yaml:"relabel_configs"`
+		Job    string                         `yaml:"job_name"`
+		DNS    []struct{ Names []string }     `yaml:"dns_sd_configs"`
+		Static []struct{ Targets []string }   `yaml:"static_configs"`
+		Label  []struct{ Replacement string } `yaml:"relabel_configs"`
 	} `yaml:"scrape_configs"`
+}
+
+// exporters are the jobs of what the messenger stands on, and of who tells, each with the name that DNS has for it.
+func exporters() map[string]string {
+	return map[string]string{
+		"gateway": "gateway-exporter", "postgres": "postgres-exporter", "kafka": "kafka-exporter", "disks": "disks-exporter",
+		"scylla": "scylla", "keycloak": "keycloak", "alertmanager": "alertmanager",
+	}
 }
 
 func TestEachServiceIsScraped(t *testing.T) {
@@ -113,14 +128,28 @@ func TestEachServiceIsScraped(t *testing.T) {
 	if err := yaml.Unmarshal(raw, &config); err != nil {
 		t.Fatal(err)
 	}
-	var jobs []string
+	jobs := map[string]bool{}
 	for _, s := range config.Scrapes {
-		jobs = append(jobs, s.Job)
-		if len(s.DNS) != 1 || !slices.Equal(s.DNS[0].Names, []string{s.Job}) || len(s.Label) != 1 || s.Label[0].Replacement != s.Job {
-			t.Errorf("the job %s finds %+v and names it %+v", s.Job, s.DNS, s.Label)
+		jobs[s.Job] = true
+		name, known := exporters()[s.Job]
+		if !known {
+			name = s.Job
+		}
+		found := len(s.DNS) == 1 && slices.Equal(s.DNS[0].Names, []string{name})
+		if s.Job == "prometheus" {
+			found = len(s.Static) == 1 && slices.Equal(s.Static[0].Targets, []string{"localhost:9090"})
+		}
+		if !found || len(s.Label) != 1 || s.Label[0].Replacement != s.Job {
+			t.Errorf("the job %s finds %+v %+v and names it %+v", s.Job, s.DNS, s.Static, s.Label)
 		}
 	}
-	if !slices.Equal(jobs, services()) {
-		t.Errorf("the jobs are %q", jobs)
+	want := slices.Concat(services(), slices.Collect(maps.Keys(exporters())), []string{"prometheus"})
+	for _, name := range want {
+		if !jobs[name] {
+			t.Errorf("%s is not scraped", name)
+		}
+	}
+	if len(jobs) != len(want) {
+		t.Errorf("the jobs are %v", jobs)
 	}
 }

@@ -33,7 +33,7 @@ func TestNoQueryIsWithoutData(t *testing.T) {
 		t.Fatal(err)
 	}
 	d := deployment.FiveProcesses(t, deployment.NewBackendsTopic(t).Settings()) // so that each part of notifications has something to show
-	address := start(t, program, d.Internal)
+	address := start(t, program, stack{targets: d.Internal})
 	users := chat(t, d)
 
 	tick := time.NewTicker(time.Second)
@@ -53,39 +53,60 @@ func TestNoQueryIsWithoutData(t *testing.T) {
 	}
 }
 
-// find gives the path of Prometheus, which test/engines/up installs.
-func find(t *testing.T) string {
+// find gives the path of Prometheus.
+func find(t *testing.T) string { t.Helper(); return installed(t, "prometheus") }
+
+// installed is the path of the first of the programs that is here: test/engines/up installs what tests need.
+func installed(t *testing.T, programs ...string) string {
 	t.Helper()
-	path, err := exec.LookPath("prometheus")
-	if err == nil {
-		return path
+	for _, program := range programs {
+		if path, err := exec.LookPath(program); err == nil {
+			return path
+		}
 	}
 	if os.Getenv("ISM_TEST_REQUIRE_ENGINES") == "1" {
-		t.Fatal("Prometheus is required and not installed: run make test")
+		t.Fatalf("%s is required and not installed: run make test", programs[0])
 	}
-	t.Skip("NOT PROVED without Prometheus: run make test")
+	t.Skipf("NOT PROVED without %s: run make test", programs[0])
 	return ""
 }
 
-// start runs Prometheus with the configuration of the compose stack, but for where the services are and how often they are
+// stack is what a Prometheus of the tests looks at.
+type stack struct {
+	targets      map[string]string // the addresses of jobs; others are not there
+	alertmanager string            // address; empty: none
+	rules        string            // the pattern of the files with rules; empty: all that the stack has
+}
+
+// start runs Prometheus with the configuration of the compose stack, but for where its targets are and how often they are
 // scraped, and gives its base URL.
-func start(t *testing.T, program string, internal map[string]string) string {
+func start(t *testing.T, program string, s stack) string {
 	t.Helper()
 	dir := t.TempDir()
 	address := fmt.Sprintf("127.0.0.1:%d", servicetest.FreePort(t))
 
 	config := filepath.Join(dir, "prometheus.yml")
-	if err := os.WriteFile(config, configure(t, internal), 0o600); err != nil {
+	if err := os.WriteFile(config, configure(t, s, address), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	log, err := os.Create(filepath.Join(dir, "log"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(program, "--config.file="+config, "--storage.tsdb.path="+filepath.Join(dir, "data"), "--web.listen-address="+address)
+	cmd := exec.Command(program, "--config.file="+config, "--storage.tsdb.path="+filepath.Join(dir, "data"), "--web.listen-address="+address,
+		"--rules.alert.resend-delay=1s") // what is told before Alertmanager has been found is told again then
+	run(t, cmd, log)
+	baseURL := "http://" + address
+	awaitReady(t, baseURL+"/-/ready")
+	return baseURL
+}
+
+// run starts a program for the length of the test. Its output goes to the file, which is shown if the test fails.
+func run(t *testing.T, cmd *exec.Cmd, log *os.File) {
+	t.Helper()
 	cmd.Stdout, cmd.Stderr = log, log
 	if err := cmd.Start(); err != nil {
-		t.Fatalf("start Prometheus: %v", err)
+		t.Fatalf("start %s: %v", cmd.Path, err)
 	}
 	t.Cleanup(func() {
 		_ = cmd.Process.Signal(os.Interrupt)
@@ -93,18 +114,15 @@ func start(t *testing.T, program string, internal map[string]string) string {
 		log.Close()
 		if t.Failed() {
 			raw, _ := os.ReadFile(log.Name())
-			t.Logf("the log of Prometheus:\n%s", raw[max(0, len(raw)-4096):])
+			t.Logf("the log of %s:\n%s", cmd.Path, raw[max(0, len(raw)-4096):])
 		}
 	})
-	baseURL := "http://" + address
-	awaitReady(t, baseURL)
-	return baseURL
 }
 
-func awaitReady(t *testing.T, baseURL string) {
+func awaitReady(t *testing.T, url string) {
 	t.Helper()
-	servicetest.Await(t, "Prometheus is ready", func() bool {
-		response, err := http.Get(baseURL + "/-/ready")
+	servicetest.Await(t, url+" answers", func() bool {
+		response, err := http.Get(url)
 		if err != nil {
 			return false
 		}
@@ -113,7 +131,7 @@ func awaitReady(t *testing.T, baseURL string) {
 	})
 }
 
-func configure(t *testing.T, internal map[string]string) []byte {
+func configure(t *testing.T, s stack, own string) []byte {
 	t.Helper()
 	raw, err := os.ReadFile(configuration)
 	if err != nil {
@@ -123,26 +141,51 @@ func configure(t *testing.T, internal map[string]string) []byte {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if s.rules != "" {
+		rules = s.rules
+	}
 	var config map[string]any
 	if err := yaml.Unmarshal(raw, &config); err != nil {
 		t.Fatal(err)
 	}
 	config["global"] = map[string]any{"scrape_interval": "1s", "evaluation_interval": "1s"}
 	config["rule_files"] = []string{rules}
+	config["alerting"] = map[string]any{"alertmanagers": []map[string]any{{"static_configs": static(s.alertmanager)}}}
+	var jobs []any
+	found := 0
 	for _, each := range config["scrape_configs"].([]any) {
 		job := each.(map[string]any)
-		address, ok := internal[fmt.Sprint(job["job_name"])]
-		if !ok {
-			t.Fatalf("nothing runs that is named %v", job["job_name"])
+		name := fmt.Sprint(job["job_name"])
+		address, there := s.targets[name]
+		if there {
+			found++
+		}
+		if name == "prometheus" {
+			address, there = own, true
+		}
+		if !there {
+			continue
 		}
 		delete(job, "dns_sd_configs")
-		job["static_configs"] = []map[string]any{{"targets": []string{address}}}
+		job["static_configs"] = static(address)
+		jobs = append(jobs, job)
 	}
+	if found != len(s.targets) {
+		t.Fatalf("Prometheus has jobs for %d of %v", found, s.targets)
+	}
+	config["scrape_configs"] = jobs
 	written, err := yaml.Marshal(config)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return written
+}
+
+func static(address string) []map[string]any {
+	if address == "" {
+		return nil
+	}
+	return []map[string]any{{"targets": []string{address}}}
 }
 
 // chatting are two users with a room.

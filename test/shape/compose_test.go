@@ -38,12 +38,13 @@ func readStack(t *testing.T) stack {
 func TestContainersReachOnlyWhomTheyNeed(t *testing.T) {
 	ours := "gateway rooms messages realtime notifications media"
 	engines := map[string]string{ // whom each meets, beside whom it shares a network with for the same reason
-		"postgres": "rooms notifications media keycloak doctor",
-		"scylla":   "messages doctor",
-		"kafka":    "rooms messages realtime notifications media doctor",
-		"keycloak": ours + " postgres doctor",
-		"s3":       "gateway media s3-probe doctor",
-		"jaeger":   ours + " prometheus grafana jaeger-probe",
+		"postgres":     "rooms notifications media keycloak doctor postgres-exporter",
+		"scylla":       "messages doctor prometheus",
+		"kafka":        "rooms messages realtime notifications media doctor kafka-exporter",
+		"keycloak":     ours + " postgres doctor prometheus postgres-exporter kafka-exporter disks-exporter",
+		"s3":           "gateway media s3-probe doctor",
+		"jaeger":       ours + " prometheus grafana jaeger-probe gateway-exporter",
+		"alertmanager": "prometheus",
 	}
 	s := readStack(t)
 	for name, service := range s.Services {
@@ -68,7 +69,7 @@ func TestContainersReachOnlyWhomTheyNeed(t *testing.T) {
 		published := slices.ContainsFunc(slices.Collect(maps.Keys(s.Services)), func(name string) bool {
 			return len(s.Services[name].Ports) > 0 && slices.Contains(s.Services[name].Networks, network)
 		})
-		hasWayOut := network == "front" || network == "identity" || network == "telemetry"
+		hasWayOut := slices.Contains([]string{"front", "identity", "telemetry", "alerts"}, network)
 		if s.Networks[network].Internal == hasWayOut || hasWayOut && !published {
 			t.Errorf("the network %s has a way out, or needs one and has none", network)
 		}

@@ -109,8 +109,20 @@ var (
 	annotationLabel = regexp.MustCompile(`\$labels\.([a-zA-Z_][a-zA-Z0-9_]*)`)
 )
 
-// Load gives every expression of the dashboards and rules of the repository at root, with Grafana's variables filled in.
+// Engines is the name of the dashboard and the rules of what the messenger stands on: who measures that is not in every stack.
+const Engines = "engines"
+
+// Load gives every expression of the dashboards and rules of the repository at root, but those of the engines, with Grafana's variables filled in.
 func Load(root string) ([]Expression, error) {
+	return load(root, func(file string) bool { return !ofEngines(file) })
+}
+
+// LoadEngines is Load for those of the engines.
+func LoadEngines(root string) ([]Expression, error) { return load(root, ofEngines) }
+
+func ofEngines(file string) bool { return strings.TrimSuffix(file, filepath.Ext(file)) == Engines }
+
+func load(root string, wanted func(file string) bool) ([]Expression, error) {
 	dashboards, err := LoadDashboards(root)
 	if err != nil {
 		return nil, err
@@ -122,6 +134,9 @@ func Load(root string) ([]Expression, error) {
 	variables := strings.NewReplacer("$__rate_interval", "1m", "$__interval", "15s", "$__range", "1h")
 	var all []Expression
 	for _, dashboard := range dashboards {
+		if !wanted(dashboard.File) {
+			continue
+		}
 		for _, panel := range dashboard.Panels {
 			for _, target := range panel.Targets {
 				all = append(all, Expression{
@@ -131,6 +146,9 @@ func Load(root string) ([]Expression, error) {
 		}
 	}
 	for _, alert := range alerts {
+		if !wanted(alert.File) {
+			continue
+		}
 		text := alert.Annotations["summary"] + alert.Annotations["description"]
 		all = append(all, Expression{
 			Where: alert.File + ", " + alert.Name, Text: alert.Expr, shown: labels(annotationLabel, text), known: alert.Labels,
