@@ -111,17 +111,19 @@ export class Outbox {
   private async load(): Promise<void> {
     if (!this.parts.storage) return;
     try {
-      for (const entry of await this.parts.storage.load()) {
-        if (this.entries.has(entry.clientMsgId)) continue;
+      const kept = await this.parts.storage.load();
+      const highest = kept.reduce((max, { order, clientMsgId }) => (this.entries.has(clientMsgId) ? max : Math.max(max, order)), 0);
+      // What was written while this was loading comes behind what was there before.
+      for (const entry of this.entries.values()) this.keep({ ...entry, order: entry.order + highest });
+      this.order += highest;
+      for (const entry of kept) {
+        if (this.entries.has(entry.clientMsgId)) continue; // written here, and read back
         this.entries.set(entry.clientMsgId, entry);
         this.names.add(entry.clientMsgId);
       }
     } catch (thrown) {
       this.parts.storageFailed(problemOf(thrown));
     }
-    // What was written while this was loading comes behind what was there before.
-    const highest = Math.max(0, ...[...this.entries.values()].map(({ order }) => order));
-    this.order = Math.max(this.order, highest);
     for (const room of new Set([...this.entries.values()].map(({ request }) => request.chatRoomId))) {
       this.parts.changed(room);
       this.work(room);

@@ -9,6 +9,8 @@ const MAX_ANSWER = 32 << 20;
 export interface RequestOptions {
   /** Sent as JSON. */
   body?: unknown;
+  /** Sent as multipart/form-data, in place of a body. */
+  form?: FormData;
   headers?: Record<string, string>;
   query?: Record<string, string | number | boolean | undefined>;
   signal?: AbortSignal | undefined;
@@ -54,7 +56,7 @@ export class Requests {
           ...options.headers,
           Authorization: `Bearer ${token}`,
         },
-        ...(options.body === undefined ? {} : { body: JSON.stringify(options.body) }),
+        ...(options.form ? { body: options.form } : options.body === undefined ? {} : { body: JSON.stringify(options.body) }),
         signal: options.signal ?? null,
         cache: "no-store",
         credentials: "omit",

@@ -28,6 +28,11 @@ export class Tokens {
     if (token === this.token) this.token = undefined;
   }
 
+  /** The token that is there is not to be used any more. */
+  renewNext(): void {
+    this.token = undefined;
+  }
+
   private async renew(): Promise<string> {
     let token: string;
     try {

@@ -1,0 +1,18 @@
+// Says how large the client is, minified and gzipped, with all that it needs, and fails above the limits.
+import { gzipSync } from "node:zlib";
+import { fileURLToPath } from "node:url";
+import { build } from "esbuild";
+
+process.chdir(fileURLToPath(new URL("..", import.meta.url)));
+const limits = { core: 8 * 1024, "with offline": 13 * 1024 };
+const contents = { core: 'export * from "./src/index.ts"', "with offline": 'export * from "./src/index.ts"; export * from "./src/offline.ts"' };
+
+for (const [name, limit] of Object.entries(limits)) {
+  const { outputFiles } = await build({
+    stdin: { contents: contents[name], resolveDir: process.cwd(), loader: "ts" },
+    bundle: true, minify: true, format: "esm", target: "es2022", write: false, mangleProps: undefined,
+  });
+  const bytes = gzipSync(outputFiles[0].contents, { level: 9 }).length;
+  console.log(`${name}: ${bytes} of ${limit} bytes`);
+  if (bytes > limit) process.exitCode = 1;
+}

@@ -1,0 +1,16 @@
+export { createClient, Client, type ClientOptions } from "./client.js";
+export type { Friends, FriendsState } from "./friends.js";
+export type { Media, UploadOptions } from "./media.js";
+export type { Members, MembersState } from "./members.js";
+export type { Notifications, NotificationsState } from "./notifications.js";
+export type { OutboxEntry, OutboxStorage } from "./outbox.js";
+export { Problem } from "./problem.js";
+export type { RequestOptions } from "./request.js";
+export type { RoomHandle } from "./room.js";
+export type { Rooms, RoomsState } from "./rooms.js";
+export type { Store } from "./store.js";
+export type { Connection } from "./stream.js";
+export type { Timeline, TimelineItem, TimelineState } from "./timeline.js";
+export type { GetToken } from "./token.js";
+export type * from "./types.js";
+export type { Surroundings } from "./wake.js";
