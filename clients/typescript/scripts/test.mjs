@@ -12,5 +12,5 @@ await build({
   entryPoints: files.map((file) => `test/${file}`),
   outdir: ".build", bundle: true, platform: "node", format: "esm", target: "node20", packages: "external", sourcemap: "inline", outExtension: { ".js": ".mjs" },
 });
-const { status } = spawnSync(process.execPath, ["--enable-source-maps", "--test", ...files.map((file) => `.build/${file.replace(".ts", ".mjs")}`)], { stdio: "inherit" });
+const { status } = spawnSync(process.execPath, ["--enable-source-maps", "--test", "--test-reporter=spec", ...files.map((file) => `.build/${file.replace(".ts", ".mjs")}`)], { stdio: "inherit" });
 process.exit(status ?? 1);
