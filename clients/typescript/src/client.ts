@@ -1,7 +1,4 @@
-import { Friends } from "./friends.js";
-import { Media } from "./media.js";
 import { Members } from "./members.js";
-import { Notifications } from "./notifications.js";
 import { Outbox, type OutboxStorage } from "./outbox.js";
 import type { Problem } from "./problem.js";
 import { Requests, type RequestOptions } from "./request.js";
@@ -13,7 +10,6 @@ import { Timeline, type TimelineItem } from "./timeline.js";
 import { Tokens, claimsOf, type GetToken } from "./token.js";
 import type { Message, Room, StreamEvent, StreamTicket } from "./types.js";
 import { surroundings, type Surroundings } from "./wake.js";
-import type { Change } from "./window.js";
 
 export interface ClientOptions {
   /** Where ISM is, for example https://chat.example.com. */
@@ -33,20 +29,29 @@ export interface ClientOptions {
   surroundings?: Surroundings;
 }
 
+/** What the stream keeps up to date. */
+export interface Part {
+  event(event: StreamEvent): void;
+  /** Something was lost: load anew what is there. */
+  resync(): void;
+  /** The connection is back: no more waiting. */
+  wake(): void;
+  close(): void;
+}
+
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 /** A user's connection to ISM, and all that is known by it. */
 export class Client {
   readonly connection: Store<Connection>;
   readonly rooms: Rooms;
-  readonly friends: Friends;
-  readonly notifications: Notifications;
-  readonly media: Media;
-  private readonly requests: Requests;
+  /** Makes requests of ISM's API, with the user's token. */
+  readonly requests: Requests;
   private readonly tokens: Tokens;
   private readonly stream: LiveStream;
   private readonly outbox: Outbox;
   private readonly open = new Map<string, RoomHandle>();
+  private readonly parts = new Set<Part>();
   private readonly listeners = new Set<(event: StreamEvent) => void>();
   private user: string | undefined;
   private wasLive = false;
@@ -62,9 +67,7 @@ export class Client {
     });
     this.requests = new Requests(options.url.replace(/\/+$/, ""), this.tokens, fetch);
     this.rooms = new Rooms(this.requests, (message) => this.own(message));
-    this.friends = new Friends(this.requests);
-    this.notifications = new Notifications(this.requests);
-    this.media = new Media(this.requests, fetch);
+    this.use(this.rooms);
     this.outbox = new Outbox({
       storage: options.storage,
       send: async ({ request, clientMsgId }, signal) =>
@@ -108,8 +111,7 @@ export class Client {
   close(): void {
     this.stream.close();
     this.outbox.close();
-    for (const part of this.lists) part.close();
-    for (const id of [...this.open.keys()]) this.release(id);
+    for (const part of this.parts) part.close();
   }
 
   /** A room: its timeline, its members, and what can be done in it. The same object each time. */
@@ -123,9 +125,11 @@ export class Client {
         own: (message) => this.own(message),
         sentHere: (name) => this.outbox.named(name),
       });
-      handle = new RoomHandle(id, timeline, new Members(id, this.requests), this.requests, this.outbox, this.media, () => this.rooms.left(id));
+      handle = new RoomHandle(id, timeline, new Members(id, this.requests), this.requests, this.outbox, () => this.rooms.left(id));
       this.open.set(id, handle);
       timeline.localChanged();
+      this.use(timeline);
+      this.use(handle.members);
     }
     return handle;
   }
@@ -133,9 +137,18 @@ export class Client {
   /** Lets go of a room that is not shown any more. What waits to be sent in it is sent. */
   release(id: string): void {
     const handle = this.open.get(id);
-    handle?.timeline.close();
-    handle?.members.close();
+    if (!handle) return;
     this.open.delete(id);
+    for (const part of [handle.timeline, handle.members]) {
+      this.parts.delete(part);
+      part.close();
+    }
+  }
+
+  /** Has the stream keep something else up to date, as friends() and notifications() do. */
+  use<T extends Part>(part: T): T {
+    this.parts.add(part);
+    return part;
   }
 
   /** Creates a room; the user must be among the invited. */
@@ -165,10 +178,6 @@ export class Client {
     return this.user === undefined ? undefined : message.senderId === this.user;
   }
 
-  private get lists() {
-    return [this.rooms, this.friends, this.notifications];
-  }
-
   private localOf(room: string): TimelineItem[] {
     return this.outbox.of(room).map(({ entry, problem }) => ({
       key: entry.clientMsgId,
@@ -188,12 +197,7 @@ export class Client {
   }
 
   private apply(event: StreamEvent): void {
-    this.rooms.event(event);
-    this.friends.event(event);
-    this.notifications.event(event);
-    const change = changeOf(event);
-    if (change) this.open.get(change.message.chatRoomId)?.timeline.event(change);
-    for (const { members } of this.open.values()) members.event(event);
+    for (const part of this.parts) part.event(event);
     for (const listener of [...this.listeners]) {
       try {
         listener(event);
@@ -206,37 +210,12 @@ export class Client {
   }
 
   private resync(): void {
-    void this.rooms.load();
-    this.friends.resync();
-    this.notifications.resync();
-    for (const { timeline, members } of this.open.values()) {
-      timeline.resync();
-      members.resync();
-    }
+    for (const part of this.parts) part.resync();
   }
 
   private wake(): void {
     this.outbox.wake();
-    for (const part of this.lists) part.wake();
-    for (const { timeline, members } of this.open.values()) {
-      timeline.wake();
-      members.wake();
-    }
-  }
-}
-
-/** What an event does to a timeline; undefined: nothing. */
-function changeOf(event: StreamEvent): Change | undefined {
-  switch (event.type) {
-    case "ChatMessage":
-    case "RoomChangeEvent":
-      return { kind: "new", message: event.message, position: event.position ?? event.message.position };
-    case "MessageEdited":
-      return { kind: "edited", message: event.message, position: event.position };
-    case "MessageDeleted":
-      return { kind: "deleted", message: event.message, position: event.position };
-    default:
-      return undefined;
+    for (const part of this.parts) part.wake();
   }
 }
 

@@ -1,3 +1,4 @@
+import type { Client } from "./client.js";
 import { Reload } from "./list.js";
 import type { Problem } from "./problem.js";
 import type { Requests } from "./request.js";
@@ -10,6 +11,11 @@ export interface FriendsState {
   requests: readonly User[];
   loaded: boolean;
   problem?: Problem;
+}
+
+/** The friends of a client's user, from now on up to date; load() loads them. */
+export function friends(client: Client): Friends {
+  return client.use(new Friends(client.requests));
 }
 
 /** The user's friends, and who wants to be one. */

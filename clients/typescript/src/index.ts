@@ -1,8 +1,8 @@
-export { createClient, Client, type ClientOptions } from "./client.js";
-export type { Friends, FriendsState } from "./friends.js";
-export type { Media, UploadOptions } from "./media.js";
+export { createClient, Client, type ClientOptions, type Part } from "./client.js";
+export { friends, type Friends, type FriendsState } from "./friends.js";
+export { media, type Media, type UploadOptions } from "./media.js";
 export type { Members, MembersState } from "./members.js";
-export type { Notifications, NotificationsState } from "./notifications.js";
+export { notifications, type Notifications, type NotificationsState } from "./notifications.js";
 export type { OutboxEntry, OutboxStorage } from "./outbox.js";
 export { Problem } from "./problem.js";
 export type { RequestOptions } from "./request.js";

@@ -1,6 +1,8 @@
 import { Pause, backoff } from "./backoff.js";
 import { Problem, problemOf } from "./problem.js";
+import type { Client } from "./client.js";
 import type { Requests } from "./request.js";
+import type { RoomHandle } from "./room.js";
 import type { CreatedMedium, Medium, SignedParts, UploadedParts } from "./types.js";
 
 export interface UploadOptions {
@@ -17,6 +19,11 @@ export interface UploadOptions {
 const TRIES = 5;
 /** Of parts that are signed at once. */
 const SIGNED = 20;
+
+/** Uploads and downloads of a client's. */
+export function media(client: Client, fetch: typeof globalThis.fetch = (input, init) => globalThis.fetch(input, init)): Media {
+  return new Media(client.requests, fetch);
+}
 
 /** Uploads that go straight to the object store, and downloads. */
 export class Media {
@@ -51,6 +58,12 @@ export class Media {
     }
     progress(file.size);
     return (await persist(() => this.requests.call<Medium>("POST", `/api/media/${created.mediaId}/complete`, { signal }), signal)).data;
+  }
+
+  /** Uploads a file, and sends a message that shows it. Done once it is uploaded, with the message's key: it is then sent as any. */
+  async send(room: Pick<RoomHandle, "id" | "send">, file: Blob & { name?: string }, options: UploadOptions & { altText?: string } = {}): Promise<string> {
+    const { mediaId } = await this.upload(room.id, file, options);
+    return room.send({ msgType: "Media", msgBody: { mediaId, ...(options.altText && { altText: options.altText }) } });
   }
 
   /** How far a medium of the user's is. */

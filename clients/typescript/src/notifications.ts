@@ -1,3 +1,4 @@
+import type { Client } from "./client.js";
 import { Reload } from "./list.js";
 import { Problem } from "./problem.js";
 import type { Requests } from "./request.js";
@@ -16,6 +17,11 @@ export interface NotificationsState {
 
 /** What is on streams is in the inbox some 400 ms later: from then on it can be asked for, milliseconds. */
 const IN_THE_INBOX = 700;
+
+/** The inbox of a client's user, from now on up to date; load() loads it. */
+export function notifications(client: Client): Notifications {
+  return client.use(new Notifications(client.requests));
+}
 
 /** The user's inbox. */
 export class Notifications implements Store<NotificationsState> {

@@ -1,4 +1,3 @@
-import type { Media, UploadOptions } from "./media.js";
 import type { Members } from "./members.js";
 import type { Outbox } from "./outbox.js";
 import type { Requests } from "./request.js";
@@ -13,7 +12,6 @@ export class RoomHandle {
     readonly members: Members,
     private readonly requests: Pick<Requests, "call">,
     private readonly outbox: Outbox,
-    private readonly media: Media,
     private readonly left: () => void,
   ) {}
 
@@ -30,12 +28,6 @@ export class RoomHandle {
   reply(to: Message, text: string, options: { mentions?: string[] } = {}): string {
     const msgBody = { replyMsgId: to.messageId, replyCreatedAt: to.createdAt, replyText: text };
     return this.send({ msgType: "Reply", msgBody }, options);
-  }
-
-  /** Uploads a file, and sends a message that shows it. Done once it is uploaded; the message is then sent as any. */
-  async sendFile(file: Blob & { name?: string }, options: UploadOptions & { altText?: string } = {}): Promise<string> {
-    const { mediaId } = await this.media.upload(this.id, file, options);
-    return this.send({ msgType: "Media", msgBody: { mediaId, ...(options.altText && { altText: options.altText }) } });
   }
 
   /** Tries a message again that has failed. */

@@ -59,6 +59,10 @@ export class Rooms implements Store<RoomsState> {
     return this.value.getSnapshot().rooms.find((room) => room.id === id);
   }
 
+  resync(): void {
+    void this.load();
+  }
+
   event(event: StreamEvent): void {
     this.reload.event(event);
     this.publish();

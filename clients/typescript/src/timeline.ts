@@ -2,7 +2,7 @@ import { Pause, backoff } from "./backoff.js";
 import { Problem, problemOf, retryAfter } from "./problem.js";
 import type { Answer, RequestOptions } from "./request.js";
 import { Value, type Store } from "./store.js";
-import type { Changes, Message } from "./types.js";
+import type { Changes, Message, StreamEvent } from "./types.js";
 import { Window, type Change } from "./window.js";
 
 /** A message as it is shown. */
@@ -40,12 +40,13 @@ export interface TimelineParts {
   /** Whether a name was given here. */
   sentHere(clientMsgId: string): boolean;
   random?: () => number;
+  /** The server tells changes up to a fraction of a second ago: it is asked again after this, milliseconds. */
+  settle?: number;
 }
 
 const PAGE = 50;
 /** After so many pages of changes it is quicker to begin anew. */
 const MAX_CATCH_UP = 5;
-/** The server tells changes up to a fraction of a second ago: it is asked again after this, milliseconds. */
 const SETTLE = 2_000;
 
 /** One room's timeline, kept up to date. */
@@ -139,7 +140,12 @@ export class Timeline implements Store<TimelineState> {
   }
 
   /** Applies what the stream says, which is in the order of the room's log, and all of it. */
-  event(change: Change): void {
+  event(event: StreamEvent): void {
+    const change = changeOf(event);
+    if (change?.message.chatRoomId === this.parts.room) this.streamedChange(change);
+  }
+
+  private streamedChange(change: Change): void {
     if (change.position !== undefined) this.streamed = later(this.streamed, change.position);
     if (this.gap === undefined) this.synced = later(this.synced, this.streamed);
     const changed = this.window.apply(change);
@@ -155,7 +161,7 @@ export class Timeline implements Store<TimelineState> {
   /** Says that the stream has lost something: what is there is brought up to date. */
   resync(): void {
     this.gaps++;
-    this.gapAt = Date.now();
+    this.gapAt = performance.now();
     if (!this.loaded) return; // a page that is under way sees by the count that it may lack something
     this.gap ??= this.synced;
     this.publish();
@@ -187,7 +193,9 @@ export class Timeline implements Store<TimelineState> {
       const { gaps } = this;
       let wait: number;
       try {
-        wait = Math.max(await this.changes(), this.gaps !== gaps || Date.now() - this.gapAt < SETTLE ? SETTLE : 0);
+        const settle = this.parts.settle ?? SETTLE;
+        const asked = performance.now();
+        wait = Math.max(await this.changes(), this.gaps !== gaps || asked - this.gapAt < settle ? settle : 0);
         failures = 0;
         this.problem = undefined;
       } catch (thrown) {
@@ -261,6 +269,7 @@ export class Timeline implements Store<TimelineState> {
   }
 
   private publish(): void {
+    if (this.loaded && this.loads === 0 && this.gap === undefined) this.window.forget();
     const messages = this.window.messages;
     const items = messages.map((message) => this.itemOf(message));
     if (this.window.atEnd || !this.loaded) {
@@ -289,6 +298,21 @@ export class Timeline implements Store<TimelineState> {
       this.items.set(message, item);
     }
     return item;
+  }
+}
+
+/** What an event does to a timeline; undefined: nothing. */
+function changeOf(event: StreamEvent): Change | undefined {
+  switch (event.type) {
+    case "ChatMessage":
+    case "RoomChangeEvent":
+      return { kind: "new", message: event.message, position: event.position ?? event.message.position };
+    case "MessageEdited":
+      return { kind: "edited", message: event.message, position: event.position };
+    case "MessageDeleted":
+      return { kind: "deleted", message: event.message, position: event.position };
+    default:
+      return undefined;
   }
 }
 

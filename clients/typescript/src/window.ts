@@ -15,8 +15,8 @@ interface Entry {
   revision: string;
 }
 
-/** Changes of messages that are not in the window, which a page that is under way may bring as they were before. */
-const MAX_OUTSIDE = 1000;
+/** Of changes that are remembered. */
+const MAX_RECENT = 1000;
 
 /**
  * A part of a room's timeline without a gap, in the order of positions. Changes may be applied in any order, and again: the outcome is the same.
@@ -24,7 +24,8 @@ const MAX_OUTSIDE = 1000;
 export class Window {
   private readonly entries = new Map<string, Entry>();
   private sorted: Entry[] = [];
-  private readonly outside = new Map<string, Change>();
+  /** What has happened last: a page that is under way, and a message that comes late, may be as they were before. */
+  private readonly recent = new Map<string, Change>();
   /** Whether it reaches to the newest message: what is sent now belongs into it. */
   atEnd = false;
   /** Whether it reaches to the room's first message. */
@@ -49,7 +50,7 @@ export class Window {
     this.atEnd = this.atBeginning = false;
   }
 
-  /** Takes a page in, whose messages belong together with what is there, and what has happened to it meanwhile. */
+  /** Takes a page in, whose messages belong together with what is there, and what has happened meanwhile. */
   page(messages: readonly Message[]): void {
     for (const message of messages) this.insert(message, message.position, "");
     this.settle();
@@ -57,34 +58,41 @@ export class Window {
 
   /** Applies what has happened, and says whether that changed anything. */
   apply(change: Change): boolean {
-    const { kind, message, position } = change;
-    const id = message.messageId;
-    if (this.entries.has(id)) {
-      return kind === "new" ? this.insert(message, position ?? message.position, "") : this.insert(message, message.position, position ?? "");
-    }
-    if (kind === "new" && this.belongs(position ?? message.position)) {
-      this.insert(message, position ?? message.position, "");
-      this.settle(id);
-      return true;
-    }
-    this.keep(change);
-    return false;
+    this.remember(change);
+    const { messageId } = change.message;
+    if (this.entries.has(messageId)) return this.take(change);
+    if (!this.belongs(change)) return false;
+    this.take(change);
+    this.settle(messageId);
+    return true;
   }
 
-  /** Takes in what was kept and belongs into the window as it is now. */
-  settle(only?: string): void {
-    for (const [key, change] of this.outside) {
+  /** No page is under way any more: what came meanwhile is in its place. */
+  forget(): void {
+    for (const [key, { kind }] of this.recent) if (kind === "new") this.recent.delete(key);
+  }
+
+  /** Applies again what has happened last, to one message or to all. */
+  private settle(only?: string): void {
+    for (const change of this.recent.values()) {
       const id = change.message.messageId;
       if (only !== undefined && id !== only) continue;
-      if (!this.entries.has(id) && !(change.kind === "new" && this.belongs(change.position ?? change.message.position))) continue;
-      this.outside.delete(key);
-      if (change.kind === "new") this.insert(change.message, change.position ?? change.message.position, "");
-      else this.insert(change.message, change.message.position, change.position ?? "");
+      if (this.entries.has(id)) this.take(change);
+      else if (this.belongs(change)) {
+        this.take(change);
+        this.settle(id); // a revision may have come before
+      }
     }
+  }
+
+  private take({ kind, message, position }: Change): boolean {
+    return kind === "new" ? this.insert(message, position ?? message.position, "") : this.insert(message, message.position, position ?? "");
   }
 
   /** Whether a new message at the position is part of what the window shows. */
-  private belongs(position: string | undefined): boolean {
+  private belongs(change: Change): boolean {
+    if (change.kind !== "new") return false;
+    const position = change.position ?? change.message.position;
     const first = this.sorted[0]?.position;
     const last = this.lastPosition();
     if (position === undefined) return this.atEnd;
@@ -101,15 +109,15 @@ export class Window {
     return undefined;
   }
 
-  private keep(change: Change): void {
+  private remember(change: Change): void {
     const key = `${change.kind === "new" ? "new" : "revision"} ${change.message.messageId}`;
-    const before = this.outside.get(key);
+    const before = this.recent.get(key);
     if (before && !newer(before, change)) return;
-    this.outside.delete(key); // so that it is the youngest
-    this.outside.set(key, change);
-    if (this.outside.size > MAX_OUTSIDE) {
-      const oldest = this.outside.keys().next();
-      if (!oldest.done) this.outside.delete(oldest.value);
+    this.recent.delete(key); // so that it is the youngest
+    this.recent.set(key, change);
+    if (this.recent.size > MAX_RECENT) {
+      const oldest = this.recent.keys().next();
+      if (!oldest.done) this.recent.delete(oldest.value);
     }
   }
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { createClient, Problem, type Client, type ClientOptions, type Message, type RoomHandle } from "../src/index.js";
+import { createClient, media, Problem, type Client, type ClientOptions, type Message, type RoomHandle } from "../src/index.js";
 import { isBuilt, Network, program, sleep, startISM, until, type ISM } from "./ism.js";
 
 const required = process.env["ISM_TEST_REQUIRE_ENGINES"] === "1";
@@ -90,15 +90,15 @@ test("two users chat", { skip }, async () => {
 });
 
 test("a file is uploaded, shown and downloaded", { skip }, async () => {
-  const [mine, theirs, , bob] = await two("carol", "dave");
+  const [mine, theirs, alice, bob] = await two("carol", "dave");
   const progress: number[] = [];
   const file = new Blob(["# Soup\n".repeat(1000)], { type: "text/plain" });
-  await mine.sendFile(file, { fileName: "soup.txt", altText: "how soup is made", onProgress: (sent) => progress.push(sent) });
+  await media(alice).send(mine, file, { fileName: "soup.txt", altText: "how soup is made", onProgress: (sent) => progress.push(sent) });
   await until("the message is there", () => last(theirs)?.message.msgType === "Media");
   assert.equal(progress.at(-1), file.size);
   const body = last(theirs)!.message.msgBody as { mediaId: string; fileName: string };
   assert.equal(body.fileName, "soup.txt");
-  assert.equal(await (await bob.media.download(body.mediaId)).text(), await file.text());
+  assert.equal(await (await media(bob).download(body.mediaId)).text(), await file.text());
 });
 
 test("what is refused has failed, and can be given up", { skip }, async () => {

@@ -13,29 +13,26 @@ test("unread is the server's count, in whatever order snapshots and events come,
     fc.property(steps, fc.infiniteStream(fc.nat(1000)), fc.nat(30), (list, random, start) => {
       const next = () => random.next().value as number;
       // The server: what it would answer after each step.
+      let client = new Unread({ unreadCount: 0, unreadAsOf: "" });
       let count = 0;
-      let read = 0; // positions below are read
       const answers: { unreadCount: number; unreadAsOf: string }[] = [{ unreadCount: 0, unreadAsOf: "" }];
       const events: (() => void)[] = [];
-      const unread = () => client;
       list.forEach((step, n) => {
         const position = at(n);
         if (step === "read") {
           count = 0;
-          read = n;
-          const answer = { unreadCount: 0, unreadAsOf: n === 0 ? "" : at(n - 1) };
+            const answer = { unreadCount: 0, unreadAsOf: n === 0 ? "" : at(n - 1) };
           answers.push(answer);
-          events.push(() => unread().counted(answer));
+          events.push(() => client.counted(answer));
           return;
         }
         count = step === "own" ? 0 : count + 1;
         answers.push({ unreadCount: count, unreadAsOf: position });
-        events.push(() => unread().message(position, step === "own"));
+        events.push(() => client.message(position, step === "own"));
       });
-      void read;
       // The client begins with the answer after `start` steps, asked once its stream was open: it may get earlier events again, and gets all later ones.
       const from = Math.min(start, list.length);
-      const client = new Unread(answers[from] ?? { unreadCount: 0, unreadAsOf: "" });
+      client = new Unread(answers[from] ?? { unreadCount: 0, unreadAsOf: "" });
       const due = events.slice(from);
       // Messages may come twice, marks once each and in their order.
       for (const event of due) {
