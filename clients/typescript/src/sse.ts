@@ -37,12 +37,14 @@ export function sseParser(heard: Heard): (text: string) => void {
   }
 
   return (text) => {
-    if (!begun && text !== "") {
+    if (text === "") return;
+    if (!begun) {
       begun = true;
       if (text.startsWith("\uFEFF")) text = text.slice(1);
     }
+    const endsWithCR = text.endsWith("\r");
     if (afterCR && text.startsWith("\n")) text = text.slice(1); // the other half of a CRLF
-    if (text !== "") afterCR = text.endsWith("\r");
+    afterCR = endsWithCR;
     // Only what is new can have an end of a line: what is long is not searched again and again.
     const lines = text.split(/\r\n|\r|\n/);
     lines[0] = rest + lines[0];

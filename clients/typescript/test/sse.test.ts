@@ -28,6 +28,11 @@ test("an id with NUL, a retry that is no number, unknown fields and a byte order
   assert.deepEqual(retries, []);
 });
 
+test("an end of a line that is cut in two is one", () => {
+  assert.deepEqual(parse("data\r", "\n", "\n").blocks, [[undefined, ""]]);
+  assert.deepEqual(parse("id: a\r\n\r", "\nid: b\r\n\r\n").blocks, [["a", undefined], ["b", undefined]]);
+});
+
 test("an event that does not end is given up", () => {
   const feed = sseParser({ block: () => {}, retry: () => {} });
   assert.throws(() => {
@@ -57,6 +62,6 @@ test("it reads what eventsource-parser reads, however the text is cut", () => {
       const ours = parse(...chunks).blocks.filter(([, data]) => data !== undefined);
       assert.deepEqual(ours, expected);
     }),
-    { numRuns: 1000 },
+    { numRuns: 3000 },
   );
 });
