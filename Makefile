@@ -7,7 +7,7 @@ LINTER := $(TOOLS)/golangci-lint-v2.5.0
 export CGO_ENABLED := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo up down logs build test $(SERVICES:%=test-%) test-compose faults race lint bench bench-path bench-compose generate format clean
+.PHONY: help run demo up down logs build test $(SERVICES:%=test-%) test-typescript test-compose faults race lint bench bench-path bench-compose generate format clean
 
 help: ## list the targets
 	@sed -nE 's/^\$$\(SERVICES.*test-%:/test-SERVICE:/; s/^([a-zA-Z-]+): .*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -38,6 +38,9 @@ test: ## run every test, on the real engines, which it fetches and starts
 
 $(SERVICES:%=test-%): test-%: ## run one service's tests, alone, on the engines that it needs: make test-rooms
 	GOWORK=off ISM_TEST_REQUIRE_ENGINES=1 test/run services/$*
+
+test-typescript: ## prove the TypeScript client, against the one process; needs Node 20 or newer
+	ISM_TEST_REQUIRE_ENGINES=1 test/run clients/typescript
 
 test-compose: ## run the real compose stack, on ports of its own, and play every suite through its gateway
 	test/compose/run
@@ -77,10 +80,11 @@ bench-path: build ## measure the whole path and what everything costs: BUILDS=na
 bench-compose: ## measure the compose stack, and what tracing costs it
 	test/compose/run -bench
 
-generate: ## write what is generated: docs/configuration.md, the settings that the stack passes on, the table of the TOML's keys, the golden events
+generate: ## write what is generated: docs/configuration.md, the settings that the stack passes on, the table of the TOML's keys, the golden events, the TypeScript client's types
 	go test ./cmd/ism/internal/reference -update
 	go test ./cmd/ism/internal/seedconfig -update
 	go test ./libs/events -run TestGoldenRecords -update
+	! command -v npm >/dev/null || (cd clients/typescript && npm ci --silent && npm run --silent generate)
 
 clean: ## stop the engines and remove what was built; .ism, the data of make run, stays
 	-test/engines/down

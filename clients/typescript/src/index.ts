@@ -1,0 +1,16 @@
+export { createClient, Client, type ClientOptions, type Part } from "./client.js";
+export { friends, type Friends, type FriendsState } from "./friends.js";
+export { media, type Media, type UploadOptions } from "./media.js";
+export type { Members, MembersState } from "./members.js";
+export { notifications, type Notifications, type NotificationsState } from "./notifications.js";
+export type { OutboxEntry, OutboxStorage } from "./outbox.js";
+export { Problem } from "./problem.js";
+export type { RequestOptions } from "./request.js";
+export type { RoomHandle } from "./room.js";
+export type { Rooms, RoomsState } from "./rooms.js";
+export type { Store } from "./store.js";
+export type { Connection } from "./stream.js";
+export type { Timeline, TimelineItem, TimelineState } from "./timeline.js";
+export type { GetToken } from "./token.js";
+export type * from "./types.js";
+export type { Surroundings } from "./wake.js";

@@ -1,0 +1,39 @@
+import { openDB, type IDBPDatabase } from "idb";
+import type { OutboxEntry, OutboxStorage } from "./outbox.js";
+
+const VERSION = 1;
+const ENTRIES = "outbox";
+
+/**
+ * Keeps messages that are not sent yet in IndexedDB, so that they are sent after a reload, a restart or a crash. Give each user of this browser a name of
+ * its own: whoever signs in next must not send what another has written.
+ */
+export function indexedDBOutbox(name: string): OutboxStorage {
+  let opening: Promise<IDBPDatabase> | undefined;
+  const database = () =>
+    (opening ??= openDB(`ism-${name}`, VERSION, {
+      upgrade: (db) => void db.createObjectStore(ENTRIES, { keyPath: "clientMsgId" }),
+      // Another tab has a newer version of the app: this one lets go, and opens again when it writes next.
+      blocking: (_, __, event) => {
+        opening = undefined;
+        (event.target as IDBDatabase).close();
+      },
+      terminated: () => (opening = undefined),
+    }).catch((thrown: unknown) => {
+      opening = undefined; // private mode, or no space: the next write tries again
+      throw thrown;
+    }));
+  return {
+    load: async () => ((await (await database()).getAll(ENTRIES)) as unknown[]).filter(isEntry),
+    put: async (entry) => void (await (await database()).put(ENTRIES, entry)),
+    remove: async (clientMsgId) => (await database()).delete(ENTRIES, clientMsgId),
+  };
+}
+
+/** What another version of the app has kept, or somebody has changed, must not end the outbox. */
+function isEntry(found: unknown): found is OutboxEntry {
+  const { clientMsgId, order, request } = (found ?? {}) as Partial<OutboxEntry>;
+  return typeof clientMsgId === "string" && typeof order === "number" && typeof request?.chatRoomId === "string";
+}
+
+export type { OutboxEntry, OutboxStorage } from "./outbox.js";

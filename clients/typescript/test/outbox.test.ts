@@ -1,0 +1,121 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import "fake-indexeddb/auto";
+import { indexedDBOutbox } from "../src/offline.js";
+import { Outbox, type OutboxEntry, type OutboxParts, type OutboxStorage } from "../src/outbox.js";
+import { Problem } from "../src/problem.js";
+import type { Message } from "../src/types.js";
+import { until } from "./ism.js";
+
+const text = (room: string, t: string) => ({ chatRoomId: room, msgType: "Text" as const, msgBody: { text: t } });
+const textOf = ({ request }: OutboxEntry) => (request.msgBody as { text: string }).text;
+const down = () => new Problem("network", 0, "down");
+
+/** An outbox whose server is a function. */
+function outboxTo(send: (entry: OutboxEntry) => Promise<void> | void, options: Partial<OutboxParts> = {}) {
+  const sent: string[] = [];
+  const problems: Problem[] = [];
+  const outbox = new Outbox({
+    storage: undefined,
+    send: async (entry) => {
+      await send(entry);
+      return { messageId: entry.clientMsgId } as Message;
+    },
+    sent: (_, entry) => sent.push(textOf(entry)),
+    changed: () => {},
+    storageFailed: (problem) => problems.push(problem),
+    random: () => 0,
+    ...options,
+  });
+  return { outbox, sent, problems };
+}
+
+test("messages of a room are sent in order, whatever is tried again; rooms do not wait for each other", async () => {
+  const tries = new Map<string, number>();
+  const { outbox, sent } = outboxTo((entry) => {
+    const tried = (tries.get(textOf(entry)) ?? 0) + 1;
+    tries.set(textOf(entry), tried);
+    if (textOf(entry) === "slow") return new Promise(() => {});
+    if (tried < 3) throw down();
+  });
+  outbox.add(text("busy", "slow"));
+  for (const t of ["a", "b", "c"]) outbox.add(text("room", t));
+  await until("all are sent", () => sent.length === 3);
+  assert.deepEqual(sent, ["a", "b", "c"]);
+  assert.deepEqual(["a", "b", "c"].map((t) => tries.get(t)), [3, 3, 3]);
+  outbox.close();
+});
+
+test("a refused message has failed and holds up nobody; it can be tried again under its name, or given up", async () => {
+  let refuse = true;
+  const names: string[] = [];
+  const { outbox, sent } = outboxTo((entry) => {
+    if (textOf(entry) !== "bad") return;
+    names.push(entry.clientMsgId);
+    if (refuse) throw new Problem("invalid-request", 422, "no", "t1");
+  });
+  const bad = outbox.add(text("room", "bad"));
+  outbox.add(text("room", "good"));
+  await until("the other is sent", () => sent.length === 1);
+  const [waiting] = outbox.of("room");
+  assert.deepEqual([waiting?.problem?.code, waiting?.problem?.status, waiting?.problem?.traceId], ["invalid-request", 422, "t1"]);
+  refuse = false;
+  outbox.retry(bad.clientMsgId);
+  await until("it is sent", () => sent.length === 2);
+  assert.equal(new Set(names).size, 1);
+  refuse = true;
+  const worse = outbox.add(text("room", "bad"));
+  await until("it has failed", () => outbox.of("room")[0]?.entry.failed);
+  outbox.discard(worse.clientMsgId);
+  assert.deepEqual(outbox.of("room"), []);
+  outbox.close();
+});
+
+test("what is written outlives the page, is sent once, and before what is written afterwards", async () => {
+  const storage = indexedDBOutbox("alice");
+  const before = outboxTo(() => {
+    throw down();
+  }, { storage });
+  const first = before.outbox.add(text("room", "one"));
+  before.outbox.add(text("room", "two"));
+  await until("they are kept", async () => (await storage.load()).length === 2 && (await storage.load()).some(({ triedAt }) => triedAt));
+  before.outbox.close();
+
+  const names: string[] = [];
+  const { outbox, sent } = outboxTo((entry) => void names.push(entry.clientMsgId), { storage: indexedDBOutbox("alice") });
+  outbox.add(text("room", "three")); // before what was kept is read
+  await until("all are sent", () => sent.length === 3);
+  assert.deepEqual(sent, ["one", "two", "three"]);
+  assert.equal(names[0], first.clientMsgId);
+  await until("nothing is kept", async () => (await storage.load()).length === 0);
+  assert.deepEqual(await indexedDBOutbox("bob").load(), []);
+  outbox.close();
+});
+
+test("a storage that is full or forbidden is told, and messages are sent all the same", async () => {
+  const forbidden = () => Promise.reject(new DOMException("no", "QuotaExceededError"));
+  const storage: OutboxStorage = { load: forbidden, put: forbidden, remove: forbidden };
+  const { outbox, sent, problems } = outboxTo(() => {}, { storage });
+  outbox.add(text("room", "one"));
+  await until("it is sent", () => sent.length === 1);
+  assert.ok(problems.length >= 2);
+  outbox.close();
+});
+
+test("what was tried more than a day ago is not sent again by itself", async () => {
+  const kept: OutboxEntry = { clientMsgId: "old", order: 1, request: text("room", "old"), createdAt: "", triedAt: Date.now() - 25 * 3600_000 };
+  const storage: OutboxStorage = { load: async () => [kept], put: async () => {}, remove: async () => {} };
+  const { outbox, sent } = outboxTo(() => {}, { storage });
+  await until("it has failed", () => outbox.of("room")[0]?.entry.failed);
+  assert.equal(outbox.of("room")[0]?.problem?.code, "outcome-unknown");
+  assert.deepEqual(sent, []);
+  outbox.retry("old");
+  await until("it is sent, as the user wants it", () => sent.length === 1);
+  outbox.close();
+});
+
+test("a storage that holds rubbish is read as far as it makes sense", async () => {
+  const storage = indexedDBOutbox("carol");
+  await storage.put({ clientMsgId: "x" } as OutboxEntry);
+  assert.deepEqual(await storage.load(), []);
+});
