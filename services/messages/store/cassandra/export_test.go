@@ -1,0 +1,20 @@
+package cassandra
+
+import (
+	"context"
+	"log/slog"
+
+	"github.com/gocql/gocql"
+)
+
+// SignIn is how connections sign in.
+var SignIn = signIn
+
+// Dialer is how connections by TLS are made.
+func Dialer(cfg Config) (dial func(ctx context.Context, address, called string) (*gocql.DialedHost, error), err error) {
+	dialer, err := newDialer(cfg, slog.New(slog.DiscardHandler))
+	if err != nil {
+		return nil, err
+	}
+	return dialer.dial, nil
+}
