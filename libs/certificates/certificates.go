@@ -77,6 +77,7 @@ func (f Files) Ends() ([]Ends, error) {
 
 // read is what the files have.
 type read struct {
+	whole     bool             // they have been read
 	pair      *tls.Certificate // nil: none
 	authority *x509.CertPool   // nil: the system's
 }
@@ -85,8 +86,11 @@ func (f Files) read() (now read, err error) {
 	if now.authority, err = f.authority(); err != nil {
 		return read{}, err
 	}
-	now.pair, err = f.pair()
-	return now, err
+	if now.pair, err = f.pair(); err != nil {
+		return read{}, err
+	}
+	now.whole = true
+	return now, nil
 }
 
 func (f Files) authority() (*x509.CertPool, error) {
@@ -113,32 +117,49 @@ func (f Files) pair() (*tls.Certificate, error) {
 }
 
 // Kept are files as they are by now. It is safe for concurrent use.
-type Kept struct{ now *reread.Value[read] }
-
-// Keep reads the files, which the log calls what.
-func Keep(what string, files Files, log *slog.Logger) (*Kept, error) {
-	first, err := files.read()
-	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", what, err)
-	}
-	return &Kept{reread.New(what, first, func(read) (read, error) { return files.read() }, log)}, nil
+type Kept struct {
+	files Files
+	now   *reread.Value[read]
 }
 
-// Client is for one connection, to a server of that name. It is not to be kept: it has what the files have now.
-func (k *Kept) Client(serverName string) *tls.Config {
-	now := k.now.Now()
+// Keep makes what the log calls what. The files are read when a connection is made.
+func Keep(what string, files Files, log *slog.Logger) *Kept {
+	return &Kept{files, reread.New(what, read{}, func(read) (read, error) { return files.read() }, log)}
+}
+
+// read is what counts by now: what the files have, or what they had when they could be read. It fails where that was never so.
+func (k *Kept) read() (read, error) {
+	if now := k.now.Now(); now.whole {
+		return now, nil
+	}
+	now, err := k.files.read()
+	if err != nil {
+		return read{}, fmt.Errorf("read certificates: %w", err)
+	}
+	return now, nil
+}
+
+// Client is for one connection, to a server of that name; "": the caller sets it. It is not to be kept: it has what the files have now.
+func (k *Kept) Client(serverName string) (*tls.Config, error) {
+	now, err := k.read()
+	if err != nil {
+		return nil, err
+	}
 	cfg := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: serverName, RootCAs: now.authority}
 	if now.pair != nil {
 		cfg.Certificates = []tls.Certificate{*now.pair}
 	}
-	return cfg
+	return cfg, nil
 }
 
-// Server is for a listener. Clients may show a certificate, and one that is not of the authority's ends the connection.
+// Server is for a listener, with a certificate, a key and an authority. Clients may show a certificate, and one that is not of the authority's ends the connection.
 func (k *Kept) Server() *tls.Config {
 	return &tls.Config{MinVersion: tls.VersionTLS12, GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) {
-		now := k.now.Now()
-		if now.pair == nil || now.authority == nil {
+		now, err := k.read()
+		switch {
+		case err != nil:
+			return nil, err
+		case now.pair == nil || now.authority == nil:
 			return nil, errors.New("a listener needs a certificate and an authority")
 		}
 		return &tls.Config{

@@ -18,13 +18,17 @@ import (
 	"github.com/ism-chat/ism/libs/certificates/certificatestest"
 )
 
-func keep(t *testing.T, files certificates.Files) *certificates.Kept {
+func keep(files certificates.Files) *certificates.Kept {
+	return certificates.Keep("the certificate of a test", files, slog.New(slog.DiscardHandler))
+}
+
+func client(t *testing.T, files certificates.Files, serverName string) *tls.Config {
 	t.Helper()
-	kept, err := certificates.Keep("the certificate of a test", files, slog.New(slog.DiscardHandler))
+	cfg, err := keep(files).Client(serverName)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return kept
+	return cfg
 }
 
 // shake has both ends shake hands, and gives what each has seen.
@@ -60,13 +64,17 @@ func TestConnectionsAreMadeWithWhatTheFilesHaveByNow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		authority, other := certificatestest.NewAuthority(t), certificatestest.NewAuthority(t)
 		serverFolder, clientFolder := t.TempDir(), t.TempDir()
-		server := keep(t, certificatestest.Write(t, serverFolder, authority.Issue(t, "server-1", time.Hour), authority.PEM))
+		server := keep(certificatestest.Write(t, serverFolder, authority.Issue(t, "server-1", time.Hour), authority.PEM))
 		files := certificatestest.Write(t, clientFolder, authority.Issue(t, "client-1", time.Hour), authority.PEM)
-		client := keep(t, files)
+		kept := keep(files)
 		listening := server.Server()
 		expect := func(wantServer, wantClient string) {
 			t.Helper()
-			gotServer, gotClient, err := shake(t, listening, client.Client("localhost"))
+			client, err := kept.Client("localhost")
+			if err != nil {
+				t.Fatal(err)
+			}
+			gotServer, gotClient, err := shake(t, listening, client)
 			if err != nil || gotServer != wantServer || gotClient != wantClient {
 				t.Errorf("%s and %s have met, want %s and %s: %v", gotServer, gotClient, wantServer, wantClient, err)
 			}
@@ -101,22 +109,22 @@ func TestConnectionsAreMadeWithWhatTheFilesHaveByNow(t *testing.T) {
 
 func TestWhoIsNotOfTheAuthorityIsRefused(t *testing.T) {
 	ours, theirs := certificatestest.NewAuthority(t), certificatestest.NewAuthority(t)
-	server := keep(t, certificatestest.Write(t, t.TempDir(), ours.Issue(t, "server", time.Hour), ours.PEM)).Server()
+	server := keep(certificatestest.Write(t, t.TempDir(), ours.Issue(t, "server", time.Hour), ours.PEM)).Server()
 	for name, c := range map[string]struct {
 		client *tls.Config
 		says   string
 	}{
-		"a client of another authority": {keep(t, certificatestest.Write(t, t.TempDir(), theirs.Issue(t, "client", time.Hour), ours.PEM)).Client("localhost"), "unknown authority"},
-		"a client whose time is over":   {keep(t, certificatestest.Write(t, t.TempDir(), ours.Issue(t, "client", -time.Minute), ours.PEM)).Client("localhost"), "expired"},
-		"a server of another authority": {keep(t, certificates.Files{Authority: certificatestest.Write(t, t.TempDir(), theirs.Issue(t, "x", time.Hour), theirs.PEM).Authority}).Client("localhost"), "unknown authority"},
-		"a server of another name":      {keep(t, certificatestest.Write(t, t.TempDir(), ours.Issue(t, "client", time.Hour), ours.PEM)).Client("elsewhere"), "not elsewhere"},
+		"a client of another authority": {client(t, certificatestest.Write(t, t.TempDir(), theirs.Issue(t, "client", time.Hour), ours.PEM), "localhost"), "unknown authority"},
+		"a client whose time is over":   {client(t, certificatestest.Write(t, t.TempDir(), ours.Issue(t, "client", -time.Minute), ours.PEM), "localhost"), "expired"},
+		"a server of another authority": {client(t, certificates.Files{Authority: certificatestest.Write(t, t.TempDir(), theirs.Issue(t, "x", time.Hour), theirs.PEM).Authority}, "localhost"), "unknown authority"},
+		"a server of another name":      {client(t, certificatestest.Write(t, t.TempDir(), ours.Issue(t, "client", time.Hour), ours.PEM), "elsewhere"), "not elsewhere"},
 	} {
 		if _, _, err := shake(t, server, c.client); err == nil || !strings.Contains(err.Error(), c.says) {
 			t.Errorf("%s: %v, want it to say %q", name, err, c.says)
 		}
 	}
-	without := keep(t, certificates.Files{Authority: certificatestest.Write(t, t.TempDir(), ours.Issue(t, "x", time.Hour), ours.PEM).Authority})
-	if _, client, err := shake(t, server, without.Client("localhost")); err != nil || client != "" {
+	without := client(t, certificates.Files{Authority: certificatestest.Write(t, t.TempDir(), ours.Issue(t, "x", time.Hour), ours.PEM).Authority}, "localhost")
+	if _, client, err := shake(t, server, without); err != nil || client != "" {
 		t.Errorf("who shows none is %q: %v", client, err)
 	}
 }
@@ -156,5 +164,18 @@ func TestEndsAreThoseOfAllCertificates(t *testing.T) {
 	ends, err := files.Ends()
 	if err != nil || len(ends) != 2 || ends[0].Name != "CN=rooms" || time.Until(ends[0].At) > time.Hour || ends[1].File != files.Authority {
 		t.Errorf("they end %v, %v", ends, err)
+	}
+}
+
+func TestFilesThatComeLaterAreRead(t *testing.T) {
+	authority := certificatestest.NewAuthority(t)
+	folder := t.TempDir()
+	kept := keep(certificates.Files{Authority: filepath.Join(folder, "ca.crt")})
+	if _, err := kept.Client(""); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("without its file: %v", err)
+	}
+	certificatestest.Write(t, folder, authority.Issue(t, "x", time.Hour), authority.PEM)
+	if cfg, err := kept.Client(""); err != nil || cfg.RootCAs == nil {
+		t.Errorf("once it is there: %v", err)
 	}
 }

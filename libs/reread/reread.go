@@ -62,7 +62,7 @@ func (v *Value[T]) Now() T {
 	}
 	if v.fault != err.Error() {
 		v.fault = err.Error()
-		v.log.WarnContext(context.Background(), v.what+" cannot be read again; what it was still counts", "error", v.fault)
+		v.log.WarnContext(context.Background(), v.what+" cannot be read again; what it was last still counts", "error", v.fault)
 	}
 	return v.known
 }

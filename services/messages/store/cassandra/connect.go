@@ -135,11 +135,7 @@ func newCluster(cfg Config, log *slog.Logger) (*gocql.ClusterConfig, error) {
 		cluster.AuthProvider = signIn(cfg, log)
 	}
 	if cfg.CAFile != "" {
-		dialer, err := newDialer(cfg, log)
-		if err != nil {
-			return nil, err
-		}
-		cluster.HostDialer = dialer
+		cluster.HostDialer = newDialer(cfg, log)
 	}
 	return cluster, nil
 }

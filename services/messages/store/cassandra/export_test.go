@@ -11,10 +11,6 @@ import (
 var SignIn = signIn
 
 // Dialer is how connections by TLS are made.
-func Dialer(cfg Config) (dial func(ctx context.Context, address, called string) (*gocql.DialedHost, error), err error) {
-	dialer, err := newDialer(cfg, slog.New(slog.DiscardHandler))
-	if err != nil {
-		return nil, err
-	}
-	return dialer.dial, nil
+func Dialer(cfg Config) func(ctx context.Context, address, called string) (*gocql.DialedHost, error) {
+	return newDialer(cfg, slog.New(slog.DiscardHandler)).dial
 }

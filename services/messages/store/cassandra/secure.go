@@ -29,12 +29,10 @@ type dialer struct {
 
 var _ gocql.HostDialer = (*dialer)(nil)
 
-func newDialer(cfg Config, log *slog.Logger) (*dialer, error) {
-	kept, err := certificates.Keep("the message store's certificates", cfg.Certificates(), log)
-	if err != nil {
-		return nil, err //nolint:wrapcheck // it says what it has read
+func newDialer(cfg Config, log *slog.Logger) *dialer {
+	return &dialer{
+		net: net.Dialer{Timeout: connectTimeout}, tls: certificates.Keep("the message store's certificates", cfg.Certificates(), log), name: cfg.ServerName,
 	}
-	return &dialer{net: net.Dialer{Timeout: connectTimeout}, tls: kept, name: cfg.ServerName}, nil
 }
 
 // DialHost implements [gocql.HostDialer].
@@ -44,12 +42,16 @@ func (d *dialer) DialHost(ctx context.Context, host *gocql.HostInfo) (*gocql.Dia
 
 // dial connects to the address, of a node that is called so.
 func (d *dialer) dial(ctx context.Context, address, called string) (*gocql.DialedHost, error) {
+	config, err := d.tls.Client(d.name)
+	if err != nil {
+		return nil, err //nolint:wrapcheck // it says what it has read
+	}
 	connection, err := d.net.DialContext(ctx, "tcp", address)
 	if err != nil {
 		return nil, fmt.Errorf("reach node: %w", err)
 	}
 	// It closes the connection where the node is not to be trusted, and asks for what the node is called where no name is given for all.
-	secured, err := gocql.WrapTLS(ctx, connection, called, d.tls.Client(d.name))
+	secured, err := gocql.WrapTLS(ctx, connection, called, config)
 	if err != nil {
 		return nil, fmt.Errorf("agree on TLS with node: %w", err)
 	}

@@ -60,10 +60,7 @@ func TestConnectionsAreMadeWithTheCertificateThatTheFilesHaveByNow(t *testing.T)
 		return certificatestest.Write(t, folder, by.Issue(t, "messages", time.Hour), authority.PEM)
 	}
 	cfg := cassandratest.Config(t)
-	dial, err := cassandra.Dialer(secured(cfg, write(authority)))
-	if err != nil {
-		t.Fatal(err)
-	}
+	dial := cassandra.Dialer(secured(cfg, write(authority)))
 	node := cfg.Hosts[0]
 	if err := supported(t, dial, node); err != nil {
 		t.Fatal(err)
