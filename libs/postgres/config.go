@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/ism-chat/ism/libs/certificates"
 	"github.com/ism-chat/ism/libs/config"
 )
 
@@ -27,7 +29,7 @@ func (c Config) Validate() []config.Fault {
 	var faults []config.Fault
 	if c.URL != "" {
 		if _, err := pgx.ParseConfig(c.URL.Reveal()); err != nil {
-			faults = append(faults, config.Fault{Variable: "URL", Problem: explain(err)})
+			faults = append(faults, config.Fault{Variable: "URL", Problem: Explain(err)})
 		}
 	}
 	if c.PoolSize < 1 {
@@ -39,8 +41,8 @@ func (c Config) Validate() []config.Fault {
 	return faults
 }
 
-// explain says what is wrong with an address. Of the parser's errors only those on TLS are told: they name files, and the others may quote a password.
-func explain(err error) string {
+// Explain says what is wrong with an address. Of the parser's errors only those on TLS are told: they name files, and the others may quote a password.
+func Explain(err error) string {
 	const tls = "failed to configure TLS"
 	if parse, ok := errors.AsType[*pgconn.ParseConfigError](err); ok && strings.Contains(parse.Error(), tls) {
 		if cause := errors.Unwrap(parse); cause != nil {
@@ -48,6 +50,20 @@ func explain(err error) string {
 		}
 	}
 	return "is no Postgres address; allowed: postgres://user:password@host:port/database"
+}
+
+// Certificates are the files that the address names, where it is a URL.
+func (c Config) Certificates() certificates.Files {
+	address, err := url.Parse(c.URL.Reveal())
+	if err != nil {
+		return certificates.Files{}
+	}
+	named := address.Query()
+	files := certificates.Files{Certificate: named.Get("sslcert"), Key: named.Get("sslkey"), Authority: named.Get("sslrootcert")}
+	if files.Authority == "system" {
+		files.Authority = ""
+	}
+	return files
 }
 
 // InPlain gives the hosts on other machines to which connections may be made without TLS, as with sslmode=disable, allow and prefer.
@@ -94,7 +110,7 @@ func (c Config) login(conn *pgx.ConnConfig) error {
 func (c Config) secured() (*pgx.ConnConfig, error) {
 	read, err := pgx.ParseConfig(c.URL.Reveal())
 	if err != nil {
-		return nil, errors.New(explain(err))
+		return nil, errors.New(Explain(err))
 	}
 	return read, nil
 }
@@ -103,7 +119,7 @@ func (c Config) secured() (*pgx.ConnConfig, error) {
 func (c Config) connection(service string) (*pgx.ConnConfig, error) {
 	conn, err := pgx.ParseConfig(c.URL.Reveal())
 	if err != nil {
-		return nil, errors.New("the address of the " + service + " store: " + explain(err))
+		return nil, errors.New("the address of the " + service + " store: " + Explain(err))
 	}
 	conn.ConnectTimeout = connectTimeout
 	conn.RuntimeParams["application_name"] = "ism-" + service
