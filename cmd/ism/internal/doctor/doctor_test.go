@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/ism-chat/ism/libs/authn/authntest"
 	"github.com/ism-chat/ism/libs/certificates/certificatestest"
