@@ -16,7 +16,10 @@ import (
 
 	"github.com/ism-chat/ism/libs/certificates"
 	"github.com/ism-chat/ism/libs/certificates/certificatestest"
+	"github.com/ism-chat/ism/libs/servicetest"
 )
+
+func TestMain(m *testing.M) { servicetest.VerifyNoLeaks(m) }
 
 func keep(files certificates.Files) *certificates.Kept {
 	return certificates.Keep("the certificate of a test", files, slog.New(slog.DiscardHandler))

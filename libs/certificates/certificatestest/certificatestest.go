@@ -131,8 +131,9 @@ func read(t testing.TB, path string) []byte {
 func decode(t testing.TB, text []byte) []byte {
 	t.Helper()
 	block, _ := pem.Decode(text)
-	if block == nil {
-		t.Fatal("no PEM")
+	if block != nil {
+		return block.Bytes
 	}
-	return block.Bytes
+	t.Fatal("no PEM")
+	return nil
 }
