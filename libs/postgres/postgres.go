@@ -120,7 +120,7 @@ func (d *DB) connect(ctx context.Context) (*pgxpool.Pool, error) {
 	}
 	cfg, err := pgxpool.ParseConfig(d.cfg.URL.Reveal())
 	if err != nil {
-		return nil, errors.New("the address of the " + d.schema.Service + " store is no Postgres address")
+		return nil, errors.New("the address of the " + d.schema.Service + " store: " + Explain(err))
 	}
 	cfg.ConnConfig = d.conn.Copy()
 	cfg.ConnConfig.RuntimeParams["statement_timeout"] = strconv.FormatInt(d.cfg.StatementTimeout.Milliseconds(), 10)
