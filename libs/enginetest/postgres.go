@@ -111,7 +111,7 @@ func (s server) command(t testing.TB, program string, arguments ...string) *exec
 	if os.Getuid() == 0 {
 		all = append([]string{"setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups", "--"}, all...)
 	}
-	command := exec.CommandContext(context.WithoutCancel(t.Context()), all[0], all[1:]...) //nolint:gosec // the programs are Postgres's
+	command := exec.CommandContext(context.WithoutCancel(t.Context()), all[0], all[1:]...)
 	command.Dir = s.folder
 	return command
 }
