@@ -16,6 +16,7 @@ import (
 
 	"github.com/ism-chat/ism/libs/authn"
 	"github.com/ism-chat/ism/libs/bus"
+	"github.com/ism-chat/ism/libs/certificates"
 	"github.com/ism-chat/ism/libs/config"
 	"github.com/ism-chat/ism/libs/httpapi"
 	"github.com/ism-chat/ism/libs/internalapi"
@@ -49,7 +50,7 @@ func (c *Config) Validate() []config.Fault {
 
 // StrangersMayAsk reports whether the internal listener is reached from other machines, and needs no credential.
 func (c *Config) StrangersMayAsk() bool {
-	return !c.Internal.Needed() && !httpapi.OnLoopback(c.HTTP.InternalAddress)
+	return !c.Internal.Needed() && !c.Internal.Secured() && !httpapi.OnLoopback(c.HTTP.InternalAddress)
 }
 
 // Common is what the configuration of every deployable embeds.
@@ -232,15 +233,25 @@ func Route(service Service, public, internal *httpapi.Server) {
 	}
 }
 
+// guard has the internal listener answer to the other services alone, as far as they have a credential.
+func (h *Host) guard(deps *httpapi.Deps) {
+	credential := h.cfg.Internal.Keep(h.Telemetry.Log)
+	deps.Accepts = func(authorization string) bool { return credential.Now().Accepts(authorization) }
+	if h.cfg.Internal.Secured() {
+		deps.TLS = certificates.Keep("the certificates of the internal listener", h.cfg.Internal.Certificates(), h.Telemetry.Log).Server()
+	}
+}
+
 // Run runs the services until ctx is done.
 func (h *Host) Run(ctx context.Context, services ...Service) error {
 	checks := []httpapi.Check{{Name: "oidc", Check: h.Verifier.Ready}, {Name: "kafka", Check: h.Bus.Ready}}
 	for _, service := range services {
 		checks = append(checks, service.Checks()...)
 	}
-	deps := httpapi.Deps{Service: h.name, Telemetry: h.Telemetry, Checks: checks, Draining: h.group.Draining(), Accepts: h.cfg.Internal.Accepts}
+	deps := httpapi.Deps{Service: h.name, Telemetry: h.Telemetry, Checks: checks, Draining: h.group.Draining()}
+	h.guard(&deps)
 	if h.cfg.StrangersMayAsk() {
-		h.Telemetry.Log.Warn("whoever reaches the internal listener may ask there: ISM_INTERNAL_SECRET is not set", "address", h.cfg.HTTP.InternalAddress)
+		h.Telemetry.Log.Warn("whoever reaches the internal listener may ask there: neither ISM_INTERNAL_SECRET nor ISM_INTERNAL_TLS_CERT_FILE is set", "address", h.cfg.HTTP.InternalAddress)
 	}
 	public, internal := httpapi.New(h.cfg.HTTP, deps), httpapi.NewInternal(h.cfg.HTTP, deps)
 	h.group.Add(lifecycle.Part{Name: "internal listener", Run: internal.Run})

@@ -18,6 +18,7 @@ import (
 const (
 	postgresVariable  = "ISM_TEST_POSTGRES_URL"
 	cassandraVariable = "ISM_TEST_CASSANDRA_HOSTS"
+	cassandraTLS      = "ISM_TEST_CASSANDRA_TLS"
 	kafkaVariable     = "ISM_TEST_KAFKA_BROKERS"
 	keycloakVariable  = "ISM_TEST_KEYCLOAK_URL"
 	s3Variable        = "ISM_TEST_S3_URL"
@@ -75,6 +76,12 @@ func execute(t testing.TB, server, statement string) {
 func CassandraHosts(t testing.TB) []string {
 	t.Helper()
 	return strings.Split(address(t, "Cassandra", cassandraVariable), ",")
+}
+
+// CassandraTLS is the folder of the authority, ca.crt and ca.key, whose certificates the cluster asks for on connections with TLS.
+func CassandraTLS(t testing.TB) string {
+	t.Helper()
+	return address(t, "Cassandra with TLS, which engines of an older checkout lack: test/engines/down and up", cassandraTLS)
 }
 
 // KafkaBrokers are bootstrap brokers, host:port.

@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"io"
 	"log/slog"
@@ -25,13 +26,47 @@ type conn struct {
 	unread atomic.Bool // something of the last request may not have been read
 }
 
+// secured is a connection by TLS. What is read from it goes through the gate of the connection under it.
+type secured struct {
+	*tls.Conn
+
+	under *conn
+}
+
+// Read reads what is a request beyond doubt. The first one shakes hands.
+func (s *secured) Read(p []byte) (int, error) { return s.under.gate.Read(p) }
+
+// Close closes the connection, in the way that linger has set.
+func (s *secured) Close() error {
+	_ = s.CloseWrite() // says that nothing follows; before hands were shaken there is nobody to be told
+	return s.under.Close()
+}
+
+// connOf is the server's own of a connection that fasthttp has; nil: it is none.
+func connOf(of net.Conn) *conn {
+	switch c := of.(type) {
+	case *conn:
+		return c
+	case *secured:
+		return c.under
+	default:
+		return nil
+	}
+}
+
+// hasCertificate reports whether a certificate was shown on a connection, of the authority that the listener has.
+func hasCertificate(of net.Conn) bool {
+	s, ok := of.(*secured)
+	return ok && len(s.ConnectionState().VerifiedChains) > 0
+}
+
 // Read reads what is a request beyond doubt.
 func (c *conn) Read(p []byte) (int, error) { return c.gate.Read(p) }
 
 // linger makes the server take in what the client still sends when it closes the connection: closing at once would reset
 // it, which throws the answer away before the client has read it (RFC 9112, section 9.6).
 func linger(of net.Conn) {
-	if c, ok := of.(*conn); ok {
+	if c := connOf(of); c != nil {
 		c.unread.Store(true)
 	}
 }
@@ -59,13 +94,14 @@ type listener struct {
 	acceptor
 
 	log     *slog.Logger
-	most    int // bytes of a request's head
+	most    int         // bytes of a request's head
+	tls     *tls.Config // nil: none
 	closing func() error
 	closed  chan struct{}
 }
 
-func newListener(on acceptor, headerLimit int, log *slog.Logger) *listener {
-	l := &listener{acceptor: on, most: headerLimit, log: log, closed: make(chan struct{})}
+func newListener(on acceptor, headerLimit int, secure *tls.Config, log *slog.Logger) *listener {
+	l := &listener{acceptor: on, most: headerLimit, tls: secure, log: log, closed: make(chan struct{})}
 	l.closing = sync.OnceValue(func() error {
 		close(l.closed)
 		return on.Close()
@@ -80,7 +116,7 @@ func (l *listener) Accept() (net.Conn, error) {
 	for delay := least; ; delay = min(2*delay, most) {
 		accepted, err := l.AcceptTCP()
 		if err == nil {
-			return &conn{TCPConn: accepted, gate: gate{from: accepted, most: l.most}}, nil
+			return l.connection(accepted), nil
 		}
 		if !exhausted(err) {
 			return nil, err //nolint:wrapcheck // fasthttp recognises a closed listener by its error
@@ -92,6 +128,17 @@ func (l *listener) Accept() (net.Conn, error) {
 		case <-time.After(delay):
 		}
 	}
+}
+
+// connection is what fasthttp gets.
+func (l *listener) connection(accepted *net.TCPConn) net.Conn {
+	c := &conn{TCPConn: accepted, gate: gate{from: accepted, most: l.most}}
+	if l.tls == nil {
+		return c
+	}
+	s := &secured{Conn: tls.Server(accepted, l.tls), under: c}
+	c.gate.from = s.Conn
+	return s
 }
 
 // exhausted reports whether a connection could not be accepted for lack of something that becomes free again.
@@ -142,7 +189,7 @@ func (k *connections) cut() {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	for c := range k.open {
-		if c, ok := c.(*conn); ok {
+		if c := connOf(c); c != nil {
 			_ = c.CloseRead()
 			_ = c.CloseWrite()
 		}

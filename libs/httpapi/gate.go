@@ -304,7 +304,7 @@ func chunkSize(line []byte) (size uint64, ok bool) {
 
 // faultOn is what is wrong with the request that was read last on a connection; nil: nothing.
 func faultOn(of net.Conn) *Problem {
-	if c, ok := of.(*conn); ok {
+	if c := connOf(of); c != nil {
 		return c.gate.fault
 	}
 	return nil

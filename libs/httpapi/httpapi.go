@@ -5,6 +5,7 @@ package httpapi
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"net"
 	"net/url"
@@ -82,4 +83,7 @@ type Deps struct {
 	Draining  <-chan struct{} // closed when the deployable begins to stop; /ready is 503 from then on
 	// Accepts says by its Authorization whether a request to the internal listener is one of another service; nil: all are. Probes and /metrics need none.
 	Accepts func(authorization string) bool
+	// TLS is that of the internal listener; nil: it has none. With it a request must come with a certificate of the configuration's authority, but for probes
+	// and /metrics.
+	TLS *tls.Config
 }

@@ -19,6 +19,15 @@ func refuseStrangers(accepts func(authorization string) bool) fiber.Handler {
 	}
 }
 
+// refuseUncertified answers 401 to whoever has not shown a certificate of the services' authority.
+func refuseUncertified(c *fiber.Ctx) error {
+	if hasCertificate(c.Context().Conn()) {
+		return c.Next() //nolint:wrapcheck // the handlers' errors as they are
+	}
+	return NewProblem(http.StatusUnauthorized, "service-credential", "Service credential needed",
+		"this is for other services, which show a certificate of the authority that ISM_INTERNAL_TLS_CA_FILE names")
+}
+
 // refuseNames answers 421 to a request for a host that is not this machine's loopback: a page whose name was made to lead here would send one.
 func refuseNames(c *fiber.Ctx) error {
 	if OnLoopback(string(c.Context().Host())) {

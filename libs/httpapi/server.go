@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -39,6 +40,7 @@ type Server struct {
 	App *fiber.App
 
 	address        string
+	secure         *tls.Config // nil: no TLS
 	headerLimit    int
 	readTimeout    time.Duration
 	handlerTimeout time.Duration
@@ -57,7 +59,7 @@ func New(cfg Config, deps Deps) *Server {
 }
 
 // NewInternal makes the internal server, with /health, /ready, /metrics and, where that is switched on, /debug/pprof/. All but the first three are for who
-// shows the credential of the services. On loopback it answers to the names of loopback alone: pages of browsers on this machine may have come by another.
+// shows the credential of the services, by TLS and by what is sent, as far as there is one. On loopback it answers to the names of loopback alone: pages of browsers on this machine may have come by another.
 func NewInternal(cfg Config, deps Deps) *Server {
 	s := newServer(cfg.InternalAddress, internal, cfg, deps)
 	metrics := promhttp.HandlerFor(deps.Telemetry.Metrics, promhttp.HandlerOpts{})
@@ -65,6 +67,10 @@ func NewInternal(cfg Config, deps Deps) *Server {
 		s.App.Use(refuseNames)
 	}
 	s.App.Get("/metrics", adaptor.HTTPHandler(metrics))
+	if deps.TLS != nil {
+		s.secure = deps.TLS
+		s.App.Use(refuseUncertified)
+	}
 	if deps.Accepts != nil {
 		s.App.Use(refuseStrangers(deps.Accepts))
 	}
@@ -158,7 +164,7 @@ func (s *Server) Run(ctx context.Context) error {
 		}
 		return fmt.Errorf("listen on %s: %w", s.address, err)
 	}
-	s.listener = newListener(on.(acceptor), s.headerLimit, s.log) //nolint:forcetypeassert // a listener of TCP is one
+	s.listener = newListener(on.(acceptor), s.headerLimit, s.secure, s.log) //nolint:forcetypeassert // a listener of TCP is one
 	close(s.listening)
 	served := make(chan error, 1)
 	go func() { served <- s.App.Listener(s.listener) }()

@@ -277,7 +277,7 @@ func TestAShortageOfFileDescriptorsIsOutlived(t *testing.T) {
 		t.Fatal(err)
 	}
 	log := &journal{}
-	l := newListener(&scarce{TCPListener: inner.(*net.TCPListener), failures: 3}, 16<<10, slog.New(slog.NewJSONHandler(log, nil)))
+	l := newListener(&scarce{TCPListener: inner.(*net.TCPListener), failures: 3}, 16<<10, nil, slog.New(slog.NewJSONHandler(log, nil)))
 	client, err := net.Dial("tcp", inner.Addr().String())
 	if err != nil {
 		t.Fatal(err)

@@ -6,7 +6,9 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
+	"github.com/ism-chat/ism/libs/certificates/certificatestest"
 	"github.com/ism-chat/ism/libs/config"
 	"github.com/ism-chat/ism/libs/internalapi"
 	"github.com/ism-chat/ism/libs/servicetest"
@@ -64,6 +66,9 @@ func TestASecretIsReplacedInThreeSteps(t *testing.T) {
 }
 
 func TestFaultsOfTheCredential(t *testing.T) {
+	authority := certificatestest.NewAuthority(t)
+	files := certificatestest.Write(t, t.TempDir(), authority.Issue(t, "rooms", time.Hour), authority.PEM)
+	certificate, key, ca := "ISM_INTERNAL_TLS_CERT_FILE="+files.Certificate, "ISM_INTERNAL_TLS_KEY_FILE="+files.Key, "ISM_INTERNAL_TLS_CA_FILE="+files.Authority
 	for name, c := range map[string]struct {
 		environ []string
 		says    string
@@ -74,6 +79,11 @@ func TestFaultsOfTheCredential(t *testing.T) {
 		"second too short": {[]string{"ISM_INTERNAL_SECRET=" + before.Reveal(), "ISM_INTERNAL_SECOND_SECRET=x"}, "ISM_INTERNAL_SECOND_SECRET: is too short"},
 		"no text":          {[]string{"ISM_INTERNAL_SECRET=" + strings.Repeat("a b ", 8)}, "ISM_INTERNAL_SECRET: cannot stand in a header"},
 		"second alone":     {[]string{"ISM_INTERNAL_SECOND_SECRET=" + after.Reveal()}, "ISM_INTERNAL_SECOND_SECRET: is set, and ISM_INTERNAL_SECRET is not"},
+		"certificates":     {[]string{certificate, key, ca}, ""},
+		"no authority":     {[]string{certificate, key}, "ISM_INTERNAL_TLS_CA_FILE: is missing"},
+		"authority alone":  {[]string{ca}, "ISM_INTERNAL_TLS_CERT_FILE: is missing, though the authority is set"},
+		"no key":           {[]string{certificate, ca}, "ISM_INTERNAL_TLS_KEY_FILE: is missing"},
+		"no such file":     {[]string{certificate + "x", key, ca}, "ISM_INTERNAL_TLS_CERT_FILE: cannot be used with the key: open"},
 	} {
 		var cfg struct{ Internal internalapi.Credential }
 		err := config.LoadFrom(&cfg, c.environ)

@@ -21,7 +21,9 @@ import (
 	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/ism-chat/ism/libs/certificates"
 	"github.com/ism-chat/ism/libs/config"
+	"github.com/ism-chat/ism/libs/reread"
 	"github.com/ism-chat/ism/libs/telemetry"
 )
 
@@ -71,7 +73,7 @@ type Question struct {
 type Client struct {
 	service    string
 	base       string
-	credential Credential
+	credential *reread.Value[Credential]
 	server     []attribute.KeyValue // where it is, for spans
 	http       *http.Client
 	tracer     trace.Tracer
@@ -80,13 +82,20 @@ type Client struct {
 
 // New makes a client of the service, of at most so many connections at once, which shows the credential. It connects when it is asked. Run it.
 func New(service string, address Address, connections int, credential Credential, tel *telemetry.Telemetry) *Client {
+	transport := &http.Transport{MaxConnsPerHost: connections, MaxIdleConnsPerHost: connections, IdleConnTimeout: idle}
+	if credential.Secured() {
+		transport.DialTLSContext = dialer{certificates.Keep("the certificates of internal calls", credential.Certificates(), tel.Log)}.dial
+		if strings.HasPrefix(string(address), "http:") {
+			tel.Log.Warn("internal calls to "+service+" go without TLS, though ISM_INTERNAL_TLS_CERT_FILE is set: its address does not begin with https:", "address", string(address))
+		}
+	}
 	return &Client{
 		service:    service,
 		base:       strings.TrimRight(string(address), "/"),
-		credential: credential,
+		credential: credential.Keep(tel.Log),
 		server:     serverOf(address),
 		http: &http.Client{
-			Transport: &http.Transport{MaxConnsPerHost: connections, MaxIdleConnsPerHost: connections, IdleConnTimeout: idle},
+			Transport: transport,
 			// No service redirects: whoever does is not to be shown the credential again.
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
@@ -179,7 +188,7 @@ func (c *Client) request(ctx context.Context, question Question) (*http.Request,
 	if body != nil {
 		request.Header.Set("Content-Type", "application/json")
 	}
-	if authorization := c.credential.Authorization(); authorization != "" {
+	if authorization := c.credential.Now().Authorization(); authorization != "" {
 		request.Header.Set("Authorization", authorization)
 	}
 	c.propagator.Inject(ctx, propagation.HeaderCarrier(request.Header))

@@ -44,6 +44,7 @@ type DB struct {
 	cfg      Config
 	migrates Migrate
 	conn     *pgx.ConnConfig
+	secured  atomic.Pointer[pgx.ConnConfig] // whose TLS was used last
 	tel      *telemetry.Telemetry
 	open     atomic.Pointer[pgxpool.Pool]
 }
@@ -54,21 +55,35 @@ func New(schema Schema, cfg Config, migrates Migrate, tel *telemetry.Telemetry) 
 	if err != nil {
 		return nil, err
 	}
-	return &DB{schema: schema, cfg: cfg, migrates: migrates, conn: conn, tel: tel}, nil
+	db := &DB{schema: schema, cfg: cfg, migrates: migrates, conn: conn, tel: tel}
+	db.secured.Store(conn)
+	if hosts := MaybeInPlain(conn); len(hosts) > 0 {
+		tel.Log.Warn("connections to the "+schema.Service+" store may be made without TLS, and whoever is between reads passwords and all else; sslmode=verify-full in its address ends that",
+			"hosts", hosts)
+	}
+	return db, nil
 }
 
 // Connection is how connections to the database are made by now, for who needs one beside the pool.
 func (d *DB) Connection() *pgx.ConnConfig {
 	conn := d.conn.Copy()
-	d.login(conn)
+	d.renew(conn)
 	return conn
 }
 
-// login has a connection that is to be made sign in as the address says by now.
-func (d *DB) login(conn *pgx.ConnConfig) {
+// renew has a connection that is to be made sign in as the address says by now, and show and trust the certificates of now.
+func (d *DB) renew(conn *pgx.ConnConfig) {
 	if err := d.cfg.login(conn); err != nil {
 		d.tel.Log.Warn("a connection to the "+d.schema.Service+" store is made with what the address was at the start", "error", err.Error())
 	}
+	secured, err := d.cfg.secured()
+	if err != nil { // as while the files are replaced
+		d.tel.Log.Warn("a connection to the "+d.schema.Service+" store is made with the certificates that were used last", "error", err.Error())
+		secured = d.secured.Load()
+	}
+	d.secured.Store(secured)
+	secured = secured.Copy()
+	conn.TLSConfig, conn.Fallbacks = secured.TLSConfig, secured.Fallbacks
 }
 
 // Run connects, brings the schema up to date as it is told to, and serves until ctx is done. What fails is tried again.
@@ -105,7 +120,7 @@ func (d *DB) connect(ctx context.Context) (*pgxpool.Pool, error) {
 	}
 	cfg, err := pgxpool.ParseConfig(d.cfg.URL.Reveal())
 	if err != nil {
-		return nil, errors.New("the address of the " + d.schema.Service + " store is no Postgres address")
+		return nil, errors.New("the address of the " + d.schema.Service + " store: " + Explain(err))
 	}
 	cfg.ConnConfig = d.conn.Copy()
 	cfg.ConnConfig.RuntimeParams["statement_timeout"] = strconv.FormatInt(d.cfg.StatementTimeout.Milliseconds(), 10)
@@ -114,7 +129,7 @@ func (d *DB) connect(ctx context.Context) (*pgxpool.Pool, error) {
 		otelpgx.WithMeterProvider(noop.NewMeterProvider()),
 	)
 	cfg.BeforeConnect = func(_ context.Context, conn *pgx.ConnConfig) error {
-		d.login(conn)
+		d.renew(conn)
 		return nil
 	}
 	cfg.MaxConns = d.cfg.PoolSize

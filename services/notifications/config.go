@@ -13,12 +13,13 @@ import (
 
 // Config is the service's own configuration.
 type Config struct {
-	Retention    time.Duration  `envconfig:"RETENTION" default:"2160h" desc:"how long inboxes keep what happened, in whole days; from 24h to 9600h"`
-	LogTimeout   time.Duration  `envconfig:"LOG_TIMEOUT" default:"4s" desc:"how long a notification waits for Kafka: shorter stalls are waited out; while it stands still for longer, notifications are refused at once, and nothing of them is written"`
-	UnknownUsers string         `envconfig:"UNKNOWN_USERS" default:"keep" desc:"what becomes of notifications for users whom rooms does not know: keep, for when they come for the first time; refuse, which asks rooms about each. A backend of a tenant is refused all but the users of its tenant in any case"`
-	Hooks        config.Secret  `envconfig:"HOOKS" desc:"who may send webhooks to /hooks/SOURCE, and how each signs: source=whsec_…, comma-separated; while a secret is replaced a source is there twice"`
-	KafkaIn      bool           `envconfig:"KAFKA_IN" default:"false" desc:"whether notifications are read from a Kafka topic, too, see KAFKA_IN_TOPIC and what follows it"`
-	KafkaInFrom  kafkain.Config `envconfig:"KAFKA_IN"`
+	Retention    time.Duration     `envconfig:"RETENTION" default:"2160h" desc:"how long inboxes keep what happened, in whole days; from 24h to 9600h"`
+	LogTimeout   time.Duration     `envconfig:"LOG_TIMEOUT" default:"4s" desc:"how long a notification waits for Kafka: shorter stalls are waited out; while it stands still for longer, notifications are refused at once, and nothing of them is written"`
+	UnknownUsers string            `envconfig:"UNKNOWN_USERS" default:"keep" desc:"what becomes of notifications for users whom rooms does not know: keep, for when they come for the first time; refuse, which asks rooms about each. A backend of a tenant is refused all but the users of its tenant in any case"`
+	Hooks        config.Secret     `envconfig:"HOOKS" desc:"who may send webhooks to /hooks/SOURCE, and how each signs: source=whsec_…, comma-separated; while a secret is replaced a source is there twice"`
+	HooksFile    config.SecretFile `of:"HOOKS"`
+	KafkaIn      bool              `envconfig:"KAFKA_IN" default:"false" desc:"whether notifications are read from a Kafka topic, too, see KAFKA_IN_TOPIC and what follows it"`
+	KafkaInFrom  kafkain.Config    `envconfig:"KAFKA_IN"`
 	Webhooks     WebhooksConfig
 	Push         PushConfig
 	VAPID        VAPIDConfig

@@ -9,6 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/ism-chat/ism/libs/httpapi"
+	"github.com/ism-chat/ism/libs/reread"
 	"github.com/ism-chat/ism/libs/telemetry"
 	"github.com/ism-chat/ism/services/notifications/internal/hooks"
 	"github.com/ism-chat/ism/services/notifications/internal/intake"
@@ -29,6 +30,21 @@ const (
 // unknownSource stands for all sources that there are not, in the labels of metrics.
 const unknownSource = "(unknown)"
 
+// keepSources gives the sources as their file has them by now, where they have one.
+func keepSources(cfg Config, known *hooks.Sources, tel *telemetry.Telemetry) *reread.Value[*hooks.Sources] {
+	const what = "the sources of webhooks, ISM_NOTIFICATIONS_HOOKS_FILE,"
+	if cfg.HooksFile == "" {
+		return reread.New(what, known, nil, tel.Log)
+	}
+	return reread.New(what, known, func(*hooks.Sources) (*hooks.Sources, error) {
+		list, err := cfg.HooksFile.Read(cfg.Hooks)
+		if err != nil {
+			return nil, err //nolint:wrapcheck // the log says whose it is
+		}
+		return hooks.Parse(list.Reveal())
+	}, tel.Log)
+}
+
 // newHookMetrics counts webhooks by source and by what has become of them.
 func newHookMetrics(tel *telemetry.Telemetry, sources *hooks.Sources) *prometheus.CounterVec {
 	counter := telemetry.Register(tel.Metrics, prometheus.NewCounterVec(prometheus.CounterOpts{
@@ -47,7 +63,7 @@ func newHookMetrics(tel *telemetry.Telemetry, sources *hooks.Sources) *prometheu
 func (s *Service) hook(c *fiber.Ctx) error {
 	source := c.Params("source")
 	err := s.takeHook(c, source)
-	if !s.sources.Has(source) {
+	if !s.sources.Now().Has(source) {
 		source = unknownSource
 	}
 	s.hooked.WithLabelValues(source, outcomeOf(err)).Inc()
@@ -76,7 +92,7 @@ func (s *Service) takeHook(c *fiber.Ctx, source string) error {
 	if err != nil {
 		return err
 	}
-	id, err := s.sources.Verify(source, func(name string) string { return c.Get(name) }, body)
+	id, err := s.sources.Now().Verify(source, func(name string) string { return c.Get(name) }, body)
 	if err != nil {
 		return problemOf(err, 0)
 	}

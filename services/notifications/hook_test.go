@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"fmt"
 	"net/http"
+	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -16,6 +18,7 @@ import (
 
 	"github.com/ism-chat/ism/libs/config"
 	"github.com/ism-chat/ism/libs/events"
+	"github.com/ism-chat/ism/libs/servicetest"
 	"github.com/ism-chat/ism/libs/servicetest/nodetest"
 	"github.com/ism-chat/ism/services/notifications"
 )
@@ -89,6 +92,39 @@ func TestAWebhookTellsUsersSomethingOnce(t *testing.T) {
 		if sent := event.Data.(events.NotificationSent); string(sent.Message) != `{"order":17}` || sent.ExpiresAt == nil {
 			t.Errorf("the log has %+v", sent)
 		}
+	}
+}
+
+// Sources, and their secrets, are replaced in their file while the service runs.
+func TestSourcesAreThoseThatTheFileHasByNow(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "hooks")
+	put := func(list string) {
+		t.Helper()
+		if err := os.WriteFile(path, []byte(list), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put("shop=" + oldSecret)
+	w := newWorld(t, func(cfg *notifications.Config) {
+		cfg.Hooks, cfg.HooksFile = config.Secret("shop="+oldSecret), config.SecretFile(path)
+	})
+	status := func(source, secret string) int {
+		body := fmt.Sprintf(`{"toUser":%q,"type":"SystemMessage","message":{}}`, uuid.New())
+		return w.deliver(webhook{source: source, id: uuid.NewString(), secret: secret, body: body, at: time.Now()}).Status
+	}
+	taken := status("shop", oldSecret)
+	if before := status("bank", newSecret); before != http.StatusUnauthorized || taken == before {
+		t.Errorf("a source that there is gets %d, and one that there is not %d", taken, before)
+	}
+	put("bank=" + newSecret)
+	servicetest.Await(t, "the new source is taken", func() bool { return status("bank", newSecret) == taken })
+	if got := status("shop", oldSecret); got != http.StatusUnauthorized {
+		t.Errorf("the source that was taken away gets %d", got)
+	}
+	put("bank=whsec_nonsense")
+	if got := status("bank", newSecret); got != taken {
+		t.Errorf("while the file cannot be used a source gets %d", got)
 	}
 }
 

@@ -20,6 +20,7 @@ import (
 	"github.com/ism-chat/ism/libs/events"
 	"github.com/ism-chat/ism/libs/httpapi"
 	"github.com/ism-chat/ism/libs/lifecycle"
+	"github.com/ism-chat/ism/libs/reread"
 	"github.com/ism-chat/ism/libs/telemetry"
 	"github.com/ism-chat/ism/services/notifications/internal/hooks"
 	"github.com/ism-chat/ism/services/notifications/internal/inbox"
@@ -66,7 +67,7 @@ type Service struct {
 	inbox    *inbox.Inbox
 	taker    *bus.Consumer
 	intake   *intake.Intake
-	sources  *hooks.Sources
+	sources  *reread.Value[*hooks.Sources]
 	hooked   *prometheus.CounterVec
 	kafka    *kafkain.Reader // nil: not configured
 	webhooks *webhooks
@@ -88,7 +89,7 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	}
 	deps.Store = observed.New(deps.Store, deps.Telemetry)
 	s := &Service{
-		deps: deps, appender: appender, sources: sources, hooked: newHookMetrics(deps.Telemetry, sources),
+		deps: deps, appender: appender, sources: keepSources(cfg, sources, deps.Telemetry), hooked: newHookMetrics(deps.Telemetry, sources),
 		intake: intake.New(appender, deps.Rooms, cfg.UnknownUsers == refuseUnknown),
 	}
 	s.inbox = inbox.New(deps.Store, s, cfg.Retention, time.Now, deps.Bus.Tracing(Group), deps.Telemetry.Log)

@@ -1,7 +1,7 @@
-# Apache Cassandra 5.0, one node. It knows the user cassandra / cassandra; in Docker the image's configuration lets anybody in.
-# Its CQL is ScyllaDB's.
+# Apache Cassandra 5.0, one node. It knows the user cassandra / cassandra; in Docker anybody is let in. Its CQL is ScyllaDB's.
+# On its one port it takes connections without TLS, and those with TLS that show a certificate of the authority in cassandra.tls.
 # shellcheck shell=bash disable=SC2154
-number=$((ports + 9042)) storage=$((ports + 9000))
+number=$((ports + 9042)) storage=$((ports + 9000)) tls=$state/cassandra.tls
 
 # OPTIONS is answered with SUPPORTED before the default user is there, which the log tells.
 answers() {
@@ -9,11 +9,61 @@ answers() {
     { [ ! -f "$state/cassandra.pid" ] || grep -q "Created default superuser" "$state/cassandra.log"; }
 }
 
-address() { echo "export ISM_TEST_CASSANDRA_HOSTS=127.0.0.1:$number"; }
+address() {
+  echo "export ISM_TEST_CASSANDRA_HOSTS=127.0.0.1:$number"
+  if [ -f "$tls/up" ]; then echo "export ISM_TEST_CASSANDRA_TLS=$tls"; fi # an older checkout's engine has none
+}
+
+# authority: an authority, whose key tests issue certificates with, and the node's certificate of it. Whoever runs the node may read them.
+authority() {
+  rm -rf "$tls"
+  mkdir -p "$tls"
+  local new=(openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30)
+  "${new[@]}" -subj '/CN=authority of the engines' -keyout "$tls/ca.key" -out "$tls/ca.crt"
+  "${new[@]}" -subj '/CN=cassandra' -CA "$tls/ca.crt" -CAkey "$tls/ca.key" -addext 'subjectAltName=IP:127.0.0.1,DNS:localhost' \
+    -addext 'basicConstraints=critical,CA:FALSE' -keyout "$tls/node.key" -out "$tls/node.crt"
+  cat "$tls/node.key" "$tls/node.crt" >"$tls/node.pem"
+  chmod 644 "$tls"/*
+} >"$state/cassandra.tls.log" 2>&1
+
+# settings DATA SYNC LISTEN PORT STORAGE AUTHENTICATOR TLS: cassandra.yaml.
+settings() {
+  cat <<Y
+cluster_name: ism-test
+num_tokens: 1
+partitioner: org.apache.cassandra.dht.Murmur3Partitioner
+$2
+auto_snapshot: false
+commitlog_directory: $1/commitlog
+data_file_directories: [$1/data]
+saved_caches_directory: $1/saved_caches
+hints_directory: $1/hints
+cdc_raw_directory: $1/cdc_raw
+endpoint_snitch: SimpleSnitch
+seed_provider: [{class_name: org.apache.cassandra.locator.SimpleSeedProvider, parameters: [{seeds: "127.0.0.1:$5"}]}]
+listen_address: 127.0.0.1
+storage_port: $5
+rpc_address: $3
+broadcast_rpc_address: 127.0.0.1
+native_transport_port: $4
+authenticator: $6
+authorizer: AllowAllAuthorizer
+client_encryption_options:
+  enabled: true
+  optional: true
+  require_client_auth: true
+  ssl_context_factory: {class_name: org.apache.cassandra.security.PEMBasedSslContextFactory}
+  keystore: $7/node.pem
+  truststore: $7/ca.crt
+Y
+}
 
 run_docker() {
-  container cassandra -p 127.0.0.1:$number:9042 -e MAX_HEAP_SIZE=1G -e HEAP_NEWSIZE=200M \
-    -e JVM_EXTRA_OPTS='-Dcassandra.skip_wait_for_gossip_to_settle=0 -Dcassandra.ring_delay_ms=100 -Dcassandra.test.flush_local_schema_changes=false' cassandra:5.0
+  local options='-Dcassandra.config=file:///ism/cassandra.yaml -Dcassandra.skip_wait_for_gossip_to_settle=0 -Dcassandra.ring_delay_ms=100 -Dcassandra.test.flush_local_schema_changes=false'
+  authority
+  settings /var/lib/cassandra $'commitlog_sync: periodic\ncommitlog_sync_period: 10s' 0.0.0.0 9042 7000 AllowAllAuthenticator /ism >"$tls/cassandra.yaml"
+  container cassandra -p 127.0.0.1:$number:9042 -e MAX_HEAP_SIZE=1G -e HEAP_NEWSIZE=200M -e JVM_OPTS="$options" -v "$tls:/ism:ro" cassandra:5.0
+  touch "$tls/up"
 }
 
 run_native() {
@@ -26,26 +76,8 @@ run_native() {
   java=$(java17)
   rm -rf "$dir"
   mkdir -p "$dir/conf"
-  cat >"$dir/conf/cassandra.yaml" <<Y
-cluster_name: ism-test
-num_tokens: 1
-partitioner: org.apache.cassandra.dht.Murmur3Partitioner
-$sync
-auto_snapshot: false
-commitlog_directory: $dir/commitlog
-data_file_directories: [$dir/data]
-saved_caches_directory: $dir/saved_caches
-hints_directory: $dir/hints
-cdc_raw_directory: $dir/cdc_raw
-endpoint_snitch: SimpleSnitch
-seed_provider: [{class_name: org.apache.cassandra.locator.SimpleSeedProvider, parameters: [{seeds: "127.0.0.1:$storage"}]}]
-listen_address: 127.0.0.1
-storage_port: $storage
-rpc_address: 127.0.0.1
-native_transport_port: $number
-authenticator: PasswordAuthenticator
-authorizer: AllowAllAuthorizer
-Y
+  authority
+  settings "$dir" "$sync" 127.0.0.1 $number $storage PasswordAuthenticator "$tls" >"$dir/conf/cassandra.yaml"
   cat >"$dir/conf/logback.xml" <<'X'
 <configuration>
   <appender name="OUT" class="ch.qos.logback.core.ConsoleAppender"><encoder><pattern>%-5level %date{ISO8601} %logger{20} %msg%n</pattern></encoder></appender>
@@ -64,4 +96,5 @@ X
     -Dcassandra.skip_wait_for_gossip_to_settle=0 -Dcassandra.ring_delay_ms=100 -Dcassandra.superuser_setup_delay_ms=0 -Dcassandra.test.flush_local_schema_changes=false \
     -Dcassandra.storagedir="$dir" -Dcassandra.logdir="$dir" -Dlogback.configurationFile=logback.xml -Dcassandra-foreground=yes \
     -cp "$dir/conf:$libs/*" org.apache.cassandra.service.CassandraDaemon
+  touch "$tls/up"
 }

@@ -106,6 +106,7 @@ missing_packages() {
       kafka | cassandra | keycloak)
         java17 >/dev/null 2>&1 || missing+=(openjdk-17-jre-headless)
         command -v mvn >/dev/null || missing+=(maven) ;;&
+      cassandra) command -v openssl >/dev/null || missing+=(openssl) ;;
       keycloak) command -v unzip >/dev/null || missing+=(unzip) ;;
     esac
   done

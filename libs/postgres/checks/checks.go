@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -40,8 +41,12 @@ func (d database) variable(name string) string {
 func (d database) look(ctx context.Context, n *examine.Notes) {
 	cfg, err := pgx.ParseConfig(d.cfg.URL.Reveal())
 	if err != nil { // its text may have the password
-		n.Add(examine.Fault, d.variable("POSTGRES_URL")+" is no Postgres address", "set postgres://user:password@host:port/database")
+		n.Add(examine.Fault, d.variable("POSTGRES_URL")+" "+postgres.Explain(err), "set postgres://user:password@host:port/database")
 		return
+	}
+	n.Certificates(d.variable("POSTGRES_URL"), d.cfg.Certificates(), time.Now())
+	if hosts := postgres.MaybeInPlain(cfg); len(hosts) > 0 {
+		n.AddAs("tls", examine.Warning, "connections to "+strings.Join(hosts, ", ")+" may be without TLS", "where others could listen between, set sslmode=verify-full in "+d.variable("POSTGRES_URL"))
 	}
 	where := fmt.Sprintf("%s:%d", cfg.Host, cfg.Port)
 	connection, err := pgx.ConnectConfig(ctx, cfg)

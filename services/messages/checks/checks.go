@@ -7,6 +7,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/ism-chat/ism/libs/config"
 	"github.com/ism-chat/ism/libs/examine"
@@ -36,6 +37,7 @@ func Part(cfg cassandra.Config, migrates cassandra.Migrate, found config.Finding
 }
 
 func lookAtCassandra(ctx context.Context, n *examine.Notes, cfg cassandra.Config, migrates cassandra.Migrate) {
+	n.Certificates(prefix+"CERT_FILE and CA_FILE", cfg.Certificates(), time.Now())
 	if lost := examine.Unreachable(ctx, withPort(cfg.Hosts)); len(lost) == len(cfg.Hosts) {
 		n.Add(examine.Fault, strings.Join(lost, "; "), "start Cassandra or ScyllaDB, or correct ISM_MESSAGES_CASSANDRA_HOSTS")
 		return
@@ -70,6 +72,9 @@ func adviceForCassandra(err error) string {
 		if strings.Contains(err.Error(), word) {
 			return "correct ISM_MESSAGES_CASSANDRA_USERNAME and ISM_MESSAGES_CASSANDRA_PASSWORD"
 		}
+	}
+	if strings.Contains(err.Error(), "tls:") || strings.Contains(err.Error(), "certificate") {
+		return "see whether the node's certificate is of ISM_MESSAGES_CASSANDRA_CA_FILE and has the node's address or ISM_MESSAGES_CASSANDRA_SERVER_NAME, and whether it takes that of ISM_MESSAGES_CASSANDRA_CERT_FILE"
 	}
 	return "see the log of the node"
 }

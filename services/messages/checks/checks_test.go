@@ -80,6 +80,7 @@ func TestCredentialsThatCassandraRefusesAreNamed(t *testing.T) {
 	for text, word := range map[string]string{
 		"gocql: unable to create session: unable to connect to initial hosts: Provided username nobody and/or password are incorrect": "ISM_MESSAGES_CASSANDRA_PASSWORD",
 		"connect: gocql: no connections were made when creating the session: authentication required":                                 "ISM_MESSAGES_CASSANDRA_USERNAME",
+		"connect: gocql: unable to create session: remote error: tls: certificate required":                                           "ISM_MESSAGES_CASSANDRA_CERT_FILE",
 		"connect: gocql: unable to create session: unexpected EOF":                                                                    "log of the node",
 	} {
 		if got := adviceForCassandra(errors.New(text)); !strings.Contains(got, word) {

@@ -7,8 +7,10 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/ism-chat/ism/libs/authn/authntest"
+	"github.com/ism-chat/ism/libs/certificates/certificatestest"
 	"github.com/ism-chat/ism/libs/examine"
 	"github.com/ism-chat/ism/libs/examine/examinetest"
 )
@@ -68,6 +70,19 @@ func TestStrangersAtTheInternalListenerAreAWarning(t *testing.T) {
 			if f.Check == "internal calls" {
 				t.Errorf("%q: %s", environ, f.Found)
 			}
+		}
+	}
+}
+
+func TestCertificatesOfInternalCallsThatEndSoonAreAWarning(t *testing.T) {
+	authority := certificatestest.NewAuthority(t) // which ends within a day
+	files := certificatestest.Write(t, t.TempDir(), authority.Issue(t, "rooms", 20*24*time.Hour), authority.PEM)
+	d := doctorFor(t, "http://localhost:1", "ISM_HTTP_INTERNAL_ADDRESS=:9403",
+		"ISM_INTERNAL_TLS_CERT_FILE="+files.Certificate, "ISM_INTERNAL_TLS_KEY_FILE="+files.Key, "ISM_INTERNAL_TLS_CA_FILE="+files.Authority)
+	examinetest.Expect(t, examinetest.Find(t, d.checks("configuration"), "certificates"), examine.Warning, "authority of a test", files.Authority)
+	for _, f := range examine.Run(t.Context(), d.checks("configuration")) {
+		if f.Check == "internal calls" || strings.Contains(f.Found, "CN=rooms") {
+			t.Errorf("it says %s", f.Found)
 		}
 	}
 }

@@ -3,6 +3,7 @@ package doctor
 import (
 	"context"
 	"fmt"
+	"time"
 
 	kafka "github.com/ism-chat/ism/libs/bus/checks"
 	"github.com/ism-chat/ism/libs/config"
@@ -82,9 +83,10 @@ func (s *settings) lookAtInternalCalls(n *examine.Notes) {
 	cfg := s.shared()
 	if cfg.StrangersMayAsk() {
 		n.AddAs("internal calls", examine.Warning, "the internal listener is at "+cfg.HTTP.InternalAddress+", and whoever reaches it may ask there",
-			"set ISM_INTERNAL_SECRET, the same in all services, for example to what openssl rand -hex 32 prints")
+			"set ISM_INTERNAL_SECRET, the same in all services, for example to what openssl rand -hex 32 prints, or ISM_INTERNAL_TLS_CERT_FILE")
 	}
-	if cfg.Internal.SecondSecret != "" {
+	n.Certificates("ISM_INTERNAL_TLS_CERT_FILE and ISM_INTERNAL_TLS_CA_FILE", cfg.Internal.Certificates(), time.Now())
+	if second := cfg.Internal.SecondSecret; second != "" && second != cfg.Internal.Secret {
 		n.AddAs("internal calls", examine.Warning, "two secrets are taken", "when all services show the new one, take ISM_INTERNAL_SECOND_SECRET away")
 	}
 }

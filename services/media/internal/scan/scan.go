@@ -14,6 +14,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/ism-chat/ism/libs/config"
+	"github.com/ism-chat/ism/libs/reread"
 	"github.com/ism-chat/ism/libs/telemetry"
 )
 
@@ -22,8 +23,9 @@ var ErrUnavailable = errors.New("the scanner is not available")
 
 // Config says who scans.
 type Config struct {
-	URL   string        `envconfig:"URL" desc:"scanner for malware that looks at each upload: tcp://HOST:PORT or unix:///PATH of ClamAV's clamd, or http(s)://… of a webhook; empty: none"`
-	Token config.Secret `envconfig:"TOKEN" desc:"bearer token that the webhook is sent"`
+	URL       string            `envconfig:"URL" desc:"scanner for malware that looks at each upload: tcp://HOST:PORT or unix:///PATH of ClamAV's clamd, or http(s)://… of a webhook; empty: none"`
+	Token     config.Secret     `envconfig:"TOKEN" desc:"bearer token that the webhook is sent"`
+	TokenFile config.SecretFile `of:"TOKEN"`
 }
 
 // Enabled reports whether there is a scanner.
@@ -140,7 +142,7 @@ func New(cfg Config, timeout time.Duration, tel *telemetry.Telemetry) (*Scanner,
 	case unix:
 		s.engine = clamd{network: unix, address: at.Path}
 	default:
-		s.engine = newWebhook(at.String(), cfg.Token)
+		s.engine = newWebhook(at.String(), reread.Secret("the scanner's token", cfg.Token, cfg.TokenFile, nil, tel.Log))
 	}
 	return s, nil
 }

@@ -11,14 +11,17 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/iotest"
 	"time"
 
 	"github.com/google/uuid"
 
+	"github.com/ism-chat/ism/libs/config"
 	"github.com/ism-chat/ism/libs/servicetest"
 	"github.com/ism-chat/ism/libs/telemetry"
 	"github.com/ism-chat/ism/services/media/internal/scan"
@@ -227,6 +230,36 @@ func TestAWebhookIsToldWhatItNeeds(t *testing.T) {
 	if fmt.Sprint(asked) != fmt.Sprint(want) || authorization != "Bearer secret" {
 		t.Errorf("it was asked %v as %q", asked, authorization)
 	}
+}
+
+func TestAWebhookIsSentTheTokenThatTheFileHasByNow(t *testing.T) {
+	t.Parallel()
+	var authorization atomic.Value
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		authorization.Store(r.Header.Get("Authorization"))
+		_, _ = io.WriteString(w, `{"verdict":"clean"}`)
+	}))
+	defer server.Close()
+	path := filepath.Join(t.TempDir(), "token")
+	put := func(token string) {
+		t.Helper()
+		if err := os.WriteFile(path, []byte(token), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put("first")
+	s := scanner(t, scan.Config{URL: server.URL, Token: "first", TokenFile: config.SecretFile(path)})
+	sent := func() any {
+		if _, err := s.Scan(t.Context(), file("a")); err != nil {
+			t.Fatal(err)
+		}
+		return authorization.Load()
+	}
+	if got := sent(); got != "Bearer first" {
+		t.Errorf("it was sent %v", got)
+	}
+	put("second")
+	servicetest.Await(t, "the new token is sent", func() bool { return sent() == "Bearer second" })
 }
 
 func TestOfAWebhookThatMisbehavesNothingIsClean(t *testing.T) {

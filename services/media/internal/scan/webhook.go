@@ -14,16 +14,17 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/ism-chat/ism/libs/config"
+	"github.com/ism-chat/ism/libs/reread"
 )
 
 // webhook is a scanner of the operator's, by HTTP: it is told where the file can be downloaded, and answers 200 and a verdict.
 type webhook struct {
 	url    string
-	token  config.Secret
+	token  *reread.Value[config.Secret]
 	client *http.Client
 }
 
-func newWebhook(url string, token config.Secret) webhook {
+func newWebhook(url string, token *reread.Value[config.Secret]) webhook {
 	return webhook{url: url, token: token, client: &http.Client{
 		// Whoever is asked answers itself: nobody else is told where the file is.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -68,8 +69,8 @@ func (w webhook) scan(ctx context.Context, file File) (Verdict, error) {
 		return Verdict{}, fmt.Errorf("ask the scanner: %w", err)
 	}
 	request.Header.Set("Content-Type", "application/json")
-	if w.token != "" {
-		request.Header.Set("Authorization", "Bearer "+w.token.Reveal())
+	if token := w.token.Now(); token != "" {
+		request.Header.Set("Authorization", "Bearer "+token.Reveal())
 	}
 	response, err := w.client.Do(request)
 	if failed, ok := errors.AsType[*url.Error](err); ok {

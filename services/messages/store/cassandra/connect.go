@@ -132,10 +132,10 @@ func newCluster(cfg Config, log *slog.Logger) (*gocql.ClusterConfig, error) {
 	}
 	cluster.PoolConfig.HostSelectionPolicy = gocql.TokenAwareHostPolicy(anyRing{fallback}, gocql.ShuffleReplicas())
 	if cfg.Username != "" {
-		cluster.Authenticator = gocql.PasswordAuthenticator{Username: cfg.Username, Password: cfg.Password.Reveal()}
+		cluster.AuthProvider = signIn(cfg, log)
 	}
 	if cfg.CAFile != "" {
-		cluster.SslOpts = &gocql.SslOptions{CaPath: cfg.CAFile, EnableHostVerification: true}
+		cluster.HostDialer = newDialer(cfg, log)
 	}
 	return cluster, nil
 }
