@@ -1,6 +1,7 @@
 package authn_test
 
 import (
+	"context"
 	"errors"
 	"maps"
 	"net/http"
@@ -23,12 +24,16 @@ type signedOut struct {
 	unknown  atomic.Bool
 }
 
-func (s *signedOut) SignedOut(of authn.Session) (bool, error) {
+func (s *signedOut) Await(context.Context) error {
 	if s.unknown.Load() {
-		return false, authn.ErrNoSignOuts
+		return authn.ErrNoSignOuts
 	}
+	return nil
+}
+
+func (s *signedOut) SignedOut(of authn.Session) bool {
 	all := s.sessions.Load()
-	return all != nil && slices.Contains(*all, of), nil
+	return all != nil && slices.Contains(*all, of)
 }
 
 // A token that has been accepted before is remembered, and refused all the same from the moment of a sign-out.

@@ -1,6 +1,7 @@
 package authn
 
 import (
+	"context"
 	"errors"
 	"time"
 
@@ -29,23 +30,25 @@ func (p Principal) Session() Session {
 
 // SignOuts knows who has been signed out.
 type SignOuts interface {
-	// SignedOut reports whether a token's session has been ended since the token was issued. The error is [ErrNoSignOuts].
-	SignedOut(of Session) (bool, error)
+	// Await waits until it is known who has been signed out, for some seconds at most: a process that has just started has yet to read it. The error is
+	// [ErrNoSignOuts].
+	Await(ctx context.Context) error
+	// SignedOut reports whether a token's session has been ended since the token was issued, as far as it is known.
+	SignedOut(of Session) bool
 }
 
 // Heed has the verifier refuse the tokens of those who have been signed out. It is for before the first request.
 func (v *Verifier) Heed(known SignOuts) { v.signOuts = known }
 
 // checkSession is asked for each request, as one is signed out at any moment: nothing remembers its answer.
-func (v *Verifier) checkSession(of Session) error {
+func (v *Verifier) checkSession(ctx context.Context, of Session) error {
 	if v.signOuts == nil {
 		return nil
 	}
-	out, err := v.signOuts.SignedOut(of)
-	if err != nil {
+	if err := v.signOuts.Await(ctx); err != nil {
 		return err
 	}
-	if out {
+	if v.signOuts.SignedOut(of) {
 		return errSignedOut
 	}
 	return nil

@@ -24,7 +24,7 @@ func (v *Verifier) Verify(ctx context.Context, token string) (Principal, error) 
 	if err != nil {
 		return Principal{}, err
 	}
-	if err := v.checkSession(principal.Session()); err != nil {
+	if err := v.checkSession(ctx, principal.Session()); err != nil {
 		return Principal{}, err
 	}
 	return principal, nil

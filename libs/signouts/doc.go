@@ -11,7 +11,7 @@
 // # Lifecycle
 //
 // Run reads the log from as long ago as a token may be valid, and on until its process ends. Until it has come to where the log ended at its start nobody
-// can say who is signed out: [authn.ErrNoSignOuts]. From then on what is known counts, however far behind the reader is: while the brokers are
+// can say who is signed out: [SignOuts.Await] waits for that. From then on what is known counts, however far behind the reader is: while the brokers are
 // away nobody is refused for that. A process has one, whatever it runs.
 //
 // # Invariants

@@ -21,7 +21,7 @@ const (
 
 // Ready reports whether it is known who was signed out before the start. It stays nil while the brokers are away.
 func (s *SignOuts) Ready(context.Context) error {
-	if !s.known.Load() {
+	if !s.isKnown() {
 		return errors.New("it has not been read yet who was signed out")
 	}
 	return nil
@@ -55,8 +55,8 @@ func (s *SignOuts) Follow(log *bus.Bus) func(ctx context.Context) error {
 	}
 }
 
-// CaughtUp says that all has been taken that was in the log at the start.
-func (s *SignOuts) CaughtUp() { s.known.Store(true) }
+// CaughtUp says, once, that all has been taken that was in the log at the start.
+func (s *SignOuts) CaughtUp() { close(s.known) }
 
 // Take takes records of the users' log. It is a reader's Handler: its error is logged, and what can be read of the records is taken all the same.
 func (s *SignOuts) Take(ctx context.Context, records []bus.Record) error {

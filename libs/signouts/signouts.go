@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"log/slog"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -51,7 +50,7 @@ type SignOuts struct {
 	log     *slog.Logger
 	now     func() time.Time
 	metrics metrics
-	known   atomic.Bool // the log has been read up to where it ended at the start
+	known   chan struct{} // closed once the log has been read up to where it ended at the start
 
 	mu      sync.RWMutex
 	entries entries
@@ -64,7 +63,7 @@ func New(cfg authn.Config, tel *telemetry.Telemetry) *SignOuts {
 }
 
 func newSignOuts(life time.Duration, limit int, tel *telemetry.Telemetry, now func() time.Time) *SignOuts {
-	s := &SignOuts{life: life, limit: limit, log: tel.Log, now: now, metrics: newMetrics(tel.Metrics), entries: newEntries()}
+	s := &SignOuts{life: life, limit: limit, log: tel.Log, now: now, metrics: newMetrics(tel.Metrics), known: make(chan struct{}), entries: newEntries()}
 	tel.Saturation("sign-outs", "process", func() (used, most float64) {
 		s.mu.RLock()
 		defer s.mu.RUnlock()
@@ -73,15 +72,39 @@ func newSignOuts(life time.Duration, limit int, tel *telemetry.Telemetry, now fu
 	return s
 }
 
-// SignedOut implements [authn.SignOuts].
-func (s *SignOuts) SignedOut(of authn.Session) (bool, error) {
-	if !s.known.Load() {
-		return false, authn.ErrNoSignOuts
+// startTimeout is how long a request waits for what is known in a process that is starting: a browser whose stream is refused never comes back.
+const startTimeout = 5 * time.Second
+
+// Await implements [authn.SignOuts].
+func (s *SignOuts) Await(ctx context.Context) error {
+	if s.isKnown() {
+		return nil
 	}
+	waiting, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	select {
+	case <-s.known:
+		return nil
+	case <-waiting.Done():
+		return authn.ErrNoSignOuts
+	}
+}
+
+func (s *SignOuts) isKnown() bool {
+	select {
+	case <-s.known:
+		return true
+	default:
+		return false
+	}
+}
+
+// SignedOut implements [authn.SignOuts].
+func (s *SignOuts) SignedOut(of authn.Session) bool {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	if s.entries.len() == 0 {
-		return false, nil
+		return false
 	}
 	session := ofSomeSession(of.UserID)
 	if of.ID != "" {
@@ -89,10 +112,10 @@ func (s *SignOuts) SignedOut(of authn.Session) (bool, error) {
 	}
 	for _, key := range []key{ofUser(of.UserID), session} {
 		if at, ok := s.entries.at(key); ok && meant(of.IssuedAt, at) {
-			return true, nil
+			return true
 		}
 	}
-	return false, nil
+	return false
 }
 
 // Tell has somebody told of each sign-out, once it is known here; not of those from before the start. It is for before Run, and must not wait.
@@ -115,7 +138,7 @@ func (s *SignOuts) add(ctx context.Context, out SignOut) {
 		s.metrics.forgotten.Add(float64(forgotten))
 		s.log.WarnContext(ctx, "more users have been signed out than are remembered: tokens of those whose tokens expire first are accepted again", "limit", s.limit)
 	}
-	if s.known.Load() {
+	if s.isKnown() {
 		for _, tell := range s.told {
 			tell(out)
 		}

@@ -1,6 +1,7 @@
 package signouts
 
 import (
+	"errors"
 	"log/slog"
 	"math/rand/v2"
 	"strings"
@@ -39,21 +40,23 @@ func known(limit int) (*SignOuts, *servicetest.Log) {
 
 func is(t *testing.T, s *SignOuts, of authn.Session, want bool) {
 	t.Helper()
-	if out, err := s.SignedOut(of); err != nil || out != want {
-		t.Errorf("%+v: signed out %t, %v; want %t", of, out, err, want)
+	if out := s.SignedOut(of); out != want {
+		t.Errorf("%+v: signed out %t, want %t", of, out, want)
 	}
 }
 
 func TestBeforeTheLogIsReadNobodyKnows(t *testing.T) {
-	s := newSignOuts(life, 10, telemetry.Discard(nil), time.Now)
-	if _, err := s.SignedOut(authn.Session{UserID: alice}); err != authn.ErrNoSignOuts || s.Ready(t.Context()) == nil { //nolint:errorlint // it is that one itself
-		t.Errorf("err %v, ready %v", err, s.Ready(t.Context()))
-	}
-	s.CaughtUp()
-	is(t, s, authn.Session{UserID: alice}, false)
-	if err := s.Ready(t.Context()); err != nil {
-		t.Error(err)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		s := newSignOuts(life, 10, telemetry.Discard(nil), time.Now)
+		begun := time.Now()
+		if err := s.Await(t.Context()); !errors.Is(err, authn.ErrNoSignOuts) || time.Since(begun) != startTimeout || s.Ready(t.Context()) == nil {
+			t.Errorf("%v after %v, ready: %v", err, time.Since(begun), s.Ready(t.Context()))
+		}
+		time.AfterFunc(time.Second, s.CaughtUp)
+		if err := s.Await(t.Context()); err != nil || s.Ready(t.Context()) != nil {
+			t.Errorf("%v, ready: %v", err, s.Ready(t.Context()))
+		}
+	})
 }
 
 func TestWhichTokensAreMeant(t *testing.T) {
@@ -191,8 +194,8 @@ func TestRandomSignOutsCountAsThePlainRuleSays(t *testing.T) {
 			if random.IntN(8) == 0 {
 				of.IssuedAt = time.Time{}
 			}
-			if out, err := s.SignedOut(of); err != nil || out != naive(outs, of) {
-				t.Fatalf("seed %d: %+v of %+v: %t, %v", seed, of, outs, out, err)
+			if out := s.SignedOut(of); out != naive(outs, of) {
+				t.Fatalf("seed %d: %+v of %+v: %t", seed, of, outs, out)
 			}
 		}
 	}
