@@ -22,7 +22,7 @@ import (
 
 // ofEachService is a path of each service that needs no more than a token.
 var ofEachService = map[string]string{
-	"rooms": "/api/rooms", "messages": "/api/rooms/0192d3a0-0000-7000-8000-000000000001/messages", "realtime": "/api/poll?timeout=0",
+	"rooms": "/api/rooms", "messages": "/api/rooms/0192d3a0-0000-7000-8000-000000000001/timeline", "realtime": "/api/poll?timeout=0",
 	"notifications": "/api/notifications", "media": "/api/media/0192d3a0-0000-7000-8000-000000000001",
 }
 
