@@ -231,6 +231,13 @@ func (c *Client) DisconnectUser(ctx context.Context, user uuid.UUID) error {
 	return err
 }
 
+// SignOutUser ends all sessions of a user: the tokens that it has got so far are refused, and its streams end. The caller is a backend, as of
+// [Client.DisconnectUser].
+func (c *Client) SignOutUser(ctx context.Context, user uuid.UUID) error {
+	_, err := c.call(ctx, http.MethodPost, "/api/admin/users/"+user.String()+"/sign-out", nil, nil)
+	return err
+}
+
 // EndRoom ends a room for all its members. The caller is a backend, as of [Client.DisconnectUser].
 func (c *Client) EndRoom(ctx context.Context, room uuid.UUID) error {
 	_, err := c.call(ctx, http.MethodDelete, "/api/admin/rooms/"+room.String(), nil, nil)

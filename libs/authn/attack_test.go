@@ -94,6 +94,8 @@ func TestPrincipal(t *testing.T) {
 		"picture":                             {jwt.MapClaims{"picture": "https://img.example.com/a.jpg"}, authn.Principal{Username: "alice", ClientID: "ism-web", Picture: "https://img.example.com/a.jpg"}},
 		"script as picture":                   {jwt.MapClaims{"picture": "javascript:alert(1)"}, authn.Principal{Username: "alice", ClientID: "ism-web"}},
 		"picture that is too long escaped":    {jwt.MapClaims{"picture": "https://img.example.com/" + strings.Repeat("é", 1000)}, authn.Principal{Username: "alice", ClientID: "ism-web"}},
+		"session":                             {jwt.MapClaims{"sid": "s-1"}, authn.Principal{Username: "alice", ClientID: "ism-web", SessionID: "s-1"}},
+		"session that is a number":            {jwt.MapClaims{"sid": 1}, authn.Principal{Username: "alice", ClientID: "ism-web"}},
 		"data as picture":                     {jwt.MapClaims{"picture": "data:text/html,x"}, authn.Principal{Username: "alice", ClientID: "ism-web"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -110,7 +112,7 @@ func TestPrincipal(t *testing.T) {
 			if want := time.Unix(claims["iat"].(int64), 0); !got.IssuedAt.Equal(want) {
 				t.Errorf("issued at %s, want %s", got.IssuedAt, want)
 			}
-			test.want.UserID, test.want.ExpiresAt, test.want.IssuedAt = user, got.ExpiresAt, got.IssuedAt
+			test.want.UserID, test.want.ExpiresAt, test.want.IssuedAt, test.want.Issuer = user, got.ExpiresAt, got.IssuedAt, issuer.URL
 			if got != test.want {
 				t.Errorf("got %+v, want %+v", got, test.want)
 			}

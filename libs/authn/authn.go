@@ -28,6 +28,8 @@ type Principal struct {
 	Picture   string    // the claim [Config.PictureClaim], an http or https URL, or ""
 	ClientID  string    // azp, else client_id, else ""
 	Tenant    string    // the configured claim, see [Config.TenantClaim], or the issuer's; at most 64 characters, or ""
+	Issuer    string    // iss
+	SessionID string    // sid, at most 255 bytes, or ""
 	IssuedAt  time.Time // iat, to the microsecond, or zero: it is not known
 	ExpiresAt time.Time // exp
 	Admin     bool      // has the configured role or scope, see [Config.AdminRole]
@@ -52,6 +54,7 @@ type Verifier struct {
 	log      *slog.Logger
 	trusted  []*trust
 	accepted *acceptedTokens
+	signOuts SignOuts // nil: nobody is signed out
 	tokens   *prometheus.CounterVec
 }
 

@@ -19,6 +19,7 @@ const (
 	maxName    = 255          // characters
 	maxTenant  = 64           // characters
 	maxPicture = 2048         // bytes, as the URL is written here
+	maxSession = 255          // bytes
 	maxDate    = 253402300799 // seconds; the end of the year 9999, beyond which there is no RFC 3339
 )
 
@@ -48,11 +49,15 @@ type claims struct {
 	username  string
 	picture   string
 	tenant    string
+	session   string   // sid; "": there is none that can be read
+	id        string   // jti; "": there is none that can be read
 	roles     []string // RFC 9068 section 2.2.3.1, or Keycloak's realm roles
 	scopes    []string // RFC 8693 section 4.2, or the scp of Microsoft Entra and Okta
 	hashes    bool     // of other tokens that came with it
 	nonce     bool
 	bound     bool // to a key of its holder's
+	events    bool // of which it tells (RFC 8417 section 2.2)
+	logout    bool // one of them is a logout
 }
 
 // has reports whether the token has a role or a scope of the name.
@@ -92,6 +97,7 @@ func (c *claims) UnmarshalJSON(b []byte) error {
 	c.readProfile(all)
 	c.readRights(all)
 	c.readKind(all)
+	c.readSession(all)
 	if err := c.readTenant(all); err != nil {
 		return err
 	}
@@ -151,6 +157,16 @@ func (c *claims) readKind(all map[string]json.RawMessage) {
 	c.hashes = given("at_hash") || given("c_hash") || given("s_hash")
 	c.nonce = given("nonce")
 	c.bound = given("cnf")
+	c.events = given("events")
+	c.logout = isLogout(all["events"])
+}
+
+// readSession reads by what a token is told from others of its user. What is no text, or too long, is like what is not there.
+func (c *claims) readSession(all map[string]json.RawMessage) {
+	if c.session = text(all["sid"]); len(c.session) > maxSession {
+		c.session = ""
+	}
+	c.id = text(all["jti"])
 }
 
 // readTenant reads which tenant a token belongs to. Tenants are kept apart by it, so one that cannot be read is no token.
@@ -217,6 +233,8 @@ func (c *claims) checkKind(access bool) error {
 	// A nonce is the sign-in's (OpenID Connect Core 1.0 section 2). Keycloak up to 24 repeats it in access tokens, which say what they are.
 	case c.nonce && !access && c.typ == "" && c.use == "" && len(c.scopes) == 0:
 		return errors.New("an ID token is no access token: it has a nonce, and nothing that an access token has (a type, token_use, scope or scp)")
+	case c.events:
+		return errors.New("a token that tells of events (a logout token, RFC 8417) is no access token")
 	case c.bound:
 		return errors.New("the token is bound to a key (cnf, RFC 7800), of which no proof is checked here: have the issuer give bearer tokens, without DPoP and without client certificates")
 	}
@@ -242,6 +260,7 @@ func (c *claims) principal() Principal {
 		Picture:   c.picture,
 		ClientID:  c.client(),
 		Tenant:    c.tenant,
+		SessionID: c.session,
 		IssuedAt:  c.issued,
 		ExpiresAt: c.expires.Time,
 	}

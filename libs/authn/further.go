@@ -26,6 +26,7 @@ type furtherIssuer struct {
 	Address        string      `json:"address"`
 	Audience       []string    `json:"audience"`
 	Clients        []string    `json:"clients"`
+	LogoutClients  []string    `json:"logoutClients"`
 	RequiredScope  string      `json:"requiredScope"`
 	Subjects       subject.How `json:"subjects"`
 	NameClaims     []string    `json:"nameClaims"`
@@ -111,6 +112,7 @@ func (c Config) of(l furtherIssuer) (Config, error) {
 	one := c
 	one.IssuersFile = ""
 	one.Issuer, one.Address, one.Audience, one.Clients, one.RequiredScope = l.Issuer, l.Address, l.Audience, l.Clients, cmp.Or(l.RequiredScope, c.RequiredScope)
+	one.LogoutClients = l.LogoutClients
 	one.Subjects, one.Tenant, one.TenantClaim = cmp.Or(l.Subjects, subject.Derived), l.Tenant, l.TenantClaim
 	one.AdminRole, one.BackendClients = l.AdminRole, l.BackendClients
 	one.PictureClaim = cmp.Or(l.PictureClaim, c.PictureClaim)

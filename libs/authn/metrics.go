@@ -18,7 +18,7 @@ func newMetrics(registry prometheus.Registerer) metrics {
 	}
 	return metrics{
 		tokens: counter("ism_authn_requests_total",
-			"Requests to routes that need a bearer token, by result: accepted, refused, missing or unjudged (no keys yet, or too old ones).",
+			"Requests to routes that need a bearer token, by result: accepted, refused, missing or unjudged (no keys yet, or too old ones, or not known yet who was signed out).",
 			"accepted", "refused", "missing", "unjudged"),
 		fetches: counter("ism_authn_key_fetches_total", "Fetches of the issuer's keys, by result: ok or failed.", "ok", "failed"),
 		fetched: telemetry.Register(registry, prometheus.NewGaugeVec(prometheus.GaugeOpts{

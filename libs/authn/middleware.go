@@ -73,6 +73,9 @@ func (v *Verifier) judge(ctx context.Context, headers [][]byte) (Principal, erro
 	case errors.Is(err, ErrOldKeys):
 		v.tokens.WithLabelValues("unjudged").Inc()
 		return Principal{}, unavailable("tokens cannot be verified: their issuer has not answered for too long", err)
+	case errors.Is(err, ErrNoSignOuts):
+		v.tokens.WithLabelValues("unjudged").Inc()
+		return Principal{}, unavailable("tokens cannot be verified yet: it is not known who was signed out", err)
 	case errors.Is(err, ErrScope):
 		v.tokens.WithLabelValues("refused").Inc()
 		v.log.InfoContext(ctx, "token refused", "reason", reason(err))
@@ -121,6 +124,9 @@ func bearer(headers [][]byte) (string, error) {
 	}
 	return token, nil
 }
+
+// Unauthorized is the answer to whoever has no valid token, or has one no longer.
+func Unauthorized() error { return unauthorized() }
 
 func unauthorized() error {
 	problem := httpapi.NewProblem(http.StatusUnauthorized, "unauthorized", "Unauthorized", "a valid bearer token is required")

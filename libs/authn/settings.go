@@ -22,6 +22,7 @@ type Config struct {
 
 	Audience      []string `envconfig:"AUDIENCE" desc:"a token must carry at least one of these in aud; any: aud is not checked. This or ISM_OIDC_CLIENTS is required beside an issuer, as an issuer has other applications, too; where both are set, both count"`
 	Clients       []string `envconfig:"CLIENTS" desc:"a token must be of one of these clients (azp, else client_id), or of ISM_OIDC_BACKEND_CLIENTS; any: it is not checked"`
+	LogoutClients []string `envconfig:"LOGOUT_CLIENTS" desc:"the clients whose logout tokens count (aud), where the issuer calls /api/oidc/backchannel-logout when somebody signs out; empty: those of ISM_OIDC_CLIENTS and ISM_OIDC_AUDIENCE; any: it is not checked"`
 	RequiredScope string   `envconfig:"REQUIRED_SCOPE" desc:"a scope or a role without which a token may do nothing at all: in scope, scp, roles or realm_access.roles; that of a backend needs it, too; empty: none is needed"`
 
 	Subjects     subject.How `envconfig:"SUBJECTS" default:"as-is" desc:"how a user's id is made of sub: as-is (a UUID is the id, of another text the UUIDv5 in the issuer's namespace), derived (always the UUIDv5: for an issuer whose users choose their sub), or uuid (a UUID is the id, another text is refused). Choose it before the first user: another way makes other users of all"`
@@ -114,6 +115,11 @@ func (c Config) Refusal(audience []string, client string) error {
 // clipAll cuts foreign texts for the log.
 func clipAll(texts []string) string { return clip(strings.Join(texts, " ")) }
 
+// LongestLife is how long after it was issued a token may be accepted, at most: leeway counts for its life and for its end.
+func (c Config) LongestLife() time.Duration {
+	return cmp.Or(c.MaxTokenLife, defaultTokenAge) + 2*c.Leeway
+}
+
 // Plain reports whether the issuer is reached without TLS by a name that is not of this machine: who is on the way can take tokens.
 func (c Config) Plain() bool {
 	u, err := url.Parse(c.Issuer)
@@ -169,7 +175,7 @@ func (c Config) choiceFaults() []config.Fault {
 	for _, list := range []struct {
 		variable string
 		names    []string
-	}{{"AUDIENCE", c.Audience}, {"CLIENTS", c.Clients}} {
+	}{{"AUDIENCE", c.Audience}, {"CLIENTS", c.Clients}, {"LOGOUT_CLIENTS", c.LogoutClients}} {
 		if slices.Contains(list.names, anyone) && len(list.names) > 1 {
 			faults = append(faults, config.Fault{Variable: list.variable, Problem: fmt.Sprintf("says %s and %d more; allowed: %s alone, or names alone", anyone, len(list.names)-1, anyone)})
 		}

@@ -21,6 +21,8 @@ type trust struct {
 	keys   *keySet
 	keyOf  func(ctx context.Context) jwt.Keyfunc
 	parser *jwt.Parser
+	// logouts parses logout tokens, whose exp older issuers leave out.
+	logouts *jwt.Parser
 }
 
 func newTrust(cfg Config, log *slog.Logger, metrics metrics) (*trust, error) {
@@ -31,15 +33,11 @@ func newTrust(cfg Config, log *slog.Logger, metrics metrics) (*trust, error) {
 	if err != nil {
 		return nil, fmt.Errorf("prepare the key lookup: %w", err)
 	}
+	rules := []jwt.ParserOption{jwt.WithValidMethods(cfg.Algorithms), jwt.WithIssuer(cfg.Issuer), jwt.WithLeeway(cfg.Leeway), jwt.WithStrictDecoding()}
 	return &trust{
 		cfg: cfg, log: log, issuer: source, keys: keys, keyOf: lookup.KeyfuncCtx,
-		parser: jwt.NewParser(
-			jwt.WithValidMethods(cfg.Algorithms),
-			jwt.WithIssuer(cfg.Issuer),
-			jwt.WithLeeway(cfg.Leeway),
-			jwt.WithExpirationRequired(),
-			jwt.WithStrictDecoding(),
-		),
+		parser:  jwt.NewParser(slices.Concat(rules, []jwt.ParserOption{jwt.WithExpirationRequired()})...),
+		logouts: jwt.NewParser(rules...),
 	}, nil
 }
 
@@ -86,7 +84,7 @@ func (t *trust) principalOf(ctx context.Context, token string) (Principal, error
 		return Principal{}, fmt.Errorf("%w: %s", ErrScope, t.cfg.RequiredScope)
 	}
 	principal := c.principal()
-	principal.UserID = user
+	principal.UserID, principal.Issuer = user, t.cfg.Issuer
 	if t.cfg.Tenant != "" {
 		principal.Tenant = t.cfg.Tenant
 	}

@@ -17,9 +17,21 @@ const (
 	maxDepth = 16       // levels of JSON; Keycloak's tokens have four
 )
 
-// Verify checks a token. [ErrNoKeys] and [ErrOldKeys] mean that it could not be verified, [ErrScope] that it is valid and does not suffice;
-// every other error means the same 401, and its text is for the log. The text never contains the token.
+// Verify checks a token. [ErrNoKeys], [ErrOldKeys] and [ErrNoSignOuts] mean that it could not be verified, [ErrScope] that it is valid and does not
+// suffice; every other error means the same 401, and its text is for the log. The text never contains the token.
 func (v *Verifier) Verify(ctx context.Context, token string) (Principal, error) {
+	principal, err := v.verify(ctx, token)
+	if err != nil {
+		return Principal{}, err
+	}
+	if err := v.checkSession(ctx, principal.Session()); err != nil {
+		return Principal{}, err
+	}
+	return principal, nil
+}
+
+// verify checks a token by what it says itself.
+func (v *Verifier) verify(ctx context.Context, token string) (Principal, error) {
 	if len(token) > maxToken {
 		return Principal{}, fmt.Errorf("the token has %d bytes; allowed: %d", len(token), maxToken)
 	}
@@ -31,16 +43,9 @@ func (v *Verifier) Verify(ctx context.Context, token string) (Principal, error) 
 	if err != nil {
 		return Principal{}, err
 	}
-	by, err := v.trustIn(payload)
+	by, generation, err := v.trustIn(payload)
 	if err != nil {
 		return Principal{}, err
-	}
-	generation := by.keys.generation.Load()
-	if generation == 0 {
-		return Principal{}, ErrNoKeys
-	}
-	if by.keys.old() {
-		return Principal{}, ErrOldKeys
 	}
 	principal, err := by.principalOf(ctx, token)
 	if err != nil {
@@ -50,8 +55,22 @@ func (v *Verifier) Verify(ctx context.Context, token string) (Principal, error) 
 	return principal, nil
 }
 
-// trustIn gives the issuer that a token says it is of, which its signature has yet to prove.
-func (v *Verifier) trustIn(payload []byte) (*trust, error) {
+// trustIn gives the issuer that a token says it is of, which its signature has yet to prove, and the generation of its keys. Errors: [ErrNoKeys],
+// [ErrOldKeys], and that there is none.
+func (v *Verifier) trustIn(payload []byte) (by *trust, generation uint64, err error) {
+	if by, err = v.issuerOf(payload); err != nil {
+		return nil, 0, err
+	}
+	if generation = by.keys.generation.Load(); generation == 0 {
+		return nil, 0, ErrNoKeys
+	}
+	if by.keys.old() {
+		return nil, 0, ErrOldKeys
+	}
+	return by, generation, nil
+}
+
+func (v *Verifier) issuerOf(payload []byte) (*trust, error) {
 	if len(v.trusted) == 1 {
 		return v.trusted[0], nil
 	}

@@ -22,6 +22,7 @@ import (
 	"github.com/ism-chat/ism/libs/internalapi"
 	"github.com/ism-chat/ism/libs/lifecycle"
 	"github.com/ism-chat/ism/libs/ratelimit"
+	"github.com/ism-chat/ism/libs/signouts"
 	"github.com/ism-chat/ism/libs/telemetry"
 )
 
@@ -92,6 +93,8 @@ type Host struct {
 	Telemetry *telemetry.Telemetry
 	Verifier  *authn.Verifier
 	Bus       *bus.Bus
+	// SignOuts are whose tokens are refused and whose streams end, for all services of the process.
+	SignOuts *signouts.SignOuts
 	// Credential is what the internal listeners of other services are shown.
 	Credential internalapi.Credential
 
@@ -189,9 +192,12 @@ func With(tel *telemetry.Telemetry, name string, cfg Config) (*Host, error) {
 		return nil, fmt.Errorf("prepare users' limits: %w", err)
 	}
 	verifier.Then(limits.Handle)
+	out := signouts.New(cfg.OIDC, tel)
+	verifier.Heed(out)
 	return &Host{
 		Telemetry:  tel,
 		Verifier:   verifier,
+		SignOuts:   out,
 		Bus:        bus.New(cfg.Kafka, tel),
 		Credential: cfg.Internal,
 		name:       name,
@@ -244,7 +250,7 @@ func (h *Host) guard(deps *httpapi.Deps) {
 
 // Run runs the services until ctx is done.
 func (h *Host) Run(ctx context.Context, services ...Service) error {
-	checks := []httpapi.Check{{Name: "oidc", Check: h.Verifier.Ready}, {Name: "kafka", Check: h.Bus.Ready}}
+	checks := []httpapi.Check{{Name: "oidc", Check: h.Verifier.Ready}, {Name: "kafka", Check: h.Bus.Ready}, {Name: "sign-outs", Check: h.SignOuts.Ready}}
 	for _, service := range services {
 		checks = append(checks, service.Checks()...)
 	}
@@ -256,6 +262,7 @@ func (h *Host) Run(ctx context.Context, services ...Service) error {
 	public, internal := httpapi.New(h.cfg.HTTP, deps), httpapi.NewInternal(h.cfg.HTTP, deps)
 	h.group.Add(lifecycle.Part{Name: "internal listener", Run: internal.Run})
 	h.group.Add(lifecycle.Part{Name: "token verification", Run: h.Verifier.Run})
+	h.group.Add(lifecycle.Part{Name: "sign-outs", Run: h.SignOuts.Follow(h.Bus), Beside: true})
 	for _, service := range services {
 		Route(service, public, internal)
 		if limited, ok := service.(Limited); ok {

@@ -29,7 +29,8 @@ var catalogue = []kind{
 	kindOf[MediaChanged](1, 0),
 	kindOf[UserDeleted](1, 0),
 	kindOf[UserErased](1, 0),
-	kindOf[TicketIssued](1, 0),
+	kindOf[UserSignedOut](1, 0),
+	kindOf[TicketIssued](1, 1), // 1: of which session the token is, and when it was issued
 	kindOf[TicketClaimed](1, 0),
 	kindOf[UserDisconnected](1, 0),
 	kindOf[PresenceChanged](1, 0),
@@ -80,6 +81,12 @@ func IsTimelineEvent(headers map[string]string) bool { return isOf[TimelineEvent
 
 // IsRevision reports whether a record's headers are those of a [RevisionEvent] that this build knows.
 func IsRevision(headers map[string]string) bool { return isOf[RevisionEvent](headers) }
+
+// EndsSessions reports whether a record's headers are those of an event that ends sessions of a user: [UserSignedOut], [UserDeleted].
+func EndsSessions(headers map[string]string) bool {
+	kind, err := kindOfType(headers[HeaderType])
+	return err == nil && (kind.goType == reflect.TypeFor[UserSignedOut]() || kind.goType == reflect.TypeFor[UserDeleted]())
+}
 
 func isOf[E RoomEvent](headers map[string]string) bool {
 	kind, err := kindOfType(headers[HeaderType])

@@ -17,6 +17,10 @@ type TicketIssued struct {
 	ExpiresAt wire.Time `json:"expiresAt"`
 	// TokenExpiresAt is when the token expires for which it was issued, and with it the stream.
 	TokenExpiresAt wire.Time `json:"tokenExpiresAt"`
+	// Issuer and SessionID are the token's iss and sid, TokenIssuedAt its iat, as far as it has them.
+	Issuer        string     `json:"issuer,omitempty"`
+	SessionID     string     `json:"sessionId,omitempty"`
+	TokenIssuedAt *wire.Time `json:"tokenIssuedAt,omitempty"`
 }
 
 func (TicketIssued) EventName() string      { return "ticket.issued" }

@@ -42,6 +42,7 @@ func samples() map[string]events.Event {
 	return map[string]events.Event{
 		"ticket.issued.v1": event(5, "/ism/realtime", events.TicketIssued{
 			Digest: digest, UserID: alice, ExpiresAt: wire.At(at.Add(30 * time.Second)), TokenExpiresAt: wire.At(at.Add(time.Hour)),
+			Issuer: "https://id.example.com/realms/ism", SessionID: "5d5f5b0c-8b0c-4b57-9c6e-0f2b8a3f4f11", TokenIssuedAt: &now,
 		}),
 		"ticket.claimed.v1":    event(6, "/ism/realtime", events.TicketClaimed{Digest: digest, UserID: alice, Claim: uuid.UUID{0: 3}}),
 		"user.disconnected.v1": event(7, "/ism/realtime", events.UserDisconnected{UserID: bob}),
@@ -62,6 +63,9 @@ func samples() map[string]events.Event {
 		"user.deleted.v1": event(15, "/ism/rooms", events.UserDeleted{UserID: bob, ErasureID: uuid.UUID{0: 6}, Tenant: "acme"}),
 		"user.erased.v1": event(16, "/ism/messages", events.UserErased{
 			UserID: bob, ErasureID: uuid.UUID{0: 6}, Service: "messages", Erased: 12, FinishedAt: wire.At(at.Add(time.Minute)),
+		}),
+		"user.signed-out.v1": event(20, "/ism/rooms", events.UserSignedOut{
+			UserID: alice, Issuer: "https://id.example.com/realms/ism", SessionID: "5d5f5b0c-8b0c-4b57-9c6e-0f2b8a3f4f11", Before: wire.At(at.Truncate(time.Second)),
 		}),
 		"room.created.v1": event(1, "/ism/rooms", events.RoomCreated{
 			RoomID: room, CreatedBy: alice, Tenant: "acme",
@@ -245,6 +249,35 @@ func TestEveryEventOfAUserTellsTheUser(t *testing.T) {
 		}
 		if ok && ofUser.ForUser().String() != event.Data.PartitionKey() {
 			t.Errorf("%s is for %s, its key is %s", name, ofUser.ForUser(), event.Data.PartitionKey())
+		}
+	}
+}
+
+// An issuer may name a session alone: its events keep their order, and stand under no user's key.
+func TestSignOutOfASessionAloneHasAKeyOfItsOwn(t *testing.T) {
+	session := events.UserSignedOut{Issuer: "https://id.example.com", SessionID: "s-1", Before: wire.At(at)}
+	if _, _, err := events.Encode(events.New("/ism/rooms", at, session)); err != nil {
+		t.Fatal(err)
+	}
+	other := session
+	other.SessionID = "s-2"
+	key, err := uuid.Parse(session.PartitionKey())
+	if err != nil || key == uuid.Nil || session.ForUser() != uuid.Nil || other.PartitionKey() == session.PartitionKey() {
+		t.Errorf("keys %s, %s: %v; for %s", session.PartitionKey(), other.PartitionKey(), err, session.ForUser())
+	}
+	session.UserID = alice
+	if session.PartitionKey() != alice.String() {
+		t.Errorf("key %s of %s", session.PartitionKey(), alice)
+	}
+	for name, bad := range map[string]events.UserSignedOut{
+		"nobody":                {Before: wire.At(at)},
+		"no issuer":             {SessionID: "s-1", Before: wire.At(at)},
+		"an issuer, no session": {UserID: alice, Issuer: "https://id.example.com", Before: wire.At(at)},
+		"no time":               {UserID: alice},
+		"a long session":        {Issuer: "i", SessionID: strings.Repeat("s", events.MaxSessionID+1), Before: wire.At(at)},
+	} {
+		if _, _, err := events.Encode(events.New("/ism/rooms", at, bad)); !errors.Is(err, events.ErrMalformed) {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
 }

@@ -12,7 +12,7 @@ import (
 // or [TopicMedia] is one.
 type UserEvent interface {
 	Data
-	// ForUser is the user in whose log the event is, and who may see it.
+	// ForUser is the user in whose log the event is, and who may see it; the nil UUID: nobody may, see [UserSignedOut].
 	ForUser() uuid.UUID
 }
 
@@ -92,6 +92,46 @@ func (e UserErased) validate() error {
 		return errors.New("erased is below 0")
 	case e.FinishedAt.IsZero():
 		return errors.New("finishedAt is missing")
+	}
+	return nil
+}
+
+// UserSignedOut says that tokens which a user has got so far are good no longer: all of them, or those of one session at an issuer. It is for no stream.
+type UserSignedOut struct {
+	// UserID is nil where an issuer has named a session alone.
+	UserID uuid.UUID `json:"userId,omitzero"`
+	// Issuer and SessionID are the claims iss and sid of the session's tokens. Both are empty: all tokens of the user are meant, of any issuer.
+	Issuer    string `json:"issuer,omitempty"`
+	SessionID string `json:"sessionId,omitempty"`
+	// Before is when that was: tokens that were issued later, by the second, are not meant.
+	Before wire.Time `json:"before"`
+}
+
+// MaxSessionID is how long a session's id may be, bytes. Issuers choose them; Keycloak's have 36, Microsoft Entra's as many.
+const MaxSessionID = 255
+
+func (UserSignedOut) EventName() string    { return "user.signed-out" }
+func (UserSignedOut) Topic() string        { return TopicUsers }
+func (e UserSignedOut) ForUser() uuid.UUID { return e.UserID }
+
+// PartitionKey is the user's id or, where that is not known, a UUID of the session's: no user's.
+func (e UserSignedOut) PartitionKey() string {
+	if e.UserID != uuid.Nil {
+		return e.UserID.String()
+	}
+	return uuid.NewSHA1(uuid.NewSHA1(uuid.NameSpaceURL, []byte(e.Issuer)), []byte("sid:"+e.SessionID)).String()
+}
+
+func (e UserSignedOut) validate() error {
+	switch {
+	case e.UserID == uuid.Nil && e.SessionID == "":
+		return errors.New("userId and sessionId are missing")
+	case (e.SessionID == "") != (e.Issuer == ""):
+		return errors.New("one of issuer and sessionId is missing")
+	case len(e.SessionID) > MaxSessionID:
+		return errors.New("sessionId is too long")
+	case e.Before.IsZero():
+		return errors.New("before is missing")
 	}
 	return nil
 }

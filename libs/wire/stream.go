@@ -104,6 +104,7 @@ const (
 	EndExpired      EndReason = "expired"      // the token's time is over: come back with a new one
 	EndReplaced     EndReason = "replaced"     // the user has opened more streams than it may, and this was the oldest: do not come back by yourself
 	EndDisconnected EndReason = "disconnected" // the backend has ended the user's streams
+	EndSignedOut    EndReason = "signed-out"   // the user was signed out, or the token's session was: the token is good for nothing any more
 )
 
 // StreamTicket opens one event stream, in the query of GET /api/sse, for clients that cannot set headers.

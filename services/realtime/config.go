@@ -1,6 +1,7 @@
 package realtime
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -19,6 +20,7 @@ type Config struct {
 	QueueEvents       int           `envconfig:"QUEUE_EVENTS" default:"512" desc:"most events that wait for a slow client before its stream is ended"`
 	QueueBytes        int           `envconfig:"QUEUE_BYTES" default:"1048576" desc:"most bytes that wait for a slow client before its stream is ended"`
 	Drain             time.Duration `envconfig:"DRAIN" default:"0s" desc:"over how long streams end when the process stops, so that their clients do not come back all at once; 0s is at once. ISM_LIFECYCLE_STOP_TIMEOUT must be longer by ten seconds"`
+	MaxStreamAge      time.Duration `envconfig:"MAX_STREAM_AGE" default:"24h" desc:"how old a stream may be, if its token does not expire before: less up to a tenth, it ends as it does when its token expires, and its client comes back; 1m to 8760h, or 0s: any age"`
 	MaxStreams        int           `envconfig:"MAX_STREAMS" default:"10000" desc:"most open streams of this process; above, 503. Fewer where the limit of file descriptors is too low, which is logged"`
 	MaxStreamsPerUser int           `envconfig:"MAX_STREAMS_PER_USER" default:"20" desc:"most open streams of one user in this process; above, the oldest ends"`
 	MaxPolls          int           `envconfig:"MAX_POLLS" default:"1000" desc:"most long polls of this process at a time; above, 503"`
@@ -38,6 +40,7 @@ func (c Config) Validate() []config.Fault {
 		{"KEEP_ALIVE", c.KeepAlive, 100 * time.Millisecond, 5 * time.Minute},
 		{"WRITE_TIMEOUT", c.WriteTimeout, 100 * time.Millisecond, 5 * time.Minute},
 		{"DRAIN", c.Drain, 0, time.Hour},
+		{"MAX_STREAM_AGE", cmp.Or(c.MaxStreamAge, time.Minute), time.Minute, 365 * 24 * time.Hour},
 	} {
 		if d.value < d.least || d.value > d.most {
 			faults = append(faults, config.Fault{Variable: d.variable, Problem: fmt.Sprintf("%s is out of range; allowed: %s to %s", d.value, d.least, d.most)})

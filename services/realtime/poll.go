@@ -36,9 +36,17 @@ func (s *Service) poll(c *fiber.Ctx) error {
 	// The request's own deadline is for work: a poll waits.
 	waiting, cancel := context.WithTimeout(context.WithoutCancel(c.UserContext()), min(timeout, time.Until(caller.ExpiresAt)))
 	defer cancel()
+	defer s.waiting.add(caller.Session(), cancel)()
+	// A session may have ended before it was entered, or end during the wait: what its user must not see any more is not told.
+	if s.signedOut(caller.Session()) {
+		return authn.Unauthorized()
+	}
 	answer, err := poll.Poll(c.UserContext(), waiting, s.deps.Draining, s.edge, caller.UserID, lastEventID(c))
 	if err != nil {
 		return problemOf(err)
+	}
+	if s.signedOut(caller.Session()) {
+		return authn.Unauthorized()
 	}
 	c.Set(fiber.HeaderCacheControl, "no-store")
 	return c.JSON(answer)

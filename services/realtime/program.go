@@ -16,5 +16,5 @@ func (c *ProgramConfig) Validate() []config.Fault { return c.Realtime.Within(c.L
 
 // Build makes the service as its own program runs it.
 func Build(cfg *ProgramConfig, host *deployable.Host) (deployable.Service, error) {
-	return New(cfg.Realtime, Deps{Telemetry: host.Telemetry, Verifier: host.Verifier, Bus: host.Bus, Draining: host.Draining()})
+	return New(cfg.Realtime, Deps{Telemetry: host.Telemetry, Verifier: host.Verifier, Bus: host.Bus, SignOuts: host.SignOuts, Draining: host.Draining()})
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/ism-chat/ism/libs/events"
 	"github.com/ism-chat/ism/libs/httpapi"
 	"github.com/ism-chat/ism/libs/lifecycle"
+	"github.com/ism-chat/ism/libs/signouts"
 	"github.com/ism-chat/ism/libs/telemetry"
 	"github.com/ism-chat/ism/services/realtime/internal/edge"
 	"github.com/ism-chat/ism/services/realtime/internal/eventloop"
@@ -30,6 +31,8 @@ type Deps struct {
 	Telemetry *telemetry.Telemetry
 	Verifier  *authn.Verifier
 	Bus       *bus.Bus
+	// SignOuts are whose streams end. Nil: nobody is signed out.
+	SignOuts *signouts.SignOuts
 	// Draining is closed when the process begins to stop: polls answer then. Nil: they are waited for.
 	Draining <-chan struct{}
 }
@@ -45,8 +48,9 @@ type Service struct {
 	memberships chan struct{}          // closed once it is known who is in large rooms
 	opened      chan []bus.Incarnation // has the logs once the edge has opened them
 	look        time.Duration          // how often it is looked whether they are still the same
-	polls       chan struct{}          // has a token for each poll under way
-	appender    *bus.Appender          // of what this edge tells the others
+	waiting     waitingPolls
+	polls       chan struct{} // has a token for each poll under way
+	appender    *bus.Appender // of what this edge tells the others
 }
 
 var _ deployable.Service = (*Service)(nil)
@@ -57,6 +61,8 @@ type streams interface {
 	Serve(c *fiber.Ctx, request eventloop.Request) error
 	// EndUser ends the open streams of a user, with a last event that says why. It does not wait.
 	EndUser(user uuid.UUID, reason stream.Reason)
+	// EndSignedOut ends the streams whose sessions have been ended: of the user or, where that is nil, of all. It does not wait.
+	EndSignedOut(user uuid.UUID)
 	// EndAll ends all streams, whose clients come back. It does not wait.
 	EndAll()
 	// Snapshot is what is carried now.
@@ -118,7 +124,11 @@ func New(cfg Config, deps Deps) (*Service, error) {
 		MaxPerUser: cfg.MaxStreamsPerUser,
 		Silent:     silentTimeout,
 		DrainOver:  cfg.Drain,
+		SignedOut:  s.signedOut,
 	}, holder, deps.Telemetry)
+	if deps.SignOuts != nil {
+		deps.SignOuts.Tell(s.endSignedOut)
+	}
 	s.peers = peers.New(appender, disconnecting{s.streams}, deps.Telemetry.Log)
 	return s, nil
 }

@@ -13,9 +13,11 @@ import (
 	"github.com/ism-chat/ism/libs/bus"
 	"github.com/ism-chat/ism/libs/enginetest"
 	"github.com/ism-chat/ism/libs/events"
+	"github.com/ism-chat/ism/libs/httpapi"
 	"github.com/ism-chat/ism/libs/httpapi/openapitest"
 	"github.com/ism-chat/ism/libs/servicetest"
 	"github.com/ism-chat/ism/libs/servicetest/nodetest"
+	"github.com/ism-chat/ism/libs/signouts"
 	"github.com/ism-chat/ism/libs/telemetry"
 	"github.com/ism-chat/ism/services/realtime"
 )
@@ -100,14 +102,26 @@ func (w *world) launchDraining(t *testing.T, cfg realtime.Config, tel *telemetry
 	identity := w.issuer.Config()
 	identity.AdminRole = "ism-admin"
 	itsBus := bus.New(busConfig(w.brokers), tel)
-	service, err := realtime.New(cfg, realtime.Deps{
-		Telemetry: tel, Verifier: authntest.Start(t, identity, tel), Bus: itsBus, Draining: draining,
-	})
+	verifier, out := authntest.Start(t, identity, tel), signouts.New(identity, tel)
+	verifier.Heed(out)
+	service, err := realtime.New(cfg, realtime.Deps{Telemetry: tel, Verifier: verifier, Bus: itsBus, SignOuts: out, Draining: draining})
 	if err != nil {
 		t.Fatal(err)
 	}
-	started := nodetest.Start(t, "realtime", service, tel)
-	n := &node{base: started.Public, internal: started.Internal, stop: sync.OnceFunc(func() { started.Stop(); itsBus.Close() })}
+	following, stop := context.WithCancel(context.WithoutCancel(t.Context()))
+	var followed sync.WaitGroup
+	followed.Go(func() {
+		if err := out.Follow(itsBus)(following); err != nil {
+			t.Errorf("follow sign-outs: %v", err)
+		}
+	})
+	started := nodetest.Start(t, "realtime", service, tel, httpapi.Check{Name: "sign-outs", Check: out.Ready})
+	n := &node{base: started.Public, internal: started.Internal, stop: sync.OnceFunc(func() {
+		started.Stop()
+		stop()
+		followed.Wait()
+		itsBus.Close()
+	})}
 	t.Cleanup(n.stop)
 	return n
 }

@@ -18,7 +18,7 @@ func (s *Service) issueTicket(c *fiber.Ctx) error {
 		return problemOf(err)
 	}
 	caller, position := authn.Caller(c), s.edge.Position()
-	ticket, expiresAt, err := s.peers.Issue(c.UserContext(), peers.Grant{UserID: caller.UserID, ExpiresAt: caller.ExpiresAt})
+	ticket, expiresAt, err := s.peers.Issue(c.UserContext(), peers.GrantOf(caller))
 	if err != nil {
 		return problemOf(err)
 	}
@@ -38,9 +38,15 @@ func (s *Service) ticketOrToken() fiber.Handler {
 		if err := s.edge.Await(c.UserContext()); err != nil {
 			return problemOf(err)
 		}
+		if err := s.awaitSignOuts(c.UserContext()); err != nil {
+			return problemOf(err)
+		}
 		grant, err := s.peers.Redeem(c.UserContext(), c.Query("ticket"))
 		if err != nil {
 			return problemOf(err)
+		}
+		if s.signedOut(grant.Session()) {
+			return problemOf(peers.ErrNoTicket)
 		}
 		c.Locals(grantKey{}, grant)
 		return c.Next()
@@ -52,6 +58,5 @@ func granted(c *fiber.Ctx) peers.Grant {
 	if grant, byTicket := c.Locals(grantKey{}).(peers.Grant); byTicket {
 		return grant
 	}
-	caller := authn.Caller(c)
-	return peers.Grant{UserID: caller.UserID, ExpiresAt: caller.ExpiresAt}
+	return peers.GrantOf(authn.Caller(c))
 }

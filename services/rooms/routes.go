@@ -7,7 +7,8 @@ import (
 	"github.com/ism-chat/ism/libs/ratelimit"
 )
 
-// Routes implements [deployable.Service], see api/openapi.yaml. Every route needs a token, and writes the caller as a user.
+// Routes implements [deployable.Service], see api/openapi.yaml. Every route needs a token, and writes the caller as a user; but for the one that an
+// issuer calls, whose token is in the body.
 func (s *Service) Routes(api fiber.Router) {
 	require := s.deps.Verifier.Require()
 	route := func(handle fiber.Handler) []fiber.Handler { return []fiber.Handler{require, s.knowCaller, handle} }
@@ -24,6 +25,7 @@ func (s *Service) Routes(api fiber.Router) {
 	api.Post("/api/rooms/:room_id/mark-read", route(s.markRead)...)
 	api.Post("/api/rooms/:room_id/leave", route(s.leave)...)
 	api.Post("/api/rooms/:room_id/invite/:user_id", route(s.invite)...)
+	api.Post("/api/oidc/backchannel-logout", s.backchannelLogout)
 	s.userRoutes(api, route)
 	s.adminRoutes(api)
 }
@@ -49,6 +51,7 @@ func (s *Service) adminRoutes(api fiber.Router) {
 	}
 	api.Put("/api/admin/users/:user_id", route(s.putUser)...)
 	api.Delete("/api/admin/users/:user_id", route(s.deleteUser)...)
+	api.Post("/api/admin/users/:user_id/sign-out", route(s.signOutUser)...)
 	api.Get("/api/admin/users/:user_id/export", route(s.exportUser)...)
 	api.Get("/api/admin/erasures/:erasure_id", route(s.getErasure)...)
 	api.Post(`/api/admin/users\:sync`, route(s.syncUsers)...)

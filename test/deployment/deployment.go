@@ -298,6 +298,13 @@ func (d *Deployment) Token(t testing.TB, name string) string {
 	return token
 }
 
+// SignAnew has the user's next token be a new one: those from before are refused once the user was signed out.
+func (d *Deployment) SignAnew(name string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	delete(d.tokens, name)
+}
+
 // HTTP is for requests that no client would make.
 func (d *Deployment) HTTP() *http.Client { return d.http }
 

@@ -138,6 +138,8 @@ func authorization() []route {
 		{operation: "GET /api/admin/users/{user_id}/messages", of: backends},
 		{operation: "GET /api/admin/users/{user_id}/export", of: backends},
 		{operation: "POST /api/admin/users/{user_id}/disconnect", of: backends},
+		{operation: "POST /api/oidc/backchannel-logout", of: anybody}, // the issuer's token is in its body
+		{operation: "POST /api/admin/users/{user_id}/sign-out", of: backends, path: "/api/admin/users/-/sign-out"},
 		{operation: "PUT /api/admin/users/{user_id}", of: backends, body: `{}`},
 		{operation: "DELETE /api/admin/users/{user_id}", of: backends, path: "/api/admin/users/-"},
 		{operation: "GET /api/admin/erasures/{erasure_id}", of: backends},

@@ -22,10 +22,10 @@ func TestOneProcess(t *testing.T) {
 func TestFiveProcesses(t *testing.T) {
 	t.Parallel()
 	topic, pushes, by := deployment.NewBackendsTopic(t), deployment.NewPushTopic(t), scanner.Webhook(t)
-	page := deployment.Settings{"ISM_HTTP_CORS_ORIGINS": pageOrigin}
+	page := deployment.Settings{"ISM_HTTP_CORS_ORIGINS": pageOrigin, "ISM_OIDC_LOGOUT_CLIENTS": "ism-demo"}
 	d := deployment.FiveProcesses(t, page, topic.Settings(), deployment.ReceiversHere(), webPushes(), pushes.Settings(), by.Settings())
 	handedOff := scenario{"who has no stream is handed off", func(t *testing.T, d *deployment.Deployment) { userWithoutAStreamIsHandedOff(t, d, pushes) }}
-	suite(t, d, append([]scenario{handedOff}, ofProcesses(topic, by)...)...)
+	suite(t, d, append([]scenario{handedOff, {"the issuer signs users out", issuerSignsUsersOut}}, ofProcesses(topic, by)...)...)
 }
 
 // scenario is something that a messenger must do.
@@ -78,6 +78,7 @@ func suite(t *testing.T, d *deployment.Deployment, more ...scenario) {
 		{"a ticket opens a stream", ticketOpensAStream},
 		{"polls give what streams give", pollsGiveWhatStreamsGive},
 		{"a backend ends a user's streams", backendEndsStreams},
+		{"a backend signs a user out", backendSignsAUserOut},
 		{"live order is history order", liveOrderIsHistoryOrder},
 		{"the timeline is paged without gap or repeat", timelineIsPaged},
 		{"outsiders see nothing", outsidersSeeNothing},

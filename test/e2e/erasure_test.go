@@ -71,6 +71,7 @@ func receiptIsFinished(t *testing.T, d *deployment.Deployment, id uuid.UUID) {
 		if _, err := backend.PutUser(t.Context(), erasure.UserID, "u19"); err != nil {
 			t.Errorf("the user comes back: %v", err)
 		}
+		d.SignAnew("u19") // its deletion has ended what tokens it had
 		back := d.SignIn(t, "u19")
 		servicetest.AwaitSuccess(t, "the user is there again", func() error {
 			_, err := back.Rooms(t.Context())

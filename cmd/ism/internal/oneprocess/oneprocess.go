@@ -171,7 +171,9 @@ func compose(cfg Config, host *deployable.Host) ([]deployable.Service, error) {
 		return nil, fmt.Errorf("make messages: %w", err)
 	}
 	askedByMedia.messages = messagesService
-	realtimeService, err := realtime.New(cfg.Realtime, realtime.Deps{Bus: host.Bus, Verifier: host.Verifier, Telemetry: host.Telemetry, Draining: host.Draining()})
+	realtimeService, err := realtime.New(cfg.Realtime, realtime.Deps{
+		Bus: host.Bus, Verifier: host.Verifier, SignOuts: host.SignOuts, Telemetry: host.Telemetry, Draining: host.Draining(),
+	})
 	if err != nil {
 		return nil, fmt.Errorf("make realtime: %w", err)
 	}

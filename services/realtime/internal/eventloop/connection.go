@@ -11,6 +11,7 @@ import (
 	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/ism-chat/ism/libs/authn"
 	"github.com/ism-chat/ism/services/realtime/internal/sse"
 	"github.com/ism-chat/ism/services/realtime/internal/stream"
 )
@@ -30,6 +31,7 @@ type carrier interface {
 type connection struct {
 	carrier  carrier
 	user     uuid.UUID
+	session  authn.Session // of the token with which it was opened
 	older    *connection   // the user's next older one; the registry's
 	openedAt time.Duration // on the server's clock
 

@@ -19,6 +19,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
+	"github.com/ism-chat/ism/libs/authn"
 	"github.com/ism-chat/ism/libs/httpapi"
 	"github.com/ism-chat/ism/libs/servicetest"
 	"github.com/ism-chat/ism/libs/telemetry"
@@ -195,7 +196,7 @@ func serveWith(t *testing.T, over func(*host) transport, cfg Config, with option
 		if err != nil {
 			return fiber.ErrBadRequest
 		}
-		return w.Serve(c, Request{User: user, LastEventID: c.Query("last_event_id"), ExpiresAt: time.Now().Add(lifetime)})
+		return w.Serve(c, Request{User: user, Session: authn.Session{UserID: user, ID: c.Query("sid")}, LastEventID: c.Query("last_event_id"), ExpiresAt: time.Now().Add(lifetime)})
 	})
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -18,6 +18,8 @@ func lastEvent(reason stream.Reason) []byte {
 		told = wire.EndReplaced
 	case stream.Disconnected:
 		told = wire.EndDisconnected
+	case stream.SignedOut:
+		told = wire.EndSignedOut
 	case stream.None, stream.Slow, stream.Gone, stream.Silent, stream.Garbage, stream.Drained:
 		return nil
 	}

@@ -34,7 +34,7 @@ func newMetrics(registry *prometheus.Registry) *metrics {
 		}, "limit", "process"),
 		ended: telemetry.Counters(registry, prometheus.CounterOpts{
 			Name: "ism_realtime_streams_ended_total",
-			Help: "Event streams that ended, by reason: slow, gone, silent, garbage, expired, replaced, disconnected or drained.",
+			Help: "Event streams that ended, by reason: slow, gone, silent, garbage, expired, replaced, disconnected, signed-out or drained.",
 		}, "reason", reasons...),
 		events: telemetry.Register(registry, prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "ism_realtime_events_written_total",

@@ -18,6 +18,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 	"github.com/google/uuid"
 
+	"github.com/ism-chat/ism/libs/authn"
 	"github.com/ism-chat/ism/libs/httpapi"
 	"github.com/ism-chat/ism/libs/telemetry"
 	"github.com/ism-chat/ism/services/realtime/internal/sse"
@@ -32,6 +33,8 @@ type Config struct {
 	MaxPerUser int           // of one user in this process; one more ends the oldest
 	Silent     time.Duration // how long a client's machine may acknowledge nothing of what is written
 	DrainOver  time.Duration // over which streams end when the process stops; 0 is at once
+	// SignedOut reports whether the session has been ended with which a stream is opened. It is known to it before [Server.EndSignedOut] is called.
+	SignedOut func(of authn.Session) bool
 }
 
 // Source is where streams get their events from.
@@ -44,8 +47,9 @@ type Source interface {
 // Request is what a stream is opened with.
 type Request struct {
 	User        uuid.UUID
-	LastEventID string    // "" to begin now
-	ExpiresAt   time.Time // when the stream must end
+	Session     authn.Session // of the token
+	LastEventID string        // "" to begin now
+	ExpiresAt   time.Time     // when the stream must end
 }
 
 // transport gives connections to carriers.
@@ -113,9 +117,13 @@ func (s *Server) Serve(c *fiber.Ctx, request Request) error {
 		return nil
 	}
 	opened := &connection{
-		user: request.User, stream: stream.New(&s.cfg.Config, s.clock.at(request.ExpiresAt)), openedAt: s.clock.now(), bucket: noBucket,
+		user: request.User, session: request.Session, stream: stream.New(&s.cfg.Config, s.clock.at(request.ExpiresAt)), openedAt: s.clock.now(), bucket: noBucket,
 	}
 	if err := s.registry.admit(opened); err != nil {
+		return err
+	}
+	if err := s.stillSignedIn(opened); err != nil {
+		s.registry.release(opened)
 		return err
 	}
 	setHeader(c)
@@ -130,6 +138,15 @@ func (s *Server) Serve(c *fiber.Ctx, request Request) error {
 		// The header is read only now: whoever handled the request before us had its chance to add to it.
 		s.carry(opened, underlying(conn), append([]byte(nil), fast.Response.Header.Header()...), lastEventID)
 	})
+	return nil
+}
+
+// stillSignedIn looks once more whether the stream's session has been ended, now that it would be ended with it: otherwise one that ends between
+// the check of its token and here would leave its stream open. The error is the answer.
+func (s *Server) stillSignedIn(c *connection) error {
+	if s.cfg.SignedOut != nil && s.cfg.SignedOut(c.session) {
+		return authn.Unauthorized()
+	}
 	return nil
 }
 
@@ -189,6 +206,19 @@ func (s *Server) carry(c *connection, conn net.Conn, header []byte, lastEventID 
 func (s *Server) EndUser(user uuid.UUID, reason stream.Reason) {
 	for _, c := range s.registry.of(user) {
 		c.close(reason, 0, s.source.Position())
+	}
+}
+
+// EndSignedOut ends the streams whose sessions have been ended, with the event that says so: of the user or, where that is nil, of all.
+func (s *Server) EndSignedOut(user uuid.UUID) {
+	candidates := s.registry.of(user)
+	if user == uuid.Nil {
+		candidates = s.registry.each()
+	}
+	for _, c := range candidates {
+		if s.cfg.SignedOut(c.session) {
+			c.close(stream.SignedOut, 0, s.source.Position())
+		}
 	}
 }
 

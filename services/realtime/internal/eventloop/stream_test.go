@@ -4,11 +4,13 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
 
+	"github.com/ism-chat/ism/libs/authn"
 	"github.com/ism-chat/ism/libs/servicetest"
 	"github.com/ism-chat/ism/services/realtime/internal/stream"
 )
@@ -148,6 +150,31 @@ func TestUserIsDisconnected(t *testing.T) {
 		w.source.send("on")
 		other.await("on\n\n")
 		w.EndUser(uuid.New(), stream.Disconnected)
+	})
+}
+
+// A stream is looked at once it would be ended with its session, so that none slips through while it is opened.
+func TestSessionsThatAreEndedEndTheirStreamsAlone(t *testing.T) {
+	onEach(t, func(t *testing.T, over func(*host) transport) {
+		var out atomic.Pointer[string]
+		cfg := config()
+		cfg.SignedOut = func(of authn.Session) bool { ended := out.Load(); return ended != nil && of.ID == *ended }
+		w := serve(t, over, cfg)
+		alice := uuid.New()
+		of, same, another := w.open(alice, "&sid=s-1"), w.open(uuid.New(), "&sid=s-1"), w.open(alice, "&sid=s-2")
+		w.source.send("last")
+		out.Store(new("s-1"))
+		for c, user := range map[*client]uuid.UUID{of: alice, same: uuid.Nil} {
+			w.EndSignedOut(user)
+			text, found := strings.CutPrefix(c.awaitEnd(), opening+"id: 7-42\ndata: last\n\n")
+			if !found {
+				t.Errorf("it ends with %q", text)
+			}
+			endedEvent(t, text, "signed-out")
+		}
+		w.await(1)
+		w.source.send("on")
+		another.await("on\n\n")
 	})
 }
 

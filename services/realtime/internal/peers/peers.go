@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/ism-chat/ism/libs/authn"
 	"github.com/ism-chat/ism/libs/bus"
 	"github.com/ism-chat/ism/libs/events"
 )
@@ -50,6 +51,27 @@ type Streams interface {
 type Grant struct {
 	UserID    uuid.UUID
 	ExpiresAt time.Time
+	Issuer    string    // iss of the token
+	SessionID string    // sid, or ""
+	IssuedAt  time.Time // iat, or zero
+}
+
+// GrantOf is what a token grants.
+func GrantOf(token authn.Principal) Grant {
+	return Grant{UserID: token.UserID, ExpiresAt: token.ExpiresAt, Issuer: token.Issuer, SessionID: token.SessionID, IssuedAt: token.IssuedAt}
+}
+
+// Session is that of the token for which the ticket was issued.
+func (g Grant) Session() authn.Session {
+	return authn.Session{UserID: g.UserID, Issuer: g.Issuer, ID: g.SessionID, IssuedAt: g.IssuedAt}
+}
+
+func grantIn(told events.TicketIssued) Grant {
+	grant := Grant{UserID: told.UserID, ExpiresAt: told.TokenExpiresAt.Time, Issuer: told.Issuer, SessionID: told.SessionID}
+	if told.TokenIssuedAt != nil {
+		grant.IssuedAt = told.TokenIssuedAt.Time
+	}
+	return grant
 }
 
 // Peers knows what the edges have told.
@@ -148,7 +170,7 @@ func (p *Peers) issued(now time.Time, data events.TicketIssued, leaderEpoch int3
 		p.forgetOldest()
 	}
 	t := &ticket{
-		digest: data.Digest, grant: Grant{UserID: data.UserID, ExpiresAt: data.TokenExpiresAt.Time}, expiresAt: data.ExpiresAt.Time, leaderEpoch: leaderEpoch,
+		digest: data.Digest, grant: grantIn(data), expiresAt: data.ExpiresAt.Time, leaderEpoch: leaderEpoch,
 	}
 	p.tickets[t.digest] = t
 	p.order = append(p.order, t)

@@ -39,6 +39,11 @@ func (p *Peers) Issue(ctx context.Context, grant Grant) (ticket string, expiresA
 	expiresAt = now.Add(TicketLifetime).Truncate(time.Millisecond)
 	issued := events.TicketIssued{
 		Digest: digestOf(ticket), UserID: grant.UserID, ExpiresAt: wire.At(expiresAt), TokenExpiresAt: wire.At(grant.ExpiresAt),
+		Issuer: grant.Issuer, SessionID: grant.SessionID,
+	}
+	if !grant.IssuedAt.IsZero() {
+		at := wire.At(grant.IssuedAt)
+		issued.TokenIssuedAt = &at
 	}
 	if err := p.tell(ctx, events.New(source, now, issued)); err != nil {
 		return "", time.Time{}, fmt.Errorf("issue a ticket: %w", err)
