@@ -234,7 +234,7 @@ func Route(service Service, public, internal *httpapi.Server) {
 
 // Run runs the services until ctx is done.
 func (h *Host) Run(ctx context.Context, services ...Service) error {
-	checks := []httpapi.Check{{Name: "oidc", Check: h.Verifier.Ready}, {Name: "kafka", Check: h.Bus.Ready}}
+	checks := []httpapi.Check{{Name: "oidc", Check: h.Verifier.Ready}, {Name: "kafka", Check: h.Bus.Ready}, {Name: "kafka-access", Check: h.Bus.Access}}
 	for _, service := range services {
 		checks = append(checks, service.Checks()...)
 	}
