@@ -1,0 +1,209 @@
+// Package acls runs the services at a Kafka that enforces docs/kafka-acls.md, each with a principal of its own.
+package acls
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"image"
+	"image/jpeg"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	client "github.com/ism-chat/ism/clients/go"
+	"github.com/ism-chat/ism/libs/bus"
+	"github.com/ism-chat/ism/libs/servicetest"
+	"github.com/ism-chat/ism/libs/telemetry"
+	"github.com/ism-chat/ism/libs/wire"
+	"github.com/ism-chat/ism/test/deployment"
+)
+
+// What others have made, and the services are told to use.
+const backendsTopic, backendsGroup, pushTopic = "shop.told", "ism.notifications.in", "shop.pushes"
+
+// Each service does its work with the ACLs that are documented and no others, whichever way it says who it is.
+func TestServicesDoTheirWorkWithTheDocumentedACLs(t *testing.T) {
+	kafka := deployment.StartGuardedKafka(t)
+	kafka.MakeTopic(t, backendsTopic)
+	kafka.MakeTopic(t, pushTopic)
+	notifications, tokensOf := kafka.ByToken(t, "ISM_KAFKA_")
+	rooms, roomsPassword := kafka.ByPassword(t, "ISM_KAFKA_", "ism-rooms")
+	media, _ := kafka.ByPassword(t, "ISM_KAFKA_", "ism-media")
+	backends, _ := kafka.ByPassword(t, "ISM_NOTIFICATIONS_KAFKA_IN_", "ism-kafka-in")
+	for service, principal := range map[string]string{
+		"rooms": "ism-rooms", "messages": "ism-messages", "realtime": "ism-realtime", "notifications": tokensOf, "media": "ism-media", "kafka-in": "ism-kafka-in",
+	} {
+		kafka.Allow(t, documented(t, service, principal))
+	}
+	d := deployment.FiveProcessesBehind(t, map[string]deployment.Settings{
+		"rooms": rooms, "messages": kafka.ByCertificate(t, "ISM_KAFKA_", "ism-messages"), "realtime": kafka.ByCertificate(t, "ISM_KAFKA_", "ism-realtime"),
+		"notifications": notifications, "media": media,
+	}, backends, deployment.ReceiversHere(), deployment.Settings{
+		"ISM_NOTIFICATIONS_KAFKA_IN": "true", "ISM_NOTIFICATIONS_KAFKA_IN_TOPIC": backendsTopic, "ISM_NOTIFICATIONS_KAFKA_IN_GROUP": backendsGroup,
+		"ISM_NOTIFICATIONS_PUSH_TOPIC": pushTopic,
+	})
+	work(t, d)
+	awaitGroups(t, kafka)
+	for _, service := range d.Services() {
+		for line := range strings.Lines(d.Log(t, service)) {
+			if strings.Contains(line, "uthorization failed") || strings.Contains(line, "does not allow") {
+				t.Errorf("%s is refused something: %s", service, line)
+			}
+		}
+	}
+
+	t.Run("one that lacks an ACL says so", func(t *testing.T) { lacksOne(t, d, kafka) })
+	t.Run("a password is replaced", func(t *testing.T) { passwordIsReplaced(t, d, kafka, roomsPassword) })
+}
+
+// documented are the commands that give a service what docs/kafka-acls.md says.
+func documented(t *testing.T, service, principal string) string {
+	t.Helper()
+	script := filepath.Join("..", "..", "deploy", "kafka", "acls")
+	cmd := exec.CommandContext(t.Context(), script, service, "User:"+principal)
+	cmd.Env = append(os.Environ(), "ISM_NOTIFICATIONS_KAFKA_IN_TOPIC="+backendsTopic, "ISM_NOTIFICATIONS_KAFKA_IN_GROUP="+backendsGroup,
+		"ISM_NOTIFICATIONS_PUSH_TOPIC="+pushTopic)
+	commands, err := cmd.Output()
+	if err != nil || len(commands) == 0 {
+		t.Fatalf("print the ACLs of %s: %v", service, err)
+	}
+	return string(commands)
+}
+
+// work has every topic written and read.
+func work(t *testing.T, d *deployment.Deployment) {
+	t.Helper()
+	alice, bob, backend := d.SignIn(t, "alice"), d.SignIn(t, "bob"), d.Backend(t)
+	var hooked atomic.Int32
+	receiver := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { hooked.Add(1) }))
+	t.Cleanup(receiver.Close)
+	room, err := alice.CreateRoom(t.Context(), client.NewRoom{Type: wire.Group, Name: "Soup", Invited: []uuid.UUID{alice.ID, bob.ID}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	made, err := backend.CreateWebhook(t.Context(), client.NewWebhook{URL: receiver.URL, Types: []string{"dev.ism.message.created"}, Rooms: []uuid.UUID{room.ID}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	atBob := bob.Listen(t)
+	message, err := alice.SendText(t.Context(), room.ID, "soup is ready")
+	if err != nil {
+		t.Fatal(err)
+	}
+	atBob.AwaitMessages(t, room.ID, 1)
+	servicetest.Await(t, "the webhook", func() bool { return hooked.Load() > 0 })
+	if _, err := alice.Edit(t.Context(), room.ID, message.ID, wire.TextBody{Text: "soup is cold"}); err != nil {
+		t.Error(err)
+	}
+	if err := backend.DeleteWebhook(t.Context(), made.ID); err != nil {
+		t.Error(err)
+	}
+	servicetest.Await(t, "the inbox and the preview", func() bool {
+		inbox, err := bob.InboxSince(t.Context(), "")
+		seen, roomErr := bob.Room(t.Context(), room.ID)
+		return err == nil && roomErr == nil && len(inbox.Entries) > 0 && seen.LatestMessageText != nil && seen.LatestMessageText.Type == "Text"
+	})
+	if _, err := backend.Notify(t.Context(), client.Notification{To: []uuid.UUID{bob.ID}, Message: map[string]string{"order": "17"}}); err != nil {
+		t.Fatal(err)
+	}
+	atBob.AwaitType(t, "SystemMessage")
+	upload(t, d, alice, room.ID)
+	if err := bob.RegisterToken(t.Context(), "telephone", "fcm", "token"); err != nil { // who is told of by the topic of pushes
+		t.Error(err)
+	}
+}
+
+// upload has media process a picture, and tell the uploader's stream.
+func upload(t *testing.T, d *deployment.Deployment, user *deployment.User, room uuid.UUID) {
+	t.Helper()
+	at := user.Listen(t)
+	var content bytes.Buffer
+	if err := jpeg.Encode(&content, image.NewGray(image.Rect(0, 0, 64, 64)), nil); err != nil {
+		t.Fatal(err)
+	}
+	medium, err := user.CreateMedium(t.Context(), client.NewMedium{RoomID: room, FileName: "soup.jpg", MIMEType: "image/jpeg", Size: int64(content.Len())})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := medium.Upload.Form.Send(t.Context(), d.HTTP(), content.Bytes()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := user.CompleteMedium(t.Context(), medium.ID); err != nil {
+		t.Fatal(err)
+	}
+	at.Await(t, time.Minute, "the picture is ready", func(all []client.StreamEvent) bool {
+		return slices.ContainsFunc(all, func(event client.StreamEvent) bool {
+			var told wire.MediaChanged
+			return event.Type == "MediaChanged" && json.Unmarshal(event.Data, &told) == nil && told.ID == medium.ID && told.State == wire.MediaReady
+		})
+	})
+}
+
+// awaitGroups waits until every group has members, and has committed all that there is.
+func awaitGroups(t *testing.T, kafka *deployment.GuardedKafka) {
+	t.Helper()
+	superuser := bus.New(bus.Config{Brokers: []string{kafka.Superuser()}}, telemetry.Discard(nil))
+	t.Cleanup(superuser.Close)
+	for group, topic := range map[string]string{
+		"ism.rooms.previews": "ism.rooms", "ism.messages.timeline": "ism.rooms", "ism.notifications.inbox": "ism.rooms", "ism.notifications.webhooks": "ism.rooms",
+		"ism.notifications.push": "ism.rooms", "ism.media": "ism.rooms", backendsGroup: backendsTopic,
+	} {
+		var found bus.Group
+		servicetest.AwaitSuccess(t, group+" reads", func() error {
+			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+			defer cancel()
+			var err error
+			if found, err = superuser.InspectGroup(ctx, group, topic); err == nil && (found.Members == 0 || found.Lag > 0) {
+				t.Logf("%s: %+v", group, found)
+				return bus.ErrUnavailable
+			}
+			return err
+		})
+	}
+}
+
+// lacksOne takes a right away, starts the service anew, and gives it back.
+func lacksOne(t *testing.T, d *deployment.Deployment, kafka *deployment.GuardedKafka) {
+	var right string
+	for command := range strings.Lines(documented(t, "rooms", "ism-rooms")) {
+		if strings.Contains(command, "--topic 'ism.users'") {
+			right = command
+		}
+	}
+	d.Stop(t, "rooms")
+	kafka.Take(t, right)
+	d.Launch(t, "rooms")
+	servicetest.Await(t, "it is not ready", func() bool {
+		status, answer := d.Ready(t, "rooms")
+		return status == http.StatusServiceUnavailable && strings.Contains(answer, `"kafka-access":"unavailable"`)
+	})
+	log := d.AwaitLog(t, "rooms", "ACLs are missing")
+	if !strings.Contains(log, "Read on the topic ism.users") {
+		t.Errorf("it does not say what is missing:\n%s", log)
+	}
+	kafka.Allow(t, right)
+	servicetest.Await(t, "it is ready", func() bool {
+		status, _ := d.Ready(t, "rooms")
+		return status == http.StatusOK
+	})
+}
+
+// passwordIsReplaced gives a service another password while it runs: it says that it uses it, and is let in with it when its connections end.
+func passwordIsReplaced(t *testing.T, d *deployment.Deployment, kafka *deployment.GuardedKafka, file string) {
+	const other = "another-one"
+	kafka.SetPassword(t, "ism-rooms", other)
+	if err := os.WriteFile(file, []byte(other), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	d.AwaitLog(t, "rooms", "a Kafka client uses the password that its file has by now")
+}
