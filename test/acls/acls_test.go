@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"image"
 	"image/jpeg"
 	"net/http"
@@ -34,8 +35,7 @@ const backendsTopic, backendsGroup, pushTopic = "shop.told", "ism.notifications.
 // Each service does its work with the ACLs that are documented and no others, whichever way it says who it is.
 func TestServicesDoTheirWorkWithTheDocumentedACLs(t *testing.T) {
 	kafka := deployment.StartGuardedKafka(t)
-	kafka.MakeTopic(t, backendsTopic)
-	kafka.MakeTopic(t, pushTopic)
+	told, pushes := kafka.BackendsTopic(t, backendsTopic), kafka.PushTopic(t, pushTopic)
 	notifications, tokensOf := kafka.ByToken(t, "ISM_KAFKA_")
 	rooms, roomsPassword := kafka.ByPassword(t, "ISM_KAFKA_", "ism-rooms")
 	media, _ := kafka.ByPassword(t, "ISM_KAFKA_", "ism-media")
@@ -52,7 +52,7 @@ func TestServicesDoTheirWorkWithTheDocumentedACLs(t *testing.T) {
 		"ISM_NOTIFICATIONS_KAFKA_IN": "true", "ISM_NOTIFICATIONS_KAFKA_IN_TOPIC": backendsTopic, "ISM_NOTIFICATIONS_KAFKA_IN_GROUP": backendsGroup,
 		"ISM_NOTIFICATIONS_PUSH_TOPIC": pushTopic,
 	})
-	work(t, d)
+	work(t, d, told, pushes)
 	awaitGroups(t, kafka)
 	for _, service := range d.Services() {
 		for line := range strings.Lines(d.Log(t, service)) {
@@ -81,13 +81,16 @@ func documented(t *testing.T, service, principal string) string {
 }
 
 // work has every topic written and read.
-func work(t *testing.T, d *deployment.Deployment) {
+func work(t *testing.T, d *deployment.Deployment, told *deployment.BackendsTopic, pushes *deployment.PushTopic) {
 	t.Helper()
-	alice, bob, backend := d.SignIn(t, "alice"), d.SignIn(t, "bob"), d.Backend(t)
+	alice, bob, carol, backend := d.SignIn(t, "alice"), d.SignIn(t, "bob"), d.SignIn(t, "carol"), d.Backend(t)
+	if err := carol.RegisterToken(t.Context(), "telephone", "Fcm", "a-token:of-fcm"); err != nil { // who has no stream
+		t.Fatal(err)
+	}
 	var hooked atomic.Int32
 	receiver := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { hooked.Add(1) }))
 	t.Cleanup(receiver.Close)
-	room, err := alice.CreateRoom(t.Context(), client.NewRoom{Type: wire.Group, Name: "Soup", Invited: []uuid.UUID{alice.ID, bob.ID}})
+	room, err := alice.CreateRoom(t.Context(), client.NewRoom{Type: wire.Group, Name: "Soup", Invited: []uuid.UUID{alice.ID, bob.ID, carol.ID}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -118,9 +121,13 @@ func work(t *testing.T, d *deployment.Deployment) {
 	}
 	atBob.AwaitType(t, "SystemMessage")
 	upload(t, d, alice, room.ID)
-	if err := bob.RegisterToken(t.Context(), "telephone", "fcm", "token"); err != nil { // who is told of by the topic of pushes
-		t.Error(err)
-	}
+	told.Write(t, alice.ID.String(), `{"specversion":"1.0","id":"1","source":"/shop","type":"order.sent","data":{"toUser":"`+alice.ID.String()+
+		`","type":"SystemMessage","message":{"order":"18"}}}`)
+	servicetest.Await(t, "what the backends' topic says", func() bool {
+		inbox, err := alice.InboxSince(t.Context(), "")
+		return err == nil && slices.ContainsFunc(inbox.Entries, func(entry wire.InboxEntry) bool { return strings.Contains(string(entry.Event), `"18"`) })
+	})
+	pushes.Await(t, time.Minute, "a push to carol", func(value []byte) bool { return strings.Contains(string(value), carol.ID.String()) })
 }
 
 // upload has media process a picture, and tell the uploader's stream.
@@ -164,8 +171,7 @@ func awaitGroups(t *testing.T, kafka *deployment.GuardedKafka) {
 			defer cancel()
 			var err error
 			if found, err = superuser.InspectGroup(ctx, group, topic); err == nil && (found.Members == 0 || found.Lag > 0) {
-				t.Logf("%s: %+v", group, found)
-				return bus.ErrUnavailable
+				return fmt.Errorf("the group is %+v", found)
 			}
 			return err
 		})
@@ -174,36 +180,47 @@ func awaitGroups(t *testing.T, kafka *deployment.GuardedKafka) {
 
 // lacksOne takes a right away, starts the service anew, and gives it back.
 func lacksOne(t *testing.T, d *deployment.Deployment, kafka *deployment.GuardedKafka) {
-	var right string
-	for command := range strings.Lines(documented(t, "rooms", "ism-rooms")) {
-		if strings.Contains(command, "--topic 'ism.users'") {
-			right = command
+	for resource, missing := range map[string]string{
+		"--topic 'ism.users'": "Read on the topic ism.users", "--group 'ism.rooms.previews'": "Read on the group ism.rooms.previews",
+	} {
+		var right string
+		for command := range strings.Lines(documented(t, "rooms", "ism-rooms")) {
+			if strings.Contains(command, resource) {
+				right = command
+			}
 		}
+		d.Stop(t, "rooms")
+		kafka.Take(t, right)
+		d.Launch(t, "rooms")
+		servicetest.Await(t, "it is not ready", func() bool {
+			status, answer := d.Ready(t, "rooms")
+			return status == http.StatusServiceUnavailable && strings.Contains(answer, `"kafka-access":"unavailable"`)
+		})
+		servicetest.Await(t, "it says what is missing", func() bool {
+			_, _ = d.Ready(t, "rooms")
+			return strings.Contains(d.Log(t, "rooms"), missing)
+		})
+		kafka.Allow(t, right)
+		servicetest.Await(t, "it is ready", func() bool {
+			status, _ := d.Ready(t, "rooms")
+			return status == http.StatusOK
+		})
 	}
-	d.Stop(t, "rooms")
-	kafka.Take(t, right)
-	d.Launch(t, "rooms")
-	servicetest.Await(t, "it is not ready", func() bool {
-		status, answer := d.Ready(t, "rooms")
-		return status == http.StatusServiceUnavailable && strings.Contains(answer, `"kafka-access":"unavailable"`)
-	})
-	log := d.AwaitLog(t, "rooms", "ACLs are missing")
-	if !strings.Contains(log, "Read on the topic ism.users") {
-		t.Errorf("it does not say what is missing:\n%s", log)
-	}
-	kafka.Allow(t, right)
-	servicetest.Await(t, "it is ready", func() bool {
-		status, _ := d.Ready(t, "rooms")
-		return status == http.StatusOK
-	})
 }
 
-// passwordIsReplaced gives a service another password while it runs: it says that it uses it, and is let in with it when its connections end.
+// passwordIsReplaced has a service refused with the password that it has, and then gives it the other one while it runs.
 func passwordIsReplaced(t *testing.T, d *deployment.Deployment, kafka *deployment.GuardedKafka, file string) {
 	const other = "another-one"
 	kafka.SetPassword(t, "ism-rooms", other)
+	d.AwaitLog(t, "rooms", "invalid credentials")
 	if err := os.WriteFile(file, []byte(other), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	d.AwaitLog(t, "rooms", "a Kafka client uses the password that its file has by now")
+	alice, bob := d.SignIn(t, "alice"), d.SignIn(t, "bob")
+	at := bob.Listen(t)
+	if _, err := alice.CreateRoom(t.Context(), client.NewRoom{Type: wire.Group, Name: "Stew", Invited: []uuid.UUID{alice.ID, bob.ID}}); err != nil {
+		t.Fatal(err)
+	}
+	at.AwaitType(t, "NewRoom")
 }

@@ -64,11 +64,11 @@ func StartGuardedKafka(t testing.TB) *GuardedKafka {
 		"ssl.keystore.type": "PEM", "ssl.keystore.location": server.BothFile, "ssl.truststore.type": "PEM", "ssl.truststore.location": g.ca.CAFile,
 		"listener.name.mtls.ssl.client.auth": "required", "ssl.principal.mapping.rules": "RULE:^CN=([^,]+)$/$1/",
 
+		"connections.max.reauth.ms":                                          "4000", // who is in has to say again who it is
 		"listener.name.scram.sasl.enabled.mechanisms":                        "SCRAM-SHA-512",
 		"listener.name.scram.scram-sha-512.sasl.jaas.config":                 "org.apache.kafka.common.security.scram.ScramLoginModule required;",
 		"listener.name.oauth.sasl.enabled.mechanisms":                        "OAUTHBEARER",
 		"listener.name.oauth.oauthbearer.sasl.jaas.config":                   "org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule required;",
-		"listener.name.oauth.oauthbearer.connections.max.reauth.ms":          "5000", // tokens are got anew within the test
 		"listener.name.oauth.oauthbearer.sasl.server.callback.handler.class": "org.apache.kafka.common.security.oauthbearer.OAuthBearerValidatorCallbackHandler",
 		"sasl.oauthbearer.jwks.endpoint.url":                                 keys, "sasl.oauthbearer.expected.audience": "ism",
 		"sasl.oauthbearer.expected.issuer": issuer, "sasl.oauthbearer.sub.claim.name": "azp",
@@ -168,10 +168,18 @@ func (g *GuardedKafka) SetPassword(t testing.TB, name, password string) {
 	}
 }
 
-// MakeTopic makes a topic of others.
-func (g *GuardedKafka) MakeTopic(t testing.TB, name string) {
+// BackendsTopic makes a topic of a company's backends, which write as the superuser.
+func (g *GuardedKafka) BackendsTopic(t testing.TB, name string) *BackendsTopic {
 	t.Helper()
 	createTopic(t, g.Superuser(), name)
+	return &BackendsTopic{name: name, brokers: g.Superuser()}
+}
+
+// PushTopic makes a topic from which an operator's own sender of pushes reads, as the superuser.
+func (g *GuardedKafka) PushTopic(t testing.TB, name string) *PushTopic {
+	t.Helper()
+	createTopic(t, g.Superuser(), name)
+	return &PushTopic{name: name, brokers: g.Superuser()}
 }
 
 // Allow applies commands of kafka-acls.sh, one a line, as deploy/kafka/acls prints them. It understands no others.
