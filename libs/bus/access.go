@@ -12,6 +12,9 @@ import (
 	"time"
 
 	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/ism-chat/ism/libs/telemetry"
 )
 
 // ErrDenied says that the brokers do not allow what a client has to do: it lacks an ACL.
@@ -105,6 +108,9 @@ func (b *Bus) Access(ctx context.Context) error {
 		text = append(text, right.String())
 	}
 	told := strings.Join(text, ", ")
+	telemetry.Register(b.tel.Metrics, prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "ism_kafka_missing_rights", Help: "ACLs that are missing of what the service needs of the Kafka brokers; the log says which.",
+	})).Set(float64(len(missing)))
 	b.access.mu.Lock()
 	news := told != b.access.told
 	b.access.told = told

@@ -23,6 +23,7 @@ import (
 
 	client "github.com/ism-chat/ism/clients/go"
 	"github.com/ism-chat/ism/libs/bus"
+	"github.com/ism-chat/ism/libs/config"
 	"github.com/ism-chat/ism/libs/servicetest"
 	"github.com/ism-chat/ism/libs/telemetry"
 	"github.com/ism-chat/ism/libs/wire"
@@ -63,6 +64,7 @@ func TestServicesDoTheirWorkWithTheDocumentedACLs(t *testing.T) {
 	}
 
 	t.Run("one that lacks an ACL says so", func(t *testing.T) { lacksOne(t, d, kafka) })
+	t.Run("who is not let in is told why", func(t *testing.T) { notLetIn(t, kafka) })
 	t.Run("a password is replaced", func(t *testing.T) { passwordIsReplaced(t, d, kafka, roomsPassword) })
 }
 
@@ -205,6 +207,42 @@ func lacksOne(t *testing.T, d *deployment.Deployment, kafka *deployment.GuardedK
 			status, _ := d.Ready(t, "rooms")
 			return status == http.StatusOK
 		})
+	}
+}
+
+// notLetIn has clients show what the broker does not take.
+func notLetIn(t *testing.T, kafka *deployment.GuardedKafka) {
+	password, _ := kafka.ByPassword(t, "ISM_KAFKA_", "ism-nobody")
+	delete(password, "ISM_KAFKA_SASL_PASSWORD_FILE")
+	password["ISM_KAFKA_SASL_PASSWORD"] = "of-somebody-else"
+	token, _ := kafka.ByToken(t, "ISM_KAFKA_")
+	token["ISM_KAFKA_OAUTH_CLIENT_SECRET"] = "of-somebody-else"
+	stranger := kafka.ByCertificate(t, "ISM_KAFKA_", "ism-nobody")
+	delete(stranger, "ISM_KAFKA_CERT_FILE")
+	delete(stranger, "ISM_KAFKA_KEY_FILE")
+	for reason, settings := range map[string]deployment.Settings{"invalid credentials": password, "OAUTHBEARER": token, "SSL": stranger} {
+		var cfg struct{ Kafka bus.Config }
+		var environ []string
+		for name, value := range settings {
+			environ = append(environ, name+"="+value)
+		}
+		if err := config.LoadFrom(&cfg, environ); err != nil {
+			t.Fatal(err)
+		}
+		client := bus.New(cfg.Kafka, telemetry.Discard(nil))
+		t.Cleanup(client.Close)
+		var told error
+		for end := time.Now().Add(20 * time.Second); time.Now().Before(end); {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			told = client.Ready(ctx)
+			cancel()
+			if told == nil || strings.Contains(told.Error(), reason) {
+				break
+			}
+		}
+		if told == nil || !strings.Contains(told.Error(), reason) {
+			t.Errorf("%s: %v", reason, told)
+		}
 	}
 }
 
