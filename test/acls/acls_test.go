@@ -23,7 +23,10 @@ import (
 
 	client "github.com/ism-chat/ism/clients/go"
 	"github.com/ism-chat/ism/libs/bus"
+	"github.com/ism-chat/ism/libs/bus/checks"
 	"github.com/ism-chat/ism/libs/config"
+	"github.com/ism-chat/ism/libs/examine"
+	"github.com/ism-chat/ism/libs/examine/examinetest"
 	"github.com/ism-chat/ism/libs/servicetest"
 	"github.com/ism-chat/ism/libs/telemetry"
 	"github.com/ism-chat/ism/libs/wire"
@@ -64,6 +67,7 @@ func TestServicesDoTheirWorkWithTheDocumentedACLs(t *testing.T) {
 	}
 
 	t.Run("one that lacks an ACL says so", func(t *testing.T) { lacksOne(t, d, kafka) })
+	t.Run("the doctor sees topics and groups", func(t *testing.T) { doctorLooks(t, kafka) })
 	t.Run("who is not let in is told why", func(t *testing.T) { notLetIn(t, kafka) })
 	t.Run("a password is replaced", func(t *testing.T) { passwordIsReplaced(t, d, kafka, roomsPassword) })
 }
@@ -207,6 +211,34 @@ func lacksOne(t *testing.T, d *deployment.Deployment, kafka *deployment.GuardedK
 			status, _ := d.Ready(t, "rooms")
 			return status == http.StatusOK
 		})
+	}
+}
+
+// doctorLooks has the doctor look without its ACLs, and then with them.
+func doctorLooks(t *testing.T, kafka *deployment.GuardedKafka) {
+	var environ []string
+	for name, value := range kafka.ByCertificate(t, "ISM_KAFKA_", "ism-doctor") {
+		environ = append(environ, name+"="+value)
+	}
+	unseen := func() (findings []string) {
+		var cfg struct{ Kafka bus.Config }
+		found := examinetest.Survey(t, &cfg, environ...)
+		client := bus.New(cfg.Kafka, telemetry.Discard(nil))
+		defer client.Close()
+		part := checks.Part(client, cfg.Kafka, found, checks.Group{Name: "ism.rooms.previews", Service: "rooms", Topic: "ism.rooms"})
+		for _, finding := range examine.Run(t.Context(), part.Checks) {
+			if strings.Contains(finding.Found, "may not see it") {
+				findings = append(findings, finding.Check)
+			}
+		}
+		return findings
+	}
+	if without := unseen(); !slices.Contains(without, "ism.rooms") || !slices.Contains(without, "ism.rooms.previews") {
+		t.Errorf("without ACLs it is told that it may not see %v", without)
+	}
+	kafka.Allow(t, documented(t, "doctor", "ism-doctor"))
+	if with := unseen(); len(with) > 0 {
+		t.Errorf("with them it may not see %v", with)
 	}
 }
 
