@@ -46,10 +46,19 @@ type OAuth struct {
 func (s Security) Set() []string {
 	var set []string
 	for _, of := range []struct{ variable, value string }{
-		{"SASL_MECHANISM", s.SASLMechanism}, {"SASL_USERNAME", s.SASLUsername}, {"SASL_PASSWORD", s.SASLPassword.Reveal()},
-		{"OAUTH_TOKEN_URL", s.OAuth.TokenURL}, {"OAUTH_CLIENT_ID", s.OAuth.ClientID}, {"OAUTH_CLIENT_SECRET", s.OAuth.ClientSecret.Reveal()},
-		{"OAUTH_SCOPE", s.OAuth.Scope}, {"OAUTH_EXTENSIONS", s.OAuth.Extensions}, {"OAUTH_CA_FILE", s.OAuth.CAFile},
-		{"CA_FILE", s.CAFile}, {"CERT_FILE", s.CertFile}, {"KEY_FILE", s.KeyFile}, {"KEY_PASSWORD", s.KeyPassword.Reveal()},
+		{"SASL_MECHANISM", s.SASLMechanism},
+		{"SASL_USERNAME", s.SASLUsername},
+		{"SASL_PASSWORD", s.SASLPassword.Reveal()},
+		{"OAUTH_TOKEN_URL", s.OAuth.TokenURL},
+		{"OAUTH_CLIENT_ID", s.OAuth.ClientID},
+		{"OAUTH_CLIENT_SECRET", s.OAuth.ClientSecret.Reveal()},
+		{"OAUTH_SCOPE", s.OAuth.Scope},
+		{"OAUTH_EXTENSIONS", s.OAuth.Extensions},
+		{"OAUTH_CA_FILE", s.OAuth.CAFile},
+		{"CA_FILE", s.CAFile},
+		{"CERT_FILE", s.CertFile},
+		{"KEY_FILE", s.KeyFile},
+		{"KEY_PASSWORD", s.KeyPassword.Reveal()},
 	} {
 		if of.value != "" {
 			set = append(set, of.variable)
