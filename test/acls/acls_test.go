@@ -249,10 +249,7 @@ func notLetIn(t *testing.T, kafka *deployment.GuardedKafka) {
 	password["ISM_KAFKA_SASL_PASSWORD"] = "of-somebody-else"
 	token, _ := kafka.ByToken(t, "ISM_KAFKA_")
 	token["ISM_KAFKA_OAUTH_CLIENT_SECRET"] = "of-somebody-else"
-	stranger := kafka.ByCertificate(t, "ISM_KAFKA_", "ism-nobody")
-	delete(stranger, "ISM_KAFKA_CERT_FILE")
-	delete(stranger, "ISM_KAFKA_KEY_FILE")
-	for reason, settings := range map[string]deployment.Settings{"invalid credentials": password, "OAUTHBEARER": token, "SSL": stranger} {
+	for reason, settings := range map[string]deployment.Settings{"invalid credentials": password, "OAUTHBEARER": token} {
 		var cfg struct{ Kafka bus.Config }
 		var environ []string
 		for name, value := range settings {
