@@ -2,6 +2,7 @@ package bus
 
 import (
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
@@ -18,6 +19,10 @@ type admin struct {
 	*kafka.AdminClient
 	client *kafka.Producer
 	done   chan struct{} // closed once its events have all been read
+	login  *login
+
+	// refusal is why the brokers do not let the client in: the last such error since they answered. nil: there is none.
+	refusal atomic.Pointer[kafka.Error]
 }
 
 func (b *Bus) adminClient() (*kafka.AdminClient, error) {
@@ -33,6 +38,29 @@ func (b *Bus) adminClient() (*kafka.AdminClient, error) {
 	return b.admin.AdminClient, nil
 }
 
+// answered notes that the brokers have let the admin client in, or gives the error with the reason why not.
+func (b *Bus) answered(err error) error {
+	b.mu.Lock()
+	used := b.admin
+	b.mu.Unlock()
+	switch {
+	case used == nil:
+		return err
+	case err == nil:
+		used.refusal.Store(nil)
+		return nil
+	}
+	if refusal := used.refusal.Load(); refusal != nil {
+		return fmt.Errorf("%w: %w", err, *refusal)
+	}
+	return err
+}
+
+// isRefusal reports whether an error says that the brokers do not let a client in, or it does not trust them.
+func isRefusal(err kafka.Error) bool {
+	return err.Code() == kafka.ErrAuthentication || err.Code() == kafka.ErrSsl || err.Code() == kafka.ErrSaslAuthenticationFailed
+}
+
 func (b *Bus) newAdmin() (*admin, error) {
 	client, err := kafka.NewProducer(b.clientConfig(kafka.ConfigMap{"go.produce.channel.size": 1, "go.events.channel.size": 8}))
 	if err != nil {
@@ -43,17 +71,23 @@ func (b *Bus) newAdmin() (*admin, error) {
 		client.Close()
 		return nil, err
 	}
-	a := &admin{AdminClient: derived, client: client, done: make(chan struct{})}
+	a := &admin{AdminClient: derived, client: client, done: make(chan struct{}), login: b.newLogin(client)}
 	go a.watch(b.newRequests("(admin)"))
 	return a, nil
 }
 
-// watch reads the client's events until it is closed. Errors come from the calls.
+// watch reads the client's events until it is closed. Errors come from the calls, but for the reason why the brokers do not let it in.
 func (a *admin) watch(sent *requests) {
 	defer close(a.done)
 	for event := range a.client.Events() {
-		if statistics, ok := event.(*kafka.Stats); ok {
-			sent.count(statistics.String())
+		switch event := event.(type) {
+		case *kafka.Stats:
+			sent.count(event.String())
+			a.login.look()
+		case kafka.Error:
+			if isRefusal(event) {
+				a.refusal.Store(&event)
+			}
 		}
 	}
 }

@@ -98,6 +98,7 @@ func (a *Appender) findLanes(ctx context.Context) (map[string][]*lane, error) {
 	if err := a.bus.ensureOwn(ctx, slices.Clone(a.cfg.Topics)); err != nil {
 		return nil, err
 	}
+	a.bus.access.uses("Write", a.cfg.Topics...)
 	lanes := map[string][]*lane{}
 	hold := min(mostHold, a.cfg.Timeout/4)
 	find := func(ctx context.Context) error {

@@ -15,6 +15,7 @@ package bus
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"strings"
 	"sync"
@@ -28,16 +29,13 @@ import (
 
 // Config is part of a deployable's configuration, under KAFKA.
 type Config struct {
-	Brokers          []string      `envconfig:"BROKERS" default:"localhost:9092" desc:"bootstrap brokers, host:port, comma-separated"`
-	ClientID         string        `envconfig:"CLIENT_ID" default:"ism" desc:"name that brokers log"`
-	SecurityProtocol string        `envconfig:"SECURITY_PROTOCOL" default:"plaintext" desc:"plaintext, ssl, sasl_plaintext or sasl_ssl"`
-	SASLMechanism    string        `envconfig:"SASL_MECHANISM" desc:"PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512"`
-	SASLUsername     string        `envconfig:"SASL_USERNAME" desc:"user name for SASL"`
-	SASLPassword     config.Secret `envconfig:"SASL_PASSWORD" desc:"password for SASL"`
-	CAFile           string        `envconfig:"CA_FILE" desc:"certificate authority of the brokers, PEM; empty: the system's"`
-	Replication      int           `envconfig:"REPLICATION" default:"1" desc:"replication factor of the topics that this deployable creates"`
-	Partitions       int           `envconfig:"PARTITIONS" default:"0" desc:"partitions of the topics that this deployable creates, dead letters apart; 0: the suite's own counts; all deployables must agree"`
-	Epoch            int32         `envconfig:"EPOCH" default:"0" was:"ISM_ROOMS_EPOCH,ISM_MESSAGES_EPOCH" desc:"least epoch of the log ism.rooms when it is seen for the first time; not needed: rooms and messages find out by themselves that the topic was made anew"`
+	Brokers          []string `envconfig:"BROKERS" default:"localhost:9092" desc:"bootstrap brokers, host:port, comma-separated"`
+	ClientID         string   `envconfig:"CLIENT_ID" default:"ism" desc:"name that brokers log"`
+	SecurityProtocol string   `envconfig:"SECURITY_PROTOCOL" default:"plaintext" desc:"plaintext, ssl, sasl_plaintext or sasl_ssl"`
+	Security
+	Replication int   `envconfig:"REPLICATION" default:"1" desc:"replication factor of the topics that this deployable creates"`
+	Partitions  int   `envconfig:"PARTITIONS" default:"0" desc:"partitions of the topics that this deployable creates, dead letters apart; 0: the suite's own counts; all deployables must agree"`
+	Epoch       int32 `envconfig:"EPOCH" default:"0" was:"ISM_ROOMS_EPOCH,ISM_MESSAGES_EPOCH" desc:"least epoch of the log ism.rooms when it is seen for the first time; not needed: rooms and messages find out by themselves that the topic was made anew"`
 }
 
 // answerTimeout is how long a broker may be silent, when it is connected to or asked, until a client takes it for one that hangs and looks for
@@ -88,7 +86,7 @@ func (c Config) Validate() []config.Fault {
 			fault("BROKERS", "%q is no host:port", broker)
 		}
 	}
-	faults = append(faults, c.validateSecurity()...)
+	faults = append(faults, c.Faults(c.SecurityProtocol)...)
 	if c.Partitions < 0 {
 		fault("PARTITIONS", "%d is below 0", c.Partitions)
 	}
@@ -97,36 +95,6 @@ func (c Config) Validate() []config.Fault {
 	}
 	if c.Replication < 1 {
 		fault("REPLICATION", "%d is below 1", c.Replication)
-	}
-	return faults
-}
-
-// validateSecurity also refuses settings that the protocol does not use: whoever sets them believes the connection to be safer than it is.
-func (c Config) validateSecurity() []config.Fault {
-	var faults []config.Fault
-	fault := func(variable, format string, args ...any) {
-		faults = append(faults, config.Fault{Variable: variable, Problem: fmt.Sprintf(format, args...)})
-	}
-	switch c.SecurityProtocol {
-	case "plaintext", "ssl", "sasl_plaintext", "sasl_ssl":
-	default:
-		fault("SECURITY_PROTOCOL", "%q is unknown; allowed: plaintext, ssl, sasl_plaintext, sasl_ssl", c.SecurityProtocol)
-		return faults
-	}
-	if sasl := strings.HasPrefix(c.SecurityProtocol, "sasl_"); sasl {
-		switch c.SASLMechanism {
-		case "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512":
-		default:
-			fault("SASL_MECHANISM", "%q is unknown; allowed: PLAIN, SCRAM-SHA-256, SCRAM-SHA-512", c.SASLMechanism)
-		}
-		if c.SASLUsername == "" || c.SASLPassword == "" {
-			fault("SASL_USERNAME", "and SASL_PASSWORD beside it are needed for %s", c.SecurityProtocol)
-		}
-	} else if c.SASLMechanism != "" || c.SASLUsername != "" || c.SASLPassword != "" {
-		fault("SECURITY_PROTOCOL", "%s takes no SASL settings; with them it is sasl_plaintext or sasl_ssl", c.SecurityProtocol)
-	}
-	if tls := strings.HasSuffix(c.SecurityProtocol, "ssl"); !tls && c.CAFile != "" {
-		fault("CA_FILE", "is not used with %s; with it the protocol is ssl or sasl_ssl", c.SecurityProtocol)
 	}
 	return faults
 }
@@ -144,11 +112,16 @@ type Bus struct {
 
 	ensuring sync.Mutex      // held during one attempt to ensure topics
 	ensured  map[string]bool // topics that are known to be there
+
+	access *access
 }
 
 // New makes a bus. It reaches for nothing.
 func New(cfg Config, tel *telemetry.Telemetry) *Bus {
-	return &Bus{cfg: cfg, tel: tel, compareEvery: compareInterval, statisticsEvery: statisticsInterval, ensured: map[string]bool{}}
+	return &Bus{
+		cfg: cfg, tel: tel, compareEvery: compareInterval, statisticsEvery: statisticsInterval, ensured: map[string]bool{},
+		access: &access{topics: map[Right]bool{}, denied: map[Right]bool{}},
+	}
 }
 
 // LeastEpoch is the least that the log ism.rooms may have, as it is configured, see [Log].
@@ -188,16 +161,7 @@ func (b *Bus) clientConfig(own kafka.ConfigMap) *kafka.ConfigMap {
 	if b.cfg.SecurityProtocol == "" {
 		all["security.protocol"] = "plaintext"
 	}
-	if b.cfg.SASLMechanism != "" {
-		all["sasl.mechanisms"] = b.cfg.SASLMechanism
-		all["sasl.username"] = b.cfg.SASLUsername
-		all["sasl.password"] = b.cfg.SASLPassword.Reveal()
-	}
-	if b.cfg.CAFile != "" {
-		all["ssl.ca.location"] = b.cfg.CAFile
-	}
-	for key, value := range own {
-		all[key] = value
-	}
+	maps.Copy(all, b.cfg.settings())
+	maps.Copy(all, own)
 	return &all
 }

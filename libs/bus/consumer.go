@@ -143,6 +143,9 @@ func (c *Consumer) Run(ctx context.Context) (err error) {
 	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 	c.work = work
+	if !c.readsOthers() {
+		c.bus.access.uses("Read", c.cfg.Topics...)
+	}
 	own, ofLetters := slices.Clone(c.cfg.Topics), cmp.Or(c.cfg.DeadLetters, c.bus)
 	if err := errors.Join(ofLetters.ensureOwn(ctx, []string{events.TopicDeadLetters}), c.bus.ensureOwn(ctx, own)); err != nil {
 		if ctx.Err() != nil {
@@ -154,6 +157,7 @@ func (c *Consumer) Run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	ofLetters.access.uses("Write", events.TopicDeadLetters)
 	c.letters.Store(letters)
 	defer func() {
 		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
@@ -198,6 +202,16 @@ func (c *Consumer) settings() kafka.ConfigMap {
 	}
 	maps.Copy(settings, fetching(groupLongPoll, c.cfg.FetchWait))
 	return settings
+}
+
+// membership is what the group needs of the brokers.
+func (c *Consumer) membership() Right { return Right{"Read", "group", c.cfg.Group} }
+
+// denied notes that the group's members are refused, but for one that reads what others write: the service does without.
+func (c *Consumer) denied(err kafka.Error) {
+	if err.Code() == kafka.ErrGroupAuthorizationFailed && !c.readsOthers() {
+		c.bus.access.refused(c.membership(), err)
+	}
 }
 
 // readsOthers reports whether a topic is not of the suite: it may be made, or get partitions, while the group waits for it.

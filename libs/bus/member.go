@@ -17,6 +17,7 @@ type member struct {
 	kafka    *kafka.Consumer
 	workers  map[topicPartition]*worker
 	requests *requests
+	login    *login
 }
 
 func (c *Consumer) join() (*member, error) {
@@ -24,7 +25,7 @@ func (c *Consumer) join() (*member, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make consumer of group %s: %w", c.cfg.Group, err)
 	}
-	m := &member{consumer: c, kafka: client, workers: map[topicPartition]*worker{}, requests: c.bus.newRequests(c.cfg.Group)}
+	m := &member{consumer: c, kafka: client, workers: map[topicPartition]*worker{}, requests: c.bus.newRequests(c.cfg.Group), login: c.bus.newLogin(client)}
 	if err := client.SubscribeTopics(c.cfg.Topics, m.rebalance); err != nil {
 		return nil, errors.Join(fmt.Errorf("subscribe group %s: %w", c.cfg.Group, err), m.leave())
 	}
@@ -99,12 +100,14 @@ func (m *member) take(ctx context.Context, event kafka.Event) error {
 		}
 	case *kafka.Stats:
 		m.requests.count(event.String())
+		m.login.look()
 	case kafka.OffsetsCommitted:
 		m.committed(event.Error)
 	case kafka.Error:
 		if event.IsFatal() {
 			return fmt.Errorf("consume as %s: %w", m.consumer.cfg.Group, event)
 		}
+		m.consumer.denied(event)
 		m.consumer.disturbed.report(ctx, event)
 	}
 	return nil
@@ -160,6 +163,7 @@ func (m *member) unpause(at topicPartition) {
 func (m *member) rebalance(_ *kafka.Consumer, event kafka.Event) error {
 	switch change := event.(type) {
 	case kafka.AssignedPartitions:
+		m.consumer.bus.access.granted(m.consumer.membership())
 		for _, partition := range change.Partitions {
 			at := topicPartition{*partition.Topic, partition.Partition}
 			if _, running := m.workers[at]; !running {

@@ -112,7 +112,7 @@ func (p *Producer) start() (*client, error) {
 // watch reads a client's events until it is closed. Delivery reports have channels of their own, but for an appender's.
 func (p *Producer) watch(c *client) {
 	defer close(c.done)
-	disturbed, sent := p.bus.disturbances("producer"), p.bus.newRequests("(producer)")
+	disturbed, sent, login := p.bus.disturbances("producer"), p.bus.newRequests("(producer)"), p.bus.newLogin(c.kafka)
 	for event := range c.kafka.Events() {
 		switch event := event.(type) {
 		case *kafka.Message:
@@ -121,6 +121,7 @@ func (p *Producer) watch(c *client) {
 			}
 		case *kafka.Stats:
 			sent.count(event.String())
+			login.look()
 		case kafka.Error:
 			if event.IsFatal() {
 				p.replace(c, event)
@@ -374,6 +375,7 @@ func (p *Producer) topic(name string) *telemetry.Operation {
 	operation, ok := p.topics[name]
 	if !ok {
 		operation = p.bus.tel.Produced(name)
+		p.bus.access.uses("Write", name)
 		p.topics[name] = operation
 	}
 	return operation

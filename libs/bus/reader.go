@@ -89,6 +89,7 @@ func (b *Bus) NewReader(cfg ReaderConfig) (*Reader, error) {
 
 // Run makes those of the topics that are the suite's and missing, and reads until ctx is done.
 func (r *Reader) Run(ctx context.Context) error {
+	r.bus.access.uses("Read", r.cfg.Topics...)
 	if err := r.bus.ensureOwn(ctx, slices.Clone(r.cfg.Topics)); err != nil {
 		if ctx.Err() != nil {
 			return nil //nolint:nilerr // it was told to end
@@ -201,7 +202,7 @@ func (r *Reader) locate(ctx context.Context) error {
 
 // poll hands records over until ctx is done. The error is [errStalled] or [errMoved] when the client has to be replaced.
 func (r *Reader) poll(ctx context.Context, client *kafka.Consumer) error {
-	sent := r.bus.newRequests(readerGroup)
+	sent, login := r.bus.newRequests(readerGroup), r.bus.newLogin(client)
 	for ctx.Err() == nil {
 		var batch []Record
 		event := client.Poll(int(pollStep.Milliseconds()))
@@ -217,6 +218,7 @@ func (r *Reader) poll(ctx context.Context, client *kafka.Consumer) error {
 				}
 			case *kafka.Stats:
 				sent.count(event.String())
+				login.look()
 			case kafka.Error:
 				switch {
 				case event.Code() == kafka.ErrAutoOffsetReset:

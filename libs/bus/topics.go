@@ -177,6 +177,7 @@ func (b *Bus) ensure(ctx context.Context, wanted map[string]topic) error {
 	}
 	b.reportSettings(ctx, wanted, present)
 	for name := range wanted {
+		b.access.granted(Right{"Create", "topic", name})
 		b.ensured[name] = true
 	}
 	return nil
@@ -242,6 +243,7 @@ func (b *Bus) create(ctx context.Context, missing []kafka.TopicSpecification) er
 			b.tel.Log.InfoContext(ctx, "topic created", "topic", result.Topic)
 		case kafka.ErrTopicAlreadyExists: // another process was faster
 		default:
+			b.access.refused(Right{"Create", "topic", result.Topic}, result.Error)
 			errs = append(errs, fmt.Errorf("create topic %s: %w", result.Topic, result.Error))
 		}
 	}
@@ -294,7 +296,7 @@ func (b *Bus) metadata(ctx context.Context, name *string) (*kafka.Metadata, erro
 		timeout = min(timeout, max(time.Until(deadline), time.Millisecond))
 	}
 	metadata, err := admin.GetMetadata(name, name == nil, int(timeout.Milliseconds()))
-	if err != nil {
+	if err = b.answered(err); err != nil {
 		return nil, fmt.Errorf("%w: read metadata: %w", ErrUnavailable, err)
 	}
 	return metadata, nil

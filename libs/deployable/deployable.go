@@ -250,7 +250,12 @@ func (h *Host) guard(deps *httpapi.Deps) {
 
 // Run runs the services until ctx is done.
 func (h *Host) Run(ctx context.Context, services ...Service) error {
-	checks := []httpapi.Check{{Name: "oidc", Check: h.Verifier.Ready}, {Name: "kafka", Check: h.Bus.Ready}, {Name: "sign-outs", Check: h.SignOuts.Ready}}
+	checks := []httpapi.Check{
+		{Name: "oidc", Check: h.Verifier.Ready},
+		{Name: "kafka", Check: h.Bus.Ready},
+		{Name: "kafka-access", Check: h.Bus.Access},
+		{Name: "sign-outs", Check: h.SignOuts.Ready},
+	}
 	for _, service := range services {
 		checks = append(checks, service.Checks()...)
 	}

@@ -8,6 +8,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"io"
 	"maps"
 	"net/http"
 	"os"
@@ -337,3 +338,24 @@ func root(t testing.TB) string {
 }
 
 func baseURL(address string) string { return fmt.Sprintf("http://%s", address) }
+
+// Launch starts a process that has ended, and does not wait until it is ready.
+func (d *Deployment) Launch(t testing.TB, service string) {
+	t.Helper()
+	d.processes[service].start(t)
+}
+
+// Ready asks a process of this machine whether it is ready, and gives the status, 0 where it does not answer, and the answer.
+func (d *Deployment) Ready(t testing.TB, service string) (status int, answer string) {
+	t.Helper()
+	response, err := d.http.Get(d.own(t, service).readyURL)
+	if err != nil {
+		return 0, ""
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(response.Body, 4<<10))
+	if err != nil {
+		return 0, ""
+	}
+	return response.StatusCode, string(body)
+}

@@ -25,18 +25,19 @@ type Group struct{ Name, Service, Topic string }
 
 // Part is the check of brokers, topics and the services' consumer groups.
 func Part(b *bus.Bus, cfg bus.Config, found config.Findings, groups ...Group) examine.Part {
-	return examine.Part{Checks: newCluster(b, cfg, b.Table()).checks(found, groups), Secrets: examine.Password(cfg.SASLUsername, cfg.SASLPassword)}
+	return examine.Part{Checks: newCluster(b, cfg, b.Table()).checks(found, groups), Secrets: append(examine.Password(cfg.SASLUsername, cfg.SASLPassword), cfg.OAuth.ClientSecret.Reveal(), cfg.KeyPassword.Reveal())}
 }
 
 type cluster struct {
 	bus        *bus.Bus
+	security   bus.Security
 	configured []string
 	unreached  func() []string // of the configured brokers, each with the reason
 	topics     []bus.Topic     // that have to be there
 }
 
 func newCluster(b *bus.Bus, cfg bus.Config, topics []bus.Topic) *cluster {
-	return &cluster{bus: b, configured: cfg.Brokers, topics: topics, unreached: examine.Once(func(ctx context.Context) []string {
+	return &cluster{bus: b, security: cfg.Security, configured: cfg.Brokers, topics: topics, unreached: examine.Once(func(ctx context.Context) []string {
 		return examine.Unreachable(ctx, cfg.Brokers)
 	})}
 }
@@ -50,6 +51,9 @@ func (c *cluster) checks(found config.Findings, groups []Group) []examine.Check 
 		checks = append(checks, examine.Check{Group: group, Name: name, Look: examine.Configured(found, prefix, "BROKERS", c.behindBrokers(look))})
 	}
 	add("topics", c.lookAtTopics)
+	if c.secured() {
+		checks = append(checks, examine.Check{Group: group, Name: "certificates", Look: func(_ context.Context, n *examine.Notes) { c.lookAtSecurity(n, time.Now()) }})
+	}
 	for _, of := range groups {
 		add(of.Name, func(ctx context.Context, n *examine.Notes) { c.lookAtGroup(ctx, n, of) })
 	}
@@ -101,17 +105,44 @@ func (c *cluster) lookAtTopics(ctx context.Context, n *examine.Notes) {
 		names = append(names, topic.Name)
 	}
 	found, err := c.bus.Inspect(ctx, names...)
+	if bus.IsDenied(err) {
+		n.Add(examine.NotChecked, err.Error(), "allow it to who looks, as docs/kafka-acls.md has it for doctor: deploy/kafka/acls doctor User:…")
+		return
+	}
 	if err != nil {
 		n.Add(examine.NotChecked, err.Error(), "see brokers; to read the settings of topics takes the right DescribeConfigs")
 		return
 	}
+	unseen := c.unseen(ctx, found)
 	for _, wanted := range c.topics {
 		if topic, ok := found[wanted.Name]; ok {
 			compareTopic(n, wanted, topic)
+		} else if unseen[wanted.Name] {
+			n.AddAs(wanted.Name, examine.NotChecked, "who looks here may not see it: what is missing is Describe on the topic "+wanted.Name,
+				"allow it, as docs/kafka-acls.md has it: deploy/kafka/acls doctor User:…")
 		} else {
 			n.AddAs(wanted.Name, examine.Fault, "it is not there", "start the services, which make it; without the right to, make it: "+createTopic(wanted))
 		}
 	}
+}
+
+// unseen are the topics that were not found because brokers hide what may not be described.
+func (c *cluster) unseen(ctx context.Context, found map[string]bus.Topic) map[string]bool {
+	var needed []bus.Right
+	for _, topic := range c.topics {
+		if _, ok := found[topic.Name]; !ok {
+			needed = append(needed, bus.Right{Operation: "Describe", Resource: "topic", Name: topic.Name})
+		}
+	}
+	unseen := map[string]bool{}
+	if len(needed) == 0 {
+		return unseen
+	}
+	lacking, _ := c.bus.Lacks(ctx, needed...) // without an answer they count as not there
+	for _, right := range lacking {
+		unseen[right.Name] = true
+	}
+	return unseen
 }
 
 func createTopic(t bus.Topic) string {
@@ -197,6 +228,9 @@ func kept(d time.Duration) string {
 func (c *cluster) lookAtGroup(ctx context.Context, n *examine.Notes, of Group) {
 	group, err := c.bus.InspectGroup(ctx, of.Name, of.Topic)
 	switch {
+	case bus.IsDenied(err):
+		n.Add(examine.NotChecked, "who looks here may not see it: what is missing is Describe on the group "+of.Name+", or on the topic "+of.Topic,
+			"allow it, as docs/kafka-acls.md has it: deploy/kafka/acls doctor User:…")
 	case err != nil:
 		n.Add(examine.NotChecked, err.Error(), "see brokers; to read a group takes the right Describe")
 	case group.Members == 0:

@@ -70,7 +70,11 @@ func (c *Config) Validate() []config.Fault {
 // ownBroker has a fault for each setting that says how another broker than that of the process is reached.
 func ownBroker() []config.Fault {
 	var faults []config.Fault
-	for _, name := range []string{"BROKERS", "SECURITY_PROTOCOL", "SASL_MECHANISM", "SASL_USERNAME", "SASL_PASSWORD", "SASL_PASSWORD_FILE", "CA_FILE"} {
+	for _, name := range []string{
+		"BROKERS", "SECURITY_PROTOCOL", "SASL_MECHANISM", "SASL_USERNAME", "SASL_PASSWORD", "SASL_PASSWORD_FILE", "OAUTH_TOKEN_URL", "OAUTH_CLIENT_ID",
+		"OAUTH_CLIENT_SECRET", "OAUTH_CLIENT_SECRET_FILE", "OAUTH_SCOPE", "OAUTH_EXTENSIONS", "OAUTH_CA_FILE", "CA_FILE", "CERT_FILE", "KEY_FILE",
+		"KEY_PASSWORD", "KEY_PASSWORD_FILE",
+	} {
 		if _, set := os.LookupEnv("ISM_KAFKA_" + name); set {
 			faults = append(faults, config.Fault{Variable: "ISM_KAFKA_" + name, Problem: "is not allowed here: the one process has a broker of its own, which answers nobody else"})
 		}

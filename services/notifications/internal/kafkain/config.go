@@ -14,13 +14,10 @@ type Config struct {
 	Topic string `envconfig:"TOPIC" default:"user-notification-events" desc:"topic that notifications are read from; it is the backends', and neither made nor altered here"`
 	Group string `envconfig:"GROUP" default:"ism.notifications.in" desc:"consumer group that reads it; one that is new begins with the first record that the topic has"`
 	// Brokers are whose topic it is. Without them the suite's are, and nothing of what follows is used.
-	Brokers          []string      `envconfig:"BROKERS" desc:"bootstrap brokers that have the topic, host:port, comma-separated; empty: those of ISM_KAFKA_BROKERS, with all that goes with them"`
-	ClientID         string        `envconfig:"CLIENT_ID" default:"ism" desc:"name that these brokers log"`
-	SecurityProtocol string        `envconfig:"SECURITY_PROTOCOL" default:"plaintext" desc:"of these brokers: plaintext, ssl, sasl_plaintext or sasl_ssl"`
-	SASLMechanism    string        `envconfig:"SASL_MECHANISM" desc:"of these brokers: PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512"`
-	SASLUsername     string        `envconfig:"SASL_USERNAME" desc:"user name for SASL"`
-	SASLPassword     config.Secret `envconfig:"SASL_PASSWORD" desc:"password for SASL"`
-	CAFile           string        `envconfig:"CA_FILE" desc:"certificate authority of these brokers, PEM; empty: the system's"`
+	Brokers          []string `envconfig:"BROKERS" desc:"bootstrap brokers that have the topic, host:port, comma-separated; empty: those of ISM_KAFKA_BROKERS, with all that goes with them"`
+	ClientID         string   `envconfig:"CLIENT_ID" default:"ism" desc:"name that these brokers log"`
+	SecurityProtocol string   `envconfig:"SECURITY_PROTOCOL" default:"plaintext" desc:"of these brokers: plaintext, ssl, sasl_plaintext or sasl_ssl"`
+	bus.Security
 }
 
 // DefaultGroup is the group unless another one is configured.
@@ -49,21 +46,17 @@ func (c Config) Validate() []config.Fault {
 	if len(c.Brokers) > 0 {
 		return append(faults, c.bus().Validate()...)
 	}
-	for variable, set := range map[string]bool{
-		"SECURITY_PROTOCOL": c.SecurityProtocol != "plaintext" && c.SecurityProtocol != "", "SASL_MECHANISM": c.SASLMechanism != "",
-		"SASL_USERNAME": c.SASLUsername != "", "SASL_PASSWORD": c.SASLPassword != "", "CA_FILE": c.CAFile != "",
-	} {
-		if set {
-			fault(variable, "is not used without BROKERS beside it: the brokers are then those of ISM_KAFKA_BROKERS")
-		}
+	set := c.Set()
+	if c.SecurityProtocol != "plaintext" && c.SecurityProtocol != "" {
+		set = append(set, "SECURITY_PROTOCOL")
+	}
+	for _, variable := range set {
+		fault(variable, "is not used without BROKERS beside it: the brokers are then those of ISM_KAFKA_BROKERS")
 	}
 	return faults
 }
 
 // bus is the configuration of a bus to the brokers.
 func (c Config) bus() bus.Config {
-	return bus.Config{
-		Brokers: c.Brokers, ClientID: c.ClientID, SecurityProtocol: c.SecurityProtocol, SASLMechanism: c.SASLMechanism,
-		SASLUsername: c.SASLUsername, SASLPassword: c.SASLPassword, CAFile: c.CAFile, Replication: 1,
-	}
+	return bus.Config{Brokers: c.Brokers, ClientID: c.ClientID, SecurityProtocol: c.SecurityProtocol, Security: c.Security, Replication: 1}
 }
