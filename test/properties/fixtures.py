@@ -64,7 +64,7 @@ backend = sign_in({"grant_type": "client_credentials", "client_id": "ism-backend
 rooms = [group(alice, "Lunch", alice_id, bob_id), group(alice, "Dinner", alice_id, bob_id, others[0])]
 messages = [send(token, room, f"Soup {i}?") for room in rooms for i, token in enumerate((alice, bob, alice))]
 ask("POST", f"/api/users/friends/add/{alice_id}", bob)
-hook = ask("POST", "/api/admin/webhooks", backend, {"url": "https://example.com/hook", "types": ["dev.ism.room.ended"]})
+hook = ask("POST", "/api/admin/webhooks", backend, {"url": "https://hooks.invalid/ism", "types": ["dev.ism.room.ended"]})
 ask("POST", "/api/notify", backend, {"toUser": alice_id, "type": "SystemMessage", "message": {"text": "Soup is ready."}})
 erased = [user(f"gone-{i}")[1] for i in range(3)]
 erasure = ask("DELETE", f"/api/admin/users/{erased[0]}", backend)
