@@ -7,7 +7,7 @@ LINTER := $(TOOLS)/golangci-lint-v2.5.0
 export CGO_ENABLED := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo up down logs build test $(SERVICES:%=test-%) test-typescript test-compose faults race lint bench bench-path bench-compose generate format clean
+.PHONY: help run demo up down logs build test $(SERVICES:%=test-%) test-typescript test-compose properties fuzz faults race lint bench bench-path bench-compose generate format clean
 
 help: ## list the targets
 	@sed -nE 's/^\$$\(SERVICES.*test-%:/test-SERVICE:/; s/^([a-zA-Z-]+): .*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -44,6 +44,12 @@ test-typescript: ## prove the TypeScript client, against the one process; needs 
 
 test-compose: ## run the real compose stack, on ports of its own, and play every suite through its gateway
 	test/compose/run
+
+properties: ## hold the messenger, in one process, to its OpenAPI documents: EXAMPLES=20 of each route; needs Python 3.11
+	test/properties/run $(or $(EXAMPLES),20)
+
+fuzz: ## run every fuzz target: FOR=10m each; what fails becomes a test of its package
+	test/fuzz $(or $(FOR),10m)
 
 faults: ## harm what the messenger stands on, at length: disks, databases, brokers; needs Docker
 	test/run -faults

@@ -62,7 +62,7 @@ func startSigners(b *testing.B) (d *deployment.Deployment, all, together []uploa
 	issuer := authntest.New(b)
 	d = deployment.FiveProcesses(b, deployment.Settings{
 		"ISM_OIDC_ISSUER": issuer.URL, "ISM_OTLP_ENDPOINT": "", "ISM_TRACE_RATIO": "0", "ISM_MEDIA_USER_BYTES": "0", "ISM_MEDIA_USER_MEDIA": "0", "ISM_MEDIA_ROOM_BYTES": "0",
-		"ISM_MEDIA_FORM_BYTES": "33554432",
+		"ISM_MEDIA_FORM_BYTES": "33554432", "ISM_HTTP_RATE_REQUESTS": "0",
 	})
 	var users []uuid.UUID
 	for _, name := range load.Names(signers) {

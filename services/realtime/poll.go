@@ -19,7 +19,7 @@ const (
 
 // poll handles GET /api/poll.
 func (s *Service) poll(c *fiber.Ctx) error {
-	timeout, err := pollTimeout(c.Query("timeout"))
+	timeout, err := pollTimeout(httpapi.ArgsOf(c))
 	if err != nil {
 		return err
 	}
@@ -52,12 +52,13 @@ func (s *Service) poll(c *fiber.Ctx) error {
 	return c.JSON(answer)
 }
 
-func pollTimeout(text string) (time.Duration, error) {
-	if text == "" {
+func pollTimeout(args httpapi.Args) (time.Duration, error) {
+	text, given := args("timeout")
+	if !given {
 		return defaultPollTimeout, nil
 	}
 	seconds, err := strconv.Atoi(text)
-	if err != nil || seconds < 0 || time.Duration(seconds)*time.Second > maxPollTimeout {
+	if err != nil || seconds < 0 || seconds > int(maxPollTimeout/time.Second) {
 		return 0, httpapi.InvalidRequest("timeout must be a whole number of seconds, 0 to 50")
 	}
 	return time.Duration(seconds) * time.Second, nil

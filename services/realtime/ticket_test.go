@@ -309,7 +309,9 @@ func TestPollsAreLimitedAndEndWithTheProcess(t *testing.T) {
 	n := w.launchDraining(t, cfg, telemetry.Discard(nil), draining)
 	w.awaitReady(t, n)
 	token := w.issuer.Token(t, uuid.New(), "alice")
-	for _, timeout := range []string{"x", "-1", "51", "1.5", "1e9"} {
+	// So many seconds are 290 ms where nanoseconds overflow.
+	const overflowing = "18446744074"
+	for _, timeout := range []string{"", "x", "-1", "51", "1.5", "1e9", overflowing} {
 		if response, body := w.do(t, http.MethodGet, n.base+"/api/poll?timeout="+timeout, token); response.StatusCode != http.StatusUnprocessableEntity {
 			t.Errorf("timeout %s: %d %s", timeout, response.StatusCode, body)
 		}

@@ -76,7 +76,12 @@ func described(path string) string {
 // everywhere are the routes that each server has by itself. They need not be described.
 var everywhere = []string{"GET /", "GET /health", "GET /ready"}
 
-// Routes fails the test where a route of the app is not described, or a described one is not there. HEAD comes with GET.
+// beforeHandlers are the answers that a route may give before its handler: what is behind a token is refused without one (401), without the scope that is
+// needed (403), over a limit of requests (429), and while tokens cannot be verified (503).
+var beforeHandlers = []int{http.StatusUnauthorized, http.StatusForbidden, http.StatusTooManyRequests, http.StatusInternalServerError, http.StatusServiceUnavailable}
+
+// Routes fails the test where a route of the app is not described, a described one is not there, or one with a token leaves out what comes before its handler.
+// HEAD comes with GET.
 func (d *Description) Routes(tb testing.TB, app *fiber.App) {
 	tb.Helper()
 	var mounted, documented []string
@@ -86,8 +91,16 @@ func (d *Description) Routes(tb testing.TB, app *fiber.App) {
 		}
 	}
 	for path, item := range d.document.Paths.Map() {
-		for method := range item.Operations() {
+		for method, operation := range item.Operations() {
 			documented = append(documented, method+" "+path)
+			if !d.takesToken(operation) {
+				continue
+			}
+			for _, status := range beforeHandlers {
+				if operation.Responses.Status(status) == nil {
+					tb.Errorf("%s %s does not describe %d", method, path, status)
+				}
+			}
 		}
 	}
 	mounted = slices.DeleteFunc(mounted, func(route string) bool {
@@ -98,6 +111,14 @@ func (d *Description) Routes(tb testing.TB, app *fiber.App) {
 	if !slices.Equal(mounted, documented) {
 		tb.Errorf("mounted are\n%s\ndescribed are\n%s", strings.Join(mounted, "\n"), strings.Join(documented, "\n"))
 	}
+}
+
+// takesToken reports whether an operation demands something of who calls it.
+func (d *Description) takesToken(operation *openapi3.Operation) bool {
+	if operation.Security != nil {
+		return len(*operation.Security) > 0
+	}
+	return len(d.document.Security) > 0
 }
 
 // mimeLines is the content type of JSON lines, each of which has the schema.

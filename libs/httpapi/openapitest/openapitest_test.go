@@ -111,6 +111,35 @@ func TestRoutes(t *testing.T) {
 	}
 }
 
+// What comes before the handlers of routes with a token is easily forgotten, as no test of a handler meets it.
+func TestWhatComesBeforeAHandlerIsDescribed(t *testing.T) {
+	const before = `
+        "401": { description: No token. }
+        "403": { description: No scope. }
+        "429": { description: Too much. }
+        "500": { description: A fault. }
+        "503": { description: No keys. }
+`
+	secured := strings.Replace(description, "paths:", "security: [{ bearer: [] }]\npaths:", 1) +
+		"components: { securitySchemes: { bearer: { type: http, scheme: bearer } } }\n"
+	whole := strings.Replace(secured, "components:", strings.TrimPrefix(before, "\n")+"components:", 1)
+	for name, c := range map[string]struct{ document, says string }{
+		"nothing of it":       {secured, "does not describe 401"},
+		"all of it":           {whole, ""},
+		"not the limit":       {strings.Replace(whole, `        "429": { description: Too much. }`+"\n", "", 1), "GET /things/{thing_id} does not describe 429"},
+		"where all may enter": {strings.Replace(secured, "    get:\n", "    get:\n      security: []\n", 1), ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			app := fiber.New()
+			app.Get("/things/:thing_id", func(*fiber.Ctx) error { return nil })
+			got := failures(t, func(tb testing.TB) { openapitest.Check(tb, app, write(t, c.document)) })
+			if (got == "") != (c.says == "") || !strings.Contains(got, c.says) {
+				t.Errorf("failures %q", got)
+			}
+		})
+	}
+}
+
 func TestAnswers(t *testing.T) {
 	held := openapitest.Load(t, write(t, description))
 	asked, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://127.0.0.1:1/things/7?q=1", http.NoBody)

@@ -133,3 +133,34 @@ func TestSourcesAreRead(t *testing.T) {
 		}
 	}
 }
+
+// FuzzVerify forges webhooks: nothing but the example, as it was signed, passes.
+func FuzzVerify(f *testing.F) {
+	at := strconv.Itoa(exampleTime)
+	for _, seed := range [][4]string{
+		{exampleID, at, exampleSignature, exampleBody}, {exampleID, at, "v1," + exampleSignature, exampleBody}, {exampleID, at, "v2" + exampleSignature[2:], exampleBody},
+		{exampleID, at, "v1, v1,= " + exampleSignature[:20], exampleBody}, {exampleID, at + "0", exampleSignature, exampleBody}, {"", "", "", ""},
+		{exampleID + ".", at, exampleSignature, exampleBody}, {exampleID, "+" + at, exampleSignature, exampleBody}, {exampleID, at, "v1a,", "\xff"},
+	} {
+		f.Add(seed[0], seed[1], seed[2], seed[3])
+	}
+	s, err := Parse("shop=" + exampleSecret)
+	if err != nil {
+		f.Fatal(err)
+	}
+	s.now = func() time.Time { return time.Unix(exampleTime, 0) }
+	f.Fuzz(func(t *testing.T, id, timestamp, signature, body string) {
+		header := func(name string) string {
+			return map[string]string{HeaderID: id, HeaderTimestamp: timestamp, HeaderSignature: signature}[name]
+		}
+		for _, source := range []string{"shop", "nobody"} {
+			seconds, _ := strconv.ParseInt(timestamp, 10, 64)
+			genuine := source == "shop" && id == exampleID && seconds == exampleTime && body == exampleBody && strings.Contains(signature, exampleSignature)
+			got, err := s.Verify(source, header, []byte(body))
+			switch {
+			case !genuine && !errors.Is(err, ErrSignature) && !errors.Is(err, ErrStale), err != nil && got != "", err == nil && got != exampleID:
+				t.Errorf("%s: %q, %q, %q, %q: %q, %v", source, id, timestamp, signature, body, got, err)
+			}
+		}
+	})
+}

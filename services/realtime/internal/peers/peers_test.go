@@ -301,3 +301,29 @@ func TestWhatCannotBeReadIsPassedOver(t *testing.T) {
 		t.Error("what comes behind is not read")
 	}
 }
+
+// FuzzRedeem shows any text as a ticket, while one is there: that alone opens a stream, once.
+func FuzzRedeem(f *testing.F) {
+	for _, seed := range []string{"", "x", strings.Repeat("A", 43), strings.Repeat("A", 42) + "=", strings.Repeat("_", 43), strings.Repeat("A", 1000), "\xff" + strings.Repeat("\x00", 42)} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		synctest.Test(t, func(t *testing.T) {
+			l, alice := newLog(t, 1), someone()
+			ticket := issue(t, l, 0, alice)
+			for _, forged := range []string{text, ticket + text, text + ticket, digestOf(ticket)} {
+				if _, err := l.edges[0].Redeem(t.Context(), forged); forged != ticket && !errors.Is(err, ErrNoTicket) {
+					t.Errorf("%q: %v", forged, err)
+				}
+			}
+			grant, err := l.edges[0].Redeem(t.Context(), ticket)
+			if text != "" && (err != nil || grant != alice) { // with the empty text it has been shown before
+				t.Errorf("the ticket itself, behind %q: %+v, %v", text, grant, err)
+			}
+			if _, err := l.edges[0].Redeem(t.Context(), ticket); !errors.Is(err, ErrNoTicket) {
+				t.Errorf("the ticket again: %v", err)
+			}
+			l.read.Wait()
+		})
+	})
+}
