@@ -32,6 +32,16 @@ func doubtfulHeads(t *testing.T, d *deployment.Deployment) {
 		"a NUL in the first line":   "GET /hea\x00lth HTTP/1.1\r\nHost: x\r\n\r\n",
 		"a NUL in a header":         "GET /health HTTP/1.1\r\nHost: x\r\nX: a\x00b\r\n\r\n",
 		"a length that is negative": "POST /health HTTP/1.1\r\nHost: x\r\nContent-Length: -5\r\n\r\nhello",
+		"a length with a sign":      "POST /health HTTP/1.1\r\nHost: x\r\nContent-Length: +5\r\n\r\nhello",
+		"a length of sixteens":      "POST /health HTTP/1.1\r\nHost: x\r\nContent-Length: 0x5\r\n\r\nhello",
+		"a list of lengths":         "POST /health HTTP/1.1\r\nHost: x\r\nContent-Length: 5, 5\r\n\r\nhello",
+		"a length over all numbers": "POST /health HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999999999999\r\n\r\nhello",
+		"chunks twice":              "POST /health HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n" + chunks,
+		"chunks in chunks":          "POST /health HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked, chunked\r\n\r\n" + chunks,
+		"chunks in HTTP/1.0":        "POST /health HTTP/1.0\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n" + chunks,
+		"a blank before the colon":  "POST /health HTTP/1.1\r\nHost: x\r\nContent-Length : 5\r\n\r\nhello",
+		"a return within a header":  "GET /health HTTP/1.1\r\nHost: x\r\nX: a\rContent-Length: 60\r\n\r\n",
+		"a blank in the target":     "GET /hea lth HTTP/1.1\r\nHost: x\r\n\r\n",
 	} {
 		t.Run(name, func(t *testing.T) { refusedOnce(t, d, raw+second) })
 	}

@@ -6,7 +6,9 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/ism-chat/ism/test/deployment"
@@ -23,6 +25,9 @@ func curl(t *testing.T, stack *deployment.Stack, from string, args ...string) st
 // unresolved is what curl says of a name that is not known, or that nobody can be asked for.
 var unresolved = regexp.MustCompile(`Could not resolve host|Resolving timed out`)
 
+// unreached is what it says where nothing leads to an address. That it is connected, and hears nothing, is something else.
+var unreached = regexp.MustCompile(`Connection timed out after|No route to host|unreachable`)
+
 // Containers find only those whom they need. s3-probe is where S3 is, jaeger-probe where the traces are.
 func TestComposeKeepsContainersApart(t *testing.T) {
 	stack := deployment.Compose(t)
@@ -38,6 +43,49 @@ func TestComposeKeepsContainersApart(t *testing.T) {
 	}
 	if out := curl(t, stack, "s3-probe", "http://media:5403/health"); out != "200" {
 		t.Errorf("who is beside media does not reach it: %s", out)
+	}
+}
+
+// Who is in front reaches the services and no engine, neither by a name nor by an address that it was told.
+func TestComposeKeepsTheFrontFromTheEngines(t *testing.T) {
+	stack := deployment.Compose(t)
+	var all sync.WaitGroup // each address is waited for in vain
+	for engine, at := range map[string]struct{ network, port string }{
+		"postgres": {"rooms-store", "5432"}, "scylla": {"messages-store", "9042"}, "kafka": {"bus", "9092"},
+	} {
+		for name, address := range map[string]string{"its name": engine, "its address": stack.Address(t, engine, at.network)} {
+			all.Go(func() {
+				if out := curl(t, stack, "gateway", "telnet://"+address+":"+at.port); !unresolved.MatchString(out) && !unreached.MatchString(out) {
+					t.Errorf("the gateway reaches %s by %s, %s: %s", engine, name, address, out)
+				}
+			})
+		}
+	}
+	all.Wait()
+	if out := curl(t, stack, "gateway", "http://rooms:5403/health"); out != "200" {
+		t.Errorf("the gateway does not reach rooms: %s", out)
+	}
+}
+
+// What is published is so on loopback, unless somebody has said otherwise.
+func TestComposePublishesOnLoopback(t *testing.T) {
+	stack := deployment.Compose(t)
+	published := stack.Run(t, "ps", "--format", `{{.Service}}{{range .Publishers}}{{if .PublishedPort}} {{.URL}}:{{.PublishedPort}}{{end}}{{end}}`)
+	open := 0
+	for line := range strings.Lines(published) {
+		service, addresses, _ := strings.Cut(strings.TrimSpace(line), " ")
+		for address := range strings.FieldsSeq(addresses) {
+			open++
+			if !strings.HasPrefix(address, "127.0.0.1:") {
+				t.Errorf("%s is open at %s", service, address)
+			}
+			if slices.Contains([]string{"postgres", "scylla", "kafka", "s3", "rooms", "messages", "realtime", "notifications", "media"}, service) {
+				t.Errorf("%s is published, at %s", service, address)
+			}
+		}
+	}
+	if open < 3 {
+		t.Errorf("only %d ports are published:\n%s", open, published)
 	}
 }
 

@@ -17,6 +17,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -117,16 +118,28 @@ func TestComposeHoldsAnAddressToItsRate(t *testing.T) {
 	t.Setenv("GATEWAY_BURST_ADDRESS", "20")
 	aside := stack.RunAside(t, "gateway")
 	address, beside := aside.Address(t, "front")+":8080", aside.Address(t, "objects")+":8080"
+	const page = "http://localhost:4200"
+	var asked atomic.Int64
 	get := func() (int, error) {
-		response, err := stack.HTTP().Get("http://" + address + "/health")
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+address+"/health", http.NoBody)
+		if err != nil {
+			return 0, err
+		}
+		// Neither a new token nor an address that is only said begins anew.
+		i := asked.Add(1)
+		request.Header.Set("Authorization", fmt.Sprintf("%s a.b.%d", []string{"Bearer", "bearer", "Bearer "}[i%3], i))
+		request.Header.Set("X-Forwarded-For", fmt.Sprintf("192.0.2.%d", i%250))
+		request.Header.Set("Origin", page)
+		response, err := stack.HTTP().Do(request)
 		if err != nil {
 			return 0, err
 		}
 		defer response.Body.Close()
 		if response.StatusCode == http.StatusTooManyRequests {
 			checkProblem(t, response, "too-many-requests")
-			if response.Header.Get("Retry-After") == "" {
-				t.Error("429 without Retry-After")
+			if header := response.Header; header.Get("Retry-After") == "" || header.Get("Access-Control-Allow-Origin") != page ||
+				!strings.Contains(header.Get("Access-Control-Expose-Headers"), "Retry-After") {
+				t.Errorf("429 that a page cannot read: %v", header)
 			}
 		}
 		return response.StatusCode, nil

@@ -52,6 +52,18 @@ func Compose(t testing.TB) *Stack {
 		s.processes[name] = &container{stack: s, name: name, probe: name}
 	}
 	s.processes["s3"] = &container{stack: s, name: "s3", probe: "s3-probe"}
+	s.master = func(t testing.TB) (string, string) {
+		return "http://127.0.0.1:" + setting(t, "KEYCLOAK_PORT") + "/realms/master", s.made(t, "KEYCLOAK_ADMIN_PASSWORD")
+	}
+	s.inside = func(t testing.TB) map[string]string {
+		listeners := map[string]string{}
+		for _, name := range ComposeServices() {
+			for i, host := range s.Addresses(t, name) {
+				listeners[fmt.Sprintf("%s %d", name, i+1)] = host + ":9403"
+			}
+		}
+		return listeners
+	}
 	return s
 }
 
@@ -63,6 +75,22 @@ func setting(t testing.TB, variable string) string {
 		t.Fatalf("%s is not set: run make test-compose", variable)
 	}
 	return value
+}
+
+// made is a password that deploy/compose/up has made.
+func (s *Stack) made(t testing.TB, variable string) string {
+	t.Helper()
+	raw, err := os.ReadFile(setting(t, "COMPOSE_ENV_FILES"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(raw)) {
+		if name, value, is := strings.Cut(strings.TrimSpace(line), "="); is && name == variable {
+			return value
+		}
+	}
+	t.Fatalf("deploy/compose/up has made no %s", variable)
+	return ""
 }
 
 // Run runs docker compose on the stack and gives what it prints. It fails the test if the command fails.
@@ -189,6 +217,12 @@ func (s *Stack) Addresses(t testing.TB, service string) []string {
 		addresses = append(addresses, address(t, id, "front"))
 	}
 	return addresses
+}
+
+// Address is where a service's container is in one of the stack's networks.
+func (s *Stack) Address(t testing.TB, service, network string) string {
+	t.Helper()
+	return address(t, strings.TrimSpace(s.Run(t, "ps", "-q", service)), network)
 }
 
 // RunAside starts another container of a service beside the stack, as the environment of this process configures it now, and

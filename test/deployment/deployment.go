@@ -48,6 +48,8 @@ type Deployment struct {
 	nodes     []string // base URLs of the processes of messages, where users call them there; otherwise they pass the gateway
 	processes map[string]running
 	objects   func(t testing.TB) []string // see Objects; nil: of a deployment that does not say where they are
+	master    func(t testing.TB) (issuer, password string)
+	inside    func(t testing.TB) map[string]string // where internal listeners are, if not in Internal
 	http      *http.Client
 
 	mu     sync.Mutex
@@ -304,6 +306,25 @@ func (d *Deployment) SignAnew(name string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	delete(d.tokens, name)
+}
+
+// MasterRealm is the realm of Keycloak's administrators, asked past the gateway, and the password of the one called admin. A deployment without Keycloak
+// has neither.
+func (d *Deployment) MasterRealm(t testing.TB) (issuer, password string) {
+	t.Helper()
+	if d.master == nil {
+		return "", ""
+	}
+	return d.master(t)
+}
+
+// InternalListeners are the host:port of the internal listeners, as they are now.
+func (d *Deployment) InternalListeners(t testing.TB) map[string]string {
+	t.Helper()
+	if d.inside == nil {
+		return d.Internal
+	}
+	return d.inside(t)
 }
 
 // HTTP is for requests that no client would make.

@@ -18,7 +18,7 @@ const InternalSecret = "what-the-services-of-tests-show-each-other"
 
 // FiveProcesses starts the five services, each a process of its own, on Postgres, Cassandra, Kafka, Keycloak and S3,
 // behind nginx with the configuration of the compose stack. All of them get the settings, if there are any, but for those of another service
-// (ISM_REALTIME_…).
+// (ISM_REALTIME_…); the gateway gets its own (GATEWAY_…).
 func FiveProcesses(t testing.TB, settings ...Settings) *Deployment {
 	t.Helper()
 	return start(t, fiveProcesses(t, enginetest.KafkaBrokers(t), settings))
@@ -52,6 +52,7 @@ func fiveProcesses(t testing.TB, kafka []string, settings []Settings) *Deploymen
 	gateway := FreeAddress(t)
 	spans := startCollector(t)
 	d := newDeployment(t, "five processes", baseURL(gateway), issuer, spans)
+	d.master = func(testing.TB) (string, string) { return strings.TrimSuffix(issuer, "ism") + "master", "admin" } // as test/engines starts it
 	addresses := map[string]string{}
 	internal := map[string]string{}
 	d.Internal = internal
@@ -104,8 +105,18 @@ func fiveProcesses(t testing.TB, kafka []string, settings []Settings) *Deploymen
 		t.Fatal(err)
 	}
 	addresses["keycloak"], addresses["s3"] = keycloak.Host, strings.TrimPrefix(s3.Endpoint, "http://")
-	d.processes["gateway"] = gatewayProcess(t, dir, gateway, addresses)
+	d.processes["gateway"] = gatewayProcess(t, dir, gateway, addresses, gatewaySettings(settings)...)
 	return d
+}
+
+// gatewaySettings are those of the gateway.
+func gatewaySettings(settings []Settings) (all []map[string]string) {
+	for _, given := range settings {
+		own := maps.Clone(map[string]string(given))
+		maps.DeleteFunc(own, func(variable, _ string) bool { return !strings.HasPrefix(variable, "GATEWAY_") })
+		all = append(all, own)
+	}
+	return all
 }
 
 // settingsOf leaves out those of other services, which would be a fault of the configuration.

@@ -48,10 +48,14 @@ func gatewayProcess(t testing.TB, dir, address string, upstreams map[string]stri
 		}
 	}
 	variables = settled(t, nginx, filepath.Join(source, "entrypoint", "15-settings.envsh"), variables)
+	unknown := newer
+	if variables["GATEWAY_UPSTREAMS"] == "groups" { // an nginx that is as new as the image's
+		unknown = module
+	}
 	variables["GATEWAY_UPSTREAMS"] = "groups"
-	render(t, filepath.Join(source, "templates"), filepath.Join(conf, "conf.d"), variables)
+	render(t, filepath.Join(source, "templates"), filepath.Join(conf, "conf.d"), variables, unknown)
 	main := filepath.Join(conf, "nginx.conf")
-	render(t, filepath.Join(source, "test"), conf, map[string]string{"GATEWAY_DIR": conf})
+	render(t, filepath.Join(source, "test"), conf, map[string]string{"GATEWAY_DIR": conf}, unknown)
 	return &process{
 		name: "gateway", path: nginx, args: []string{"-c", main, "-p", conf, "-g", "daemon off;"},
 		env: os.Environ(), readyURL: baseURL(address) + "/health", logFile: filepath.Join(dir, "gateway.log"), infrastructure: true,
@@ -84,8 +88,8 @@ func settled(t testing.TB, nginx, script string, variables map[string]string) ma
 var reference = regexp.MustCompile(`\$\{([A-Z0-9_]+)\}`)
 
 // render writes the templates of a folder to another, with the variables filled in and the suffix .template gone, as the
-// official nginx image does at its start.
-func render(t testing.TB, from, to string, variables map[string]string) {
+// official nginx image does at its start. What the nginx that is here does not know is left out.
+func render(t testing.TB, from, to string, variables map[string]string, unknown *regexp.Regexp) {
 	t.Helper()
 	templates, err := filepath.Glob(filepath.Join(from, "*.template"))
 	if err != nil || len(templates) == 0 {
@@ -103,7 +107,7 @@ func render(t testing.TB, from, to string, variables map[string]string) {
 			}
 			return value
 		})
-		text = withoutNewer(text)
+		text = unknown.ReplaceAllString(text, "")
 		name := strings.TrimSuffix(filepath.Base(template), ".template")
 		if err := os.WriteFile(filepath.Join(to, name), []byte(text), 0o644); err != nil {
 			t.Fatal(err)
@@ -111,11 +115,13 @@ func render(t testing.TB, from, to string, variables map[string]string) {
 	}
 }
 
-// newer is what an nginx of the distribution may not know: modules and parameters of the official image's.
-var newer = regexp.MustCompile(`(?m)^\s*(load_module|otel_\w+|http2) .*\n| resolve\b|\$otel_(?:trace|span)_id`)
-
-// withoutNewer leaves it out. The compose test has the image read all of it.
-func withoutNewer(text string) string { return newer.ReplaceAllString(text, "") }
+// What an nginx may not know. The compose test has the image read all of it.
+var (
+	// module is what the OpenTelemetry module has, which is the official image's.
+	module = regexp.MustCompile(`(?m)^\s*(load_module|otel_\w+) .*\n|\$otel_(?:trace|span)_id`)
+	// newer is that, and what came after the nginx of the distribution.
+	newer = regexp.MustCompile(`(?m)^\s*(load_module|otel_\w+|http2) .*\n| resolve\b|\$otel_(?:trace|span)_id`)
+)
 
 func exists(path string) bool {
 	_, err := os.Stat(path)

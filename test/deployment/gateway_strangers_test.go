@@ -86,27 +86,26 @@ func TestGatewayAnswersStrangers(t *testing.T) {
 		"many small headers":        {line("GET", "/api/rooms", slices.Repeat([]string{"A: b"}, 5000)...), 431, ""},
 
 		// The host and the form of the request's target.
-		"the whole URL":               {line("GET", "http://ism/api/rooms"), 200, "rooms"},
-		"the whole URL of another":    {line("GET", "http://evil.example/realms/master/protocol/openid-connect/token"), 404, ""},
-		"the whole URL, dots":         {line("GET", "http://ism/realms/ism/..;/admin/"), 400, ""},
-		"a URL without a host":        {line("GET", "file:///etc/passwd"), 400, ""},
-		"a star":                      {line("OPTIONS", "*"), 400, ""},
-		"a path without its slash":    {line("GET", "api/rooms"), 400, ""},
-		"no host in HTTP/1.0":         {"GET /api/rooms HTTP/1.0\r\n\r\n", 200, "rooms"},
-		"two hosts":                   {line("GET", "/api/rooms", "Host: other"), 400, ""},
-		"a host with a path":          {withHost("ism/../x"), 400, ""},
-		"a host with a user":          {withHost("user@ism"), 400, ""},
-		"a host with a quote":         {withHost(`ism"x`), 400, ""},
-		"a host with a script":        {withHost("<script>"), 400, ""},
-		"a host with a blank":         {withHost("a b"), 400, ""},
-		"a host with a comma":         {withHost("ism,evil.example"), 400, ""},
-		"a host with a long port":     {withHost("ism:5403999"), 400, ""},
-		"a host with a word as port":  {withHost("ism:http"), 400, ""},
-		"a host of 4 KB":              {withHost(long[:4<<10]), 400, ""},
-		"a host of other letters":     {withHost("ïsm"), 400, ""},
-		"an address of IPv6 as host":  {withHost("[::1]:5403"), 200, "rooms"},
-		"a name with a port as host":  {withHost("chat.example.com:5403"), 200, "rooms"},
-		"a HTTP/2 that is not agreed": {"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 400, ""},
+		"the whole URL":              {line("GET", "http://ism/api/rooms"), 200, "rooms"},
+		"the whole URL of another":   {line("GET", "http://evil.example/realms/master/protocol/openid-connect/token"), 404, ""},
+		"the whole URL, dots":        {line("GET", "http://ism/realms/ism/..;/admin/"), 400, ""},
+		"a URL without a host":       {line("GET", "file:///etc/passwd"), 400, ""},
+		"a star":                     {line("OPTIONS", "*"), 400, ""},
+		"a path without its slash":   {line("GET", "api/rooms"), 400, ""},
+		"no host in HTTP/1.0":        {"GET /api/rooms HTTP/1.0\r\n\r\n", 200, "rooms"},
+		"two hosts":                  {line("GET", "/api/rooms", "Host: other"), 400, ""},
+		"a host with a path":         {withHost("ism/../x"), 400, ""},
+		"a host with a user":         {withHost("user@ism"), 400, ""},
+		"a host with a quote":        {withHost(`ism"x`), 400, ""},
+		"a host with a script":       {withHost("<script>"), 400, ""},
+		"a host with a blank":        {withHost("a b"), 400, ""},
+		"a host with a comma":        {withHost("ism,evil.example"), 400, ""},
+		"a host with a long port":    {withHost("ism:5403999"), 400, ""},
+		"a host with a word as port": {withHost("ism:http"), 400, ""},
+		"a host of 4 KB":             {withHost(long[:4<<10]), 400, ""},
+		"a host of other letters":    {withHost("ïsm"), 400, ""},
+		"an address of IPv6 as host": {withHost("[::1]:5403"), 200, "rooms"},
+		"a name with a port as host": {withHost("chat.example.com:5403"), 200, "rooms"},
 
 		// Methods.
 		"TRACE":              {line("TRACE", "/api/rooms"), 405, ""},
@@ -157,6 +156,69 @@ func TestGatewayAnswersStrangers(t *testing.T) {
 		if err := json.Unmarshal(body, &problem); err != nil || problem.Status != test.status || response.Header.Get("Content-Type") != "application/problem+json" {
 			t.Errorf("%s: no problem: %v\n%s", name, err, body)
 		}
+	}
+}
+
+// Whether the gateway lives is for who is beside it. A trusted proxy's client is not, whatever it says.
+func TestGatewayTellsItsHealthToItsOwn(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t, map[string]string{"GATEWAY_TRUSTED_PROXIES": "127.0.0.9"})
+	for from, status := range map[string]int{"127.0.0.1": http.StatusOK, "127.0.0.2": http.StatusNotFound, "127.0.0.9": http.StatusNotFound} {
+		if response := g.askFrom(t, from, line("GET", "/-/health", "X-Forwarded-For: 127.0.0.1")); response.StatusCode != status {
+			t.Errorf("%s is answered with %d, want %d", from, response.StatusCode, status)
+		}
+	}
+}
+
+// From 1.25.1 on nginx speaks HTTP/2 without TLS with who begins so, and refuses the same there. An older one cannot read the beginning.
+func TestGatewayAnswersStrangersInHTTP2(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t)
+	before := g.seen.Load()
+	connection := g.dial(t, "127.0.0.1")
+	if err := connection.SetDeadline(time.Now().Add(30 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.WriteString(connection, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	begins := make([]byte, len("HTTP/1.1 400"))
+	if _, err := io.ReadFull(connection, begins); err != nil {
+		t.Fatal(err)
+	}
+	settings := begins[3] == 4 // the type of a frame (RFC 9113, section 6.5)
+	if !settings {
+		if string(begins) != "HTTP/1.1 400" || g.seen.Load() != before {
+			t.Errorf("it is answered with %q", begins)
+		}
+		return
+	}
+	transport := &http.Transport{Protocols: new(http.Protocols)}
+	transport.Protocols.SetUnencryptedHTTP2(true)
+	defer transport.CloseIdleConnections()
+	for target, status := range map[string]int{
+		"/api/rooms": http.StatusOK, "/realms/ism": http.StatusOK, "/realms/master": http.StatusNotFound, "/admin/": http.StatusNotFound, "/internal/users/1": http.StatusNotFound,
+		"/realms/ism/..;/master/": http.StatusBadRequest, "/realms/ism/%2e%2e/master/": http.StatusBadRequest, "/realms//ism": http.StatusBadRequest, "/-/problem": http.StatusNotFound,
+	} {
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, baseURL(g.address)+target, http.NoBody)
+		if err != nil {
+			t.Fatal(err)
+		}
+		request.Header.Set("X-Forwarded-For", "192.0.2.1")
+		response, err := transport.RoundTrip(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = response.Body.Close()
+		if response.ProtoMajor != 2 || response.StatusCode != status {
+			t.Errorf("%s: %s %d, want %d", target, response.Proto, response.StatusCode, status)
+		}
+		if saw := response.Header.Get("X-Saw-All-X-Forwarded-For"); status == http.StatusOK && saw != "127.0.0.1" {
+			t.Errorf("%s: the service saw X-Forwarded-For: %q", target, saw)
+		}
+	}
+	if asked := g.seen.Load() - before; asked != 2 {
+		t.Errorf("services were asked %d times", asked)
 	}
 }
 

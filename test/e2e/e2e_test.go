@@ -14,18 +14,18 @@ import (
 
 func TestOneProcess(t *testing.T) {
 	t.Parallel()
-	topic, by := deployment.NewBackendsTopic(t), scanner.Clamd(t)
-	d := deployment.OneProcess(t, topic.Settings(), deployment.ReceiversHere(), webPushes(), by.Settings())
-	suite(t, d, ofProcesses(topic, by)...)
+	topic, by, signer := deployment.NewBackendsTopic(t), scanner.Clamd(t), attacks.NewSigner(t)
+	d := deployment.OneProcess(t, topic.Settings(), deployment.ReceiversHere(), webPushes(), by.Settings(), signer.Settings())
+	suite(t, d, ofProcesses(topic, by, signer)...)
 }
 
 func TestFiveProcesses(t *testing.T) {
 	t.Parallel()
-	topic, pushes, by := deployment.NewBackendsTopic(t), deployment.NewPushTopic(t), scanner.Webhook(t)
+	topic, pushes, by, signer := deployment.NewBackendsTopic(t), deployment.NewPushTopic(t), scanner.Webhook(t), attacks.NewSigner(t)
 	page := deployment.Settings{"ISM_HTTP_CORS_ORIGINS": pageOrigin, "ISM_OIDC_LOGOUT_CLIENTS": "ism-demo"}
-	d := deployment.FiveProcesses(t, page, topic.Settings(), deployment.ReceiversHere(), webPushes(), pushes.Settings(), by.Settings())
+	d := deployment.FiveProcesses(t, page, topic.Settings(), deployment.ReceiversHere(), webPushes(), pushes.Settings(), by.Settings(), signer.Settings())
 	handedOff := scenario{"who has no stream is handed off", func(t *testing.T, d *deployment.Deployment) { userWithoutAStreamIsHandedOff(t, d, pushes) }}
-	suite(t, d, append([]scenario{handedOff, {"the issuer signs users out", issuerSignsUsersOut}}, ofProcesses(topic, by)...)...)
+	suite(t, d, append([]scenario{handedOff, {"the issuer signs users out", issuerSignsUsersOut}}, ofProcesses(topic, by, signer)...)...)
 }
 
 // scenario is something that a messenger must do.
@@ -34,9 +34,10 @@ type scenario struct {
 	test func(t *testing.T, d *deployment.Deployment)
 }
 
-// ofProcesses are the scenarios of a messenger that reaches receivers of this machine, and whose processes the test has started. What is restarted comes last.
-func ofProcesses(topic *deployment.BackendsTopic, by *scanner.Scanner) []scenario {
+// ofProcesses are the scenarios of a messenger that reaches receivers and issuers of this machine, and whose processes the test has started. What is restarted comes last.
+func ofProcesses(topic *deployment.BackendsTopic, by *scanner.Scanner, signer *attacks.Signer) []scenario {
 	return []scenario{
+		{"attacks by who can sign fail", signer.Run},
 		{"a backend gets webhooks", backendGetsWebhooks},
 		{"who has no stream gets a push", userWithoutAStreamGetsAPush},
 		{"a record of a backend's topic tells a user something", func(t *testing.T, d *deployment.Deployment) { recordTellsAUser(t, d, topic) }},
