@@ -42,8 +42,10 @@ func newCheckout(t *testing.T) *checkout {
 	}
 	folder := t.TempDir()
 	c := &checkout{folder: filepath.Join(folder, "source"), bin: filepath.Join(folder, "bin"), env: filepath.Join(folder, "env")}
-	for _, path := range []string{".dockerignore", ".gitignore", "deploy", "libs/go.mod", "libs/events/golden_test.go", "libs/retry", "clients/go/go.mod", "services/rooms/go.mod",
-		"services/messages/go.mod", "services/realtime/go.mod", "services/notifications/go.mod", "services/media/go.mod", "cmd/ism/go.mod"} {
+	for _, path := range []string{
+		".dockerignore", ".gitignore", "deploy", "libs/go.mod", "libs/events/golden_test.go", "libs/retry", "clients/go/go.mod", "services/rooms/go.mod",
+		"services/messages/go.mod", "services/realtime/go.mod", "services/notifications/go.mod", "services/media/go.mod", "cmd/ism/go.mod",
+	} {
 		to := filepath.Join(c.folder, filepath.Dir(path))
 		if err := os.MkdirAll(to, 0o755); err != nil {
 			t.Fatal(err)
