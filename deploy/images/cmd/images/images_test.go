@@ -211,8 +211,8 @@ func TestRegistriesWithoutHead(t *testing.T) {
 func TestWhatCannotBePinned(t *testing.T) {
 	t.Parallel()
 	for list, says := range map[string]string{
-		"POSTGRES_IMAGE=postgres\n":                                       "no image with a tag",
-		"POSTGRES_IMAGE=\n":                                               "no image with a tag",
+		"POSTGRES_IMAGE=postgres\n": "no image with a tag",
+		"POSTGRES_IMAGE=\n":         "no image with a tag",
 		"POSTGRES_IMAGE=a:1@sha256:" + strings.Repeat("a", 64) + "\n":     "no image with a tag",
 		"POSTGRES_IMAGE=UPPER CASE\n":                                     "no line such as",
 		"# POSTGRES_IMAGE=postgres:17\nIMAGE_TAG=1\nGATEWAY_IMAGES=a:1\n": "no line such as",
