@@ -7,7 +7,7 @@ LINTER := $(TOOLS)/golangci-lint-v2.5.0
 export CGO_ENABLED := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo up down logs build test $(SERVICES:%=test-%) test-typescript test-compose properties fuzz faults race lint bench bench-path bench-compose generate format clean
+.PHONY: help run demo up down logs build test $(SERVICES:%=test-%) test-typescript test-compose properties fuzz faults race lint bench bench-path bench-compose pin pins sbom reproducible generate format clean
 
 help: ## list the targets
 	@sed -nE 's/^\$$\(SERVICES.*test-%:/test-SERVICE:/; s/^([a-zA-Z-]+): .*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -85,6 +85,25 @@ bench-path: build ## measure the whole path and what everything costs: BUILDS=na
 
 bench-compose: ## measure the compose stack, and what tracing costs it
 	test/compose/run -bench
+
+pin: ## pin the images of others by what registries have under their tags: writes deploy/compose/images.lock
+	GOWORK=off go -C deploy/images build -o $(CURDIR)/bin/images ./cmd/images
+	bin/images pin
+
+pins: ## say which of these tags have moved since; changes nothing
+	GOWORK=off go -C deploy/images build -o $(CURDIR)/bin/images ./cmd/images
+	bin/images check
+
+sbom: build ## describe what every program is made of (SPDX 2.3), and how it was made (SLSA), in bin/described
+	mkdir -p bin/described
+	GOWORK=off go -C deploy/images build -o $(CURDIR)/bin/describe ./cmd/describe
+	@for program in ism $(SERVICES); do \
+	  bin/describe -name $$program -revision "$$(git rev-parse HEAD)$$([ -z "$$(git status --porcelain)" ] || echo -changed)" -program bin/$$program \
+	    -epoch "$$(git log -1 --format=%ct)" -modules "$$(go env GOMODCACHE)" -out bin/described || exit 1; \
+	done
+
+reproducible: ## build programs twice, in two folders and without a cache, and compare them: PROGRAMS="rooms messages"
+	deploy/images/reproducible $(or $(PROGRAMS),$(SERVICES))
 
 generate: ## write what is generated: docs/configuration.md, the settings that the stack passes on, the table of the TOML's keys, the golden events, the TypeScript client's types
 	go test ./cmd/ism/internal/reference -update

@@ -30,6 +30,8 @@ type observer struct {
 
 	routes  *telemetry.RouteMetrics
 	tracing tracing
+	lines   *telemetry.Lines
+	slow    time.Duration // from here on a request is logged in any case
 	timeout time.Duration
 }
 
@@ -38,6 +40,8 @@ func newObserver(listener string, cfg Config, tel *telemetry.Telemetry) *observe
 		answers: answers{log: tel.Log},
 		routes:  tel.Routes(listener),
 		tracing: newTracing(listener, cfg.TraceCallers, tel),
+		lines:   tel.RequestLines(),
+		slow:    tel.Sampling.Slow,
 		timeout: cfg.HandlerTimeout,
 	}
 }
@@ -107,17 +111,21 @@ func mark(c *fiber.Ctx, id string) {
 	c.Set(fiber.HeaderXContentTypeOptions, "nosniff")
 }
 
-// access writes the access log. The context as the handler left it says who called. The query is not logged: it may
-// have a secret.
+// access writes the access log: all that failed or was slow, and of all else the share that is configured. The context as the handler left it says
+// who called. The query is not logged: it may have a secret.
 func (o *observer) access(c *fiber.Ctx, level slog.Level, route string, begun time.Time, problem *Problem) {
-	ctx := c.UserContext()
+	ctx, took := c.UserContext(), time.Since(begun)
+	wentWell := problem == nil && c.Response().StatusCode() < http.StatusBadRequest && took < o.slow
+	if !o.log.Enabled(ctx, level) || wentWell && !o.lines.Keep(ctx) {
+		return
+	}
 	bytes := 0
 	if !c.Response().IsBodyStream() {
 		bytes = len(c.Response().Body())
 	}
 	attrs := []slog.Attr{
 		slog.String("method", methodOf(c)), slog.String("route", route), slog.Int("status", c.Response().StatusCode()),
-		slog.Float64("ms", float64(time.Since(begun).Microseconds())/1000), slog.Int("bytes", bytes),
+		slog.Float64("ms", float64(took.Microseconds())/1000), slog.Int("bytes", bytes),
 	}
 	if problem != nil {
 		attrs = append(attrs, slog.String("code", problem.Code))

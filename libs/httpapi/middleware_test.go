@@ -21,6 +21,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/ism-chat/ism/libs/servicetest"
+	"github.com/ism-chat/ism/libs/telemetry"
 )
 
 func TestPlainEndpoints(t *testing.T) {
@@ -110,6 +111,48 @@ func TestErrorsBecomeProblems(t *testing.T) {
 	}
 	if got := f.do(t, http.MethodGet, "/begun", ""); got.header.Get("X-Kept") != "yes" {
 		t.Error(got.header)
+	}
+}
+
+// What went well is left out of the log, and counted; what failed, or took long, is in it whatever its trace.
+func TestOnlyWhatWentWellIsLeftOutOfTheLog(t *testing.T) {
+	t.Parallel()
+	routes := func(app *fiber.App) {
+		failing(app)
+		app.Get("/quick", func(c *fiber.Ctx) error { return c.SendString("done") })
+		app.Get("/refused", func(c *fiber.Ctx) error { return c.SendStatus(http.StatusForbidden) }) // without a problem
+	}
+	for name, c := range map[string]struct {
+		slow   time.Duration
+		logged []string
+	}{
+		"all are quick": {time.Hour, []string{"/missing", "/nowhere", "/refused", "/unknown"}},
+		"all are slow":  {time.Nanosecond, []string{"/missing", "/nowhere", "/quick", "/quick", "/refused", "/unknown"}},
+	} {
+		f := serve(t, routes, func(_ *Config, deps *Deps) { deps.Telemetry.Sampling = telemetry.Sampling{Slow: c.slow} })
+		for _, path := range []string{"/quick", "/missing", "/refused", "/quick", "/nowhere", "/unknown"} {
+			f.do(t, http.MethodGet, path, "", "X-Request-Id", strings.Trim(path, "/"))
+		}
+		if err := f.stop(t); err != nil { // the last line is written behind the answer
+			t.Fatal(err)
+		}
+		var logged []string
+		for _, record := range f.log.records(t, "request") {
+			logged = append(logged, "/"+record["request_id"].(string))
+		}
+		slices.Sort(logged)
+		if !slices.Equal(logged, c.logged) {
+			t.Errorf("%s: logged are %v, not %v", name, logged, c.logged)
+		}
+		want := fmt.Sprintf(`
+# HELP ism_log_lines_left_out_total Number of lines about what went well that the log's sampling has left out.
+# TYPE ism_log_lines_left_out_total counter
+ism_log_lines_left_out_total{line="message"} 0
+ism_log_lines_left_out_total{line="request"} %d
+`, 6-len(c.logged))
+		if err := testutil.GatherAndCompare(f.tel.Metrics, strings.NewReader(want), "ism_log_lines_left_out_total"); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
 

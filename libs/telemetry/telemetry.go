@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/url"
 	"os"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -20,10 +21,15 @@ import (
 
 // Config is embedded in a deployable's configuration.
 type Config struct {
-	LogLevel     slog.Level `envconfig:"LOG_LEVEL" default:"info" desc:"lowest level that is logged: debug, info, warn or error"`
-	LogFormat    string     `envconfig:"LOG_FORMAT" default:"json" desc:"json or text"`
-	OTLPEndpoint string     `envconfig:"OTLP_ENDPOINT" desc:"where traces go, OTLP over gRPC, for example http://jaeger:4317; empty: nowhere"`
-	TraceRatio   float64    `envconfig:"TRACE_RATIO" default:"1" desc:"share of the traces that begin here which are sampled, 0 to 1; where a caller of ISM_HTTP_TRACE_CALLERS has decided (traceparent), that is followed"`
+	LogLevel  slog.Level `envconfig:"LOG_LEVEL" default:"info" desc:"lowest level that is logged: debug, info, warn or error"`
+	LogFormat string     `envconfig:"LOG_FORMAT" default:"json" desc:"json or text"`
+	// What went well is logged for a share of the traces.
+	LogSampleRequests float64       `envconfig:"LOG_SAMPLE_REQUESTS" default:"1" desc:"share of the traces whose requests are logged though they succeeded and were not slow, 0 to 1; by the trace id, so that all services log the same ones; what is left out is counted"`
+	LogSampleMessages float64       `envconfig:"LOG_SAMPLE_MESSAGES" default:"1" desc:"share of the traces whose messages and notifications are logged when they are accepted, 0 to 1; below 1 not every message is found in the log by its id"`
+	LogSlowRequests   time.Duration `envconfig:"LOG_SLOW_REQUESTS" default:"1s" desc:"from which duration on a request is logged in any case"`
+
+	OTLPEndpoint string  `envconfig:"OTLP_ENDPOINT" desc:"where traces go, OTLP over gRPC, for example http://jaeger:4317; empty: nowhere"`
+	TraceRatio   float64 `envconfig:"TRACE_RATIO" default:"1" desc:"share of the traces that begin here which are sampled, 0 to 1; where a caller of ISM_HTTP_TRACE_CALLERS has decided (traceparent), that is followed"`
 }
 
 // Validate says what is wrong beyond the types.
@@ -32,11 +38,18 @@ func (c Config) Validate() []config.Fault {
 	if c.LogFormat != formatJSON && c.LogFormat != formatText {
 		faults = append(faults, config.Fault{Variable: "LOG_FORMAT", Problem: fmt.Sprintf("%q is neither json nor text", c.LogFormat)})
 	}
+	for variable, share := range map[string]float64{
+		"TRACE_RATIO": c.TraceRatio, "LOG_SAMPLE_REQUESTS": c.LogSampleRequests, "LOG_SAMPLE_MESSAGES": c.LogSampleMessages,
+	} {
+		if !(share >= 0 && share <= 1) { // NaN is in no range
+			faults = append(faults, config.Fault{Variable: variable, Problem: fmt.Sprintf("%v is not between 0 and 1", share)})
+		}
+	}
+	if c.LogSlowRequests <= 0 {
+		faults = append(faults, config.Fault{Variable: "LOG_SLOW_REQUESTS", Problem: fmt.Sprintf("%s is not more than 0", c.LogSlowRequests)})
+	}
 	if err := checkEndpoint(c.OTLPEndpoint); err != nil {
 		faults = append(faults, config.Fault{Variable: "OTLP_ENDPOINT", Problem: err.Error()})
-	}
-	if !(c.TraceRatio >= 0 && c.TraceRatio <= 1) { // NaN is in no range
-		faults = append(faults, config.Fault{Variable: "TRACE_RATIO", Problem: fmt.Sprintf("%v is not between 0 and 1", c.TraceRatio)})
 	}
 	return faults
 }
@@ -60,6 +73,7 @@ type Telemetry struct {
 	Tracer     trace.TracerProvider
 	Propagator propagation.TextMapPropagator
 	Metrics    *prometheus.Registry
+	Sampling   Sampling // of the log's lines, see [Telemetry.RequestLines] and [Telemetry.MessageLines]
 
 	traces *traces // nil where nothing is to be shut down
 }
@@ -85,6 +99,7 @@ func newTelemetry(ctx context.Context, cfg Config, service string, out io.Writer
 		Log:        newLog(out, cfg.LogFormat, cfg.LogLevel).With(slog.String("service", service)),
 		Propagator: newPropagator(),
 		Metrics:    registry,
+		Sampling:   Sampling{Requests: cfg.LogSampleRequests, Messages: cfg.LogSampleMessages, Slow: cfg.LogSlowRequests},
 	}
 	started, err := startTraces(ctx, cfg, service, build.version, t)
 	if err != nil {
@@ -106,6 +121,7 @@ func Discard(log *slog.Logger) *Telemetry {
 		Tracer:     sdktrace.NewTracerProvider(sdktrace.WithSampler(sdktrace.ParentBased(sdktrace.NeverSample()))),
 		Propagator: newPropagator(),
 		Metrics:    prometheus.NewRegistry(),
+		Sampling:   logAll(),
 	}
 }
 

@@ -68,7 +68,7 @@ func (f *fakeCollector) serve(t *testing.T) (endpoint string) {
 func start(t *testing.T, cfg Config) (*Telemetry, *servicetest.Log) {
 	t.Helper()
 	j := &servicetest.Log{}
-	cfg.LogFormat = formatJSON
+	cfg.LogFormat, cfg.LogSlowRequests = formatJSON, time.Second
 	tel, err := newTelemetry(t.Context(), cfg, "rooms", j)
 	if err != nil {
 		t.Fatal(err)
@@ -301,10 +301,13 @@ func TestWithoutEndpointSpansHaveIDsAndPassOnTheUpstreamsDecision(t *testing.T) 
 
 func TestConfigFaults(t *testing.T) {
 	for variable, values := range map[string][]string{
-		"ISM_LOG_FORMAT":    {"xml", "JSON"},
-		"ISM_LOG_LEVEL":     {"loud"},
-		"ISM_TRACE_RATIO":   {"-0.1", "1.1", "NaN", "half"},
-		"ISM_OTLP_ENDPOINT": {"jaeger:4317", "grpc://jaeger:4317", "http://", "http://user:password@jaeger:4317", "http://jaeger:4317/v1/traces", "http://jaeger:4317?x=y", "http://[::1"},
+		"ISM_LOG_FORMAT":          {"xml", "JSON"},
+		"ISM_LOG_LEVEL":           {"loud"},
+		"ISM_TRACE_RATIO":         {"-0.1", "1.1", "NaN", "half"},
+		"ISM_LOG_SAMPLE_REQUESTS": {"-0.1", "1.1", "NaN", "half"},
+		"ISM_LOG_SAMPLE_MESSAGES": {"2"},
+		"ISM_LOG_SLOW_REQUESTS":   {"0s", "-1s", "1"},
+		"ISM_OTLP_ENDPOINT":       {"jaeger:4317", "grpc://jaeger:4317", "http://", "http://user:password@jaeger:4317", "http://jaeger:4317/v1/traces", "http://jaeger:4317?x=y", "http://[::1"},
 	} {
 		for _, value := range values {
 			var cfg Config

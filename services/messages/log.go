@@ -88,11 +88,13 @@ func (s *Service) commit(ctx context.Context, what draft) (event events.Event, a
 		span.SetAttributes(telemetry.RoomID(message.RoomID), telemetry.MessageID(message.ID))
 	}
 	// With this line a message's trace is found by its id, and its position by both where the trace was not sampled.
-	s.deps.Telemetry.Log.LogAttrs(
-		ctx, slog.LevelInfo, what.says(), slog.String("message_id", message.ID.String()), slog.String("room_id", message.RoomID.String()),
-		slog.String("event", event.Data.EventName()), slog.Int("epoch", int(epoch)), slog.Int("partition", int(record.Partition)),
-		slog.Int64("offset", record.Offset),
-	)
+	if s.accepted.Keep(ctx) {
+		s.deps.Telemetry.Log.LogAttrs(
+			ctx, slog.LevelInfo, what.says(), slog.String("message_id", message.ID.String()), slog.String("room_id", message.RoomID.String()),
+			slog.String("event", event.Data.EventName()), slog.Int("epoch", int(epoch)), slog.Int("partition", int(record.Partition)),
+			slog.Int64("offset", record.Offset),
+		)
+	}
 	if record.Offset < 0 {
 		return event, at, false, nil
 	}

@@ -67,6 +67,7 @@ type Service struct {
 	clock    clock
 	members  *membership.Cache
 	log      *bus.Log
+	accepted *telemetry.Lines // about each message
 	timeline *timeline.Timeline
 	healer   *bus.Consumer
 	follower *bus.Reader
@@ -96,7 +97,7 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	lines, err := timeline.New(deps.Store, log, kept.Expires, deps.Bus.Tracing(Group), deps.Telemetry)
+	written, err := timeline.New(deps.Store, log, kept.Expires, deps.Bus.Tracing(Group), deps.Telemetry)
 	if err != nil {
 		return nil, err
 	}
@@ -109,7 +110,8 @@ func New(cfg Config, deps Deps) (*Service, error) {
 		return nil, fmt.Errorf("make the consumer that heals timelines: %w", err)
 	}
 	s = &Service{
-		cfg: cfg, deps: deps, members: members, log: log, timeline: lines, healer: healer, kept: kept, cursors: cursor.NewSigner(deps.Store),
+		cfg: cfg, deps: deps, members: members, log: log, accepted: deps.Telemetry.MessageLines(), timeline: written,
+		healer: healer, kept: kept, cursors: cursor.NewSigner(deps.Store),
 		tail: tail.New(tailBytes, func(partitions int) ([]int64, error) {
 			return healer.Committed(events.TopicRooms, partitions)
 		}, deps.Telemetry.Log),

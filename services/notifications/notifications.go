@@ -67,6 +67,7 @@ type Service struct {
 	inbox    *inbox.Inbox
 	taker    *bus.Consumer
 	intake   *intake.Intake
+	lines    *telemetry.Lines // about each notification
 	sources  *reread.Value[*hooks.Sources]
 	hooked   *prometheus.CounterVec
 	kafka    *kafkain.Reader // nil: not configured
@@ -89,7 +90,8 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	}
 	deps.Store = observed.New(deps.Store, deps.Telemetry)
 	s := &Service{
-		deps: deps, appender: appender, sources: keepSources(cfg, sources, deps.Telemetry), hooked: newHookMetrics(deps.Telemetry, sources),
+		deps: deps, appender: appender, lines: deps.Telemetry.MessageLines(), sources: keepSources(cfg, sources, deps.Telemetry),
+		hooked: newHookMetrics(deps.Telemetry, sources),
 		intake: intake.New(appender, deps.Rooms, cfg.UnknownUsers == refuseUnknown),
 	}
 	s.inbox = inbox.New(deps.Store, s, cfg.Retention, time.Now, deps.Bus.Tracing(Group), deps.Telemetry.Log)

@@ -57,6 +57,9 @@ func (s *Service) tell(c *fiber.Ctx, tenant string, asked intake.Asked) error {
 
 // logTold says in the log that users are told something; of one user by which id.
 func (s *Service) logTold(ctx context.Context, told []wire.NotifiedUser) {
+	if !s.lines.Keep(ctx) {
+		return
+	}
 	attributes := []slog.Attr{slog.Int("users", len(told))}
 	if len(told) == 1 {
 		attributes = append(attributes, slog.String("to_user", told[0].UserID.String()), slog.String("notification_id", told[0].ID.String()))

@@ -132,7 +132,11 @@ func buildLanded(t *testing.T, service string) (version string) {
 	if err := os.MkdirAll(filepath.Join(source, "clients", "go"), 0o755); err != nil { // the Dockerfile copies what that revision has not yet
 		t.Fatal(err)
 	}
+	if err := os.MkdirAll(filepath.Join(source, "deploy"), 0o755); err != nil {
+		t.Fatal(err)
+	}
 	run(t, nil, "cp", top+"/.dockerignore", source)
+	run(t, nil, "cp", "-r", top+"/deploy/images", filepath.Join(source, "deploy")) // what describes the program
 	run(t, nil, "docker", "build", "-q", "-f", top+"/deploy/Dockerfile", "--build-arg", "PROGRAM="+service, "--build-arg", "VERSION="+version,
 		"--build-arg", "REVISION="+landed, "-t", "ism/"+service+":"+version, source)
 	return version
