@@ -435,6 +435,28 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
+        /** @description `insufficient-scope`: the token lacks the scope or role that is needed for everything (ISM_OIDC_REQUIRED_SCOPE). */
+        InsufficientScope: {
+            headers: {
+                "WWW-Authenticate"?: string;
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description `rate-limited`: the caller asks for more than it may, of all requests or of this kind (ISM_HTTP_RATE_…); again after Retry-After. Backends are not limited. */
+        RateLimited: {
+            headers: {
+                "Retry-After": components["headers"]["RetryAfter"];
+                "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                RateLimit: components["headers"]["RateLimit"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
         /** @description `room-not-found`: there is no such room, or the caller is not in it; the answer is the same. */
         RoomNotFound: {
             headers: {
@@ -592,6 +614,10 @@ export interface components {
         RetryAfter: number;
         /** @description The tag of the message as it is now, for If-Match and If-None-Match. */
         MessageTag: string;
+        /** @description The limits that the request counts for, as draft-ietf-httpapi-ratelimit-headers-10 has them: of each its class, how many requests, and in how many seconds. It is in every answer to a user, unless all limits are off. */
+        RateLimitPolicy: string;
+        /** @description Of each of these limits, how much is left, and in how many seconds all of it is there again. */
+        RateLimit: string;
     };
     pathItems: never;
 }
@@ -684,6 +710,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            429: components["responses"]["RateLimited"];
             500: components["responses"]["Internal"];
             /**
              * @description `kafka-unavailable`: the message was not written and will not be; `rooms-unavailable`: it cannot be said who is in
@@ -783,6 +810,7 @@ export interface operations {
                 };
             };
             401: components["responses"]["Unauthorized"];
+            403: components["responses"]["InsufficientScope"];
             /**
              * @description `room-not-found`: there is no such room for the caller; `message-not-found`: of `around`, the room has no such message, or the caller may not
              *     read it.
@@ -807,6 +835,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            429: components["responses"]["RateLimited"];
             500: components["responses"]["Internal"];
             /**
              * @description `store-unavailable`: the timelines cannot be read now; `rooms-unavailable`: it cannot be said who is in the room;
@@ -859,6 +888,7 @@ export interface operations {
                 };
             };
             401: components["responses"]["Unauthorized"];
+            403: components["responses"]["InsufficientScope"];
             404: components["responses"]["RoomNotFound"];
             /** @description `invalid-request`: `since` is missing, or `limit` is no number from 1 to 100. */
             422: {
@@ -869,6 +899,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            429: components["responses"]["RateLimited"];
             500: components["responses"]["Internal"];
             /**
              * @description `store-unavailable`: the timelines cannot be read now; `kafka-unavailable`: the log is not known yet; `rooms-unavailable`: it cannot be said who
@@ -921,7 +952,9 @@ export interface operations {
             };
             400: components["responses"]["InvalidID"];
             401: components["responses"]["Unauthorized"];
+            403: components["responses"]["InsufficientScope"];
             404: components["responses"]["MessageNotFound"];
+            429: components["responses"]["RateLimited"];
             500: components["responses"]["Internal"];
             /**
              * @description `store-unavailable`: the message cannot be read now; `rooms-unavailable`: it cannot be said who is in the room; `timeline-behind`: the
@@ -998,6 +1031,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            429: components["responses"]["RateLimited"];
             500: components["responses"]["Internal"];
             503: components["responses"]["NotChanged"];
             504: components["responses"]["MayBeChanged"];
@@ -1079,6 +1113,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            429: components["responses"]["RateLimited"];
             500: components["responses"]["Internal"];
             503: components["responses"]["NotChanged"];
             504: components["responses"]["MayBeChanged"];
@@ -1129,6 +1164,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            429: components["responses"]["RateLimited"];
             500: components["responses"]["Internal"];
             /** @description `store-unavailable`, `rooms-unavailable`, `timeout`: try again after Retry-After. */
             503: {
@@ -1158,6 +1194,7 @@ export interface operations {
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["NotTheBackend"];
             404: components["responses"]["NotOfTheTenant"];
+            429: components["responses"]["RateLimited"];
             500: components["responses"]["Internal"];
             503: components["responses"]["RetentionUnavailable"];
         };
@@ -1198,6 +1235,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            429: components["responses"]["RateLimited"];
             500: components["responses"]["Internal"];
             503: components["responses"]["RetentionUnavailable"];
         };
@@ -1218,6 +1256,7 @@ export interface operations {
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["NotTheBackend"];
             404: components["responses"]["NotOfTheTenant"];
+            429: components["responses"]["RateLimited"];
             500: components["responses"]["Internal"];
             503: components["responses"]["RetentionUnavailable"];
         };

@@ -1192,8 +1192,8 @@ export interface components {
         /** @description Either upTo or notificationIds. */
         ReadRequest: {
             /** @description A cursor of the inbox: all up to it are read. */
-            upTo?: string;
-            notificationIds?: string[];
+            upTo?: string | null;
+            notificationIds?: string[] | null;
         };
         /** @description An object as one alone has it, and its name. */
         NotifyLine: components["schemas"]["NotifyRequest"] & {
@@ -1225,9 +1225,9 @@ export interface components {
         /** @description Either toUser or toUsers. */
         NotifyRequest: {
             /** Format: uuid */
-            toUser?: string;
+            toUser?: string | null;
             /** @description Each is told once, however often it is named. */
-            toUsers?: string[];
+            toUsers?: string[] | null;
             /** @enum {string} */
             type: "SystemMessage";
             /** @description What they are told: any object of at most 65,536 bytes. */
@@ -1235,7 +1235,7 @@ export interface components {
                 [key: string]: unknown;
             };
             /** @description For how many seconds it is worth something, from when it is taken: then nobody is shown it any more. Missing: for as long as it is kept. */
-            ttl?: number;
+            ttl?: number | null;
         };
         /**
          * Format: date-time
@@ -1277,34 +1277,35 @@ export interface components {
             nextCursor: string | null;
             content: components["schemas"]["Webhook"][];
         };
+        /** @description null is as if it was missing, also in place of the whole. */
         WebhookRequest: {
             /** @description Of https, without a user name or a fragment. */
-            url?: string;
-            description?: string;
-            types?: ("dev.ism.friend.accepted" | "dev.ism.friend.requested" | "dev.ism.members.joined" | "dev.ism.members.left" | "dev.ism.message.created" | "dev.ism.message.deleted" | "dev.ism.message.edited" | "dev.ism.notification.sent" | "dev.ism.push.requested" | "dev.ism.room.changed" | "dev.ism.room.created" | "dev.ism.room.ended" | "dev.ism.room.read" | "dev.ism.user.deleted" | "dev.ism.user.erased" | "dev.ism.webhook.disabled" | "dev.ism.webhook.failing")[];
+            url?: string | null;
+            description?: string | null;
+            types?: ("dev.ism.friend.accepted" | "dev.ism.friend.requested" | "dev.ism.members.joined" | "dev.ism.members.left" | "dev.ism.message.created" | "dev.ism.message.deleted" | "dev.ism.message.edited" | "dev.ism.notification.sent" | "dev.ism.push.requested" | "dev.ism.room.changed" | "dev.ism.room.created" | "dev.ism.room.ended" | "dev.ism.room.read" | "dev.ism.user.deleted" | "dev.ism.user.erased" | "dev.ism.webhook.disabled" | "dev.ism.webhook.failing")[] | null;
             /** @description What happens in these alone; then all types are of rooms. Missing or empty: everything. */
-            rooms?: string[];
+            rooms?: string[] | null;
             /**
              * @description v1: HMAC-SHA256; v1a: Ed25519. It cannot be changed.
              * @default v1
-             * @enum {string}
+             * @enum {string|null}
              */
-            signature: "v1" | "v1a";
+            signature: "v1" | "v1a" | null;
             /**
              * @description Webhooks of a room are sent in the room's order, each when the one before was taken or given up.
              * @default false
              */
-            ordered: boolean;
+            ordered: boolean | null;
             /**
              * @description How many webhooks are sent to it at once, at most.
              * @default 5
              */
-            concurrency: number;
-        };
+            concurrency: number | null;
+        } | null;
         RotateRequest: {
             /** @default 86400 */
-            overlapSeconds: number;
-        };
+            overlapSeconds: number | null;
+        } | null;
         RotatedSecret: {
             secret: string;
             /** @description Until when webhooks are signed with the former secret, too. */
@@ -1314,12 +1315,12 @@ export interface components {
             /** @description What happened from then on. */
             since: components["schemas"]["Time"];
             /** @description And before then. Missing: until now. */
-            until?: components["schemas"]["Time"];
+            until?: components["schemas"]["Time"] | null;
             /**
              * @default given-up
-             * @enum {string}
+             * @enum {string|null}
              */
-            state: "delivered" | "given-up";
+            state: "delivered" | "given-up" | null;
         };
         Replayed: {
             replayed: number;
@@ -1676,7 +1677,7 @@ export interface components {
              * Format: uuid
              * @description Without it: all rooms that have no level of their own.
              */
-            roomId?: string;
+            roomId?: string | null;
             /**
              * @description `mentions`: of messages those that mention the user; `none`: nothing, for all rooms also no requests of friends and no new rooms; `default`, of a room: as for all.
              * @enum {string}
@@ -1837,6 +1838,28 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
+        /** @description `insufficient-scope`: the token lacks the scope or role that is needed for everything (ISM_OIDC_REQUIRED_SCOPE). */
+        InsufficientScope: {
+            headers: {
+                "WWW-Authenticate"?: string;
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description `rate-limited`: the caller asks for more than it may, of all requests or of this kind (ISM_HTTP_RATE_…); again after Retry-After. Backends are not limited. */
+        RateLimited: {
+            headers: {
+                "Retry-After": components["headers"]["RetryAfter"];
+                "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                RateLimit: components["headers"]["RateLimit"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
         /** @description `body-too-large`: the body is over the limit. */
         BodyTooLarge: {
             headers: {
@@ -1894,6 +1917,10 @@ export interface components {
     headers: {
         /** @description Seconds. */
         RetryAfter: number;
+        /** @description The limits that the request counts for, as draft-ietf-httpapi-ratelimit-headers-10 has them: of each its class, how many requests, and in how many seconds. It is in every answer to a user, unless all limits are off. */
+        RateLimitPolicy: string;
+        /** @description Of each of these limits, how much is left, and in how many seconds all of it is there again. */
+        RateLimit: string;
     };
     pathItems: never;
 }
@@ -1941,6 +1968,7 @@ export interface operations {
                 };
             };
             401: components["responses"]["Unauthorized"];
+            403: components["responses"]["InsufficientScope"];
             /** @description `invalid-request`: see `detail`. */
             422: {
                 headers: {
@@ -1950,6 +1978,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            429: components["responses"]["RateLimited"];
             500: components["responses"]["Internal"];
             503: components["responses"]["InboxUnavailable"];
         };
@@ -1973,6 +2002,8 @@ export interface operations {
                 };
             };
             401: components["responses"]["Unauthorized"];
+            403: components["responses"]["InsufficientScope"];
+            429: components["responses"]["RateLimited"];
             500: components["responses"]["Internal"];
             503: components["responses"]["InboxUnavailable"];
         };
@@ -2016,6 +2047,7 @@ export interface operations {
                 };
             };
             401: components["responses"]["Unauthorized"];
+            403: components["responses"]["InsufficientScope"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
             /** @description `invalid-request`: see `detail`. */
@@ -2027,6 +2059,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            429: components["responses"]["RateLimited"];
             500: components["responses"]["Internal"];
             /**
              * @description `store-unavailable`: nothing is marked; `kafka-unavailable`: it is marked, and other devices may not have been told; `issuer-unavailable`; `timeout`.
@@ -2085,6 +2118,7 @@ export interface operations {
                 };
             };
             401: components["responses"]["Unauthorized"];
+            403: components["responses"]["InsufficientScope"];
             /** @description `invalid-request`: see `detail`. */
             422: {
                 headers: {
@@ -2094,6 +2128,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            429: components["responses"]["RateLimited"];
             500: components["responses"]["Internal"];
             503: components["responses"]["InboxUnavailable"];
         };
@@ -2176,6 +2211,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            429: components["responses"]["RateLimited"];
             500: components["responses"]["Internal"];
             /**
              * @description `kafka-unavailable`: the notification was not written and will not be, or, where there are several users, some may have been told;
@@ -2337,6 +2373,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            429: components["responses"]["RateLimited"];
             500: components["responses"]["Internal"];
             503: components["responses"]["WebhooksUnavailable"];
         };
@@ -2412,6 +2449,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            429: components["responses"]["RateLimited"];
             500: components["responses"]["Internal"];
             503: components["responses"]["WebhooksUnavailable"];
         };
@@ -2464,6 +2502,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            429: components["responses"]["RateLimited"];
             500: components["responses"]["Internal"];
             503: components["responses"]["WebhooksUnavailable"];
         };
@@ -2514,6 +2553,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            429: components["responses"]["RateLimited"];
             500: components["responses"]["Internal"];
             503: components["responses"]["WebhooksUnavailable"];
         };
@@ -2581,6 +2621,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            429: components["responses"]["RateLimited"];
             500: components["responses"]["Internal"];
             503: components["responses"]["WebhooksUnavailable"];
         };
@@ -2642,6 +2683,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            429: components["responses"]["RateLimited"];
             500: components["responses"]["Internal"];
             503: components["responses"]["WebhooksUnavailable"];
         };
@@ -2694,6 +2736,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            429: components["responses"]["RateLimited"];
             500: components["responses"]["Internal"];
             503: components["responses"]["WebhooksUnavailable"];
         };
@@ -2761,6 +2804,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            429: components["responses"]["RateLimited"];
             500: components["responses"]["Internal"];
             503: components["responses"]["WebhooksUnavailable"];
         };
@@ -2822,6 +2866,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            429: components["responses"]["RateLimited"];
             500: components["responses"]["Internal"];
             503: components["responses"]["WebhooksUnavailable"];
         };
@@ -2895,6 +2940,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            429: components["responses"]["RateLimited"];
             500: components["responses"]["Internal"];
             503: components["responses"]["WebhooksUnavailable"];
         };
@@ -2961,6 +3007,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            429: components["responses"]["RateLimited"];
             500: components["responses"]["Internal"];
             503: components["responses"]["WebhooksUnavailable"];
         };
@@ -3014,6 +3061,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            429: components["responses"]["RateLimited"];
             500: components["responses"]["Internal"];
             503: components["responses"]["WebhooksUnavailable"];
         };
@@ -3076,6 +3124,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            429: components["responses"]["RateLimited"];
             500: components["responses"]["Internal"];
             503: components["responses"]["WebhooksUnavailable"];
         };
@@ -3151,6 +3200,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            429: components["responses"]["RateLimited"];
             500: components["responses"]["Internal"];
             /**
              * @description `rooms-unavailable`: it could not be looked up whether the user is of the token's tenant; `store-unavailable`; `issuer-unavailable`: tokens cannot be verified
@@ -3215,6 +3265,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            429: components["responses"]["RateLimited"];
             500: components["responses"]["Internal"];
             /**
              * @description `rooms-unavailable`: it could not be looked up whether the user is of the token's tenant; `store-unavailable`; `issuer-unavailable`: tokens cannot be verified
@@ -3279,6 +3330,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            429: components["responses"]["RateLimited"];
             500: components["responses"]["Internal"];
             /**
              * @description `rooms-unavailable`: it could not be looked up whether the user is of the token's tenant; `store-unavailable`; `issuer-unavailable`: tokens cannot be verified
@@ -3352,6 +3404,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            429: components["responses"]["RateLimited"];
             500: components["responses"]["Internal"];
             /**
              * @description `rooms-unavailable`: it could not be looked up whether the user is of the token's tenant; `store-unavailable`; `issuer-unavailable`: tokens cannot be verified
@@ -3387,6 +3440,8 @@ export interface operations {
                 };
             };
             401: components["responses"]["Unauthorized"];
+            403: components["responses"]["InsufficientScope"];
+            429: components["responses"]["RateLimited"];
             500: components["responses"]["Internal"];
             503: components["responses"]["PushUnavailable"];
         };
@@ -3430,6 +3485,7 @@ export interface operations {
                 };
             };
             401: components["responses"]["Unauthorized"];
+            403: components["responses"]["InsufficientScope"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
             /** @description `invalid-request`: something is missing, unknown or out of its limits, see `detail`; `push-off`: in this installation nobody is told on devices of the kind. */
@@ -3441,6 +3497,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            429: components["responses"]["RateLimited"];
             500: components["responses"]["Internal"];
             503: components["responses"]["PushUnavailable"];
         };
@@ -3464,6 +3521,7 @@ export interface operations {
                 };
             };
             401: components["responses"]["Unauthorized"];
+            403: components["responses"]["InsufficientScope"];
             /** @description `push-off`: there is no Web Push in this installation. */
             404: {
                 headers: {
@@ -3473,6 +3531,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            429: components["responses"]["RateLimited"];
             500: components["responses"]["Internal"];
             503: components["responses"]["PushUnavailable"];
         };
@@ -3497,6 +3556,7 @@ export interface operations {
                 content?: never;
             };
             401: components["responses"]["Unauthorized"];
+            403: components["responses"]["InsufficientScope"];
             /** @description `invalid-request`: it can be no device's id. */
             422: {
                 headers: {
@@ -3506,6 +3566,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            429: components["responses"]["RateLimited"];
             500: components["responses"]["Internal"];
             503: components["responses"]["PushUnavailable"];
         };
@@ -3529,6 +3590,8 @@ export interface operations {
                 };
             };
             401: components["responses"]["Unauthorized"];
+            403: components["responses"]["InsufficientScope"];
+            429: components["responses"]["RateLimited"];
             500: components["responses"]["Internal"];
             503: components["responses"]["PushUnavailable"];
         };
@@ -3571,6 +3634,7 @@ export interface operations {
                 };
             };
             401: components["responses"]["Unauthorized"];
+            403: components["responses"]["InsufficientScope"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
             /** @description `invalid-request`: see `detail`; `too-many-settings`: there are settings of 1,000 rooms. */
@@ -3582,6 +3646,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            429: components["responses"]["RateLimited"];
             500: components["responses"]["Internal"];
             503: components["responses"]["PushUnavailable"];
         };

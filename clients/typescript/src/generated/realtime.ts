@@ -32,7 +32,8 @@ export interface paths {
          *     **Order.** The events of a room come in the order of its log, the same for all of its members. Those of different
          *     rooms may come to two members in different orders.
          *
-         *     **The end.** The server ends the stream when the token expires, when the user opens more streams than it may (the oldest ends),
+         *     **The end.** The server ends the stream when the token expires, when it is as old as a stream may be, when the user or the token's session is
+         *     signed out, when the user opens more streams than it may (the oldest ends),
          *     and when the backend disconnects the user: each with a `StreamEnded` event that says so. It also ends it when it stops (a `retry:`
          *     says when to come back), when the client does not keep up, when its machine does not answer for 45 seconds, and when
          *     it sends more than 4 KB on the open stream. Each of these is resumed without loss.
@@ -372,11 +373,12 @@ export interface components {
              */
             type: "StreamEnded";
             /**
-             * @description `expired`: the token's time is over, come back with a new one; `replaced`: the user has opened more streams than it may, and
-             *     this was the oldest, do not come back without being asked to; `disconnected`: the backend has ended the user's streams.
+             * @description `expired`: the token's time is over, or the stream's, come back, with a new token if yours has expired; `replaced`: the user has opened more streams than it may, and
+             *     this was the oldest, do not come back without being asked to; `disconnected`: the backend has ended the user's streams;
+             *     `signed-out`: the user was signed out, or the session that the token is of; the token is refused from now on.
              * @enum {string}
              */
-            reason: "expired" | "replaced" | "disconnected";
+            reason: "expired" | "replaced" | "disconnected" | "signed-out";
             createdAt: components["schemas"]["Time"];
         };
         /** @description RFC 9457. errorCode, message, timestamp and path are for clients of the Rust ISM. */
@@ -588,6 +590,28 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
+        /** @description `insufficient-scope`: the token lacks the scope or role that is needed for everything (ISM_OIDC_REQUIRED_SCOPE). */
+        InsufficientScope: {
+            headers: {
+                "WWW-Authenticate"?: string;
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description `rate-limited`: the caller asks for more than it may, of all requests or of this kind (ISM_HTTP_RATE_…); again after Retry-After. Backends are not limited. */
+        RateLimited: {
+            headers: {
+                "Retry-After": components["headers"]["RetryAfter"];
+                "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                RateLimit: components["headers"]["RateLimit"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
         /** @description `internal`: a fault of the service; traceId helps to find it. */
         Internal: {
             headers: {
@@ -603,6 +627,10 @@ export interface components {
     headers: {
         /** @description Seconds. */
         RetryAfter: number;
+        /** @description The limits that the request counts for, as draft-ietf-httpapi-ratelimit-headers-10 has them: of each its class, how many requests, and in how many seconds. It is in every answer to a user, unless all limits are off. */
+        RateLimitPolicy: string;
+        /** @description Of each of these limits, how much is left, and in how many seconds all of it is there again. */
+        RateLimit: string;
     };
     pathItems: never;
 }
@@ -656,6 +684,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            403: components["responses"]["InsufficientScope"];
             /** @description `not-acceptable`: the request has an `Accept` that does not take event streams. */
             406: {
                 headers: {
@@ -665,6 +694,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            429: components["responses"]["RateLimited"];
             500: components["responses"]["Internal"];
             /**
              * @description `kafka-unavailable`: this node has not read the newest events yet, or cannot take the ticket; `too-many-streams`: this node has as
@@ -701,10 +731,13 @@ export interface operations {
                 };
             };
             401: components["responses"]["Unauthorized"];
-            /** @description `too-many-tickets`: use those that you have. */
+            403: components["responses"]["InsufficientScope"];
+            /** @description `too-many-tickets`: use those that you have; `rate-limited`: the caller asks for more than it may (ISM_HTTP_RATE_…). */
             429: {
                 headers: {
                     "Retry-After": components["headers"]["RetryAfter"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -751,6 +784,7 @@ export interface operations {
                 };
             };
             401: components["responses"]["Unauthorized"];
+            403: components["responses"]["InsufficientScope"];
             /** @description `invalid-request`: the timeout is out of range. */
             422: {
                 headers: {
@@ -760,6 +794,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            429: components["responses"]["RateLimited"];
             500: components["responses"]["Internal"];
             /**
              * @description `kafka-unavailable`: this node has not read the newest events yet; `too-many-streams`: this node has as many polls as it may;
@@ -813,6 +848,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            429: components["responses"]["RateLimited"];
             500: components["responses"]["Internal"];
             /** @description `kafka-unavailable`: try again; `issuer-unavailable`: tokens cannot be verified yet; `timeout`. */
             503: {
