@@ -13,7 +13,7 @@ import (
 
 // randomTraces makes contexts of traces with random ids, the same in each run.
 func randomTraces(n int) []context.Context {
-	random := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // any ids
+	random := rand.New(rand.NewPCG(1, 2))
 	var all []context.Context
 	for range n {
 		var id trace.TraceID

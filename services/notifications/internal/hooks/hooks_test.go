@@ -138,9 +138,15 @@ func TestSourcesAreRead(t *testing.T) {
 func FuzzVerify(f *testing.F) {
 	at := strconv.Itoa(exampleTime)
 	for _, seed := range [][4]string{
-		{exampleID, at, exampleSignature, exampleBody}, {exampleID, at, "v1," + exampleSignature, exampleBody}, {exampleID, at, "v2" + exampleSignature[2:], exampleBody},
-		{exampleID, at, "v1, v1,= " + exampleSignature[:20], exampleBody}, {exampleID, at + "0", exampleSignature, exampleBody}, {"", "", "", ""},
-		{exampleID + ".", at, exampleSignature, exampleBody}, {exampleID, "+" + at, exampleSignature, exampleBody}, {exampleID, at, "v1a,", "\xff"},
+		{exampleID, at, exampleSignature, exampleBody},
+		{exampleID, at, "v1," + exampleSignature, exampleBody},
+		{exampleID, at, "v2" + exampleSignature[2:], exampleBody},
+		{exampleID, at, "v1, v1,= " + exampleSignature[:20], exampleBody},
+		{exampleID, at + "0", exampleSignature, exampleBody},
+		{"", "", "", ""},
+		{exampleID + ".", at, exampleSignature, exampleBody},
+		{exampleID, "+" + at, exampleSignature, exampleBody},
+		{exampleID, at, "v1a,", "\xff"},
 	} {
 		f.Add(seed[0], seed[1], seed[2], seed[3])
 	}
