@@ -19,6 +19,7 @@ func open(t *testing.T, stream string) *client.Stream {
 		if got := r.Header.Get("Authorization"); got != "Bearer secret" {
 			t.Errorf("Authorization %q", got)
 		}
+		w.Header().Set("Content-Type", "text/event-stream")
 		fmt.Fprintf(w, stream, r.Header.Get("Last-Event-ID"))
 	}))
 	t.Cleanup(server.Close)
