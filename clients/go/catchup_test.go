@@ -77,7 +77,7 @@ func TestCatchUpEnds(t *testing.T) {
 			var bad *client.BadAnswer
 			return errors.As(err, &bad)
 		}},
-		"the server says nothing": {[]answer{first, says(200, "{}")}, nil, "102", func(err error) bool { return client.Temporary(err) }},
+		"the server says nothing": {[]answer{first, says(200, "{}")}, nil, "102", client.Temporary},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
