@@ -19,8 +19,9 @@ func TestCatchUpGivesAllUpToTheCall(t *testing.T) {
 			says(200, `{"changes":[{"change":"new","position":"102"},{"change":"edited","position":"103"}],"since":"103","more":true}`),
 			problem(503, "store-unavailable", "Retry-After: 2"),
 			says(200, `{"changes":[{"change":"deleted","position":"104"}],"since":"105","more":false}`, "Retry-After: 5"),
-			says(200, `{"changes":[],"since":"106","more":false}`),
+			says(200, `{"changes":[],"since":"106","more":false}`, "Retry-After: 3"),
 			says(200, `{"changes":[{"change":"new","position":"107"}],"since":"107","more":false}`),
+			says(200, `{"changes":[{"change":"new","position":"108"}],"since":"108","more":false}`), // behind the call
 		}}
 		var got, asked []string
 		since, err := n.client(client.Token("secret")).CatchUp(t.Context(), room, "101", func(changes []wire.MessageChange) error {
@@ -29,13 +30,13 @@ func TestCatchUpGivesAllUpToTheCall(t *testing.T) {
 			}
 			return nil
 		})
-		if err != nil || since != "106" || !slices.Equal(got, []string{"new102", "edited103", "deleted104"}) {
+		if err != nil || since != "107" || !slices.Equal(got, []string{"new102", "edited103", "deleted104", "new107"}) {
 			t.Errorf("%q up to %s, %v", got, since, err)
 		}
 		for _, request := range n.requests {
 			asked = append(asked, request.URL.Query().Get("since"))
 		}
-		if waits := n.waits(); !slices.Equal(asked, []string{"101", "103", "103", "105"}) || waits[1] < 2*time.Second || waits[2] != 5*time.Second {
+		if waits := n.waits(); !slices.Equal(asked, []string{"101", "103", "103", "105", "106"}) || waits[1] < 2*time.Second || waits[2] != 5*time.Second {
 			t.Errorf("asked %q, waited %v", asked, waits)
 		}
 	})

@@ -73,7 +73,7 @@ func TestFollowOverConnectionsThatAreCut(t *testing.T) {
 func TestFollowGivesUpASilentConnection(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		n := &network{answers: []answer{falls("id: 1\n\n"), falls("id: 1\n\ndata: {\"type\":\"News\"}\n\n")}}
+		n := &network{answers: []answer{falls("id: 1\n\n"), falls("id: 1\n\n", "data: {\"type\":\"News\"}\n\n")}}
 		var cause error
 		follower := n.client(client.Token("secret")).Follow(t.Context(),
 			client.FollowOptions{LastEventID: "1", Reconnecting: func(err error, _ time.Duration) { cause = err }})
@@ -126,8 +126,8 @@ func TestFollowWaitsLongerAndLongerAndAsLongAsItIsAsked(t *testing.T) {
 func TestFollowTellsWhatTheStreamCannotGive(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		huge := "id: 4\ndata: \"" + strings.Repeat("x", 5<<20) + "\"\n\n"
-		many := "id: 5\n" + strings.Repeat("data: "+strings.Repeat("x", 1<<20)+"\n", 5) + "\n"
+		huge := "id: 4\ndata: {\"type\":\"Huge\",\"x\":\"" + strings.Repeat("x", 5<<20) + "\"}\n\n"
+		many := "id: 5\ndata: {\"type\":\"Huge\",\"x\":[" + strings.Repeat("\ndata: \""+strings.Repeat("x", 1<<20)+"\",", 5) + "7]}\n\n"
 		n := &network{answers: []answer{
 			streams("retry: 1"), // cut before it says where it is: what happens now would be lost
 			falls("id: 1\n\nid: 2\ndata: {\"type\":\n\nid: 3\ndata: {\"type\":7}\n\n" + huge + many +
@@ -192,7 +192,7 @@ func TestFollowObeysTheEndOfAStream(t *testing.T) {
 		n := &network{answers: []answer{
 			func(r *http.Request) (*http.Response, error) {
 				time.Sleep(time.Second)
-				return streams("id: 1\n\n" + ended("expired"))(r)
+				return streams("retry: 2000\nid: 1\n\n" + ended("expired"))(r)
 			},
 			streams("id: 1\n\n" + ended("replaced")),
 			streams("id: 1\n\n" + ended("disconnected")),
@@ -206,6 +206,9 @@ func TestFollowObeysTheEndOfAStream(t *testing.T) {
 		defer follower.Close()
 		next(t, follower, "StreamEnded")
 		next(t, follower, "StreamEnded")
+		if wait := n.waits()[0]; wait < 3*time.Second {
+			t.Errorf("it came back %v after a token that had expired at once", wait)
+		}
 		if _, err := follower.Next(); !errors.Is(err, client.ErrReplaced) || len(n.requests) != 2 {
 			t.Fatalf("%v, after %d requests: the other stream is to be left alone", err, len(n.requests))
 		}

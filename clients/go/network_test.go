@@ -84,17 +84,21 @@ func problem(status int, code string, headers ...string) answer {
 // streams is a stream that ends behind the text, or breaks.
 func streams(text string) answer { return says(http.StatusOK, text, "Content-Type: text/event-stream") }
 
-// falls is a stream that says nothing behind the text.
-func falls(text string) answer {
+// falls is a stream that says nothing behind the texts, each of which comes by itself.
+func falls(texts ...string) answer {
 	return func(request *http.Request) (*http.Response, error) {
 		quiet, silence := io.Pipe()
+		var body []io.Reader
+		for _, text := range texts {
+			body = append(body, strings.NewReader(text))
+		}
 		context.AfterFunc(request.Context(), func() { silence.CloseWithError(request.Context().Err()) })
 		return &http.Response{
 			StatusCode: http.StatusOK, Header: http.Header{"Content-Type": {"text/event-stream"}},
 			Body: struct {
 				io.Reader
 				io.Closer
-			}{io.MultiReader(strings.NewReader(text), quiet), silence},
+			}{io.MultiReader(append(body, quiet)...), silence},
 		}, nil
 	}
 }
