@@ -145,9 +145,13 @@ func (f *Follower) broken(cause error) {
 	if errors.Is(cause, io.EOF) {
 		cause = errors.New("the server has ended the stream")
 	}
-	f.wait = backoff(f.failures, max(f.retry, RetryIn(cause)))
+	f.comeBack(cause, backoff(f.failures, max(f.retry, RetryIn(cause))))
 	f.failures++
-	f.options.Reconnecting(cause, f.wait)
+}
+
+func (f *Follower) comeBack(cause error, wait time.Duration) {
+	f.wait = wait
+	f.options.Reconnecting(cause, wait)
 }
 
 func (f *Follower) hangUp() {
@@ -167,10 +171,13 @@ func (f *Follower) ended(event StreamEvent) {
 	f.client.kept.forget(f.ctx)
 	expected := end.Reason == wire.EndExpired && time.Since(f.stream.opened) >= lived
 	f.replaced = end.Reason == wire.EndReplaced
-	f.broken(fmt.Errorf("the server has ended the stream: %s", end.Reason))
-	if expected { // as the token has: come back at once
-		f.wait = 0
+	cause := fmt.Errorf("the server has ended the stream: %s", end.Reason)
+	if !expected {
+		f.broken(cause)
+		return
 	}
+	f.hangUp()
+	f.comeBack(cause, 0)
 }
 
 // resync is an event of the client's own.

@@ -232,14 +232,16 @@ func TestFollowComesBackAtOnceWithANewToken(t *testing.T) {
 			falls("retry: 5000\nid: 1\n\ndata: {\"type\":\"First\"}\n\ndata: {\"type\":\"StreamEnded\",\"reason\":\"expired\"}\n\n"),
 			falls("id: 1\n\ndata: {\"type\":\"News\"}\n\n"),
 		}}
-		follower := n.client(client.Token("secret")).Follow(t.Context(), client.FollowOptions{LastEventID: "1"})
+		told := time.Hour
+		follower := n.client(client.Token("secret")).Follow(t.Context(),
+			client.FollowOptions{LastEventID: "1", Reconnecting: func(_ error, wait time.Duration) { told = wait }})
 		defer follower.Close()
 		next(t, follower, "First")
 		time.Sleep(time.Minute)
 		next(t, follower, "StreamEnded")
 		next(t, follower, "News")
-		if wait := n.waits()[0]; wait != time.Minute {
-			t.Errorf("it came back after %v", wait)
+		if wait := n.waits()[0]; wait != time.Minute || told != 0 {
+			t.Errorf("it came back after %v, and told of %v", wait, told)
 		}
 	})
 }
