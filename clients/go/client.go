@@ -1,8 +1,6 @@
-// Package client is a Go client of ISM's HTTP API and event stream, for backends, tests and load generators.
 package client
 
 import (
-	"bytes"
 	"context"
 	"encoding/base64"
 	"encoding/json"
@@ -31,35 +29,31 @@ func Token(token string) TokenSource {
 
 // Client speaks to an ISM as one user. It is safe for concurrent use.
 type Client struct {
-	base  string
-	http  *http.Client
-	token TokenSource
+	base    string
+	http    *http.Client
+	token   TokenSource
+	kept    *keptToken // nil: the source is asked for each request
+	keeping *Client    // the same client, that keeps its token; nil where it is itself
 }
 
 // New makes a client of the ISM at the base URL, for example http://localhost:5403. The HTTP client must have no Timeout of
-// its own, which would end streams: deadlines are the contexts'.
+// its own, which would end streams: deadlines are the contexts'. Its requests ask the token source each, but for those of Follow, SendOnce
+// and CatchUp, which keep the token; all of [Client.KeepingToken]'s do.
 func New(base string, httpClient *http.Client, token TokenSource) *Client {
-	return &Client{base: strings.TrimRight(base, "/"), http: httpClient, token: token}
+	client := Client{base: strings.TrimRight(base, "/"), http: httpClient, token: token}
+	keeping := client
+	keeping.kept = keep(token)
+	client.keeping = &keeping
+	return &client
 }
 
-// Problem is an RFC 9457 answer.
-type Problem struct {
-	Status     int    `json:"status"`
-	Code       string `json:"code"`
-	Title      string `json:"title"`
-	Detail     string `json:"detail"`
-	TraceID    string `json:"traceId"`
-	RetryAfter string `json:"-"`
-}
-
-func (p *Problem) Error() string {
-	return fmt.Sprintf("%d %s: %s (trace %s)", p.Status, p.Code, p.Detail, p.TraceID)
-}
-
-// HasCode reports whether the error is a [Problem] with the code.
-func HasCode(err error, code string) bool {
-	var problem *Problem
-	return errors.As(err, &problem) && problem.Code == code
+// KeepingToken is the client that keeps its access token. The source is asked when there is none, shortly before it expires (the claims exp and iat of a JWT),
+// and once when the server refuses it (401), never twice at a time. A refusal of the new one is the request's error.
+func (c *Client) KeepingToken() *Client {
+	if c.keeping == nil {
+		return c
+	}
+	return c.keeping
 }
 
 // NewRoom is what a room is created from.
@@ -242,75 +236,6 @@ func (c *Client) SignOutUser(ctx context.Context, user uuid.UUID) error {
 func (c *Client) EndRoom(ctx context.Context, room uuid.UUID) error {
 	_, err := c.call(ctx, http.MethodDelete, "/api/admin/rooms/"+room.String(), nil, nil)
 	return err
-}
-
-// maxAnswer bounds what is read of an answer, bytes: the members of the largest room with the longest names fit into it.
-const maxAnswer = 64 << 20
-
-func (c *Client) call(ctx context.Context, method, path string, in, out any) (http.Header, error) {
-	request, err := c.request(ctx, method, path, in)
-	if err != nil {
-		return nil, err
-	}
-	return c.answer(request, out)
-}
-
-// answer does a request and decodes its answer.
-func (c *Client) answer(request *http.Request, out any) (http.Header, error) {
-	method, path := request.Method, request.URL.Path
-	response, err := c.http.Do(request)
-	if err != nil {
-		return nil, fmt.Errorf("%s %s: %w", method, path, err)
-	}
-	defer response.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
-	if err != nil {
-		return nil, fmt.Errorf("%s %s: read answer: %w", method, path, err)
-	}
-	if response.StatusCode/100 != 2 {
-		return nil, problemOf(response, body)
-	}
-	if raw, ok := out.(*[]byte); ok {
-		*raw = body
-	} else if out != nil {
-		if err := json.Unmarshal(body, out); err != nil {
-			return nil, fmt.Errorf("%s %s: decode answer: %w", method, path, err)
-		}
-	}
-	return response.Header, nil
-}
-
-func (c *Client) request(ctx context.Context, method, path string, in any) (*http.Request, error) {
-	token, err := c.token(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("get token: %w", err)
-	}
-	var body io.Reader
-	if in != nil {
-		raw, err := json.Marshal(in)
-		if err != nil {
-			return nil, fmt.Errorf("encode request: %w", err)
-		}
-		body = bytes.NewReader(raw)
-	}
-	request, err := http.NewRequestWithContext(ctx, method, c.base+path, body)
-	if err != nil {
-		return nil, fmt.Errorf("make request: %w", err)
-	}
-	request.Header.Set("Authorization", "Bearer "+token)
-	if in != nil {
-		request.Header.Set("Content-Type", "application/json")
-	}
-	return request, nil
-}
-
-func problemOf(response *http.Response, body []byte) error {
-	problem := &Problem{Status: response.StatusCode, RetryAfter: response.Header.Get("Retry-After")}
-	if err := json.Unmarshal(body, problem); err != nil {
-		problem.Detail = strings.TrimSpace(string(body[:min(len(body), 200)]))
-	}
-	problem.Status = response.StatusCode
-	return problem
 }
 
 // UserID is the id of the user whom an issuer (the claim iss) knows by a subject (the claim sub), as an installation has it by default: a UUID is

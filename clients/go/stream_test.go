@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"testing"
 	"time"
 
@@ -19,6 +20,7 @@ func open(t *testing.T, stream string) *client.Stream {
 		if got := r.Header.Get("Authorization"); got != "Bearer secret" {
 			t.Errorf("Authorization %q", got)
 		}
+		w.Header().Set("Content-Type", "text/event-stream")
 		fmt.Fprintf(w, stream, r.Header.Get("Last-Event-ID"))
 	}))
 	t.Cleanup(server.Close)
@@ -55,6 +57,42 @@ func TestStreamCutInsideAnEventResumesBeforeIt(t *testing.T) {
 	}
 	if got := stream.LastEventID(); got != "3-7" {
 		t.Errorf("resumes behind %q, and so loses the event that was cut", got)
+	}
+}
+
+// endless is a line without an end.
+type endless struct{ read int }
+
+func (e *endless) Read(p []byte) (int, error) {
+	for i := range p {
+		p[i] = 'x'
+	}
+	e.read += len(p)
+	return len(p), nil
+}
+
+func (e *endless) Close() error { return nil }
+
+// It measures what the process allocates, so nothing else runs beside it.
+func TestAnEventWithoutAnEndTakesLittle(t *testing.T) {
+	line := &endless{}
+	n := &network{answers: []answer{func(*http.Request) (*http.Response, error) {
+		return &http.Response{StatusCode: http.StatusOK, Header: http.Header{"Content-Type": {"text/event-stream"}}, Body: line}, nil
+	}}}
+	stream, err := n.client(client.Token("secret")).Stream(t.Context(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stream.Close()
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	_, err = stream.Next()
+	runtime.ReadMemStats(&after)
+	if err == nil || line.read < 64<<20 || line.read > 65<<20 {
+		t.Errorf("%v after %d bytes", err, line.read)
+	}
+	if took := after.TotalAlloc - before.TotalAlloc; took > 48<<20 {
+		t.Errorf("it took %d bytes", took)
 	}
 }
 
