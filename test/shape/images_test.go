@@ -5,6 +5,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -61,7 +62,7 @@ func newCheckout(t *testing.T) *checkout {
 	if err := os.MkdirAll(c.bin, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(c.bin, "docker"), []byte(docker), 0o755); err != nil { //nolint:gosec // it is run
+	if err := os.WriteFile(filepath.Join(c.bin, "docker"), []byte(docker), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	c.environ = []string{"PATH=" + c.bin + ":" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "COMPOSE_ENV_FILES=" + c.env, "DOCKER=" + real, "BUILT=" + filepath.Join(folder, "built")}
@@ -94,7 +95,7 @@ func (c *checkout) up(t *testing.T, environ ...string) (out, built string, code 
 	record := filepath.Join(filepath.Dir(c.folder), "built")
 	_ = os.Remove(record)
 	cmd := exec.CommandContext(t.Context(), filepath.Join(c.folder, "deploy/compose/up"), "build")
-	cmd.Env = append(c.environ, environ...)
+	cmd.Env = slices.Concat(c.environ, environ)
 	text, err := cmd.CombinedOutput()
 	if err != nil && cmd.ProcessState == nil {
 		t.Fatal(err)
