@@ -198,18 +198,25 @@ func TestAnEndedRoomLeavesNoSnapshots(t *testing.T) {
 	if _, err := changes.New(d.store, d.tel.Propagator).End(t.Context(), ended, changes.Backend(""), time.Now()); err != nil {
 		t.Fatal(err)
 	}
+	written := func() (snapshots, tombstones int) { // of the room that has ended
+		for _, record := range d.readTopic(t, events.TopicMemberships) {
+			switch {
+			case !strings.HasPrefix(record.Key, ended.String()):
+			case record.Value != nil:
+				snapshots++
+			default:
+				tombstones++
+			}
+		}
+		return snapshots, tombstones
+	}
+	servicetest.Await(t, "its tombstones", func() bool { _, n := written(); return n == events.SnapshotParts })
 	stays := d.hall(t, users) // the newest records are not compacted
 	d.awaitTold(t, map[uuid.UUID]int{stays: len(users)})
 	servicetest.AwaitSuccess(t, "tombstones alone of what has ended", func() error {
 		broker.Compact()
-		values := map[bool]int{} // by whether there is one, of the room that has ended
-		for _, record := range d.readTopic(t, events.TopicMemberships) {
-			if strings.HasPrefix(record.Key, ended.String()) {
-				values[record.Value != nil]++
-			}
-		}
-		if values[true] != 0 || values[false] != events.SnapshotParts {
-			return fmt.Errorf("there are %d snapshots and %d tombstones", values[true], values[false])
+		if snapshots, tombstones := written(); snapshots != 0 || tombstones != events.SnapshotParts {
+			return fmt.Errorf("there are %d snapshots and %d tombstones", snapshots, tombstones)
 		}
 		return nil
 	})

@@ -351,7 +351,7 @@ func (d *deployment) routesOfUsers(t *testing.T) []request {
 		}
 		routes = append(routes, asked)
 	}
-	if len(routes) != 16 {
+	if len(routes) != 17 {
 		t.Fatalf("there are %d routes about users", len(routes))
 	}
 	return routes
