@@ -1,6 +1,7 @@
 package bus
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -28,6 +29,9 @@ type ReaderConfig struct {
 	MaxBatch int // most records handed over at once; 1 if zero
 	// FetchWait is how long records may wait for others, see [ConsumerConfig].
 	FetchWait time.Duration
+	// LongPoll is how long a fetch waits that finds nothing, a second if zero: the longer, the less a reader costs at rest. It is for topics of one
+	// partition, as what a fetch leaves out waits until it ends.
+	LongPoll time.Duration
 	// CaughtUp is called once, when all that was in the topics at the start has been handled.
 	CaughtUp func()
 	// HandledAsOf, if set, is called every few seconds with a time as of which all has been handled that was in the topics then. It is not called while the
@@ -72,6 +76,7 @@ func (b *Bus) NewReader(cfg ReaderConfig) (*Reader, error) {
 		return nil, errors.New("make reader: topics and a handler are needed")
 	}
 	cfg.MaxBatch = max(cfg.MaxBatch, 1)
+	cfg.LongPoll = cmp.Or(cfg.LongPoll, readerLongPoll)
 	name := strings.Join(cfg.Topics, ", ")
 	r := &Reader{
 		bus: b, cfg: cfg, name: name, handled: map[string]*telemetry.Operation{}, watch: b.newWatch(readerGroup, cfg.Topics),
@@ -166,7 +171,7 @@ func (r *Reader) settings() kafka.ConfigMap {
 		"enable.partition.eof":     true,
 		"auto.offset.reset":        "error", // by itself the client would go on elsewhere without a word, see errMoved
 	}
-	maps.Copy(settings, fetching(readerLongPoll, r.cfg.FetchWait))
+	maps.Copy(settings, fetching(r.cfg.LongPoll, r.cfg.FetchWait))
 	return settings
 }
 

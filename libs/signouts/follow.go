@@ -14,6 +14,8 @@ const (
 	// margin is how much further back is read, as the brokers' clocks may differ from this one.
 	margin   = 10 * time.Minute
 	maxBatch = 500
+	// longPoll is how often this costs the brokers a request at rest, in every process. A sign-out ends the fetch that waits for it.
+	longPoll = 4 * time.Second
 	// lookEvery is how often it is looked whether reading is behind, and late how far behind is worth a line in the log.
 	lookEvery = 10 * time.Second
 	late      = time.Minute
@@ -36,6 +38,7 @@ func (s *SignOuts) Follow(log *bus.Bus) func(ctx context.Context) error {
 			Since:       s.now().Add(-s.life - margin),
 			Handler:     s.Take,
 			MaxBatch:    maxBatch,
+			LongPoll:    longPoll,
 			CaughtUp:    s.CaughtUp,
 			HandledAsOf: func(at time.Time) { s.metrics.asOf.Set(float64(at.Unix())); behind.asOf(at) },
 		})

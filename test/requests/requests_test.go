@@ -25,7 +25,9 @@ const (
 
 	produceAMessage = 1.1
 	fetchAMessage   = 2.5
-	atRest          = 13.0 // a second: one for each reader, and between one and two for each consumer group, of which notifications has one since it keeps inboxes, and media one for what shows media: 12.0 with it, as measured
+	// atRest is a second: one for each reader, and between one and two for each consumer group, of which notifications has one since it keeps inboxes, and
+	// media one for what shows media: 12.0 with it, as measured. One in two seconds of each process is to know who was signed out.
+	atRest = 15.0
 )
 
 // At a given rate a message may cost the broker so many requests, all services together; and silence nearly none.
