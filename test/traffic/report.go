@@ -106,12 +106,15 @@ func (r Report) Faults(options Options) []string {
 	var faults []string
 	index := map[uuid.UUID]int{} // in its room's history, by id
 	for _, history := range r.History {
-		texts := map[string]bool{}
+		texts := map[string]Message{}
 		for i, m := range history {
-			if _, twice := index[m.ID]; twice || texts[m.Text] {
-				faults = append(faults, fmt.Sprintf("the history has %q twice", m.Text))
+			if before, twice := texts[m.Text]; twice {
+				faults = append(faults, fmt.Sprintf("the history has %q twice, as %s at %s and as %s at %s; its sender knows it as %s at %s", m.Text,
+					before.ID, before.Position, m.ID, m.Position, r.Acknowledged[m.Text].ID, r.Acknowledged[m.Text].Position))
+			} else if _, twice := index[m.ID]; twice {
+				faults = append(faults, fmt.Sprintf("the history has %s twice, the second time as %q", m.ID, m.Text))
 			}
-			index[m.ID], texts[m.Text] = i, true
+			index[m.ID], texts[m.Text] = i, m
 			if r.Refused[m.Text] {
 				faults = append(faults, fmt.Sprintf("%q was said not to be written and is in the history", m.Text))
 			}
