@@ -17,8 +17,8 @@ import (
 const (
 	// cutWithin is when at the latest somebody goes away who does not wait for the answer: about as long as a send takes.
 	cutWithin = 15 * time.Millisecond
-	// namedTimeout is how long a send that has a name is tried: longer than any engine takes to come back, which on a busy machine may be two minutes.
-	namedTimeout = 5 * time.Minute
+	// namedTimeout is how long a send that has a name is tried: longer than any engine takes to come back, which on a busy machine was three minutes and more.
+	namedTimeout = 10 * time.Minute
 	retryEvery   = 50 * time.Millisecond
 	pageInterval = 100 * time.Millisecond
 )
