@@ -13,6 +13,7 @@ import (
 
 	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
 
+	"github.com/ism-chat/ism/libs/certificates"
 	"github.com/ism-chat/ism/libs/config"
 )
 
@@ -215,16 +216,9 @@ func Certificates(path string) ([]*x509.Certificate, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot be read: %w", err)
 	}
-	var all []*x509.Certificate
-	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
-		if block.Type != "CERTIFICATE" {
-			continue
-		}
-		certificate, err := x509.ParseCertificate(block.Bytes)
-		if err != nil {
-			return nil, fmt.Errorf("has a faulty certificate: %w", err)
-		}
-		all = append(all, certificate)
+	all, err := certificates.Parse(text)
+	if err != nil {
+		return nil, fmt.Errorf("has a faulty certificate: %w", err)
 	}
 	if len(all) == 0 {
 		return nil, errors.New("has no certificate in PEM")

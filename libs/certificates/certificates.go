@@ -61,16 +61,29 @@ func (f Files) Ends() ([]Ends, error) {
 		if err != nil {
 			return nil, fmt.Errorf("read certificates: %w", err)
 		}
-		for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
-			if block.Type != "CERTIFICATE" {
-				continue
-			}
-			certificate, err := x509.ParseCertificate(block.Bytes)
-			if err != nil {
-				return nil, fmt.Errorf("read a certificate of %s: %w", file, err)
-			}
+		parsed, err := Parse(text)
+		if err != nil {
+			return nil, fmt.Errorf("read a certificate of %s: %w", file, err)
+		}
+		for _, certificate := range parsed {
 			all = append(all, Ends{File: file, Name: certificate.Subject.String(), At: certificate.NotAfter})
 		}
+	}
+	return all, nil
+}
+
+// Parse gives the certificates in a text in PEM, and passes over what else is in it, as keys.
+func Parse(text []byte) ([]*x509.Certificate, error) {
+	var all []*x509.Certificate
+	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
+		if block.Type != "CERTIFICATE" {
+			continue
+		}
+		certificate, err := x509.ParseCertificate(block.Bytes)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, certificate)
 	}
 	return all, nil
 }
