@@ -333,6 +333,7 @@ func (d *deployment) readLog(t *testing.T) []bus.Record {
 
 func (d *deployment) readTopic(t *testing.T, topic string) []bus.Record {
 	t.Helper()
+	d.awaitRelayed(t)
 	var mu sync.Mutex
 	var all []bus.Record
 	ctx, stop := context.WithTimeout(t.Context(), 30*time.Second)
@@ -360,6 +361,19 @@ func (d *deployment) readTopic(t *testing.T, topic string) []bus.Record {
 		t.Fatal("the log was not read to its end")
 	}
 	return all
+}
+
+// awaitRelayed waits until the log has what the outbox had: a request whose change is not in the log within a second is answered without it.
+func (d *deployment) awaitRelayed(t *testing.T) {
+	t.Helper()
+	rows := make([]int64, 20_000) // no test has so many changes
+	for n := range rows {
+		rows[n] = int64(n) + 1
+	}
+	servicetest.Await(t, "the outbox is empty", func() bool {
+		pending, err := d.store.Pending(t.Context(), rows)
+		return err == nil && len(pending) == 0
+	})
 }
 
 func membership(t *testing.T, d *deployment) {

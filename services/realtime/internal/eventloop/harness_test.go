@@ -171,6 +171,7 @@ func serveWith(t *testing.T, over func(*host) transport, cfg Config, with option
 	w.Server = newServer(cfg, w.source, tel, cmp.Or(with.descriptors, 1<<20), over)
 	app := fiber.New(fiber.Config{
 		DisableStartupMessage: true,
+		Immutable:             true, // as in httpapi: what streams are opened with outlives the request
 		ReadTimeout:           cmp.Or(with.httpTimeout, 20*time.Second),
 		WriteTimeout:          cmp.Or(with.httpTimeout, 20*time.Second),
 		ErrorHandler: func(c *fiber.Ctx, err error) error {
