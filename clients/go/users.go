@@ -17,6 +17,13 @@ func (c *Client) User(ctx context.Context, id uuid.UUID) (wire.RelatedUser, erro
 	return user, err
 }
 
+// Me gives the user that the client's token is of.
+func (c *Client) Me(ctx context.Context) (wire.User, error) {
+	var me wire.User
+	_, err := c.call(ctx, http.MethodGet, "/api/users/me", nil, &me)
+	return me, err
+}
+
 // SearchUsers gives a page of the users whose names begin with the text, at the cursor, "" for the first.
 func (c *Client) SearchUsers(ctx context.Context, name, cursor string) (wire.UserPage, error) {
 	query := url.Values{"username": {name}}

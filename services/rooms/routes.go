@@ -32,6 +32,7 @@ func (s *Service) Routes(api fiber.Router) {
 
 // userRoutes are those of users and of how they stand to each other.
 func (s *Service) userRoutes(api fiber.Router, route func(handle fiber.Handler) []fiber.Handler) {
+	api.Get("/api/users/me", route(s.getCaller)...)
 	api.Get("/api/users/search", route(s.searchUsers)...)
 	api.Get("/api/users/friends", route(s.listFriends)...)
 	api.Get("/api/users/friends/requests", route(s.listRequests)...)

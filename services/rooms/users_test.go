@@ -89,6 +89,10 @@ func friendsFromRequestToEnd(t *testing.T, d *deployment) {
 	if got := d.delete(t, bob, "/api/users/friends/"+alice.id.String()); string(got.Body) != `{"state":null}` {
 		t.Errorf("removed: %s", got)
 	}
+	var me wire.User
+	if d.get(t, alice, "/api/users/me", &me); me.ID != alice.id || me.DisplayName != "alice" {
+		t.Errorf("alice is %+v", me)
+	}
 	var told []string
 	for _, record := range d.readTopic(t, events.TopicUsers)[before:] {
 		eventstest.Conforms(t, record.Headers, record.Value)

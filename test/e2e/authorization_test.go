@@ -69,6 +69,7 @@ func authorization() []route {
 	return []route{
 		{operation: "GET /api/rooms", of: users},
 		{operation: "GET /api/rooms/unread", of: users},
+		{operation: "GET /api/users/me", of: users},
 		{operation: "GET /api/users/me/settings", of: users},
 		{operation: "PUT /api/users/me/settings", of: users, body: `{}`},
 		{operation: "POST /api/rooms/create-room", of: users, body: `{}`},
