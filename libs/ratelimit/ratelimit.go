@@ -147,12 +147,12 @@ func (l *Limits) Name(routes ...Route) {
 
 // Handle is the handler, behind [authn.Verifier.Require], that lets a user's request through, or refuses it with 429 rate-limited.
 func (l *Limits) Handle(c *fiber.Ctx) error {
-	caller := authn.Caller(c)
-	if caller.Backend || len(l.policies) == 0 {
+	caller, at := authn.Caller(c), c.Route()
+	of := l.classes(route{at.Method, at.Path})
+	if caller.Backend || len(of) == 0 {
 		return c.Next() //nolint:wrapcheck // the handlers' errors as they are
 	}
-	at := c.Route()
-	over, wait, left := l.take(user{caller.Tenant, caller.UserID}, l.classes(route{at.Method, at.Path}))
+	over, wait, left := l.take(user{caller.Tenant, caller.UserID}, of)
 	c.Response().Header.SetBytesV(headerPolicy, left.policies)
 	c.Response().Header.SetBytesV(headerLimit, left.remaining)
 	if over == "" {

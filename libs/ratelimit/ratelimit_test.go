@@ -248,6 +248,19 @@ func TestWhoeverIsNoUserIsNotCounted(t *testing.T) {
 	}
 }
 
+func TestWhatHasNoLimitIsNotCountedAndSaysNothing(t *testing.T) {
+	a := newAPI(t, Config{Invitations: 1, Users: 1})
+	response, _ := a.ask(t, http.MethodGet, "/api/rooms", "Bearer "+a.issuer.Token(t, uuid.New(), "alice"))
+	for _, name := range []string{"RateLimit", "RateLimit-Policy"} {
+		if values, there := response.Header[http.CanonicalHeaderKey(name)]; there {
+			t.Errorf("%s: %q", name, values)
+		}
+	}
+	if kept := a.limits.users.Len(); kept != 0 {
+		t.Errorf("%d users are kept", kept)
+	}
+}
+
 func BenchmarkTake(b *testing.B) {
 	l, err := New(Config{Requests: 1 << 20, Users: 1000}, telemetry.Discard(nil), time.Now)
 	if err != nil {
