@@ -4,7 +4,7 @@ import type { Problem } from "./problem.js";
 import { Requests, type RequestOptions } from "./request.js";
 import { RoomHandle } from "./room.js";
 import { Rooms } from "./rooms.js";
-import type { Store } from "./store.js";
+import { tell, type Store } from "./store.js";
 import { LiveStream, type Connection, type Stream, type StreamOptions } from "./stream.js";
 import { Timeline, type TimelineItem } from "./timeline.js";
 import { Tokens, claimsOf, type GetToken } from "./token.js";
@@ -210,15 +210,7 @@ export class Client {
 
   private apply(event: StreamEvent): void {
     for (const part of this.parts) part.event(event);
-    for (const listener of [...this.listeners]) {
-      try {
-        listener(event);
-      } catch (thrown) {
-        queueMicrotask(() => {
-          throw thrown; // the app's fault, seen by the app, and not the stream's
-        });
-      }
-    }
+    tell(this.listeners, event);
   }
 
   private resync(): void {

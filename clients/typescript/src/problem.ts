@@ -42,3 +42,14 @@ export function retryAfter(value: string | null): number | undefined {
   // A day is more than any server of ISM's asks for: whatever says more is mistaken, as is a clock.
   return Number.isFinite(seconds) ? Math.min(Math.max(seconds, 0), 86_400) : undefined;
 }
+
+/** What a server that is ISM answers otherwise. */
+export function badAnswer(what: string, status = 200, retryAfter?: number): Problem {
+  return new Problem("bad-answer", status, `the answer is ${what}`, "", retryAfter);
+}
+
+/** A list that was answered. */
+export function listOf<T>(data: readonly T[]): readonly T[] {
+  if (!Array.isArray(data)) throw badAnswer("no list");
+  return data;
+}

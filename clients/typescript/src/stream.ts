@@ -1,5 +1,5 @@
 import { Pause, backoff } from "./backoff.js";
-import { Problem, problemOf } from "./problem.js";
+import { badAnswer, Problem, problemOf } from "./problem.js";
 import type { Answer, RequestOptions } from "./request.js";
 import { sseParser } from "./sse.js";
 import { Value, type Store } from "./store.js";
@@ -166,7 +166,7 @@ export class LiveStream implements Stream {
       const type = response.headers.get("Content-Type") ?? "";
       if (response.status !== 200 || !type.startsWith("text/event-stream") || !response.body) {
         this.dumb++;
-        throw new Problem("bad-answer", response.status, `the answer is no event stream: status ${response.status}, ${type || "no type"}`);
+        throw badAnswer(`no event stream: status ${response.status}, ${type || "no type"}`, response.status);
       }
       this.dumb++; // until it shows something
       await this.read(response.body, watch, attempt.signal);
@@ -216,7 +216,7 @@ export class LiveStream implements Stream {
         timeout: SILENCE,
         signal: attempt.signal,
       });
-      if (typeof data?.lastEventId !== "string" || !Array.isArray(data.events)) throw new Problem("bad-answer", 200, "the answer is no poll");
+      if (typeof data?.lastEventId !== "string" || !Array.isArray(data.events)) throw badAnswer("no poll");
       this.heardAt = this.now();
       this.failures = 0;
       for (const event of data.events) {
