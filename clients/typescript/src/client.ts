@@ -1,6 +1,6 @@
 import { Members } from "./members.js";
 import { Outbox, type OutboxStorage } from "./outbox.js";
-import type { Problem } from "./problem.js";
+import { known, type Problem } from "./problem.js";
 import { Requests, type RequestOptions } from "./request.js";
 import { RoomHandle } from "./room.js";
 import { Rooms } from "./rooms.js";
@@ -77,7 +77,7 @@ export class Client {
     this.outbox = new Outbox({
       storage: options.storage,
       send: async ({ request, clientMsgId }, signal) =>
-        (await this.requests.call<Message>("POST", "/api/send-msg", { body: request, headers: { "Idempotency-Key": clientMsgId }, signal })).data,
+        known((await this.requests.call<Message>("POST", "/api/send-msg", { body: request, headers: { "Idempotency-Key": clientMsgId }, signal })).data, "messageId"),
       sent: (message) => {
         if (options.userId === undefined) this.user = message.senderId;
         this.open.get(message.chatRoomId)?.timeline.answered({ kind: "new", message, position: message.position });
@@ -166,7 +166,7 @@ export class Client {
   /** Creates a room; the user must be among the invited. */
   async createRoom(room: { roomType: "Single" | "Group"; roomName?: string; invitedUsers: string[] }): Promise<Room> {
     const { data } = await this.requests.call<Room>("POST", "/api/rooms/create-room", { body: room });
-    this.rooms.answered(data);
+    this.rooms.answered(known(data, "id"));
     return data;
   }
 

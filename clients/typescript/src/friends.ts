@@ -23,7 +23,7 @@ export class Friends extends Loaded<FriendsState> {
         http.call<User[]>("GET", "/api/users/friends", { signal }),
         http.call<User[]>("GET", "/api/users/friends/requests", { signal }),
       ]);
-      return () => ({ friends: listOf(friends.data), requests: listOf(requests.data) });
+      return () => ({ friends: listOf(friends.data, "id"), requests: listOf(requests.data, "id") });
     });
   }
 

@@ -18,7 +18,7 @@ export class Members extends Loaded<MembersState> {
   ) {
     super({ members: [], readUpTo: {}, loaded: false }, async (signal) => {
       const { data } = await requests.call<Member[]>("GET", `/api/rooms/${room}/users`, { signal });
-      return () => ({ members: listOf(data) });
+      return () => ({ members: listOf(data, "id") });
     });
   }
 

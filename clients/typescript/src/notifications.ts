@@ -1,6 +1,6 @@
 import type { Client } from "./client.js";
 import { Loaded, type LoadedState } from "./list.js";
-import { listOf } from "./problem.js";
+import { known, listOf } from "./problem.js";
 import type { Requests } from "./request.js";
 import type { InboxEntry, StreamEvent } from "./types.js";
 
@@ -31,10 +31,11 @@ export class Notifications extends Loaded<NotificationsState> {
         http.call<InboxEntry[]>("GET", "/api/notifications", { signal }),
         http.call<{ unreadCount: number }>("GET", "/api/notifications/unread", { signal }),
       ]);
-      const entries = listOf(page.data);
+      const { unreadCount } = known(unread.data, "unreadCount");
+      const entries = listOf(page.data, "notificationId");
       return () => {
         this.older = page.headers.get("X-Next-Cursor") ?? undefined;
-        return { entries, unread: unread.data.unreadCount, more: this.older !== undefined };
+        return { entries, unread: unreadCount, more: this.older !== undefined };
       };
     });
   }
@@ -47,13 +48,13 @@ export class Notifications extends Loaded<NotificationsState> {
     this.older = headers.get("X-Next-Cursor") ?? undefined;
     const { entries } = this.getSnapshot();
     const there = new Set(entries.map(({ notificationId }) => notificationId));
-    this.set({ entries: [...entries, ...data.filter(({ notificationId }) => !there.has(notificationId))], more: this.older !== undefined });
+    this.set({ entries: [...entries, ...listOf(data, "notificationId").filter(({ notificationId }) => !there.has(notificationId))], more: this.older !== undefined });
   }
 
   /** Marks as read: all up to an entry's cursor, or single ones. */
   async read(what: { upTo: string } | { notificationIds: string[] }): Promise<void> {
     const { data } = await this.http.call<{ unreadCount: number }>("POST", "/api/notifications/read", { body: what });
-    this.mark({ ...what, unreadCount: data.unreadCount });
+    this.mark({ ...what, unreadCount: known(data, "unreadCount").unreadCount });
   }
 
   override event(event: StreamEvent): void {

@@ -48,8 +48,15 @@ export function badAnswer(what: string, status = 200, retryAfter?: number): Prob
   return new Problem("bad-answer", status, `the answer is ${what}`, "", retryAfter);
 }
 
-/** A list that was answered. */
-export function listOf<T>(data: readonly T[]): readonly T[] {
+/** What was answered, if it has the member that nothing is without. */
+export function known<T>(data: T, member: keyof T & string): T {
+  if ((data as T | null | undefined)?.[member] === undefined) throw badAnswer(`without ${member}`);
+  return data;
+}
+
+/** A list that was answered, of what has the member. */
+export function listOf<T>(data: readonly T[], member: keyof T & string): readonly T[] {
   if (!Array.isArray(data)) throw badAnswer("no list");
+  for (const each of data) known(each as T, member);
   return data;
 }

@@ -250,7 +250,7 @@ export class Timeline implements Store<TimelineState> {
       query: { limit: PAGE, ...query },
       signal: this.ended.signal,
     });
-    listOf(answer.data);
+    listOf(answer.data, "messageId");
     return answer;
   }
 
