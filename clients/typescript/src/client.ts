@@ -1,11 +1,11 @@
 import { Members } from "./members.js";
 import { Outbox, type OutboxStorage } from "./outbox.js";
-import type { Problem } from "./problem.js";
+import { known, type Problem } from "./problem.js";
 import { Requests, type RequestOptions } from "./request.js";
 import { RoomHandle } from "./room.js";
 import { Rooms } from "./rooms.js";
-import type { Store } from "./store.js";
-import { LiveStream, type Connection } from "./stream.js";
+import { tell, type Store } from "./store.js";
+import { LiveStream, type Connection, type Stream, type StreamOptions } from "./stream.js";
 import { Timeline, type TimelineItem } from "./timeline.js";
 import { Tokens, claimsOf, type GetToken } from "./token.js";
 import type { Message, Room, StreamEvent, StreamTicket } from "./types.js";
@@ -23,11 +23,16 @@ export interface ClientOptions {
   fetch?: typeof globalThis.fetch;
   /** What becomes of the stream while the page is hidden: `keep`, or after how many milliseconds it is parked until the page is seen again. */
   hidden?: "keep" | number;
+  /** Has all tabs of this browser use one stream: `share: shared()`, of `@ism-chat/client/shared`. */
+  share?: Share;
   /** Told of what no call gives back: a storage that is full or forbidden. */
   onProblem?: (problem: Problem) => void;
   /** What tells that the page or the network is back, where it is not the browser. */
   surroundings?: Surroundings;
 }
+
+/** Makes a client's stream. `identity` names the user and the installation; undefined: the token does not say who that is. */
+export type Share = (options: StreamOptions, identity: () => Promise<string | undefined>) => Stream;
 
 /** What the stream keeps up to date. */
 export interface Part {
@@ -48,7 +53,7 @@ export class Client {
   /** Makes requests of ISM's API, with the user's token. */
   readonly requests: Requests;
   private readonly tokens: Tokens;
-  private readonly stream: LiveStream;
+  private readonly stream: Stream;
   private readonly outbox: Outbox;
   private readonly open = new Map<string, RoomHandle>();
   private readonly parts = new Set<Part>();
@@ -65,13 +70,14 @@ export class Client {
       if (typeof sub === "string" && UUID.test(sub)) this.user ??= sub.toLowerCase();
       return token;
     });
-    this.requests = new Requests(options.url.replace(/\/+$/, ""), this.tokens, fetch);
+    const base = options.url.replace(/\/+$/, "");
+    this.requests = new Requests(base, this.tokens, fetch);
     this.rooms = new Rooms(this.requests, (message) => this.own(message));
     this.use(this.rooms);
     this.outbox = new Outbox({
       storage: options.storage,
       send: async ({ request, clientMsgId }, signal) =>
-        (await this.requests.call<Message>("POST", "/api/send-msg", { body: request, headers: { "Idempotency-Key": clientMsgId }, signal })).data,
+        known((await this.requests.call<Message>("POST", "/api/send-msg", { body: request, headers: { "Idempotency-Key": clientMsgId }, signal })).data, "messageId"),
       sent: (message) => {
         if (options.userId === undefined) this.user = message.senderId;
         this.open.get(message.chatRoomId)?.timeline.answered({ kind: "new", message, position: message.position });
@@ -80,7 +86,7 @@ export class Client {
       storageFailed: (problem) => options.onProblem?.(problem),
     });
     const around = options.surroundings ?? surroundings();
-    this.stream = new LiveStream({
+    const stream: StreamOptions = {
       open: (path, request) => this.requests.open("GET", path, request),
       call: (method, path, request) => this.requests.call(method, path, request),
       renewToken: () => this.tokens.renewNext(),
@@ -88,7 +94,13 @@ export class Client {
       resync: () => this.resync(),
       surroundings: around,
       hidden: options.hidden ?? "keep",
-    });
+    };
+    this.stream = options.share
+      ? options.share(stream, async () => {
+          const { iss, sub } = claimsOf(await this.tokens.get());
+          return (sub ?? options.userId) === undefined ? undefined : JSON.stringify([base, options.userId, iss, sub]);
+        })
+      : new LiveStream(stream);
     this.connection = this.stream.state;
     this.connection.subscribe(() => {
       const live = this.connection.getSnapshot().status === "live";
@@ -154,7 +166,7 @@ export class Client {
   /** Creates a room; the user must be among the invited. */
   async createRoom(room: { roomType: "Single" | "Group"; roomName?: string; invitedUsers: string[] }): Promise<Room> {
     const { data } = await this.requests.call<Room>("POST", "/api/rooms/create-room", { body: room });
-    this.rooms.answered(data);
+    this.rooms.answered(known(data, "id"));
     return data;
   }
 
@@ -198,15 +210,7 @@ export class Client {
 
   private apply(event: StreamEvent): void {
     for (const part of this.parts) part.event(event);
-    for (const listener of [...this.listeners]) {
-      try {
-        listener(event);
-      } catch (thrown) {
-        queueMicrotask(() => {
-          throw thrown; // the app's fault, seen by the app, and not the stream's
-        });
-      }
-    }
+    tell(this.listeners, event);
   }
 
   private resync(): void {

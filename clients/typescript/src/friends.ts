@@ -1,16 +1,13 @@
 import type { Client } from "./client.js";
-import { Reload } from "./list.js";
-import type { Problem } from "./problem.js";
+import { Loaded, type LoadedState } from "./list.js";
+import { listOf } from "./problem.js";
 import type { Requests } from "./request.js";
-import { Value, type Store } from "./store.js";
 import type { RelatedUser, RelationshipState, StreamEvent, User, UserPage } from "./types.js";
 
-export interface FriendsState {
+export interface FriendsState extends LoadedState {
   friends: readonly User[];
   /** Who has asked the user. */
   requests: readonly User[];
-  loaded: boolean;
-  problem?: Problem;
 }
 
 /** The friends of a client's user, from now on up to date; load() loads them. */
@@ -19,28 +16,15 @@ export function friends(client: Client): Friends {
 }
 
 /** The user's friends, and who wants to be one. */
-export class Friends implements Store<FriendsState> {
-  private readonly value = new Value<FriendsState>({ friends: [], requests: [], loaded: false });
-  private readonly reload: Reload<StreamEvent>;
-  readonly subscribe = this.value.subscribe;
-  readonly getSnapshot = this.value.getSnapshot;
-
+export class Friends extends Loaded<FriendsState> {
   constructor(private readonly http: Pick<Requests, "call">) {
-    this.reload = new Reload<StreamEvent>(
-      async (signal) => {
-        const [friends, requests] = await Promise.all([
-          http.call<User[]>("GET", "/api/users/friends", { signal }),
-          http.call<User[]>("GET", "/api/users/friends/requests", { signal }),
-        ]);
-        return () => this.set({ friends: [...friends.data], requests: [...requests.data], loaded: true });
-      },
-      (event) => this.apply(event),
-      (_, problem) => this.told(problem),
-    );
-  }
-
-  load(): Promise<void> {
-    return this.reload.now();
+    super({ friends: [], requests: [], loaded: false }, async (signal) => {
+      const [friends, requests] = await Promise.all([
+        http.call<User[]>("GET", "/api/users/friends", { signal }),
+        http.call<User[]>("GET", "/api/users/friends/requests", { signal }),
+      ]);
+      return () => ({ friends: listOf(friends.data, "id"), requests: listOf(requests.data, "id") });
+    });
   }
 
   /** Asks a user to be friends; who has asked before is accepted. */
@@ -76,43 +60,18 @@ export class Friends implements Store<FriendsState> {
     return (await this.http.call<RelatedUser>("GET", `/api/users/${user}`)).data;
   }
 
-  event(event: StreamEvent): void {
-    if (event.type === "FriendRequestReceived" || event.type === "FriendRequestAccepted") this.reload.event(event);
-  }
-
-  resync(): void {
-    if (this.value.getSnapshot().loaded) void this.load();
-  }
-
-  wake(): void {
-    this.reload.wake();
-  }
-
-  close(): void {
-    this.reload.close();
-  }
-
   private async change(method: string, path: string): Promise<RelationshipState> {
     const { data } = await this.http.call<RelationshipState>(method, path);
     this.resync(); // the answer tells how the two stand, the lists more
     return data;
   }
 
-  private apply(event: StreamEvent): void {
-    const { friends, requests } = this.value.getSnapshot();
+  protected apply(event: StreamEvent): void {
+    const { friends, requests } = this.getSnapshot();
     if (event.type === "FriendRequestReceived") this.set({ requests: first(event.fromUser, requests) });
     if (event.type === "FriendRequestAccepted") {
       this.set({ friends: first(event.fromUser, friends), requests: requests.filter(({ id }) => id !== event.fromUser.id) });
     }
-  }
-
-  private set(change: Partial<FriendsState>): void {
-    this.value.set({ ...this.value.getSnapshot(), ...change });
-  }
-
-  private told(problem: Problem | undefined): void {
-    const { problem: _, ...rest } = this.value.getSnapshot();
-    this.value.set({ ...rest, ...(problem && { problem }) });
   }
 }
 

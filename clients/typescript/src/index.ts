@@ -1,4 +1,4 @@
-export { createClient, Client, type ClientOptions, type Part } from "./client.js";
+export { createClient, Client, type ClientOptions, type Part, type Share } from "./client.js";
 export { friends, type Friends, type FriendsState } from "./friends.js";
 export { media, type Media, type UploadOptions } from "./media.js";
 export type { Members, MembersState } from "./members.js";

@@ -1,5 +1,7 @@
 import { Pause, backoff } from "./backoff.js";
 import { type Problem, problemOf } from "./problem.js";
+import { Value, type Store } from "./store.js";
+import type { StreamEvent } from "./types.js";
 
 /**
  * Loads something by REST that the stream keeps up to date from then on. What happens while an answer is under way is applied to it once more when it
@@ -61,5 +63,64 @@ export class Reload<E> {
       }
     }
     this.meanwhile = [];
+  }
+}
+
+export interface LoadedState {
+  loaded: boolean;
+  problem?: Problem;
+}
+
+/** A store that is loaded when somebody asks for it, and kept up to date from then on. */
+export abstract class Loaded<S extends LoadedState> implements Store<S> {
+  private readonly value: Value<S>;
+  private readonly reload: Reload<StreamEvent>;
+  readonly subscribe: Store<S>["subscribe"];
+  readonly getSnapshot: Store<S>["getSnapshot"];
+
+  /** `load` asks, and gives what is then to be set. */
+  constructor(empty: S, load: (signal: AbortSignal) => Promise<() => Partial<S>>) {
+    this.value = new Value(empty);
+    this.subscribe = this.value.subscribe;
+    this.getSnapshot = this.value.getSnapshot;
+    this.reload = new Reload<StreamEvent>(
+      async (signal) => {
+        const take = await load(signal);
+        return () => this.set({ loaded: true, ...take() } as Partial<S>);
+      },
+      (event) => this.apply(event),
+      (_, problem) => {
+        const { problem: _was, ...rest } = this.getSnapshot();
+        this.value.set({ ...rest, ...(problem && { problem }) } as S);
+      },
+    );
+  }
+
+  /** Done when it is there. */
+  load(): Promise<void> {
+    return this.reload.now();
+  }
+
+  event(event: StreamEvent): void {
+    this.reload.event(event);
+  }
+
+  /** Something was lost: whoever has looked at this sees it as it is now. */
+  resync(): void {
+    if (this.getSnapshot().loaded) void this.load();
+  }
+
+  wake(): void {
+    this.reload.wake();
+  }
+
+  close(): void {
+    this.reload.close();
+  }
+
+  protected abstract apply(event: StreamEvent): void;
+
+  protected set(change: Partial<S>): void {
+    this.value.set({ ...this.getSnapshot(), ...change });
   }
 }

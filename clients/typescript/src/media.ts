@@ -1,5 +1,5 @@
 import { Pause, backoff } from "./backoff.js";
-import { Problem, problemOf } from "./problem.js";
+import { known, Problem, problemOf } from "./problem.js";
 import type { Client } from "./client.js";
 import type { Requests } from "./request.js";
 import type { RoomHandle } from "./room.js";
@@ -43,7 +43,7 @@ export class Media {
         mimeType: (options.mimeType ?? file.type) || "application/octet-stream",
         size: file.size,
       };
-      return (await this.requests.call<CreatedMedium>("POST", "/api/media", { body, headers: { "Idempotency-Key": key }, signal })).data;
+      return known((await this.requests.call<CreatedMedium>("POST", "/api/media", { body, headers: { "Idempotency-Key": key }, signal })).data, "mediaId");
     };
     const progress = (sent: number) => options.onProgress?.(Math.min(sent, file.size), file.size);
     const created = await persist(create, signal);
@@ -57,7 +57,8 @@ export class Media {
       } else await this.uploadParts(created, file, progress, signal);
     }
     progress(file.size);
-    return (await persist(() => this.requests.call<Medium>("POST", `/api/media/${created.mediaId}/complete`, { signal }), signal)).data;
+    const complete = async () => known((await this.requests.call<Medium>("POST", `/api/media/${created.mediaId}/complete`, { signal })).data, "mediaId");
+    return persist(complete, signal);
   }
 
   /** Uploads a file, and sends a message that shows it. Done once it is uploaded, with the message's key: it is then sent as any. */
@@ -89,13 +90,14 @@ export class Media {
 
   private async uploadParts(medium: CreatedMedium, file: Blob, progress: (sent: number) => void, signal?: AbortSignal): Promise<void> {
     const path = `/api/media/${medium.mediaId}/parts`;
-    const { partSize, parts, uploaded } = (await persist(() => this.requests.call<UploadedParts>("GET", path, { signal }), signal)).data;
+    const there = async () => known((await this.requests.call<UploadedParts>("GET", path, { signal })).data, "uploaded");
+    const { partSize, parts, uploaded } = await persist(there, signal);
     let sent = uploaded.reduce((sum, { size }) => sum + size, 0);
-    const there = new Set(uploaded.map(({ number }) => number));
-    const missing = Array.from({ length: parts }, (_, i) => i + 1).filter((number) => !there.has(number));
+    const has = new Set(uploaded.map(({ number }) => number));
+    const missing = Array.from({ length: parts }, (_, i) => i + 1).filter((number) => !has.has(number));
     while (missing.length > 0) {
       const numbers = missing.splice(0, SIGNED);
-      const sign = async (which: number[]) => (await this.requests.call<SignedParts>("POST", path, { body: { numbers: which }, signal })).data.parts;
+      const sign = async (which: number[]) => known((await this.requests.call<SignedParts>("POST", path, { body: { numbers: which }, signal })).data, "parts").parts;
       for (const part of await persist(() => sign(numbers), signal)) {
         const content = file.slice((part.number - 1) * partSize, part.number * partSize);
         await persist(async (first) => {

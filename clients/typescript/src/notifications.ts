@@ -1,18 +1,15 @@
 import type { Client } from "./client.js";
-import { Reload } from "./list.js";
-import { Problem } from "./problem.js";
+import { Loaded, type LoadedState } from "./list.js";
+import { known, listOf } from "./problem.js";
 import type { Requests } from "./request.js";
-import { Value, type Store } from "./store.js";
 import type { InboxEntry, StreamEvent } from "./types.js";
 
-export interface NotificationsState {
+export interface NotificationsState extends LoadedState {
   /** The newest first. */
   entries: readonly InboxEntry[];
   unread: number;
   /** Whether loadOlder() brings more. */
   more: boolean;
-  loaded: boolean;
-  problem?: Problem;
 }
 
 /** What is on streams is in the inbox some 400 ms later: from then on it can be asked for, milliseconds. */
@@ -24,34 +21,23 @@ export function notifications(client: Client): Notifications {
 }
 
 /** The user's inbox. */
-export class Notifications implements Store<NotificationsState> {
-  private readonly value = new Value<NotificationsState>({ entries: [], unread: 0, more: false, loaded: false });
-  private readonly reload: Reload<StreamEvent>;
+export class Notifications extends Loaded<NotificationsState> {
   private older: string | undefined;
   private timer: ReturnType<typeof setTimeout> | undefined;
-  readonly subscribe = this.value.subscribe;
-  readonly getSnapshot = this.value.getSnapshot;
 
   constructor(private readonly http: Pick<Requests, "call">) {
-    this.reload = new Reload<StreamEvent>(
-      async (signal) => {
-        const [page, unread] = await Promise.all([
-          http.call<InboxEntry[]>("GET", "/api/notifications", { signal }),
-          http.call<{ unreadCount: number }>("GET", "/api/notifications/unread", { signal }),
-        ]);
-        if (!Array.isArray(page.data)) throw new Problem("bad-answer", 200, "the answer is no inbox");
-        return () => {
-          this.older = page.headers.get("X-Next-Cursor") ?? undefined;
-          this.set({ entries: [...page.data], unread: unread.data.unreadCount, more: this.older !== undefined, loaded: true });
-        };
-      },
-      (event) => this.apply(event),
-      (_, problem) => this.told(problem),
-    );
-  }
-
-  load(): Promise<void> {
-    return this.reload.now();
+    super({ entries: [], unread: 0, more: false, loaded: false }, async (signal) => {
+      const [page, unread] = await Promise.all([
+        http.call<InboxEntry[]>("GET", "/api/notifications", { signal }),
+        http.call<{ unreadCount: number }>("GET", "/api/notifications/unread", { signal }),
+      ]);
+      const { unreadCount } = known(unread.data, "unreadCount");
+      const entries = listOf(page.data, "notificationId");
+      return () => {
+        this.older = page.headers.get("X-Next-Cursor") ?? undefined;
+        return { entries, unread: unreadCount, more: this.older !== undefined };
+      };
+    });
   }
 
   async loadOlder(): Promise<void> {
@@ -60,21 +46,21 @@ export class Notifications implements Store<NotificationsState> {
     const { data, headers } = await this.http.call<InboxEntry[]>("GET", "/api/notifications", { query: { cursor, direction: "older" } });
     if (cursor !== this.older) return; // loaded anew meanwhile
     this.older = headers.get("X-Next-Cursor") ?? undefined;
-    const { entries } = this.value.getSnapshot();
+    const { entries } = this.getSnapshot();
     const there = new Set(entries.map(({ notificationId }) => notificationId));
-    this.set({ entries: [...entries, ...data.filter(({ notificationId }) => !there.has(notificationId))], more: this.older !== undefined });
+    this.set({ entries: [...entries, ...listOf(data, "notificationId").filter(({ notificationId }) => !there.has(notificationId))], more: this.older !== undefined });
   }
 
   /** Marks as read: all up to an entry's cursor, or single ones. */
   async read(what: { upTo: string } | { notificationIds: string[] }): Promise<void> {
     const { data } = await this.http.call<{ unreadCount: number }>("POST", "/api/notifications/read", { body: what });
-    this.mark({ ...what, unreadCount: data.unreadCount });
+    this.mark({ ...what, unreadCount: known(data, "unreadCount").unreadCount });
   }
 
-  event(event: StreamEvent): void {
-    if (event.type === "NotificationsRead") return this.reload.event(event);
+  override event(event: StreamEvent): void {
+    if (event.type === "NotificationsRead") return super.event(event);
     if (!["SystemMessage", "FriendRequestReceived", "FriendRequestAccepted", "NewRoom", "LeaveRoom"].includes(event.type)) return;
-    if (!this.value.getSnapshot().loaded) return;
+    if (!this.getSnapshot().loaded) return;
     // The entry, its cursor and the count are the inbox's to tell, once for many.
     this.timer ??= setTimeout(() => {
       this.timer = undefined;
@@ -82,25 +68,17 @@ export class Notifications implements Store<NotificationsState> {
     }, IN_THE_INBOX);
   }
 
-  resync(): void {
-    if (this.value.getSnapshot().loaded) void this.load();
-  }
-
-  wake(): void {
-    this.reload.wake();
-  }
-
-  close(): void {
+  override close(): void {
     clearTimeout(this.timer);
-    this.reload.close();
+    super.close();
   }
 
-  private apply(event: StreamEvent): void {
+  protected apply(event: StreamEvent): void {
     if (event.type === "NotificationsRead") this.mark(event);
   }
 
   private mark(read: { upTo?: string; notificationIds?: string[]; unreadCount: number }): void {
-    const { entries } = this.value.getSnapshot();
+    const { entries } = this.getSnapshot();
     let upTo = read.upTo !== undefined ? entries.findIndex(({ cursor }) => cursor === read.upTo) : -1;
     if (read.upTo !== undefined && upTo < 0) {
       void this.load(); // cursors are opaque: of one that is not here nothing can be said
@@ -111,14 +89,5 @@ export class Notifications implements Store<NotificationsState> {
       unread: read.unreadCount,
       entries: entries.map((entry, i) => (!entry.read && ((upTo >= 0 && i >= upTo) || ids.has(entry.notificationId)) ? { ...entry, read: true } : entry)),
     });
-  }
-
-  private set(change: Partial<NotificationsState>): void {
-    this.value.set({ ...this.value.getSnapshot(), ...change });
-  }
-
-  private told(problem: Problem | undefined): void {
-    const { problem: _, ...rest } = this.value.getSnapshot();
-    this.value.set({ ...rest, ...(problem && { problem }) });
   }
 }

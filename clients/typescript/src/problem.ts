@@ -42,3 +42,21 @@ export function retryAfter(value: string | null): number | undefined {
   // A day is more than any server of ISM's asks for: whatever says more is mistaken, as is a clock.
   return Number.isFinite(seconds) ? Math.min(Math.max(seconds, 0), 86_400) : undefined;
 }
+
+/** What a server that is ISM answers otherwise. */
+export function badAnswer(what: string, status = 200, retryAfter?: number): Problem {
+  return new Problem("bad-answer", status, `the answer is ${what}`, "", retryAfter);
+}
+
+/** What was answered, if it has the member that nothing is without. */
+export function known<T>(data: T, member: keyof T & string): T {
+  if ((data as T | null | undefined)?.[member] === undefined) throw badAnswer(`without ${member}`);
+  return data;
+}
+
+/** A list that was answered, of what has the member. */
+export function listOf<T>(data: readonly T[], member: keyof T & string): readonly T[] {
+  if (!Array.isArray(data)) throw badAnswer("no list");
+  for (const each of data) known(each as T, member);
+  return data;
+}

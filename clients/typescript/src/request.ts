@@ -1,4 +1,4 @@
-import { Problem, problemOf, retryAfter } from "./problem.js";
+import { badAnswer, Problem, problemOf, retryAfter } from "./problem.js";
 import type { Tokens } from "./token.js";
 
 /** How long an answer may take, milliseconds: longer than the server waits for its own stores. */
@@ -94,7 +94,7 @@ async function refusalOf(response: Response): Promise<Problem> {
   response.body?.cancel().catch(() => {});
   const redirected = response.type === "opaqueredirect" || (response.status >= 300 && response.status < 400);
   const what = redirected ? "a redirect" : `status ${response.status} that is not ISM's`;
-  return new Problem("bad-answer", response.status, `the answer is ${what}`, "", after);
+  return badAnswer(what, response.status, after);
 }
 
 function decode<T>(response: Response, text: string): T {
@@ -106,7 +106,7 @@ function decode<T>(response: Response, text: string): T {
       // Half of a body, or a liar.
     }
   }
-  throw new Problem("bad-answer", response.status, "the answer is not JSON");
+  throw badAnswer("not JSON", response.status);
 }
 
 function isJSON(response: Response): boolean {
@@ -124,7 +124,7 @@ async function textOf(response: Response, max: number): Promise<string> {
     text += decoder.decode(value, { stream: true });
     if (text.length > max) {
       reader.cancel().catch(() => {});
-      throw new Problem("bad-answer", response.status, `the answer is longer than ${max} bytes`);
+      throw badAnswer(`longer than ${max} bytes`, response.status);
     }
   }
 }

@@ -1,5 +1,6 @@
 import type { Members } from "./members.js";
 import type { Outbox } from "./outbox.js";
+import { known } from "./problem.js";
 import type { Requests } from "./request.js";
 import type { Timeline } from "./timeline.js";
 import type { EditRequest, Message, PublicRoom, SendRequest } from "./types.js";
@@ -44,13 +45,13 @@ export class RoomHandle {
   async edit(message: Message, msgBody: EditRequest["msgBody"], options: { ifUnchanged?: boolean } = {}): Promise<Message> {
     const headers = options.ifUnchanged ? { "If-Match": `"${message.deletedAt ?? message.editedAt ?? message.createdAt}"` } : {};
     const { data } = await this.requests.call<Message>("PATCH", this.pathOf(message), { body: { msgBody }, headers });
-    this.timeline.answered({ kind: "edited", message: data });
+    this.timeline.answered({ kind: "edited", message: known(data, "messageId") });
     return data;
   }
 
   async delete(message: Message): Promise<Message> {
     const { data } = await this.requests.call<Message>("DELETE", this.pathOf(message));
-    this.timeline.answered({ kind: "deleted", message: data });
+    this.timeline.answered({ kind: "deleted", message: known(data, "messageId") });
     return data;
   }
 

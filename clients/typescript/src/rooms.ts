@@ -1,5 +1,5 @@
 import { Reload } from "./list.js";
-import { Problem, problemOf } from "./problem.js";
+import { known, listOf, problemOf, type Problem } from "./problem.js";
 import type { Requests } from "./request.js";
 import { Value, type Store } from "./store.js";
 import type { Message, Room, StreamEvent } from "./types.js";
@@ -92,8 +92,7 @@ export class Rooms implements Store<RoomsState> {
     do {
       // caughtUp: what the stream does not give any more, the answer has.
       const { data, headers } = await this.requests.call<Room[]>("GET", "/api/rooms", { query: { caughtUp: true, cursor }, signal });
-      if (!Array.isArray(data)) throw new Problem("bad-answer", 200, "the answer is no list of rooms");
-      rooms.push(...data);
+      rooms.push(...listOf(data, "id"));
       cursor = headers.get("X-Next-Cursor") ?? undefined;
     } while (cursor !== undefined);
     return () => {
@@ -174,7 +173,7 @@ export class Rooms implements Store<RoomsState> {
     this.requests
       .call<Room>("GET", `/api/rooms/${id}`, { query: { caughtUp: true } })
       .then(({ data }) => {
-        if (this.asked.has(id)) this.answered(data);
+        if (this.asked.has(id)) this.answered(known(data, "id"));
       })
       .catch((thrown: unknown) => {
         if (problemOf(thrown).temporary) void this.load();

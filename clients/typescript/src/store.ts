@@ -22,15 +22,19 @@ export class Value<T> implements Store<T> {
   set(value: T): void {
     if (Object.is(value, this.value)) return;
     this.value = value;
-    for (const listener of [...this.listeners]) {
-      try {
-        listener();
-      } catch (thrown) {
-        // A listener of the app's that fails must not keep others from what happened, nor end the stream.
-        queueMicrotask(() => {
-          throw thrown;
-        });
-      }
+    tell(this.listeners, undefined);
+  }
+}
+
+/** Calls listeners of the app's. One that fails must not keep others from what happened, nor end the stream: the app sees it, as an error that nobody catches. */
+export function tell<T>(listeners: Iterable<(what: T) => void>, what: T): void {
+  for (const listener of [...listeners]) {
+    try {
+      listener(what);
+    } catch (thrown) {
+      queueMicrotask(() => {
+        throw thrown;
+      });
     }
   }
 }

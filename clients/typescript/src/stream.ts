@@ -1,5 +1,5 @@
 import { Pause, backoff } from "./backoff.js";
-import { Problem, problemOf } from "./problem.js";
+import { badAnswer, Problem, problemOf } from "./problem.js";
 import type { Answer, RequestOptions } from "./request.js";
 import { sseParser } from "./sse.js";
 import { Value, type Store } from "./store.js";
@@ -29,8 +29,17 @@ export interface StreamOptions {
   surroundings: Surroundings;
   /** What becomes of the stream of a hidden page: `keep`, or for how long it is kept, milliseconds. */
   hidden: "keep" | number;
+  /** Told of each block when `lastEventId` is the block's, before its event is given. Without an event the stream has only moved on. */
+  taken?(event: unknown): void;
   random?: () => number;
   now?: () => number;
+}
+
+/** Keeps a client's stream, its own or one that it shares. */
+export interface Stream {
+  readonly state: Store<Connection>;
+  start(): void;
+  close(): void;
 }
 
 /** The server writes every 15 s: after three of these the connection is dead, whatever TCP thinks. Milliseconds. */
@@ -47,9 +56,10 @@ const POLLING = 5 * 60_000;
 /**
  * The live events of the user, over whatever connections it takes. Each event is given once, in order, and where that cannot be had `resync` is called.
  */
-export class LiveStream {
+export class LiveStream implements Stream {
   readonly connection: Value<Connection> = new Value<Connection>({ status: "idle" });
-  private lastEventId = "";
+  /** Behind what the stream goes on; "": it has not begun. */
+  lastEventId = "";
   private retry = 0; // milliseconds
   private failures = 0;
   private dumb = 0;
@@ -77,25 +87,25 @@ export class LiveStream {
       this.options.surroundings.onHidden(() => this.hide(running.signal)),
     ];
     running.signal.addEventListener("abort", () => ends.forEach((end) => end()));
-    this.tell("connecting");
+    this.tell(this.lastEventId ? "reconnecting" : "connecting");
     void this.run(running.signal);
   }
 
-  close(status: "closed" | "replaced" = "closed"): void {
+  close(status: Connection["status"] = "closed"): void {
     this.running?.abort();
     this.running = undefined;
     this.attempt?.abort();
     this.tell(status);
   }
 
-  private tell(status: Connection["status"], problem?: Problem, polling?: boolean): void {
+  tell(status: Connection["status"], problem?: Problem, polling?: boolean): void {
     const was = this.connection.getSnapshot();
     if (was.status === status && was.problem === problem && was.polling === polling) return;
     this.connection.set({ status, ...(problem && { problem }), ...(polling && { polling }) });
   }
 
   /** The page or the network is back: no more waiting, and no trust in a connection that has said nothing for a while. */
-  private wake(): void {
+  wake(): void {
     this.failures = 0;
     if (this.attempt && this.now() - this.heardAt > STALE) this.attempt.abort(new Problem("network", 0, "the connection may be dead"));
     this.pause.wake();
@@ -134,7 +144,7 @@ export class LiveStream {
         problem = problemOf(attempt.signal.aborted ? (attempt.signal.reason as unknown) : thrown);
       } finally {
         attempt.abort(); // lets go of whatever is left of the connection
-        this.attempt = undefined;
+        if (this.attempt === attempt) this.attempt = undefined; // it may have been closed, and started again
       }
       if (running.aborted) return;
       if (this.connection.getSnapshot().status === "parked") {
@@ -156,7 +166,7 @@ export class LiveStream {
       const type = response.headers.get("Content-Type") ?? "";
       if (response.status !== 200 || !type.startsWith("text/event-stream") || !response.body) {
         this.dumb++;
-        throw new Problem("bad-answer", response.status, `the answer is no event stream: status ${response.status}, ${type || "no type"}`);
+        throw badAnswer(`no event stream: status ${response.status}, ${type || "no type"}`, response.status);
       }
       this.dumb++; // until it shows something
       await this.read(response.body, watch, attempt.signal);
@@ -173,7 +183,7 @@ export class LiveStream {
         if (signal.aborted) return; // what came with it in one piece, behind an event that ended the stream
         this.failures = this.dumb = 0;
         silence = SILENCE;
-        this.take(id, data);
+        this.take(id, data === undefined ? data : parsed(data));
       },
       retry: (ms) => (this.retry = ms),
     });
@@ -206,12 +216,11 @@ export class LiveStream {
         timeout: SILENCE,
         signal: attempt.signal,
       });
-      if (typeof data?.lastEventId !== "string" || !Array.isArray(data.events)) throw new Problem("bad-answer", 200, "the answer is no poll");
+      if (typeof data?.lastEventId !== "string" || !Array.isArray(data.events)) throw badAnswer("no poll");
       this.heardAt = this.now();
       this.failures = 0;
       for (const event of data.events) {
-        this.take(event.id, undefined, true);
-        this.give(event.data);
+        this.take(event.id, event.data ?? null, true);
         if (attempt.signal.aborted) return;
       }
       this.take(data.lastEventId, undefined, true);
@@ -222,25 +231,19 @@ export class LiveStream {
     return { Accept: accept, ...(this.lastEventId && { "Last-Event-ID": this.lastEventId }) };
   }
 
-  /** A block: where the stream is now, and what has happened. */
-  private take(id: string | undefined, data: string | undefined, polling = false): void {
+  /** Takes a block: where the stream is now, and what has happened; undefined: nothing has. */
+  take(id: string | undefined, event: unknown, polling = false): void {
     const begins = this.lastEventId === "";
     if (id) this.lastEventId = id;
     this.tell("live", undefined, polling);
+    this.options.taken?.(event);
     if (begins) this.options.resync(); // whoever has just come knows nothing of what was before
-    if (data === undefined) return;
-    let event: unknown;
-    try {
-      event = JSON.parse(data);
-    } catch {
-      return this.options.resync(); // something has happened, and it cannot be said what
-    }
-    this.give(event);
+    if (event !== undefined) this.give(event);
   }
 
   private give(event: unknown): void {
     const { type, reason } = (event ?? {}) as { type?: unknown; reason?: unknown };
-    if (typeof type !== "string") return this.options.resync();
+    if (typeof type !== "string") return this.options.resync(); // something has happened, and it cannot be said what
     try {
       this.options.event(event);
     } catch {
@@ -252,6 +255,15 @@ export class LiveStream {
     this.options.renewToken();
     this.attempt?.abort(new Problem("unauthorized", 401, `the server has ended the stream: ${String(reason)}`));
     this.hurry = reason === "expired"; // that was to be expected: come back at once
+  }
+}
+
+/** An event's data; null: it is rubbish. */
+function parsed(data: string): unknown {
+  try {
+    return JSON.parse(data);
+  } catch {
+    return null;
   }
 }
 

@@ -1,5 +1,5 @@
 import { Pause, backoff } from "./backoff.js";
-import { Problem, problemOf, retryAfter } from "./problem.js";
+import { badAnswer, listOf, problemOf, retryAfter, type Problem } from "./problem.js";
 import type { Answer, RequestOptions } from "./request.js";
 import { Value, type Store } from "./store.js";
 import type { Changes, Message, StreamEvent } from "./types.js";
@@ -227,7 +227,7 @@ export class Timeline implements Store<TimelineState> {
         throw thrown;
       }
       const { data, headers } = answer;
-      if (!Array.isArray(data?.changes) || typeof data.since !== "string") throw new Problem("bad-answer", 200, "the answer has no changes");
+      if (!Array.isArray(data?.changes) || typeof data.since !== "string") throw badAnswer("without changes");
       for (const { change, position, message } of data.changes) {
         this.window.apply({ kind: change === "edited" || change === "deleted" ? change : "new", message, position });
       }
@@ -250,7 +250,7 @@ export class Timeline implements Store<TimelineState> {
       query: { limit: PAGE, ...query },
       signal: this.ended.signal,
     });
-    if (!Array.isArray(answer.data)) throw new Problem("bad-answer", 200, "the answer is no page of a timeline");
+    listOf(answer.data, "messageId");
     return answer;
   }
 

@@ -24,6 +24,6 @@ export type UploadedParts = media["schemas"]["UploadedParts"];
 export type Poll = realtime["schemas"]["Poll"];
 export type StreamTicket = realtime["schemas"]["StreamTicket"];
 
-/** What comes on a stream, told apart by `type`. A server newer than this client may send types that are not listed here: pass over them. */
+/** What comes on a stream, told apart by `type`: realtime's OpenAPI document has it as a `oneOf`. A server newer than this client may send types that are not listed here: pass over them. */
 export type StreamEvent = realtime["schemas"]["StreamEvent"];
 export type StreamEventOf<T extends StreamEvent["type"]> = Extract<StreamEvent, { type: T }>;

@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { createClient, media, Problem, type Client, type ClientOptions, type Message, type RoomHandle } from "../src/index.js";
+import { shared, type Channel } from "../src/shared.js";
 import { isBuilt, Network, program, sleep, startISM, until, type ISM } from "./ism.js";
+import { ModelLocks } from "./tabs.js";
 
 const required = process.env["ISM_TEST_REQUIRE_ENGINES"] === "1";
 const skip = isBuilt || required ? false : `${program} is not built`;
@@ -175,6 +177,30 @@ test("a stream that cannot be resumed is made good by REST: new, edited and dele
   await until("all is there", () => back.timeline.getSnapshot().caughtUp && texts(back).length === 5);
   assert.deepEqual(texts(back), texts(mine));
   assert.equal(texts(back)[0], "1");
+});
+
+test("tabs share a stream: all have one timeline, also behind the end of who held it", { skip }, async () => {
+  const [mine] = await two("leo", "mia");
+  const locks = new ModelLocks((_, act) => setImmediate(act));
+  let streams = 0;
+  const counting: typeof fetch = async (input, init) => {
+    const response = await fetch(input, init);
+    if (response.ok && String(input).endsWith("/api/sse")) streams++;
+    return response;
+  };
+  const tabs = Array.from({ length: 4 }, () => clientOf("mia", { fetch: counting, share: shared({ locks: locks.tab(), channel: (name) => new BroadcastChannel(name) as unknown as Channel }) }));
+  for (const tab of tabs) tab.connect();
+  const rooms = tabs.map((tab) => tab.room(mine.id));
+  await Promise.all(rooms.map(({ timeline }) => timeline.load()));
+  await until("all are live", () => tabs.every(({ connection }) => connection.getSnapshot().status === "live"));
+  assert.equal(streams, 1);
+  for (const [i, tab] of tabs.entries()) {
+    mine.send(`m${i}`);
+    await until("all have it", () => rooms.slice(i).every((room) => texts(room).at(-1) === `m${i}`));
+    await until("it is unread", () => tab.rooms.get(mine.id)?.unreadCount === i + 1);
+    tab.close();
+  }
+  assert.deepEqual(texts(rooms.at(-1)!), ["m0", "m1", "m2", "m3"]);
 });
 
 test("a token that is refused is replaced once; then the app sees it, and it mends by itself", { skip }, async () => {
