@@ -8,7 +8,7 @@ import { tell, type Store } from "./store.js";
 import { LiveStream, type Connection, type Stream, type StreamOptions } from "./stream.js";
 import { Timeline, type TimelineItem } from "./timeline.js";
 import { Tokens, claimsOf, type GetToken } from "./token.js";
-import type { Message, Room, StreamEvent, StreamTicket } from "./types.js";
+import type { Message, Room, StreamEvent, StreamTicket, User } from "./types.js";
 import { surroundings, type Surroundings } from "./wake.js";
 
 export interface ClientOptions {
@@ -60,6 +60,7 @@ export class Client {
   private readonly listeners = new Set<(event: StreamEvent) => void>();
   private user: string | undefined;
   private wasLive = false;
+  private readonly ignoreNetwork: () => void;
 
   constructor(options: ClientOptions) {
     const fetch = options.fetch ?? ((input, init) => globalThis.fetch(input, init));
@@ -86,6 +87,8 @@ export class Client {
       storageFailed: (problem) => options.onProblem?.(problem),
     });
     const around = options.surroundings ?? surroundings();
+    // The stream may have survived what the browser calls offline, and then does not say that it is live again.
+    this.ignoreNetwork = around.onWake((why) => why === "online" && this.outbox.wake());
     const stream: StreamOptions = {
       open: (path, request) => this.requests.open("GET", path, request),
       call: (method, path, request) => this.requests.call(method, path, request),
@@ -114,6 +117,13 @@ export class Client {
     return this.user;
   }
 
+  /** Asks who the user is: its id does not always follow from the token, see `userId`. */
+  async me(): Promise<User> {
+    const { data } = await this.requests.call<User>("GET", "/api/users/me");
+    this.user = known(data, "id").id;
+    return data;
+  }
+
   /** Opens the stream, and keeps it open: all stores are up to date from then on. It returns at once, see `connection`. */
   connect(): void {
     this.stream.start();
@@ -121,6 +131,7 @@ export class Client {
 
   /** Ends everything. What is not sent stays where it is kept. */
   close(): void {
+    this.ignoreNetwork();
     this.stream.close();
     this.outbox.close();
     for (const part of this.parts) part.close();

@@ -1,5 +1,6 @@
 import { createClient, friends, media, notifications, type Client, type Friends, type Media, type Notifications, type Problem, type Store } from "../../typescript/src/index.js";
 import { indexedDBOutbox } from "../../typescript/src/offline.js";
+import { shared } from "../../typescript/src/shared.js";
 import { Value } from "../../typescript/src/store.js";
 import { SignInError, type Person, type SignIn } from "./oidc.js";
 import { Uploads } from "./uploads.js";
@@ -37,6 +38,7 @@ export class Session {
       url: signIn.config.url || location.origin,
       getToken: () => this.token(),
       storage: indexedDBOutbox(person.sub),
+      share: shared(),
       onProblem: () => this.alert({ key: "settings.storage" }),
     });
     this.friends = friends(this.client);
@@ -44,6 +46,12 @@ export class Session {
     this.media = media(this.client);
     this.uploads = new Uploads(this.media);
     this.client.connect();
+    void this.load();
+  }
+
+  /** Loads what the first screen shows, by whom it is seen first. */
+  private async load(): Promise<void> {
+    await this.client.me().catch(() => undefined); // what follows says what is wrong
     for (const part of [this.client.rooms, this.friends, this.inbox]) void part.load();
   }
 

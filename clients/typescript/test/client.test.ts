@@ -1,0 +1,42 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { createClient, Problem } from "../src/index.js";
+import { answering } from "./answers.js";
+import { until } from "./ism.js";
+
+test("who the user is can be asked where the token does not say it, and counts from then on", async () => {
+  let me: unknown = { id: "5d1f6a2e-0000-5000-8000-000000000001", displayName: "Alice" };
+  const { fetch } = answering(() => Response.json(me));
+  const client = createClient({ url: "http://ism", getToken: () => "token", fetch });
+  assert.equal(client.userId, undefined);
+  assert.equal((await client.me()).displayName, "Alice");
+  assert.equal(client.userId, "5d1f6a2e-0000-5000-8000-000000000001");
+  me = {};
+  await assert.rejects(client.me(), (thrown) => thrown instanceof Problem && thrown.code === "bad-answer");
+  assert.equal(client.userId, "5d1f6a2e-0000-5000-8000-000000000001");
+  client.close();
+});
+
+test("a message that waits for the network goes out when the browser is online again, whatever the stream says", async () => {
+  let network = false;
+  let online = () => {};
+  const { fetch, names } = answering(() => {
+    if (!network) throw new TypeError("no network");
+    return Response.json({ messageId: "m1", chatRoomId: "room", senderId: "alice", msgType: "Text", msgBody: { text: "x" }, createdAt: "", position: "1" });
+  });
+  const client = createClient({
+    url: "http://ism",
+    getToken: () => "token",
+    fetch,
+    surroundings: { onWake: (listener) => ((online = () => listener("online")), () => (online = () => {})), onHidden: () => () => {} },
+  });
+  client.room("room").send("x");
+  const sends = () => names().filter((name) => name === "POST /api/send-msg").length;
+  let tried = 0;
+  await until("it waits for some time", () => (online(), (tried = sends()) >= 5)); // each pause is longer than the one before
+  network = true;
+  online();
+  await until("it is sent", () => client.room("room").timeline.getSnapshot().items[0]?.state === "sent");
+  assert.equal(sends(), tried + 1);
+  client.close();
+});
