@@ -62,7 +62,7 @@ func isRefusal(err kafka.Error) bool {
 }
 
 func (b *Bus) newAdmin() (*admin, error) {
-	client, err := kafka.NewProducer(b.clientConfig(kafka.ConfigMap{"go.produce.channel.size": 1, "go.events.channel.size": 8}))
+	client, err := kafka.NewProducer(b.clientConfig(kafka.ConfigMap{"go.produce.channel.size": 1, "go.events.channel.size": 8, "enable.sparse.connections": false}))
 	if err != nil {
 		return nil, err
 	}
