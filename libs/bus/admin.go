@@ -62,7 +62,13 @@ func isRefusal(err kafka.Error) bool {
 }
 
 func (b *Bus) newAdmin() (*admin, error) {
-	client, err := kafka.NewProducer(b.clientConfig(kafka.ConfigMap{"go.produce.channel.size": 1, "go.events.channel.size": 8}))
+	client, err := kafka.NewProducer(b.clientConfig(kafka.ConfigMap{
+		"go.produce.channel.size": 1, "go.events.channel.size": 8,
+		// It keeps a connection to each broker, though it asks seldom. One that connects when it has to would connect at once, without the pause after an
+		// attempt that has failed, each time that a broker's state changes while a request waits for it, and so each time that this fails: hundreds of times a
+		// second while the brokers are away (rd_kafka_broker_find_by_nodeid0 as rd_kafka_admin_worker calls it, in librdkafka 2.11).
+		"enable.sparse.connections": false,
+	}))
 	if err != nil {
 		return nil, err
 	}

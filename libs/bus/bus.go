@@ -43,6 +43,14 @@ type Config struct {
 // them up for a minute, which is the client's own default.
 const answerTimeout = 5 * time.Second
 
+// A client that has lost a broker connects again at once, and pauses after an attempt that has failed. With half of the least pause for the last limit, a
+// client that has no broker at all takes one to connect to without regard to these pauses: a group's member or a reader that looks for its coordinator does
+// that for as long as all are away, so that each would connect thirty times a second if the least were 50 ms.
+const (
+	reconnectAtLeast = 500 * time.Millisecond
+	reconnectAtMost  = time.Second
+)
+
 // PartitionAny lets the key choose the partition (murmur2, as Kafka's own clients do).
 const PartitionAny int32 = -1
 
@@ -149,8 +157,8 @@ func (b *Bus) clientConfig(own kafka.ConfigMap) *kafka.ConfigMap {
 		"statistics.interval.ms":             int(b.statisticsEvery.Milliseconds()),
 		"enable.metrics.push":                false, // what is sent to brokers is only what the suite needs
 		"socket.timeout.ms":                  int(answerTimeout.Milliseconds()),
-		"reconnect.backoff.ms":               50,
-		"reconnect.backoff.max.ms":           1000,
+		"reconnect.backoff.ms":               int(reconnectAtLeast.Milliseconds()),
+		"reconnect.backoff.max.ms":           int(reconnectAtMost.Milliseconds()),
 		"socket.connection.setup.timeout.ms": int(answerTimeout.Milliseconds()),
 		"api.version.request.timeout.ms":     int(answerTimeout.Milliseconds()),
 		// Asking for a topic must not make it, with the broker's number of partitions instead of the table's.
