@@ -35,11 +35,11 @@ const (
 // It is safe for concurrent use.
 type Firsts[K comparable] struct {
 	mu         sync.Mutex
-	partitions map[topicPartition]*reading[K]
+	partitions map[topicPartition]*stretch[K]
 }
 
-// reading is what has been read of a partition.
-type reading[K comparable] struct {
+// stretch is what has been read of a partition.
+type stretch[K comparable] struct {
 	from, next int64
 	since      time.Time
 	first      *lru.Cache[K, int64] // offsets
@@ -47,7 +47,7 @@ type reading[K comparable] struct {
 
 // NewFirsts makes one that knows nothing.
 func NewFirsts[K comparable]() *Firsts[K] {
-	return &Firsts[K]{partitions: map[topicPartition]*reading[K]{}}
+	return &Firsts[K]{partitions: map[topicPartition]*stretch[K]{}}
 }
 
 // Read notes that records are read. Those of a partition come in their order, and may come again.
@@ -62,7 +62,7 @@ func (f *Firsts[K]) Read(records []Record) error {
 			if err != nil {
 				return fmt.Errorf("make memory of read events: %w", err)
 			}
-			p = &reading[K]{from: record.Offset, since: time.Now(), first: first}
+			p = &stretch[K]{from: record.Offset, since: time.Now(), first: first}
 			f.partitions[partitionOf(record)] = p
 		case record.Offset > p.next || record.Offset < p.from:
 			p.from, p.since = record.Offset, time.Now()
@@ -76,10 +76,10 @@ func (f *Firsts[K]) Read(records []Record) error {
 }
 
 // forget forgets what stands from an offset on: it is read again, and may have become something else.
-func (r *reading[K]) forget(from int64) {
-	for _, key := range r.first.Keys() {
-		if at, _ := r.first.Peek(key); at >= from {
-			r.first.Remove(key)
+func (s *stretch[K]) forget(from int64) {
+	for _, key := range s.first.Keys() {
+		if at, _ := s.first.Peek(key); at >= from {
+			s.first.Remove(key)
 		}
 	}
 }
