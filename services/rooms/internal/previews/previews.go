@@ -3,8 +3,9 @@
 //
 // # State
 //
-// What is taken is in the store. Where messages stand first in the log is remembered, see [bus.Firsts], so that one whose record is there twice is taken once. [Previews] remembers of the batches that failed what had been taken of them before, the newest 16,384 messages,
-// so that it is not taken again when their records come again; losing that loses nothing.
+// What is taken is in the store. [Previews] remembers of the batches that failed what had been taken of them before, the newest 16,384 messages,
+// so that it is not taken again when their records come again; losing that loses nothing. And it remembers where messages stand first in the log, see
+// [bus.Firsts], so that one whose record is there twice is taken once.
 //
 // # Invariants
 //
