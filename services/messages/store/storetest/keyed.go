@@ -56,7 +56,9 @@ func testFirstPositions(t *testing.T, s store.Store) {
 	copied, late := timed(room, 15, start.Add(2*time.Second), start), timed(room, 17, start, start.Add(2*time.Second))
 	appendAll(t, s, again(twice, 20), twice, once, elsewhere, midnight, again(twice, 30), copied, at(copied, 16), late, at(late, 18))
 	asked := []store.Key{
-		store.KeyOf(twice), store.KeyOf(once), store.KeyOf(never), {Room: other, Message: twice.Message.ID}, store.KeyOf(elsewhere), store.KeyOf(midnight),
+		store.KeyOf(twice), store.KeyOf(once), store.KeyOf(never),
+		{Room: other, Message: twice.Message.ID},
+		store.KeyOf(elsewhere), store.KeyOf(midnight),
 		store.KeyOf(copied), store.KeyOf(late),
 	}
 	for range 200 { // more than one query takes
