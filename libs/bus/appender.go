@@ -40,9 +40,14 @@ const (
 //
 //   - Each partition stands for itself. A stall is waited out; while a partition stands still its records are refused at once, before anything
 //     is sent, and those of others go on.
-//   - The client never gives a record up, so nothing is written a second time: what was sent and not acknowledged in time is under way until
-//     it is. Its caller is told [ErrOutcomeUnknown]. These are the records of the first third of a second of a stall: later ones are held
+//   - The client never gives a record up: what was sent and not acknowledged in time is under way until it is. Its caller is told
+//     [ErrOutcomeUnknown]. These are the records of the first third of a second of a stall: later ones are held
 //     back, and it is certain that they have not been written.
+//   - Each record is written at least once. A broker knows a record that is sent again by its producer epoch and sequence number, and librdkafka begins a new
+//     epoch where a record comes in front of one that was refused, with OUT_OF_ORDER_SEQUENCE_NUMBER: so where replicas are lost and come back while several
+//     records are under way. What is not acknowledged by then, of any partition, is sent again in the new epoch, also what a leader has
+//     appended and could not replicate in time (NOT_ENOUGH_REPLICAS_AFTER_APPEND, a timeout). Then the log has both, which are equal, with one event id, and mostly
+//     beside each other. Readers that must take each once know the first: see [Firsts].
 //
 // It is safe for concurrent use. Run it, once.
 type Appender struct {

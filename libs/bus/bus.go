@@ -2,8 +2,8 @@
 //
 // # What holds
 //
-//   - A record is acknowledged by all in-sync replicas, once, in the order in which one producer was given it (acks=all,
-//     idempotence).
+//   - A record is acknowledged by all in-sync replicas, in the order in which one producer was given it (acks=all, idempotence). It is written once, but
+//     where brokers are lost and come back: then the log may have it twice, see [Appender].
 //   - A consumer group handles the records of a partition in their order, one batch at a time, and commits only what has been
 //     handled. After a crash what was not committed is handled again.
 //   - A record goes to the dead letters, with the reason, only if it can never be handled: it is malformed, or the program has a fault.

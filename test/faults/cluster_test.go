@@ -129,9 +129,13 @@ func (c *clustered) deadLettersAreNotTaken(t *testing.T) {
 	chat.AwaitEverywhere(t, 20)
 	thaw()
 	c.awaitHealthy(t)
-	c.letters = 2 // one of each group
+	groups := []string{"ism.messages.timeline", "ism.rooms.previews", "ism.media", "ism.notifications.inbox"}
+	c.letters = len(groups) // one of each group
+	for end := time.Now().Add(time.Minute); len(c.deadLetters(t)) < c.letters && time.Now().Before(end); {
+		traffic.Wait(500 * time.Millisecond)
+	}
 	report := c.verify(t, chat, traffic.Options{Resync: true})
-	for _, group := range []string{"ism.messages.timeline", "ism.rooms.previews"} {
+	for _, group := range groups {
 		if !slices.ContainsFunc(c.deadLetters(t), func(r deployment.LogRecord) bool { return r.Headers["ism_group"] == group }) {
 			t.Errorf("there is no letter of %s", group)
 		}

@@ -164,8 +164,9 @@ type Store interface {
 	Revised(ctx context.Context, room uuid.UUID, within Range, limit int) (entries []Entry, end events.Position, err error)
 
 	// FirstPositions gives the first position of each of the messages that is stored; those that are not are missing. It looks only where a message
-	// is whose id has the day of its createdAt, as the ids have that are made of what clients name messages with: a UUID of version 7 whose time is
-	// the beginning of that day, UTC.
+	// is whose id, a UUID of version 7, has the time of its createdAt within an hour, or the day of its createdAt, as the ids have that are made of
+	// what clients name messages with: the time of these is the beginning of that day, UTC. Of a message without a ClientID whose write has failed
+	// it may give a position at which the message is not.
 	FirstPositions(ctx context.Context, messages []Key) (map[Key]events.Position, error)
 
 	// Withdraw takes messages from the positions of entries, because the log has them at earlier ones. It is final: a message that is

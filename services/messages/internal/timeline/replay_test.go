@@ -63,6 +63,8 @@ func (c *chronicle) grow() {
 			before.Message.CreatedAt = wire.At(before.Message.CreatedAt.Add(time.Duration(c.random.IntN(1000)) * time.Microsecond))
 			before.Pace = c.pace()
 			c.post(before) // sent again
+		} else {
+			c.post(before) // written twice
 		}
 	case dice < 82:
 		of := c.said[c.random.IntN(len(c.said))]
@@ -92,10 +94,12 @@ func (c *chronicle) message(name string) events.MessagePosted {
 	m.Message.CreatedAt = wire.At(day.Add(time.Duration(c.random.IntN(23*3600)) * time.Second))
 	m.RoomID = c.rooms[c.random.IntN(len(c.rooms))]
 	m.Message.RoomID, m.Message.ClientID = m.RoomID, name
-	if name != "" { // the id has the day
-		for i := range 6 {
-			m.Message.ID[i] = byte(day.UnixMilli() >> (40 - 8*i))
-		}
+	of := m.Message.CreatedAt.UnixMilli()
+	if name != "" { // the id has the day, else the time
+		of = day.UnixMilli()
+	}
+	for i := range 6 {
+		m.Message.ID[i] = byte(of >> (40 - 8*i))
 	}
 	return m
 }

@@ -4,13 +4,14 @@
 //
 // # State
 //
-// The timelines themselves are in the store. A [Timeline] holds two small memories of its process, which only save work; losing them loses
+// The timelines themselves are in the store. A [Timeline] holds three small memories of its process, which only save work; losing them loses
 // nothing:
 //
 //   - sending: the sends, edits and deletions that have begun and are not settled, by the id of their event.
 //   - written: what these have written, by the id of their event; the newest 16,384. A record's headers tell that id, so the
 //     consumer group need not decode what a send of this process has written, which is nearly all that it comes to. Of a batch that failed
 //     it also has the messages that were written before, so that they are not written again when their records come again.
+//   - firsts: where messages that the consumer group has read stand first in the log, see [bus.Firsts].
 //
 // # Who may touch it
 //
@@ -28,12 +29,14 @@
 //   - A message's position is the epoch of the log and the offset of its record. Both sides derive the same entry from the
 //     same record, so it does not matter which of them writes it, or that both do.
 //   - Apply returns without an error only if every message of the batch is in the store. Then the consumer commits its offset.
-//   - An edit or a deletion is written to the position of its message, as a revision by the position of its own record. Of a named message, see below,
+//   - An edit or a deletion is written to the position of its message, as a revision by the position of its own record. Of a message that the log has again, see below,
 //     that is its first, also where whoever revised it found it at another.
-//   - A change of members that the log has twice is written once, at its first position.
-//   - A message that its sender has named may be in the log several times, with one id: a send that was tried again, on another node perhaps. It
-//     stays at its first position. Sends may have written it at others; as the records of a partition come in order, Apply knows the
-//     first, and withdraws it from all others. So what sends have written of named messages is not remembered.
+//   - A message may be in the log several times, with one id: its record was written twice, see [bus.Appender]; it is a change of members, which rooms' outbox
+//     may append again; or it is a send that its sender has named and tried again, on another node perhaps. It stays at its first position. Sends
+//     may have written it at others; as the records of a partition come in order, Apply knows the first, and withdraws it from all others.
+//     The last two may come again after any time: their first position is looked up in the store. So are, for a minute or so, all
+//     messages of a partition that this process has just been given. Of all others it is remembered, within the bound that [bus.Firsts] has.
+//   - What sends have written of named messages is not remembered.
 //   - A batch is written in chunks, each with a deadline of its own, so a store that is slow makes progress at the rate of its answers.
 //
 // # Failures
@@ -53,7 +56,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"sync"
 	"time"
 
@@ -96,6 +98,8 @@ type Timeline struct {
 	expires Expires
 	tracing bus.Tracing
 
+	firsts *bus.Firsts[store.Key]
+
 	mu      sync.Mutex
 	sending map[uuid.UUID]chan struct{}   // by event id; closed when the send is settled
 	written *lru.Cache[uuid.UUID, passed] // by event id
@@ -118,10 +122,14 @@ var (
 	errNoEpoch = fmt.Errorf("%w: the epoch of the log is not known yet", bus.ErrUnavailable)
 )
 
-// passed is a message that this process has written.
+// passed is a message, or the revision of one, that this process has written.
 type passed struct {
-	position events.Position // of the record that says so
-	room, id uuid.UUID
+	key    store.Key
+	at, by events.Position // of the message, and of the record that says so
+}
+
+func passedOf(entry store.Entry) passed {
+	return passed{key: store.KeyOf(entry), at: entry.Position, by: entry.MadeBy()}
 }
 
 // New makes a timeline of the log.
@@ -136,10 +144,10 @@ func New(s store.Store, log Log, expires Expires, tracing bus.Tracing, tel *tele
 	}, "result", "written", "failed")
 	applied := telemetry.Counters(tel.Metrics, prometheus.CounterOpts{
 		Name: "ism_messages_applied_total",
-		Help: "Messages, edits and deletions that the consumer group came to, by result: written by it, known to be written, or repeated: sent again by its sender, and in the log before.",
+		Help: "Messages, edits and deletions that the consumer group came to, by result: written by it, known to be written, or repeated: in the log before.",
 	}, "result", "written", "known", "repeated")
 	return &Timeline{
-		store: s, log: log, expires: expires, tracing: tracing, sending: map[uuid.UUID]chan struct{}{}, written: memory,
+		store: s, log: log, expires: expires, tracing: tracing, firsts: bus.NewFirsts[store.Key](), sending: map[uuid.UUID]chan struct{}{}, written: memory,
 		through: through, applied: applied,
 	}, nil
 }
@@ -199,7 +207,7 @@ func (t *Timeline) date(ctx context.Context, entries []store.Entry) (err error) 
 func (t *Timeline) remember(event uuid.UUID, entry store.Entry) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.written.Add(event, passed{position: entry.MadeBy(), room: entry.Message.RoomID, id: entry.Message.ID})
+	t.written.Add(event, passedOf(entry))
 }
 
 // Apply writes the messages among records of one partition of the rooms' log, and what became of them. It is a [bus.Handler].
@@ -208,63 +216,56 @@ func (t *Timeline) Apply(ctx context.Context, records []bus.Record) error {
 	if !begun {
 		return errNoEpoch
 	}
-	unknown := make([]bus.Record, 0, len(records))
-	for _, record := range records {
-		message, ok := t.isWritten(ctx, record, epoch)
-		if !ok {
-			unknown = append(unknown, record)
-			continue
-		}
-		t.applied.WithLabelValues(known).Inc()
-		_, span := t.tracing.Process(ctx, record)
-		describe(span, message.room, message.id, known)
-		span.End()
-	}
-	decoded, err := bus.Decode[events.RoomEvent](unknown)
-	if err != nil || len(decoded) == 0 {
+	if err := t.firsts.Read(records); err != nil {
 		return err
 	}
-	found := make([]applying, 0, len(decoded))
-	for _, event := range decoded {
-		if entry, ok := EntryOf(event.Data, position(epoch, event.Record)); ok {
-			found = append(found, applying{record: event.Record, event: event.Event.ID, entry: entry})
+	found := make([]applying, 0, len(records))
+	for _, record := range records {
+		if message, ok := t.isWritten(ctx, record, epoch); ok && t.standsFirst(record, message) {
+			t.pass(ctx, record, message.key)
+			continue
 		}
+		decoded, err := bus.Decode[events.RoomEvent]([]bus.Record{record})
+		if err != nil {
+			return err
+		}
+		for _, event := range decoded {
+			if entry, ok := EntryOf(event.Data, position(epoch, event.Record)); ok {
+				found = append(found, applying{record: event.Record, event: event.Event.ID, entry: entry})
+				t.before(record, passedOf(entry)) // so that it is remembered to the records behind it
+			}
+		}
+	}
+	if len(found) == 0 {
+		return nil
 	}
 	return t.apply(ctx, found)
 }
 
 // apply writes what the store lacks of messages of one partition, in the order of the log.
 func (t *Timeline) apply(ctx context.Context, found []applying) error {
-	first, err := t.firstOfNamed(ctx, found)
+	first, err := t.firstPositions(ctx, found)
 	if err != nil {
 		return err
 	}
 	var missing, again []applying
 	for _, a := range found {
-		if a.entry.Message.ClientID == "" {
-			repeats, err := t.repeats(ctx, a, missing)
-			if err != nil {
-				return err
-			}
-			if !repeats {
-				missing = append(missing, a)
-			}
-			continue
-		}
 		key := store.KeyOf(a.entry)
-		switch at, there := first[key]; {
+		at, there := t.firstOf(a, first)
+		switch {
 		case a.revises():
 			if a.entry, err = t.atFirst(ctx, a.entry, at, there, missing); err != nil {
 				return err
 			}
-			first[key] = a.entry.Position
-			missing = append(missing, a)
+			there = false // the message, not its revision
 		case there && at.Compare(a.entry.Position) < 0:
 			again = append(again, a)
-		case there && at == a.entry.Position:
-			t.pass(ctx, a)
-		default:
-			first[key] = a.entry.Position
+			continue
+		}
+		first[key] = a.entry.Position
+		if a.named() && there && at == a.entry.Position || t.hasWritten(a) {
+			t.pass(ctx, a.record, key)
+		} else {
 			missing = append(missing, a)
 		}
 	}
@@ -294,27 +295,6 @@ func EntryOf(event events.Data, at events.Position) (store.Entry, bool) {
 	}
 }
 
-// repeats reports whether a change of members stands in the log before: rooms' outbox may append one twice, and the first position counts. The
-// records of a partition come in order, so all that stands before is in the store, or in what is about to be written.
-func (t *Timeline) repeats(ctx context.Context, a applying, before []applying) (bool, error) {
-	if a.entry.Message.Type != wire.RoomChange {
-		return false, nil
-	}
-	if slices.ContainsFunc(before, func(b applying) bool { return b.event == a.event }) {
-		return true, nil
-	}
-	ctx, cancel := context.WithTimeout(telemetry.Untraced(ctx), appendTimeout)
-	defer cancel()
-	first, err := t.store.Find(ctx, a.entry.Message.RoomID, a.entry.Message.ID)
-	switch {
-	case errors.Is(err, store.ErrMessageNotFound):
-		return false, nil
-	case err != nil:
-		return false, fmt.Errorf("look for a change of members: %w", orLogLost(err))
-	}
-	return first.Position.Compare(a.entry.Position) < 0, nil
-}
-
 func position(epoch int32, record bus.Record) events.Position {
 	return events.Position{Epoch: epoch, Offset: record.Offset}
 }
@@ -332,6 +312,14 @@ func describe(span trace.Span, room, message uuid.UUID, result string) {
 	if span.IsRecording() {
 		span.SetAttributes(telemetry.RoomID(room), telemetry.MessageID(message), attribute.String("ism.timeline", result))
 	}
+}
+
+// hasWritten reports whether this process has written what a record says.
+func (t *Timeline) hasWritten(a applying) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	message, ok := t.written.Peek(a.event)
+	return ok && message == passedOf(a.entry)
 }
 
 // isWritten gives the message of a record that this process has written, after waiting for a send that is under way.
@@ -353,5 +341,5 @@ func (t *Timeline) isWritten(ctx context.Context, record bus.Record, epoch int32
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	message, ok = t.written.Get(event)
-	return message, ok && message.position == position(epoch, record)
+	return message, ok && message.by == position(epoch, record)
 }

@@ -24,6 +24,9 @@ type applying struct {
 // revises reports whether the record is of an edit or a deletion.
 func (a applying) revises() bool { return a.entry.Revision != (events.Position{}) }
 
+// named reports whether the message's sender has named it.
+func (a applying) named() bool { return a.entry.Message.ClientID != "" }
+
 // write writes entries of one partition that the store may lack. What it has written before it fails is remembered. If the error is
 // [bus.ErrRejected] all others are written, after any other error some.
 func (t *Timeline) write(ctx context.Context, missing []applying) error {

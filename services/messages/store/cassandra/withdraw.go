@@ -23,7 +23,7 @@ WHERE room_id = ? AND bucket = ? AND message_id IN ?`
 	deleteID      = `DELETE FROM message_ids USING TIMESTAMP ? WHERE room_id = ? AND bucket = ? AND message_id = ? AND epoch = ? AND log_offset = ?`
 )
 
-// FirstPositions implements [store.Store]. Buckets end with days, so all messages of one day are in one.
+// FirstPositions implements [store.Store].
 func (s *Store) FirstPositions(ctx context.Context, messages []store.Key) (map[store.Key]events.Position, error) {
 	session := s.session.Load()
 	if session == nil {
@@ -31,8 +31,10 @@ func (s *Store) FirstPositions(ctx context.Context, messages []store.Key) (map[s
 	}
 	byPartition := map[partition][]gocql.UUID{}
 	for _, key := range messages {
-		in := partition{room: key.Room, slot: bucketOf(timeIn(key.Message).UnixMicro())}
-		byPartition[in] = append(byPartition[in], gocql.UUID(key.Message))
+		for _, bucket := range bucketsOf(key.Message) {
+			in := partition{room: key.Room, slot: bucket}
+			byPartition[in] = append(byPartition[in], gocql.UUID(key.Message))
+		}
 	}
 	var mu sync.Mutex
 	first := map[store.Key]events.Position{}
@@ -57,6 +59,16 @@ func (s *Store) FirstPositions(ctx context.Context, messages []store.Key) (map[s
 	}
 	return first, nil
 }
+
+// bucketsOf gives where [Store.FirstPositions] looks for a message. Buckets end with days, so all messages of one day are in one.
+func bucketsOf(message uuid.UUID) []int {
+	if at := timeIn(message); at.UnixMilli()%day.Milliseconds() == 0 {
+		return []int{bucketOf(at.UnixMicro())}
+	}
+	return bucketsNear(message)
+}
+
+const day = 24 * time.Hour
 
 func (s *Store) readPositionsOf(ctx context.Context, session *gocql.Session, in partition, ids []gocql.UUID, found func(message uuid.UUID, at events.Position)) error {
 	ctx, cancel := s.limit(ctx)

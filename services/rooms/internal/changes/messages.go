@@ -24,8 +24,9 @@ type Posted struct {
 	Position  events.Position
 	// Version is the membership version that a [wire.RoomChange] has brought; 0 for any other message. It tells a change that is in the log twice.
 	Version int64
-	// Named says that the sender has named the message: it may be in the log again, behind its first position.
-	Named bool
+	// MayRepeat says that the log may have the message before, so that the room may have taken it: its sender has named it, or whoever reads the log has just
+	// begun to.
+	MayRepeat bool
 	// Joins says that it is the message of somebody, the sender, who joins.
 	Joins bool
 }
@@ -53,26 +54,26 @@ func (c *Changes) ApplyMessages(ctx context.Context, messages []Posted) error {
 	})
 }
 
-// onlyOnce leaves out named messages that their rooms have taken, and that come a second time. A room knows the newest thousand of its messages: one that
+// onlyOnce leaves out messages that their rooms have taken, and that come a second time. A room knows the newest thousand of its messages: one that
 // its sender has sent again after more than that counts twice.
 func onlyOnce(ctx context.Context, tx store.Tx, messages []Posted) ([]Posted, error) {
-	var named []store.MessageKey
+	var asked []store.MessageKey
 	for _, message := range messages {
-		if message.Named {
-			named = append(named, store.MessageKey{Room: message.RoomID, Message: message.MessageID})
+		if message.MayRepeat {
+			asked = append(asked, store.MessageKey{Room: message.RoomID, Message: message.MessageID})
 		}
 	}
-	if len(named) == 0 {
+	if len(asked) == 0 {
 		return messages, nil
 	}
-	known, err := tx.KnownMessages(ctx, named)
+	known, err := tx.KnownMessages(ctx, asked)
 	if err != nil {
 		return nil, err
 	}
 	once := make([]Posted, 0, len(messages))
 	for _, message := range messages {
 		key := store.MessageKey{Room: message.RoomID, Message: message.MessageID}
-		if message.Named && known[key] {
+		if message.MayRepeat && known[key] {
 			continue
 		}
 		known[key] = true

@@ -40,7 +40,7 @@ func (c *Changes) ApplyRevisions(ctx context.Context, revisions []Revised) error
 			if !known {
 				continue
 			}
-			revision, err := atFirst(ctx, tx, revised)
+			revision, err := atFirst(ctx, tx, revised, room)
 			if err != nil {
 				return err
 			}
@@ -58,9 +58,10 @@ func (c *Changes) ApplyRevisions(ctx context.Context, revisions []Revised) error
 	})
 }
 
-// atFirst gives a revision of a named message at the position at which the room has the message.
-func atFirst(ctx context.Context, tx store.Tx, revised Revised) (store.Revision, error) {
-	if !revised.Named {
+// atFirst gives a revision at the position at which the room has the message, where the log may have it at several.
+func atFirst(ctx context.Context, tx store.Tx, revised Revised, room store.Taken) (store.Revision, error) {
+	// What the room has not taken, though the revision stands behind it, is a copy.
+	if copied := revised.Message.Compare(room.Position) > 0; !revised.Named && !copied {
 		return revised.Revision, nil
 	}
 	known, err := tx.MessageByID(ctx, revised.RoomID, revised.MessageID)

@@ -63,6 +63,7 @@ type world struct {
 	counted  *counted
 	previews *Previews
 	user     uuid.UUID
+	other    uuid.UUID // a member of the rooms, too
 	rooms    []uuid.UUID
 }
 
@@ -71,15 +72,14 @@ func newWorld(t *testing.T, s store.Store, rooms int) *world {
 	storetest.Start(t, s)
 	tel := telemetry.Discard(nil)
 	writer := changes.New(s, tel.Propagator)
-	w := &world{store: s, user: uuid.New(), counted: &counted{Rooms: writer, tried: map[uuid.UUID]int{}}}
-	other := uuid.New()
-	for _, id := range []uuid.UUID{w.user, other} {
+	w := &world{store: s, user: uuid.New(), other: uuid.New(), counted: &counted{Rooms: writer, tried: map[uuid.UUID]int{}}}
+	for _, id := range []uuid.UUID{w.user, w.other} {
 		if err := s.PutUser(t.Context(), store.User{ID: id, DisplayName: "somebody"}, time.Time{}); err != nil {
 			t.Fatal(err)
 		}
 	}
 	for range rooms {
-		room := changes.NewRoom{ID: uuid.New(), Type: wire.Group, Creator: w.user, Users: []uuid.UUID{w.user, other}, At: start}
+		room := changes.NewRoom{ID: uuid.New(), Type: wire.Group, Creator: w.user, Users: []uuid.UUID{w.user, w.other}, At: start}
 		if _, _, err := writer.CreateRoom(t.Context(), room); err != nil {
 			t.Fatal(err)
 		}
@@ -236,5 +236,54 @@ func TestAnOutageBehindARejectionRejectsNothing(t *testing.T) {
 	w.counted.fault = nil
 	if rejected := w.oneByOne(t, batch); rejected != nil || len(w.shown(t, "Soup?")) != len(w.rooms) {
 		t.Errorf("the records %v are rejected, and %d rooms show their message", rejected, len(w.shown(t, "Soup?")))
+	}
+}
+
+// A message whose record is in the log twice counts once: in one batch, in two, and where another process goes on between them.
+func TestAMessageThatIsInTheLogTwiceCountsOnce(t *testing.T) {
+	for name, c := range map[string]struct {
+		batches  [][]int
+		later    time.Duration // than the process has begun to read the partition
+		restarts bool
+	}{
+		"one batch":                  {batches: [][]int{{0, 1, 2, 3}}},
+		"two batches":                {batches: [][]int{{0, 1}, {2, 3}}},
+		"after a minute's reading":   {batches: [][]int{{0, 1}, {2, 3}}, later: 2 * time.Minute},
+		"one batch, after a minute":  {batches: [][]int{{0, 1, 2, 3}}, later: 2 * time.Minute},
+		"another process":            {batches: [][]int{{0, 1}, {2, 3}}, restarts: true},
+		"taken again":                {batches: [][]int{{0, 1}, {0, 1, 2}, {2, 3}}},
+		"taken again after a minute": {batches: [][]int{{0, 1}, {0, 1, 2}, {2, 3}}, later: 2 * time.Minute},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, onSQLite(t), 1)
+			log := w.batch(t, soup)
+			log = append(log, log[0], w.batch(t, func(int) string { return "Bread?" })[0])
+			for i := range log {
+				log[i].Offset = int64(100 + i)
+				log[i].Headers["ce_time"] = wire.At(time.Now().Add(c.later)).String()
+			}
+			for _, batch := range c.batches {
+				if c.restarts {
+					w.previews = newPreviews(t, w.counted, 0, telemetry.Discard(nil))
+				}
+				var records []bus.Record
+				for _, i := range batch {
+					records = append(records, log[i])
+				}
+				if err := w.previews.Apply(t.Context(), records); err != nil {
+					t.Fatal(err)
+				}
+			}
+			totals, err := w.store.Unread(t.Context(), w.other)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if totals.Messages != 3 {
+				t.Errorf("%d messages are unread, want 3", totals.Messages)
+			}
+			if shown := w.shown(t, "Bread?"); len(shown) != 1 {
+				t.Error("the room does not show its latest message")
+			}
+		})
 	}
 }

@@ -4,7 +4,8 @@
 // # State
 //
 // What is taken is in the store. [Previews] remembers of the batches that failed what had been taken of them before, the newest 16,384 messages,
-// so that it is not taken again when their records come again; losing that loses nothing.
+// so that it is not taken again when their records come again; losing that loses nothing. And it remembers where messages stand first in the log, see
+// [bus.Firsts], so that one whose record is there twice is taken once.
 //
 // # Invariants
 //
@@ -57,6 +58,7 @@ type Previews struct {
 	reached Progress
 	tracing bus.Tracing
 	taken   *lru.Cache[key, struct{}]
+	firsts  *bus.Firsts[store.MessageKey]
 }
 
 // key names a record, by its event and where it is.
@@ -72,7 +74,7 @@ func New(rooms Rooms, log Log, reached Progress, tracing bus.Tracing) (*Previews
 	if err != nil {
 		return nil, fmt.Errorf("make the memory of taken messages: %w", err)
 	}
-	return &Previews{rooms: rooms, log: log, reached: reached, tracing: tracing, taken: taken}, nil
+	return &Previews{rooms: rooms, log: log, reached: reached, tracing: tracing, taken: taken, firsts: bus.NewFirsts[store.MessageKey]()}, nil
 }
 
 // taking is a record and the message in it, or what it makes of one.
@@ -95,9 +97,12 @@ func (p *Previews) Apply(ctx context.Context, records []bus.Record) error {
 	if err != nil {
 		return err
 	}
+	if err := p.firsts.Read(records); err != nil {
+		return err
+	}
 	messages := make([]taking, 0, len(decoded))
 	for _, event := range decoded {
-		if message, ok := takingOf(event, epoch); ok && !p.taken.Contains(message.key) {
+		if message, ok := takingOf(event, epoch); ok && !p.repeats(message) && !p.taken.Contains(message.key) {
 			messages = append(messages, message)
 		}
 	}
@@ -113,6 +118,15 @@ func (p *Previews) Apply(ctx context.Context, records []bus.Record) error {
 		_ = p.reached.Reached(ctx, last.Partition, events.Position{Epoch: epoch, Offset: last.Offset + 1})
 	}
 	return err
+}
+
+// repeats reports whether it is remembered that the log has a message before. Where it is not certain that this would be remembered, the room is asked.
+func (p *Previews) repeats(message taking) bool {
+	if message.posted == nil {
+		return false
+	}
+	message.posted.MayRepeat = message.posted.MayRepeat || !p.firsts.Sure(message.record)
+	return p.firsts.First(message.record, store.MessageKey{Room: message.room, Message: message.message}) < message.record.Offset
 }
 
 // takingOf gives what is to be taken of an event; false: nothing.
@@ -152,7 +166,7 @@ func postedOf(event events.TimelineEvent, at events.Position) changes.Posted {
 		At:        message.CreatedAt.Time,
 		Preview:   preview,
 		Position:  at,
-		Named:     message.ClientID != "",
+		MayRepeat: message.ClientID != "",
 	}
 	switch event := event.(type) {
 	case events.MembershipChanged:

@@ -19,11 +19,11 @@ func messagesSentAgain(t *testing.T, s store.Store) {
 		room, other := create(t, s, newRoom(wire.Group, "", start(), users...)).ID, create(t, s, newRoom(wire.Group, "", start(), users...)).ID
 		log := talk(room, 0, alice, alice, alice, alice, alice, alice, alice)
 		for _, i := range []int{0, 2, 3, 6} {
-			log[i].MessageID, log[i].Named = log[0].MessageID, true
+			log[i].MessageID, log[i].MayRepeat = log[0].MessageID, true
 		}
-		log[4].Named = true
+		log[4].MayRepeat = true
 		elsewhere := talk(other, 7, alice)[0]
-		elsewhere.MessageID, elsewhere.Named = log[0].MessageID, true
+		elsewhere.MessageID, elsewhere.MayRepeat = log[0].MessageID, true
 		log = append(log, elsewhere)
 		for range 2 {
 			for batch := range slices.Chunk(log, size) {

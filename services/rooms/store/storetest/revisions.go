@@ -18,7 +18,7 @@ import (
 
 // edited is an edit of a message by the record at an offset.
 func edited(of changes.Posted, text string, offset int64) changes.Revised {
-	return changes.Revised{MessageID: of.MessageID, Named: of.Named, Revision: store.Revision{
+	return changes.Revised{MessageID: of.MessageID, Named: of.MayRepeat, Revision: store.Revision{
 		RoomID: of.RoomID, Message: of.Position, By: events.Position{Offset: offset}, Sender: of.SenderID, Preview: wire.TextPreview("sender", text),
 	}}
 }
@@ -81,13 +81,20 @@ func revisionsAreShown(t *testing.T, s store.Store) {
 		t.Errorf("the rooms show %+v and %+v", now[0].LatestMessageText, now[1].LatestMessageText)
 	}
 	again := posted(room, users[0], "Rice?", after(3*time.Minute), 400)
-	again.Named = true
+	again.MayRepeat = true
 	apply(t, s, again)
 	again.Position.Offset = 401 // it is in the log twice, and was found there
 	apply(t, s, again)
 	revise(t, s, edited(again, "Rice!", 402))
 	if got := *get(t, s, room, users[1]).LatestMessageText; got != wire.TextPreview("alice", "Rice!") {
 		t.Errorf("of a message that was sent twice the room shows %+v", got)
+	}
+	unnamed := posted(room, users[0], "Tea?", after(4*time.Minute), 410)
+	apply(t, s, unnamed)
+	unnamed.Position.Offset = 411 // its record is there twice, and the reader of the log has left the second out
+	revise(t, s, edited(unnamed, "Tea!", 412))
+	if got := *get(t, s, room, users[1]).LatestMessageText; got != wire.TextPreview("alice", "Tea!") {
+		t.Errorf("of a message whose record is in the log twice the room shows %+v", got)
 	}
 	second.Position.Offset = 500
 	second.MessageID = uuid.New()

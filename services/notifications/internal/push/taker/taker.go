@@ -81,6 +81,7 @@ type Taker struct {
 	told    prometheus.Counter
 	ignored prometheus.Counter
 	stop    chan struct{} // closed when it is to stop
+	firsts  *bus.Firsts[uuid.UUID]
 
 	mu      sync.Mutex
 	watched []watch
@@ -95,7 +96,7 @@ type watch struct {
 // New makes a taker.
 func New(cfg Config) *Taker {
 	told, ignored := counters(cfg.Tel)
-	return &Taker{cfg: cfg, log: cfg.Tel.Log, stop: make(chan struct{}), told: told, ignored: ignored}
+	return &Taker{cfg: cfg, log: cfg.Tel.Log, stop: make(chan struct{}), firsts: bus.NewFirsts[uuid.UUID](), told: told, ignored: ignored}
 }
 
 // AtRest has the metrics say that nobody is told, until a taker runs: alerts see no increase in what appears with its first count.
@@ -110,8 +111,12 @@ func counters(tel *telemetry.Telemetry) (told, ignored prometheus.Counter) {
 	return told, ignored
 }
 
-// Take takes records of one partition. It is a [bus.Handler].
+// Take takes records of one partition. It is a [bus.Handler]. Of an event that the log has twice, see [bus.Firsts], it tells once, unless another process has
+// taken the first.
 func (t *Taker) Take(ctx context.Context, records []bus.Record) error {
+	if err := t.firsts.Read(records); err != nil {
+		return err
+	}
 	var happened []*Event
 	for _, record := range records {
 		if !isTaken(record) || t.cfg.Now().Sub(record.Time) > Stale {
@@ -121,6 +126,7 @@ func (t *Taker) Take(ctx context.Context, records []bus.Record) error {
 		if err != nil {
 			return err
 		}
+		of = slices.DeleteFunc(of, func(event *Event) bool { return t.firsts.First(record, event.ID) < record.Offset })
 		happened = append(happened, of...)
 	}
 	if len(happened) == 0 {

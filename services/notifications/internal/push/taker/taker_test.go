@@ -251,3 +251,25 @@ func TestSettingsAreObeyed(t *testing.T) {
 		}
 	}
 }
+
+func TestOfWhatTheLogHasTwiceUsersAreToldOnce(t *testing.T) {
+	for name, batches := range map[string][][]int64{"in one batch": {{7, 8}}, "in two": {{7}, {8}}, "taken again": {{7}, {8}, {8}}} {
+		t.Run(name, func(t *testing.T) {
+			play(t, func(w *world) {
+				alice, bob := uuid.New(), uuid.New()
+				message := record(t, posted(uuid.New(), bob, named(alice, bob)))
+				for _, batch := range batches {
+					var records []bus.Record
+					for _, offset := range batch {
+						message.Offset = offset
+						records = append(records, message)
+					}
+					if _, err := w.take(records...); err != nil {
+						t.Error(err)
+					}
+				}
+				w.want("of a message", alice)
+			})
+		})
+	}
+}
