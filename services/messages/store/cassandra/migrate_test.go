@@ -423,7 +423,8 @@ func testReplaced(t *testing.T, cfg cassandra.Config) {
 			}
 		}
 		var row string
-		if err := own.Query(`SELECT JSON body, revisions FROM messages WHERE room_id = ? ALLOW FILTERING`, gocql.UUID(original.Message.RoomID)).WithContext(t.Context()).Scan(&row); err != nil {
+		kept := own.Query(`SELECT JSON body, revisions FROM messages WHERE room_id = ? ALLOW FILTERING`, gocql.UUID(original.Message.RoomID))
+		if err := kept.WithContext(t.Context()).Scan(&row); err != nil {
 			t.Fatal(err)
 		}
 		if strings.Contains(row, "hello") || strings.Contains(row, "revision 0") || strings.Contains(row, "revision 1") || !strings.Contains(row, "revision 2") {

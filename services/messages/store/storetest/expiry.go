@@ -80,7 +80,7 @@ func testExpiry(t *testing.T, s store.Store) {
 		if time.Now().After(late) {
 			t.Fatalf("%d messages do not expire", left)
 		}
-		time.Sleep(100 * time.Millisecond) // the store's own clock runs
+		time.Sleep(100 * time.Millisecond)                           // the store's own clock runs
 		left = len(walked(t, s, room, 50, downwards)) - len(lasting) // one way: they may expire between two walks
 	}
 	for range 2 {
