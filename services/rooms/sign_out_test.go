@@ -15,6 +15,7 @@ import (
 	"github.com/ism-chat/ism/libs/authn/authntest"
 	"github.com/ism-chat/ism/libs/bus"
 	"github.com/ism-chat/ism/libs/events"
+	"github.com/ism-chat/ism/libs/servicetest"
 	"github.com/ism-chat/ism/libs/servicetest/nodetest"
 )
 
@@ -53,6 +54,16 @@ func (d *deployment) signOuts(t *testing.T) []events.UserSignedOut {
 	return all
 }
 
+// awaitSignOuts waits for so many in the log: where it takes long, a call is answered before.
+func (d *deployment) awaitSignOuts(t *testing.T, n int) (all []events.UserSignedOut) {
+	t.Helper()
+	servicetest.Await(t, "the sign-outs in the log", func() bool {
+		all = d.signOuts(t)
+		return len(all) >= n
+	})
+	return all
+}
+
 func usersAreSignedOut(t *testing.T, d *deployment) {
 	before := len(d.signOuts(t))
 	alice, backend := d.seenUser(t, "alice"), d.userWith(t, "shop", map[string]any{"azp": "shop"})
@@ -78,7 +89,7 @@ func usersAreSignedOut(t *testing.T, d *deployment) {
 	if got := d.post(t, backend, path, ""); got.Status != http.StatusNoContent {
 		t.Fatalf("signed out: %s", got)
 	}
-	told := d.signOuts(t)[before:]
+	told := d.awaitSignOuts(t, before+1)[before:]
 	if len(told) != 1 || told[0].UserID != alice.id || told[0].SessionID != "" || told[0].Before.Before(begun) || time.Since(told[0].Before.Time) < 0 {
 		t.Errorf("the log has %+v", told)
 	}
@@ -103,7 +114,7 @@ func issuersSignUsersOut(t *testing.T, d *deployment) {
 			t.Fatalf("%s, %v", got, got.Header)
 		}
 	}
-	told := d.signOuts(t)[before:]
+	told := d.awaitSignOuts(t, before+4)[before:]
 	if len(told) != 4 || told[0] != told[1] {
 		t.Fatalf("the log has %+v", told)
 	}

@@ -16,7 +16,6 @@ import (
 	"github.com/ism-chat/ism/libs/wire"
 	"github.com/ism-chat/ism/services/messages/store"
 	"github.com/ism-chat/ism/services/messages/store/cassandra"
-	"github.com/ism-chat/ism/services/messages/store/cassandra/cassandratest"
 	"github.com/ism-chat/ism/services/messages/store/storetest"
 )
 
@@ -33,12 +32,11 @@ func (r *reads) Start(ctx context.Context, name string, options ...trace.SpanSta
 	return r.Tracer.Start(ctx, name, options...)
 }
 
-func TestBusyRooms(t *testing.T) {
+func testBusyRooms(t *testing.T, cfg cassandra.Config) {
 	sdk := sdktrace.NewTracerProvider()
 	counted := &reads{Tracer: sdk.Tracer("test")}
 	tel := telemetry.Discard(nil)
 	tel.Tracer = provider{sdk, counted}
-	cfg := cassandratest.Config(t)
 	s, err := cassandra.New(cfg, cassandra.MigrateAuto, tel)
 	if err != nil {
 		t.Fatal(err)

@@ -22,7 +22,27 @@ func newStore(tb testing.TB, cfg cassandra.Config) *cassandra.Store {
 	return s
 }
 
-func TestConformance(t *testing.T) {
+// TestOnOneKeyspace is what rooms keep apart from each other. A keyspace of its own for each of them takes the nodes longer than most of them do.
+func TestOnOneKeyspace(t *testing.T) {
 	cfg := cassandratest.Config(t)
-	storetest.Run(t, func(t *testing.T) store.Store { return newStore(t, cfg) })
+	storetest.Start(t, newStore(t, cfg)) // makes the schema
+	t.Run("conformance", func(t *testing.T) {
+		storetest.Run(t, func(t *testing.T) store.Store { return newStore(t, cfg) })
+	})
+	for name, test := range map[string]func(*testing.T, cassandra.Config){
+		"rooms that are busy":                               testBusyRooms,
+		"an outage is said in time, and ends":               testOutage,
+		"a cluster that comes later is connected":           testLaterCluster,
+		"each query has a span":                             testSpans,
+		"each query of an append has a deadline of its own": testDeadlines,
+		"a message that cannot be stored is no outage":      testUnstorable,
+		"a store works by TLS":                              testTLS,
+		"a process knows what another has stored":           testTwoProcesses,
+		"what was replaced is not kept":                     testReplaced,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(t, cfg)
+		})
+	}
 }

@@ -28,8 +28,7 @@ func entry(room uuid.UUID, offset int64) store.Entry {
 	}}
 }
 
-func TestAnOutageIsSaidInTimeAndEnds(t *testing.T) {
-	cfg := cassandratest.Config(t)
+func testOutage(t *testing.T, cfg cassandra.Config) {
 	link := cassandratest.NewLink(t, cfg.Hosts[0])
 	cfg.Hosts = []string{link.Address()}
 	s := storetest.Start(t, newStore(t, cfg))
@@ -67,8 +66,7 @@ func TestAnOutageIsSaidInTimeAndEnds(t *testing.T) {
 	}
 }
 
-func TestAClusterThatComesLaterIsConnected(t *testing.T) {
-	cfg := cassandratest.Config(t)
+func testLaterCluster(t *testing.T, cfg cassandra.Config) {
 	link := cassandratest.NewLink(t, cfg.Hosts[0])
 	link.Cut()
 	cfg.Hosts = []string{link.Address()}
@@ -103,8 +101,7 @@ func TestInstancesThatStartAtOnceShareASchema(t *testing.T) {
 	}
 }
 
-func TestEachQueryHasASpan(t *testing.T) {
-	cfg := cassandratest.Config(t)
+func testSpans(t *testing.T, cfg cassandra.Config) {
 	recorder := tracetest.NewSpanRecorder()
 	provider := sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(recorder))
 	tel := telemetry.Discard(nil)

@@ -20,8 +20,8 @@ import (
 	"github.com/ism-chat/ism/services/messages/store/storetest"
 )
 
-func TestAMessageThatCannotBeStoredIsNoOutage(t *testing.T) {
-	s := storetest.Start(t, newStore(t, cassandratest.Config(t)))
+func testUnstorable(t *testing.T, cfg cassandra.Config) {
+	s := storetest.Start(t, newStore(t, cfg))
 	room := uuid.Must(uuid.NewV7())
 	for name, body := range map[string]string{"no text": "{\"text\":\"\xff\"}", "more than a node takes": strings.Repeat("7", 17<<20)} {
 		bad := entry(room, 2)
@@ -103,10 +103,9 @@ type provider struct {
 
 func (p provider) Tracer(string, ...trace.TracerOption) trace.Tracer { return p.tracer }
 
-// TestEachQueryOfAnAppendHasADeadlineOfItsOwn appends to more rooms than are asked for at once.
-func TestEachQueryOfAnAppendHasADeadlineOfItsOwn(t *testing.T) {
+// testDeadlines appends to more rooms than are asked for at once.
+func testDeadlines(t *testing.T, cfg cassandra.Config) {
 	const rooms = 40
-	cfg := cassandratest.Config(t)
 	sdk := sdktrace.NewTracerProvider()
 	noted := &deadlines{Tracer: sdk.Tracer("test"), seen: map[string]map[time.Time]bool{}}
 	tel := telemetry.Discard(nil)

@@ -74,10 +74,9 @@ func TestConnectionsAreMadeWithTheCertificateThatTheFilesHaveByNow(t *testing.T)
 	servicetest.Await(t, "what the files have by now is taken", func() bool { return supported(t, dial, node) == nil })
 }
 
-func TestAStoreWorksByTLS(t *testing.T) {
-	t.Parallel()
+func testTLS(t *testing.T, cfg cassandra.Config) {
 	authority := cassandratest.Authority(t)
-	cfg := secured(cassandratest.Config(t), certificatestest.Write(t, t.TempDir(), authority.Issue(t, "messages", time.Hour), authority.PEM))
+	cfg = secured(cfg, certificatestest.Write(t, t.TempDir(), authority.Issue(t, "messages", time.Hour), authority.PEM))
 	s := storetest.Start(t, newStore(t, cfg))
 	room := uuid.Must(uuid.NewV7())
 	if err := s.Append(t.Context(), []store.Entry{entry(room, 1)}); err != nil {

@@ -58,7 +58,8 @@ func newExpiring(in time.Duration) expiring {
 
 func testExpiry(t *testing.T, s store.Store) {
 	var e expiring
-	var before []store.Entry
+	var before, upwards []store.Entry
+	downwards := store.Range{Before: events.EndOfLog}
 	// Where the store takes longer than they last, they are written once more, for longer. A store counts in whole seconds.
 	for in, inTime := 2*time.Second, false; !inTime; in *= 2 {
 		if in > timeout {
@@ -66,19 +67,21 @@ func testExpiry(t *testing.T, s store.Store) {
 		}
 		e = newExpiring(in)
 		appendAll(t, s, e.all...)
-		before = whole(t, s, e.room, 7)
+		before = walked(t, s, e.room, 7, downwards)
+		upwards = walked(t, s, e.room, 7, store.Range{Before: events.EndOfLog, Oldest: true})
 		inTime = time.Now().Before(e.soon.Add(-time.Second))
 	}
 	room, lasting, going, all := e.room, e.lasting, e.going, e.all
 	same(t, "before anything expires", before, newestFirst(slices.Concat(lasting, going)))
+	same(t, "before anything expires, upwards", upwards, newestFirst(slices.Concat(lasting, going)))
 
 	late := time.Now().Add(timeout)
 	for left := len(going); left > 0; {
 		if time.Now().After(late) {
 			t.Fatalf("%d messages do not expire", left)
 		}
-		time.Sleep(100 * time.Millisecond) // the store's own clock runs
-		left = len(whole(t, s, room, 50)) - len(lasting)
+		time.Sleep(100 * time.Millisecond)                           // the store's own clock runs
+		left = len(walked(t, s, room, 50, downwards)) - len(lasting) // one way: they may expire between two walks
 	}
 	for range 2 {
 		for _, limit := range []int{1, 2, 3, 50} {

@@ -62,50 +62,60 @@ func AwaitPing(t testing.TB, s store.Store) {
 func Run(t *testing.T, newStore func(t *testing.T) store.Store) {
 	t.Run("before it runs it is unavailable", func(t *testing.T) { testBeforeRun(t, newStore(t)) })
 	s := Start(t, newStore(t))
-	for _, test := range []struct {
+	type test struct {
 		name string
 		run  func(*testing.T, store.Store)
-	}{
-		{"a room without messages is empty", testEmptyRoom},
-		{"a message comes back as it was written", testRoundTrip},
-		{"writing again changes nothing", testIdempotence},
-		{"pages end where they should", testPageEdges},
-		{"a newer epoch stands behind an older one", testEpochs},
-		{"order is position, whatever the clocks say", testSkewedClocks},
-		{"any messages give the pages of the model", testModel},
-		{"a walk has no gap and no repeat while messages arrive", testWalk},
-		{"a time with messages of its own ends before them", testLocateExactly},
-		{"a time between messages ends behind the ones before", testLocateBetween},
-		{"the first messages since a time are found", testSince},
-		{"a message goes when it expires", testExpiry},
-		{"a message is found by its id", testFind},
-		{"the newest revision stands at the message's own position", testRevisions},
-		{"a deletion is final", testDeletion},
-		{"what was revised since a position is found", testRevised},
-		{"the first position of a message is found", testFirstPositions},
-		{"what is withdrawn does not come back", testWithdraw},
-		{"a room that gets busy and quiet is one timeline", testBusyRoom},
-		{"revisions are where their messages of a busy room are", testBusyRevisions},
-		{"what was sent again while a room got busy does not come back", testBusyWithdraw},
-		{"what a sender has written is found", testWritten},
-		{"a walk through what a sender has written is bounded", testLongWalk},
-		{"what involves a user is found", testInvolving},
-		{"a walk through what involves a user is bounded", testLongInvolvingWalk},
-		{"an erasure goes on where it was", testErasures},
-		{"a room's retention is what was set last", testRetentions},
+	}
+	t.Run("side by side", func(t *testing.T) { // each has rooms, users and topics of its own
+		for _, test := range []test{
+			{"a room without messages is empty", testEmptyRoom},
+			{"a message comes back as it was written", testRoundTrip},
+			{"writing again changes nothing", testIdempotence},
+			{"pages end where they should", testPageEdges},
+			{"a newer epoch stands behind an older one", testEpochs},
+			{"order is position, whatever the clocks say", testSkewedClocks},
+			{"any messages give the pages of the model", testModel},
+			{"a walk has no gap and no repeat while messages arrive", testWalk},
+			{"a time with messages of its own ends before them", testLocateExactly},
+			{"a time between messages ends behind the ones before", testLocateBetween},
+			{"the first messages since a time are found", testSince},
+			{"a message goes when it expires", testExpiry},
+			{"a message is found by its id", testFind},
+			{"the newest revision stands at the message's own position", testRevisions},
+			{"a deletion is final", testDeletion},
+			{"what was revised since a position is found", testRevised},
+			{"the first position of a message is found", testFirstPositions},
+			{"what is withdrawn does not come back", testWithdraw},
+			{"a room that gets busy and quiet is one timeline", testBusyRoom},
+			{"revisions are where their messages of a busy room are", testBusyRevisions},
+			{"what was sent again while a room got busy does not come back", testBusyWithdraw},
+			{"what a sender has written is found", testWritten},
+			{"a walk through what a sender has written is bounded", testLongWalk},
+			{"what involves a user is found", testInvolving},
+			{"a walk through what involves a user is bounded", testLongInvolvingWalk},
+			{"an erasure goes on where it was", testErasures},
+			{"a room's retention is what was set last", testRetentions},
+			{"a taken position is refused to another message", testTakenPosition},
+			{"rooms do not mix", testRoomsApart},
+			{"a large batch is written whole", testLargeBatch},
+			{"a key stays what it was made as", testSharedKeys},
+			{"an incarnation of the log keeps its epoch", func(t *testing.T, s store.Store) { epochstest.LogKeepsItsEpoch(t, s) }},
+			{"a context that is done ends the operation", testContext},
+		} {
+			t.Run(test.name, func(t *testing.T) {
+				t.Parallel()
+				test.run(t, s)
+			})
+		}
+	})
+	for _, test := range []test{ // with many at once, or in time: one after the other
 		{"of many that set a retention at once one counts", testParallelRetentions},
-		{"a taken position is refused to another message", testTakenPosition},
-		{"rooms do not mix", testRoomsApart},
-		{"a large batch is written whole", testLargeBatch},
 		{"a hundred write and read at once", testParallel},
 		{"revisions that are written at once leave the newest", testParallelRevisions},
 		{"one holder at a time may revise a content", testClaims},
 		{"of many that claim at once one at most may revise", testParallelClaims},
 		{"a claim expires", testExpiredClaim},
-		{"a key stays what it was made as", testSharedKeys},
-		{"an incarnation of the log keeps its epoch", func(t *testing.T, s store.Store) { epochstest.LogKeepsItsEpoch(t, s) }},
 		{"many at once find the same epochs", func(t *testing.T, s store.Store) { epochstest.ParallelEpochs(t, s) }},
-		{"a context that is done ends the operation", testContext},
 	} {
 		t.Run(test.name, func(t *testing.T) { test.run(t, s) })
 	}
