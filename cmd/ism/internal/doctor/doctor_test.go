@@ -101,7 +101,7 @@ func run(t *testing.T, args []string, variables ...string) (code int, stdout, st
 }
 
 func TestTheCommandLine(t *testing.T) {
-	for _, args := range [][]string{{"-target", "localhost:5403"}, {"-target", "http://x/api"}, {"-what"}, {"more"}, {"-issuer", "id"}} {
+	for _, args := range [][]string{{"-target", "localhost:5403"}, {"-target", "http://x/api"}, {"-what"}, {"more"}, {"-issuer", "id"}, {"-prometheus", "prometheus:9090"}} {
 		if code, stdout, stderr := run(t, args); code != 2 || stdout != "" || !strings.Contains(stderr, "-target") {
 			t.Errorf("%q: exit code %d: %s%s", args, code, stdout, stderr)
 		}
