@@ -1,28 +1,18 @@
 package certificates
 
-import (
-	"errors"
-	"net"
-	"strings"
-)
+import "strings"
 
-// remote is what crypto/tls calls what the other end has told it (an alert, RFC 8446, section 6), before its words.
-const remote = "remote error"
+// remote is how crypto/tls begins to say what the other end has told it (an alert, RFC 8446, section 6). The type of the error is its own.
+const remote = "remote error: tls: "
 
 // Refused says why the other end of a connection does not take the certificate that was shown to it, or that none was; "": that is not what err says. The words are
-// crypto/tls's for the alert, for example "unknown certificate authority". Drivers that pass errors on as text alone are understood as well.
+// crypto/tls's for the alert, for example "unknown certificate authority". Drivers pass such errors on as text alone.
 func Refused(err error) string {
 	if err == nil {
 		return ""
 	}
-	words := ""
-	if told, ok := errors.AsType[*net.OpError](err); ok && told.Op == remote && told.Err != nil {
-		words = told.Err.Error()
-	} else if _, text, ok := strings.Cut(err.Error(), remote+": "); ok {
-		words = text
-	}
-	words, ok := strings.CutPrefix(words, "tls: ")
-	if !ok {
+	_, words, told := strings.Cut(err.Error(), remote)
+	if !told {
 		return ""
 	}
 	for _, alert := range alerts() {
