@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"net"
 	"net/url"
 	"slices"
 	"strings"
@@ -12,6 +11,7 @@ import (
 
 	"github.com/ism-chat/ism/libs/authn/subject"
 	"github.com/ism-chat/ism/libs/config"
+	"github.com/ism-chat/ism/libs/loopback"
 )
 
 // Config is part of a deployable's configuration, under OIDC: which issuer's tokens are accepted, and which of them. What is said of the
@@ -126,9 +126,7 @@ func (c Config) Plain() bool {
 	if err != nil || u.Scheme != "http" {
 		return false
 	}
-	host := strings.TrimSuffix(strings.ToLower(u.Hostname()), ".")
-	ip := net.ParseIP(host)
-	return host != "localhost" && !strings.HasSuffix(host, ".localhost") && (ip == nil || !ip.IsLoopback())
+	return !loopback.Named(u.Hostname())
 }
 
 // Validate is part of loading the configuration. An empty issuer is not a fault here, because the one-process deployable

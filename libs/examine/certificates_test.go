@@ -11,7 +11,7 @@ import (
 
 func TestCertificatesThatEndSoonAreToldOf(t *testing.T) {
 	authority := certificatestest.NewAuthority(t)
-	issued := authority.Issue(t, "rooms", 20*24*time.Hour)
+	issued := authority.Issue(t, "rooms", 40*24*time.Hour)
 	files := certificatestest.Write(t, t.TempDir(), issued, authority.PEM)
 	files.Authority = ""
 	for name, c := range map[string]struct {
@@ -19,10 +19,10 @@ func TestCertificatesThatEndSoonAreToldOf(t *testing.T) {
 		files certificates.Files
 		want  Result // "": nothing is said
 	}{
-		"in 20 days":     {0, files, ""},
-		"in 15 days":     {5 * 24 * time.Hour, files, ""},
-		"in 13 days":     {7 * 24 * time.Hour, files, Warning},
-		"today":          {20 * 24 * time.Hour, files, Fault},
+		"in 40 days":     {0, files, ""},
+		"in 31 days":     {9 * 24 * time.Hour, files, ""},
+		"in 29 days":     {11 * 24 * time.Hour, files, Warning},
+		"today":          {40 * 24 * time.Hour, files, Fault},
 		"no certificate": {0, certificates.Files{}, ""},
 		"no file":        {0, certificates.Files{Certificate: files.Certificate + "x"}, Fault},
 	} {

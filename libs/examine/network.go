@@ -9,10 +9,12 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"strings"
 	"syscall"
+
+	"github.com/ism-chat/ism/libs/certificates"
+	"github.com/ism-chat/ism/libs/loopback"
 )
 
 const maxAnswer = 1 << 20 // bytes of an answer that are read
@@ -26,6 +28,7 @@ func Explain(err error) string {
 	_, untrusted := errors.AsType[*tls.CertificateVerificationError](err)
 	_, noTLS := errors.AsType[tls.RecordHeaderError](err)
 	timeout, _ := errors.AsType[net.Error](err)
+	refused := certificates.Refused(err)
 	switch {
 	case unresolved:
 		return fmt.Sprintf("the name %s is not known here", name.Name)
@@ -33,6 +36,8 @@ func Explain(err error) string {
 		return "the connection is refused: nothing listens there"
 	case untrusted:
 		return "its certificate is not trusted: " + err.Error()
+	case refused != "":
+		return "it does not take the certificate that it is shown, or is shown none: " + refused
 	case noTLS:
 		return "it does not speak TLS there"
 	case errors.Is(err, context.DeadlineExceeded) || timeout != nil && timeout.Timeout():
@@ -82,7 +87,9 @@ func (t Target) HostPort() string {
 
 // Fronts reports whether what clients reach at a host is reached through the target instead: a public address on loopback means
 // the machine that publishes the gateway, and in a container loopback is the container itself.
-func (t Target) Fronts(host string) bool { return IsLoopback(host) && !IsLoopback(t.Hostname()) }
+func (t Target) Fronts(host string) bool {
+	return loopback.Named(host) && !loopback.Named(t.Hostname())
+}
 
 // PublicClient is [NewClient] to addresses as clients outside have them.
 func (t Target) PublicClient() *http.Client {
@@ -92,15 +99,6 @@ func (t Target) PublicClient() *http.Client {
 		}
 		return (&net.Dialer{}).DialContext(ctx, network, address)
 	})
-}
-
-// IsLoopback reports whether a host means the machine, or the container, that asks.
-func IsLoopback(host string) bool {
-	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
-		return true
-	}
-	ip, err := netip.ParseAddr(host)
-	return err == nil && ip.IsLoopback()
 }
 
 // Answer is what a server answered.

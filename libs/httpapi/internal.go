@@ -5,6 +5,8 @@ import (
 	"net/http"
 
 	"github.com/gofiber/fiber/v2"
+
+	"github.com/ism-chat/ism/libs/loopback"
 )
 
 // refuseStrangers answers 401 to whoever is none of the services.
@@ -45,5 +47,5 @@ func OnLoopback(address string) bool {
 	if len(host) > 1 && host[0] == '[' && host[len(host)-1] == ']' {
 		host = host[1 : len(host)-1]
 	}
-	return host == "localhost" || net.ParseIP(host).IsLoopback()
+	return loopback.Host(host)
 }

@@ -152,6 +152,9 @@ func (c *Client) ask(ctx context.Context, span trace.Span, question Question, an
 		return fmt.Errorf("make question to %s: %w", c.service, err)
 	}
 	response, err := c.http.Do(request)
+	if certificates.Refused(err) != "" {
+		return fmt.Errorf("ask %s: it does not take the certificate of ISM_INTERNAL_TLS_CERT_FILE: %w", c.service, err)
+	}
 	if err != nil {
 		return fmt.Errorf("ask %s: %w", c.service, err)
 	}

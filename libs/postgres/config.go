@@ -3,7 +3,6 @@ package postgres
 import (
 	"errors"
 	"fmt"
-	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
@@ -14,6 +13,7 @@ import (
 
 	"github.com/ism-chat/ism/libs/certificates"
 	"github.com/ism-chat/ism/libs/config"
+	"github.com/ism-chat/ism/libs/loopback"
 )
 
 // Config says where the database is and how it is used.
@@ -87,8 +87,7 @@ func MaybeInPlain(conn *pgx.ConnConfig) []string {
 
 // isHere reports whether a host is this machine: by its loopback, or by the folder of a socket.
 func isHere(host string) bool {
-	address, err := netip.ParseAddr(host)
-	return strings.HasPrefix(host, "/") || host == "localhost" || err == nil && address.IsLoopback()
+	return strings.HasPrefix(host, "/") || loopback.Named(host)
 }
 
 // login is the user and the password that the address has by now, where a file has it; nothing else of it counts any more: connections that are there

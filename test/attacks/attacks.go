@@ -28,6 +28,7 @@ func cases() []attack {
 		{"traces", "a stranger's trace neither names ours nor comes back", strangersTraces},
 		{"forged tokens", "every token that the issuer did not sign for a user gets the same 401", forgedTokens},
 		{"others' tokens", "a token that the issuer signed for something else, and that of another realm, get the same 401", othersTokens},
+		{"forged logout tokens", "every logout token that the issuer did not sign as one gets the same 400, and ends nothing", forgedLogouts},
 		{"refusals in time", "how long a refusal takes does not tell what was wrong with the token", refusalsTakeTheSame},
 		{"a storm of key ids", "tokens with key ids that nobody knows are refused, and users are served meanwhile", stormOfKeyIDs},
 		{"other realms", "the front door leads to no realm but ism, and to no administration", otherRealms},

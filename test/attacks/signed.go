@@ -46,10 +46,12 @@ func (s *Signer) Settings() deployment.Settings {
 }
 
 // Run tries tokens that are rightly signed by it. Must be: each gets the same 401 but those that are whole, and those are of no user of another issuer.
+// A logout token that is not whole gets the same 400, and ends nothing.
 func (s *Signer) Run(t *testing.T, d *deployment.Deployment) {
 	t.Run("what is wrong in them", func(t *testing.T) { s.wrongClaims(t, d) })
 	t.Run("leeway", func(t *testing.T) { s.leeway(t, d) })
 	t.Run("another issuer's user", func(t *testing.T) { s.impostor(t, d) })
+	t.Run("logout tokens", func(t *testing.T) { s.logouts(t, d) })
 	t.Run("a storm of key ids", func(t *testing.T) { s.storm(t, d) })
 }
 

@@ -69,7 +69,7 @@ func (c *cluster) lookAtBrokers(ctx context.Context, n *examine.Notes) {
 	}
 	advertised, err := c.bus.Brokers(ctx)
 	if err != nil {
-		n.Add(examine.Fault, "a broker is there, but gives no metadata: "+err.Error(), "compare ISM_KAFKA_SECURITY_PROTOCOL and the SASL settings with the broker's listener")
+		n.Add(examine.Fault, "a broker is there, but gives no metadata: "+err.Error(), "compare ISM_KAFKA_SECURITY_PROTOCOL and the SASL settings with the broker's listener, and see whether it takes the certificate of ISM_KAFKA_CERT_FILE: its log says so")
 		return
 	}
 	if unreachable := examine.Unreachable(ctx, advertised); len(unreachable) > 0 {

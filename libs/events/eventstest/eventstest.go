@@ -5,9 +5,11 @@ package eventstest
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"io/fs"
 	"path"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
@@ -94,11 +96,22 @@ const (
 	wireURL     = "file:///libs/wire/schemas.yaml"
 )
 
+// compiled is what a program of tests compiles once: it takes a tenth of a second.
+var compiled = sync.OnceValues(compile)
+
 func load(t testing.TB) schemas {
 	t.Helper()
+	all, err := compiled()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+func compile() (schemas, error) {
 	raw, err := fs.ReadFile(events.Contract, "asyncapi.yaml")
 	if err != nil {
-		t.Fatalf("read schema document: %v", err)
+		return schemas{}, fmt.Errorf("read schema document: %w", err)
 	}
 	var document struct {
 		Components struct {
@@ -111,43 +124,41 @@ func load(t testing.TB) schemas {
 		} `yaml:"components"`
 	}
 	if err := yaml.Unmarshal(raw, &document); err != nil {
-		t.Fatalf("decode schema document: %v", err)
+		return schemas{}, fmt.Errorf("decode schema document: %w", err)
 	}
 	compiler := jsonschema.NewCompiler()
 	compiler.AssertFormat()
 	for url, text := range map[string][]byte{documentURL: raw, wireURL: []byte(wire.Schemas)} {
-		if err := compiler.AddResource(url, jsonOf(t, text)); err != nil {
-			t.Fatalf("add schema document %s: %v", url, err)
+		value, err := jsonOf(text)
+		if err == nil {
+			err = compiler.AddResource(url, value)
 		}
-	}
-	compile := func(pointer string) *jsonschema.Schema {
-		schema, err := compiler.Compile(documentURL + pointer)
 		if err != nil {
-			t.Fatalf("compile schema %s: %v", pointer, err)
+			return schemas{}, fmt.Errorf("add schema document %s: %w", url, err)
 		}
-		return schema
 	}
-	out := schemas{headers: compile("#/components/schemas/CloudEventHeaders"), payloads: map[string]*jsonschema.Schema{}}
+	headers, err := compiler.Compile(documentURL + "#/components/schemas/CloudEventHeaders")
+	if err != nil {
+		return schemas{}, fmt.Errorf("compile the schema of headers: %w", err)
+	}
+	out := schemas{headers: headers, payloads: map[string]*jsonschema.Schema{}}
 	for _, message := range document.Components.Messages {
-		out.payloads[message.Name] = compile(message.Payload.Ref)
+		if out.payloads[message.Name], err = compiler.Compile(documentURL + message.Payload.Ref); err != nil {
+			return schemas{}, fmt.Errorf("compile the schema of %s: %w", message.Name, err)
+		}
 	}
-	return out
+	return out, nil
 }
 
 // jsonOf turns a document in YAML into what the JSON Schema compiler takes.
-func jsonOf(t testing.TB, text []byte) any {
-	t.Helper()
+func jsonOf(text []byte) (any, error) {
 	var value any
 	if err := yaml.Unmarshal(text, &value); err != nil {
-		t.Fatalf("decode schema document: %v", err)
+		return nil, fmt.Errorf("decode: %w", err)
 	}
 	raw, err := json.Marshal(value)
 	if err != nil {
-		t.Fatalf("schema document as JSON: %v", err)
+		return nil, fmt.Errorf("as JSON: %w", err)
 	}
-	out, err := jsonschema.UnmarshalJSON(bytes.NewReader(raw))
-	if err != nil {
-		t.Fatalf("schema document as JSON: %v", err)
-	}
-	return out
+	return jsonschema.UnmarshalJSON(bytes.NewReader(raw))
 }

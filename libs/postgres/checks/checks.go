@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/ism-chat/ism/libs/certificates"
 	"github.com/ism-chat/ism/libs/config"
 	"github.com/ism-chat/ism/libs/examine"
 	"github.com/ism-chat/ism/libs/postgres"
@@ -74,6 +75,9 @@ func explainPostgres(err error) string {
 
 func (d database) advice(err error, cfg *pgx.ConnConfig) string {
 	refused, ok := errors.AsType[*pgconn.PgError](err)
+	if certificates.Refused(err) != "" {
+		return "see whether the certificate of sslcert in " + d.variable("POSTGRES_URL") + " is good still, and of an authority in the server's ssl_ca_file"
+	}
 	if !ok {
 		return "start Postgres, or correct host and port in " + d.variable("POSTGRES_URL")
 	}

@@ -19,6 +19,7 @@ import (
 
 	"github.com/ism-chat/ism/libs/config"
 	"github.com/ism-chat/ism/libs/examine"
+	"github.com/ism-chat/ism/libs/loopback"
 	"github.com/ism-chat/ism/services/media/objects/s3"
 )
 
@@ -55,11 +56,11 @@ func (s store) lookAtPublicName(_ context.Context, n *examine.Notes) {
 	host := at.Hostname()
 	ip, notIP := netip.ParseAddr(host)
 	switch {
-	case s.cfg.PublicURL == "" && !examine.IsLoopback(host):
+	case s.cfg.PublicURL == "" && !loopback.Named(host):
 		n.Add(examine.Warning, fmt.Sprintf("there is no ISM_MEDIA_S3_PUBLIC_URL: browsers are sent to the endpoint, %s", at.Host), do)
-	case examine.IsLoopback(host) && !examine.IsLoopback(s.target.Hostname()) && strings.Contains(s.target.Hostname(), "."):
+	case loopback.Named(host) && !loopback.Named(s.target.Hostname()) && strings.Contains(s.target.Hostname(), "."):
 		n.Add(examine.Fault, fmt.Sprintf("browsers are sent to %s, which is their own machine", at.Host), do)
-	case examine.IsLoopback(host):
+	case loopback.Named(host):
 		n.OK("%s: for browsers on this machine alone", at.Host)
 	case notIP != nil && !strings.Contains(host, "."), strings.HasSuffix(host, ".internal"), strings.HasSuffix(host, ".local"), strings.HasSuffix(host, ".svc"):
 		n.Add(examine.Fault, fmt.Sprintf("%s is an inside host name, which browsers do not know", host), do)

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ism-chat/ism/libs/certificates"
 	"github.com/ism-chat/ism/libs/config"
 	"github.com/ism-chat/ism/libs/examine"
 	"github.com/ism-chat/ism/services/messages/store/cassandra"
@@ -44,7 +45,11 @@ func lookAtCassandra(ctx context.Context, n *examine.Notes, cfg cassandra.Config
 	}
 	found, err := cassandra.Inspect(ctx, cfg)
 	if err != nil && found.Nodes == 0 {
-		n.Add(examine.Fault, "it is reached, but refuses: "+err.Error(), adviceForCassandra(err))
+		found := err.Error()
+		if why := certificates.Refused(err); why != "" {
+			found = "it does not take the certificate that it is shown, or is shown none: " + why
+		}
+		n.Add(examine.Fault, "it is reached, but refuses: "+found, adviceForCassandra(err))
 		return
 	}
 	if err != nil {

@@ -4,13 +4,13 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"strings"
 
 	"github.com/gofiber/fiber/v2"
 
 	"github.com/ism-chat/ism/libs/httpapi"
+	"github.com/ism-chat/ism/libs/loopback"
 )
 
 // localOnly refuses what has not been asked on this machine. That the provider listens on loopback does not say so: a reverse proxy or a tunnel
@@ -67,14 +67,5 @@ func tellsOfProxy(header string) bool {
 // localOrigin reports whether a page of the origin is one that this machine serves. "null", of a page without an origin, is none.
 func localOrigin(origin string) bool {
 	at, err := url.Parse(origin)
-	return err == nil && (at.Scheme == "http" || at.Scheme == "https") && loopbackHost(at.Hostname())
-}
-
-// loopbackHost reports whether a host can be this machine alone. A name other than localhost could be anything.
-func loopbackHost(host string) bool {
-	if strings.EqualFold(host, "localhost") {
-		return true
-	}
-	ip, err := netip.ParseAddr(host)
-	return err == nil && ip.Unmap().IsLoopback()
+	return err == nil && (at.Scheme == "http" || at.Scheme == "https") && loopback.Host(at.Hostname())
 }

@@ -5,6 +5,7 @@ import (
 	"net"
 
 	"github.com/ism-chat/ism/libs/config"
+	"github.com/ism-chat/ism/libs/loopback"
 )
 
 // Validate says why the provider must not run: on an address that others can reach, or beside an issuer that is
@@ -34,5 +35,5 @@ func Loopback(address string) bool {
 	if err != nil {
 		return false
 	}
-	return loopbackHost(host)
+	return loopback.Host(host)
 }

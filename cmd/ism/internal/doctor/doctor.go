@@ -43,13 +43,14 @@ The exit code is 0 without faults, 1 with faults, 2 for a wrong command line.
 
 // options are the command line.
 type options struct {
-	target   examine.Target
-	issuer   string
-	user     string
-	password string
-	client   string
-	services []string
-	json     bool
+	target     examine.Target
+	issuer     string
+	user       string
+	password   string
+	client     string
+	services   []string
+	prometheus string // "": that of the compose stack
+	json       bool
 
 	userGiven     bool
 	servicesGiven bool
@@ -96,6 +97,7 @@ func parse(args []string, stdout, stderr io.Writer) (options, error) {
 	flags.StringVar(&o.password, "password", "", "the user's password (default: the user's name)")
 	flags.StringVar(&o.client, "client-id", "ism-demo", "OIDC client that may use the password grant")
 	flags.StringVar(&services, "services", "", "services to ask for their readiness, host:port, comma-separated (default, given ISM_ variables: those of the compose stack)")
+	flags.StringVar(&o.prometheus, "prometheus", "", "Prometheus, to see whether alerts reach anybody (default, given ISM_ variables: that of the compose stack)")
 	flags.BoolVar(&o.json, "json", false, "print JSON")
 	print := func(out io.Writer) {
 		fmt.Fprint(out, about)
@@ -113,10 +115,11 @@ func parse(args []string, stdout, stderr io.Writer) (options, error) {
 	if err == nil {
 		o.target, err = parseTarget(target)
 	}
-	if err == nil && o.issuer != "" {
-		if at, bad := url.Parse(o.issuer); bad != nil || at.Host == "" || at.Scheme != "http" && at.Scheme != "https" {
-			err = errors.New("-issuer must be an http or https URL")
-		}
+	if err == nil && o.issuer != "" && !isURL(o.issuer) {
+		err = errors.New("-issuer must be an http or https URL")
+	}
+	if err == nil && o.prometheus != "" && !isURL(o.prometheus) {
+		err = errors.New("-prometheus must be an http or https URL")
 	}
 	if err != nil {
 		fmt.Fprintf(stderr, "ism doctor: %v\n\n", err)
@@ -128,8 +131,14 @@ func parse(args []string, stdout, stderr io.Writer) (options, error) {
 	})
 	o.servicesGiven = services != ""
 	o.services = strings.Split(cmp.Or(services, "rooms:5403,messages:5403,realtime:5403,notifications:5403,media:5403"), ",")
+	o.prometheus = strings.TrimRight(o.prometheus, "/")
 	o.password = cmp.Or(o.password, o.user)
 	return o, nil
+}
+
+func isURL(text string) bool {
+	at, err := url.Parse(text)
+	return err == nil && at.Host != "" && (at.Scheme == "http" || at.Scheme == "https")
 }
 
 func parseTarget(text string) (examine.Target, error) {
@@ -142,7 +151,7 @@ func parseTarget(text string) (examine.Target, error) {
 }
 
 // groups are the order in which findings are printed.
-var groups = []string{"configuration", gateway, services, "identity", "kafka", "rooms", "messages", "notifications", "media", "host"}
+var groups = []string{"configuration", gateway, services, "identity", "kafka", "rooms", "messages", "notifications", "media", alerts, "host"}
 
 // doctor holds what its own checks share.
 type doctor struct {
@@ -198,6 +207,7 @@ func (d *doctor) parts() []examine.Part {
 		notifications.Part(s.notifications.Notifications.Postgres, s.notifications.Notifications.Migrate, found),
 		media.Database(s.media.Media.Postgres, s.media.Media.Migrate, found),
 		media.Part(s.media.Media.S3, s.media.Media.PublicURL, found, d.target),
+		{Checks: d.alertChecks()},
 	}
 }
 

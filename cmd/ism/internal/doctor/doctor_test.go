@@ -76,7 +76,7 @@ func TestStrangersAtTheInternalListenerAreAWarning(t *testing.T) {
 
 func TestCertificatesOfInternalCallsThatEndSoonAreAWarning(t *testing.T) {
 	authority := certificatestest.NewAuthority(t) // which ends within a day
-	files := certificatestest.Write(t, t.TempDir(), authority.Issue(t, "rooms", 20*24*time.Hour), authority.PEM)
+	files := certificatestest.Write(t, t.TempDir(), authority.Issue(t, "rooms", 40*24*time.Hour), authority.PEM)
 	d := doctorFor(t, "http://localhost:1", "ISM_HTTP_INTERNAL_ADDRESS=:9403",
 		"ISM_INTERNAL_TLS_CERT_FILE="+files.Certificate, "ISM_INTERNAL_TLS_KEY_FILE="+files.Key, "ISM_INTERNAL_TLS_CA_FILE="+files.Authority)
 	examinetest.Expect(t, examinetest.Find(t, d.checks("configuration"), "certificates"), examine.Warning, "authority of a test", files.Authority)
@@ -101,7 +101,7 @@ func run(t *testing.T, args []string, variables ...string) (code int, stdout, st
 }
 
 func TestTheCommandLine(t *testing.T) {
-	for _, args := range [][]string{{"-target", "localhost:5403"}, {"-target", "http://x/api"}, {"-what"}, {"more"}, {"-issuer", "id"}} {
+	for _, args := range [][]string{{"-target", "localhost:5403"}, {"-target", "http://x/api"}, {"-what"}, {"more"}, {"-issuer", "id"}, {"-prometheus", "prometheus:9090"}} {
 		if code, stdout, stderr := run(t, args); code != 2 || stdout != "" || !strings.Contains(stderr, "-target") {
 			t.Errorf("%q: exit code %d: %s%s", args, code, stdout, stderr)
 		}
