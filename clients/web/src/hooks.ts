@@ -1,0 +1,13 @@
+import { useLayoutEffect, useState } from "preact/hooks";
+import type { Store } from "../../typescript/src/index.js";
+
+/** What a store has now; the component is drawn again when that changes. */
+export function useStore<T>(store: Store<T>): T {
+  const [, draw] = useState<T>(store.getSnapshot);
+  useLayoutEffect(() => {
+    const changed = () => draw(() => store.getSnapshot());
+    changed(); // it may have changed between the drawing and now
+    return store.subscribe(changed);
+  }, [store]);
+  return store.getSnapshot();
+}

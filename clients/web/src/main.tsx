@@ -1,0 +1,4 @@
+import { render } from "preact";
+import { Root } from "./root.js";
+
+render(<Root />, document.getElementById("app")!);

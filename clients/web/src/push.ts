@@ -1,0 +1,85 @@
+// Web Push: the browser subscribes with the installation's key, and the subscription is registered as a device of the user's.
+import type { Client } from "../../typescript/src/index.js";
+import { problemOf } from "../../typescript/src/problem.js";
+
+/** `unsupported`: this browser, or this page's origin, has no Web Push; `denied`: the user has forbidden it; `off-here`: the installation has none. */
+export type PushState = "unsupported" | "denied" | "off-here" | "off" | "on";
+
+const DEVICE = "ism.device";
+
+interface ScriptPolicy {
+  createScriptURL(url: string): string;
+}
+interface PolicyFactory {
+  createPolicy(name: string, rules: ScriptPolicy): ScriptPolicy;
+}
+
+let policy: ScriptPolicy | undefined;
+
+/** The worker's address, which Trusted Types want to have been looked at: it is this one, and no other. */
+function workerURL(): string {
+  const factory = (globalThis as { trustedTypes?: PolicyFactory }).trustedTypes;
+  if (!factory) return "sw.js";
+  policy ??= factory.createPolicy("ism-worker", { createScriptURL: () => "sw.js" });
+  return policy.createScriptURL("sw.js");
+}
+
+export async function pushState(client: Client): Promise<PushState> {
+  if (!("serviceWorker" in navigator) || !("PushManager" in globalThis) || !("Notification" in globalThis)) return "unsupported";
+  if (Notification.permission === "denied") return "denied";
+  try {
+    await keyOf(client);
+  } catch (thrown) {
+    if (problemOf(thrown).code === "push-off") return "off-here";
+    throw thrown;
+  }
+  const registration = await navigator.serviceWorker.getRegistration();
+  return (await registration?.pushManager.getSubscription()) ? "on" : "off";
+}
+
+/** Asks the user, subscribes and registers. Call it where the user has done something: browsers ask at no other time. */
+export async function pushOn(client: Client): Promise<PushState> {
+  if ((await Notification.requestPermission()) !== "granted") return Notification.permission === "denied" ? "denied" : "off";
+  const [registration, key] = await Promise.all([navigator.serviceWorker.register(workerURL()), keyOf(client)]);
+  await navigator.serviceWorker.ready;
+  const subscription = await registration.pushManager.subscribe({ userVisibleOnly: true, applicationServerKey: bytesOf(key) });
+  await register(client, subscription);
+  return "on";
+}
+
+export async function pushOff(client: Client): Promise<PushState> {
+  const registration = await navigator.serviceWorker.getRegistration();
+  const subscription = await registration?.pushManager.getSubscription();
+  await client.request("DELETE", `/api/devices/${encodeURIComponent(deviceId())}`);
+  await subscription?.unsubscribe();
+  await registration?.unregister();
+  return "off";
+}
+
+/** Registers a subscription again, as each start of an app should: the server keeps those that were registered last. */
+export async function pushAgain(client: Client): Promise<void> {
+  const registration = await navigator.serviceWorker?.getRegistration();
+  const subscription = await registration?.pushManager?.getSubscription();
+  if (subscription) await register(client, subscription);
+}
+
+async function register(client: Client, subscription: PushSubscription): Promise<void> {
+  const { endpoint, keys } = subscription.toJSON();
+  await client.request("POST", "/api/devices", { body: { deviceId: deviceId(), kind: "WebPush", subscription: { endpoint, keys } } });
+}
+
+async function keyOf(client: Client): Promise<string> {
+  return (await client.request<{ publicKey: string }>("GET", "/api/devices/vapid")).publicKey;
+}
+
+function deviceId(): string {
+  const known = localStorage.getItem(DEVICE);
+  if (known) return known;
+  const made = crypto.randomUUID();
+  localStorage.setItem(DEVICE, made);
+  return made;
+}
+
+export function bytesOf(key: string): Uint8Array<ArrayBuffer> {
+  return Uint8Array.from(atob(key.replace(/-/g, "+").replace(/_/g, "/")), (char) => char.charCodeAt(0));
+}

@@ -1,0 +1,292 @@
+import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
+import type { Member, Message, Room, RoomHandle, TimelineItem } from "../../typescript/src/index.js";
+import { reasonOf, useSession, useTexts } from "./context.js";
+import { useStore } from "./hooks.js";
+import { MessageRow, plainText } from "./message.js";
+import { IconButton } from "./parts.js";
+import type { Writing } from "./room.js";
+import { END, down, held, run, up, type View } from "./rows.js";
+import { sameDay } from "./texts.js";
+
+/** How near to an end of what is in the page more is fetched, pixels. */
+const NEAR = 600;
+/** What counts as the end, pixels. */
+const AT_END = 48;
+/** Messages of one sender within this time stand together, milliseconds. */
+const TOGETHER = 5 * 60_000;
+/** How long a message is seen until it is marked as read, milliseconds. */
+const SEEN = 400;
+
+interface Props {
+  handle: RoomHandle;
+  room: Room | undefined;
+  onWriting: (writing: Writing) => void;
+}
+
+export function TimelineView({ handle, room, onWriting }: Props) {
+  const session = useSession();
+  const texts = useTexts();
+  const state = useStore(handle.timeline);
+  const { members, readUpTo } = useStore(handle.members);
+  const connection = useStore(session.client.connection);
+  const [view, setView] = useState<View>(END);
+  const [atEnd, setAtEnd] = useState(true);
+  const scroller = useRef<HTMLDivElement>(null);
+  const list = useRef<HTMLOListElement>(null);
+  const scroll = useRef<Scroll>({ atEnd: true, top: 0, direction: 0, anchor: undefined, jump: undefined });
+  const { items } = state;
+  const { from, to } = run(items, view);
+  const own = session.userId;
+  const names = useMemo(() => new Map(members.map(({ id, displayName }) => [id, displayName])), [members]);
+  const nameOf = (user: string) => (user === own ? texts.text("message.you") : (names.get(user) ?? texts.text("message.system")));
+  const divider = useDivider(items, room, own);
+  const markRead = useReadMarks(handle, room);
+  useAnnouncement(items, state.atEnd, own, nameOf);
+
+  const settle = () => {
+    const box = scroller.current!;
+    const { current } = scroll;
+    if (current.jump !== undefined) {
+      const row = [...list.current!.children].find((each) => (each as HTMLElement).dataset["message"] === current.jump) as HTMLElement | undefined;
+      if (row) {
+        current.jump = undefined;
+        row.scrollIntoView({ block: "center" });
+        row.focus();
+        current.atEnd = false;
+      }
+    } else if (current.atEnd && view.top === undefined) box.scrollTop = box.scrollHeight;
+    else if (current.anchor?.row.isConnected) box.scrollTop += current.anchor.row.offsetTop - current.anchor.offset;
+    current.top = box.scrollTop;
+    remember();
+  };
+  /** Notes a row that is seen, so that it stays where it is whatever comes above it. */
+  const remember = () => {
+    const box = scroller.current!;
+    const row = [...list.current!.children].find((each) => (each as HTMLElement).offsetTop + (each as HTMLElement).offsetHeight > box.scrollTop) as HTMLElement | undefined;
+    scroll.current.anchor = row && { row, offset: row.offsetTop };
+  };
+  /** Moves what is in the page, and fetches more, where the user comes near to an end of it. */
+  const reach = () => {
+    const box = scroller.current!;
+    const { direction } = scroll.current;
+    const below = box.scrollHeight - box.scrollTop - box.clientHeight;
+    const idle = !state.loading && !state.problem;
+    if (direction <= 0 && box.scrollTop < NEAR) {
+      if (from > 0) setView(up(items, view));
+      else if (!state.atBeginning && idle && items.length > 0) {
+        setView(held(items, view));
+        void handle.timeline.loadOlder().catch(() => {});
+      }
+    } else if (direction >= 0 && below < NEAR) {
+      if (to < items.length) setView(down(items, view, state.atEnd));
+      else if (!state.atEnd && idle && items.length > 0) void handle.timeline.loadNewer().catch(() => {});
+    }
+    if (scroll.current.atEnd && state.atEnd && to === items.length && view.top !== undefined) setView(END);
+  };
+  const seen = () => {
+    const box = scroller.current!;
+    const end = box.scrollTop + box.clientHeight;
+    const rows = [...list.current!.children] as HTMLElement[];
+    for (let i = rows.length - 1; i >= 0; i--) {
+      const { state, message } = items[from + i] ?? {};
+      if (message && state === "sent" && rows[i]!.offsetTop + Math.min(rows[i]!.offsetHeight, 40) <= end) return markRead(message, from + i === items.length - 1);
+    }
+    if (items.length === 0 && state.atBeginning && state.atEnd) markRead(undefined, true);
+  };
+  const scrolled = () => {
+    const box = scroller.current!;
+    const { current } = scroll;
+    if (box.scrollTop !== current.top) current.direction = Math.sign(box.scrollTop - current.top);
+    current.top = box.scrollTop;
+    current.atEnd = box.scrollHeight - box.scrollTop - box.clientHeight < AT_END;
+    setAtEnd(current.atEnd);
+    if (!current.atEnd && view.top === undefined) setView(held(items, view));
+    remember();
+    reach();
+    seen();
+  };
+
+  useLayoutEffect(() => {
+    settle();
+    reach();
+    seen();
+  });
+  useEffect(() => {
+    // Pictures and the window change heights without a word to anybody.
+    const observer = new ResizeObserver(() => settle());
+    observer.observe(list.current!);
+    observer.observe(scroller.current!);
+    return () => observer.disconnect();
+  }, [view]);
+  useEffect(() => {
+    const shown = () => seen();
+    document.addEventListener("visibilitychange", shown);
+    addEventListener("focus", shown);
+    return () => {
+      document.removeEventListener("visibilitychange", shown);
+      removeEventListener("focus", shown);
+    };
+  });
+  const again = () => void (items.length === 0 ? handle.timeline.load() : state.atBeginning ? handle.timeline.loadNewer() : handle.timeline.loadOlder()).catch(() => {});
+  useEffect(() => {
+    if (connection.status === "live" && state.problem?.temporary) again();
+  }, [connection.status]);
+
+  const jump = (id: string) => {
+    scroll.current.jump = id;
+    const index = items.findIndex(({ message }) => message.messageId === id);
+    if (index >= 0) setView({ top: items[Math.max(0, index - 40)]!.key, at: Math.max(0, index - 40) });
+    else
+      void session.attempt(handle.timeline.load(id)).then((done) => {
+        if (!done) scroll.current.jump = undefined;
+        else setView({ top: handle.timeline.getSnapshot().items[0]?.key, at: 0 });
+      });
+  };
+  const newest = () => {
+    scroll.current = { atEnd: true, top: 0, direction: 0, anchor: undefined, jump: undefined };
+    setAtEnd(true);
+    if (!state.atEnd) void session.attempt(handle.timeline.load()).then(() => setView(END));
+    setView(END);
+    requestAnimationFrame(settle);
+  };
+  const lastOwn = items.findLast(({ message, state }) => state === "sent" && message.senderId === own && message.msgType !== "RoomChange");
+  const readers = lastOwn ? readersOf(lastOwn.message, members, readUpTo, items, own) : [];
+  return (
+    <div class="timeline-frame">
+      <div class="timeline" ref={scroller} onScroll={scrolled} tabIndex={0} role="region" aria-label={texts.text("room.messages")} onKeyDown={moveFocus}>
+        {state.atBeginning && from === 0 && <p class="quiet beginning">{texts.text("room.beginning")}</p>}
+        {!state.atBeginning && <p class="quiet beginning">{state.loading ? texts.text("loading") : ""}</p>}
+        <ol ref={list} class="messages" role="list">
+          {items.slice(from, to).map((item, i) => {
+            const before = items[from + i - 1];
+            return (
+              <MessageRow
+                key={item.key}
+                item={item}
+                own={item.state !== "sent" || item.message.senderId === own}
+                mentioned={item.message.mentions?.includes(own) ?? false}
+                first={!before || !together(before.message, item.message)}
+                day={!before || !sameDay(new Date(before.message.createdAt), new Date(item.message.createdAt))}
+                isNew={item.key === divider}
+                nameOf={nameOf}
+                handle={handle}
+                readers={item === lastOwn ? readers.map(({ displayName }) => displayName) : undefined}
+                onWriting={onWriting}
+                onJump={jump}
+                readersOf={(message) => readersOf(message, members, readUpTo, items, own).map(({ displayName }) => displayName)}
+              />
+            );
+          })}
+        </ol>
+      </div>
+      {state.problem && (
+        <p class="notice" role="alert">
+          {texts.text("room.loadFailed", { reason: reasonOf(texts, state.problem) })}
+          <button type="button" class="button" onClick={again}>
+            {texts.text("retry")}
+          </button>
+        </p>
+      )}
+      {!state.problem && connection.status === "live" && !state.caughtUp && items.length > 0 && (
+        <p class="notice" role="status">
+          {texts.text("room.catchingUp")}
+        </p>
+      )}
+      {(!atEnd || !state.atEnd) && items.length > 0 && (
+        <span class="to-newest">
+          <IconButton icon="down" name="newest" label={texts.text("room.newest")} onClick={newest} />
+          {room !== undefined && room.unreadCount > 0 && <span class="badge">{texts.number(room.unreadCount)}</span>}
+        </span>
+      )}
+    </div>
+  );
+}
+
+interface Scroll {
+  atEnd: boolean;
+  /** Where it was last, whoever has moved it. */
+  top: number;
+  /** Where the user has moved it to: -1 up, 1 down, 0 not yet. */
+  direction: number;
+  anchor: { row: HTMLElement; offset: number } | undefined;
+  /** The message that is to be shown as soon as it is there. */
+  jump: string | undefined;
+}
+
+/** Arrows go from message to message. */
+function moveFocus(event: KeyboardEvent): void {
+  if (event.key !== "ArrowUp" && event.key !== "ArrowDown") return;
+  const target = event.target as HTMLElement;
+  if (target.closest("dialog, input, textarea")) return;
+  const row = target.closest<HTMLElement>(".message");
+  const box = event.currentTarget as HTMLElement;
+  const rows = box.querySelectorAll<HTMLElement>(".message");
+  const next = row ? (event.key === "ArrowUp" ? row.previousElementSibling : row.nextElementSibling) : rows[rows.length - 1];
+  if (!(next instanceof HTMLElement)) return;
+  event.preventDefault();
+  next.focus();
+}
+
+/** The message before which is said that it is new: it stays where it was when the room was opened. */
+function useDivider(items: readonly TimelineItem[], room: Room | undefined, own: string): string | undefined {
+  const found = useRef<{ key: string | undefined } | undefined>(undefined);
+  const unread = useRef<number | undefined>(undefined);
+  if (unread.current === undefined && room) unread.current = room.unreadCount;
+  if (!found.current && items.length > 0 && unread.current !== undefined) {
+    let left = unread.current;
+    let key: string | undefined;
+    for (let i = items.length - 1; i >= 0 && left > 0; i--) {
+      const { message } = items[i]!;
+      if (message.senderId === own || message.msgType === "RoomChange") continue;
+      key = items[i]!.key;
+      left--;
+    }
+    found.current = { key: left === 0 ? key : undefined };
+  }
+  return found.current?.key;
+}
+
+/** Marks what is seen as read, while the page is visible: gives what is told of what is seen. */
+function useReadMarks(handle: RoomHandle, room: Room | undefined): (upTo: Message | undefined, last: boolean) => void {
+  const marked = useRef<string | undefined>(undefined);
+  const timer = useRef<ReturnType<typeof setTimeout> | undefined>(undefined);
+  useEffect(() => () => clearTimeout(timer.current), []);
+  return (upTo) => {
+    if (document.visibilityState !== "visible" || !document.hasFocus() || !room?.unread) return;
+    const id = upTo?.messageId ?? "";
+    if (marked.current !== undefined && marked.current >= id) return; // UUIDv7: their order is that of time
+    clearTimeout(timer.current);
+    timer.current = setTimeout(() => {
+      marked.current = id;
+      handle.markRead(upTo).catch(() => (marked.current = undefined));
+    }, SEEN);
+  };
+}
+
+/** Says what others write to who does not see it. */
+function useAnnouncement(items: readonly TimelineItem[], atEnd: boolean, own: string, nameOf: (user: string) => string): void {
+  const last = useRef<string | undefined>(undefined);
+  const texts = useTexts();
+  useEffect(() => {
+    const item = items[items.length - 1];
+    const before = last.current;
+    last.current = item?.key;
+    if (!item || before === undefined || before === item.key || !atEnd || item.message.senderId === own || item.state !== "sent") return;
+    const region = document.getElementById("announcements");
+    if (region) region.textContent = texts.text("preview.of", { name: nameOf(item.message.senderId), text: plainText(texts, item.message) });
+  }, [items]);
+}
+
+function together(a: Message, b: Message): boolean {
+  return a.senderId === b.senderId && a.msgType !== "RoomChange" && b.msgType !== "RoomChange" && Date.parse(b.createdAt) - Date.parse(a.createdAt) < TOGETHER && sameDay(new Date(a.createdAt), new Date(b.createdAt));
+}
+
+/** Who has read a message. */
+function readersOf(message: Message, members: readonly Member[], readUpTo: Readonly<Record<string, string>>, items: readonly TimelineItem[], own: string): Member[] {
+  return members.filter(({ id, lastMessageReadAt }) => {
+    if (id === own || id === message.senderId) return false;
+    if ((lastMessageReadAt ?? "") >= message.createdAt) return true;
+    const upTo = readUpTo[id];
+    return upTo !== undefined && items.some((item) => item.message.messageId === upTo && item.message.createdAt >= message.createdAt);
+  });
+}
