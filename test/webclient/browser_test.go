@@ -284,10 +284,12 @@ func (b *tab) picture(name string) []byte {
 }
 
 // quote is a text as a script has it.
-func quote(text string) string {
-	encoded, err := json.Marshal(text)
+func quote(text string) string { return jsonOf(text) }
+
+func jsonOf(value any) string {
+	encoded, err := json.Marshal(value)
 	if err != nil {
-		panic(err) // a string can be encoded
+		panic(err) // texts and numbers can be encoded
 	}
 	return string(encoded)
 }

@@ -57,6 +57,7 @@ type chat struct {
 	room       uuid.UUID
 	alice, bob *tab
 	byBob      *deployment.User
+	aliceID    uuid.UUID
 }
 
 func startChat(t *testing.T) *chat {
@@ -68,7 +69,7 @@ func startChat(t *testing.T) *chat {
 		t.Fatal(err)
 	}
 	browser, _ := openBrowser(t, t.TempDir())
-	c := &chat{d: d, room: room.ID, byBob: bob}
+	c := &chat{d: d, room: room.ID, byBob: bob, aliceID: alice.ID}
 	c.alice = open(t, browser, at(t, d, "localhost"), "alice", chromedp.WithNewBrowserContext())
 	c.bob = open(t, browser, at(t, d, "localhost"), "bob", chromedp.WithNewBrowserContext())
 	for _, one := range []*tab{c.alice, c.bob} {
