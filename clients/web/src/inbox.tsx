@@ -62,7 +62,7 @@ function Entry({ entry }: { entry: InboxEntry }) {
       )}
       <time>{texts.short(String(entry["createdAt"] ?? ""))}</time>
       {!entry.read && !link && (
-        <button type="button" class="badge dot" aria-label={texts.text("inbox.readAll")} onClick={read} />
+        <button type="button" class="badge dot" aria-label={texts.text("inbox.read")} onClick={read} />
       )}
     </li>
   );
