@@ -8,6 +8,7 @@ require (
 	github.com/confluentinc/confluent-kafka-go/v2 v2.11.1
 	github.com/golang-jwt/jwt/v5 v5.3.1
 	github.com/google/uuid v1.6.0
+	github.com/ism-chat/ism/clients/web v0.0.0
 	github.com/ism-chat/ism/libs v0.0.0
 	github.com/minio/minio-go/v7 v7.4.1
 	github.com/standard-webhooks/standard-webhooks/libraries v0.0.1
@@ -85,3 +86,5 @@ require (
 replace github.com/ism-chat/ism/libs => ../libs
 
 replace github.com/ism-chat/ism/clients/go => ../clients/go
+
+replace github.com/ism-chat/ism/clients/web => ../clients/web

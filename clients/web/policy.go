@@ -33,15 +33,14 @@ func securityPolicy(cfg Config, other []string) (string, error) {
 		"script-src 'self'",
 		"style-src 'self'",
 		"connect-src 'self'" + asked,
-		"img-src 'self' blob:" + sources(reached),
-		"media-src 'self' blob:" + sources(reached),
+		"img-src 'self' blob:", // of media, which are fetched
 		"worker-src 'self'",
 		"manifest-src 'self'",
 		"base-uri 'none'",
 		"form-action 'self'" + sources([]string{issuer}),
 		"frame-ancestors 'none'",
 		"require-trusted-types-for 'script'",
-		"trusted-types 'none'",
+		"trusted-types ism-worker", // of the service worker's own address, whatever it is asked for
 	}, "; "), nil
 }
 

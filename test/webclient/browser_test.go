@@ -78,9 +78,10 @@ func open(t *testing.T, browser context.Context, home, name string, options ...c
 	if _, err := chromedp.Call(ctx, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: watch}); err != nil {
 		t.Fatalf("open a tab: %v", err)
 	}
-	b.call("enable the log", func(ctx context.Context) error {
-		_, err := chromedp.Call(ctx, cdplog.Enable, cdp.Empty{})
-		return err
+	b.call("enable the log and the network", func(ctx context.Context) error {
+		_, log := chromedp.Call(ctx, cdplog.Enable, cdp.Empty{})
+		_, net := chromedp.Call(ctx, network.Enable, network.EnableParams{})
+		return errors.Join(log, net)
 	})
 	b.do(chromedp.EmulateViewport(1200, 800))
 	return b
