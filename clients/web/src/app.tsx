@@ -76,16 +76,16 @@ function ConnectionState() {
   const online = useOnline();
   const [back, setBack] = useState(false);
   const broken = useRef(false);
-  const live = connection.status === "live";
+  const live = connection.status === "live" && online; // a stream may look alive for a while
   const caughtUp = live && rooms.loaded && !rooms.loading;
   useEffect(() => {
-    if (connection.status === "reconnecting") broken.current = true;
+    if (connection.status === "reconnecting" || !online) broken.current = true;
     if (!caughtUp || !broken.current) return;
     broken.current = false;
     setBack(true);
     const timer = setTimeout(() => setBack(false), SAID_FOR);
     return () => clearTimeout(timer);
-  }, [connection.status, caughtUp]);
+  }, [connection.status, online, caughtUp]);
   let state: "connecting" | "live" | "reconnecting" | "offline";
   let key: Key;
   if (live) {
@@ -102,13 +102,27 @@ function ConnectionState() {
   );
 }
 
+/**
+ * Whether the server may be reached. That the browser is offline says the browser; the server may be on this machine all the same, so it is asked.
+ */
 function useOnline(): boolean {
-  const [online, setOnline] = useState(navigator.onLine);
+  const [online, setOnline] = useState(true);
   useEffect(() => {
-    const changed = () => setOnline(navigator.onLine);
+    let asked = 0;
+    const changed = () => {
+      const ask = ++asked;
+      const told = (reached: boolean) => ask === asked && setOnline(reached);
+      if (navigator.onLine) return told(true);
+      fetch("config.json", { cache: "no-store", signal: AbortSignal.timeout(5000) }).then(
+        () => told(true),
+        () => told(false),
+      );
+    };
+    changed();
     addEventListener("online", changed);
     addEventListener("offline", changed);
     return () => {
+      asked = -1;
       removeEventListener("online", changed);
       removeEventListener("offline", changed);
     };

@@ -62,12 +62,12 @@ function RoomRow({ room, current }: { room: Room; current: boolean }) {
     <li data-room={room.id}>
       <a href={hashOf({ page: "room", id: room.id })} aria-current={current ? "true" : undefined} class={room.unread ? "unread" : ""}>
         <Avatar id={room.id} name={name} />
-        <span class="room-name" dir="auto">
-          {name}
+        <span class="room-name">
+          <bdi>{name}</bdi>
         </span>
         <time dateTime={room.latestMessage}>{texts.short(room.latestMessage)}</time>
-        <span class="preview" dir="auto">
-          {previewOf(texts, room, session.person.name)}
+        <span class="preview">
+          <bdi>{previewOf(texts, room, session.person.name)}</bdi>
         </span>
         {room.unreadCount > 0 ? (
           <span class="badge" data-unread={room.unreadCount} aria-label={texts.count("rooms.unread", room.unreadCount)}>

@@ -86,7 +86,9 @@ function Header({ room, handle }: { room: Room | undefined; handle: RoomHandle }
       </span>
       <Avatar id={handle.id} name={name} />
       <div class="room-title">
-        <h2 dir="auto">{name}</h2>
+        <h2>
+          <bdi>{name}</bdi>
+        </h2>
         {room?.roomType === "Group" && joined.length > 0 && (
           <button type="button" class="link" name="people" onClick={() => setOpened("people")}>
             {texts.count("room.members", joined.length)}

@@ -44,7 +44,8 @@ export function TimelineView({ handle, room, onWriting }: Props) {
   useAnnouncement(items, state.atEnd, own, nameOf);
 
   const settle = () => {
-    const box = scroller.current!;
+    const box = scroller.current;
+    if (!box) return; // the room is left
     const { current } = scroll;
     if (current.jump !== undefined) {
       const row = [...list.current!.children].find((each) => (each as HTMLElement).dataset["message"] === current.jump) as HTMLElement | undefined;
