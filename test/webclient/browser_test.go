@@ -25,8 +25,8 @@ import (
 	"github.com/ism-chat/ism/test/deployment"
 )
 
-// patience is how long a page may take for what it does by itself, on a slow machine that other things use too.
-const patience = time.Minute
+// pageTimeout is how long a page may take for what it does by itself, on a slow machine that other things use too.
+const pageTimeout = time.Minute
 
 // openBrowser starts Chromium on a profile, until the test ends or the browser is closed.
 func openBrowser(t *testing.T, profile string) (browser context.Context, kill func()) {
@@ -115,7 +115,7 @@ func (b *tab) refused() []string {
 
 func (b *tab) call(what string, work func(ctx context.Context) error) {
 	b.t.Helper()
-	ctx, cancel := context.WithTimeout(b.ctx, patience)
+	ctx, cancel := context.WithTimeout(b.ctx, pageTimeout)
 	defer cancel()
 	if err := work(ctx); err != nil {
 		b.t.Fatalf("%s: %s: %v\n%s", b.name, what, err, b.seen())
@@ -152,7 +152,7 @@ func (b *tab) seen() string {
 // await waits until the expression is true. A page that is being left is asked again.
 func (b *tab) await(what, expression string) {
 	b.t.Helper()
-	deadline := time.After(patience)
+	deadline := time.After(pageTimeout)
 	poll := time.NewTicker(30 * time.Millisecond)
 	defer poll.Stop()
 	for {
