@@ -128,7 +128,7 @@ function FileLink({ id, name, body }: { id: string; name: string; body: MediaBod
   };
   return (
     <div class="file" data-media={id}>
-      <button type="button" name="download" disabled={busy} aria-label={texts.text("media.download", { name })} onClick={() => void download()}>
+      <button type="button" name="download" disabled={busy} title={texts.text("media.download", { name })} onClick={() => void download()}>
         <Icon name="file" />
         <span data-text dir="auto">
           {name}

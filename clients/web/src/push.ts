@@ -1,6 +1,6 @@
 // Web Push: the browser subscribes with the installation's key, and the subscription is registered as a device of the user's.
 import type { Client } from "../../typescript/src/index.js";
-import { problemOf } from "../../typescript/src/problem.js";
+import { Problem, problemOf } from "../../typescript/src/problem.js";
 
 /** `unsupported`: this browser, or this page's origin, has no Web Push; `denied`: the user has forbidden it; `off-here`: the installation has none. */
 export type PushState = "unsupported" | "denied" | "off-here" | "off" | "on";
@@ -42,7 +42,9 @@ export async function pushOn(client: Client): Promise<PushState> {
   if ((await Notification.requestPermission()) !== "granted") return Notification.permission === "denied" ? "denied" : "off";
   const [registration, key] = await Promise.all([navigator.serviceWorker.register(workerURL()), keyOf(client)]);
   await navigator.serviceWorker.ready;
-  const subscription = await registration.pushManager.subscribe({ userVisibleOnly: true, applicationServerKey: bytesOf(key) });
+  const subscription = await registration.pushManager.subscribe({ userVisibleOnly: true, applicationServerKey: bytesOf(key) }).catch((thrown: unknown) => {
+    throw new Problem("push-refused", 0, String(thrown)); // a browser in private mode, or one that does not reach its push service
+  });
   await register(client, subscription);
   return "on";
 }

@@ -1,5 +1,5 @@
 import type { ComponentChildren } from "preact";
-import { useState } from "preact/hooks";
+import { useMemo, useState } from "preact/hooks";
 import type { Room } from "../../typescript/src/index.js";
 import { useSession, useTexts } from "./context.js";
 import { useStore } from "./hooks.js";
@@ -58,26 +58,30 @@ function RoomRow({ room, current }: { room: Room; current: boolean }) {
   const session = useSession();
   const texts = useTexts();
   const name = nameOf(texts, room);
-  return (
-    <li data-room={room.id}>
-      <a href={hashOf({ page: "room", id: room.id })} aria-current={current ? "true" : undefined} class={room.unread ? "unread" : ""}>
-        <Avatar id={room.id} name={name} />
-        <span class="room-name">
-          <bdi>{name}</bdi>
-        </span>
-        <time dateTime={room.latestMessage}>{texts.short(room.latestMessage)}</time>
-        <span class="preview">
-          <bdi>{previewOf(texts, room, session.person.name)}</bdi>
-        </span>
-        {room.unreadCount > 0 ? (
-          <span class="badge" data-unread={room.unreadCount} aria-label={texts.count("rooms.unread", room.unreadCount)}>
-            {texts.number(room.unreadCount)}
+  // What happens in one of many rooms draws that one alone.
+  return useMemo(
+    () => (
+      <li data-room={room.id}>
+        <a href={hashOf({ page: "room", id: room.id })} aria-current={current ? "true" : undefined} class={room.unread ? "unread" : ""}>
+          <Avatar id={room.id} name={name} />
+          <span class="room-name">
+            <bdi>{name}</bdi>
           </span>
-        ) : (
-          room.unread && <span class="badge dot" />
-        )}
-      </a>
-    </li>
+          <time dateTime={room.latestMessage}>{texts.short(room.latestMessage)}</time>
+          <span class="preview">
+            <bdi>{previewOf(texts, room, session.person.name)}</bdi>
+          </span>
+          {room.unreadCount > 0 ? (
+            <span class="badge" data-unread={room.unreadCount} aria-label={texts.count("rooms.unread", room.unreadCount)}>
+              {texts.number(room.unreadCount)}
+            </span>
+          ) : (
+            room.unread && <span class="badge dot" />
+          )}
+        </a>
+      </li>
+    ),
+    [room, current, texts],
   );
 }
 

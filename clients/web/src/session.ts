@@ -81,6 +81,7 @@ export class Session {
   }
 
   private async token(): Promise<string> {
+    if (this.ended.getSnapshot()) throw new SignInError("login_required", "the session is over");
     try {
       return await this.signIn.token();
     } catch (thrown) {
