@@ -12,7 +12,7 @@ export CGO_ENABLED := 1
 help: ## list the targets
 	@sed -nE 's/^\$$\(SERVICES.*test-%:/test-SERVICE:/; s/^([a-zA-Z-]+): .*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
 
-run: ## run the whole messenger in one process, on http://localhost:5403
+run: ## run the whole messenger in one process: open http://localhost:5403/app/
 	go build -o bin/ism ./cmd/ism
 	[ -n "$$ISM_OIDC_ISSUER" ] || export ISM_DEV_IDP_ENABLED=$${ISM_DEV_IDP_ENABLED:-true}; \
 	  ISM_LOG_FORMAT=$${ISM_LOG_FORMAT:-text} ISM_LOG_LEVEL=$${ISM_LOG_LEVEL:-warn} exec bin/ism
@@ -21,7 +21,7 @@ demo: ## let two users chat in the terminal; starts the messenger if none runs
 	go build -o bin/ism ./cmd/ism
 	test/demo
 
-up: ## run the full stack with docker compose, on http://localhost:5403
+up: ## run the full stack with docker compose: open http://localhost:5403/app/
 	deploy/compose/up
 
 down: ## stop the full stack; its data stays

@@ -116,7 +116,7 @@ func TestScreens(t *testing.T) {
 	alice.await("the rooms", "document.querySelectorAll('[data-room]').length >= 3")
 	alice.check(library, "rooms-on-a-telephone")
 	if *picture != "" {
-		if err := os.WriteFile(*picture, shown, 0o600); err != nil {
+		if err := os.WriteFile(*picture, shown, 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
