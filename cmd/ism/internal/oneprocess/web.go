@@ -79,7 +79,7 @@ func (w webClient) answer(c *fiber.Ctx) error {
 	case httpapi.NamesTag(c.Get(fiber.HeaderIfNoneMatch), file.ETag):
 		c.Status(http.StatusNotModified)
 		return nil
-	case file.Gzipped != nil && c.AcceptsEncodings("gzip") == "gzip":
+	case file.Gzipped != nil && c.Get(fiber.HeaderAcceptEncoding) != "" && c.AcceptsEncodings("gzip") == "gzip": // who says nothing cannot be asked
 		c.Set(fiber.HeaderContentEncoding, "gzip")
 		return c.Send(file.Gzipped)
 	default:
