@@ -89,7 +89,7 @@ export function nameOf(texts: Texts, room: Room): string {
   return room.roomName || texts.text("rooms.unnamed");
 }
 
-function previewOf(texts: Texts, { latestMessagePreviewText: preview }: Room, own: string): string {
+function previewOf(texts: Texts, { latestMessagePreviewText: preview, latestMessage, createdAt }: Room, own: string): string {
   const name = preview.sender_username ?? "";
   switch (preview.type) {
     case "Text":
@@ -102,6 +102,7 @@ function previewOf(texts: Texts, { latestMessagePreviewText: preview }: Room, ow
     case "RoomChange":
       return texts.text(preview.room_change_type === "LEAVE" ? "preview.left" : "preview.joined", { name });
     default:
-      return texts.text("preview.new");
+      // The same stands for a room without messages, and for a last message that is deleted or has expired.
+      return texts.text(latestMessage > createdAt ? "preview.gone" : "preview.new");
   }
 }
