@@ -24,10 +24,9 @@ var (
 
 // request is an authorization request (RFC 6749, section 4.1.1; RFC 7636, section 4.3).
 type request struct {
-	client      string
-	redirectURI string
-	state       string
-	code
+	code // that it may come to
+
+	state string
 }
 
 // authorize is the authorization endpoint: it shows the form, and leads back with a code who has filled it in.
@@ -101,7 +100,7 @@ func (p *Provider) request(asked url.Values) (request, *refusal) {
 			return request{}, refuse("invalid_request", "a parameter appears twice: "+quoted(name))
 		}
 	}
-	wanted := request{client: asked.Get("client_id")}
+	wanted := request{code: code{client: asked.Get("client_id")}}
 	if !sane(wanted.client) || wanted.client == BackendClient {
 		return request{}, refuse("invalid_request", "client_id is missing, malformed, or of a client without users")
 	}
@@ -114,9 +113,7 @@ func (p *Provider) request(asked url.Values) (request, *refusal) {
 		wanted.state = ""
 		return wanted, refuse("invalid_request", "state is too long")
 	}
-	wanted.code = code{
-		client: wanted.client, redirectURI: to, challenge: asked.Get("code_challenge"), nonce: asked.Get("nonce"), scope: scopeOf(asked.Get("scope")),
-	}
+	wanted.challenge, wanted.nonce, wanted.scope = asked.Get("code_challenge"), asked.Get("nonce"), scopeOf(asked.Get("scope"))
 	return wanted, faultOf(asked)
 }
 
