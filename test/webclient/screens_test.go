@@ -129,7 +129,7 @@ func furnish(t *testing.T, d *deployment.Deployment) uuid.UUID {
 	for _, name := range []string{"alice", "bob", "carol", "dora"} {
 		people[name] = d.SignIn(t, name)
 	}
-	make := func(name string, by string, with ...string) uuid.UUID {
+	create := func(name, by string, with ...string) uuid.UUID {
 		invited := []uuid.UUID{people[by].ID}
 		for _, one := range with {
 			invited = append(invited, people[one].ID)
@@ -148,9 +148,9 @@ func furnish(t *testing.T, d *deployment.Deployment) uuid.UUID {
 			}
 		}
 	}
-	say(make("Release 1.0", "carol", "alice", "dora"), "carol: The tag is there", "dora: And it is green", "dora: All of it")
-	say(make("Support", "dora", "alice"), "dora: Somebody asks for a refund")
-	lunch := make("Lunch", "alice", "bob", "carol")
+	say(create("Release 1.0", "carol", "alice", "dora"), "carol: The tag is there", "dora: And it is green", "dora: All of it")
+	say(create("Support", "dora", "alice"), "dora: Somebody asks for a refund")
+	lunch := create("Lunch", "alice", "bob", "carol")
 	say(lunch, "alice: Soup or salad?", "bob: Soup, please", "carol: Salad. The soup was cold yesterday", "bob: It was gazpacho …",
 		"alice: Then both. The menu is at https://example.com/menu", "carol: See you at 12:30")
 	if _, err := people["bob"].AddFriend(t.Context(), people["alice"].ID); err != nil {
