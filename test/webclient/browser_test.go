@@ -69,7 +69,7 @@ type tab struct {
 const watch = `globalThis.__refused = []; addEventListener('securitypolicyviolation', (event) => globalThis.__refused.push(event.violatedDirective + ' ' + event.blockedURI));`
 
 // open opens a tab. Users who are not in one browser context know nothing of each other.
-func open(t *testing.T, browser context.Context, home, name string, options ...chromedp.ContextOption) *tab {
+func open(browser context.Context, t *testing.T, home, name string, options ...chromedp.ContextOption) *tab {
 	t.Helper()
 	b := &tab{t: t, name: name, home: home}
 	ctx, cancel := chromedp.NewContext(browser, append(options, chromedp.WithListener(b.heed))...)
@@ -218,21 +218,9 @@ func (b *tab) send(text string) {
 	b.click("button[name=send]")
 }
 
-// row is a message as the page shows it.
-type row struct {
-	ID       string `json:"id"`
-	ClientID string `json:"clientId"`
-	State    string `json:"state"`
-	Text     string `json:"text"`
-}
-
+// readRows are the messages as the page shows them.
 const readRows = `[...document.querySelectorAll('[data-state]')].map((row) => ({
 	id: row.dataset.message ?? '', clientId: row.dataset.clientId ?? '', state: row.dataset.state, text: row.querySelector('[data-text]')?.textContent ?? '' }))`
-
-func (b *tab) rows() []row {
-	b.t.Helper()
-	return evaluate[[]row](b, readRows)
-}
 
 // awaitText waits until a message is there in a state, and fails where there is more than one of it.
 func (b *tab) awaitText(text, state string) {

@@ -16,8 +16,8 @@ func TestTwoUsersChat(t *testing.T) {
 	d := deployment.OneProcess(t)
 	d.SignIn(t, "bob") // whom nobody has met can not be found
 	browser, _ := openBrowser(t, t.TempDir())
-	alice := open(t, browser, at(t, d, "localhost"), "alice", chromedp.WithNewBrowserContext())
-	bob := open(t, browser, at(t, d, "127.0.0.1"), "bob", chromedp.WithNewBrowserContext())
+	alice := open(browser, t, at(t, d, "localhost"), "alice", chromedp.WithNewBrowserContext())
+	bob := open(browser, t, at(t, d, "127.0.0.1"), "bob", chromedp.WithNewBrowserContext())
 	alice.signIn()
 	bob.signIn()
 
@@ -70,8 +70,8 @@ func startChat(t *testing.T) *chat {
 	}
 	browser, _ := openBrowser(t, t.TempDir())
 	c := &chat{d: d, room: room.ID, byBob: bob, aliceID: alice.ID}
-	c.alice = open(t, browser, at(t, d, "localhost"), "alice", chromedp.WithNewBrowserContext())
-	c.bob = open(t, browser, at(t, d, "localhost"), "bob", chromedp.WithNewBrowserContext())
+	c.alice = open(browser, t, at(t, d, "localhost"), "alice", chromedp.WithNewBrowserContext())
+	c.bob = open(browser, t, at(t, d, "localhost"), "bob", chromedp.WithNewBrowserContext())
 	for _, one := range []*tab{c.alice, c.bob} {
 		one.signIn()
 		one.hash("#/rooms/" + room.ID.String())

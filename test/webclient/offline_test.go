@@ -60,7 +60,7 @@ func TestWhatIsWrittenOfflineOutlivesTheBrowser(t *testing.T) {
 	}
 	profile := t.TempDir()
 	enter := func(browser context.Context) *tab {
-		one := open(t, browser, at(t, d, "localhost"), "alice")
+		one := open(browser, t, at(t, d, "localhost"), "alice")
 		one.signIn()
 		one.hash("#/rooms/" + room.ID.String())
 		one.await("the composer", "document.querySelector('textarea[name=text]')")
@@ -71,7 +71,7 @@ func TestWhatIsWrittenOfflineOutlivesTheBrowser(t *testing.T) {
 	before.offline(true)
 	before.send("written before the end")
 	before.awaitText("written before the end", "sending")
-	crash(t, browser)
+	crash(browser, t)
 
 	browser, _ = openBrowser(t, profile)
 	enter(browser).awaitText("written before the end", "sent")
@@ -91,7 +91,7 @@ func TestWhatIsWrittenOfflineOutlivesTheBrowser(t *testing.T) {
 }
 
 // crash kills the browser's processes.
-func crash(t *testing.T, browser context.Context) {
+func crash(browser context.Context, t *testing.T) {
 	t.Helper()
 	process := chromedp.FromContext(browser).Browser.Process()
 	if process == nil {

@@ -84,7 +84,7 @@ func TestScreens(t *testing.T) {
 	d := deployment.OneProcess(t)
 	room := furnish(t, d)
 	browser, _ := openBrowser(t, t.TempDir())
-	alice := open(t, browser, at(t, d, "localhost"), "alice", chromedp.WithNewBrowserContext())
+	alice := open(browser, t, at(t, d, "localhost"), "alice", chromedp.WithNewBrowserContext())
 
 	alice.open("")
 	alice.await("the first screen", "document.querySelector('button[name=sign-in]')")
