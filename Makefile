@@ -7,12 +7,12 @@ LINTER := $(TOOLS)/golangci-lint-v2.5.0
 export CGO_ENABLED := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo up down logs build test $(SERVICES:%=test-%) test-typescript test-compose properties fuzz faults race lint bench bench-path bench-compose pin pins sbom reproducible generate format clean
+.PHONY: help run demo up down logs build test $(SERVICES:%=test-%) test-typescript test-browser picture test-compose properties fuzz faults race lint bench bench-path bench-compose pin pins sbom reproducible generate format clean
 
 help: ## list the targets
 	@sed -nE 's/^\$$\(SERVICES.*test-%:/test-SERVICE:/; s/^([a-zA-Z-]+): .*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
 
-run: ## run the whole messenger in one process, on http://localhost:5403
+run: ## run the whole messenger in one process: open http://localhost:5403/app/
 	go build -o bin/ism ./cmd/ism
 	[ -n "$$ISM_OIDC_ISSUER" ] || export ISM_DEV_IDP_ENABLED=$${ISM_DEV_IDP_ENABLED:-true}; \
 	  ISM_LOG_FORMAT=$${ISM_LOG_FORMAT:-text} ISM_LOG_LEVEL=$${ISM_LOG_LEVEL:-warn} exec bin/ism
@@ -21,7 +21,7 @@ demo: ## let two users chat in the terminal; starts the messenger if none runs
 	go build -o bin/ism ./cmd/ism
 	test/demo
 
-up: ## run the full stack with docker compose, on http://localhost:5403
+up: ## run the full stack with docker compose: open http://localhost:5403/app/
 	deploy/compose/up
 
 down: ## stop the full stack; its data stays
@@ -41,6 +41,12 @@ $(SERVICES:%=test-%): test-%: ## run one service's tests, alone, on the engines 
 
 test-typescript: ## prove the TypeScript client, against the one process; needs Node 20 or newer
 	ISM_TEST_REQUIRE_ENGINES=1 test/run clients/typescript
+
+test-browser: build ## use the web client in Chromium while things go wrong: ROUNDS=200; its screens are kept in .cache/web-client
+	ISM_TEST_REQUIRE_ENGINES=1 ISM_TEST_BIN_DIR=$(CURDIR)/bin ISM_TEST_BROWSER_ROUNDS=$(or $(ROUNDS),200) go -C test test -count=1 -timeout 120m -v ./webclient
+
+picture: build ## take the README's picture of the running web client anew
+	ISM_TEST_REQUIRE_ENGINES=1 ISM_TEST_BIN_DIR=$(CURDIR)/bin go -C test test -count=1 -run TestScreens ./webclient -args -picture $(CURDIR)/docs/images/web-client.png
 
 test-compose: ## run the real compose stack, on ports of its own, and play every suite through its gateway
 	test/compose/run

@@ -3,9 +3,12 @@ module github.com/ism-chat/ism/test
 go 1.26.0
 
 require (
+	github.com/chromedp/cdproto v0.159.0
+	github.com/chromedp/chromedp v0.23.0
 	github.com/confluentinc/confluent-kafka-go/v2 v2.11.1
 	github.com/golang-jwt/jwt/v5 v5.3.1
 	github.com/google/uuid v1.6.0
+	github.com/ism-chat/ism/clients/web v0.0.0
 	github.com/ism-chat/ism/libs v0.0.0
 	github.com/minio/minio-go/v7 v7.4.1
 	github.com/standard-webhooks/standard-webhooks/libraries v0.0.1
@@ -23,6 +26,7 @@ require (
 	github.com/cespare/xxhash/v2 v2.3.0 // indirect
 	github.com/clipperhouse/uax29/v2 v2.7.0 // indirect
 	github.com/dustin/go-humanize v1.1.0 // indirect
+	github.com/go-json-experiment/json v0.0.0-20260213210345-44df1a37e875 // indirect
 	github.com/go-logr/logr v1.4.4 // indirect
 	github.com/go-logr/stdr v1.2.2 // indirect
 	github.com/gofiber/fiber/v2 v2.52.15 // indirect
@@ -82,3 +86,5 @@ require (
 replace github.com/ism-chat/ism/libs => ../libs
 
 replace github.com/ism-chat/ism/clients/go => ../clients/go
+
+replace github.com/ism-chat/ism/clients/web => ../clients/web

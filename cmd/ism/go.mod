@@ -7,6 +7,7 @@ require (
 	github.com/gofiber/fiber/v2 v2.52.15
 	github.com/golang-jwt/jwt/v5 v5.3.1
 	github.com/google/uuid v1.6.0
+	github.com/ism-chat/ism/clients/web v0.0.0
 	github.com/ism-chat/ism/libs v0.0.0
 	github.com/ism-chat/ism/services/media v0.0.0
 	github.com/ism-chat/ism/services/messages v0.0.0
@@ -128,4 +129,7 @@ replace (
 	github.com/ism-chat/ism/services/rooms => ../../services/rooms
 )
 
-replace github.com/ism-chat/ism/clients/go => ../../clients/go
+replace (
+	github.com/ism-chat/ism/clients/go => ../../clients/go
+	github.com/ism-chat/ism/clients/web => ../../clients/web
+)

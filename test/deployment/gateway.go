@@ -33,8 +33,10 @@ func gatewayProcess(t testing.TB, dir, address string, upstreams map[string]stri
 		"GATEWAY_CORS_ORIGINS": gatewayOrigins,
 		"GATEWAY_RATE_ADDRESS": "10000", "GATEWAY_BURST_ADDRESS": "10000",
 		"GATEWAY_CONNECTIONS_ADDRESS": "10000", "GATEWAY_STREAMS_ADDRESS": "10000", "GATEWAY_TRUSTED_PROXIES": "",
-		"GATEWAY_STATUS": FreeAddress(t),
-		"GATEWAY_HTTP":   FreeAddress(t), "GATEWAY_HTTPS": FreeAddress(t), // where nginx passes connections on by itself
+		"GATEWAY_STATUS":    FreeAddress(t),
+		"GATEWAY_WEB_FILES": filepath.Join(root(t), "clients", "web", "dist"), "GATEWAY_WEB_ISSUER": baseURL(address) + "/realms/ism", "GATEWAY_WEB_MEDIA": baseURL(address),
+		"GATEWAY_WEB_CLIENT_ID": "ism-web", "GATEWAY_WEB_SCOPE": "openid profile",
+		"GATEWAY_HTTP": FreeAddress(t), "GATEWAY_HTTPS": FreeAddress(t), // where nginx passes connections on by itself
 	}
 	for name, upstream := range upstreams {
 		variables[strings.ToUpper(name)+"_UPSTREAM"] = upstream

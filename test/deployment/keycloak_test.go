@@ -114,6 +114,7 @@ func TestRealmIsProtected(t *testing.T) {
 			PublicClient                                   bool
 			StandardFlowEnabled, DirectAccessGrantsEnabled bool
 			RedirectURIs                                   []string
+			RootURL                                        string
 			Attributes                                     map[string]string
 		}
 	}
@@ -127,11 +128,15 @@ func TestRealmIsProtected(t *testing.T) {
 		if client.DirectAccessGrantsEnabled != (client.ClientID == "ism-demo") {
 			t.Errorf("%s: password grant %v", client.ClientID, client.DirectAccessGrantsEnabled)
 		}
+		if client.ClientID == "ism-web" && (!slices.Contains(client.RedirectURIs, "/app/*") || client.Attributes["post.logout.redirect.uris"] != "+") {
+			t.Errorf("the web client is not led back: %+v", client)
+		}
 		if client.PublicClient && client.StandardFlowEnabled && client.Attributes["pkce.code.challenge.method"] != "S256" {
 			t.Errorf("%s is public and does without PKCE", client.ClientID)
 		}
 		for _, uri := range client.RedirectURIs {
-			if !regexp.MustCompile(`^http://localhost:[0-9]+/\*$`).MatchString(uri) {
+			// The web client is where the realm is, by whatever address that is reached.
+			if !regexp.MustCompile(`^http://localhost:[0-9]+/\*$`).MatchString(uri) && (uri != "/app/*" || client.RootURL != "${authBaseUrl}") {
 				t.Errorf("%s is led to %s", client.ClientID, uri)
 			}
 		}

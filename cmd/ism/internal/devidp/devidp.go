@@ -1,8 +1,8 @@
 // Package devidp is a development identity provider: it gives a token to anybody who knows a user's name.
 //
 // It is there so that a first look, development and tests need no Keycloak. It speaks as much of OpenID Connect as that
-// takes: discovery, keys, and a token endpoint with the password grant, where the password is the user name, and the client
-// credentials grant for the one backend client. Never expose it. It runs only where that is asked for ([Settings]); [Validate] refuses every listen
+// takes: discovery and keys; the code flow with PKCE for browsers, where the sign-in asks for a name alone, with refresh tokens and signing out; the password grant,
+// where the password is the user name; and the client credentials grant for the one backend client. Never expose it. It runs only where that is asked for ([Settings]); [Validate] refuses every listen
 // address but loopback, and refuses to run beside a real issuer; and no page of it answers what was not asked on this machine.
 package devidp
 
@@ -11,9 +11,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"html/template"
 	"log/slog"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/MicahParks/jwkset"
@@ -71,6 +73,9 @@ type Provider struct {
 	keyID     string
 	keys      json.RawMessage
 	discovery json.RawMessage
+	pages     *template.Template
+	codes     codes
+	sessions  sessions
 }
 
 // New makes a provider, with the key in the configured directory or, the first time, a new one.
@@ -103,6 +108,10 @@ func New(cfg Config) (*Provider, error) {
 	if err != nil {
 		return nil, fmt.Errorf("start the development identity provider: describe it: %w", err)
 	}
+	pages, err := template.New("page").Parse(formHTML)
+	if err != nil {
+		return nil, fmt.Errorf("start the development identity provider: read its page: %w", err)
+	}
 	cfg.Log.Warn("DEVELOPMENT IDENTITY PROVIDER IS RUNNING: anybody who reaches this port can be any user, the password is the user name. "+
 		"Never use it in production: configure an issuer (ISM_OIDC_ISSUER) instead of ISM_DEV_IDP_ENABLED", "issuer", cfg.Issuer)
 	return &Provider{
@@ -114,6 +123,7 @@ func New(cfg Config) (*Provider, error) {
 		keyID:     id,
 		keys:      keys,
 		discovery: discovery,
+		pages:     pages,
 	}, nil
 }
 
@@ -132,6 +142,10 @@ func (p *Provider) Routes(router fiber.Router) {
 	realm.Get("/.well-known/openid-configuration", document(p.discovery))
 	realm.Get("/protocol/openid-connect/certs", document(p.keys))
 	realm.Post("/protocol/openid-connect/token", p.token)
+	realm.Get("/protocol/openid-connect/auth", p.authorize)
+	realm.Post("/protocol/openid-connect/auth", p.authorize)
+	realm.Get("/protocol/openid-connect/logout", p.signOut)
+	realm.Post("/protocol/openid-connect/logout", p.signOut)
 }
 
 func document(body json.RawMessage) fiber.Handler {
@@ -145,14 +159,20 @@ func document(body json.RawMessage) fiber.Handler {
 func describe(issuer string) (json.RawMessage, error) {
 	endpoints := issuer + "/protocol/openid-connect"
 	return json.Marshal(map[string]any{
-		"issuer":                                issuer,
-		"jwks_uri":                              endpoints + "/certs",
-		"token_endpoint":                        endpoints + "/token",
-		"grant_types_supported":                 []string{grantPassword, grantClientCredentials},
-		"response_types_supported":              []string{},
-		"subject_types_supported":               []string{"public"},
-		"id_token_signing_alg_values_supported": []string{string(jwkset.AlgRS256)},
-		"token_endpoint_auth_methods_supported": []string{"none", "client_secret_basic", "client_secret_post"},
-		"claims_supported":                      []string{"aud", "azp", "email_verified", "exp", "iat", "iss", "jti", "name", "preferred_username", "sub", "typ"},
+		"issuer":                           issuer,
+		"jwks_uri":                         endpoints + "/certs",
+		"token_endpoint":                   endpoints + "/token",
+		"authorization_endpoint":           endpoints + "/auth",
+		"end_session_endpoint":             endpoints + "/logout",
+		"grant_types_supported":            grants(),
+		"response_types_supported":         []string{"code"},
+		"response_modes_supported":         []string{"query"},
+		"code_challenge_methods_supported": []string{"S256"},
+		"scopes_supported":                 strings.Fields(mayBeAsked),
+		"authorization_response_iss_parameter_supported": true,
+		"subject_types_supported":                        []string{"public"},
+		"id_token_signing_alg_values_supported":          []string{string(jwkset.AlgRS256)},
+		"token_endpoint_auth_methods_supported":          []string{"none", "client_secret_basic", "client_secret_post"},
+		"claims_supported":                               []string{"aud", "azp", "email_verified", "exp", "iat", "iss", "jti", "name", "preferred_username", "sub", "typ"},
 	})
 }

@@ -2,10 +2,13 @@ package devidp_test
 
 import (
 	"encoding/json"
+	"errors"
 	"log/slog"
 	"net"
 	"net/http"
 	"net/url"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -17,11 +20,51 @@ import (
 	"github.com/ism-chat/ism/cmd/ism/internal/devidp"
 	"github.com/ism-chat/ism/libs/authn"
 	"github.com/ism-chat/ism/libs/authn/authntest"
+	"github.com/ism-chat/ism/libs/httpapi"
 	"github.com/ism-chat/ism/libs/servicetest"
 	"github.com/ism-chat/ism/libs/telemetry"
 )
 
 func TestMain(m *testing.M) { servicetest.VerifyNoLeaks(m) }
+
+// aKey are the files of a signing key, which takes a while to make: for all tests to which it is the same.
+var aKey = sync.OnceValues(func() (map[string][]byte, error) {
+	dir, err := os.MkdirTemp("", "devidp")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir) //nolint:errcheck // the system removes it
+	if _, err = devidp.New(devidp.Config{Dir: dir, Issuer: "http://localhost" + devidp.Path, Log: slog.New(slog.DiscardHandler)}); err != nil {
+		return nil, err
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	files := map[string][]byte{}
+	for _, entry := range entries {
+		if files[entry.Name()], err = os.ReadFile(filepath.Join(dir, entry.Name())); err != nil {
+			return nil, err
+		}
+	}
+	return files, nil
+})
+
+// withKey is a directory with a signing key.
+func withKey(t *testing.T) string {
+	t.Helper()
+	files, err := aKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	for name, content := range files {
+		if err := os.WriteFile(filepath.Join(dir, name), content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
 
 // serve runs a provider with its key in dir until the test ends, and gives its issuer.
 func serve(t *testing.T, dir string, settings devidp.Settings) string {
@@ -35,7 +78,13 @@ func serve(t *testing.T, dir string, settings devidp.Settings) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	app := fiber.New(fiber.Config{DisableStartupMessage: true})
+	app := fiber.New(fiber.Config{DisableStartupMessage: true, ErrorHandler: func(c *fiber.Ctx, err error) error {
+		var problem *httpapi.Problem
+		if !errors.As(err, &problem) {
+			return fiber.DefaultErrorHandler(c, err)
+		}
+		return c.Status(problem.Status).SendString(problem.Detail)
+	}})
 	provider.Routes(app)
 	var serving sync.WaitGroup
 	serving.Go(func() {

@@ -40,7 +40,7 @@ func refuse(code, description string) *refusal {
 func (p *Provider) token(c *fiber.Ctx) error {
 	c.Set(fiber.HeaderCacheControl, "no-store")
 	c.Set(fiber.HeaderPragma, "no-cache")
-	claims, no := p.grant(c)
+	granted, no := p.grant(c)
 	if no != nil {
 		p.log.InfoContext(c.UserContext(), "development identity provider refuses a token", "error", no.code, "description", no.description)
 		if no.challenge {
@@ -48,61 +48,101 @@ func (p *Provider) token(c *fiber.Ctx) error {
 		}
 		return c.Status(no.status).JSON(fiber.Map{"error": no.code, "error_description": no.description})
 	}
-	token := jwt.NewWithClaims(jwt.SigningMethodRS256, claims)
-	token.Header["kid"] = p.keyID
-	signed, err := token.SignedString(p.key)
+	signed, err := p.sign(granted.access)
 	if err != nil {
-		return fmt.Errorf("sign a token: %w", err)
+		return err
 	}
-	return c.JSON(fiber.Map{
+	answer := fiber.Map{
 		"access_token":       signed,
 		"token_type":         "Bearer",
 		"expires_in":         int(p.tokenLife.Seconds()),
 		"refresh_expires_in": 0,
 		"not-before-policy":  0,
 		"scope":              scope,
-	})
+	}
+	if granted.session != nil {
+		if err := p.tokens(*granted.session, answer); err != nil {
+			return err
+		}
+	}
+	return c.JSON(answer)
 }
 
-func (p *Provider) grant(c *fiber.Ctx) (jwt.MapClaims, *refusal) {
+func (p *Provider) sign(claims jwt.Claims) (string, error) {
+	token := jwt.NewWithClaims(jwt.SigningMethodRS256, claims)
+	token.Header["kid"] = p.keyID
+	signed, err := token.SignedString(p.key)
+	if err != nil {
+		return "", fmt.Errorf("sign a token: %w", err)
+	}
+	return signed, nil
+}
+
+// grant is what a request for tokens has come to.
+type grant struct {
+	access  jwt.MapClaims
+	session *session // of a browser; nil: an access token is all
+}
+
+func (p *Provider) grant(c *fiber.Ctx) (grant, *refusal) {
 	form, no := parameters(c)
 	if no != nil {
-		return nil, no
+		return grant{}, no
 	}
 	client, no := p.client(c.Get(fiber.HeaderAuthorization), form)
 	if no != nil {
-		return nil, no
+		return grant{}, no
 	}
-	switch form.Get("grant_type") {
-	case grantPassword:
+	switch kind := form.Get("grant_type"); kind {
+	case grantPassword, grantCode, grantRefresh:
 		if client == BackendClient {
-			return nil, refuse("unauthorized_client", "the client may not use the password grant")
+			return grant{}, refuse("unauthorized_client", "the client may not use the grant "+kind)
 		}
-		return p.passwordGrant(client, form)
+		if kind == grantPassword {
+			return p.passwordGrant(client, form)
+		}
+		return p.sessionGrant(kind, client, form)
 	case grantClientCredentials:
 		if client != BackendClient {
-			return nil, refuse("unauthorized_client", "a public client may not use the client credentials grant")
+			return grant{}, refuse("unauthorized_client", "a public client may not use the client credentials grant")
 		}
 		claims := p.claims(client, "client:"+client, "service-account-"+client)
 		claims["realm_access"] = fiber.Map{"roles": []string{backendRole}}
-		return claims, nil
+		return grant{access: claims}, nil
 	case "":
-		return nil, refuse("invalid_request", "grant_type is missing")
+		return grant{}, refuse("invalid_request", "grant_type is missing")
 	default:
-		return nil, refuse("unsupported_grant_type", "allowed: "+grantPassword+", "+grantClientCredentials)
+		return grant{}, refuse("unsupported_grant_type", "allowed: "+strings.Join(grants(), ", "))
 	}
 }
 
-func (p *Provider) passwordGrant(client string, form url.Values) (jwt.MapClaims, *refusal) {
+func grants() []string {
+	return []string{grantPassword, grantClientCredentials, grantCode, grantRefresh}
+}
+
+// sessionGrant is a grant of a sign-in in a browser.
+func (p *Provider) sessionGrant(kind, client string, form url.Values) (grant, *refusal) {
+	exchange := p.codeGrant
+	if kind == grantRefresh {
+		exchange = p.refreshGrant
+	}
+	of, no := exchange(client, form)
+	if no != nil {
+		return grant{}, no
+	}
+	return grant{access: p.claims(client, of.user, of.user), session: &of}, nil
+}
+
+func (p *Provider) passwordGrant(client string, form url.Values) (grant, *refusal) {
 	name, password := form.Get("username"), form.Get("password")
 	if name == "" || password == "" {
-		return nil, refuse("invalid_request", "username and password are required")
+		return grant{}, refuse("invalid_request", "username and password are required")
 	}
 	if !sane(name) || !equal(canonical(name), canonical(password)) {
-		return nil, refuse("invalid_grant", "Invalid user credentials")
+		return grant{}, refuse("invalid_grant", "Invalid user credentials")
 	}
 	name = canonical(name)
-	return p.claims(client, name, name), nil
+	return grant{access: p.claims(client, name, name)}, nil
 }
 
 // claims are shaped like Keycloak's.

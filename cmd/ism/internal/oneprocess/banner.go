@@ -9,11 +9,14 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"github.com/ism-chat/ism/clients/web"
 )
 
 // banner says where the messenger is and what to type to see it work.
 type banner struct {
 	url         string
+	web         bool // whether the web client is served
 	dataDir     string
 	development bool                        // whether the development identity provider gives the tokens
 	userID      func(name string) uuid.UUID // of the development identity provider
@@ -54,6 +57,9 @@ func (b banner) ready(ctx context.Context, ask *http.Client) bool {
 
 func (b banner) print(out io.Writer) {
 	_, _ = fmt.Fprintf(out, "\nISM is up at %s, its data is in %s\n", b.url, b.dataDir)
+	if b.web {
+		_, _ = fmt.Fprintf(out, "Try it in a browser: %s%s\n", b.url, web.Path)
+	}
 	if !b.development {
 		return
 	}

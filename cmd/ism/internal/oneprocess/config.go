@@ -26,6 +26,7 @@ type Config struct {
 	deployable.Config
 	DataDir       string          `envconfig:"DATA_DIR" default:".ism" desc:"directory of all that is kept: the log, the stores, the keys of the development identity provider"`
 	DevIDP        devidp.Settings `envconfig:"DEV_IDP"`
+	Web           webSettings     `envconfig:"WEB"`
 	Rooms         rooms.Config
 	Messages      messages.Config
 	Realtime      realtime.Config

@@ -98,11 +98,14 @@ func run(ctx context.Context, cfg Config, development bool, out io.Writer) error
 	if err == nil && development {
 		services, err = withIdentityProvider(cfg, host, services)
 	}
+	if err == nil && cfg.Web.Enabled {
+		services, err = withWebClient(cfg, services)
+	}
 	if err != nil {
 		broker.Close()
 		return err
 	}
-	notice := banner{url: url, dataDir: cfg.DataDir, development: development, userID: devidp.UserID}
+	notice := banner{url: url, web: cfg.Web.Enabled, dataDir: cfg.DataDir, development: development, userID: devidp.UserID}
 	host.Add(lifecycle.Part{Name: "broker", Run: broker.Run})
 	host.Add(lifecycle.Part{Name: "banner", Run: func(ctx context.Context) error { return notice.printOnceUp(ctx, out) }})
 	return host.Run(ctx, services...)
@@ -117,6 +120,15 @@ func withIdentityProvider(cfg Config, host *deployable.Host, services []deployab
 		return nil, err
 	}
 	return append(services, identity{provider}), nil
+}
+
+// withWebClient adds the web client to what is served.
+func withWebClient(cfg Config, services []deployable.Service) ([]deployable.Service, error) {
+	client, err := newWebClient(cfg)
+	if err != nil {
+		return nil, err
+	}
+	return append(services, client), nil
 }
 
 // identity is the development identity provider as a service of the process.

@@ -1,0 +1,3 @@
+module github.com/ism-chat/ism/clients/web
+
+go 1.26.0

@@ -1,0 +1,103 @@
+package webclient
+
+import (
+	"context"
+	"strings"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+	"github.com/google/uuid"
+
+	client "github.com/ism-chat/ism/clients/go"
+	"github.com/ism-chat/ism/libs/wire"
+	"github.com/ism-chat/ism/test/deployment"
+)
+
+// What is written while there is no network, or nobody answers, is sent once when there is again.
+func TestWhatIsWrittenOfflineIsSentOnce(t *testing.T) {
+	c := startChat(t)
+	c.alice.offline(true)
+	c.alice.await("the page to say so", "document.querySelector('[data-connection=offline]')")
+	c.alice.send("written offline")
+	c.alice.awaitText("written offline", "sending")
+	c.alice.offline(false)
+	c.alice.awaitText("written offline", "sent")
+	c.bob.awaitText("written offline", "sent")
+
+	c.d.Kill(t, "ism")
+	c.alice.await("the page to say so", "!document.querySelector('[data-connection=live]')")
+	c.alice.send("written to nobody")
+	c.alice.awaitText("written to nobody", "sending")
+	c.d.Restart(t, "ism")
+	c.alice.awaitText("written to nobody", "sent")
+	c.bob.awaitText("written to nobody", "sent")
+	c.compare(t)
+}
+
+// compare fails where what a tab shows is not the history, in its order and each message once.
+func (c *chat) compare(t *testing.T) {
+	t.Helper()
+	history, err := c.byBob.History(t.Context(), c.room)
+	if err != nil {
+		t.Fatalf("read the history: %v", err)
+	}
+	want := make([]string, 0, len(history))
+	for _, message := range history {
+		want = append(want, message.ID.String())
+	}
+	for _, one := range []*tab{c.alice, c.bob} {
+		one.await("the whole history", "JSON.stringify(("+readRows+").map(({ id }) => id)) === "+quote(jsonOf(want)))
+	}
+}
+
+// The outbox outlives the browser: who is killed with a message unsent sends it once he is back.
+func TestWhatIsWrittenOfflineOutlivesTheBrowser(t *testing.T) {
+	d := deployment.OneProcess(t)
+	alice, bob := d.SignIn(t, "alice"), d.SignIn(t, "bob")
+	room, err := alice.CreateRoom(t.Context(), client.NewRoom{Type: wire.Group, Name: "Lunch", Invited: []uuid.UUID{alice.ID, bob.ID}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	profile := t.TempDir()
+	enter := func(browser context.Context) *tab {
+		one := open(browser, t, at(t, d, "localhost"), "alice")
+		one.signIn()
+		one.hash("#/rooms/" + room.ID.String())
+		one.await("the composer", "document.querySelector('textarea[name=text]')")
+		return one
+	}
+	browser, _ := openBrowser(t, profile)
+	before := enter(browser)
+	before.offline(true)
+	before.send("written before the end")
+	before.awaitText("written before the end", "sending")
+	crash(browser, t)
+
+	browser, _ = openBrowser(t, profile)
+	enter(browser).awaitText("written before the end", "sent")
+	history, err := bob.History(t.Context(), room.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := 0
+	for _, message := range history {
+		if strings.Contains(string(message.Body), "written before the end") {
+			found++
+		}
+	}
+	if found != 1 {
+		t.Errorf("the history of %d messages has it %d times", len(history), found)
+	}
+}
+
+// crash kills the browser's processes.
+func crash(browser context.Context, t *testing.T) {
+	t.Helper()
+	process := chromedp.FromContext(browser).Browser.Process()
+	if process == nil {
+		t.Fatal("the browser has no process")
+	}
+	if err := process.Kill(); err != nil {
+		t.Fatalf("kill the browser: %v", err)
+	}
+}
