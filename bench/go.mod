@@ -84,3 +84,5 @@ replace (
 )
 
 replace github.com/ism-chat/ism/clients/go => ../clients/go
+
+replace github.com/ism-chat/ism/clients/web => ../clients/web

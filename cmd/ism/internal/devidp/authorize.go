@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/ism-chat/ism/libs/httpapi"
+	"github.com/ism-chat/ism/libs/loopback"
 )
 
 // maxEchoed bounds what is kept for a client and given back to it: state and nonce.
@@ -153,7 +154,7 @@ func leadsBack(address string) bool {
 		return false
 	}
 	at, err := url.Parse(address)
-	return err == nil && (at.Scheme == "http" || at.Scheme == "https") && at.User == nil && at.Opaque == "" && loopbackHost(at.Hostname())
+	return err == nil && (at.Scheme == "http" || at.Scheme == "https") && at.User == nil && at.Opaque == "" && loopback.Host(at.Hostname())
 }
 
 const (
