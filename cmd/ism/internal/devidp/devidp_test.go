@@ -33,7 +33,7 @@ var aKey = sync.OnceValues(func() (map[string][]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer os.RemoveAll(dir) //nolint:errcheck // the system removes it
+	defer os.RemoveAll(dir)
 	if _, err = devidp.New(devidp.Config{Dir: dir, Issuer: "http://localhost" + devidp.Path, Log: slog.New(slog.DiscardHandler)}); err != nil {
 		return nil, err
 	}
