@@ -60,6 +60,7 @@ func (d *deployment) delete(t *testing.T, u user, path string) nodetest.Answer {
 
 func friendsFromRequestToEnd(t *testing.T, d *deployment) {
 	alice, bob := d.seenUser(t, "alice"), d.seenUser(t, "bob")
+	d.awaitRelayed(t)
 	before := len(d.readTopic(t, events.TopicUsers))
 	if got := d.post(t, alice, "/api/users/friends/add/"+bob.id.String(), ""); string(got.Body) != `{"state":"INVITE_SENT"}` {
 		t.Fatalf("asked: %s", got)
@@ -94,6 +95,7 @@ func friendsFromRequestToEnd(t *testing.T, d *deployment) {
 		t.Errorf("alice is %+v", me)
 	}
 	var told []string
+	d.awaitRelayed(t)
 	for _, record := range d.readTopic(t, events.TopicUsers)[before:] {
 		eventstest.Conforms(t, record.Headers, record.Value)
 		told = append(told, record.Headers["ce_type"]+" "+record.Key)
@@ -275,6 +277,7 @@ func badInputAboutUsers(t *testing.T, d *deployment) {
 		raw, _ := json.Marshal(map[string]string{"displayName": name})
 		return request{method: "PUT", path: at, contentType: asJSON, body: string(raw)}
 	}
+	d.awaitRelayed(t)
 	before := len(d.readTopic(t, events.TopicUsers))
 	for name, c := range map[string]struct {
 		by user
@@ -329,6 +332,7 @@ func badInputAboutUsers(t *testing.T, d *deployment) {
 	if seen.User != (wire.User{ID: bob.id, DisplayName: "bob"}) || seen.Relationship != nil {
 		t.Errorf("bob became %+v", seen)
 	}
+	d.awaitRelayed(t)
 	if after := len(d.readTopic(t, events.TopicUsers)); after != before {
 		t.Errorf("the log went from %d to %d records", before, after)
 	}
@@ -355,7 +359,7 @@ func (d *deployment) routesOfUsers(t *testing.T) []request {
 		}
 		routes = append(routes, asked)
 	}
-	if len(routes) != 17 {
+	if len(routes) != 18 {
 		t.Fatalf("there are %d routes about users", len(routes))
 	}
 	return routes
