@@ -31,6 +31,9 @@ func Cursor(user uuid.UUID, position int64) string {
 
 // ParseCursor gives the position of a cursor of the user's: 0 or above. Errors: [ErrInvalidCursor].
 func ParseCursor(user uuid.UUID, cursor string) (int64, error) {
+	if len(cursor) != encoding.EncodedLen(cursorLength) { // also one with line breaks, which decoding passes over
+		return 0, ErrInvalidCursor
+	}
 	raw, err := encoding.DecodeString(cursor)
 	if err != nil || len(raw) != cursorLength || raw[0] != cursorVersion || !slices.Equal(raw[positionEnd:], sumOf(user, raw[:positionEnd])) {
 		return 0, ErrInvalidCursor
