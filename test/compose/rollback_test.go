@@ -86,7 +86,7 @@ func TestComposeRollsOneServiceBack(t *testing.T) {
 }
 
 // withoutCredential has what is started from here on run without the settings that up makes and the landed revision does not know: the services'
-// credential, and whose traces they go on with.
+// credential, whose traces they go on with, and whose logout tokens count.
 func withoutCredential(t *testing.T) {
 	t.Helper()
 	settings, err := os.ReadFile(os.Getenv("COMPOSE_ENV_FILES"))
@@ -95,7 +95,8 @@ func withoutCredential(t *testing.T) {
 	}
 	var kept strings.Builder
 	for line := range strings.Lines(string(settings)) {
-		if !strings.HasPrefix(line, "ISM_INTERNAL_SECRET=") && !strings.HasPrefix(line, "ISM_HTTP_TRACE_CALLERS=") {
+		name, _, _ := strings.Cut(line, "=")
+		if !slices.Contains([]string{"ISM_INTERNAL_SECRET", "ISM_HTTP_TRACE_CALLERS", "ISM_OIDC_LOGOUT_CLIENTS"}, name) {
 			kept.WriteString(line)
 		}
 	}
