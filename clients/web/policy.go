@@ -14,7 +14,7 @@ func securityPolicy(cfg Config, other []string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("the issuer: %w", err)
 	}
-	var reached []string
+	reached := []string{issuer}
 	for _, address := range append([]string{cfg.URL}, other...) {
 		if address == "" {
 			continue
@@ -27,32 +27,20 @@ func securityPolicy(cfg Config, other []string) (string, error) {
 			reached = append(reached, at)
 		}
 	}
-	asked := sources(append([]string{issuer}, reached...))
 	return strings.Join([]string{
 		"default-src 'none'",
 		"script-src 'self'",
 		"style-src 'self'",
-		"connect-src 'self'" + asked,
+		"connect-src 'self' " + strings.Join(reached, " "),
 		"img-src 'self' blob:", // of media, which are fetched
 		"worker-src 'self'",
 		"manifest-src 'self'",
 		"base-uri 'none'",
-		"form-action 'self'" + sources([]string{issuer}),
+		"form-action 'self' " + issuer,
 		"frame-ancestors 'none'",
 		"require-trusted-types-for 'script'",
 		"trusted-types ism-worker", // of the service worker's own address, whatever it is asked for
 	}, "; "), nil
-}
-
-func sources(origins []string) string {
-	seen, text := map[string]bool{}, ""
-	for _, one := range origins {
-		if !seen[one] {
-			seen[one] = true
-			text += " " + one
-		}
-	}
-	return text
 }
 
 // CheckOrigin says why an address cannot stand in the policy, if it cannot.

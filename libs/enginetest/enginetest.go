@@ -1,11 +1,12 @@
 // Package enginetest gives tests the real engines: Postgres, Cassandra, Kafka, Keycloak and S3, wherever `make test` has
-// started them. Without an engine a test is skipped, unless ISM_TEST_REQUIRE_ENGINES=1, as in CI: then it fails.
+// started them, and the programs that it has installed. Without what it needs a test is skipped, unless ISM_TEST_REQUIRE_ENGINES=1, as in CI: then it fails.
 package enginetest
 
 import (
 	"context"
 	"net/url"
 	"os"
+	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -34,6 +35,21 @@ func address(t testing.TB, engine, variable string) string {
 		t.Fatalf("%s is required and not there: %s is not set", engine, variable)
 	}
 	t.Skipf("NOT PROVED without %s: set %s, or run make test", engine, variable)
+	return ""
+}
+
+// Installed is the path of the first of the programs that is here: test/engines/up installs what tests need.
+func Installed(t testing.TB, programs ...string) string {
+	t.Helper()
+	for _, program := range programs {
+		if path, err := exec.LookPath(program); err == nil {
+			return path
+		}
+	}
+	if os.Getenv(requireVariable) == "1" {
+		t.Fatalf("%s is required and not installed: run make test", programs[0])
+	}
+	t.Skipf("NOT PROVED without %s: run make test", programs[0])
 	return ""
 }
 

@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"os"
 	"os/exec"
 	"slices"
 	"sync"
@@ -19,6 +18,7 @@ import (
 	"github.com/google/uuid"
 
 	client "github.com/ism-chat/ism/clients/go"
+	"github.com/ism-chat/ism/libs/enginetest"
 	"github.com/ism-chat/ism/libs/wire"
 	"github.com/ism-chat/ism/test/deployment"
 )
@@ -102,15 +102,8 @@ func messages(all []report) (ids []uuid.UUID) {
 // browse shows the address to a browser until the test ends.
 func browse(t *testing.T, address string) {
 	t.Helper()
-	chromium, err := exec.LookPath("chromium")
-	if err != nil {
-		if os.Getenv("ISM_TEST_REQUIRE_ENGINES") == "1" {
-			t.Fatalf("Chromium is required and not there: %v", err)
-		}
-		t.Skip("NOT PROVED without chromium: install it, or run make test")
-	}
 	// Its processes are of one group. It runs as root in CI, where it cannot use its sandbox.
-	cmd := exec.Command(chromium, "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
+	cmd := exec.Command(enginetest.Installed(t, "chromium"), "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
 		"--disable-background-networking", "--user-data-dir="+t.TempDir(), address)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := cmd.Start(); err != nil {

@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ism-chat/ism/libs/enginetest"
 	"github.com/ism-chat/ism/libs/servicetest"
 	"github.com/ism-chat/ism/test/observability/queries"
 )
@@ -52,7 +53,7 @@ func receiver(t *testing.T) (url string, notifications <-chan told) {
 // alertmanager is a command that starts Alertmanager as the stack does, with these settings, and where it will listen.
 func alertmanager(t *testing.T, settings ...string) (cmd *exec.Cmd, address string) {
 	t.Helper()
-	program := installed(t, "prometheus-alertmanager", "alertmanager")
+	program := enginetest.Installed(t, "prometheus-alertmanager", "alertmanager")
 	dir := t.TempDir()
 	address = fmt.Sprintf("127.0.0.1:%d", servicetest.FreePort(t))
 	cmd = exec.Command(filepath.Join(root, "deploy", "compose", "alertmanager", "start"),

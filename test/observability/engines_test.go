@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ism-chat/ism/libs/enginetest"
 	"github.com/ism-chat/ism/test/observability/queries"
 )
 
@@ -54,7 +55,7 @@ func TestNoQueryOfTheEnginesIsWithoutData(t *testing.T) {
 // What each alert of the engines is told of, and what not: engines/rules.yml has the cases.
 func TestAlertsOfTheEnginesFireWhenTheyShould(t *testing.T) {
 	t.Parallel()
-	cmd := exec.CommandContext(t.Context(), installed(t, "promtool"), "test", "rules", "rules.yml")
+	cmd := exec.CommandContext(t.Context(), enginetest.Installed(t, "promtool"), "test", "rules", "rules.yml")
 	cmd.Dir = recorded
 	if out, err := cmd.CombinedOutput(); err != nil || !strings.Contains(string(out), "SUCCESS") {
 		t.Errorf("%v\n%s", err, out)

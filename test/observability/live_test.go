@@ -15,6 +15,7 @@ import (
 	"gopkg.in/yaml.v3"
 
 	client "github.com/ism-chat/ism/clients/go"
+	"github.com/ism-chat/ism/libs/enginetest"
 	"github.com/ism-chat/ism/libs/servicetest"
 	"github.com/ism-chat/ism/libs/wire"
 	"github.com/ism-chat/ism/test/deployment"
@@ -54,22 +55,7 @@ func TestNoQueryIsWithoutData(t *testing.T) {
 }
 
 // find gives the path of Prometheus.
-func find(t *testing.T) string { t.Helper(); return installed(t, "prometheus") }
-
-// installed is the path of the first of the programs that is here: test/engines/up installs what tests need.
-func installed(t *testing.T, programs ...string) string {
-	t.Helper()
-	for _, program := range programs {
-		if path, err := exec.LookPath(program); err == nil {
-			return path
-		}
-	}
-	if os.Getenv("ISM_TEST_REQUIRE_ENGINES") == "1" {
-		t.Fatalf("%s is required and not installed: run make test", programs[0])
-	}
-	t.Skipf("NOT PROVED without %s: run make test", programs[0])
-	return ""
-}
+func find(t *testing.T) string { t.Helper(); return enginetest.Installed(t, "prometheus") }
 
 // stack is what a Prometheus of the tests looks at.
 type stack struct {

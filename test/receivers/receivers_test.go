@@ -19,6 +19,7 @@ import (
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 
 	client "github.com/ism-chat/ism/clients/go"
+	"github.com/ism-chat/ism/libs/enginetest"
 	"github.com/ism-chat/ism/libs/servicetest"
 	"github.com/ism-chat/ism/libs/wire"
 	"github.com/ism-chat/ism/test/deployment"
@@ -84,12 +85,7 @@ func inGo(t *testing.T, address string) *exec.Cmd {
 // inJavaScript installs the receiver's library, as the lock file has it.
 func inJavaScript(t *testing.T, address string) *exec.Cmd {
 	for _, program := range []string{"node", "npm"} {
-		if _, err := exec.LookPath(program); err != nil {
-			if os.Getenv("ISM_TEST_REQUIRE_ENGINES") == "1" {
-				t.Fatalf("%s is required and not there: %v", program, err)
-			}
-			t.Skipf("NOT PROVED without %s: install it, or run make test", program)
-		}
+		enginetest.Installed(t, program)
 	}
 	dir := t.TempDir()
 	for _, name := range []string{"package.json", "package-lock.json"} {

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"net/url"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -22,6 +21,7 @@ import (
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 
+	"github.com/ism-chat/ism/libs/enginetest"
 	"github.com/ism-chat/ism/test/deployment"
 )
 
@@ -31,15 +31,8 @@ const pageTimeout = time.Minute
 // openBrowser starts Chromium on a profile, until the test ends or the browser is closed.
 func openBrowser(t *testing.T, profile string) (browser context.Context, kill func()) {
 	t.Helper()
-	chromium, err := exec.LookPath("chromium")
-	if err != nil {
-		if os.Getenv("ISM_TEST_REQUIRE_ENGINES") == "1" {
-			t.Fatalf("Chromium is required and not there: %v", err)
-		}
-		t.Skip("NOT PROVED without chromium: install it, or run make test")
-	}
 	// It runs as root in CI, where it cannot use its sandbox.
-	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(chromium), chromedp.NoSandbox, chromedp.Flag("disable-gpu", true),
+	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(enginetest.Installed(t, "chromium")), chromedp.NoSandbox, chromedp.Flag("disable-gpu", true),
 		chromedp.Flag("lang", "en"), chromedp.UserDataDir(profile))
 	allocator, end := chromedp.NewExecAllocator(context.Background(), options...) // the test's own context ends before its cleanup
 	browser, cancel := chromedp.NewContext(allocator, chromedp.WithErrorf(func(string, ...any) {}))

@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 
 	client "github.com/ism-chat/ism/clients/go"
+	"github.com/ism-chat/ism/libs/enginetest"
 	"github.com/ism-chat/ism/libs/wire"
 	"github.com/ism-chat/ism/test/deployment"
 )
@@ -22,12 +23,7 @@ var picture = flag.String("picture", "", "write the README's picture to this fil
 // axe is the library that examines pages, as the lock file has it.
 func axe(t *testing.T) string {
 	t.Helper()
-	if _, err := exec.LookPath("npm"); err != nil {
-		if os.Getenv("ISM_TEST_REQUIRE_ENGINES") == "1" {
-			t.Fatalf("npm is required and not there: %v", err)
-		}
-		t.Skip("NOT PROVED without npm: install it, or run make test")
-	}
+	enginetest.Installed(t, "npm")
 	dir := t.TempDir()
 	for _, name := range []string{"package.json", "package-lock.json"} {
 		content, err := os.ReadFile(filepath.Join("testdata", "axe", name))

@@ -46,8 +46,8 @@ func lookAtCassandra(ctx context.Context, n *examine.Notes, cfg cassandra.Config
 	found, err := cassandra.Inspect(ctx, cfg)
 	if err != nil && found.Nodes == 0 {
 		found := err.Error()
-		if why := certificates.Refused(err); why != "" {
-			found = "it does not take the certificate that it is shown, or is shown none: " + why
+		if certificates.Refused(err) != "" {
+			found = examine.Explain(err)
 		}
 		n.Add(examine.Fault, "it is reached, but refuses: "+found, adviceForCassandra(err))
 		return
