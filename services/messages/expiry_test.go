@@ -82,7 +82,7 @@ func TestWhatIsOlderThanARetentionIsNotShown(t *testing.T) {
 	w.mustSend(alice, room, "now")
 	w.stop()
 
-	w.retention = week
+	w.cfg.Retention = week
 	w.store = &faulty{Store: sqlite.New(path, discard)}
 	w.start()
 	w.awaitReady()
@@ -120,7 +120,7 @@ func TestWhatIsOlderThanARetentionIsNotShown(t *testing.T) {
 // A message is stored to go, with all that finds it, and is gone when the log is read again.
 func TestAMessageIsStoredToGo(t *testing.T) {
 	t.Parallel()
-	w := newWorldKeeping(t, nodetest.Broker(t).ListenAddrs(), newSQLite(t), week)
+	w := newWorld(t, nodetest.Broker(t).ListenAddrs(), newSQLite(t), keeping(week))
 	room, alice := w.newRoom()
 	over, soon := aged(room, alice, "over", week+time.Minute), aged(room, alice, "soon", week-8*time.Second)
 	produce(t, w.brokers, over, soon, aged(room, alice, "long", week/2))
@@ -138,7 +138,7 @@ func TestAMessageIsStoredToGo(t *testing.T) {
 // The log says when a message goes, and what an edit makes of it, by what its room keeps now; where nothing goes, or nothing is left to show, it does not.
 func TestTheLogSaysWhenAMessageGoes(t *testing.T) {
 	t.Parallel()
-	w := newWorldKeeping(t, nodetest.Broker(t).ListenAddrs(), newSQLite(t), 0)
+	w := newWorld(t, nodetest.Broker(t).ListenAddrs(), newSQLite(t))
 	room, alice := w.newRoom()
 	expires := func(what string, of wire.Message, said *wire.Time, days int) {
 		t.Helper()

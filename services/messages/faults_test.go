@@ -202,7 +202,7 @@ func TestTheHealthyPathWritesOnce(t *testing.T) {
 func TestKafkaDownIsSaid(t *testing.T) {
 	t.Parallel()
 	broker := nodetest.Broker(t)
-	w := newWorld(t, broker.ListenAddrs(), newSQLite(t))
+	w := newWorld(t, broker.ListenAddrs(), newSQLite(t), impatient)
 	room, user := w.newRoom()
 	first := w.mustSend(user, room, "first")
 	w.caughtUp(kafkaClient(t, w.brokers))
@@ -231,7 +231,7 @@ func TestKafkaDownIsSaid(t *testing.T) {
 func TestKafkaHangingIsSaid(t *testing.T) {
 	t.Parallel()
 	broker := nodetest.Broker(t)
-	w := newWorld(t, broker.ListenAddrs(), newSQLite(t))
+	w := newWorld(t, broker.ListenAddrs(), newSQLite(t), impatient)
 	room, user := w.newRoom()
 	first := w.mustSend(user, room, "first")
 	resume := make(chan struct{})

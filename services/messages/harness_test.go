@@ -41,6 +41,9 @@ const tokenName = "token-name"
 // backendClient is the client whose tokens speak for the backend.
 const backendClient = "shop"
 
+// patience is how long a send waits for Kafka where no test harms it: a busy machine stops a broker for a second or two.
+const patience = 8 * time.Second
+
 // world is a messages service with real tokens, a broker and a store, behind its real listener.
 type world struct {
 	tb          testing.TB
@@ -48,8 +51,7 @@ type world struct {
 	store       *faulty
 	rooms       *rooms
 	media       *media
-	cacheTTL    time.Duration // how long rooms' answers count
-	retention   time.Duration // 0: for ever
+	cfg         messages.Config // from its next start
 	log         *recorder
 	tel         *telemetry.Telemetry
 	issuer      *authntest.Issuer
@@ -67,18 +69,19 @@ func newSQLite(tb testing.TB) store.Store {
 	return sqlite.New(filepath.Join(tb.TempDir(), "messages.db"), slog.New(slog.DiscardHandler))
 }
 
-// newWorld starts a service and waits until it is ready.
-func newWorld(tb testing.TB, brokers []string, s store.Store) *world {
-	tb.Helper()
-	return newWorldKeeping(tb, brokers, s, 0)
-}
-
-// newWorldKeeping is newWorld with a retention.
-func newWorldKeeping(tb testing.TB, brokers []string, s store.Store, retention time.Duration) *world {
+// newWorld starts a service, with what is set otherwise than in most tests, and waits until it is ready.
+func newWorld(tb testing.TB, brokers []string, s store.Store, settings ...func(*messages.Config)) *world {
 	tb.Helper()
 	w := &world{
-		tb: tb, brokers: brokers, store: &faulty{Store: s}, rooms: newRooms(), media: &media{known: map[uuid.UUID]events.MediaAnswer{}}, cacheTTL: 30 * time.Second, retention: retention,
+		tb: tb, brokers: brokers, store: &faulty{Store: s}, rooms: newRooms(), media: &media{known: map[uuid.UUID]events.MediaAnswer{}},
+		cfg: messages.Config{
+			LogTimeout: patience, WriteThroughTimeout: 500 * time.Millisecond, EditWindow: 24 * time.Hour,
+			Members: membership.Config{CacheBytes: 1 << 20, CacheTTL: 30 * time.Second},
+		},
 		log: &recorder{}, description: openapitest.Load(tb, descriptionPath),
+	}
+	for _, set := range settings {
+		set(&w.cfg)
 	}
 	w.tel = telemetry.Discard(slog.New(w.log))
 	w.issuer = authntest.New(tb)
@@ -88,6 +91,13 @@ func newWorldKeeping(tb testing.TB, brokers []string, s store.Store, retention t
 	w.start()
 	w.awaitReady()
 	return w
+}
+
+// impatient is for tests in which sends wait for Kafka in vain.
+func impatient(cfg *messages.Config) { cfg.LogTimeout = 4 * time.Second }
+
+func keeping(retention time.Duration) func(*messages.Config) {
+	return func(cfg *messages.Config) { cfg.Retention = retention }
 }
 
 // with gives the same world for another test, which a fuzz target is.
@@ -104,10 +114,7 @@ func (w *world) start() {
 	w.tel = tel
 	kafka := bus.New(bus.Config{Brokers: w.brokers, ClientID: "messages-test", SecurityProtocol: "plaintext", Replication: 1}, tel)
 	w.tb.Cleanup(kafka.Close)
-	service, err := messages.New(messages.Config{
-		LogTimeout: 800 * time.Millisecond, WriteThroughTimeout: 500 * time.Millisecond, EditWindow: 24 * time.Hour, Retention: w.retention,
-		Members: membership.Config{CacheBytes: 1 << 20, CacheTTL: w.cacheTTL},
-	}, messages.Deps{Store: w.store, Rooms: w.rooms, Media: w.media, Bus: kafka, Verifier: w.tokens, Telemetry: tel})
+	service, err := messages.New(w.cfg, messages.Deps{Store: w.store, Rooms: w.rooms, Media: w.media, Bus: kafka, Verifier: w.tokens, Telemetry: tel})
 	if err != nil {
 		w.tb.Fatal(err)
 	}

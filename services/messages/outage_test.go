@@ -23,7 +23,7 @@ func TestMembersGoOnWhileRoomsIsAway(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "messages.db")
 	w := newWorld(t, nodetest.Broker(t).ListenAddrs(), sqliteAt(path))
 	w.stop()
-	w.store, w.cacheTTL = &faulty{Store: sqliteAt(path)}, ttl
+	w.store, w.cfg.Members.CacheTTL = &faulty{Store: sqliteAt(path)}, ttl
 	w.start()
 	w.awaitReady()
 	room, users := w.newCrowd(2)

@@ -260,8 +260,12 @@ func TestComposeReplicasShareTheWork(t *testing.T) {
 	for range 24 {
 		rooms = append(rooms, createRoom(t, alice, bob))
 	}
+	eventually(t, "the gateway knows both edges", func() (bool, string) { // it asks for names every two seconds
+		ask(t, stack, "/api/poll") // without a position it does not wait
+		return bothWork(t, stack, "realtime")
+	})
 	var listeners []*deployment.Listener
-	for range 6 { // the gateway spreads them over both edges
+	for range 6 { // the gateway spreads them over both
 		listeners = append(listeners, bob.Listen(t))
 	}
 	sent := 0
