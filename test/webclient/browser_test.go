@@ -26,7 +26,7 @@ import (
 )
 
 // pageTimeout is how long a page may take for what it does by itself, on a slow machine that other things use too.
-const pageTimeout = time.Minute
+const pageTimeout = 2 * time.Minute
 
 // openBrowser starts Chromium on a profile, until the test ends or the browser is closed.
 func openBrowser(t *testing.T, profile string) (browser context.Context, kill func()) {
@@ -150,7 +150,7 @@ func (b *tab) await(what, expression string) {
 	defer poll.Stop()
 	for {
 		ctx, cancel := context.WithTimeout(b.ctx, 10*time.Second)
-		so, err := chromedp.Run(ctx, chromedp.Evaluate[bool]("Boolean("+expression+")"))
+		so, err := chromedp.Run(ctx, chromedp.Evaluate[bool]("(async () => Boolean("+expression+"))()", chromedp.EvalAwaitPromise))
 		cancel()
 		if err == nil && so {
 			return
@@ -175,9 +175,22 @@ func (b *tab) hash(hash string) {
 	evaluate[string](b, "location.hash = "+quote(hash))
 }
 
+// still is whether an element can be clicked, and has been where it is for two frames: a click goes to a place, not to an element.
+const still = `(async (selector) => {
+	const place = () => {
+		const found = document.querySelector(selector);
+		return found && !found.disabled ? JSON.stringify(found.getBoundingClientRect()) : '';
+	};
+	const frame = () => new Promise((resume) => { requestAnimationFrame(resume); setTimeout(resume, 1000); });
+	const before = place();
+	await frame();
+	await frame();
+	return before !== '' && before === place();
+})`
+
 func (b *tab) click(selector string) {
 	b.t.Helper()
-	b.await(selector, "document.querySelector("+quote(selector)+") && !document.querySelector("+quote(selector)+").disabled")
+	b.await(selector, "await "+still+"("+quote(selector)+")")
 	b.do(chromedp.Click(chromedp.CSS(selector)))
 }
 

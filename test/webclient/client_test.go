@@ -24,6 +24,7 @@ func TestTwoUsersChat(t *testing.T) {
 	alice.click("button[name=new-room]")
 	alice.write("input[name=people]", "bob")
 	alice.click("[data-user] input[type=checkbox]")
+	alice.await("bob to be chosen", "document.querySelector('[data-user] input[type=checkbox]').checked")
 	alice.write("dialog input[name=room-name]", "Lunch")
 	alice.click("button[name=create]")
 	alice.await("the room", "location.hash.startsWith('#/rooms/')")
