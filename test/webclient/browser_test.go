@@ -135,7 +135,7 @@ func evaluate[T any](b *tab, expression string) T {
 func (b *tab) seen() string {
 	ctx, cancel := context.WithTimeout(b.ctx, 5*time.Second)
 	defer cancel()
-	text, err := chromedp.Run(ctx, chromedp.Evaluate[string]("location.href + '\\n' + document.body?.innerText"))
+	text, err := chromedp.Run(ctx, chromedp.Evaluate[string]("location.href + '\\n' + JSON.stringify("+readRows+") + '\\n' + document.body?.innerText"))
 	if err != nil {
 		return "the page does not answer: " + err.Error()
 	}
@@ -202,13 +202,17 @@ func (b *tab) write(selector, text string) {
 	b.do(chromedp.SendKeys(chromedp.CSS(selector), text))
 }
 
-// signIn goes to the client and signs in by the form of the development identity provider.
+// signIn goes to the client and signs in by the form of the identity provider: the development one asks for a name alone, Keycloak's users of
+// the demo have it as their password too.
 func (b *tab) signIn() {
 	b.t.Helper()
 	b.open("")
 	b.click("button[name=sign-in]")
-	b.write("input[name=user]", b.name)
-	b.do(chromedp.Click(chromedp.CSS("button[type=submit]")))
+	b.write("input[name=user], input[name=username]", b.name)
+	if evaluate[bool](b, "Boolean(document.querySelector('input[name=password]'))") {
+		b.write("input[name=password]", b.name)
+	}
+	b.do(chromedp.Click(chromedp.CSS("[type=submit]")))
 	b.awaitLive()
 }
 

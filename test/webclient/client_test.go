@@ -55,6 +55,7 @@ func TestTwoUsersChat(t *testing.T) {
 // chat is a room of alice and bob, each of whom has a tab with it.
 type chat struct {
 	d          *deployment.Deployment
+	edge       string // the process that holds the streams
 	room       uuid.UUID
 	alice, bob *tab
 	byBob      *deployment.User
@@ -63,14 +64,18 @@ type chat struct {
 
 func startChat(t *testing.T) *chat {
 	t.Helper()
-	d := deployment.OneProcess(t)
+	return chatIn(t, deployment.OneProcess(t), "ism")
+}
+
+func chatIn(t *testing.T, d *deployment.Deployment, edge string) *chat {
+	t.Helper()
 	alice, bob := d.SignIn(t, "alice"), d.SignIn(t, "bob")
 	room, err := alice.CreateRoom(t.Context(), client.NewRoom{Type: wire.Group, Name: "Lunch", Invited: []uuid.UUID{alice.ID, bob.ID}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	browser, _ := openBrowser(t, t.TempDir())
-	c := &chat{d: d, room: room.ID, byBob: bob, aliceID: alice.ID}
+	c := &chat{d: d, edge: edge, room: room.ID, byBob: bob, aliceID: alice.ID}
 	c.alice = open(browser, t, at(t, d, "localhost"), "alice", chromedp.WithNewBrowserContext())
 	c.bob = open(browser, t, at(t, d, "localhost"), "bob", chromedp.WithNewBrowserContext())
 	for _, one := range []*tab{c.alice, c.bob} {

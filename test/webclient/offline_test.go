@@ -2,6 +2,7 @@ package webclient
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -34,7 +35,10 @@ func TestWhatIsWrittenOfflineIsSentOnce(t *testing.T) {
 	c.compare(t)
 }
 
-// compare fails where what a tab shows is not the history, in its order and each message once.
+// showsEnd is whether rows are the newest of a history. A page that was loaded anew has asked for no more than these.
+const showsEnd = `((shown, history) => shown.length >= Math.min(history.length, 40) && String(shown) === String(history.slice(-shown.length)))(%s.map(({ id }) => id), %s)`
+
+// compare fails where what a tab shows is not the end of the history, in its order and each message once.
 func (c *chat) compare(t *testing.T) {
 	t.Helper()
 	history, err := c.byBob.History(t.Context(), c.room)
@@ -46,7 +50,7 @@ func (c *chat) compare(t *testing.T) {
 		want = append(want, message.ID.String())
 	}
 	for _, one := range []*tab{c.alice, c.bob} {
-		one.await("the whole history", "JSON.stringify(("+readRows+").map(({ id }) => id)) === "+quote(jsonOf(want)))
+		one.await("the end of the history, "+jsonOf(want), fmt.Sprintf(showsEnd, readRows, jsonOf(want)))
 	}
 }
 

@@ -29,7 +29,11 @@ func rounds(t *testing.T) int {
 
 // Whatever goes wrong, both pages have the history in the end, in its order, and each message once.
 func TestPagesShowTheHistoryWhateverGoesWrong(t *testing.T) {
-	c := startChat(t)
+	play(t, startChat(t))
+}
+
+func play(t *testing.T, c *chat) {
+	t.Helper()
 	byAlice := c.d.SignIn(t, "alice")
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
@@ -40,9 +44,9 @@ func TestPagesShowTheHistoryWhateverGoesWrong(t *testing.T) {
 		do   func(n int)
 	}{
 		{"the edge is killed", func(n int) {
-			c.d.Kill(t, "ism")
+			c.d.Kill(t, c.edge)
 			c.alice.send(fmt.Sprintf("%d, to nobody", n))
-			c.d.Restart(t, "ism")
+			c.d.Restart(t, c.edge)
 		}},
 		{"a page is offline", func(n int) {
 			c.bob.offline(true)
