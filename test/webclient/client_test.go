@@ -60,9 +60,9 @@ type chat struct {
 	aliceID    uuid.UUID
 }
 
-func startChat(t *testing.T) *chat {
+func startChat(t *testing.T, settings ...deployment.Settings) *chat {
 	t.Helper()
-	d := deployment.OneProcess(t)
+	d := deployment.OneProcess(t, settings...)
 	alice, bob := d.SignIn(t, "alice"), d.SignIn(t, "bob")
 	room, err := alice.CreateRoom(t.Context(), client.NewRoom{Type: wire.Group, Name: "Lunch", Invited: []uuid.UUID{alice.ID, bob.ID}})
 	if err != nil {
