@@ -1,9 +1,11 @@
 package webclient
 
 import (
+	"archive/zip"
 	"bytes"
 	"crypto/rand"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"image"
 	"image/color"
@@ -73,10 +75,11 @@ func (c *chat) sharesFiles(t *testing.T) {
 	c.alice.drop(".room", "Notizen, süß.txt", "text/plain", notes)
 	c.bob.awaitDownload(t, "Notizen, süß.txt", notes)
 
-	large := random(t, 6*mebibyte)
+	large := archive(t, 6*mebibyte)
 	c.alice.throttle(3 * mebibyte)
 	c.alice.sampleProgress()
 	c.alice.choose(file(t, "archive.zip", large))
+	c.alice.await("the upload", "!document.querySelector('[data-upload]') && document.querySelectorAll('[data-media]').length === 4")
 	c.bob.awaitDownload(t, "archive.zip", large)
 	c.alice.throttle(-1)
 	seen := c.alice.progress()
@@ -154,12 +157,18 @@ func (c *chat) saysWhyAFileIsRefused(t *testing.T) {
 		c.alice.click("[data-upload] .icon-button")
 		c.alice.await("it to be gone", "!document.querySelector('[data-upload]')")
 	}
+	// What is in a file the server sees once it has it: the message is refused.
+	c.alice.choose(file(t, "fake.zip", []byte("this is no archive")))
+	why := "it is not what its name says"
+	c.alice.await(why, "document.querySelector('[data-state=failed] [role=alert]')?.textContent.includes("+quote(why)+")")
+	c.alice.click("[data-state=failed] button[name=discard]")
+	c.alice.await("it to be gone", "!document.querySelector('[data-state=failed]')")
 }
 
 // goesOnAfterTheNetworkIsBack cuts the network in the second part of an upload. It is tried again, and goes on with that part.
 func (c *chat) goesOnAfterTheNetworkIsBack(t *testing.T) {
 	t.Helper()
-	content := random(t, 12*mebibyte)
+	content := archive(t, 12*mebibyte)
 	c.alice.throttle(3 * mebibyte)
 	c.alice.choose(file(t, "cut.zip", content))
 	c.alice.await("the second part", fmt.Sprintf("document.querySelector('[data-upload] progress')?.value > %d", 6*mebibyte))
@@ -326,11 +335,21 @@ func file(t *testing.T, name string, content []byte) (path string) {
 	return path
 }
 
-func random(t *testing.T, size int) []byte {
+// archive is a zip file of so many bytes and a few more, which nothing makes smaller.
+func archive(t *testing.T, size int) []byte {
 	t.Helper()
 	content := make([]byte, size)
 	_, _ = rand.Read(content) // it never fails
-	return content
+	var packed bytes.Buffer
+	archive := zip.NewWriter(&packed)
+	inside, err := archive.CreateHeader(&zip.FileHeader{Name: "noise", Method: zip.Store})
+	if err == nil {
+		_, err = inside.Write(content)
+	}
+	if err = errors.Join(err, archive.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return packed.Bytes()
 }
 
 // drawing is a picture, as PNG.
