@@ -110,13 +110,12 @@ function isBy({ options }: PushSubscription, key: Uint8Array): boolean {
   return !by || String(new Uint8Array(by)) === String(key);
 }
 
-/** Ends the subscription, and all that was shown by it. */
+/** Ends the subscription, and all that was shown by it. The worker stays: one that goes while a page uses it is half there until that page is left. */
 async function end(registration: ServiceWorkerRegistration): Promise<void> {
   localStorage.removeItem(OWNER);
   const shown = await registration.getNotifications();
   for (const notification of shown) notification.close();
   await (await registration.pushManager?.getSubscription())?.unsubscribe();
-  await registration.unregister();
 }
 
 async function unregister(client: Client): Promise<void> {
