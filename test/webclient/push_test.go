@@ -111,8 +111,8 @@ func (p *pushing) tellsWhoIsAway() {
 // opensTheRoom has alice click on what is shown: without a page one is opened, and a page that is there goes to the room.
 func (p *pushing) opensTheRoom() {
 	p.t.Helper()
-	place := "#/rooms/" + p.room.String()
-	if opened := p.alice.clickNotification(p.room.String()); opened != p.alice.home+place {
+	hash := "#/rooms/" + p.room.String()
+	if opened := p.alice.clickNotification(p.room.String()); opened != p.alice.home+hash {
 		p.t.Errorf("a click opens %q", opened)
 	}
 	p.alice.awaitShown(shown{Title: "ISM", Tag: "ism", Data: []string{"roomId"}})
@@ -121,7 +121,7 @@ func (p *pushing) opensTheRoom() {
 	}
 	p.alice.awaitShown()
 
-	p.alice.open(place)
+	p.alice.open(hash)
 	p.alice.awaitText("Or both?", "sent")
 	p.alice.hash("#/friends")
 	p.alice.await("the other page", "!document.querySelector('[data-message]')")
