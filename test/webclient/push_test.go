@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"net/http"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -30,7 +29,7 @@ func TestWebPush(t *testing.T) {
 	}
 	service := newPushService(t)
 	chromium, _ := openBrowser(t, t.TempDir())
-	alice := openAtPushService(t, chromium, d, service, "alice", chromedp.WithNewBrowserContext())
+	alice := openAtPushService(chromium, t, d, service, "alice", chromedp.WithNewBrowserContext())
 	p := &pushing{t: t, d: d, service: service, bob: bob, room: room.ID, alice: alice, aliceID: byAlice.ID}
 
 	alice.signIn()
@@ -91,7 +90,7 @@ func (p *pushing) tellsWhoIsAway() {
 		p.t.Fatalf("the push says %s: %v", said, err)
 	}
 	for field := range pushed {
-		if !strings.Contains(" type title text roomId messageId createdAt badge ", " "+field+" ") {
+		if !slices.Contains([]string{"type", "title", "text", "roomId", "messageId", "createdAt", "badge"}, field) {
 			p.t.Errorf("the push has %s: %s", field, said)
 		}
 	}
@@ -215,7 +214,7 @@ func (p *pushing) isNotForWhoComesNext(chromium context.Context) {
 	p.alice.deliver([]byte(`{"type":"ChatMessage","title":"Carol","text":"For alice too","roomId":"` + p.room.String() + `"}`))
 	p.alice.awaitShown(shown{Title: "Carol", Body: "For alice too", Tag: p.room.String(), Room: p.room.String(), Data: []string{"roomId"}})
 	p.alice.leave()
-	bob := openAtPushService(p.t, chromium, p.d, p.service, "bob", chromedp.WithExistingBrowserContext(chromedp.FromContext(p.alice.ctx).BrowserContextID))
+	bob := openAtPushService(chromium, p.t, p.d, p.service, "bob", chromedp.WithExistingBrowserContext(chromedp.FromContext(p.alice.ctx).BrowserContextID))
 	bob.signIn()
 	bob.await("the subscription to end", "localStorage.getItem('__subscription') === null")
 	if closed := bob.closed(); !slices.Contains(closed, "For alice too") {

@@ -49,7 +49,7 @@ const ownPushService = `((endpoint, keys) => {
 })`
 
 // openAtPushService opens a tab that may notify, and subscribes at the test's push service.
-func openAtPushService(t *testing.T, chromium context.Context, d *deployment.Deployment, service *pushService, name string, options ...chromedp.ContextOption) *tab {
+func openAtPushService(chromium context.Context, t *testing.T, d *deployment.Deployment, service *pushService, name string, options ...chromedp.ContextOption) *tab {
 	t.Helper()
 	b := open(chromium, t, at(t, d, "localhost"), name, options...)
 	encode := base64.RawURLEncoding.EncodeToString
