@@ -62,9 +62,9 @@ type chat struct {
 	aliceID    uuid.UUID
 }
 
-func startChat(t *testing.T) *chat {
+func startChat(t *testing.T, settings ...deployment.Settings) *chat {
 	t.Helper()
-	return chatIn(t, deployment.OneProcess(t), "ism")
+	return chatIn(t, deployment.OneProcess(t, settings...), "ism")
 }
 
 func chatIn(t *testing.T, d *deployment.Deployment, edge string) *chat {

@@ -21,13 +21,23 @@ export function App({ signIn, onLanguage }: { signIn: SignIn; onLanguage: (langu
   useEffect(() => {
     document.title = rooms.unread > 0 ? `(${texts.number(rooms.unread)}) ${texts.text("app.name")}` : texts.text("app.name");
   }, [rooms.unread, texts]);
-  useEffect(() => void pushAgain(session.client).catch(() => {}), [session]);
+  useEffect(() => void pushAgain(session).catch(() => {}), [session]);
   useEffect(() => {
     const opened = ({ data }: MessageEvent<{ open?: unknown }>) => {
       if (typeof data?.open === "string" && data.open.startsWith("#/")) location.hash = data.open;
     };
     navigator.serviceWorker?.addEventListener("message", opened);
     return () => navigator.serviceWorker?.removeEventListener("message", opened);
+  }, []);
+  useEffect(() => {
+    // What is dropped beside a room would take the place of the page, and of what is being written.
+    const drag = (event: DragEvent) => event.dataTransfer?.types.includes("Files") && event.preventDefault();
+    addEventListener("dragover", drag);
+    addEventListener("drop", drag);
+    return () => {
+      removeEventListener("dragover", drag);
+      removeEventListener("drop", drag);
+    };
   }, []);
   return (
     <div class="app" data-page={route.page}>

@@ -64,7 +64,9 @@ export function Composer({ handle, writing, onWriting, onFiles }: Props) {
   };
   const pasted = (event: ClipboardEvent) => {
     const files = [...(event.clipboardData?.files ?? [])];
-    if (files.length === 0) return;
+    const types = event.clipboardData?.types ?? [];
+    // Text of an office program comes with a picture of it: the text is meant. A picture of a page has no plain text, a file no markup.
+    if (files.length === 0 || (types.includes("text/plain") && types.includes("text/html"))) return;
     event.preventDefault();
     onFiles(files);
   };

@@ -17,7 +17,7 @@ export function useSession(): Session {
   return useContext(SessionContext)!;
 }
 
-const SAID = new Set(["network", "timeout", "no-token", "unauthorized", "bad-answer", "rate-limited", "room-not-found", "message-not-found", "media-too-large", "outcome-unknown", "push-refused", "aborted"]);
+const SAID = new Set(["network", "timeout", "no-token", "unauthorized", "bad-answer", "rate-limited", "room-not-found", "message-not-found", "media-too-large", "media-type-not-allowed", "media-quota", "media-mismatch", "media-rejected", "objects-unavailable", "file-empty", "outcome-unknown", "push-refused", "aborted"]);
 
 /** Why something failed, in the user's language where there are words for it. */
 export function reasonOf(texts: Texts, thrown: Problem | unknown): string {

@@ -6,6 +6,8 @@ import { Problem, problemOf } from "../../typescript/src/problem.js";
 export type PushState = "unsupported" | "denied" | "off-here" | "off" | "on";
 
 const DEVICE = "ism.device";
+/** Who has chosen to be notified in this browser: their id. */
+const OWNER = "ism.push";
 
 interface ScriptPolicy {
   createScriptURL(url: string): string;
@@ -24,7 +26,13 @@ function workerURL(): string {
   return policy.createScriptURL("sw.js");
 }
 
-export async function pushState(client: Client): Promise<PushState> {
+/** Whose push it is. */
+interface User {
+  client: Client;
+  person: { sub: string };
+}
+
+export async function pushState({ client, person }: User): Promise<PushState> {
   if (!("serviceWorker" in navigator) || !("PushManager" in globalThis) || !("Notification" in globalThis)) return "unsupported";
   if (Notification.permission === "denied") return "denied";
   try {
@@ -34,35 +42,84 @@ export async function pushState(client: Client): Promise<PushState> {
     throw thrown;
   }
   const registration = await navigator.serviceWorker.getRegistration();
-  return (await registration?.pushManager.getSubscription()) ? "on" : "off";
+  return (await registration?.pushManager.getSubscription()) && isOwner(person.sub) ? "on" : "off";
 }
 
 /** Asks the user, subscribes and registers. Call it where the user has done something: browsers ask at no other time. */
-export async function pushOn(client: Client): Promise<PushState> {
+export async function pushOn(user: User): Promise<PushState> {
   if ((await Notification.requestPermission()) !== "granted") return Notification.permission === "denied" ? "denied" : "off";
-  const [registration, key] = await Promise.all([navigator.serviceWorker.register(workerURL()), keyOf(client)]);
+  const registration = await navigator.serviceWorker.register(workerURL());
   await navigator.serviceWorker.ready;
-  const subscription = await registration.pushManager.subscribe({ userVisibleOnly: true, applicationServerKey: bytesOf(key) }).catch((thrown: unknown) => {
-    throw new Problem("push-refused", 0, String(thrown)); // a browser in private mode, or one that does not reach its push service
-  });
-  await register(client, subscription);
+  const subscription = await subscribe(user, registration);
+  try {
+    await register(user.client, subscription);
+  } catch (thrown) {
+    await end(registration); // the server does not know of it: it would be on in vain
+    throw thrown;
+  }
+  localStorage.setItem(OWNER, user.person.sub);
   return "on";
 }
 
-export async function pushOff(client: Client): Promise<PushState> {
+export async function pushOff({ client }: User): Promise<PushState> {
+  await unregister(client);
   const registration = await navigator.serviceWorker.getRegistration();
-  const subscription = await registration?.pushManager.getSubscription();
-  await client.request("DELETE", `/api/devices/${encodeURIComponent(deviceId())}`);
-  await subscription?.unsubscribe();
-  await registration?.unregister();
+  if (registration) await end(registration);
   return "off";
 }
 
-/** Registers a subscription again, as each start of an app should: the server keeps those that were registered last. */
-export async function pushAgain(client: Client): Promise<void> {
+/**
+ * Registers a subscription again, as each start of an app should: the server keeps those that were registered last. One of somebody else, who was here
+ * before and has not signed out, is ended: what it brings is not for who is here now.
+ */
+export async function pushAgain(user: User): Promise<void> {
   const registration = await navigator.serviceWorker?.getRegistration();
-  const subscription = await registration?.pushManager?.getSubscription();
-  if (subscription) await register(client, subscription);
+  if (!registration || !(await registration.pushManager?.getSubscription())) return;
+  if (isOwner(user.person.sub)) await register(user.client, await subscribe(user, registration));
+  else await end(registration);
+}
+
+/**
+ * Ends push as the user leaves, and takes away what is shown. Where the server cannot be told, the push service tells it that the subscription is no more.
+ */
+export async function pushEnd({ client, person }: User): Promise<void> {
+  const registration = await navigator.serviceWorker?.getRegistration();
+  if (!registration || !isOwner(person.sub)) return;
+  await Promise.allSettled([unregister(client), end(registration)]);
+}
+
+function isOwner(user: string): boolean {
+  return localStorage.getItem(OWNER) === user;
+}
+
+/** Subscribes with the installation's key. A subscription that is somebody else's, or by a key that the installation had before, is ended first. */
+async function subscribe({ client, person }: User, { pushManager }: ServiceWorkerRegistration): Promise<PushSubscription> {
+  const applicationServerKey = bytesOf(await keyOf(client));
+  const known = await pushManager.getSubscription();
+  if (known && isOwner(person.sub) && isBy(known, applicationServerKey)) return known;
+  try {
+    await known?.unsubscribe();
+    return await pushManager.subscribe({ userVisibleOnly: true, applicationServerKey });
+  } catch (thrown) {
+    throw new Problem("push-refused", 0, String(thrown)); // a browser in private mode, or one that does not reach its push service
+  }
+}
+
+function isBy({ options }: PushSubscription, key: Uint8Array): boolean {
+  const by = options?.applicationServerKey; // null where the browser does not say
+  return !by || String(new Uint8Array(by)) === String(key);
+}
+
+/** Ends the subscription, and all that was shown by it. The worker stays: one that goes while a page uses it is half there until that page is left. */
+async function end(registration: ServiceWorkerRegistration): Promise<void> {
+  localStorage.removeItem(OWNER);
+  const shown = await registration.getNotifications();
+  for (const notification of shown) notification.close();
+  await (await registration.pushManager?.getSubscription())?.unsubscribe();
+}
+
+async function unregister(client: Client): Promise<void> {
+  await client.request("DELETE", `/api/devices/${encodeURIComponent(deviceId())}`);
 }
 
 async function register(client: Client, subscription: PushSubscription): Promise<void> {

@@ -3,7 +3,11 @@ import { indexedDBOutbox } from "../../typescript/src/offline.js";
 import { shared } from "../../typescript/src/shared.js";
 import { Value } from "../../typescript/src/store.js";
 import { SignInError, type Person, type SignIn } from "./oidc.js";
+import { pushEnd } from "./push.js";
 import { Uploads } from "./uploads.js";
+
+/** How long signing out waits for the end of push, milliseconds. */
+const PUSH_END = 3000;
 
 /** Something that went wrong, said until it is dismissed. */
 export interface Alert {
@@ -84,6 +88,8 @@ export class Session {
   }
 
   async signOut(): Promise<void> {
+    // It waits for no push service: who signs out is signed out.
+    await Promise.race([pushEnd(this).catch(() => undefined), new Promise((resolve) => setTimeout(resolve, PUSH_END))]);
     this.close();
     await this.signIn.signOut();
   }

@@ -58,10 +58,10 @@ function Push() {
   const texts = useTexts();
   const [state, setState] = useState<PushState>();
   const [busy, setBusy] = useState(false);
-  useEffect(() => void session.attempt(pushState(session.client).then(setState)), []);
+  useEffect(() => void session.attempt(pushState(session).then(setState)), []);
   const change = async (on: boolean) => {
     setBusy(true);
-    await session.attempt((on ? pushOn : pushOff)(session.client).then(setState));
+    await session.attempt((on ? pushOn : pushOff)(session).then(setState));
     setBusy(false);
   };
   const why = state === "unsupported" ? "settings.pushUnsupported" : state === "denied" ? "settings.pushDenied" : state === "off-here" ? "settings.pushOff" : undefined;

@@ -1,4 +1,4 @@
-import { problemOf, type Problem } from "../../typescript/src/problem.js";
+import { Problem, problemOf } from "../../typescript/src/problem.js";
 import type { Media, RoomHandle } from "../../typescript/src/index.js";
 import { Value } from "../../typescript/src/store.js";
 
@@ -7,6 +7,8 @@ export interface Upload {
   id: number;
   room: string;
   file: File;
+  /** Names it at the server, where it goes on when it is tried again. */
+  key: string;
   /** Bytes. */
   sent: number;
   problem?: Problem;
@@ -30,7 +32,7 @@ export class Uploads {
   /** Uploads files one after the other, and sends a message for each. */
   add(room: Pick<RoomHandle, "id" | "send">, files: readonly File[]): void {
     for (const file of files) {
-      const upload: Upload = { id: ++this.last, room: room.id, file, sent: 0 };
+      const upload: Upload = { id: ++this.last, room: room.id, file, key: crypto.randomUUID(), sent: 0 };
       this.value.set([...this.value.getSnapshot(), upload]);
       this.start(upload, room);
     }
@@ -39,7 +41,9 @@ export class Uploads {
   retry(id: number, room: Pick<RoomHandle, "id" | "send">): void {
     const upload = this.value.getSnapshot().find((each) => each.id === id);
     if (!upload?.problem) return;
-    const { problem: _, ...again } = upload;
+    const { problem, ...rest } = upload;
+    // What was refused for good begins anew.
+    const again = { ...rest, ...(!problem.temporary && { key: crypto.randomUUID(), sent: 0 }) };
     this.value.set(this.value.getSnapshot().map((each) => (each.id === id ? again : each)));
     this.start(again, room);
   }
@@ -63,10 +67,11 @@ export class Uploads {
     this.running--;
   }
 
-  private async send({ id, file }: Upload, room: Pick<RoomHandle, "id" | "send">, signal: AbortSignal): Promise<void> {
+  private async send({ id, file, key }: Upload, room: Pick<RoomHandle, "id" | "send">, signal: AbortSignal): Promise<void> {
     if (signal.aborted) return;
     try {
-      await this.media.send(room, file, { signal, onProgress: (sent) => this.change(id, { sent }) });
+      if (file.size === 0) throw new Problem("file-empty", 422, "the file has no content");
+      await this.media.send(room, file, { key, signal, onProgress: (sent) => this.change(id, { sent }) });
       this.remove(id);
     } catch (thrown) {
       if (!signal.aborted) this.change(id, { problem: problemOf(thrown) });

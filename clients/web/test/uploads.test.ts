@@ -63,3 +63,31 @@ test("one that is cancelled is gone, and is not sent", async () => {
   assert.deepEqual(sent, ["b"]);
   assert.equal(uploads.getSnapshot().length, 0);
 });
+
+test("one that was cut off goes on under its name, one that was refused for good begins anew, and an empty one is not sent", async () => {
+  const keys: string[] = [];
+  const problems = [new Problem("network", 0, "nobody answers"), new Problem("media-mismatch", 422, "it differs")];
+  const uploads = new Uploads({
+    send: async (_, __, options) => {
+      keys.push(options!.key!);
+      const problem = problems.shift();
+      if (problem) throw problem;
+      return "";
+    },
+  });
+  uploads.add(room, [file("a")]);
+  for (const _ of ["cut off", "refused"]) {
+    await settled();
+    uploads.retry(uploads.getSnapshot()[0]!.id, room);
+  }
+  await settled();
+  assert.equal(uploads.getSnapshot().length, 0);
+  const [first, cutOff, refused] = keys;
+  assert.equal(keys.length, 3);
+  assert.equal(cutOff, first);
+  assert.notEqual(refused, first);
+  uploads.add(room, [new File([], "empty")]);
+  await settled();
+  assert.equal(uploads.getSnapshot()[0]?.problem?.code, "file-empty");
+  assert.equal(keys.length, 3);
+});
