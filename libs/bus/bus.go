@@ -122,13 +122,14 @@ type Bus struct {
 	ensured  map[string]bool // topics that are known to be there
 
 	access *access
+	tokens *tokens // of OAUTHBEARER
 }
 
 // New makes a bus. It reaches for nothing.
 func New(cfg Config, tel *telemetry.Telemetry) *Bus {
 	return &Bus{
 		cfg: cfg, tel: tel, compareEvery: compareInterval, statisticsEvery: statisticsInterval, ensured: map[string]bool{},
-		access: &access{topics: map[Right]bool{}, denied: map[Right]bool{}},
+		access: &access{topics: map[Right]bool{}, denied: map[Right]bool{}}, tokens: newTokens(cfg.OAuth, tel.Log),
 	}
 }
 
