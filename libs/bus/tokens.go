@@ -26,6 +26,8 @@ const (
 	tokenTimeout = 10 * time.Second // of a request for a token
 	// failureFor is how long a failure is told to all who ask, instead of a request for each. A client asks again ten seconds after a failure.
 	failureFor = 5 * time.Second
+	// A token is given to all who ask in so small a part of its life, the first quarter, so that each client has time to get the next one.
+	sharedPart = 4
 	// leastLeft is how long a token must still be good for to be given to a client while no new one can be got.
 	leastLeft = 10 * time.Second
 	mostSaid  = 200 // bytes of what a token endpoint says that are told
@@ -58,7 +60,7 @@ func newTokens(cfg OAuth, log *slog.Logger) *tokens {
 	}
 }
 
-// now gives a token to a client that has the given one, "" for none: the newest in the first half of its life, otherwise a new one. The error says what an
+// now gives a token to a client that has the given one, "" for none: the newest while it is young, otherwise a new one. The error says what an
 // operator can do, and never contains the secret; it is that of ctx where that is done.
 func (t *tokens) now(ctx context.Context, has string) (kafka.OAuthBearerToken, error) {
 	select {
@@ -91,7 +93,7 @@ func (t *tokens) note(ctx context.Context, secret config.Secret, token kafka.OAu
 		})
 		return
 	}
-	t.token, t.sharedUntil = token, time.Now().Add(time.Until(token.Expiration)/2)
+	t.token, t.sharedUntil = token, time.Now().Add(time.Until(token.Expiration)/sharedPart)
 	if changed {
 		t.log.InfoContext(ctx, "tokens for Kafka are got with the client secret that its file has by now")
 	}

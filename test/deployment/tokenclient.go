@@ -29,7 +29,7 @@ type TokenClient struct {
 }
 
 // tokenLife is how many seconds a token of such a client is good for: so few that a test sees several.
-const tokenLife = "8"
+const tokenLife = "12"
 
 // ByTokenOfItsOwn is [GuardedKafka.ByToken] with a client that is made for the test.
 func (g *GuardedKafka) ByTokenOfItsOwn(t testing.TB, prefix string) (Settings, *TokenClient) {
