@@ -45,7 +45,9 @@ func TestSecretsThatGoInTheOpenAreTold(t *testing.T) {
 func TestTheEndOfTheTokenEndpointsAuthorityIsTold(t *testing.T) {
 	t.Parallel()
 	security := bus.Security{OAuth: bus.OAuth{CAFile: buscerts.New(t).CAFile}} // which ends within a day
-	found := examinetest.Look(t, func(_ context.Context, n *examine.Notes) { (&cluster{security: security}).lookAtSecurity(n, time.Now()) })
+	found := examinetest.Look(t, func(_ context.Context, n *examine.Notes) {
+		(&cluster{security: security}).lookAtSecurity(n, time.Now())
+	})
 	if len(found) != 1 {
 		t.Fatalf("found %+v", found)
 	}
