@@ -52,7 +52,10 @@ func (b *Bus) answered(err error) error {
 		return nil
 	}
 	if refusal := used.refusal.Load(); refusal != nil {
-		return fmt.Errorf("%w: %w", err, *refusal)
+		err = fmt.Errorf("%w: %w", err, *refusal)
+	}
+	if failure := b.tokens.failure(); failure != nil { // the client tells it once, perhaps long before its token has ended
+		err = fmt.Errorf("%w: there is no token: %w", err, failure)
 	}
 	return err
 }

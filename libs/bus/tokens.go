@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
@@ -41,11 +42,12 @@ type tokens struct {
 	log     *slog.Logger
 	connect func() (*http.Client, error)
 
+	failed atomic.Pointer[error] // of the newest request; nil: it has brought the token, or there was none
+
 	turn chan struct{} // has room for one; whoever has put something in has what stands below
 	// The grant remembers how the token endpoint wants to be shown the secret: in a header or in the body (RFC 6749, section 2.3.1).
 	grant       clientcredentials.Config
 	token       kafka.OAuthBearerToken // the newest
-	failure     error                  // of the newest request; nil: it has brought the token
 	sharedUntil time.Time              // until when that is the answer to who asks
 	used        config.Secret          // the secret of the newest request
 	often       rate.Sometimes
@@ -76,23 +78,33 @@ func (t *tokens) now(ctx context.Context, has string) (kafka.OAuthBearerToken, e
 		}
 		t.note(ctx, secret, token, err)
 	}
-	if t.failure != nil && (t.token.TokenValue == has || time.Until(t.token.Expiration) < leastLeft) {
-		return kafka.OAuthBearerToken{}, t.failure
+	if failure := t.failure(); failure != nil && (t.token.TokenValue == has || time.Until(t.token.Expiration) < leastLeft) {
+		return kafka.OAuthBearerToken{}, failure
 	}
 	return t.token, nil
 }
 
+// failure is why the newest request has brought no token.
+func (t *tokens) failure() error {
+	if failed := t.failed.Load(); failed != nil {
+		return *failed
+	}
+	return nil
+}
+
 // note keeps what a request has brought.
 func (t *tokens) note(ctx context.Context, secret config.Secret, token kafka.OAuthBearerToken, err error) {
-	changed, failed := secret != t.used, t.failure != nil
-	t.used, t.failure = secret, err
+	changed, failed := secret != t.used, t.failure() != nil
+	t.used = secret
 	if err != nil {
+		t.failed.Store(&err)
 		t.sharedUntil = time.Now().Add(failureFor)
 		t.often.Do(func() {
 			t.log.WarnContext(ctx, "no token for Kafka is got; the clients go on with the one that they have until it ends", "error", err.Error())
 		})
 		return
 	}
+	t.failed.Store(nil)
 	t.token, t.sharedUntil = token, time.Now().Add(time.Until(token.Expiration)/sharedPart)
 	if changed {
 		t.log.InfoContext(ctx, "tokens for Kafka are got with the client secret that its file has by now")

@@ -320,6 +320,25 @@ func TestAClientThatIsClosedIsGivenNothing(t *testing.T) {
 	})
 }
 
+// Whoever asks whether the brokers can be reached is told why there is no token, each time.
+func TestReadinessTellsWhyThereIsNoToken(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) }))
+	t.Cleanup(server.Close)
+	cfg := Config{Brokers: []string{"127.0.0.1:1"}, SecurityProtocol: "sasl_plaintext"}
+	cfg.SASLMechanism, cfg.OAuth = oauthBearer, OAuth{TokenURL: server.URL, ClientID: "ism-rooms", ClientSecret: "s"}
+	b := New(cfg, telemetry.Discard(nil))
+	t.Cleanup(b.Close)
+	for range 2 {
+		servicetest.Await(t, "it says so", func() bool {
+			ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+			defer cancel()
+			err := b.Ready(ctx)
+			return err != nil && strings.Contains(err.Error(), "there is no token: "+server.URL+" refuses a token with status 503")
+		})
+	}
+}
+
 func TestATokenEndpointThatHangs(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
