@@ -55,7 +55,7 @@ func (b *Bus) answered(err error) error {
 		err = fmt.Errorf("%w: %w", err, *refusal)
 	}
 	if failure := b.tokens.failure(); failure != nil { // the client tells it once, perhaps long before its token has ended
-		err = fmt.Errorf("%w: there is no token: %w", err, failure)
+		err = fmt.Errorf("%w: no new token is got: %w", err, failure)
 	}
 	return err
 }

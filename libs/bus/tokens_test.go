@@ -334,7 +334,7 @@ func TestReadinessTellsWhyThereIsNoToken(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 			defer cancel()
 			err := b.Ready(ctx)
-			return err != nil && strings.Contains(err.Error(), "there is no token: "+server.URL+" refuses a token with status 503")
+			return err != nil && strings.Contains(err.Error(), "no new token is got: "+server.URL+" refuses a token with status 503")
 		})
 	}
 }
