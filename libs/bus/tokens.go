@@ -71,6 +71,9 @@ func (t *tokens) now(ctx context.Context, has string) (kafka.OAuthBearerToken, e
 	case <-ctx.Done():
 		return kafka.OAuthBearerToken{}, ctx.Err()
 	}
+	if err := ctx.Err(); err != nil { // both may have been there
+		return kafka.OAuthBearerToken{}, err
+	}
 	if secret := t.secret.Now(); secret != t.used || !time.Now().Before(t.sharedUntil) {
 		token, err := t.fetch(ctx, secret)
 		if err != nil && ctx.Err() != nil {
