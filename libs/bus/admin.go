@@ -20,6 +20,7 @@ type admin struct {
 	client *kafka.Producer
 	done   chan struct{} // closed once its events have all been read
 	login  *login
+	bearer *bearer
 
 	// refusal is why the brokers do not let the client in: the last such error since they answered. nil: there is none.
 	refusal atomic.Pointer[kafka.Error]
@@ -51,7 +52,10 @@ func (b *Bus) answered(err error) error {
 		return nil
 	}
 	if refusal := used.refusal.Load(); refusal != nil {
-		return fmt.Errorf("%w: %w", err, *refusal)
+		err = fmt.Errorf("%w: %w", err, *refusal)
+	}
+	if failure := b.tokens.failure(); failure != nil { // the client tells it once, perhaps long before its token has ended
+		err = fmt.Errorf("%w: no new token is got: %w", err, failure)
 	}
 	return err
 }
@@ -77,7 +81,7 @@ func (b *Bus) newAdmin() (*admin, error) {
 		client.Close()
 		return nil, err
 	}
-	a := &admin{AdminClient: derived, client: client, done: make(chan struct{}), login: b.newLogin(client)}
+	a := &admin{AdminClient: derived, client: client, done: make(chan struct{}), login: b.newLogin(client), bearer: b.newBearer(client)}
 	go a.watch(b.newRequests("(admin)"))
 	return a, nil
 }
@@ -90,6 +94,8 @@ func (a *admin) watch(sent *requests) {
 		case *kafka.Stats:
 			sent.count(event.String())
 			a.login.look()
+		case kafka.OAuthBearerTokenRefresh:
+			a.bearer.refresh()
 		case kafka.Error:
 			if isRefusal(event) {
 				a.refusal.Store(&event)
@@ -99,6 +105,7 @@ func (a *admin) watch(sent *requests) {
 }
 
 func (a *admin) close() {
+	a.bearer.end()
 	a.AdminClient.Close()
 	a.client.Close()
 	<-a.done

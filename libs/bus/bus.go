@@ -122,14 +122,17 @@ type Bus struct {
 	ensured  map[string]bool // topics that are known to be there
 
 	access *access
+	tokens *tokens // of OAUTHBEARER
 }
 
-// New makes a bus. It reaches for nothing.
+// New makes a bus. It reaches for nothing but files.
 func New(cfg Config, tel *telemetry.Telemetry) *Bus {
-	return &Bus{
+	b := &Bus{
 		cfg: cfg, tel: tel, compareEvery: compareInterval, statisticsEvery: statisticsInterval, ensured: map[string]bool{},
-		access: &access{topics: map[Right]bool{}, denied: map[Right]bool{}},
+		access: &access{topics: map[Right]bool{}, denied: map[Right]bool{}}, tokens: newTokens(cfg.OAuth, tel.Log),
 	}
+	b.showEnds()
+	return b
 }
 
 // LeastEpoch is the least that the log ism.rooms may have, as it is configured, see [Log].

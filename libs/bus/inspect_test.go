@@ -17,7 +17,7 @@ import (
 )
 
 func TestTheTableIsWhatTopicsAreMadeWith(t *testing.T) {
-	b := New(Config{Replication: 3, Partitions: 4}, nil)
+	b := New(Config{Replication: 3, Partitions: 4}, telemetry.Discard(nil))
 	table := b.Table()
 	if len(table) != len(b.topics()) {
 		t.Fatalf("the table has %d topics of %d", len(table), len(b.topics()))

@@ -59,7 +59,9 @@ func (r *Reader) epochsBefore(ctx context.Context, offsets map[topicPartition]in
 	}
 	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
 	defer cancel()
-	err = readEpochs(ctx, client, wanted, epochs)
+	bearer := r.bus.newBearer(client)
+	err = readEpochs(ctx, client, bearer, wanted, epochs)
+	bearer.end()
 	if _, closeErr := closeWithin(client, leaveTimeout, &r.leaving); closeErr != nil {
 		err = errors.Join(err, fmt.Errorf("close reader of leader epochs: %w", closeErr))
 	}
@@ -82,7 +84,7 @@ func (r *Reader) hasForked(ctx context.Context) bool {
 }
 
 // readEpochs reads records, each of a partition of its own. Where there is none at the offset, as in a log that is compacted, it finds none.
-func readEpochs(ctx context.Context, client *kafka.Consumer, records []kafka.TopicPartition, epochs map[topicPartition]int32) error {
+func readEpochs(ctx context.Context, client *kafka.Consumer, bearer *bearer, records []kafka.TopicPartition, epochs map[topicPartition]int32) error {
 	if err := client.Assign(records); err != nil {
 		return fmt.Errorf("read leader epochs: %w", err)
 	}
@@ -104,6 +106,8 @@ func readEpochs(ctx context.Context, client *kafka.Consumer, records []kafka.Top
 				epochs[at] = known(event.TopicPartition.LeaderEpoch)
 			}
 			delete(missing, at)
+		case kafka.OAuthBearerTokenRefresh:
+			bearer.refresh()
 		case kafka.PartitionEOF:
 			delete(missing, topicPartition{*event.Topic, event.Partition})
 		case kafka.Error:

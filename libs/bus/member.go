@@ -18,6 +18,7 @@ type member struct {
 	workers  map[topicPartition]*worker
 	requests *requests
 	login    *login
+	bearer   *bearer
 }
 
 func (c *Consumer) join() (*member, error) {
@@ -25,7 +26,10 @@ func (c *Consumer) join() (*member, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make consumer of group %s: %w", c.cfg.Group, err)
 	}
-	m := &member{consumer: c, kafka: client, workers: map[topicPartition]*worker{}, requests: c.bus.newRequests(c.cfg.Group), login: c.bus.newLogin(client)}
+	m := &member{
+		consumer: c, kafka: client, workers: map[topicPartition]*worker{}, requests: c.bus.newRequests(c.cfg.Group), login: c.bus.newLogin(client),
+		bearer: c.bus.newBearer(client),
+	}
 	if err := client.SubscribeTopics(c.cfg.Topics, m.rebalance); err != nil {
 		return nil, errors.Join(fmt.Errorf("subscribe group %s: %w", c.cfg.Group, err), m.leave())
 	}
@@ -39,6 +43,7 @@ func (c *Consumer) join() (*member, error) {
 // leave commits what has been handled and leaves the group. In bounded time, see [closeWithin]: the group drops a member that
 // could not leave by its session timeout.
 func (m *member) leave() error {
+	m.bearer.end()
 	m.consumer.use(nil)
 	left, err := closeWithin(m.kafka, leaveTimeout, &m.consumer.leaving)
 	if err != nil {
@@ -101,6 +106,8 @@ func (m *member) take(ctx context.Context, event kafka.Event) error {
 	case *kafka.Stats:
 		m.requests.count(event.String())
 		m.login.look()
+	case kafka.OAuthBearerTokenRefresh:
+		m.bearer.refresh()
 	case kafka.OffsetsCommitted:
 		m.committed(event.Error)
 	case kafka.Error:

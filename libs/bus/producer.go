@@ -55,9 +55,10 @@ type Producer struct {
 
 // client is a producer of librdkafka. Once it has failed for good, another one replaces it.
 type client struct {
-	kafka *kafka.Producer
-	done  chan struct{} // closed once its events have all been read
-	asked sync.RWMutex  // held for reading while it is asked something, so that it is not closed meanwhile
+	kafka  *kafka.Producer
+	done   chan struct{} // closed once its events have all been read
+	asked  sync.RWMutex  // held for reading while it is asked something, so that it is not closed meanwhile
+	bearer *bearer
 }
 
 // NewProducer makes a producer. Close it.
@@ -104,7 +105,7 @@ func (p *Producer) start() (*client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make producer: %w", err)
 	}
-	c := &client{kafka: producer, done: make(chan struct{})}
+	c := &client{kafka: producer, done: make(chan struct{}), bearer: p.bus.newBearer(producer)}
 	go p.watch(c)
 	return c, nil
 }
@@ -122,6 +123,8 @@ func (p *Producer) watch(c *client) {
 		case *kafka.Stats:
 			sent.count(event.String())
 			login.look()
+		case kafka.OAuthBearerTokenRefresh:
+			c.bearer.refresh()
 		case kafka.Error:
 			if event.IsFatal() {
 				p.replace(c, event)
@@ -195,6 +198,7 @@ func (p *Producer) current(ctx context.Context) (*client, error) {
 func (c *client) purge() { _ = c.kafka.Purge(kafka.PurgeQueue | kafka.PurgeInFlight) }
 
 func (c *client) close() {
+	c.bearer.end()
 	c.purge()
 	c.kafka.Flush(int(flushStep.Milliseconds()))
 	c.asked.Lock()

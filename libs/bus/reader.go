@@ -207,7 +207,8 @@ func (r *Reader) locate(ctx context.Context) error {
 
 // poll hands records over until ctx is done. The error is [errStalled] or [errMoved] when the client has to be replaced.
 func (r *Reader) poll(ctx context.Context, client *kafka.Consumer) error {
-	sent, login := r.bus.newRequests(readerGroup), r.bus.newLogin(client)
+	sent, login, bearer := r.bus.newRequests(readerGroup), r.bus.newLogin(client), r.bus.newBearer(client)
+	defer bearer.end()
 	for ctx.Err() == nil {
 		var batch []Record
 		event := client.Poll(int(pollStep.Milliseconds()))
@@ -224,6 +225,8 @@ func (r *Reader) poll(ctx context.Context, client *kafka.Consumer) error {
 			case *kafka.Stats:
 				sent.count(event.String())
 				login.look()
+			case kafka.OAuthBearerTokenRefresh:
+				bearer.refresh()
 			case kafka.Error:
 				switch {
 				case event.Code() == kafka.ErrAutoOffsetReset:

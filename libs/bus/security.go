@@ -35,12 +35,13 @@ type Security struct {
 
 // OAuth is the client of an OAuth 2.0 server that gets the tokens for OAUTHBEARER, by the grant of client credentials (RFC 6749, section 4.4).
 type OAuth struct {
-	TokenURL     string        `envconfig:"TOKEN_URL" desc:"token endpoint of the OAuth 2.0 server, for OAUTHBEARER"`
-	ClientID     string        `envconfig:"CLIENT_ID" desc:"client at that server, with the grant of client credentials"`
-	ClientSecret config.Secret `envconfig:"CLIENT_SECRET" desc:"the client's secret"`
-	Scope        string        `envconfig:"SCOPE" desc:"scope that is asked for, blanks between several; empty: the server's default"`
-	Extensions   string        `envconfig:"EXTENSIONS" desc:"extensions for the brokers, as KEY=value,KEY=value; Confluent Cloud needs logicalCluster and identityPoolId"`
-	CAFile       string        `envconfig:"CA_FILE" desc:"certificate authority of the token endpoint, PEM; empty: the system's"`
+	TokenURL         string            `envconfig:"TOKEN_URL" desc:"token endpoint of the OAuth 2.0 server, for OAUTHBEARER"`
+	ClientID         string            `envconfig:"CLIENT_ID" desc:"client at that server, with the grant of client credentials"`
+	ClientSecret     config.Secret     `envconfig:"CLIENT_SECRET" desc:"the client's secret"`
+	ClientSecretFile config.SecretFile `of:"CLIENT_SECRET"`
+	Scope            string            `envconfig:"SCOPE" desc:"scope that is asked for, blanks between several; empty: the server's default"`
+	Extensions       string            `envconfig:"EXTENSIONS" desc:"extensions for the brokers, as KEY=value,KEY=value; Confluent Cloud needs logicalCluster and identityPoolId"`
+	CAFile           string            `envconfig:"CA_FILE" desc:"certificate authority of the token endpoint, PEM; empty: the system's"`
 }
 
 // Set are the variables, as the tags name them, that are set.
@@ -232,7 +233,7 @@ func (s Security) settings() kafka.ConfigMap {
 	switch s.SASLMechanism {
 	case "":
 	case oauthBearer:
-		s.OAuth.tokens(settings)
+		settings["sasl.mechanisms"] = oauthBearer // the tokens are a bearer's
 	default:
 		settings["sasl.mechanisms"] = s.SASLMechanism
 		settings["sasl.username"] = s.SASLUsername
@@ -253,19 +254,5 @@ func (s Security) certificate(settings kafka.ConfigMap) {
 	settings["ssl.certificate.location"], settings["ssl.key.location"] = s.CertFile, s.KeyFile
 	if s.KeyPassword != "" {
 		settings["ssl.key.password"] = s.KeyPassword.Reveal()
-	}
-}
-
-// tokens has a client of librdkafka get tokens by itself, and new ones before they end.
-func (o OAuth) tokens(settings kafka.ConfigMap) {
-	settings["sasl.mechanisms"], settings["sasl.oauthbearer.method"] = oauthBearer, "oidc"
-	settings["sasl.oauthbearer.token.endpoint.url"] = o.TokenURL
-	settings["sasl.oauthbearer.client.id"], settings["sasl.oauthbearer.client.secret"] = o.ClientID, o.ClientSecret.Reveal()
-	for name, value := range map[string]string{
-		"sasl.oauthbearer.scope": o.Scope, "sasl.oauthbearer.extensions": o.Extensions, "https.ca.location": o.CAFile,
-	} {
-		if value != "" {
-			settings[name] = value
-		}
 	}
 }

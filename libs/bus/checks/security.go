@@ -17,7 +17,7 @@ func (c *cluster) secured() bool {
 // lookAtSecurity sees which certificates end soon, and whether a secret goes over the network in the open.
 func (c *cluster) lookAtSecurity(n *examine.Notes, now time.Time) {
 	shown := n.CertificatesOfStart(prefix+"CERT_FILE and CA_FILE", certificates.Files{Certificate: c.security.CertFile, Authority: c.security.CAFile}, now)
-	issuers := n.CertificatesOfStart(prefix+"OAUTH_CA_FILE", certificates.Files{Authority: c.security.OAuth.CAFile}, now)
+	issuers := n.Certificates(prefix+"OAUTH_CA_FILE", certificates.Files{Authority: c.security.OAuth.CAFile}, now)
 	if shown && issuers && (c.security.CertFile != "" || c.security.CAFile != "") {
 		n.OK("none ends within thirty days")
 	}

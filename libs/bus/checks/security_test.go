@@ -41,6 +41,19 @@ func TestSecretsThatGoInTheOpenAreTold(t *testing.T) {
 	}
 }
 
+// The authority of the token endpoint is read for each token: nothing is to be restarted.
+func TestTheEndOfTheTokenEndpointsAuthorityIsTold(t *testing.T) {
+	t.Parallel()
+	security := bus.Security{OAuth: bus.OAuth{CAFile: buscerts.New(t).CAFile}} // which ends within a day
+	found := examinetest.Look(t, func(_ context.Context, n *examine.Notes) {
+		(&cluster{security: security}).lookAtSecurity(n, time.Now())
+	})
+	if len(found) != 1 {
+		t.Fatalf("found %+v", found)
+	}
+	examinetest.Expect(t, found[0], examine.Warning, "authority of a test", "without a restart")
+}
+
 // lookAt is the one finding about how clients and brokers know each other.
 func lookAt(t *testing.T, security bus.Security, now time.Time) examine.Finding {
 	t.Helper()
