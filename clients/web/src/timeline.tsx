@@ -5,7 +5,7 @@ import { useStable, useStore } from "./hooks.js";
 import { MessageRow, plainText } from "./message.js";
 import { IconButton } from "./parts.js";
 import type { Writing } from "./room.js";
-import { END, down, held, run, up, type View } from "./rows.js";
+import { END, down, firstOf, held, run, up, type View } from "./rows.js";
 import { sameDay } from "./texts.js";
 
 /** How near to an end of what is in the page more is fetched, pixels. */
@@ -64,7 +64,9 @@ export function TimelineView({ handle, room, onWriting }: Props) {
   /** Notes a row that is seen, so that it stays where it is whatever comes above it. */
   const remember = () => {
     const box = scroller.current!;
-    const row = [...list.current!.children].find((each) => (each as HTMLElement).offsetTop + (each as HTMLElement).offsetHeight > box.scrollTop) as HTMLElement | undefined;
+    const rows = list.current!.children as HTMLCollectionOf<HTMLElement>;
+    const top = box.scrollTop;
+    const row = rows[firstOf(rows, (each) => each.offsetTop + each.offsetHeight > top)];
     scroll.current.anchor = row && { row, offset: row.offsetTop };
   };
   /** Moves what is in the page, and fetches more, where the user comes near to an end of it. */
