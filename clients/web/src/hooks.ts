@@ -1,4 +1,4 @@
-import { useLayoutEffect, useState } from "preact/hooks";
+import { useCallback, useLayoutEffect, useRef, useState } from "preact/hooks";
 import type { Store } from "../../typescript/src/index.js";
 
 /** What a store has now; the component is drawn again when that changes. */
@@ -10,4 +10,11 @@ export function useStore<T>(store: Store<T>): T {
     return store.subscribe(changed);
   }, [store]);
   return store.getSnapshot();
+}
+
+/** A function that is the same each time, and does what the newest one would: who is given it need not be drawn again. */
+export function useStable<Given extends unknown[], Result>(act: (...given: Given) => Result): (...given: Given) => Result {
+  const newest = useRef(act);
+  newest.current = act;
+  return useCallback((...given: Given) => newest.current(...given), []);
 }

@@ -1,4 +1,4 @@
-import { useState } from "preact/hooks";
+import { useMemo, useState } from "preact/hooks";
 import type { Message, RoomHandle, TimelineItem } from "../../typescript/src/index.js";
 import { reasonOf, useSession, useTexts } from "./context.js";
 import { MediaContent, isMedia } from "./media.js";
@@ -12,8 +12,8 @@ interface Props {
   mentioned: boolean;
   /** The first of those that stand together. */
   first: boolean;
-  /** The first of its day. */
-  day: boolean;
+  /** Its day in words, of the first of a day. */
+  day: string | undefined;
   /** The first that had not been read. */
   isNew: boolean;
   nameOf: (user: string) => string;
@@ -25,7 +25,12 @@ interface Props {
   onJump: (messageId: string) => void;
 }
 
-export function MessageRow({ item, own, mentioned, first, day, isNew, nameOf, handle, readers, readersOf, onWriting, onJump }: Props) {
+/** Is drawn again only when something of it has changed: of a long timeline that moves, or a room in which much happens, most has not. */
+export function MessageRow(props: Props) {
+  return useMemo(() => <Row {...props} />, Object.values(props));
+}
+
+function Row({ item, own, mentioned, first, day, isNew, nameOf, handle, readers, readersOf, onWriting, onJump }: Props) {
   const texts = useTexts();
   const { message, state, problem } = item;
   const isChange = message.msgType === "RoomChange";
@@ -37,7 +42,7 @@ export function MessageRow({ item, own, mentioned, first, day, isNew, nameOf, ha
       data-client-id={message.clientMsgId}
       data-state={state}
     >
-      {day && <h3 class="day">{texts.dayOf(message.createdAt)}</h3>}
+      {day && <h3 class="day">{day}</h3>}
       {isNew && <p class="new">{texts.text("room.newMessages")}</p>}
       {isChange ? (
         <p class="quiet" data-text>

@@ -2,8 +2,8 @@
 
 /** The most rows that are in the page at once. */
 export const MAX_ROWS = 150;
-/** By how many the run moves. */
-export const STEP = 50;
+/** By how many the run moves: they are drawn within one frame. */
+export const STEP = 20;
 
 /** Where the run begins: at a message, by its key; undefined: it ends with the newest, whatever comes. */
 export interface View {
@@ -47,4 +47,16 @@ export function down(items: readonly Keyed[], view: View, live: boolean): View {
 
 function at(items: readonly Keyed[], index: number): View {
   return { top: items[index]?.key, at: index };
+}
+
+/** The index of the first for which `is` holds, as it then does for all behind it; -1: for none. */
+export function firstOf<T>(all: ArrayLike<T>, is: (one: T) => boolean): number {
+  let low = 0;
+  let high = all.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (is(all[middle]!)) high = middle;
+    else low = middle + 1;
+  }
+  return low < all.length ? low : -1;
 }

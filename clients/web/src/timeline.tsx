@@ -1,11 +1,11 @@
-import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
+import { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import type { Member, Message, Room, RoomHandle, TimelineItem } from "../../typescript/src/index.js";
 import { reasonOf, useSession, useTexts } from "./context.js";
-import { useStore } from "./hooks.js";
+import { useStable, useStore } from "./hooks.js";
 import { MessageRow, plainText } from "./message.js";
 import { IconButton } from "./parts.js";
 import type { Writing } from "./room.js";
-import { END, down, held, run, up, type View } from "./rows.js";
+import { END, down, firstOf, held, run, up, type View } from "./rows.js";
 import { sameDay } from "./texts.js";
 
 /** How near to an end of what is in the page more is fetched, pixels. */
@@ -38,9 +38,10 @@ export function TimelineView({ handle, room, onWriting }: Props) {
   const { from, to } = run(items, view);
   const own = session.userId;
   const names = useMemo(() => new Map(members.map(({ id, displayName }) => [id, displayName])), [members]);
-  const nameOf = (user: string) => (user === own ? texts.text("message.you") : (names.get(user) ?? texts.text("message.system")));
+  const nameOf = useCallback((user: string) => (user === own ? texts.text("message.you") : (names.get(user) ?? texts.text("message.system"))), [names, own, texts]);
+  const readersIn = useCallback((message: Message) => readersOf(message, members, readUpTo, handle.timeline.getSnapshot().items, own).map(({ displayName }) => displayName), [members, readUpTo, handle, own]);
   const divider = useDivider(items, room, own);
-  const markRead = useReadMarks(handle, room);
+  const markRead = useReadMarks(handle);
   useAnnouncement(items, state.atEnd, own, nameOf);
 
   const settle = () => {
@@ -63,7 +64,9 @@ export function TimelineView({ handle, room, onWriting }: Props) {
   /** Notes a row that is seen, so that it stays where it is whatever comes above it. */
   const remember = () => {
     const box = scroller.current!;
-    const row = [...list.current!.children].find((each) => (each as HTMLElement).offsetTop + (each as HTMLElement).offsetHeight > box.scrollTop) as HTMLElement | undefined;
+    const rows = list.current!.children as HTMLCollectionOf<HTMLElement>;
+    const top = box.scrollTop;
+    const row = rows[firstOf(rows, (each) => each.offsetTop + each.offsetHeight > top)];
     scroll.current.anchor = row && { row, offset: row.offsetTop };
   };
   /** Moves what is in the page, and fetches more, where the user comes near to an end of it. */
@@ -85,6 +88,7 @@ export function TimelineView({ handle, room, onWriting }: Props) {
     if (scroll.current.atEnd && state.atEnd && to === items.length && view.top !== undefined) setView(END);
   };
   const seen = () => {
+    if (!room?.unread) return;
     const box = scroller.current!;
     const end = box.scrollTop + box.clientHeight;
     const rows = [...list.current!.children] as HTMLElement[];
@@ -133,7 +137,7 @@ export function TimelineView({ handle, room, onWriting }: Props) {
     if (connection.status === "live" && state.problem?.temporary) again();
   }, [connection.status]);
 
-  const jump = (id: string) => {
+  const jump = useStable((id: string) => {
     scroll.current.jump = id;
     const index = items.findIndex(({ message }) => message.messageId === id);
     if (index >= 0) setView({ top: items[Math.max(0, index - 40)]!.key, at: Math.max(0, index - 40) });
@@ -142,7 +146,7 @@ export function TimelineView({ handle, room, onWriting }: Props) {
         if (!done) scroll.current.jump = undefined;
         else setView({ top: handle.timeline.getSnapshot().items[0]?.key, at: 0 });
       });
-  };
+  });
   const newest = () => {
     scroll.current = { atEnd: true, top: 0, direction: 0, anchor: undefined, jump: undefined };
     setAtEnd(true);
@@ -167,14 +171,14 @@ export function TimelineView({ handle, room, onWriting }: Props) {
                 own={item.state !== "sent" || item.message.senderId === own}
                 mentioned={item.message.mentions?.includes(own) ?? false}
                 first={!before || !together(before.message, item.message)}
-                day={!before || !sameDay(new Date(before.message.createdAt), new Date(item.message.createdAt))}
+                day={!before || !sameDay(new Date(before.message.createdAt), new Date(item.message.createdAt)) ? texts.dayOf(item.message.createdAt) : undefined}
                 isNew={item.key === divider}
                 nameOf={nameOf}
                 handle={handle}
                 readers={item === lastOwn ? readers.map(({ displayName }) => displayName) : undefined}
                 onWriting={onWriting}
                 onJump={jump}
-                readersOf={(message) => readersOf(message, members, readUpTo, items, own).map(({ displayName }) => displayName)}
+                readersOf={readersIn}
               />
             );
           })}
@@ -248,12 +252,12 @@ function useDivider(items: readonly TimelineItem[], room: Room | undefined, own:
 }
 
 /** Marks what is seen as read, while the page is visible: gives what is told of what is seen. */
-function useReadMarks(handle: RoomHandle, room: Room | undefined): (upTo: Message | undefined, last: boolean) => void {
+function useReadMarks(handle: RoomHandle): (upTo: Message | undefined, last: boolean) => void {
   const marked = useRef<string | undefined>(undefined);
   const timer = useRef<ReturnType<typeof setTimeout> | undefined>(undefined);
   useEffect(() => () => clearTimeout(timer.current), []);
   return (upTo) => {
-    if (document.visibilityState !== "visible" || !document.hasFocus() || !room?.unread) return;
+    if (document.visibilityState !== "visible" || !document.hasFocus()) return;
     const id = upTo?.messageId ?? "";
     if (marked.current !== undefined && marked.current >= id) return; // UUIDv7: their order is that of time
     clearTimeout(timer.current);

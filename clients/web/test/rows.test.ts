@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { END, MAX_ROWS, STEP, down, held, run, up, type View } from "../src/rows.js";
+import { END, MAX_ROWS, STEP, down, firstOf, held, run, up, type View } from "../src/rows.js";
 
 const items = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => ({ key: `m${from + i}` }));
 
@@ -51,4 +51,11 @@ test("a message that is gone takes nothing else with it", () => {
   assert.equal(run(fewer, view).from, view.at);
   assert.deepEqual(run(items(0, 3), view), { from: 2, to: 3 });
   assert.deepEqual(run([], view), { from: 0, to: 0 });
+});
+
+test("the first for which something holds is found, at either end and in between, or none", () => {
+  for (const size of [0, 1, 2, 3, 10]) {
+    const all = Array.from({ length: size }, (_, i) => i);
+    for (let first = 0; first <= size; first++) assert.equal(firstOf(all, (one) => one >= first), first < size ? first : -1);
+  }
 });
