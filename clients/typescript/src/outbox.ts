@@ -1,4 +1,4 @@
-import { Pause, backoff } from "./backoff.js";
+import { Pause } from "./backoff.js";
 import { Problem, problemOf } from "./problem.js";
 import type { Message, SendRequest } from "./types.js";
 
@@ -159,7 +159,7 @@ export class Outbox {
 
   private work(room: string): void {
     if (this.senders.has(room) || this.ended.signal.aborted) return;
-    const pause = new Pause();
+    const pause = new Pause(this.parts.random);
     this.senders.set(room, pause);
     void this.sendAll(room, pause).finally(() => {
       this.senders.delete(room);
@@ -169,7 +169,7 @@ export class Outbox {
 
   private async sendAll(room: string, pause: Pause): Promise<void> {
     await this.loadedFirst();
-    for (let failures = 0; !this.ended.signal.aborted; ) {
+    while (!this.ended.signal.aborted) {
       const entry = this.ofRoom(room).find(({ failed }) => !failed);
       if (!entry) return;
       if (this.tooOld(entry)) {
@@ -182,7 +182,7 @@ export class Outbox {
       }
       try {
         const message = await this.parts.send(entry, this.ended.signal);
-        failures = 0;
+        pause.reset();
         this.entries.delete(entry.clientMsgId); // first: so there is never both
         this.parts.sent(message, entry);
         this.drop(entry);
@@ -195,7 +195,7 @@ export class Outbox {
         }
         this.problems.set(entry.clientMsgId, problem);
         this.parts.changed(room);
-        await pause.wait(backoff(failures++, (problem.retryAfter ?? 0) * 1000, this.parts.random), this.ended.signal);
+        await pause.failed(problem, this.ended.signal);
       }
     }
   }

@@ -1,4 +1,4 @@
-import { Pause, backoff } from "./backoff.js";
+import { Pause } from "./backoff.js";
 import { badAnswer, listOf, problemOf, retryAfter, type Problem } from "./problem.js";
 import type { Answer, RequestOptions } from "./request.js";
 import { Value, type Store } from "./store.js";
@@ -53,7 +53,7 @@ const SETTLE = 2_000;
 export class Timeline implements Store<TimelineState> {
   private readonly window = new Window();
   private readonly value: Value<TimelineState>;
-  private readonly pause = new Pause();
+  private readonly pause: Pause;
   private older: string | undefined;
   private newer: string | undefined;
   private loads = 0;
@@ -75,6 +75,7 @@ export class Timeline implements Store<TimelineState> {
   readonly getSnapshot: () => TimelineState;
 
   constructor(private readonly parts: TimelineParts) {
+    this.pause = new Pause(parts.random);
     this.value = new Value<TimelineState>({ items: [], atBeginning: false, atEnd: false, loading: false, caughtUp: false });
     this.subscribe = this.value.subscribe;
     this.getSnapshot = this.value.getSnapshot;
@@ -189,26 +190,28 @@ export class Timeline implements Store<TimelineState> {
 
   /** Asks for what has happened since all was known, until nothing can be missing. */
   private async catchUp(): Promise<void> {
-    for (let failures = 0; this.gap !== undefined && !this.ended.signal.aborted; ) {
+    const { signal } = this.ended;
+    this.pause.reset();
+    while (this.gap !== undefined && !signal.aborted) {
       const { gaps } = this;
-      let wait: number;
       try {
         const settle = this.parts.settle ?? SETTLE;
         const asked = performance.now();
-        wait = Math.max(await this.changes(), this.gaps !== gaps || asked - this.gapAt < settle ? settle : 0);
-        failures = 0;
+        const wait = Math.max(await this.changes(), this.gaps !== gaps || asked - this.gapAt < settle ? settle : 0);
+        this.pause.reset();
         this.problem = undefined;
+        if (wait === 0 && this.gaps === gaps) {
+          this.gap = undefined;
+          this.synced = later(this.synced, this.streamed);
+        }
+        this.publish();
+        if (wait > 0) await this.pause.wait(wait, signal);
       } catch (thrown) {
         const problem = (this.problem = problemOf(thrown));
         if (!problem.temporary) break; // the room is the user's no longer, as a rule
-        wait = backoff(failures++, (problem.retryAfter ?? 0) * 1000, this.parts.random);
+        this.publish();
+        await this.pause.failed(problem, signal);
       }
-      if (wait === 0 && this.gaps === gaps) {
-        this.gap = undefined;
-        this.synced = later(this.synced, this.streamed);
-      }
-      this.publish();
-      if (wait > 0) await this.pause.wait(wait, this.ended.signal);
     }
     this.publish();
   }

@@ -46,6 +46,44 @@ test("messages of a room are sent in order, whatever is tried again; rooms do no
   outbox.close();
 });
 
+test("a wake that comes while a try is under way counts for it: it is tried again at once, and the waits begin anew", async (context) => {
+  context.mock.timers.enable({ apis: ["setTimeout"] });
+  const tries: ((problem?: Problem) => void)[] = [];
+  const { outbox, sent } = outboxTo(() => new Promise((resolve, reject) => tries.push((problem) => (problem ? reject(problem) : resolve()))), { random: () => 1 });
+  const turns = async () => {
+    for (let i = 0; i < 10; i++) await new Promise((resolve) => setImmediate(resolve));
+  };
+  const tried = async (count: number) => (await turns(), assert.equal(tries.length, count));
+  outbox.add(text("room", "x"));
+  await tried(1);
+  for (let failures = 0; failures < 6; failures++) {
+    tries.at(-1)!(down());
+    await tried(failures + 1);
+    context.mock.timers.tick(500 * 2 ** failures);
+    await tried(failures + 2);
+  }
+  outbox.wake();
+  tries.at(-1)!(down());
+  await turns();
+  context.mock.timers.tick(0); // no time has passed
+  await tried(8);
+  tries.at(-1)!(down());
+  await tried(8); // a wake counts once
+  context.mock.timers.tick(500); // in place of 16 s
+  await tried(9);
+  outbox.wake();
+  tries.at(-1)!(new Problem("rate-limited", 429, "later", "", 3)); // the server answers, and says when
+  await tried(9);
+  context.mock.timers.tick(2_999);
+  await tried(9);
+  context.mock.timers.tick(1);
+  await tried(10);
+  tries.at(-1)!();
+  await turns();
+  assert.deepEqual(sent, ["x"]);
+  outbox.close();
+});
+
 test("a refused message has failed and holds up nobody; it can be tried again under its name, or given up", async () => {
   let refuse = true;
   const names: string[] = [];
