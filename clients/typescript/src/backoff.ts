@@ -9,9 +9,13 @@ export function backoff(failures: number, atLeast = 0, random: () => number = Ma
   return atLeast + random() * Math.min(LONGEST, FIRST * 2 ** Math.min(failures, 16));
 }
 
-/** Waits. `wake` ends the wait at once. */
+/** The waits of something that is tried until it succeeds. `wake` ends a wait at once. */
 export class Pause {
   private end: (() => void) | undefined;
+  private failures = 0;
+  private woken = false;
+
+  constructor(private readonly random?: () => number) {}
 
   wait(ms: number, signal?: AbortSignal): Promise<void> {
     return new Promise((resolve) => {
@@ -28,7 +32,26 @@ export class Pause {
     });
   }
 
+  /**
+   * Waits before the try after one that has failed: a back-off, behind what the server has asked for, and `atLeast` milliseconds. Where `wake` was called while
+   * that try was under way only for what the server has asked for.
+   */
+  async failed({ retryAfter = 0 }: { retryAfter?: number | undefined }, signal?: AbortSignal, atLeast = 0): Promise<void> {
+    const asked = retryAfter * 1000;
+    await this.wait(this.woken ? asked : backoff(this.failures++, Math.max(asked, atLeast), this.random), signal);
+    this.woken = false; // also what has ended the wait is used up
+  }
+
+  /** It has succeeded, or begins anew: the next failure is the first one. */
+  reset(): void {
+    this.failures = 0;
+    this.woken = false;
+  }
+
+  /** What has failed may succeed now: nothing waits any longer, and what is under way is tried again at once if it fails. */
   wake(): void {
+    this.failures = 0;
+    this.woken = true;
     this.end?.();
   }
 }

@@ -6,7 +6,7 @@ import { RoomHandle } from "./room.js";
 import { Rooms } from "./rooms.js";
 import { tell, type Store } from "./store.js";
 import { LiveStream, type Connection, type Stream, type StreamOptions } from "./stream.js";
-import { Timeline, type TimelineItem } from "./timeline.js";
+import { Timeline, type TimelineItem, type TimelineLimits } from "./timeline.js";
 import { Tokens, claimsOf, type GetToken } from "./token.js";
 import type { Message, Room, StreamEvent, StreamTicket, User } from "./types.js";
 import { surroundings, type Surroundings } from "./wake.js";
@@ -20,6 +20,8 @@ export interface ClientOptions {
   userId?: string;
   /** Where messages wait that are not sent yet; without it in memory. See `@ism-chat/client/offline`. */
   storage?: OutboxStorage;
+  /** How much each timeline keeps. */
+  timeline?: TimelineLimits;
   fetch?: typeof globalThis.fetch;
   /** What becomes of the stream while the page is hidden: `keep`, or after how many milliseconds it is parked until the page is seen again. */
   hidden?: "keep" | number;
@@ -44,6 +46,8 @@ export interface Part {
   close(): void;
 }
 
+/** What a timeline keeps at least, so that what is looked at does not go, and each page leads on. */
+const MIN_MESSAGES = 200;
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 /** A user's connection to ISM, and all that is known by it. */
@@ -61,10 +65,13 @@ export class Client {
   private user: string | undefined;
   private wasLive = false;
   private readonly ignoreNetwork: () => void;
+  private readonly limits: TimelineLimits;
 
   constructor(options: ClientOptions) {
     const fetch = options.fetch ?? ((input, init) => globalThis.fetch(input, init));
     this.user = options.userId;
+    const { messages, ...limits } = options.timeline ?? {};
+    this.limits = messages === undefined ? limits : { ...limits, messages: Math.max(messages, MIN_MESSAGES) };
     this.tokens = new Tokens(async () => {
       const token = await options.getToken();
       const { sub } = claimsOf(token);
@@ -88,7 +95,7 @@ export class Client {
     });
     const around = options.surroundings ?? surroundings();
     // The stream may have survived what the browser calls offline, and then does not say that it is live again.
-    this.ignoreNetwork = around.onWake((why) => why === "online" && this.outbox.wake());
+    this.ignoreNetwork = around.onWake((why) => why === "online" && this.wake());
     const stream: StreamOptions = {
       open: (path, request) => this.requests.open("GET", path, request),
       call: (method, path, request) => this.requests.call(method, path, request),
@@ -143,6 +150,7 @@ export class Client {
     if (!handle) {
       const timeline = new Timeline({
         room: id,
+        limits: this.limits,
         call: (method, path, options) => this.requests.call(method, path, options),
         local: () => this.localOf(id),
         own: (message) => this.own(message),

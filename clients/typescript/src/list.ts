@@ -1,4 +1,4 @@
-import { Pause, backoff } from "./backoff.js";
+import { Pause } from "./backoff.js";
 import { type Problem, problemOf } from "./problem.js";
 import { Value, type Store } from "./store.js";
 import type { StreamEvent } from "./types.js";
@@ -11,7 +11,6 @@ export class Reload<E> {
   private wanted = false;
   private running: Promise<void> | undefined;
   private meanwhile: E[] = [];
-  private failures = 0;
   private readonly pause = new Pause();
   private readonly ended = new AbortController();
 
@@ -25,7 +24,7 @@ export class Reload<E> {
   /** Loads until that has succeeded; an answer that is under way is not enough. */
   now(): Promise<void> {
     this.wanted = true;
-    this.pause.wake();
+    if (this.running) this.pause.wake();
     return (this.running ??= this.run().finally(() => (this.running = undefined)));
   }
 
@@ -44,6 +43,7 @@ export class Reload<E> {
 
   private async run(): Promise<void> {
     const { signal } = this.ended;
+    this.pause.reset();
     while (this.wanted && !signal.aborted) {
       this.wanted = false;
       this.meanwhile = [];
@@ -52,14 +52,14 @@ export class Reload<E> {
         const take = await this.load(signal);
         take();
         this.meanwhile.forEach(this.apply);
-        this.failures = 0;
+        this.pause.reset();
         this.told(false, undefined);
       } catch (thrown) {
         const problem = problemOf(thrown);
         this.told(false, problem);
         if (!problem.temporary) break;
         this.wanted = true;
-        await this.pause.wait(backoff(this.failures++, (problem.retryAfter ?? 0) * 1000), signal);
+        await this.pause.failed(problem, signal);
       }
     }
     this.meanwhile = [];

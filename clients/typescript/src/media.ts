@@ -1,4 +1,4 @@
-import { Pause, backoff } from "./backoff.js";
+import { Pause } from "./backoff.js";
 import { known, Problem, problemOf } from "./problem.js";
 import type { Client } from "./client.js";
 import type { Requests } from "./request.js";
@@ -155,6 +155,7 @@ function formOf(fields: Record<string, string>, file: Blob): FormData {
 
 /** Does something until it succeeds, or fails for good; the first try is told to be it. */
 async function persist<T>(act: (first: boolean) => Promise<T>, signal?: AbortSignal): Promise<T> {
+  const pause = new Pause();
   for (let failures = 0; ; failures++) {
     try {
       return await act(failures === 0);
@@ -163,7 +164,7 @@ async function persist<T>(act: (first: boolean) => Promise<T>, signal?: AbortSig
       // An address that has expired is refused by 403: it is signed again.
       const again = problem.temporary || (problem.code === "upload-refused" && problem.status === 403);
       if (!again || failures + 1 >= TRIES) throw problem;
-      await new Pause().wait(backoff(failures, (problem.retryAfter ?? 0) * 1000), signal);
+      await pause.failed(problem, signal);
     }
   }
 }

@@ -1,14 +1,17 @@
 import { openDB, type IDBPDatabase } from "idb";
 import type { OutboxEntry, OutboxStorage } from "./outbox.js";
+import type { Locks } from "./shared.js";
 
 const VERSION = 1;
 const ENTRIES = "outbox";
 
 /**
  * Keeps messages that are not sent yet in IndexedDB, so that they are sent after a reload, a restart or a crash. Give each user of this browser a name of
- * its own: whoever signs in next must not send what another has written.
+ * its own: whoever signs in next must not send what another has written. Tabs that have it at once take turns by Web Locks, where the browser has them: so what was
+ * written in different tabs is sent in its order, too.
  */
-export function indexedDBOutbox(name: string): OutboxStorage {
+export function indexedDBOutbox(name: string, options: { locks?: Locks } = {}): OutboxStorage {
+  const locks = options.locks ?? (globalThis as { navigator?: { locks?: Locks } }).navigator?.locks;
   let opening: Promise<IDBPDatabase> | undefined;
   const database = () =>
     (opening ??= openDB(`ism-${name}`, VERSION, {
@@ -27,6 +30,7 @@ export function indexedDBOutbox(name: string): OutboxStorage {
     load: async () => ((await (await database()).getAll(ENTRIES)) as unknown[]).filter(isEntry),
     put: async (entry) => void (await (await database()).put(ENTRIES, entry)),
     remove: async (clientMsgId) => (await database()).delete(ENTRIES, clientMsgId),
+    ...(locks && { exclusive: (room, act, signal) => locks.request(`ism-${name} ${room}`, { signal }, act) }),
   };
 }
 

@@ -1,4 +1,4 @@
-import { Pause, backoff } from "./backoff.js";
+import { Pause } from "./backoff.js";
 import { Problem, problemOf } from "./problem.js";
 import type { Message, SendRequest } from "./types.js";
 
@@ -22,6 +22,8 @@ export interface OutboxStorage {
   load(): Promise<OutboxEntry[]>;
   put(entry: OutboxEntry): Promise<void>;
   remove(clientMsgId: string): Promise<void>;
+  /** Where several tabs have one storage: does something for a room while no other tab does, or once the signal is aborted rejects. */
+  exclusive?(room: string, act: () => Promise<void>, signal: AbortSignal): Promise<unknown>;
 }
 
 export interface OutboxParts {
@@ -37,6 +39,10 @@ export interface OutboxParts {
 
 /** The server knows a send by its name for a day at least. Behind this nobody can say whether it has been sent. Milliseconds. */
 const NAMED_FOR = 23 * 3600_000;
+/** For how long a tab sends what waits in a room before another one has its turn, milliseconds. */
+const TURN = 5_000;
+/** For how long a tab waits for its turn: longer than a turn and a request take. Behind that another tab is hung. */
+const PATIENCE = 60_000;
 
 /** Sends messages, those of a room one behind the other, and tries again until the server has taken or refused them. */
 export class Outbox {
@@ -44,6 +50,8 @@ export class Outbox {
   private readonly problems = new Map<string, Problem>();
   private readonly senders = new Map<string, Pause>();
   private readonly names = new Set<string>();
+  /** Names of what was in the storage. */
+  private readonly stored = new Set<string>();
   private readonly ended = new AbortController();
   private order = 0;
   private readonly now: () => number;
@@ -73,7 +81,7 @@ export class Outbox {
     const clientMsgId = crypto.randomUUID();
     const entry: OutboxEntry = {
       clientMsgId,
-      order: ++this.order,
+      order: (this.order = Math.max(this.order + 1, this.now())), // by the clock, which other tabs have too
       request: { ...request, clientMsgId },
       createdAt: new Date(this.now()).toISOString(),
     };
@@ -112,21 +120,37 @@ export class Outbox {
     if (!this.parts.storage) return;
     try {
       const kept = await this.parts.storage.load();
-      const highest = kept.reduce((max, { order, clientMsgId }) => (this.entries.has(clientMsgId) ? max : Math.max(max, order)), 0);
-      // What was written while this was loading comes behind what was there before.
-      for (const entry of this.entries.values()) this.keep({ ...entry, order: entry.order + highest });
-      this.order += highest;
-      for (const entry of kept) {
-        if (this.entries.has(entry.clientMsgId)) continue; // written here, and read back
-        this.entries.set(entry.clientMsgId, entry);
-        this.names.add(entry.clientMsgId);
+      const here = [...this.entries.values()];
+      this.take(kept);
+      // What was written while this was loading comes behind what was there before, also where the clock was put back.
+      const before = kept.reduce((max, { order, clientMsgId }) => (here.some((entry) => entry.clientMsgId === clientMsgId) ? max : Math.max(max, order)), 0);
+      let last = before;
+      for (const entry of here) {
+        const order = Math.max(entry.order, last + 1);
+        if (order > entry.order) this.keep({ ...entry, order });
+        last = order;
       }
+      this.order = Math.max(this.order, last);
     } catch (thrown) {
       this.parts.storageFailed(problemOf(thrown));
     }
     for (const room of new Set([...this.entries.values()].map(({ request }) => request.chatRoomId))) {
       this.parts.changed(room);
       this.work(room);
+    }
+  }
+
+  /** Takes what is in the storage: what another tab has written, and what it knows of what is here. */
+  private take(kept: readonly OutboxEntry[]): void {
+    for (const entry of kept) {
+      const { clientMsgId, triedAt } = entry;
+      this.order = Math.max(this.order, entry.order);
+      this.stored.add(clientMsgId);
+      const here = this.entries.get(clientMsgId);
+      if (!here && !this.names.has(clientMsgId)) {
+        this.entries.set(clientMsgId, entry);
+        this.names.add(clientMsgId);
+      } else if (here && triedAt !== undefined) here.triedAt ??= triedAt;
     }
   }
 
@@ -138,7 +162,10 @@ export class Outbox {
 
   private keep(entry: OutboxEntry): void {
     this.entries.set(entry.clientMsgId, entry);
-    this.store((storage) => storage.put(entry));
+    this.store(async (storage) => {
+      await storage.put(entry);
+      this.stored.add(entry.clientMsgId);
+    });
     this.parts.changed(entry.request.chatRoomId);
   }
 
@@ -159,7 +186,7 @@ export class Outbox {
 
   private work(room: string): void {
     if (this.senders.has(room) || this.ended.signal.aborted) return;
-    const pause = new Pause();
+    const pause = new Pause(this.parts.random);
     this.senders.set(room, pause);
     void this.sendAll(room, pause).finally(() => {
       this.senders.delete(room);
@@ -169,9 +196,71 @@ export class Outbox {
 
   private async sendAll(room: string, pause: Pause): Promise<void> {
     await this.loadedFirst();
-    for (let failures = 0; !this.ended.signal.aborted; ) {
-      const entry = this.ofRoom(room).find(({ failed }) => !failed);
-      if (!entry) return;
+    const { signal } = this.ended;
+    while (!signal.aborted && this.next(room)) {
+      let problem: Problem | undefined;
+      await this.alone(room, async () => {
+        problem = await this.turn(room, pause, await this.see(room));
+      });
+      if (problem) await pause.failed(problem, signal);
+    }
+  }
+
+  private next(room: string): OutboxEntry | undefined {
+    return this.ofRoom(room).find(({ failed }) => !failed);
+  }
+
+  /** Does something while no other tab sends in the room, as far as they can be known. */
+  private async alone(room: string, act: () => Promise<void>): Promise<void> {
+    const { storage } = this.parts;
+    if (!storage?.exclusive) return act();
+    const waiting = new AbortController();
+    const end = () => waiting.abort();
+    const timer = setTimeout(end, PATIENCE);
+    this.ended.signal.addEventListener("abort", end);
+    let began = false;
+    const once = () => {
+      began = true;
+      clearTimeout(timer);
+      return act();
+    };
+    try {
+      await storage.exclusive(room, once, waiting.signal);
+    } catch {
+      if (!began && !this.ended.signal.aborted) await act(); // locks are forbidden here, or another tab is hung: what is written must be sent
+    } finally {
+      clearTimeout(timer);
+      this.ended.signal.removeEventListener("abort", end);
+    }
+  }
+
+  /** Looks what other tabs have done. Gives up to which order all messages of the room are known. */
+  private async see(room: string): Promise<number> {
+    const { order } = this;
+    const { storage } = this.parts;
+    if (!storage?.exclusive) return Infinity;
+    const was = new Set(this.stored); // what is stored meanwhile may be missing in the answer
+    try {
+      const kept = await storage.load();
+      const there = new Set(kept.map(({ clientMsgId }) => clientMsgId));
+      this.take(kept.filter(({ request }) => request.chatRoomId === room));
+      for (const entry of this.ofRoom(room)) {
+        // Another tab has sent it, nobody knows when. Within a day it is asked for the answer again, as its name is known.
+        if (was.has(entry.clientMsgId) && !there.has(entry.clientMsgId)) entry.triedAt ??= Date.parse(entry.createdAt);
+      }
+      this.parts.changed(room);
+    } catch (thrown) {
+      this.parts.storageFailed(problemOf(thrown));
+    }
+    return order;
+  }
+
+  /** Sends what waits in the room up to an order, as long as it is this tab's turn. Gives why it has to be tried again. */
+  private async turn(room: string, pause: Pause, upTo: number): Promise<Problem | undefined> {
+    const until = this.now() + TURN;
+    while (!this.ended.signal.aborted && this.now() < until) {
+      const entry = this.next(room);
+      if (!entry || entry.order > upTo) return undefined;
       if (this.tooOld(entry)) {
         this.fail(entry, new Problem("outcome-unknown", 0, "it was tried more than a day ago: look whether it is in the room before it is sent again"));
         continue;
@@ -182,22 +271,23 @@ export class Outbox {
       }
       try {
         const message = await this.parts.send(entry, this.ended.signal);
-        failures = 0;
+        pause.reset();
         this.entries.delete(entry.clientMsgId); // first: so there is never both
         this.parts.sent(message, entry);
         this.drop(entry);
       } catch (thrown) {
         const problem = problemOf(thrown);
-        if (problem.code === "aborted") return;
+        if (this.ended.signal.aborted) return undefined;
         if (!problem.temporary) {
           this.fail(entry, problem);
           continue;
         }
         this.problems.set(entry.clientMsgId, problem);
         this.parts.changed(room);
-        await pause.wait(backoff(failures++, (problem.retryAfter ?? 0) * 1000, this.parts.random), this.ended.signal);
+        return problem;
       }
     }
+    return undefined;
   }
 
   /** What waits from before is sent before what is new. */

@@ -1,6 +1,6 @@
 /**
  * Why something could not be done. `code` is stable: that of the server's answer (RFC 9457), or one of the client's own:
- * `network` (no answer), `timeout`, `aborted`, `bad-answer` (an answer that is not ISM's: a login page, a proxy's error, half a body), `no-token`.
+ * `network` (no answer), `offline` (the browser says so), `timeout`, `aborted`, `bad-answer` (an answer that is not ISM's: a login page, a proxy's error, half a body), `no-token`.
  */
 export class Problem extends Error {
   override name = "Problem";

@@ -1,4 +1,4 @@
-import { Pause, backoff } from "./backoff.js";
+import { Pause } from "./backoff.js";
 import type { Share } from "./client.js";
 import { Log } from "./log.js";
 import { Problem, problemOf } from "./problem.js";
@@ -74,7 +74,7 @@ class SharedStream implements Stream {
   private readonly log = new Log();
   /** What this tab has had already and the holder's stream gives again, as it was behind this one. */
   private readonly ahead = new Set<string>();
-  private readonly pause = new Pause();
+  private readonly pause: Pause;
   /** While this tab takes part. */
   private joined: AbortController | undefined;
   private ends: (() => void)[] | undefined;
@@ -95,6 +95,7 @@ class SharedStream implements Stream {
     private readonly lifecycle: Lifecycle,
     private readonly patience: number,
   ) {
+    this.pause = new Pause(options.random);
     this.stream = new LiveStream({
       ...options,
       hidden: "keep", // a hidden holder does not park the stream of all, it gives it up
@@ -184,13 +185,14 @@ class SharedStream implements Stream {
   }
 
   private async named(signal: AbortSignal): Promise<string | undefined> {
-    for (let failures = 0; !signal.aborted; ) {
+    this.pause.reset();
+    while (!signal.aborted) {
       try {
         return await this.identity();
       } catch (thrown) {
         if (signal.aborted) break;
         this.stream.tell("reconnecting", problemOf(thrown));
-        await this.pause.wait(backoff(failures++, 0, this.options.random), signal);
+        await this.pause.failed({}, signal);
       }
     }
     return undefined;

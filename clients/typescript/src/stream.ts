@@ -1,4 +1,4 @@
-import { Pause, backoff } from "./backoff.js";
+import { Pause } from "./backoff.js";
 import { badAnswer, Problem, problemOf } from "./problem.js";
 import type { Answer, RequestOptions } from "./request.js";
 import { sseParser } from "./sse.js";
@@ -61,17 +61,16 @@ export class LiveStream implements Stream {
   /** Behind what the stream goes on; "": it has not begun. */
   lastEventId = "";
   private retry = 0; // milliseconds
-  private failures = 0;
   private dumb = 0;
   private heardAt = 0;
-  private hurry = false;
   private running: AbortController | undefined;
   private attempt: AbortController | undefined;
-  private readonly pause = new Pause();
+  private readonly pause: Pause;
   private readonly now: () => number;
 
   constructor(private readonly options: StreamOptions) {
     this.now = options.now ?? (() => performance.now());
+    this.pause = new Pause(options.random);
   }
 
   get state(): Store<Connection> {
@@ -83,10 +82,11 @@ export class LiveStream implements Stream {
     if (this.running) return this.pause.wake();
     const running = (this.running = new AbortController());
     const ends = [
-      this.options.surroundings.onWake(() => this.wake()),
+      this.options.surroundings.onWake((why) => this.wake(why === "online")),
+      this.options.surroundings.onOffline?.(() => this.cut(new Problem("offline", 0, "the browser is offline"))),
       this.options.surroundings.onHidden(() => this.hide(running.signal)),
     ];
-    running.signal.addEventListener("abort", () => ends.forEach((end) => end()));
+    running.signal.addEventListener("abort", () => ends.forEach((end) => end?.()));
     this.tell(this.lastEventId ? "reconnecting" : "connecting");
     void this.run(running.signal);
   }
@@ -104,11 +104,21 @@ export class LiveStream implements Stream {
     this.connection.set({ status, ...(problem && { problem }), ...(polling && { polling }) });
   }
 
-  /** The page or the network is back: no more waiting, and no trust in a connection that has said nothing for a while. */
-  wake(): void {
-    this.failures = 0;
-    if (this.attempt && this.now() - this.heardAt > STALE) this.attempt.abort(new Problem("network", 0, "the connection may be dead"));
+  /**
+   * The page or the network is back: no more waiting, and no trust in a connection that has said nothing for a while. `anew`: nor in one that was begun
+   * while there was no network.
+   */
+  wake(anew = false): void {
     this.pause.wake();
+    const begun = anew && this.connection.getSnapshot().status !== "live";
+    if (begun || this.now() - this.heardAt > STALE) this.attempt?.abort(new Problem("network", 0, "the connection may be dead"));
+  }
+
+  /** Gives the connection up, and says so at once: it is not known how long it takes to end. It is tried again as behind any other end. */
+  private cut(problem: Problem): void {
+    if (this.attempt?.signal.aborted !== false) return;
+    this.tell("reconnecting", problem);
+    this.attempt.abort(problem);
   }
 
   private hide(running: AbortSignal): void {
@@ -152,9 +162,7 @@ export class LiveStream implements Stream {
         continue;
       }
       this.tell("reconnecting", problem);
-      const wait = backoff(this.failures++, Math.max(this.retry, (problem.retryAfter ?? 0) * 1000), this.options.random);
-      if (!this.hurry) await this.pause.wait(wait, running);
-      this.hurry = false;
+      await this.pause.failed(problem, running, this.retry);
     }
   }
 
@@ -181,7 +189,8 @@ export class LiveStream implements Stream {
     const parse = sseParser({
       block: (id, data) => {
         if (signal.aborted) return; // what came with it in one piece, behind an event that ended the stream
-        this.failures = this.dumb = 0;
+        this.dumb = 0;
+        this.pause.reset();
         silence = SILENCE;
         this.take(id, data === undefined ? data : parsed(data));
       },
@@ -218,7 +227,7 @@ export class LiveStream implements Stream {
       });
       if (typeof data?.lastEventId !== "string" || !Array.isArray(data.events)) throw badAnswer("no poll");
       this.heardAt = this.now();
-      this.failures = 0;
+      this.pause.reset();
       for (const event of data.events) {
         this.take(event.id, event.data ?? null, true);
         if (attempt.signal.aborted) return;
@@ -254,7 +263,7 @@ export class LiveStream implements Stream {
     if (reason === "replaced") return this.close("replaced");
     this.options.renewToken();
     this.attempt?.abort(new Problem("unauthorized", 401, `the server has ended the stream: ${String(reason)}`));
-    this.hurry = reason === "expired"; // that was to be expected: come back at once
+    if (reason === "expired") this.pause.wake(); // that was to be expected: come back at once
   }
 }
 

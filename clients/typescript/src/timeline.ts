@@ -1,4 +1,4 @@
-import { Pause, backoff } from "./backoff.js";
+import { Pause } from "./backoff.js";
 import { badAnswer, listOf, problemOf, retryAfter, type Problem } from "./problem.js";
 import type { Answer, RequestOptions } from "./request.js";
 import { Value, type Store } from "./store.js";
@@ -21,7 +21,7 @@ export interface TimelineState {
   items: readonly TimelineItem[];
   /** Whether the first messages of the room are there; else loadOlder() brings more. */
   atBeginning: boolean;
-  /** Whether the newest are; else loadNewer() brings more. */
+  /** Whether the newest are; else loadNewer() brings more. It may become false where loadOlder() or messages that come make the timeline too long. */
   atEnd: boolean;
   loading: boolean;
   /** False while something that has happened may be missing. */
@@ -30,7 +30,16 @@ export interface TimelineState {
   problem?: Problem;
 }
 
+/** How much a timeline keeps; what is farthest from where more was loaded last is dropped, and loaded again when that is wanted. */
+export interface TimelineLimits {
+  /** Messages; 1,000, and 200 at least. */
+  messages?: number;
+  /** About, of memory; 8 MB. A hundred messages are kept whatever they take. */
+  bytes?: number;
+}
+
 export interface TimelineParts {
+  limits?: TimelineLimits | undefined;
   room: string;
   call<T>(method: string, path: string, options?: RequestOptions): Promise<Answer<T>>;
   /** Messages of this room that are not sent yet. */
@@ -48,14 +57,21 @@ const PAGE = 50;
 /** After so many pages of changes it is quicker to begin anew. */
 const MAX_CATCH_UP = 5;
 const SETTLE = 2_000;
+const MAX_MESSAGES = 1_000;
+const MAX_BYTES = 8 << 20;
+
+/** Where more is to be asked for: behind a page, or, where something was dropped, around the last message that is left. */
+type Edge = { cursor: string } | { around: string };
 
 /** One room's timeline, kept up to date. */
 export class Timeline implements Store<TimelineState> {
   private readonly window = new Window();
   private readonly value: Value<TimelineState>;
-  private readonly pause = new Pause();
-  private older: string | undefined;
-  private newer: string | undefined;
+  private readonly pause: Pause;
+  private older: Edge | undefined;
+  private newer: Edge | undefined;
+  /** Whether more was loaded last towards the oldest. */
+  private backwards = false;
   private loads = 0;
   private problem: Problem | undefined;
   private loaded = false;
@@ -75,6 +91,7 @@ export class Timeline implements Store<TimelineState> {
   readonly getSnapshot: () => TimelineState;
 
   constructor(private readonly parts: TimelineParts) {
+    this.pause = new Pause(parts.random);
     this.value = new Value<TimelineState>({ items: [], atBeginning: false, atEnd: false, loading: false, caughtUp: false });
     this.subscribe = this.value.subscribe;
     this.getSnapshot = this.value.getSnapshot;
@@ -96,8 +113,9 @@ export class Timeline implements Store<TimelineState> {
   private async adopt(around?: string): Promise<{ known: string; complete: boolean; wait: number }> {
     const { data, headers } = await this.ask(around === undefined ? {} : { around });
     this.window.clear();
-    this.older = headers.get("X-Next-Cursor") ?? undefined;
-    this.newer = around === undefined ? undefined : (headers.get("X-Previous-Cursor") ?? undefined);
+    this.backwards = false;
+    this.older = edgeOf(headers, "Next");
+    this.newer = around === undefined ? undefined : edgeOf(headers, "Previous");
     this.window.atBeginning = this.older === undefined;
     this.window.atEnd = this.newer === undefined;
     this.window.page(data);
@@ -112,12 +130,13 @@ export class Timeline implements Store<TimelineState> {
   /** Loads the messages before the oldest that is there. */
   async loadOlder(): Promise<void> {
     if (!this.loaded) return this.load();
-    const cursor = this.older;
-    if (cursor === undefined) return;
+    const edge = this.older;
+    if (!edge) return;
     await this.loading(async () => {
-      const { data, headers } = await this.ask({ cursor });
-      if (cursor !== this.older) return; // another call has brought the same, or the window is another one
-      this.older = headers.get("X-Next-Cursor") ?? undefined;
+      const { data, headers } = await this.beyond(edge);
+      if (edge !== this.older) return; // another call has brought the same, or the window is another one
+      this.backwards = true;
+      this.older = edgeOf(headers, "Next");
       this.window.atBeginning = this.older === undefined;
       this.window.page(data);
     });
@@ -126,14 +145,16 @@ export class Timeline implements Store<TimelineState> {
   /** Loads the messages behind the newest that is there. */
   async loadNewer(): Promise<void> {
     if (!this.loaded) return this.load();
-    const cursor = this.newer;
-    if (cursor === undefined) return;
+    const edge = this.newer;
+    if (!edge) return;
     await this.loading(async () => {
-      const { data, headers } = await this.ask({ cursor, direction: "newer" });
-      if (cursor !== this.newer) return;
+      const around = "around" in edge;
+      const { data, headers } = await this.beyond(around ? edge : { ...edge, direction: "newer" });
+      if (edge !== this.newer) return;
+      this.backwards = false;
       const incomplete = headers.get("X-Complete-Before") !== null || headers.get("Retry-After") !== null;
-      // What is told to ask again is asked from the same cursor: what comes twice changes nothing.
-      this.newer = headers.get("X-Next-Cursor") ?? (incomplete ? cursor : undefined);
+      // What is told to ask again is asked from the same place: what comes twice changes nothing.
+      this.newer = edgeOf(headers, around ? "Previous" : "Next") ?? (incomplete ? edge : undefined);
       this.window.atEnd = this.newer === undefined;
       this.window.page(data);
     });
@@ -189,26 +210,28 @@ export class Timeline implements Store<TimelineState> {
 
   /** Asks for what has happened since all was known, until nothing can be missing. */
   private async catchUp(): Promise<void> {
-    for (let failures = 0; this.gap !== undefined && !this.ended.signal.aborted; ) {
+    const { signal } = this.ended;
+    this.pause.reset();
+    while (this.gap !== undefined && !signal.aborted) {
       const { gaps } = this;
-      let wait: number;
       try {
         const settle = this.parts.settle ?? SETTLE;
         const asked = performance.now();
-        wait = Math.max(await this.changes(), this.gaps !== gaps || asked - this.gapAt < settle ? settle : 0);
-        failures = 0;
+        const wait = Math.max(await this.changes(), this.gaps !== gaps || asked - this.gapAt < settle ? settle : 0);
+        this.pause.reset();
         this.problem = undefined;
+        if (wait === 0 && this.gaps === gaps) {
+          this.gap = undefined;
+          this.synced = later(this.synced, this.streamed);
+        }
+        this.publish();
+        if (wait > 0) await this.pause.wait(wait, signal);
       } catch (thrown) {
         const problem = (this.problem = problemOf(thrown));
         if (!problem.temporary) break; // the room is the user's no longer, as a rule
-        wait = backoff(failures++, (problem.retryAfter ?? 0) * 1000, this.parts.random);
+        this.publish();
+        await this.pause.failed(problem, signal);
       }
-      if (wait === 0 && this.gaps === gaps) {
-        this.gap = undefined;
-        this.synced = later(this.synced, this.streamed);
-      }
-      this.publish();
-      if (wait > 0) await this.pause.wait(wait, this.ended.signal);
     }
     this.publish();
   }
@@ -245,6 +268,26 @@ export class Timeline implements Store<TimelineState> {
     return complete ? 0 : wait;
   }
 
+  /** A page at an end of the window. */
+  private async beyond(query: Edge & { direction?: string }): Promise<Answer<Message[]>> {
+    try {
+      return await this.ask(query);
+    } catch (thrown) {
+      if (problemOf(thrown).code === "message-not-found") void this.load().catch(() => {}); // the last message that is here was purged
+      throw thrown;
+    }
+  }
+
+  /** Keeps the timeline within its limits. */
+  private trim(): void {
+    const { messages = MAX_MESSAGES, bytes = MAX_BYTES } = this.parts.limits ?? {};
+    const { backwards, window } = this;
+    if (!window.trim(messages, bytes, backwards)) return;
+    const left = window.messages;
+    if (backwards) this.newer = { around: left[left.length - 1]!.messageId };
+    else this.older = { around: left[0]!.messageId };
+  }
+
   private async ask(query: RequestOptions["query"]): Promise<Answer<Message[]>> {
     const answer = await this.parts.call<Message[]>("GET", `/api/rooms/${this.parts.room}/timeline`, {
       query: { limit: PAGE, ...query },
@@ -269,6 +312,7 @@ export class Timeline implements Store<TimelineState> {
   }
 
   private publish(): void {
+    this.trim();
     if (this.loaded && this.loads === 0 && this.gap === undefined) this.window.forget();
     const messages = this.window.messages;
     const items = messages.map((message) => this.itemOf(message));
@@ -314,6 +358,11 @@ function changeOf(event: StreamEvent): Change | undefined {
     default:
       return undefined;
   }
+}
+
+function edgeOf(headers: Headers, which: "Next" | "Previous"): Edge | undefined {
+  const cursor = headers.get(`X-${which}-Cursor`);
+  return cursor === null ? undefined : { cursor };
 }
 
 /** Retry-After, in milliseconds. */

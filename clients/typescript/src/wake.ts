@@ -2,6 +2,8 @@
 export interface Surroundings {
   /** Calls back when the network or the page comes back: what was asleep is to look again. Gives what ends that. */
   onWake(listener: (why: "online" | "visible" | "restored") => void): () => void;
+  /** Calls back when there is no network any more. */
+  onOffline?(listener: () => void): () => void;
   /** Calls back when the page is hidden. */
   onHidden(listener: () => void): () => void;
 }
@@ -26,6 +28,7 @@ export function browserSurroundings(page: Target | undefined, document: (Target 
       ];
       return () => ends.forEach((end) => end());
     },
+    onOffline: (listener) => listen(page, "offline", listener),
     onHidden(listener) {
       return listen(document, "visibilitychange", () => {
         if (document?.visibilityState === "hidden") listener();

@@ -13,10 +13,14 @@ interface Entry {
   position: string | undefined;
   /** Where the newest revision that was applied is in the log; "": it was not told. */
   revision: string;
+  /** About how much memory it takes, bytes. */
+  size: number;
 }
 
 /** Of changes that are remembered. */
 const MAX_RECENT = 1000;
+/** Messages that a window keeps however large they are: what is scrolled through must not go. */
+const FEWEST = 100;
 
 /**
  * A part of a room's timeline without a gap, in the order of positions. Changes may be applied in any order, and again: the outcome is the same.
@@ -24,6 +28,7 @@ const MAX_RECENT = 1000;
 export class Window {
   private readonly entries = new Map<string, Entry>();
   private sorted: Entry[] = [];
+  private bytes = 0;
   /** What has happened last: a page that is under way, and a message that comes late, may be as they were before. */
   private readonly recent = new Map<string, Change>();
   /** Whether it reaches to the newest message: what is sent now belongs into it. */
@@ -47,6 +52,7 @@ export class Window {
   clear(): void {
     this.entries.clear();
     this.sorted = [];
+    this.bytes = 0;
     this.atEnd = this.atBeginning = false;
   }
 
@@ -64,6 +70,20 @@ export class Window {
     if (!this.belongs(change)) return false;
     this.take(change);
     this.settle(messageId);
+    return true;
+  }
+
+  /** Drops what is too much, at its newest side or at its oldest. Says whether that was anything. */
+  trim(messages: number, bytes: number, newest: boolean): boolean {
+    const before = this.size;
+    while (this.size > messages || (this.bytes > bytes && this.size > FEWEST)) {
+      const gone = (newest ? this.sorted.pop() : this.sorted.shift()) as Entry;
+      this.entries.delete(gone.message.messageId);
+      this.bytes -= gone.size;
+    }
+    if (this.size === before) return false;
+    if (newest) this.atEnd = false;
+    else this.atBeginning = false;
     return true;
   }
 
@@ -124,8 +144,7 @@ export class Window {
   private insert(message: Message, position: string | undefined, revision: string): boolean {
     const before = this.entries.get(message.messageId);
     if (!before) {
-      const entry = { message: positioned(message, position), position, revision };
-      this.entries.set(message.messageId, entry);
+      const entry = this.keep(message, position, revision);
       this.sorted.splice(this.indexOf(position), 0, entry);
       return true;
     }
@@ -136,12 +155,8 @@ export class Window {
       if (revision > before.revision && message.editedAt === before.message.editedAt) before.revision = revision; // the same, and now it is known where
       return false;
     }
-    const entry = {
-      message: positioned(isNewer ? message : before.message, at),
-      position: at,
-      revision: isNewer ? revision : before.revision,
-    };
-    this.entries.set(message.messageId, entry);
+    this.bytes -= before.size;
+    const entry = isNewer ? this.keep(message, at, revision) : this.keep(before.message, at, before.revision);
     const index = this.sorted.indexOf(before);
     if (at === before.position) this.sorted[index] = entry;
     else {
@@ -149,6 +164,14 @@ export class Window {
       this.sorted.splice(this.indexOf(at), 0, entry);
     }
     return true;
+  }
+
+  private keep(message: Message, position: string | undefined, revision: string): Entry {
+    const size = 2 * JSON.stringify(message).length;
+    const entry = { message: positioned(message, position), position, revision, size };
+    this.entries.set(message.messageId, entry);
+    this.bytes += size;
+    return entry;
   }
 
   /** Where an entry of a position is to stand. Those of no known position are at the end, as they came. */

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { Requests } from "../src/request.js";
 import { LiveStream, type StreamOptions } from "../src/stream.js";
 import { Tokens } from "../src/token.js";
-import type { Surroundings } from "../src/wake.js";
+import { browserSurroundings, type Surroundings } from "../src/wake.js";
 import { sleep, until } from "./ism.js";
 
 /** Writes a stream's body by hand. */
@@ -31,6 +31,7 @@ function streamOn(answers: ((request: { url: string; headers: Headers; signal: A
   let resyncs = 0;
   let wake: (why: "online" | "visible" | "restored") => void = () => {};
   let hide = () => {};
+  let offline = () => {};
   const surroundings: Surroundings = {
     onWake: (listener) => {
       const before = wake;
@@ -38,6 +39,7 @@ function streamOn(answers: ((request: { url: string; headers: Headers; signal: A
       return () => {};
     },
     onHidden: (listener) => ((hide = listener), () => {}),
+    onOffline: (listener) => ((offline = listener), () => {}),
   };
   let asked = 0;
   const fetch = (async (url: string, init: RequestInit) => {
@@ -60,7 +62,7 @@ function streamOn(answers: ((request: { url: string; headers: Headers; signal: A
     ...options,
   });
   stream.start();
-  return { stream, requests, events, resyncs: () => resyncs, asked: () => asked, wake: (why: "online" | "visible" | "restored") => wake(why), hide: () => hide(), status: () => stream.state.getSnapshot() };
+  return { stream, requests, events, resyncs: () => resyncs, asked: () => asked, wake: (why: "online" | "visible" | "restored") => wake(why), hide: () => hide(), offline: () => offline(), status: () => stream.state.getSnapshot() };
 }
 
 const hanging = ({ signal }: { signal: AbortSignal }) => new Promise<Response>((_, reject) => signal.addEventListener("abort", () => reject(signal.reason as Error)));
@@ -223,4 +225,43 @@ test("a hidden page parks its stream if it is to, and goes on where it was", asy
   await until("a request", () => on.requests.length === 2);
   assert.equal(on.requests[1]?.lastEventId, "7");
   on.stream.close();
+});
+
+test("a stream is not live any more as soon as the browser says that it is offline, and is tried again at once when it is online", async () => {
+  const [one, two] = [new Body(), new Body()];
+  const refused = () => Promise.reject(new TypeError("no network"));
+  const on = streamOn([() => eventStream(one), refused, refused, hanging, () => eventStream(two), hanging], { random: () => 1 });
+  one.write("retry: 10\nid: 7\n\n");
+  await until("live", () => on.status().status === "live");
+  on.offline();
+  assert.deepEqual([on.status().status, on.status().problem?.code], ["reconnecting", "offline"], "at once");
+  await until("it is tried all the same: the server may be on this machine", () => on.requests.length === 4);
+  on.wake("online"); // the try that is under way was begun without a network, and may hang for long
+  await until("another try", () => on.requests.length === 5, 400);
+  two.write("id: 8\n\n");
+  await until("live", () => on.status().status === "live");
+  assert.deepEqual(on.requests.slice(1).map(({ lastEventId }) => lastEventId), ["7", "7", "7", "7"]);
+  on.offline();
+  on.stream.close();
+  on.offline();
+  assert.equal(on.status().status, "closed");
+});
+
+test("a browser's events are told, until nobody listens", () => {
+  const [page, document] = [new EventTarget(), Object.assign(new EventTarget(), { visibilityState: "visible" })];
+  const surroundings = browserSurroundings(page, document);
+  const told: string[] = [];
+  const ends = [surroundings.onWake((why) => told.push(why)), surroundings.onOffline!(() => told.push("offline")), surroundings.onHidden(() => told.push("hidden"))];
+  const happens = () => {
+    page.dispatchEvent(new Event("offline"));
+    page.dispatchEvent(new Event("online"));
+    page.dispatchEvent(Object.assign(new Event("pageshow"), { persisted: false }));
+    page.dispatchEvent(Object.assign(new Event("pageshow"), { persisted: true }));
+    for (const visibilityState of ["hidden", "visible"]) Object.assign(document, { visibilityState }).dispatchEvent(new Event("visibilitychange"));
+  };
+  happens();
+  assert.deepEqual(told, ["offline", "online", "restored", "hidden", "visible"]);
+  ends.forEach((end) => end());
+  happens();
+  assert.equal(told.length, 5);
 });

@@ -69,6 +69,7 @@ class Server {
     let to: number;
     if (query["around"] !== undefined) {
       const middle = known.findIndex(({ messageId }) => messageId === query["around"]);
+      if (middle < 0 && this.messages.some(({ messageId }) => messageId === query["around"])) throw new Problem("timeline-behind", 503, "not yet");
       if (middle < 0) throw new Problem("message-not-found", 404, "no such message");
       [from, to] = [Math.max(0, middle - 2), Math.min(known.length, middle + 3)];
       if (to < known.length || lacks) headers.set("X-Previous-Cursor", at0(known[to - 1]));
@@ -101,8 +102,8 @@ function feed(timeline: Timeline, { kind, message, position }: Change): void {
 
 const at0 = (message: Message | undefined) => message?.position ?? "";
 
-function timelineOf(server: Server, local: () => TimelineItem[] = () => []): Timeline {
-  return new Timeline({ room: "r", call: server.call, local, own: () => false, sentHere: () => false, random: () => 0, settle: 8 });
+function timelineOf(server: Server, messages = 1000): Timeline {
+  return new Timeline({ room: "r", call: server.call, limits: { messages }, local: () => [], own: () => false, sentHere: () => false, random: () => 0, settle: 8 });
 }
 
 type Step = ["post"] | ["edited" | "deleted" | "repeat" | "around", number] | ["deliver", number] | ["lose", number] | ["load" | "older" | "newer" | "pause" | "fail"];
@@ -116,13 +117,21 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 1, arbitrary: fc.tuple(fc.constant("around" as const), fc.nat(50)) },
 );
 
+/** The timeline is a part of the room without a hole, and not too long. */
+function assertPart(timeline: Timeline, server: Server, limit: number): void {
+  const messages = timeline.getSnapshot().items.map(({ message }) => message);
+  assert.ok(messages.length <= limit);
+  const from = server.messages.findIndex(({ messageId }) => messageId === messages[0]?.messageId);
+  assert.deepEqual(messages.map(({ messageId }) => messageId), server.messages.slice(Math.max(0, from), from + messages.length).map(({ messageId }) => messageId));
+}
+
 test("the timeline is the room's, whatever is lost, repeated, and overtaken by answers, once it was told to resync", async () => {
   await fc.assert(
-    fc.asyncProperty(fc.nat(12), fc.array(step, { maxLength: 60 }), async (before, steps) => {
+    fc.asyncProperty(fc.nat(12), fc.array(step, { maxLength: 60 }), fc.constantFrom(1000, 8, 11), async (before, steps, limit) => {
       const server = new Server();
       for (let i = 0; i < before; i++) server.post();
       await sleep(4);
-      const timeline = timelineOf(server);
+      const timeline = timelineOf(server, limit);
       let delivered = server.log.length; // the stream is open from here on
       const quiet = (loading: Promise<void>) => void loading.catch(() => {});
       quiet(timeline.load());
@@ -140,6 +149,8 @@ test("the timeline is the room's, whatever is lost, repeated, and overtaken by a
           case "pause": await sleep(n % 5); break;
           case "fail": server.failing++; break;
         }
+        const { caughtUp, loading } = timeline.getSnapshot();
+        if (caughtUp && !loading) assertPart(timeline, server, limit);
       }
       while (delivered < server.log.length) feed(timeline, server.log[delivered++]!);
       server.failing = 0;
@@ -148,9 +159,27 @@ test("the timeline is the room's, whatever is lost, repeated, and overtaken by a
       await sleep(5); // the server is sure of all
       if (state().items.length === 0) await timeline.load();
       await until("it has caught up", () => state().caughtUp);
-      for (let i = 0; !state().atEnd && i < 100; i++) await timeline.loadNewer();
-      for (let i = 0; !state().atBeginning && i < 100; i++) await timeline.loadOlder();
-      assert.deepEqual(state().items.map(({ message }) => message), server.messages);
+      const newer = async () => {
+        for (let i = 0; !state().atEnd && i < 200; i++) {
+          await timeline.loadNewer().catch(() => {}); // around a message that is too new
+          assertPart(timeline, server, limit);
+        }
+        assert.ok(state().atEnd);
+      };
+      await newer();
+      for (let i = 0; !state().atBeginning && i < 200; i++) {
+        await timeline.loadOlder().catch(() => {});
+        if (limit < 1000 && i < 5) {
+          server.post(); // while the window may be elsewhere
+          feed(timeline, server.log.at(-1)!);
+        }
+        assertPart(timeline, server, limit);
+      }
+      const shown = () => state().items.map(({ message }) => message);
+      assert.deepEqual(shown(), server.messages.slice(0, shown().length), "with all edits, as from the beginning");
+      await newer();
+      assert.deepEqual(shown(), server.messages.slice(server.messages.length - shown().length));
+      if (server.messages.length <= limit) assert.deepEqual(shown(), server.messages);
       timeline.close();
     }),
     { numRuns: 120 },
@@ -191,5 +220,39 @@ test("a snapshot stays the same while nothing changes, and so does each item tha
   end();
   const after = timeline.getSnapshot();
   assert.deepEqual(after.items.map((item, i) => item === before.items[i]), [true, false, true]);
+  timeline.close();
+});
+
+test("a timeline that is full drops what is far from where it was loaded last, and loads it again", async () => {
+  const server = new Server();
+  const live = () => {
+    server.post();
+    feed(timeline, server.log.at(-1)!);
+  };
+  for (let i = 0; i < 20; i++) server.post();
+  await sleep(4);
+  const timeline = timelineOf(server, 8);
+  const ids = () => timeline.getSnapshot().items.map(({ message }) => Number(message.messageId.slice(1)));
+  const ends = () => [timeline.getSnapshot().atBeginning, timeline.getSnapshot().atEnd];
+  await timeline.load();
+  for (let i = 0; i < 6; i++) live();
+  assert.deepEqual([ids(), ends()], [[18, 19, 20, 21, 22, 23, 24, 25], [false, true]], "who follows the newest sees them");
+  await sleep(4);
+  while (!timeline.getSnapshot().atBeginning) await timeline.loadOlder();
+  assert.deepEqual([ids(), ends()], [[0, 1, 2, 3, 4, 5, 6, 7], [true, false]]);
+  const before = timeline.getSnapshot();
+  live(); // it belongs where the window is not
+  server.revise(3, "edited");
+  feed(timeline, server.log.at(-1)!);
+  server.revise(15, "edited");
+  feed(timeline, server.log.at(-1)!);
+  assert.deepEqual(timeline.getSnapshot().items.map((item, i) => item === before.items[i]), [true, true, true, false, true, true, true, true]);
+  await sleep(4);
+  while (!timeline.getSnapshot().atEnd) await timeline.loadNewer();
+  assert.deepEqual(timeline.getSnapshot().items.map(({ message }) => message), server.messages.slice(-8));
+  await timeline.loadOlder();
+  server.messages.splice(0); // purged
+  await assert.rejects(timeline.loadNewer(), (problem: Problem) => problem.code === "message-not-found");
+  await until("it begins anew", () => timeline.getSnapshot().items.length === 0 && timeline.getSnapshot().problem === undefined);
   timeline.close();
 });

@@ -115,3 +115,19 @@ test("a message without a position stands at the end until its position is told"
   window.apply(changes[0]!);
   assert.deepEqual(window.messages, messages);
 });
+
+test("a window that takes too much memory drops messages, and keeps a hundred whatever they take", () => {
+  const window = whole();
+  const { messages } = roomLog(Array.from({ length: 150 }, () => ({ do: "post", which: 0 })));
+  window.page(messages.map((message) => ({ ...message, msgBody: { text: "x".repeat(1000) } })));
+  assert.equal(window.trim(1000, 1 << 20, true), false);
+  assert.deepEqual([window.atBeginning, window.atEnd], [true, true]);
+  assert.equal(window.trim(1000, 300_000, true), true);
+  assert.deepEqual([window.messages[0]?.messageId, window.atBeginning, window.atEnd], ["m0", true, false]);
+  assert.ok(window.size > 110 && window.size < 150);
+  window.trim(1000, 1, false);
+  assert.deepEqual([window.size, window.atBeginning], [100, false]);
+  window.apply({ kind: "edited", message: { ...messages[70]!, msgBody: { text: "" }, editedAt: "9" }, position: at(500) });
+  window.trim(1, 0, true);
+  assert.equal(window.size, 1);
+});
