@@ -88,7 +88,7 @@ export class Client {
     });
     const around = options.surroundings ?? surroundings();
     // The stream may have survived what the browser calls offline, and then does not say that it is live again.
-    this.ignoreNetwork = around.onWake((why) => why === "online" && this.outbox.wake());
+    this.ignoreNetwork = around.onWake((why) => why === "online" && this.wake());
     const stream: StreamOptions = {
       open: (path, request) => this.requests.open("GET", path, request),
       call: (method, path, request) => this.requests.call(method, path, request),
