@@ -128,7 +128,8 @@ func TestASendThatIsHitTwiceIsOneMessage(t *testing.T) {
 		c.alice.write("textarea[name=text]", hit.name)
 		c.alice.await("the button", "!document.querySelector('button[name=send]').disabled")
 		hit.do(c.alice)
-		c.alice.await("the text to be gone", "document.querySelector('textarea[name=text]').value === ''")
+		// What a key writes comes apart from the key here, so a click between them leaves a line break.
+		c.alice.await("the text to be gone", "document.querySelector('textarea[name=text]').value.trim() === ''")
 		c.alice.awaitText(hit.name, "sent")
 	}
 	c.alice.send("the end")
