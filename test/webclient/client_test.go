@@ -85,3 +85,24 @@ func chatIn(t *testing.T, d *deployment.Deployment, edge string) *chat {
 	}
 	return c
 }
+
+// Who comes back to a room as soon as it is left has it as it is from then on.
+func TestARoomThatIsLeftAndOpenedAtOnceIsLive(t *testing.T) {
+	c := startChat(t)
+	c.bob.send("before")
+	c.alice.awaitText("before", "sent")
+	// In one turn, so before anything is painted: what is due after that is done for neither.
+	evaluate[bool](c.alice, `(async () => {
+		const room = location.hash;
+		for (const hash of ['#/', room]) {
+			history.replaceState(null, '', hash);
+			dispatchEvent(new HashChangeEvent('hashchange'));
+			for (let turn = 0; turn < 10; turn++) await null;
+		}
+		return true;
+	})()`)
+	c.bob.send("after")
+	for _, text := range []string{"before", "after"} {
+		c.alice.awaitText(text, "sent")
+	}
+}

@@ -29,7 +29,8 @@ export class Rooms implements Store<RoomsState> {
   private readonly entries = new Map<string, Entry>();
   private readonly value = new Value<RoomsState>({ rooms: [], unread: 0, loaded: false, loading: false });
   private readonly reload: Reload<StreamEvent>;
-  private readonly asked = new Set<string>();
+  /** Rooms that are asked for one by one, with what has happened in them since. */
+  private readonly asked = new Map<string, StreamEvent[]>();
   private told: { loading: boolean; problem: Problem | undefined } = { loading: false, problem: undefined };
   private loaded = false;
   readonly subscribe = this.value.subscribe;
@@ -64,6 +65,7 @@ export class Rooms implements Store<RoomsState> {
   }
 
   event(event: StreamEvent): void {
+    this.asked.get(roomOf(event) ?? "")?.push(event);
     this.reload.event(event);
     this.publish();
   }
@@ -169,16 +171,21 @@ export class Rooms implements Store<RoomsState> {
   /** Asks for a room of which something was told that does not fit. */
   private ask(id: string): void {
     if (!this.loaded || this.asked.has(id)) return;
-    this.asked.add(id);
+    const meanwhile: StreamEvent[] = [];
+    this.asked.set(id, meanwhile);
+    const done = () => this.asked.get(id) === meanwhile && this.asked.delete(id);
     this.requests
       .call<Room>("GET", `/api/rooms/${id}`, { query: { caughtUp: true } })
       .then(({ data }) => {
-        if (this.asked.has(id)) this.answered(known(data, "id"));
+        if (!done()) return;
+        this.put(known(data, "id"));
+        for (const event of meanwhile) this.apply(event); // the answer may be older
+        this.publish();
       })
       .catch((thrown: unknown) => {
+        done();
         if (problemOf(thrown).temporary) void this.load();
-      })
-      .finally(() => this.asked.delete(id));
+      });
   }
 
   private publish(): void {
@@ -199,4 +206,10 @@ export class Rooms implements Store<RoomsState> {
       ...(problem && { problem }),
     });
   }
+}
+
+/** The room that an event is about. */
+function roomOf(event: StreamEvent): string | undefined {
+  const { roomId, room, message } = event as { roomId?: string; room?: { id: string }; message?: { chatRoomId: string } };
+  return roomId ?? room?.id ?? message?.chatRoomId;
 }

@@ -50,3 +50,27 @@ test("a message that waits for the network goes out when the browser is online a
   client.close();
   assert.equal(wakes.size, 0);
 });
+
+test("a list that waits for the network is asked for when the browser is online again, whatever the stream says", async () => {
+  let network = false;
+  let asked = 0;
+  const wakes = new Set<() => void>();
+  const { fetch } = answering(() => {
+    asked++;
+    if (!network) throw new TypeError("no network");
+    return Response.json([]);
+  });
+  const client = createClient({
+    url: "http://ism",
+    getToken: () => "token",
+    fetch,
+    surroundings: { onWake: (listener) => (wakes.add(() => listener("online")), () => {}), onHidden: () => () => {} },
+  });
+  const online = () => wakes.forEach((wake) => wake());
+  const loaded = client.rooms.load();
+  await until("it waits for some time", () => (online(), asked >= 5)); // each pause is longer than the one before
+  network = true;
+  await until("it is there", () => (online(), client.rooms.getSnapshot().loaded));
+  await loaded;
+  client.close();
+});

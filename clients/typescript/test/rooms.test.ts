@@ -62,6 +62,44 @@ test("the room with the newest message is first; own messages and marks make it 
   await until("it is there", () => ids()[0] === "c");
 });
 
+test("what happens in a room while that is asked for alone counts, whichever was quicker", async () => {
+  const { rooms, asked } = roomsOf();
+  const loaded = rooms.load();
+  asked[0]!.answer([room("a", 2)]);
+  await loaded;
+  rooms.event(posted("c", 6));
+  await until("it is asked for", () => asked.length === 2);
+  rooms.event(posted("c", 7)); // behind the answer
+  rooms.event(posted("a", 8)); // of another room
+  asked[1]!.answer(room("c", 6, 1));
+  await until("it is there", () => rooms.get("c") !== undefined);
+  assert.deepEqual([rooms.get("c")?.unreadCount, rooms.get("a")?.unreadCount], [2, 1]);
+
+  rooms.left("c");
+  rooms.event(posted("c", 9));
+  await until("it is asked for", () => asked.length === 3);
+  rooms.event({ type: "UnreadChanged", roomId: "c", unreadCount: 0, unreadAsOf: at(9), createdAt: "" });
+  asked[2]!.answer(room("c", 9, 3)); // read before the mark
+  await until("it is there", () => rooms.get("c") !== undefined);
+  assert.equal(rooms.get("c")?.unreadCount, 0);
+});
+
+test("a room that is left while it is asked for is not there again", async () => {
+  const { rooms, asked, ids } = roomsOf();
+  const loaded = rooms.load();
+  asked[0]!.answer([]);
+  await loaded;
+  rooms.event(posted("c", 6));
+  await until("it is asked for", () => asked.length === 2);
+  rooms.left("c");
+  rooms.event(posted("d", 7));
+  asked[1]!.answer(room("c", 6, 1));
+  await until("the other is asked for", () => asked.length === 3);
+  asked[2]!.answer(room("d", 7, 1));
+  await until("the other is there", () => ids().includes("d"));
+  assert.deepEqual(ids(), ["d"]);
+});
+
 test("a list that cannot be had leaves what is there, says why, and is asked for again", async () => {
   const { rooms, asked, ids } = roomsOf();
   const loaded = rooms.load();

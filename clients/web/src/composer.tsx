@@ -1,4 +1,4 @@
-import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import type { RoomHandle } from "../../typescript/src/index.js";
 import { reasonOf, useSession, useTexts } from "./context.js";
 import { useStore } from "./hooks.js";
@@ -18,6 +18,8 @@ export function Composer({ handle, writing, onWriting, onFiles }: Props) {
   const texts = useTexts();
   const { members } = useStore(handle.members);
   const [text, setText] = useState(session.drafts.get(handle.id) ?? "");
+  const unsent = useRef(text); // what is sent is gone at once: the button may be hit again before this is drawn anew
+  unsent.current = text;
   const box = useRef<HTMLTextAreaElement>(null);
   const input = useRef<HTMLInputElement>(null);
   const write = (value: string) => {
@@ -31,14 +33,16 @@ export function Composer({ handle, writing, onWriting, onFiles }: Props) {
     current.style.height = "auto";
     current.style.height = `${current.scrollHeight + 2}px`;
   }, [text]);
-  useEffect(() => {
+  // Before it is seen: else what is there from before could be sent as what it is not.
+  useLayoutEffect(() => {
     if (writing.to === "edit") setText(plainText(texts, writing.message));
     else setText(session.drafts.get(handle.id) ?? "");
     if (writing.to !== "new" || matchMedia("(hover: hover)").matches) box.current?.focus();
   }, [writing]);
   const submit = () => {
-    const said = text.trim();
+    const said = unsent.current.trim();
     if (said === "") return;
+    unsent.current = "";
     if (writing.to === "edit") {
       const { message } = writing;
       void session.attempt(handle.edit(message, message.msgType === "Reply" ? { replyText: said } : { text: said }, { ifUnchanged: true }));

@@ -1,4 +1,4 @@
-import { useState } from "preact/hooks";
+import { useRef, useState } from "preact/hooks";
 import { useSession, useTexts } from "./context.js";
 import { Dialog } from "./parts.js";
 import { PeoplePicker, type Picked } from "./people.js";
@@ -11,14 +11,17 @@ export function NewRoom({ onClose }: { onClose: () => void }) {
   const [picked, setPicked] = useState<Picked[]>([]);
   const [name, setName] = useState("");
   const [busy, setBusy] = useState(false);
+  const creating = useRef(false); // at once, before this is drawn anew: else what is hit twice creates two rooms
   const group = picked.length > 1 || name.trim() !== "";
   const create = async (event: Event) => {
     event.preventDefault();
-    if (busy || !ready) return;
+    if (creating.current || !ready) return;
+    creating.current = true;
     setBusy(true);
     const invitedUsers = [session.userId, ...picked.map(({ id }) => id)];
     const room = group ? { roomType: "Group" as const, roomName: name.trim(), invitedUsers } : { roomType: "Single" as const, invitedUsers };
     const done = await session.attempt(session.client.createRoom(room).then(({ id }) => go({ page: "room", id })));
+    creating.current = false;
     setBusy(false);
     if (done) onClose();
   };

@@ -1,4 +1,4 @@
-import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import type { Message, Room, RoomHandle } from "../../typescript/src/index.js";
 import { Composer } from "./composer.js";
 import { useSession, useTexts } from "./context.js";
@@ -20,7 +20,8 @@ export function RoomPage({ id }: { id: string }) {
   const timeline = useStore(handle.timeline);
   const [writing, setWriting] = useState<Writing>({ to: "new" });
   const [dropping, setDropping] = useState(false);
-  useEffect(() => {
+  // The clean-up of another effect runs after the next paint: who is back by then would have it let go of the room that is open again.
+  useLayoutEffect(() => {
     handle.timeline.load().catch(() => {}); // its state says so
     void handle.members.load();
     return () => session.client.release(id);

@@ -4,6 +4,7 @@ import { reasonOf, useSession, useTexts } from "./context.js";
 import { useStable, useStore } from "./hooks.js";
 import { MessageRow, plainText } from "./message.js";
 import { IconButton } from "./parts.js";
+import { Reading } from "./reading.js";
 import type { Writing } from "./room.js";
 import { END, down, firstOf, held, run, up, type View } from "./rows.js";
 import { sameDay } from "./texts.js";
@@ -14,8 +15,8 @@ const NEAR = 600;
 const AT_END = 48;
 /** Messages of one sender within this time stand together, milliseconds. */
 const TOGETHER = 5 * 60_000;
-/** How long a message is seen until it is marked as read, milliseconds. */
-const SEEN = 400;
+/** How long until a room that could not be loaded is asked for again, milliseconds. */
+const AGAIN = 5_000;
 
 interface Props {
   handle: RoomHandle;
@@ -41,12 +42,12 @@ export function TimelineView({ handle, room, onWriting }: Props) {
   const nameOf = useCallback((user: string) => (user === own ? texts.text("message.you") : (names.get(user) ?? texts.text("message.system"))), [names, own, texts]);
   const readersIn = useCallback((message: Message) => readersOf(message, members, readUpTo, handle.timeline.getSnapshot().items, own).map(({ displayName }) => displayName), [members, readUpTo, handle, own]);
   const divider = useDivider(items, room, own);
-  const markRead = useReadMarks(handle);
+  const reading = useReading(handle, room, () => seen());
   useAnnouncement(items, state.atEnd, own, nameOf);
 
   const settle = () => {
     const box = scroller.current;
-    if (!box) return; // the room is left
+    if (!box || !room?.unread) return; // undefined: the room is left
     const { current } = scroll;
     if (current.jump !== undefined) {
       const row = [...list.current!.children].find((each) => (each as HTMLElement).dataset["message"] === current.jump) as HTMLElement | undefined;
@@ -88,15 +89,15 @@ export function TimelineView({ handle, room, onWriting }: Props) {
     if (scroll.current.atEnd && state.atEnd && to === items.length && view.top !== undefined) setView(END);
   };
   const seen = () => {
-    if (!room?.unread) return;
-    const box = scroller.current!;
+    const box = scroller.current;
+    if (!box || !room?.unread) return; // undefined: the room is left
     const end = box.scrollTop + box.clientHeight;
     const rows = [...list.current!.children] as HTMLElement[];
     for (let i = rows.length - 1; i >= 0; i--) {
       const { state, message } = items[from + i] ?? {};
-      if (message && state === "sent" && rows[i]!.offsetTop + Math.min(rows[i]!.offsetHeight, 40) <= end) return markRead(message, from + i === items.length - 1);
+      if (message && state === "sent" && rows[i]!.offsetTop + Math.min(rows[i]!.offsetHeight, 40) <= end) return reading.sees(message);
     }
-    if (items.length === 0 && state.atBeginning && state.atEnd) markRead(undefined, true);
+    if (items.length === 0 && state.atBeginning && state.atEnd) reading.sees(undefined);
   };
   const scrolled = () => {
     const box = scroller.current!;
@@ -132,10 +133,24 @@ export function TimelineView({ handle, room, onWriting }: Props) {
       removeEventListener("focus", shown);
     };
   });
-  const again = () => void (items.length === 0 ? handle.timeline.load() : state.atBeginning ? handle.timeline.loadNewer() : handle.timeline.loadOlder()).catch(() => {});
+  const again = () => {
+    const { items, atBeginning } = handle.timeline.getSnapshot();
+    void (items.length === 0 ? handle.timeline.load() : atBeginning ? handle.timeline.loadNewer() : handle.timeline.loadOlder()).catch(() => {});
+  };
   useEffect(() => {
-    if (connection.status === "live" && state.problem?.temporary) again();
+    const back = () => {
+      if (handle.timeline.getSnapshot().problem?.temporary) again();
+      reading.wake();
+    };
+    if (connection.status === "live") back();
+    addEventListener("online", back); // the stream may have survived that there was no network, and says nothing then
+    return () => removeEventListener("online", back);
   }, [connection.status]);
+  useEffect(() => {
+    if (!state.problem?.temporary || items.some(({ state }) => state === "sent")) return;
+    const timer = setTimeout(again, Math.max(AGAIN, (state.problem.retryAfter ?? 0) * 1000));
+    return () => clearTimeout(timer);
+  }, [state.problem]);
 
   const jump = useStable((id: string) => {
     scroll.current.jump = id;
@@ -251,21 +266,21 @@ function useDivider(items: readonly TimelineItem[], room: Room | undefined, own:
   return found.current?.key;
 }
 
-/** Marks what is seen as read, while the page is visible: gives what is told of what is seen. */
-function useReadMarks(handle: RoomHandle): (upTo: Message | undefined, last: boolean) => void {
-  const marked = useRef<string | undefined>(undefined);
-  const timer = useRef<ReturnType<typeof setTimeout> | undefined>(undefined);
-  useEffect(() => () => clearTimeout(timer.current), []);
-  return (upTo) => {
-    if (document.visibilityState !== "visible" || !document.hasFocus()) return;
-    const id = upTo?.messageId ?? "";
-    if (marked.current !== undefined && marked.current >= id) return; // UUIDv7: their order is that of time
-    clearTimeout(timer.current);
-    timer.current = setTimeout(() => {
-      marked.current = id;
-      handle.markRead(upTo).catch(() => (marked.current = undefined));
-    }, SEEN);
-  };
+/** What marks as read what is seen, while the page is visible. `look` says what is. */
+function useReading(handle: RoomHandle, room: Room | undefined, look: () => void): Reading {
+  const now = useRef({ room, look });
+  now.current = { room, look };
+  const reading = useMemo(
+    () =>
+      new Reading({
+        wanted: () => document.visibilityState === "visible" && document.hasFocus() && now.current.room?.unread === true,
+        mark: (upTo) => handle.markRead(upTo),
+        look: () => now.current.look(),
+      }),
+    [handle],
+  );
+  useEffect(() => () => reading.close(), [reading]);
+  return reading;
 }
 
 /** Says what others write to who does not see it. */
