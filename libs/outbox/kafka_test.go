@@ -56,7 +56,7 @@ func onKafka(t testing.TB) (*bus.Bus, *bus.Producer) {
 	if err := b.EnsureTopics(t.Context(), events.TopicRooms); err != nil {
 		t.Fatal(err)
 	}
-	producer, err := b.NewProducer(bus.ProducerConfig{DeliveryTimeout: 10 * time.Second, Gapless: true})
+	producer, err := b.NewProducer(bus.ProducerConfig{DeliveryTimeout: time.Minute, Gapless: true})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -95,7 +95,7 @@ func TestARoleOfItsOwnIsFine(t *testing.T) {
 // migrate lets the store bring a database up to date.
 func migrate(t *testing.T, address string) {
 	t.Helper()
-	store, err := postgres.New(libpostgres.Config{URL: config.Secret(address), PoolSize: 1, StatementTimeout: 5 * time.Second}, libpostgres.MigrateAuto, telemetry.Discard(nil))
+	store, err := postgres.New(libpostgres.Config{URL: config.Secret(address), PoolSize: 1, StatementTimeout: time.Minute}, libpostgres.MigrateAuto, telemetry.Discard(nil))
 	if err != nil {
 		t.Fatal(err)
 	}
