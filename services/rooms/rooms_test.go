@@ -335,7 +335,7 @@ func (d *deployment) readTopic(t *testing.T, topic string) []bus.Record {
 	t.Helper()
 	var mu sync.Mutex
 	var all []bus.Record
-	ctx, stop := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, stop := context.WithTimeout(t.Context(), time.Minute)
 	defer stop()
 	caughtUp := false
 	reader, err := d.bus.NewReader(bus.ReaderConfig{
