@@ -24,6 +24,7 @@ func TestNothingIsSignedBeyondTheEndOfAnUpload(t *testing.T) {
 	alice := w.member(room)
 	named := []string{"Idempotency-Key", "soup"}
 	content := []byte("soup")
+	parts := w.create(alice, room, "video/webm", objects.MinPartSize+1) // its end comes first
 	begun := time.Now()
 	answer := w.do(alice, http.MethodPost, "/api/media", requestFor(room, "text/plain", len(content), ""), named...)
 	var said struct {
@@ -37,7 +38,6 @@ func TestNothingIsSignedBeyondTheEndOfAnUpload(t *testing.T) {
 	if err := json.Unmarshal(answer.Body, &said); err != nil || time.Until(said.Upload.ExpiresAt.Time) > cfg.UploadTTL+time.Second {
 		t.Fatalf("created is %s, %v", answer, err)
 	}
-	parts := w.create(alice, room, "video/webm", objects.MinPartSize+1)
 	var good time.Duration // how long after the beginning a form was sent that was taken, at the latest
 	servicetest.Await(t, "the form is refused", func() bool {
 		sent := time.Since(begun)
