@@ -12,7 +12,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/ism-chat/ism/libs/servicetest"
 )
@@ -43,7 +42,7 @@ func TestNeighboursCannotReadTheData(t *testing.T) {
 		return cmd.Wait()
 	}
 	defer func() { _ = stop() }()
-	client := &http.Client{Timeout: 5 * time.Second}
+	client := &http.Client{Timeout: servicetest.Timeout}
 	defer client.CloseIdleConnections()
 	servicetest.AwaitSuccess(t, "the messenger", func() error {
 		response, err := client.Get("http://" + api + "/ready")

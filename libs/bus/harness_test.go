@@ -1,6 +1,7 @@
 package bus
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -127,9 +128,9 @@ func (w *world) topic(partitions int) string {
 	w.t.Helper()
 	ctx := within(w.t, timeout)
 	name := "ism.test." + uuid.NewString()
-	if err := w.create(ctx, []kafka.TopicSpecification{{Topic: name, NumPartitions: partitions, ReplicationFactor: 1}}); err != nil {
-		w.t.Fatal(err)
-	}
+	servicetest.AwaitSuccess(w.t, "the topic is made", func() error { // for which a busy broker may need longer than one call has
+		return w.create(ctx, []kafka.TopicSpecification{{Topic: name, NumPartitions: partitions, ReplicationFactor: 1}})
+	})
 	servicetest.Await(w.t, "the topic is known, and its partitions have leaders", func() bool {
 		count, err := w.Partitions(ctx, name)
 		if err == nil {
@@ -142,6 +143,7 @@ func (w *world) topic(partitions int) string {
 
 func (w *world) producer(cfg ProducerConfig) *Producer {
 	w.t.Helper()
+	cfg.DeliveryTimeout = cmp.Or(cfg.DeliveryTimeout, timeout)
 	p, err := w.NewProducer(cfg)
 	if err != nil {
 		w.t.Fatal(err)

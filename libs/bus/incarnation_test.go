@@ -14,10 +14,11 @@ import (
 
 func (w *world) incarnations(topics ...string) []Incarnation {
 	w.t.Helper()
-	incarnations, err := w.Incarnations(within(w.t, timeout), topics...)
-	if err != nil {
-		w.t.Fatal(err)
-	}
+	var incarnations []Incarnation
+	servicetest.AwaitSuccess(w.t, "the brokers say what they have", func() (err error) { // a busy one may need longer than one question has
+		incarnations, err = w.Incarnations(within(w.t, timeout), topics...)
+		return err
+	})
 	return incarnations
 }
 

@@ -78,6 +78,7 @@ func TestRequestsAreFew(t *testing.T) {
 func (w *world) expectFewRequests(topic string, producer *Producer, ledgers []*ledger) {
 	w.t.Helper()
 	const rate, total, rest = 100, 500, 10 * time.Second
+	begun := time.Now()
 	produced, fetched := w.requested("Produce"), w.requested("Fetch")
 	tick := time.NewTicker(time.Second / rate)
 	defer tick.Stop()
@@ -99,7 +100,8 @@ func (w *world) expectFewRequests(topic string, producer *Producer, ledgers []*l
 	told := time.NewTimer(2 * w.statisticsEvery)
 	<-told.C
 	produces, fetches := (w.requested("Produce")-produced)/total, (w.requested("Fetch")-fetched)/total
-	if produces < 0.1 || produces > 1.1 || fetches < 0.1 || fetches > 1.5 { // one fetch is the reader's that somebody waits for
+	// One fetch is the reader's that somebody waits for. The others have a fetch for each wait: 15 a second, and a machine that is busy takes longer.
+	if most := 1.1 + max(0.4, 20*time.Since(begun).Seconds()/total); produces < 0.1 || produces > 1.1 || fetches < 0.1 || fetches > most {
 		w.t.Errorf("%.2f produce and %.2f fetch requests for each record", produces, fetches)
 	}
 	before := w.requested("")

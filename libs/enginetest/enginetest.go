@@ -76,7 +76,7 @@ func PostgresDatabase(t testing.TB) string {
 
 func execute(t testing.TB, server, statement string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), time.Minute)
 	defer cancel()
 	connection, err := pgx.Connect(ctx, server)
 	if err != nil {

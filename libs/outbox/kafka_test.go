@@ -56,7 +56,7 @@ func onKafka(t testing.TB) (*bus.Bus, *bus.Producer) {
 	if err := b.EnsureTopics(t.Context(), events.TopicRooms); err != nil {
 		t.Fatal(err)
 	}
-	producer, err := b.NewProducer(bus.ProducerConfig{DeliveryTimeout: 10 * time.Second, Gapless: true})
+	producer, err := b.NewProducer(bus.ProducerConfig{DeliveryTimeout: time.Minute, Gapless: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -90,7 +90,7 @@ func appendRead(t testing.TB, s outboxtest.Store, room uuid.UUID) (row int64, ev
 // readSince gives the ids of the events that the log has had since then, by room, for the given rooms.
 func readSince(t *testing.T, b *bus.Bus, since time.Time, rooms []string) map[string][]string {
 	t.Helper()
-	ctx, stop := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, stop := context.WithTimeout(t.Context(), time.Minute)
 	defer stop()
 	var mu sync.Mutex
 	found := map[string][]string{}

@@ -29,7 +29,7 @@ func TestTheLogIsFollowed(t *testing.T) {
 	if err := log.EnsureTopics(t.Context(), events.TopicUsers); err != nil {
 		t.Fatal(err)
 	}
-	producer, err := log.NewProducer(bus.ProducerConfig{DeliveryTimeout: 10 * time.Second})
+	producer, err := log.NewProducer(bus.ProducerConfig{DeliveryTimeout: time.Minute})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,7 +57,7 @@ func TestTheLogIsFollowed(t *testing.T) {
 		if out.UserID != bob {
 			t.Errorf("told %+v", out)
 		}
-	case <-time.After(10 * time.Second):
+	case <-time.After(servicetest.Timeout):
 		t.Fatal("nobody is told")
 	}
 	is(t, s, authn.Session{UserID: bob, IssuedAt: now.Add(-time.Minute)}, true)

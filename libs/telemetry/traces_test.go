@@ -201,7 +201,7 @@ func TestSpansThatACollectorNeverTakesAreDroppedAndCounted(t *testing.T) {
 			if held+dropped != c.spans || held > c.held || held < c.held/4 || bytes > spanQueueBytes {
 				t.Errorf("of %d spans %d are held, in %d bytes, and %d were dropped", c.spans, held, bytes, dropped)
 			}
-			if longest > time.Second {
+			if longest > exportTimeout/2 {
 				t.Errorf("a span waited for %s", longest)
 			}
 			ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)

@@ -47,7 +47,7 @@ func (w *world) inbox(user uuid.UUID, query string) ([]wire.InboxEntry, http.Hea
 // append writes events as other services do.
 func (w *world) append(happened ...events.Event) {
 	w.tb.Helper()
-	appender, err := w.kafka.NewAppender(bus.AppenderConfig{Topics: []string{events.TopicRooms, events.TopicUsers, events.TopicNotifications, events.TopicOnline}, Timeout: 5 * time.Second})
+	appender, err := w.kafka.NewAppender(bus.AppenderConfig{Topics: []string{events.TopicRooms, events.TopicUsers, events.TopicNotifications, events.TopicOnline}, Timeout: servicetest.Timeout})
 	if err != nil {
 		w.tb.Fatal(err)
 	}

@@ -68,7 +68,7 @@ func onSQLite(tb testing.TB, tel *telemetry.Telemetry) store.Store {
 }
 
 func onPostgres(tb testing.TB, tel *telemetry.Telemetry) store.Store {
-	cfg := libpostgres.Config{URL: config.Secret(enginetest.PostgresDatabase(tb)), PoolSize: 5, StatementTimeout: 5 * time.Second}
+	cfg := libpostgres.Config{URL: config.Secret(enginetest.PostgresDatabase(tb)), PoolSize: 5, StatementTimeout: servicetest.Timeout}
 	s, err := postgres.New(cfg, libpostgres.MigrateAuto, tel)
 	if err != nil {
 		tb.Fatal(err)
@@ -119,6 +119,9 @@ func (r *rooms) isDown(down bool) {
 	r.down = down
 }
 
+// soonWithoutKafka has a test that stops the broker not wait for it.
+func soonWithoutKafka(cfg *notifications.Config) { cfg.LogTimeout = 2 * time.Second }
+
 // newWorld starts a service with these settings, and waits until it is ready.
 func newWorld(tb testing.TB, set ...func(*notifications.Config)) *world {
 	tb.Helper()
@@ -127,7 +130,7 @@ func newWorld(tb testing.TB, set ...func(*notifications.Config)) *world {
 
 func newWorldOn(tb testing.TB, open func(testing.TB, *telemetry.Telemetry) store.Store, set ...func(*notifications.Config)) *world {
 	tb.Helper()
-	settings := notifications.Config{LogTimeout: 2 * time.Second, Retention: 90 * 24 * time.Hour, UnknownUsers: "keep", Webhooks: webhooksHere}
+	settings := notifications.Config{LogTimeout: servicetest.Timeout, Retention: 90 * 24 * time.Hour, UnknownUsers: "keep", Webhooks: webhooksHere}
 	for _, change := range set {
 		change(&settings)
 	}
@@ -456,9 +459,9 @@ func TestUnknownUsersAreRefusedWhereThatIsConfigured(t *testing.T) {
 
 func TestKafkaDownIsSaid(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newWorld(t, soonWithoutKafka)
 	body := `{"toUsers":["` + uuid.NewString() + `","` + uuid.NewString() + `"],"type":"SystemMessage","message":{}}`
-	w.notified(w.notify(body))
+	servicetest.Await(t, "it is told", func() bool { return w.notify(body).Status == http.StatusAccepted })
 	w.broker.Close()
 	for range 3 {
 		got := w.notify(body)

@@ -130,7 +130,7 @@ func TestAThousandLinesAreTold(t *testing.T) {
 
 func TestABatchAsAWholeIsRefused(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newWorld(t, soonWithoutKafka)
 	alice := uuid.New()
 	w.rooms.tenants[alice] = "acme"
 	acme := map[string]any{"azp": backendClient, "tenant": "acme"}

@@ -13,6 +13,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/ism-chat/ism/libs/deployable"
+	"github.com/ism-chat/ism/libs/servicetest"
 	"github.com/ism-chat/ism/services/notifications"
 )
 
@@ -157,9 +158,10 @@ func TestAnOperatorSeesWhatAUserHas(t *testing.T) {
 	w.as(alice, http.MethodPost, "/api/devices", `{"deviceId":"my/phone","kind":"Fcm","token":"a:b"}`)
 	w.notified(w.notify(`{"toUser":"` + alice.String() + `","type":"SystemMessage","message":{"order":17}}`))
 	var unread struct{ UnreadCount int }
-	for until := time.Now().Add(20 * time.Second); unread.UnreadCount == 0 && time.Now().Before(until); {
+	servicetest.Await(t, "it is in the inbox", func() bool {
 		w.tells(&unread, "inbox", "unread", alice.String())
-	}
+		return unread.UnreadCount > 0
+	})
 	var entries []struct {
 		Type    string
 		Message struct{ Order int }

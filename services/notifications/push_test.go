@@ -74,7 +74,7 @@ func posted(room, sender uuid.UUID, to events.Audience, text string) events.Mess
 
 func TestUsersWithoutAStreamAreHandedOff(t *testing.T) {
 	t.Parallel()
-	w := newWorldOn(t, onSQLite, handOff, func(cfg *notifications.Config) { cfg.Push.Preview, cfg.Push.Grace = "full", 500*time.Millisecond })
+	w := newWorldOn(t, onSQLite, handOff, func(cfg *notifications.Config) { cfg.Push.Preview, cfg.Push.Grace = "full", 3*time.Second })
 	received := w.receive()
 	alice, bob, carol, dave, erin, edge, room := uuid.New(), uuid.New(), uuid.New(), uuid.New(), uuid.New(), uuid.New(), uuid.New()
 	if got := w.as(alice, http.MethodPost, "/api/devices", `{"deviceId":"phone","kind":"Fcm","token":"a:b"}`); got.Status != http.StatusOK {
@@ -146,7 +146,7 @@ func TestABrowserIsToldWithoutAHandOff(t *testing.T) {
 		if request.URL.Path != "/1" || request.Header.Get("Content-Encoding") != "aes128gcm" {
 			t.Errorf("sent is %v", request)
 		}
-	case <-time.After(20 * time.Second):
+	case <-time.After(servicetest.Timeout):
 		t.Error("nothing is sent")
 	}
 }

@@ -30,7 +30,7 @@ import (
 
 // webhooksHere lets webhooks go to receivers of tests.
 var webhooksHere = notifications.WebhooksConfig{
-	Timeout: 2 * time.Second, AtOnce: 50, MaxEndpoints: 5, DisableAfter: 120 * time.Hour, Retention: 168 * time.Hour,
+	Timeout: 30 * time.Second, AtOnce: 50, MaxEndpoints: 5, DisableAfter: 120 * time.Hour, Retention: 168 * time.Hour,
 	AllowHTTP: true, AllowedNetworks: []string{"127.0.0.1/32"},
 }
 

@@ -58,7 +58,7 @@ func newWorld(t *testing.T, brokers []string) *world {
 		t.Fatal(err)
 	}
 	var err error
-	if w.producer, err = w.bus.NewProducer(bus.ProducerConfig{DeliveryTimeout: 10 * time.Second}); err != nil {
+	if w.producer, err = w.bus.NewProducer(bus.ProducerConfig{DeliveryTimeout: servicetest.Timeout}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
@@ -78,7 +78,7 @@ func busConfig(brokers []string) bus.Config {
 func config() realtime.Config {
 	return realtime.Config{
 		RingWindow: 5 * time.Minute, RingRecords: 200_000, RingBytes: 256 << 20, // others may write much to the same Kafka
-		KeepAlive: 200 * time.Millisecond, WriteTimeout: 5 * time.Second, QueueEvents: 1000, QueueBytes: 1 << 20,
+		KeepAlive: 200 * time.Millisecond, WriteTimeout: servicetest.Timeout, QueueEvents: 1000, QueueBytes: 1 << 20,
 		MaxStreams: 1000, MaxStreamsPerUser: 1000,
 		AudienceBytes: 1 << 20, MaxPolls: 100,
 	}

@@ -42,7 +42,7 @@ func (d *deployment) append(t *testing.T, data events.Data) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = d.bus.WithProducer(t.Context(), bus.ProducerConfig{DeliveryTimeout: 5 * time.Second}, func(ctx context.Context, log *bus.Producer) error {
+	err = d.bus.WithProducer(t.Context(), bus.ProducerConfig{DeliveryTimeout: time.Minute}, func(ctx context.Context, log *bus.Producer) error {
 		_, err := log.Produce(ctx, bus.Record{Topic: data.Topic(), Key: data.PartitionKey(), Headers: headers, Value: value, Partition: bus.PartitionAny})
 		return err
 	})

@@ -36,7 +36,7 @@ func reopening() map[string]func(t *testing.T) func(t *testing.T, tel *telemetry
 			}
 		},
 		"postgres": func(t *testing.T) func(t *testing.T, tel *telemetry.Telemetry) store.Store {
-			cfg := libpostgres.Config{URL: config.Secret(enginetest.PostgresDatabase(t)), PoolSize: 5, StatementTimeout: 5 * time.Second}
+			cfg := libpostgres.Config{URL: config.Secret(enginetest.PostgresDatabase(t)), PoolSize: 5, StatementTimeout: time.Minute}
 			return func(t *testing.T, tel *telemetry.Telemetry) store.Store {
 				s, err := postgres.New(cfg, libpostgres.MigrateAuto, tel)
 				if err != nil {

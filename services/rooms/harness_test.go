@@ -37,7 +37,7 @@ func backends() map[string]func(t *testing.T, tel *telemetry.Telemetry) store.St
 	return map[string]func(t *testing.T, tel *telemetry.Telemetry) store.Store{
 		"sqlite": onSQLite,
 		"postgres": func(t *testing.T, tel *telemetry.Telemetry) store.Store {
-			cfg := libpostgres.Config{URL: config.Secret(enginetest.PostgresDatabase(t)), PoolSize: 5, StatementTimeout: 5 * time.Second}
+			cfg := libpostgres.Config{URL: config.Secret(enginetest.PostgresDatabase(t)), PoolSize: 5, StatementTimeout: time.Minute}
 			s, err := postgres.New(cfg, libpostgres.MigrateAuto, tel)
 			if err != nil {
 				t.Fatal(err)

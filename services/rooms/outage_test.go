@@ -23,10 +23,10 @@ func brokerLater(t *testing.T, port int) (start func()) {
 	})
 	return func() {
 		t.Helper()
-		var err error
-		if cluster, err = kfake.NewCluster(kfake.NumBrokers(1), kfake.Ports(port)); err != nil {
-			t.Fatal(err)
-		}
+		servicetest.AwaitSuccess(t, "the broker starts", func() (err error) { // its port may be another's for a moment
+			cluster, err = kfake.NewCluster(kfake.NumBrokers(1), kfake.Ports(port))
+			return err
+		})
 	}
 }
 

@@ -29,7 +29,7 @@ func TestThePreviousVersionRunsOnThisSchema(t *testing.T) {
 	program := buildPrevious(t)
 	database, port := enginetest.PostgresDatabase(t), servicetest.FreePort(t)
 	open := func(t *testing.T, tel *telemetry.Telemetry) store.Store {
-		s, err := postgres.New(libpostgres.Config{URL: config.Secret(database), PoolSize: 5, StatementTimeout: 5 * time.Second}, libpostgres.MigrateAuto, tel)
+		s, err := postgres.New(libpostgres.Config{URL: config.Secret(database), PoolSize: 5, StatementTimeout: time.Minute}, libpostgres.MigrateAuto, tel)
 		if err != nil {
 			t.Fatal(err)
 		}

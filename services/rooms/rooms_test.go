@@ -212,7 +212,7 @@ func (d *deployment) list(t *testing.T, u user) []wire.Room {
 // postMessage has the first user send a message to the room of the users, as the messages service does. It gives the message's time.
 func (d *deployment) postMessage(t *testing.T, room uuid.UUID, text string, users ...user) time.Time {
 	t.Helper()
-	producer, err := d.bus.NewProducer(bus.ProducerConfig{DeliveryTimeout: 5 * time.Second})
+	producer, err := d.bus.NewProducer(bus.ProducerConfig{DeliveryTimeout: time.Minute})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -335,7 +335,7 @@ func (d *deployment) readTopic(t *testing.T, topic string) []bus.Record {
 	t.Helper()
 	var mu sync.Mutex
 	var all []bus.Record
-	ctx, stop := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, stop := context.WithTimeout(t.Context(), time.Minute)
 	defer stop()
 	caughtUp := false
 	reader, err := d.bus.NewReader(bus.ReaderConfig{

@@ -220,5 +220,5 @@ func (c *Cluster) await(t testing.TB, what string, do func() error) {
 // within is the time that a call to the cluster may take.
 func within(t testing.TB) (context.Context, context.CancelFunc) {
 	t.Helper()
-	return context.WithTimeout(context.WithoutCancel(t.Context()), 20*time.Second)
+	return context.WithTimeout(context.WithoutCancel(t.Context()), time.Minute)
 }

@@ -87,7 +87,7 @@ func (c *Collector) Await(t testing.TB, trace string, check func(spans []tracing
 	t.Helper()
 	poll := time.NewTicker(50 * time.Millisecond)
 	defer poll.Stop()
-	deadline := time.After(20 * time.Second)
+	deadline := time.After(time.Minute)
 	for {
 		spans := c.those(func(s tracing.Span) bool { return s.TraceID == trace })
 		err := check(spans)

@@ -101,9 +101,9 @@ func TestGatewayLimitsBodiesThatDoNotCome(t *testing.T) {
 			held = append(held, connection)
 		}
 	}
-	waiting := 0
+	waiting, answered := 0, time.Now().Add(3*time.Second) // for all of them: less than nginx waits for the rest of a request
 	for _, connection := range held {
-		_ = connection.SetReadDeadline(time.Now().Add(50 * time.Millisecond))
+		_ = connection.SetReadDeadline(answered)
 		if _, err := connection.Read(make([]byte, 1)); isTimeout(err) {
 			waiting++ // the others have a 429, or were closed
 		}
@@ -152,7 +152,7 @@ func TestGatewayServesOthersBesideSlowConnections(t *testing.T) {
 	beside := g.latencies(t, "127.0.0.3", 200)
 	t.Logf("p50 and p99 of another address: %v %v alone, %v %v beside %d slow connections", alone[100], alone[198], beside[100], beside[198], slow)
 
-	if open := stillOpen(connections, time.Now().Add(time.Second)); g.counts && open > most {
+	if open := stillOpen(connections, time.Now().Add(5*time.Second)); g.counts && open > most {
 		t.Errorf("%d connections of one address are held, want at most %d", open, most)
 	}
 	if open := stillOpen(connections, begun.Add(25*time.Second)); open != 0 {

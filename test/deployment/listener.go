@@ -44,7 +44,7 @@ func (u *User) ListenAt(t testing.TB, edge int) *Listener {
 	t.Cleanup(l.Close)
 	select {
 	case <-opened:
-	case <-time.After(20 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatalf("the stream of %s did not open", u.Name)
 	}
 	return l

@@ -116,7 +116,7 @@ func (p *process) terminate(t testing.TB) int {
 	select {
 	case <-p.done:
 		return p.cmd.ProcessState.ExitCode()
-	case <-time.After(30 * time.Second):
+	case <-time.After(time.Minute):
 		_ = p.cmd.Process.Signal(syscall.SIGQUIT) // its goroutines go to the log
 		<-p.done
 		t.Fatalf("%s did not stop:\n%s", p.name, p.tail())

@@ -26,7 +26,7 @@ authority() {
   chmod 644 "$tls"/*
 } >"$state/cassandra.tls.log" 2>&1
 
-# settings DATA SYNC LISTEN PORT STORAGE AUTHENTICATOR TLS: cassandra.yaml.
+# settings DATA SYNC LISTEN PORT STORAGE AUTHENTICATOR TLS: cassandra.yaml. Its deadlines are none that a busy machine meets: they are not what is tested.
 settings() {
   cat <<Y
 cluster_name: ism-test
@@ -34,6 +34,12 @@ num_tokens: 1
 partitioner: org.apache.cassandra.dht.Murmur3Partitioner
 $2
 auto_snapshot: false
+read_request_timeout: 60s
+range_request_timeout: 60s
+write_request_timeout: 60s
+cas_contention_timeout: 60s
+request_timeout: 60s
+native_transport_timeout: 60s
 commitlog_directory: $1/commitlog
 data_file_directories: [$1/data]
 saved_caches_directory: $1/saved_caches

@@ -104,7 +104,7 @@ export function sleep(ms: number): Promise<void> {
 }
 
 /** Waits until something is so, and says what it was at last otherwise. */
-export async function until(what: string, is: () => unknown, ms = 20_000): Promise<void> {
+export async function until(what: string, is: () => unknown, ms = 60_000): Promise<void> {
   for (const end = Date.now() + ms; !(await is()); await sleep(20)) {
     if (Date.now() > end) throw new Error(`not within ${ms / 1000} s: ${what}`);
   }

@@ -118,9 +118,17 @@ function heard(listeners: Set<() => void>, listener: () => void): () => void {
 
 const numbers = (n: number) => Array.from({ length: n }, (_, i) => i);
 const happen = (browser: Browser) => browser.server.happens({ type: "ChatMessage", n: browser.server.events.length });
+/** Waits until something is so that no timer has to come for: it counts turns of the event loop, of which there are far more in a second, not time. */
+async function atOnce(what: string, is: () => boolean): Promise<void> {
+  for (let turns = 0; !is(); turns++) {
+    if (turns === 2_000) throw new Error(`not at once: ${what}`);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
 const live = (...tabs: Tab[]) => until("all are live", () => tabs.every(({ status }) => status.status === "live"));
 
-test("six tabs have one stream, and all see what happens, in order; when its holder closes the next one takes over within a second", async () => {
+test("six tabs have one stream, and all see what happens, in order; when its holder closes the next one takes over at once", async () => {
   const browser = new Browser();
   browser.open = (name) => new BroadcastChannel(name) as unknown as Channel; // the real one
   const tabs = numbers(6).map(() => browser.tab());
@@ -132,9 +140,8 @@ test("six tabs have one stream, and all see what happens, in order; when its hol
     tab.stream.close();
     happen(browser); // while nobody listens
     const rest = tabs.slice(i + 1);
-    await until("the next one has it", () => browser.server.streams.size === 1 && rest.every(({ given }) => given.length === 21 + i), 1_000).catch((thrown: unknown) => {
-      if (rest.length > 0) throw thrown;
-    });
+    if (rest.length === 0) break;
+    await atOnce("the next one has it", () => browser.server.streams.size === 1 && rest.every(({ given }) => given.length === 21 + i));
   }
   assert.equal(browser.server.most, 1);
   assert.deepEqual(tabs.map(({ given }) => given), tabs.map((_, i) => numbers(20 + i)));

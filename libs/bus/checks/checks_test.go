@@ -43,7 +43,7 @@ func makeTopic(t *testing.T, brokers []string, partitions int, settings map[stri
 		t.Fatal(err)
 	}
 	t.Cleanup(admin.Close)
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	t.Cleanup(cancel)
 	name := "ism.test." + uuid.NewString()
 	results, err := admin.CreateTopics(ctx, []kafka.TopicSpecification{{Topic: name, NumPartitions: partitions, ReplicationFactor: 1, Config: settings}})

@@ -72,7 +72,7 @@ func Append(t testing.TB, s Store, keys ...string) []int64 {
 // Lead gets the lead, for the rest of the test.
 func Lead(t testing.TB, s outbox.Outbox) outbox.Lead {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	lead, err := s.Lead(ctx)
 	if err != nil {
@@ -310,12 +310,10 @@ func leaderIsWoken(t *testing.T, s Store) {
 			return err
 		})
 	}()
-	began = time.Now()
-	if err := lead.Wait(t.Context(), 20*time.Second); err != nil {
-		t.Errorf("waiting: %v", err)
-	}
-	if waited := time.Since(began); waited > 10*time.Second {
-		t.Errorf("it was woken only after %s", waited)
+	soon, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	if err := lead.Wait(soon, time.Hour); err != nil {
+		t.Errorf("it is not woken: %v", err)
 	}
 	if err := <-appended; err != nil {
 		t.Fatalf("append a row: %v", err)
@@ -325,12 +323,9 @@ func leaderIsWoken(t *testing.T, s Store) {
 	}
 	Append(t, s, "b")
 	for range 2 {
-		if err := lead.Wait(t.Context(), 20*time.Second); err != nil {
-			t.Errorf("waiting for what has been added already: %v", err)
+		if err := lead.Wait(soon, time.Hour); err != nil {
+			t.Errorf("what has been added already is waited for: %v", err)
 		}
-	}
-	if waited := time.Since(began); waited > 15*time.Second {
-		t.Errorf("what has been added already was found only after %s", waited)
 	}
 	if err := lead.Wait(expired(t), time.Second); !errors.Is(err, context.Canceled) {
 		t.Errorf("waiting without time: %v", err)

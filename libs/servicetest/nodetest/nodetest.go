@@ -9,7 +9,6 @@ import (
 	"slices"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/twmb/franz-go/pkg/kfake"
@@ -26,10 +25,11 @@ import (
 // all that the test starts from now on.
 func Broker(tb testing.TB, options ...kfake.Opt) *kfake.Cluster {
 	tb.Helper()
-	cluster, err := kfake.NewCluster(append(options, kfake.NumBrokers(1))...)
-	if err != nil {
-		tb.Fatal(err)
-	}
+	var cluster *kfake.Cluster
+	servicetest.AwaitSuccess(tb, "the broker starts", func() (err error) { // a port that was free may be another's for a moment
+		cluster, err = kfake.NewCluster(append(options, kfake.NumBrokers(1))...)
+		return err
+	})
 	tb.Cleanup(cluster.Close)
 	return cluster
 }
@@ -54,7 +54,7 @@ func Listen(tb testing.TB, name string, service deployable.Service, tel *telemet
 func HTTPConfig() httpapi.Config {
 	return httpapi.Config{
 		Address: "127.0.0.1:0", InternalAddress: "127.0.0.1:0", BodyLimit: 64 << 10, HeaderLimit: 16 << 10,
-		ReadTimeout: servicetest.Timeout, HandlerTimeout: 10 * time.Second, IdleTimeout: servicetest.Timeout,
+		ReadTimeout: servicetest.Timeout, HandlerTimeout: servicetest.Timeout, IdleTimeout: servicetest.Timeout,
 		TraceCallers: []string{"127.0.0.1"}, // tests follow traces of their own
 	}
 }

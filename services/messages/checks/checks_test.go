@@ -35,7 +35,7 @@ func onCluster(t *testing.T, variables ...string) []examine.Check {
 // run runs a store until it answers.
 func run(t *testing.T, work, ping func(ctx context.Context) error) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute) // a schema is made
 	defer cancel()
 	working, stop := context.WithCancel(ctx)
 	ended := make(chan error)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -141,7 +142,7 @@ func TestClientAsksAgainOnAnotherConnection(t *testing.T) {
 		asked []string // from where
 		hangs = map[string]bool{}
 	)
-	client := newClient(t, 100*time.Millisecond, func(w http.ResponseWriter, r *http.Request) {
+	client := newClient(t, 300*time.Millisecond, func(w http.ResponseWriter, r *http.Request) {
 		mu.Lock()
 		if asked = append(asked, r.RemoteAddr); len(asked) == 2 && len(hangs) == 0 {
 			close(two)
@@ -183,8 +184,8 @@ func TestClientAsksAgainOnAnotherConnection(t *testing.T) {
 	}
 	mu.Lock()
 	defer mu.Unlock()
-	if len(asked) != 2 || asked[0] == asked[1] {
-		t.Errorf("rooms was asked from %v", asked)
+	if len(asked) < 2 || !hangs[asked[0]] || slices.ContainsFunc(asked[1:], func(from string) bool { return hangs[from] }) { // a busy machine may try a third time
+		t.Errorf("rooms was asked from %v, of which hang %v", asked, hangs)
 	}
 }
 

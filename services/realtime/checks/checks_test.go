@@ -53,7 +53,16 @@ func TestWhatIsBrokenOfAStreamIsNamed(t *testing.T) {
 		"streams unavailable": {unavailable, examine.Fault, []string{"503", "realtime"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := stream{url: examinetest.Serve(t, test.broken), firstTimeout: 300 * time.Millisecond, aliveTimeout: 400 * time.Millisecond}
+			t.Parallel()
+			s := stream{url: examinetest.Serve(t, test.broken), firstTimeout: servicetest.Timeout, aliveTimeout: servicetest.Timeout}
+			switch name { // what the test waits for does not come
+			case "stream held back":
+				s.firstTimeout = 300 * time.Millisecond
+			case "header alone":
+				s.firstTimeout = 2 * time.Second // the header has to come before
+			case "no keep-alive":
+				s.aliveTimeout = 300 * time.Millisecond
+			}
 			found := examinetest.Look(t, func(ctx context.Context, n *examine.Notes) { s.look(ctx, n, "token") })
 			examinetest.Expect(t, found[0], test.result, test.words...)
 		})

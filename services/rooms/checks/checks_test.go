@@ -95,7 +95,7 @@ func TestARoleOfItsOwnIsFine(t *testing.T) {
 // migrate lets the store bring a database up to date.
 func migrate(t *testing.T, address string) {
 	t.Helper()
-	store, err := postgres.New(libpostgres.Config{URL: config.Secret(address), PoolSize: 1, StatementTimeout: 5 * time.Second}, libpostgres.MigrateAuto, telemetry.Discard(nil))
+	store, err := postgres.New(libpostgres.Config{URL: config.Secret(address), PoolSize: 1, StatementTimeout: time.Minute}, libpostgres.MigrateAuto, telemetry.Discard(nil))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -105,7 +105,7 @@ func migrate(t *testing.T, address string) {
 // run runs a store until it answers.
 func run(t *testing.T, work, ping func(ctx context.Context) error) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	working, stop := context.WithCancel(ctx)
 	ended := make(chan error)
@@ -123,7 +123,7 @@ func run(t *testing.T, work, ping func(ctx context.Context) error) {
 
 func execute(t *testing.T, address, statement string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	connection, err := pgx.Connect(ctx, address)
 	if err != nil {

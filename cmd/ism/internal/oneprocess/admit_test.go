@@ -27,7 +27,7 @@ func reach(t *testing.T, b *broker, options ...kgo.Opt) error {
 		t.Fatal(err)
 	}
 	defer client.Close()
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	_, err = kmsg.NewPtrMetadataRequest().RequestWith(ctx, client)
 	return err

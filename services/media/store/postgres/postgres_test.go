@@ -23,7 +23,7 @@ func TestMain(m *testing.M) { servicetest.VerifyNoLeaks(m) }
 // start runs a backend on the database at an address.
 func start(t testing.TB, address string, migrates postgres.Migrate) store.Rows {
 	t.Helper()
-	rows, err := New(postgres.Config{URL: config.Secret(address), PoolSize: 5, StatementTimeout: 10 * time.Second}, migrates, telemetry.Discard(nil))
+	rows, err := New(postgres.Config{URL: config.Secret(address), PoolSize: 5, StatementTimeout: time.Minute}, migrates, telemetry.Discard(nil))
 	if err != nil {
 		t.Fatal(err)
 	}

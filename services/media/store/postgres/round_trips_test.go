@@ -63,7 +63,7 @@ func (*roundTrips) TraceBatchEnd(context.Context, *pgx.Conn, pgx.TraceBatchEndDa
 func TestUsagesAreLockedForOneRoundTrip(t *testing.T) {
 	t.Parallel()
 	address := enginetest.PostgresDatabase(t)
-	rows, err := New(postgres.Config{URL: config.Secret(address), PoolSize: 5, StatementTimeout: 10 * time.Second}, postgres.MigrateAuto, telemetry.Discard(nil))
+	rows, err := New(postgres.Config{URL: config.Secret(address), PoolSize: 5, StatementTimeout: time.Minute}, postgres.MigrateAuto, telemetry.Discard(nil))
 	if err != nil {
 		t.Fatal(err)
 	}

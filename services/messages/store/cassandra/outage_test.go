@@ -30,7 +30,7 @@ func entry(room uuid.UUID, offset int64) store.Entry {
 
 func testOutage(t *testing.T, cfg cassandra.Config) {
 	link := cassandratest.NewLink(t, cfg.Hosts[0])
-	cfg.Hosts = []string{link.Address()}
+	cfg.Hosts, cfg.Timeout = []string{link.Address()}, 10*time.Second
 	s := storetest.Start(t, newStore(t, cfg))
 	room := uuid.Must(uuid.NewV7())
 	if err := s.Append(t.Context(), []store.Entry{entry(room, 1)}); err != nil {

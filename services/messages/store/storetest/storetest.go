@@ -19,8 +19,8 @@ import (
 	"github.com/ism-chat/ism/services/messages/store"
 )
 
-// timeout is how long anything may take before a test gives up.
-const timeout = 60 * time.Second
+// timeout is how long anything may take before a test gives up: a cluster that is busy makes a schema of many tables for minutes.
+const timeout = 3 * time.Minute
 
 // Start runs a store until the test ends, and waits until it takes writes.
 func Start(t testing.TB, s store.Store) store.Store {

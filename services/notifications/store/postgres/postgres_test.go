@@ -24,7 +24,7 @@ func TestMain(m *testing.M) { servicetest.VerifyNoLeaks(m) }
 // start runs a store on the database at an address.
 func start(t testing.TB, address string, migrates postgres.Migrate) *Store {
 	t.Helper()
-	s, err := New(postgres.Config{URL: config.Secret(address), PoolSize: 5, StatementTimeout: 10 * time.Second}, migrates, telemetry.Discard(nil))
+	s, err := New(postgres.Config{URL: config.Secret(address), PoolSize: 5, StatementTimeout: time.Minute}, migrates, telemetry.Discard(nil))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -19,10 +19,12 @@ func TestClientThatDoesNotReadIsCutAndOthersGoOn(t *testing.T) {
 	for name, bound := range map[string]func(cfg *Config){
 		"too many events":  func(cfg *Config) { cfg.QueueEvents = 50 },
 		"too many bytes":   func(cfg *Config) { cfg.QueueBytes = 300_000 },
-		"it takes so long": func(cfg *Config) { cfg.WriteTimeout = 300 * time.Millisecond },
+		"it takes so long": func(cfg *Config) { cfg.WriteTimeout = 2 * time.Second }, // and the other one takes less, also where the machine is busy
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			onEach(t, func(t *testing.T, over func(*host) transport) {
+				t.Parallel()
 				cfg := config()
 				bound(&cfg)
 				w := serve(t, over, cfg)
@@ -129,24 +131,23 @@ func TestClientThatSendsGarbageIsCut(t *testing.T) {
 
 // A client that sends its head byte by byte is cut by the HTTP server's time-out, which counts from the first.
 func TestHeadThatNeverEndsIsCut(t *testing.T) {
-	const httpTimeout = 500 * time.Millisecond
-	w := serveWith(t, newTransport, config(), options{httpTimeout: httpTimeout})
+	t.Parallel()
+	w := serveWith(t, newTransport, config(), options{httpTimeout: 2 * time.Second})
 	other := w.open(uuid.New(), "")
 	c := w.dial("GET /api/sse?user=")
 	go c.read(make([]byte, 1000))
-	begun := time.Now()
 	drip := time.NewTicker(20 * time.Millisecond)
 	defer drip.Stop()
+	limit := time.After(servicetest.Timeout)
 	for cut := false; !cut; {
 		select {
 		case <-c.done:
 			cut = true
 		case <-drip.C:
 			_, _ = c.Write([]byte("x"))
+		case <-limit:
+			t.Fatal("it is not cut while it sends")
 		}
-	}
-	if took := time.Since(begun); took > httpTimeout+5*time.Second {
-		t.Errorf("it was cut after %v", took)
 	}
 	w.source.send("on")
 	other.await("on\n\n")

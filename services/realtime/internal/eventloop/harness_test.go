@@ -27,12 +27,13 @@ import (
 	"github.com/ism-chat/ism/services/realtime/internal/stream"
 )
 
+// config has deadlines that nothing meets, and no keep-alives: tests that are about them set their own.
 func config() Config {
 	return Config{
 		Config: stream.Config{
-			KeepAlive: time.Minute, WriteTimeout: 10 * time.Second, Retry: 2 * time.Second, QueueEvents: 10_000, QueueBytes: 10 << 20,
+			KeepAlive: time.Hour, WriteTimeout: servicetest.Timeout, Retry: 2 * time.Second, QueueEvents: 10_000, QueueBytes: 10 << 20,
 		},
-		MaxStreams: 5000, MaxPerUser: 10, Silent: 20 * time.Second,
+		MaxStreams: 5000, MaxPerUser: 10, Silent: servicetest.Timeout,
 	}
 }
 
@@ -172,8 +173,8 @@ func serveWith(t *testing.T, over func(*host) transport, cfg Config, with option
 	app := fiber.New(fiber.Config{
 		DisableStartupMessage: true,
 		Immutable:             true, // as in httpapi: what streams are opened with outlives the request
-		ReadTimeout:           cmp.Or(with.httpTimeout, 20*time.Second),
-		WriteTimeout:          cmp.Or(with.httpTimeout, 20*time.Second),
+		ReadTimeout:           cmp.Or(with.httpTimeout, servicetest.Timeout),
+		WriteTimeout:          cmp.Or(with.httpTimeout, servicetest.Timeout),
 		ErrorHandler: func(c *fiber.Ctx, err error) error {
 			var problem *httpapi.Problem
 			if errors.As(err, &problem) {
@@ -211,10 +212,10 @@ func serveWith(t *testing.T, over func(*host) transport, cfg Config, with option
 		if err := <-ended; err != nil {
 			t.Errorf("serve: %v", err)
 		}
-		if err := app.ShutdownWithTimeout(5 * time.Second); err != nil && !errors.Is(err, net.ErrClosed) {
+		if err := app.ShutdownWithTimeout(servicetest.Timeout); err != nil && !errors.Is(err, net.ErrClosed) {
 			t.Errorf("shut down: %v", err)
 		}
-		w.drainWithin(2 * time.Second)
+		w.drain()
 		http.DefaultClient.CloseIdleConnections()
 		if w.source.streams() != 0 {
 			t.Errorf("%d streams are still subscribed", w.source.streams())
@@ -223,8 +224,9 @@ func serveWith(t *testing.T, over func(*host) transport, cfg Config, with option
 	return w
 }
 
-func (w *world) drainWithin(timeout time.Duration) {
-	ctx, cancel := context.WithTimeout(context.Background(), timeout)
+// drain ends all streams. It has time enough: none is cut.
+func (w *world) drain() {
+	ctx, cancel := context.WithTimeout(context.Background(), servicetest.Timeout)
 	defer cancel()
 	w.Drain(ctx)
 }

@@ -60,10 +60,12 @@ func lines(t *testing.T, from *bufio.Reader, n int) string {
 }
 
 func TestAnswerIsAnEventStream(t *testing.T) {
+	t.Parallel()
 	onEach(t, func(t *testing.T, over func(*host) transport) {
+		t.Parallel()
 		cfg := config()
-		cfg.KeepAlive = 100 * time.Millisecond
-		w := serveWith(t, over, cfg, options{httpTimeout: 500 * time.Millisecond}) // which streams must outlive
+		cfg.KeepAlive = 200 * time.Millisecond
+		w := serveWith(t, over, cfg, options{httpTimeout: 2 * time.Second}) // which streams must outlive
 		response := w.begin(http.MethodGet, "")
 		if response.StatusCode != http.StatusOK || response.Proto != "HTTP/1.1" || len(response.TransferEncoding) != 0 || response.ContentLength != -1 || !response.Close {
 			t.Errorf("%s %d, %v, length %d, close %v", response.Proto, response.StatusCode, response.TransferEncoding, response.ContentLength, response.Close)

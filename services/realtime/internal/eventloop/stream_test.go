@@ -26,7 +26,7 @@ func TestStreamCarriesEventsAndComments(t *testing.T) {
 		c.await("two\n\n:\n\n")
 		w.source.send("")
 		c.await(":\nid: 7-44\n\n:\n\n:\n\n")
-		if got, _, _ := strings.Cut(c.body(), ":\n\n"); got != opening+"id: 7-42\ndata: one\n\nid: 7-43\ndata: two\n\n" {
+		if got := strings.ReplaceAll(c.body(), ":\n\n", ""); got != opening+"id: 7-42\ndata: one\n\nid: 7-43\ndata: two\n\n:\nid: 7-44\n\n" {
 			t.Errorf("got %q", got)
 		}
 	})
@@ -44,7 +44,7 @@ func TestPositionIsNotAnnouncedBeforeItsEvent(t *testing.T) {
 		w.source.mu.Unlock()
 		c.await("just now\n\n")
 		servicetest.Await(t, "a keep-alive", func() bool { return strings.HasSuffix(c.body(), ":\n\n") })
-		if got := strings.TrimRight(strings.TrimPrefix(c.body(), opening), ":\n"); got != "id: 7-42\ndata: just now" {
+		if got := strings.ReplaceAll(strings.TrimPrefix(c.body(), opening), ":\n\n", ""); got != "id: 7-42\ndata: just now\n\n" {
 			t.Errorf("got %q", got)
 		}
 	})
@@ -106,13 +106,15 @@ func endedEvent(t *testing.T, text, reason string) {
 }
 
 func TestStreamEndsWithItsToken(t *testing.T) {
+	t.Parallel()
 	onEach(t, func(t *testing.T, over func(*host) transport) {
+		t.Parallel()
 		w := serve(t, over, config())
 		begun := time.Now()
-		c := w.open(uuid.New(), "&for=700ms")
+		c := w.open(uuid.New(), "&for=3s")
 		w.source.send("")
 		text, found := strings.CutPrefix(c.awaitEnd(), opening+"id: 7-42\n")
-		if took := time.Since(begun); !found || took < 650*time.Millisecond {
+		if took := time.Since(begun); !found || took < 2900*time.Millisecond {
 			t.Errorf("after %v it ends with %q", took, text)
 		}
 		endedEvent(t, text, "expired")
@@ -311,14 +313,10 @@ func TestGoneClientFreesItsSlot(t *testing.T) {
 				c := w.open(uuid.New(), "")
 				stays := w.open(uuid.New(), "")
 				w.await(2)
-				begun := time.Now()
 				if err := leave(c); err != nil {
 					t.Fatal(err)
 				}
-				w.await(1)
-				if took := time.Since(begun); took > 500*time.Millisecond { // it is far less than 100, but where the machine is busy
-					t.Errorf("it was noticed after %v", took)
-				}
+				w.await(1) // nothing is written: a keep-alive, which would find it, is far away
 				if w.ended(stream.Gone) != 1 {
 					t.Error("it is not counted")
 				}

@@ -18,7 +18,7 @@ func TestMain(m *testing.M) { servicetest.VerifyNoLeaks(m) }
 // newStore makes a store on the database at url, not running.
 func newStore(t *testing.T, url string) *Store {
 	t.Helper()
-	return storeThat(t, postgres.Config{URL: config.Secret(url), PoolSize: 10, StatementTimeout: 5 * time.Second}, postgres.MigrateAuto)
+	return storeThat(t, postgres.Config{URL: config.Secret(url), PoolSize: 10, StatementTimeout: time.Minute}, postgres.MigrateAuto)
 }
 
 func storeThat(t *testing.T, cfg postgres.Config, migrates postgres.Migrate) *Store {

@@ -36,7 +36,7 @@ func TestADatabaseThatIsReadOnlyIsUnavailable(t *testing.T) {
 		}
 	}
 	set("on") // for connections from now on
-	s := storeThat(t, postgres.Config{URL: config.Secret(url), PoolSize: 10, StatementTimeout: 5 * time.Second}, postgres.MigrateCheck)
+	s := storeThat(t, postgres.Config{URL: config.Secret(url), PoolSize: 10, StatementTimeout: time.Minute}, postgres.MigrateCheck)
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- s.Run(ctx) }()

@@ -140,7 +140,7 @@ func TestLostConnectionsAreMadeAnew(t *testing.T) {
 
 func TestASlowStatementIsUnavailable(t *testing.T) {
 	database := enginetest.PostgresDatabase(t)
-	cfg := postgres.Config{URL: config.Secret(database), PoolSize: 2, StatementTimeout: 200 * time.Millisecond}
+	cfg := postgres.Config{URL: config.Secret(database), PoolSize: 2, StatementTimeout: time.Second} // the store starts within it
 	s, err := New(cfg, postgres.MigrateAuto, telemetry.Discard(nil))
 	if err != nil {
 		t.Fatal(err)

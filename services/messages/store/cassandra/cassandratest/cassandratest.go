@@ -28,7 +28,7 @@ func Config(tb testing.TB) cassandra.Config {
 		Password:          user,
 		Consistency:       "LOCAL_QUORUM",
 		ReplicationFactor: 1,
-		Timeout:           10 * time.Second, // a busy machine is not what is tested
+		Timeout:           time.Minute, // a busy machine is not what is tested
 		Connections:       2,
 	}
 	tb.Cleanup(func() { drop(tb, cfg) })

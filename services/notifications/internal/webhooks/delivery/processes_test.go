@@ -60,7 +60,7 @@ func TestProcessesTogetherKeepWhatIsPromised(t *testing.T) {
 	t.Parallel()
 	address := enginetest.PostgresDatabase(t)
 	onPostgres := func() store.Store {
-		cfg := libpostgres.Config{URL: config.Secret(address), PoolSize: 8, StatementTimeout: 10 * time.Second}
+		cfg := libpostgres.Config{URL: config.Secret(address), PoolSize: 8, StatementTimeout: time.Minute}
 		s, err := postgres.New(cfg, libpostgres.MigrateAuto, telemetry.Discard(nil))
 		if err != nil {
 			t.Fatal(err)
