@@ -1,28 +1,12 @@
 // Web Push: the browser subscribes with the installation's key, and the subscription is registered as a device of the user's.
 import type { Client } from "../../typescript/src/index.js";
 import { Problem, problemOf } from "../../typescript/src/problem.js";
+import { registerWorker } from "./worker.js";
 
 /** `unsupported`: this browser, or this page's origin, has no Web Push; `denied`: the user has forbidden it; `off-here`: the installation has none. */
 export type PushState = "unsupported" | "denied" | "off-here" | "off" | "on";
 
 const DEVICE = "ism.device";
-
-interface ScriptPolicy {
-  createScriptURL(url: string): string;
-}
-interface PolicyFactory {
-  createPolicy(name: string, rules: ScriptPolicy): ScriptPolicy;
-}
-
-let policy: ScriptPolicy | undefined;
-
-/** The worker's address, which Trusted Types want to have been looked at: it is this one, and no other. */
-function workerURL(): string {
-  const factory = (globalThis as { trustedTypes?: PolicyFactory }).trustedTypes;
-  if (!factory) return "sw.js";
-  policy ??= factory.createPolicy("ism-worker", { createScriptURL: () => "sw.js" });
-  return policy.createScriptURL("sw.js");
-}
 
 export async function pushState(client: Client): Promise<PushState> {
   if (!("serviceWorker" in navigator) || !("PushManager" in globalThis) || !("Notification" in globalThis)) return "unsupported";
@@ -40,7 +24,7 @@ export async function pushState(client: Client): Promise<PushState> {
 /** Asks the user, subscribes and registers. Call it where the user has done something: browsers ask at no other time. */
 export async function pushOn(client: Client): Promise<PushState> {
   if ((await Notification.requestPermission()) !== "granted") return Notification.permission === "denied" ? "denied" : "off";
-  const [registration, key] = await Promise.all([navigator.serviceWorker.register(workerURL()), keyOf(client)]);
+  const [registration, key] = await Promise.all([registerWorker(), keyOf(client)]);
   await navigator.serviceWorker.ready;
   const subscription = await registration.pushManager.subscribe({ userVisibleOnly: true, applicationServerKey: bytesOf(key) }).catch((thrown: unknown) => {
     throw new Problem("push-refused", 0, String(thrown)); // a browser in private mode, or one that does not reach its push service
@@ -54,7 +38,6 @@ export async function pushOff(client: Client): Promise<PushState> {
   const subscription = await registration?.pushManager.getSubscription();
   await client.request("DELETE", `/api/devices/${encodeURIComponent(deviceId())}`);
   await subscription?.unsubscribe();
-  await registration?.unregister();
   return "off";
 }
 
