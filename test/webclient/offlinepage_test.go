@@ -134,7 +134,7 @@ func TestANewVersionTakesOver(t *testing.T) {
 	second.Store(true)
 	one.reload()
 	one.await("the second version", titled("ISM 2"))
-	one.await("what was kept of the first to be gone", 
+	one.await("what was kept of the first to be gone",
 		"(caches.keys().then((names) => globalThis.__kept = names), globalThis.__kept?.includes('ism-app-next') && !globalThis.__kept.includes("+quote("ism-app-"+version)+"))")
 	cut.Store(true)
 	one.reload()
@@ -158,4 +158,38 @@ func content(t *testing.T, client *web.Client, name string) string {
 func integrity(content string) string {
 	sum := sha256.Sum256([]byte(content))
 	return "sha256-" + base64.StdEncoding.EncodeToString(sum[:])
+}
+
+// What was seen last is shown without a network, and said to be that; what is half written is there as well. Signing out leaves neither.
+func TestWhatWasSeenLastIsShownOffline(t *testing.T) {
+	c := startChat(t)
+	if _, err := c.byBob.SendText(t.Context(), c.room, "seen before"); err != nil {
+		t.Fatal(err)
+	}
+	c.alice.awaitText("seen before", "sent")
+	c.alice.awaitKept()
+	c.alice.write("textarea[name=text]", "half a sen")
+	c.alice.offline(true)
+	c.alice.reload()
+	c.alice.awaitText("seen before", "sent")
+	c.alice.await("the room", "document.querySelector('[data-room="+quote(c.room.String())+"]')?.textContent.includes('Lunch')")
+	c.alice.await("both to be said to be what was seen last", "document.querySelectorAll('.list [data-seen], .room [data-seen]').length === 2")
+	c.alice.await("the sender's name", "document.querySelector('.sender')?.textContent.includes('bob')")
+	c.alice.await("the draft", "document.querySelector('textarea[name=text]').value === 'half a sen'")
+	if _, err := c.byBob.SendText(t.Context(), c.room, "unseen"); err != nil {
+		t.Fatal(err)
+	}
+	c.alice.offline(false)
+	c.alice.awaitText("unseen", "sent")
+	c.alice.await("nothing to be said any more", "!document.querySelector('[data-seen]')")
+	c.compare(t)
+
+	c.alice.hash("#/settings")
+	c.alice.click("button[name=sign-out]")
+	c.alice.await("the first screen", "document.querySelector('button[name=sign-in]')")
+	c.alice.await("nothing to be left", `(indexedDB.databases().then((all) => globalThis.__left = all.filter(({ name }) => name.startsWith('ism.seen')).length + Object.keys(localStorage)
+		.filter((key) => key.startsWith('ism.draft')).length), globalThis.__left === 0)`)
+	if refused := c.alice.refused(); len(refused) > 0 {
+		t.Errorf("%q", refused)
+	}
 }

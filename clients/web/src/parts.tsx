@@ -134,6 +134,17 @@ export function Ask({ title, text, onYes, onClose }: { title: string; text: stri
   );
 }
 
+/** Says that what is shown is what was seen last; not where what is so now comes at once. */
+export function Seen({ at, children }: { at: number; children?: ComponentChildren }) {
+  const texts = useTexts();
+  return (
+    <p class="seen" role="status" data-seen={at}>
+      {texts.text("seen", { time: texts.fullTime(new Date(at).toISOString()) })}
+      {children}
+    </p>
+  );
+}
+
 const LINK = /https?:\/\/[^\s<>"'`]+[^\s<>"'`.,;:!?)\]}]/g;
 
 /** Text as text; only addresses of http and https become links. */

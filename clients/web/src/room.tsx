@@ -5,6 +5,7 @@ import { useSession, useTexts } from "./context.js";
 import { useStore } from "./hooks.js";
 import { Ask, Avatar, Dialog, IconButton } from "./parts.js";
 import { PeoplePicker, type Picked } from "./people.js";
+import type { SeenTimeline } from "./last-seen.js";
 import { nameOf } from "./room-list.js";
 import { go } from "./route.js";
 import { TimelineView } from "./timeline.js";
@@ -16,14 +17,21 @@ export function RoomPage({ id }: { id: string }) {
   const session = useSession();
   const texts = useTexts();
   const handle = useMemo(() => session.client.room(id), [id]);
-  const rooms = useStore(session.client.rooms);
+  const rooms = useStore(session.rooms);
   const timeline = useStore(handle.timeline);
+  const { members } = useStore(handle.members);
+  const [seen, setSeen] = useState<SeenTimeline>();
   const [writing, setWriting] = useState<Writing>({ to: "new" });
   const [dropping, setDropping] = useState(false);
   useEffect(() => {
     handle.timeline.load().catch(() => {}); // its state says so
     void handle.members.load();
-    return () => session.client.release(id);
+    void session.seen.timeline(id).then(setSeen);
+    const end = session.look(handle);
+    return () => {
+      end();
+      session.client.release(id);
+    };
   }, [handle]);
   const room = rooms.rooms.find((each) => each.id === id);
   if (rooms.loaded && !room && timeline.problem?.status === 404) {
@@ -36,6 +44,7 @@ export function RoomPage({ id }: { id: string }) {
       </div>
     );
   }
+  const people = members.length > 0 ? members : (seen?.members ?? []);
   const attach = (files: readonly File[]) => session.uploads.add(handle, files);
   const drag = (event: DragEvent) => {
     if (!event.dataTransfer?.types.includes("Files")) return;
@@ -58,8 +67,8 @@ export function RoomPage({ id }: { id: string }) {
       onDrop={drop}
     >
       <Header room={room} handle={handle} />
-      <TimelineView handle={handle} room={room} onWriting={setWriting} />
-      <Composer handle={handle} writing={writing} onWriting={setWriting} onFiles={attach} />
+      <TimelineView handle={handle} room={rooms.loaded ? room : undefined} seen={seen} people={people} onWriting={setWriting} />
+      <Composer handle={handle} people={people} writing={writing} onWriting={setWriting} onFiles={attach} />
       {dropping && <p class="drop">{texts.text("room.drop")}</p>}
     </section>
   );

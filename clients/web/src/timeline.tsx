@@ -2,9 +2,11 @@ import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/ho
 import type { Member, Message, Room, RoomHandle, TimelineItem } from "../../typescript/src/index.js";
 import { reasonOf, useSession, useTexts } from "./context.js";
 import { useStore } from "./hooks.js";
+import { type SeenTimeline } from "./last-seen.js";
 import { MessageRow, plainText } from "./message.js";
-import { IconButton } from "./parts.js";
+import { IconButton, Seen } from "./parts.js";
 import type { Writing } from "./room.js";
+import { NOTHING, shownOf } from "./shown.js";
 import { END, down, held, run, up, type View } from "./rows.js";
 import { sameDay } from "./texts.js";
 
@@ -20,13 +22,18 @@ const SEEN = 400;
 interface Props {
   handle: RoomHandle;
   room: Room | undefined;
+  /** What was seen last, for as long as nothing is loaded. */
+  seen: SeenTimeline | undefined;
+  people: readonly Pick<Member, "id" | "displayName">[];
   onWriting: (writing: Writing) => void;
 }
 
-export function TimelineView({ handle, room, onWriting }: Props) {
+export function TimelineView({ handle, room, seen: before, people, onWriting }: Props) {
   const session = useSession();
   const texts = useTexts();
-  const state = useStore(handle.timeline);
+  const live = useStore(handle.timeline);
+  const state = useMemo(() => shownOf(live, before), [live, before]);
+  const asSeen = state !== live;
   const { members, readUpTo } = useStore(handle.members);
   const connection = useStore(session.client.connection);
   const [view, setView] = useState<View>(END);
@@ -37,9 +44,9 @@ export function TimelineView({ handle, room, onWriting }: Props) {
   const { items } = state;
   const { from, to } = run(items, view);
   const own = session.userId;
-  const names = useMemo(() => new Map(members.map(({ id, displayName }) => [id, displayName])), [members]);
+  const names = useMemo(() => new Map(people.map(({ id, displayName }) => [id, displayName])), [people]);
   const nameOf = (user: string) => (user === own ? texts.text("message.you") : (names.get(user) ?? texts.text("message.system")));
-  const divider = useDivider(items, room, own);
+  const divider = useDivider(asSeen ? NOTHING : items, room, own);
   const markRead = useReadMarks(handle, room);
   useAnnouncement(items, state.atEnd, own, nameOf);
 
@@ -71,7 +78,7 @@ export function TimelineView({ handle, room, onWriting }: Props) {
     const box = scroller.current!;
     const { direction } = scroll.current;
     const below = box.scrollHeight - box.scrollTop - box.clientHeight;
-    const idle = !state.loading && !state.problem;
+    const idle = !state.loading && !state.problem && !asSeen;
     if (direction <= 0 && box.scrollTop < NEAR) {
       if (from > 0) setView(up(items, view));
       else if (!state.atBeginning && idle && items.length > 0) {
@@ -85,6 +92,7 @@ export function TimelineView({ handle, room, onWriting }: Props) {
     if (scroll.current.atEnd && state.atEnd && to === items.length && view.top !== undefined) setView(END);
   };
   const seen = () => {
+    if (asSeen) return;
     const box = scroller.current!;
     const end = box.scrollTop + box.clientHeight;
     const rows = [...list.current!.children] as HTMLElement[];
@@ -128,7 +136,7 @@ export function TimelineView({ handle, room, onWriting }: Props) {
       removeEventListener("focus", shown);
     };
   });
-  const again = () => void (items.length === 0 ? handle.timeline.load() : state.atBeginning ? handle.timeline.loadNewer() : handle.timeline.loadOlder()).catch(() => {});
+  const again = () => void (asSeen || items.length === 0 ? handle.timeline.load() : state.atBeginning ? handle.timeline.loadNewer() : handle.timeline.loadOlder()).catch(() => {});
   useEffect(() => {
     if (connection.status === "live" && state.problem?.temporary) again();
   }, [connection.status]);
@@ -180,7 +188,18 @@ export function TimelineView({ handle, room, onWriting }: Props) {
           })}
         </ol>
       </div>
-      {state.problem && (
+      {asSeen && before && (
+        <div class="notice">
+          <Seen at={before.at}>
+            {state.problem && (
+              <button type="button" class="button" onClick={again}>
+                {texts.text("retry")}
+              </button>
+            )}
+          </Seen>
+        </div>
+      )}
+      {state.problem && !asSeen && (
         <p class="notice" role="alert">
           {texts.text("room.loadFailed", { reason: reasonOf(texts, state.problem) })}
           <button type="button" class="button" onClick={again}>
@@ -188,7 +207,7 @@ export function TimelineView({ handle, room, onWriting }: Props) {
           </button>
         </p>
       )}
-      {!state.problem && connection.status === "live" && !state.caughtUp && items.length > 0 && (
+      {!state.problem && !asSeen && connection.status === "live" && !state.caughtUp && items.length > 0 && (
         <p class="notice" role="status">
           {texts.text("room.catchingUp")}
         </p>
