@@ -64,7 +64,7 @@ function RoomRow({ room, current }: { room: Room; current: boolean }) {
     () => (
       <li data-room={room.id}>
         <a href={hashOf({ page: "room", id: room.id })} aria-current={current ? "true" : undefined} class={room.unread ? "unread" : ""}>
-          <Avatar id={room.id} name={name} />
+          <Avatar id={room.id} name={name} picture={session.pictureOf(room)} />
           <span class="room-name">
             <bdi>{name}</bdi>
           </span>

@@ -93,7 +93,7 @@ function Header({ room, handle }: { room: Room | undefined; handle: RoomHandle }
       <span class="back">
         <IconButton icon="back" label={texts.text("back")} onClick={() => go({ page: "rooms" })} />
       </span>
-      <Avatar id={handle.id} name={name} />
+      <Avatar id={handle.id} name={name} picture={session.pictureOf(room)} />
       <div class="room-title">
         <h2>
           <bdi>{name}</bdi>

@@ -1,10 +1,11 @@
-import { createClient, friends, media, notifications, type Client, type Friends, type Media, type Notifications, type Problem, type RoomHandle, type RoomsState, type Store } from "../../typescript/src/index.js";
+import { createClient, friends, media, notifications, type Client, type Friends, type Media, type Notifications, type Problem, type Room, type RoomHandle, type RoomsState, type Store } from "../../typescript/src/index.js";
 import { indexedDBOutbox } from "../../typescript/src/offline.js";
 import { shared } from "../../typescript/src/shared.js";
 import { Value } from "../../typescript/src/store.js";
 import { Drafts } from "./drafts.js";
 import { LastSeen, type SeenRooms } from "./last-seen.js";
 import { SignInError, type Person, type SignIn } from "./oidc.js";
+import { pictureOf } from "./pictures.js";
 import { Soon } from "./soon.js";
 import { Uploads } from "./uploads.js";
 
@@ -93,6 +94,11 @@ export class Session {
 
   get userId(): string {
     return this.client.userId ?? this.before?.userId ?? this.person.sub;
+  }
+
+  /** Where the picture of a room is loaded, if it has one of our media's. */
+  pictureOf(room: Room | undefined): string | undefined {
+    return pictureOf(room?.roomImageUrl, this.signIn.config.url, location.origin);
   }
 
   private list(): void {
