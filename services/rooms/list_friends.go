@@ -12,7 +12,7 @@ import (
 	"github.com/ism-chat/ism/services/rooms/store/people"
 )
 
-// mostRelatives is how many friends or requests an answer has. As nobody may have more, old clients, which ask for no page, get them all.
+// mostRelatives is how many users an answer has. As nobody may have more friends or requests, old clients, which ask for no page, get them all.
 const mostRelatives = 1000
 
 // listFriends handles GET /api/users/friends.
@@ -20,6 +20,9 @@ func (s *Service) listFriends(c *fiber.Ctx) error { return s.listRelatives(c, wi
 
 // listRequests handles GET /api/users/friends/requests: those that the caller has received.
 func (s *Service) listRequests(c *fiber.Ctx) error { return s.listRelatives(c, wire.InviteReceived) }
+
+// listBlocked handles GET /api/users/blocked.
+func (s *Service) listBlocked(c *fiber.Ctx) error { return s.listRelatives(c, wire.Blocking) }
 
 func (s *Service) listRelatives(c *fiber.Ctx, as wire.Relationship) error {
 	by := viewer(c)

@@ -31,6 +31,7 @@ func TestUsers(t *testing.T) {
 				{"from a request to friends and back", friendsFromRequestToEnd},
 				{"a search has pages", searchHasPages},
 				{"lists of friends have pages", friendsHavePages},
+				{"the list of the blocked has pages", blockedHavePages},
 				{"cursors are good for one caller and query", cursorsAreBound},
 				{"names in tokens never fail", namesInTokensNeverFail},
 				{"blocked users are left out of a group", blockedUsersAreLeftOut},
@@ -150,11 +151,45 @@ func friendsHavePages(t *testing.T, d *deployment) {
 		want = append(want, other.id)
 	}
 	slices.Reverse(want)
+	d.hasPages(t, alice, "/api/users/friends/requests?limit=2", want, 3)
+}
+
+// Who has blocked sees whom, the latest first, and nobody else does: not the blocked, nor whom another has blocked.
+func blockedHavePages(t *testing.T, d *deployment) {
+	alice, mallory := d.seenUser(t, "alice"), d.seenUser(t, "mallory")
+	var want []uuid.UUID
+	for range 5 {
+		other := d.seenUser(t, "other")
+		d.post(t, alice, "/api/users/ignore/"+other.id.String(), "")
+		want = append(want, other.id)
+		d.hasPages(t, other, "/api/users/blocked", nil, 1)
+	}
+	d.post(t, mallory, "/api/users/ignore/"+alice.id.String(), "")
+	d.post(t, alice, "/api/users/friends/add/"+d.seenUser(t, "asked").id.String(), "")
+	slices.Reverse(want)
+	d.hasPages(t, alice, "/api/users/blocked?limit=2", want, 3)
+
+	d.post(t, mallory, "/api/users/ignore/"+want[1].String(), "")
+	d.delete(t, alice, "/api/users/ignore/"+want[0].String())
+	d.hasPages(t, alice, "/api/users/blocked?limit=2", want[1:], 2)
+	d.post(t, alice, "/api/users/ignore/"+mallory.id.String(), "") // both have: each sees the other
+	d.hasPages(t, alice, "/api/users/blocked", append([]uuid.UUID{mallory.id}, want[1:]...), 1)
+	d.hasPages(t, mallory, "/api/users/blocked", []uuid.UUID{alice.id, want[1]}, 1) // that alice has blocked her, too, is the latest
+	got := d.call(t, d.Public, alice, request{method: "GET", path: "/api/users/blocked?cursor=" +
+		d.call(t, d.Public, alice, request{method: "GET", path: "/api/users/blocked?limit=1"}).Header.Get("X-Next-Cursor")})
+	if got.Status != http.StatusOK {
+		t.Errorf("the second page is %s", got)
+	}
+}
+
+// hasPages asks for a list, page by page, and compares it.
+func (d *deployment) hasPages(t *testing.T, by user, path string, want []uuid.UUID, wantPages int) {
+	t.Helper()
 	var got []uuid.UUID
-	path, pages := "/api/users/friends/requests?limit=2", 0
+	pages := 0
 	for path != "" {
 		var users []wire.User
-		answer := d.call(t, d.Public, alice, request{method: "GET", path: path})
+		answer := d.call(t, d.Public, by, request{method: "GET", path: path})
 		answer.Decode(t, &users)
 		for _, u := range users {
 			got = append(got, u.ID)
@@ -170,7 +205,7 @@ func friendsHavePages(t *testing.T, d *deployment) {
 			path = target
 		}
 	}
-	if !slices.Equal(got, want) || pages != 3 {
+	if !slices.Equal(got, want) || pages != wantPages {
 		t.Errorf("on %d pages are %v, want %v", pages, got, want)
 	}
 }
@@ -204,6 +239,7 @@ func cursorsAreBound(t *testing.T, d *deployment) {
 		"empty":                {alice, "/api/users/search?username=bound&cursor=", 400},
 		"no text":              {alice, "/api/users/search?username=bound&cursor=%00%ff", 400},
 		"a request's":          {alice, "/api/users/friends/requests?cursor=" + requests, 200},
+		"of the blocked":       {alice, "/api/users/blocked?cursor=" + requests, 400},
 		"of other friends":     {alice, "/api/users/friends?cursor=" + requests, 400},
 		"another's requests":   {bob, "/api/users/friends/requests?cursor=" + requests, 400},
 		"a search's":           {alice, "/api/users/friends/requests?cursor=" + search, 400},
@@ -359,7 +395,7 @@ func (d *deployment) routesOfUsers(t *testing.T) []request {
 		}
 		routes = append(routes, asked)
 	}
-	if len(routes) != 18 {
+	if len(routes) != 19 {
 		t.Fatalf("there are %d routes about users", len(routes))
 	}
 	return routes

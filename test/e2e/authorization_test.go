@@ -77,6 +77,7 @@ func authorization() []route {
 		{operation: "GET /api/users/search", of: users, path: "/api/users/search?username=nobody-at-all"},
 		{operation: "GET /api/users/friends", of: users},
 		{operation: "GET /api/users/friends/requests", of: users},
+		{operation: "GET /api/users/blocked", of: users},
 		{operation: "GET /api/users/{user_id}", of: users},
 		{operation: "POST /api/users/friends/add/{user_id}", of: users, path: "/api/users/friends/add/-"},
 		{operation: "POST /api/users/friends/accept-request/{user_id}", of: users, path: "/api/users/friends/accept-request/-"},

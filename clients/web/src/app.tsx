@@ -16,7 +16,7 @@ export function App({ signIn, onLanguage }: { signIn: SignIn; onLanguage: (langu
   const session = useSession();
   const texts = useTexts();
   const route = useRoute();
-  const rooms = useStore(session.client.rooms);
+  const rooms = useStore(session.rooms);
   const inbox = useStore(session.inbox);
   useEffect(() => {
     document.title = rooms.unread > 0 ? `(${texts.number(rooms.unread)}) ${texts.text("app.name")}` : texts.text("app.name");

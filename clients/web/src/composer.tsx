@@ -1,5 +1,5 @@
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
-import type { RoomHandle } from "../../typescript/src/index.js";
+import type { Member, RoomHandle } from "../../typescript/src/index.js";
 import { reasonOf, useSession, useTexts } from "./context.js";
 import { useStore } from "./hooks.js";
 import { plainText } from "./message.js";
@@ -8,16 +8,16 @@ import type { Writing } from "./room.js";
 
 interface Props {
   handle: RoomHandle;
+  people: readonly Pick<Member, "id" | "displayName">[];
   writing: Writing;
   onWriting: (writing: Writing) => void;
   onFiles: (files: readonly File[]) => void;
 }
 
-export function Composer({ handle, writing, onWriting, onFiles }: Props) {
+export function Composer({ handle, people, writing, onWriting, onFiles }: Props) {
   const session = useSession();
   const texts = useTexts();
-  const { members } = useStore(handle.members);
-  const [text, setText] = useState(session.drafts.get(handle.id) ?? "");
+  const [text, setText] = useState(session.drafts.get(handle.id));
   const unsent = useRef(text); // what is sent is gone at once: the button may be hit again before this is drawn anew
   unsent.current = text;
   const box = useRef<HTMLTextAreaElement>(null);
@@ -36,7 +36,7 @@ export function Composer({ handle, writing, onWriting, onFiles }: Props) {
   // Before it is seen: else what is there from before could be sent as what it is not.
   useLayoutEffect(() => {
     if (writing.to === "edit") setText(plainText(texts, writing.message));
-    else setText(session.drafts.get(handle.id) ?? "");
+    else setText(session.drafts.get(handle.id));
     if (writing.to !== "new" || matchMedia("(hover: hover)").matches) box.current?.focus();
   }, [writing]);
   const submit = () => {
@@ -50,7 +50,7 @@ export function Composer({ handle, writing, onWriting, onFiles }: Props) {
     }
     if (writing.to === "reply") handle.reply(writing.message, said);
     else handle.send(said);
-    session.drafts.delete(handle.id);
+    session.drafts.set(handle.id, "");
     setText("");
     if (writing.to === "reply") onWriting({ to: "new" });
     box.current?.focus();
@@ -79,7 +79,7 @@ export function Composer({ handle, writing, onWriting, onFiles }: Props) {
     onFiles(files);
     if (input.current) input.current.value = "";
   };
-  const to = writing.to === "reply" ? (members.find(({ id }) => id === writing.message.senderId)?.displayName ?? texts.text("message.system")) : "";
+  const to = writing.to === "reply" ? (people.find(({ id }) => id === writing.message.senderId)?.displayName ?? texts.text("message.system")) : "";
   return (
     <div class="composer">
       <UploadList handle={handle} />

@@ -1,6 +1,7 @@
 import { createContext } from "preact";
 import { useContext } from "preact/hooks";
 import { problemOf, type Problem } from "../../typescript/src/problem.js";
+import { SignInError } from "./oidc.js";
 import type { Session } from "./session.js";
 import type { Key, Texts } from "./texts.js";
 
@@ -21,6 +22,8 @@ const SAID = new Set(["network", "timeout", "no-token", "unauthorized", "bad-ans
 
 /** Why something failed, in the user's language where there are words for it. */
 export function reasonOf(texts: Texts, thrown: Problem | unknown): string {
-  const { code, message } = problemOf(thrown);
+  const { code: of, message, cause } = problemOf(thrown);
+  // Without a network there is no new token either, and nobody is signed out.
+  const code = of === "no-token" && cause instanceof SignInError && cause.code === "unreachable" ? "network" : of;
   return SAID.has(code) ? texts.text(`problem.${code}` as Key) : texts.text("problem.other", { message, code });
 }

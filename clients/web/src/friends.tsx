@@ -1,5 +1,6 @@
 import { useState } from "preact/hooks";
 import type { RelatedUser, User } from "../../typescript/src/index.js";
+import { Blocked } from "./blocked.js";
 import { useSession, useTexts } from "./context.js";
 import { useStore } from "./hooks.js";
 import { Ask, Avatar } from "./parts.js";
@@ -80,6 +81,7 @@ export function FriendsPage() {
         {loaded && friends.length === 0 && <p class="quiet">{texts.text("friends.none")}</p>}
         {related(friends, "FRIEND")}
       </section>
+      <Blocked version={version} people={people} />
       {blocking && (
         <Ask title={texts.text("friends.block")} text={texts.text("friends.blockAsk", { name: blocking.displayName })} onYes={() => act(store.block(blocking.id))} onClose={() => setBlocking(undefined)} />
       )}

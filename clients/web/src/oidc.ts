@@ -127,7 +127,10 @@ export class SignIn {
     this.fresh = undefined;
     if (fresh !== undefined) return fresh;
     const refreshToken = this.kept?.refreshToken;
-    if (refreshToken === undefined) throw new SignInError("login_required", "the session is over");
+    if (refreshToken === undefined) {
+      await this.discover(); // without a network nothing is over yet
+      throw new SignInError("login_required", "the session is over");
+    }
     const tokens = await this.ask({ grant_type: "refresh_token", refresh_token: refreshToken });
     this.take(tokens, this.kept!.person);
     this.fresh = undefined;

@@ -1,6 +1,6 @@
 // Small things that are used all over.
 import type { ComponentChildren } from "preact";
-import { useEffect, useRef } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { useTexts } from "./context.js";
 
 const PATHS = {
@@ -51,12 +51,13 @@ export function IconButton({ icon, label, type = "button", ...rest }: IconButton
   );
 }
 
-/** Two letters and a colour that stay with who or what they stand for: pictures of others are not loaded from elsewhere. */
-export function Avatar({ id, name, small }: { id: string; name: string; small?: boolean }) {
+/** Two letters and a colour that stay with who or what they stand for; or a picture, while it can be had. */
+export function Avatar({ id, name, small, picture }: { id: string; name: string; small?: boolean; picture?: string | undefined }) {
+  const [missing, setMissing] = useState<string>();
   const hue = [...id].reduce((sum, char) => (sum * 31 + char.charCodeAt(0)) % 8, 0);
   return (
     <span class={`avatar hue-${hue} ${small ? "small" : ""}`} aria-hidden="true">
-      {initialsOf(name)}
+      {picture !== undefined && picture !== missing ? <img src={picture} alt="" loading="lazy" onError={() => setMissing(picture)} /> : initialsOf(name)}
     </span>
   );
 }
@@ -131,6 +132,17 @@ export function Ask({ title, text, onYes, onClose }: { title: string; text: stri
         </button>
       </footer>
     </Dialog>
+  );
+}
+
+/** Says that what is shown is what was seen last; not where what is so now comes at once. */
+export function Seen({ at, children }: { at: number; children?: ComponentChildren }) {
+  const texts = useTexts();
+  return (
+    <p class="seen" role="status" data-seen={at}>
+      {texts.text("seen", { time: texts.fullTime(new Date(at).toISOString()) })}
+      {children}
+    </p>
   );
 }
 

@@ -1,6 +1,7 @@
 // Web Push: the browser subscribes with the installation's key, and the subscription is registered as a device of the user's.
 import type { Client } from "../../typescript/src/index.js";
 import { Problem, problemOf } from "../../typescript/src/problem.js";
+import { registerWorker } from "./worker.js";
 
 /** `unsupported`: this browser, or this page's origin, has no Web Push; `denied`: the user has forbidden it; `off-here`: the installation has none. */
 export type PushState = "unsupported" | "denied" | "off-here" | "off" | "on";
@@ -8,23 +9,6 @@ export type PushState = "unsupported" | "denied" | "off-here" | "off" | "on";
 const DEVICE = "ism.device";
 /** Who has chosen to be notified in this browser: their id. */
 const OWNER = "ism.push";
-
-interface ScriptPolicy {
-  createScriptURL(url: string): string;
-}
-interface PolicyFactory {
-  createPolicy(name: string, rules: ScriptPolicy): ScriptPolicy;
-}
-
-let policy: ScriptPolicy | undefined;
-
-/** The worker's address, which Trusted Types want to have been looked at: it is this one, and no other. */
-function workerURL(): string {
-  const factory = (globalThis as { trustedTypes?: PolicyFactory }).trustedTypes;
-  if (!factory) return "sw.js";
-  policy ??= factory.createPolicy("ism-worker", { createScriptURL: () => "sw.js" });
-  return policy.createScriptURL("sw.js");
-}
 
 /** Whose push it is. */
 interface User {
@@ -48,7 +32,7 @@ export async function pushState({ client, person }: User): Promise<PushState> {
 /** Asks the user, subscribes and registers. Call it where the user has done something: browsers ask at no other time. */
 export async function pushOn(user: User): Promise<PushState> {
   if ((await Notification.requestPermission()) !== "granted") return Notification.permission === "denied" ? "denied" : "off";
-  const registration = await navigator.serviceWorker.register(workerURL());
+  const registration = await registerWorker();
   await navigator.serviceWorker.ready;
   const subscription = await subscribe(user, registration);
   try {

@@ -4,7 +4,7 @@ import type { Room } from "../../typescript/src/index.js";
 import { useSession, useTexts } from "./context.js";
 import { useStore } from "./hooks.js";
 import { NewRoom } from "./new-room.js";
-import { Avatar, IconButton } from "./parts.js";
+import { Avatar, IconButton, Seen } from "./parts.js";
 import { hashOf } from "./route.js";
 import type { Texts } from "./texts.js";
 
@@ -14,7 +14,7 @@ const MANY = 8;
 export function RoomList({ current, children }: { current: string | undefined; children: ComponentChildren }) {
   const session = useSession();
   const texts = useTexts();
-  const { rooms, loaded, problem } = useStore(session.client.rooms);
+  const { rooms, loaded, problem, seenAt } = useStore(session.rooms);
   const [creating, setCreating] = useState(false);
   const [filter, setFilter] = useState("");
   const wanted = filter.trim().toLocaleLowerCase();
@@ -29,7 +29,8 @@ export function RoomList({ current, children }: { current: string | undefined; c
       {rooms.length >= MANY && (
         <input type="search" class="filter" aria-label={texts.text("rooms.filter")} placeholder={texts.text("rooms.filter")} value={filter} onInput={(event) => setFilter(event.currentTarget.value)} />
       )}
-      {!loaded && !problem && <p class="hint">{texts.text("loading")}</p>}
+      {seenAt !== undefined && <Seen at={seenAt} />}
+      {!loaded && !problem && seenAt === undefined && <p class="hint">{texts.text("loading")}</p>}
       {!loaded && problem && !problem.temporary && (
         <p class="hint" role="alert">
           {problem.message}
@@ -63,7 +64,7 @@ function RoomRow({ room, current }: { room: Room; current: boolean }) {
     () => (
       <li data-room={room.id}>
         <a href={hashOf({ page: "room", id: room.id })} aria-current={current ? "true" : undefined} class={room.unread ? "unread" : ""}>
-          <Avatar id={room.id} name={name} />
+          <Avatar id={room.id} name={name} picture={session.pictureOf(room)} />
           <span class="room-name">
             <bdi>{name}</bdi>
           </span>

@@ -5,6 +5,7 @@ import { useSession, useTexts } from "./context.js";
 import { useStore } from "./hooks.js";
 import { Ask, Avatar, Dialog, IconButton } from "./parts.js";
 import { PeoplePicker, type Picked } from "./people.js";
+import type { SeenTimeline } from "./last-seen.js";
 import { nameOf } from "./room-list.js";
 import { go } from "./route.js";
 import { TimelineView } from "./timeline.js";
@@ -16,15 +17,22 @@ export function RoomPage({ id }: { id: string }) {
   const session = useSession();
   const texts = useTexts();
   const handle = useMemo(() => session.client.room(id), [id]);
-  const rooms = useStore(session.client.rooms);
+  const rooms = useStore(session.rooms);
   const timeline = useStore(handle.timeline);
+  const { members } = useStore(handle.members);
+  const [seen, setSeen] = useState<SeenTimeline>();
   const [writing, setWriting] = useState<Writing>({ to: "new" });
   const [dropping, setDropping] = useState(false);
   // The clean-up of another effect runs after the next paint: who is back by then would have it let go of the room that is open again.
   useLayoutEffect(() => {
     handle.timeline.load().catch(() => {}); // its state says so
     void handle.members.load();
-    return () => session.client.release(id);
+    void session.seen.timeline(id).then(setSeen);
+    const end = session.look(handle);
+    return () => {
+      end();
+      session.client.release(id);
+    };
   }, [handle]);
   const room = rooms.rooms.find((each) => each.id === id);
   if (rooms.loaded && !room && timeline.problem?.status === 404) {
@@ -37,6 +45,7 @@ export function RoomPage({ id }: { id: string }) {
       </div>
     );
   }
+  const people = members.length > 0 ? members : (seen?.members ?? []);
   const attach = (files: readonly File[]) => session.uploads.add(handle, files);
   const drag = (event: DragEvent) => {
     if (!event.dataTransfer?.types.includes("Files")) return;
@@ -59,8 +68,8 @@ export function RoomPage({ id }: { id: string }) {
       onDrop={drop}
     >
       <Header room={room} handle={handle} />
-      <TimelineView handle={handle} room={room} onWriting={setWriting} />
-      <Composer handle={handle} writing={writing} onWriting={setWriting} onFiles={attach} />
+      <TimelineView handle={handle} room={rooms.loaded ? room : undefined} seen={seen} people={people} onWriting={setWriting} />
+      <Composer handle={handle} people={people} writing={writing} onWriting={setWriting} onFiles={attach} />
       {dropping && <p class="drop">{texts.text("room.drop")}</p>}
     </section>
   );
@@ -85,7 +94,7 @@ function Header({ room, handle }: { room: Room | undefined; handle: RoomHandle }
       <span class="back">
         <IconButton icon="back" label={texts.text("back")} onClick={() => go({ page: "rooms" })} />
       </span>
-      <Avatar id={handle.id} name={name} />
+      <Avatar id={handle.id} name={name} picture={session.pictureOf(room)} />
       <div class="room-title">
         <h2>
           <bdi>{name}</bdi>

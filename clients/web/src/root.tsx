@@ -56,8 +56,14 @@ async function start(): Promise<Stage> {
     }
     if (!signIn.person) return { name: "out", signIn };
     if (!signIn.canRenew) {
-      await signIn.start(location.hash, true);
-      return { name: "starting" }; // the page is left
+      const left = await signIn.start(location.hash, true).then(
+        () => true,
+        (thrown: unknown) => {
+          if (!(thrown instanceof SignInError && thrown.code === "unreachable")) throw thrown;
+          return false; // what is known of who was signed in is shown all the same
+        },
+      );
+      if (left) return { name: "starting" };
     }
     return { name: "in", session: new Session(signIn.person, signIn), signIn };
   } catch (error) {

@@ -1,9 +1,13 @@
-import { createClient, friends, media, notifications, type Client, type Friends, type Media, type Notifications, type Problem, type Store } from "../../typescript/src/index.js";
+import { createClient, friends, media, notifications, type Client, type Friends, type Media, type Notifications, type Problem, type Room, type RoomHandle, type RoomsState, type Store } from "../../typescript/src/index.js";
 import { indexedDBOutbox } from "../../typescript/src/offline.js";
 import { shared } from "../../typescript/src/shared.js";
 import { Value } from "../../typescript/src/store.js";
+import { Drafts } from "./drafts.js";
+import { LastSeen, type SeenRooms } from "./last-seen.js";
 import { SignInError, type Person, type SignIn } from "./oidc.js";
+import { pictureOf } from "./pictures.js";
 import { pushEnd } from "./push.js";
+import { Soon } from "./soon.js";
 import { Uploads } from "./uploads.js";
 
 /** How long signing out waits for the end of push, milliseconds. */
@@ -17,6 +21,14 @@ export interface Alert {
   problem?: Problem;
 }
 
+/** The rooms; `seenAt`: they are not loaded, and are shown as they were seen then. */
+export interface ShownRooms extends RoomsState {
+  seenAt?: number;
+}
+
+/** How long signing out waits until what was seen is deleted, milliseconds: a tab that hangs may hold it. */
+const CLEARED = 2_000;
+
 /** All that there is of the user who is signed in. */
 export class Session {
   readonly client: Client;
@@ -24,12 +36,18 @@ export class Session {
   readonly inbox: Notifications;
   readonly media: Media;
   readonly uploads: Uploads;
-  /** What is written and not sent, by room. */
-  readonly drafts = new Map<string, string>();
+  readonly drafts: Drafts;
+  readonly seen: LastSeen;
+  readonly rooms: Store<ShownRooms>;
   readonly over: Store<boolean>;
   readonly alerts: Store<readonly Alert[]>;
   private readonly ended = new Value(false);
   private readonly shown = new Value<readonly Alert[]>([]);
+  private readonly listed: Value<ShownRooms>;
+  private readonly keeping = new Set<Soon>();
+  private readonly listKept = new Soon(() => void this.seen.keepRooms(this.userId, this.client.rooms.getSnapshot().rooms));
+  private before: SeenRooms | undefined;
+  private known = false;
   private lastAlert = 0;
 
   constructor(
@@ -49,19 +67,78 @@ export class Session {
     this.inbox = notifications(this.client);
     this.media = media(this.client);
     this.uploads = new Uploads(this.media);
+    this.drafts = new Drafts(person.sub, () => localStorage);
+    this.seen = new LastSeen(person.sub);
+    this.rooms = this.listed = new Value<ShownRooms>(this.client.rooms.getSnapshot());
+    this.keeping.add(this.listKept);
+    this.client.rooms.subscribe(() => this.list());
+    void this.seen.rooms().then((before) => {
+      this.before = before;
+      this.list();
+    });
+    addEventListener("pagehide", this.flush);
+    document.addEventListener("visibilitychange", this.flush);
+    this.client.connection.subscribe(() => this.client.connection.getSnapshot().status === "live" && !this.known && void this.me());
     this.client.connect();
     void this.load();
   }
 
   /** Loads what the first screen shows, by whom it is seen first. */
   private async load(): Promise<void> {
-    await this.client.me().catch(() => undefined); // what follows says what is wrong
+    await this.me(); // what follows says what is wrong
     for (const part of [this.client.rooms, this.friends, this.inbox]) void part.load();
   }
 
-  get userId(): string {
-    return this.client.userId ?? this.person.sub;
+  private async me(): Promise<void> {
+    await this.client.me().then(
+      () => (this.known = true),
+      () => undefined,
+    );
   }
+
+  get userId(): string {
+    return this.client.userId ?? this.before?.userId ?? this.person.sub;
+  }
+
+  /** Where the picture of a room is loaded, if it has one of our media's. */
+  pictureOf(room: Room | undefined): string | undefined {
+    return pictureOf(room?.roomImageUrl, this.signIn.config.url, location.origin);
+  }
+
+  private list(): void {
+    const state = this.client.rooms.getSnapshot();
+    const { before } = this;
+    if (state.loaded) this.listKept.want();
+    if (state.loaded || !before) return this.listed.set(state);
+    this.listed.set({ ...state, rooms: before.rooms, unread: before.rooms.reduce((sum, { unreadCount }) => sum + unreadCount, 0), seenAt: before.at });
+  }
+
+  /** Keeps what is seen of a room, until the function that it gives is called. */
+  look({ id, timeline, members }: RoomHandle): () => void {
+    const kept = new Soon(() => {
+      const { items, atEnd } = timeline.getSnapshot();
+      const people = members.getSnapshot();
+      if (!atEnd || !people.loaded) return; // elsewhere in the room, or not all of what is to be known
+      void this.seen.keepTimeline(
+        id,
+        items.filter(({ state }) => state === "sent").map(({ message }) => message),
+        people.members,
+      );
+    });
+    const ends = [timeline.subscribe(() => kept.want()), members.subscribe(() => kept.want())];
+    this.keeping.add(kept);
+    return () => {
+      for (const end of ends) end();
+      kept.now();
+      this.keeping.delete(kept);
+    };
+  }
+
+  /** The page may be left: what waits to be kept is kept now. */
+  private readonly flush = (): void => {
+    this.drafts.flush();
+    for (const each of this.keeping) each.now();
+  };
 
   /** Does something, and says so where it fails. Gives whether it succeeded. */
   async attempt(work: Promise<unknown>): Promise<boolean> {
@@ -84,13 +161,18 @@ export class Session {
   }
 
   close(): void {
+    removeEventListener("pagehide", this.flush);
+    document.removeEventListener("visibilitychange", this.flush);
     this.client.close();
   }
 
+  /** Leaves, and leaves nothing of the user here but what waits to be sent. */
   async signOut(): Promise<void> {
     // It waits for no push service: who signs out is signed out.
     await Promise.race([pushEnd(this).catch(() => undefined), new Promise((resolve) => setTimeout(resolve, PUSH_END))]);
     this.close();
+    this.drafts.clear();
+    await Promise.race([this.seen.clear(), new Promise((resolve) => setTimeout(resolve, CLEARED))]);
     await this.signIn.signOut();
   }
 

@@ -1,4 +1,9 @@
-// The service worker: shows what Web Push brings, and leads to the room when it is chosen. It keeps no pages and sees no requests.
+// The service worker: keeps the app's own files, shows what Web Push brings, and leads to the room when it is chosen.
+import { AppFiles, type Build } from "./app-files.js";
+
+/** What the build puts here. */
+declare const BUILD: Build;
+
 interface Push {
   type?: string;
   title?: string;
@@ -16,6 +21,8 @@ interface WorkerEvent extends Event {
   waitUntil(work: Promise<unknown>): void;
   data?: { json(): unknown };
   notification?: { close(): void; data?: { roomId?: string } };
+  request?: Request;
+  respondWith?(answer: Promise<Response>): void;
 }
 interface Worker {
   registration: { scope: string; showNotification(title: string, options: NotificationOptions): Promise<void> };
@@ -27,8 +34,14 @@ interface Worker {
 
 const worker = self as unknown as Worker;
 
-worker.addEventListener("install", (event) => event.waitUntil(worker.skipWaiting()));
-worker.addEventListener("activate", (event) => event.waitUntil(worker.clients.claim()));
+const files = new AppFiles({ build: BUILD, scope: worker.registration.scope, caches, fetch: (input, init) => fetch(input, init) });
+
+worker.addEventListener("install", (event) => event.waitUntil(files.install().then(() => worker.skipWaiting())));
+worker.addEventListener("activate", (event) => event.waitUntil(files.activate().then(() => worker.clients.claim())));
+worker.addEventListener("fetch", (event) => {
+  const answer = event.request && files.answer(event.request, (work) => event.waitUntil(work));
+  if (answer) event.respondWith?.(answer);
+});
 
 worker.addEventListener("push", (event) => event.waitUntil(show(pushOf(event))));
 

@@ -2,10 +2,12 @@ import { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } fr
 import type { Member, Message, Room, RoomHandle, TimelineItem } from "../../typescript/src/index.js";
 import { reasonOf, useSession, useTexts } from "./context.js";
 import { useStable, useStore } from "./hooks.js";
+import { type SeenTimeline } from "./last-seen.js";
 import { MessageRow, plainText } from "./message.js";
-import { IconButton } from "./parts.js";
+import { IconButton, Seen } from "./parts.js";
 import { Reading } from "./reading.js";
 import type { Writing } from "./room.js";
+import { NOTHING, shownOf } from "./shown.js";
 import { END, down, firstOf, held, run, up, type View } from "./rows.js";
 import { sameDay } from "./texts.js";
 
@@ -21,13 +23,18 @@ const AGAIN = 5_000;
 interface Props {
   handle: RoomHandle;
   room: Room | undefined;
+  /** What was seen last, for as long as nothing is loaded. */
+  seen: SeenTimeline | undefined;
+  people: readonly Pick<Member, "id" | "displayName">[];
   onWriting: (writing: Writing) => void;
 }
 
-export function TimelineView({ handle, room, onWriting }: Props) {
+export function TimelineView({ handle, room, seen: before, people, onWriting }: Props) {
   const session = useSession();
   const texts = useTexts();
-  const state = useStore(handle.timeline);
+  const live = useStore(handle.timeline);
+  const state = useMemo(() => shownOf(live, before), [live, before]);
+  const asSeen = state !== live;
   const { members, readUpTo } = useStore(handle.members);
   const connection = useStore(session.client.connection);
   const [view, setView] = useState<View>(END);
@@ -38,10 +45,10 @@ export function TimelineView({ handle, room, onWriting }: Props) {
   const { items } = state;
   const { from, to } = run(items, view);
   const own = session.userId;
-  const names = useMemo(() => new Map(members.map(({ id, displayName }) => [id, displayName])), [members]);
+  const names = useMemo(() => new Map(people.map(({ id, displayName }) => [id, displayName])), [people]);
   const nameOf = useCallback((user: string) => (user === own ? texts.text("message.you") : (names.get(user) ?? texts.text("message.system"))), [names, own, texts]);
   const readersIn = useCallback((message: Message) => readersOf(message, members, readUpTo, handle.timeline.getSnapshot().items, own).map(({ displayName }) => displayName), [members, readUpTo, handle, own]);
-  const divider = useDivider(items, room, own);
+  const divider = useDivider(asSeen ? NOTHING : items, room, own);
   const reading = useReading(handle, room, () => seen());
   useAnnouncement(items, state.atEnd, own, nameOf);
 
@@ -75,7 +82,7 @@ export function TimelineView({ handle, room, onWriting }: Props) {
     const box = scroller.current!;
     const { direction } = scroll.current;
     const below = box.scrollHeight - box.scrollTop - box.clientHeight;
-    const idle = !state.loading && !state.problem;
+    const idle = !state.loading && !state.problem && !asSeen;
     if (direction <= 0 && box.scrollTop < NEAR) {
       if (from > 0) setView(up(items, view));
       else if (!state.atBeginning && idle && items.length > 0) {
@@ -90,7 +97,7 @@ export function TimelineView({ handle, room, onWriting }: Props) {
   };
   const seen = () => {
     const box = scroller.current;
-    if (!box || !room?.unread) return; // undefined: the room is left
+    if (!box || !room?.unread || asSeen) return; // undefined: the room is left
     const end = box.scrollTop + box.clientHeight;
     const rows = [...list.current!.children] as HTMLElement[];
     for (let i = rows.length - 1; i >= 0; i--) {
@@ -147,7 +154,7 @@ export function TimelineView({ handle, room, onWriting }: Props) {
     return () => removeEventListener("online", back);
   }, [connection.status]);
   useEffect(() => {
-    if (!state.problem?.temporary || items.some(({ state }) => state === "sent")) return;
+    if (!state.problem?.temporary || (!asSeen && items.some(({ state }) => state === "sent"))) return;
     const timer = setTimeout(again, Math.max(AGAIN, (state.problem.retryAfter ?? 0) * 1000));
     return () => clearTimeout(timer);
   }, [state.problem]);
@@ -199,7 +206,18 @@ export function TimelineView({ handle, room, onWriting }: Props) {
           })}
         </ol>
       </div>
-      {state.problem && (
+      {asSeen && before && (
+        <div class="notice">
+          <Seen at={before.at}>
+            {state.problem && (
+              <button type="button" class="button" onClick={again}>
+                {texts.text("retry")}
+              </button>
+            )}
+          </Seen>
+        </div>
+      )}
+      {state.problem && !asSeen && (
         <p class="notice" role="alert">
           {texts.text("room.loadFailed", { reason: reasonOf(texts, state.problem) })}
           <button type="button" class="button" onClick={again}>
@@ -207,7 +225,7 @@ export function TimelineView({ handle, room, onWriting }: Props) {
           </button>
         </p>
       )}
-      {!state.problem && connection.status === "live" && !state.caughtUp && items.length > 0 && (
+      {!state.problem && !asSeen && connection.status === "live" && !state.caughtUp && items.length > 0 && (
         <p class="notice" role="status">
           {texts.text("room.catchingUp")}
         </p>

@@ -120,6 +120,15 @@ test("a silent sign-in that would have to ask leads back where the user was", as
   assert.equal(await signIn().finish(query), "#/inbox");
 });
 
+test("a session without a refresh token is not over as long as the provider does not answer", async () => {
+  const { signIn, stored } = provider();
+  stored.set("ism.session", JSON.stringify({ person: { sub: "alice", name: "Alice" } }));
+  const kept = { getItem: (key: string) => stored.get(key) ?? null, setItem: () => {}, removeItem: () => {} };
+  const cut = new SignIn(config, { redirectUri: "https://chat.example/app/", storage: kept, fetch: () => Promise.reject(new TypeError("no network")), leave: () => {} });
+  await assert.rejects(cut.token(), refusedWith("unreachable"));
+  await assert.rejects(signIn().token(), refusedWith("login_required"));
+});
+
 test("what lies in the tab's storage may be anything", () => {
   for (const rubbish of ["", "null", "{}", '{"person":7}', "rubbish", "[]"]) {
     const { signIn, stored } = provider();

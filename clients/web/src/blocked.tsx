@@ -1,0 +1,57 @@
+import { useEffect, useState } from "preact/hooks";
+import type { RelatedUser, User } from "../../typescript/src/index.js";
+import { listOf } from "../../typescript/src/problem.js";
+import { useSession, useTexts } from "./context.js";
+
+/** How many are asked for at once. */
+const PAGE = 50;
+
+/** Whom the user has blocked, in pages. `version`: asked again when it changes. */
+export function Blocked({ version, people }: { version: number; people: (users: readonly RelatedUser[]) => preact.VNode }) {
+  const session = useSession();
+  const texts = useTexts();
+  const [users, setUsers] = useState<readonly User[]>([]);
+  const [cursor, setCursor] = useState<string>();
+  const [busy, setBusy] = useState(false);
+  const page = async (behind?: string) => {
+    const { data, headers } = await session.client.requests.call<User[]>("GET", "/api/users/blocked", { query: { limit: PAGE, cursor: behind } });
+    return { users: listOf(data, "id"), next: headers.get("X-Next-Cursor") ?? undefined };
+  };
+  useEffect(() => {
+    let current = true;
+    // Without a network the page says so already.
+    page().then(
+      ({ users, next }) => {
+        if (!current) return;
+        setUsers(users);
+        setCursor(next);
+      },
+      () => {},
+    );
+    return () => {
+      current = false;
+    };
+  }, [version]);
+  const more = async () => {
+    setBusy(true);
+    await session.attempt(
+      page(cursor).then(({ users: found, next }) => {
+        setUsers([...users, ...found.filter(({ id }) => !users.some((each) => each.id === id))]);
+        setCursor(next);
+      }),
+    );
+    setBusy(false);
+  };
+  if (users.length === 0) return null;
+  return (
+    <section aria-label={texts.text("friends.blocked")} data-blocked>
+      <h3>{texts.text("friends.blocked")}</h3>
+      {people(users.map((user) => ({ user, relationshipType: "CLIENT_BLOCKED" })))}
+      {cursor !== undefined && (
+        <button type="button" name="more-blocked" class="button" disabled={busy} onClick={() => void more()}>
+          {texts.text("friends.more")}
+        </button>
+      )}
+    </section>
+  );
+}
