@@ -6,7 +6,7 @@ import { bundle } from "./bundle.mjs";
 process.chdir(fileURLToPath(new URL("..", import.meta.url)));
 // The core is to be 8 KB; it is not, and this keeps it from growing. Members, what is done in a room besides sending, and what a browser tells are 0.9 KB of it:
 // to make them separate imports is not enough.
-const limits = { core: 10.5 * 1024, "all, with offline": 14 * 1024, "core, shared": 12.5 * 1024 };
+const limits = { core: 10.6 * 1024, "all, with offline": 14 * 1024, "core, shared": 12.5 * 1024 };
 // The core is what an app gets that imports createClient: rooms, timelines, members, unread counts, sending. Friends, the inbox and media are left out where they are not used.
 const contents = {
   core: 'export { createClient, Problem } from "./src/index.ts"',
