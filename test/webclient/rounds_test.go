@@ -1,6 +1,7 @@
 package webclient
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -66,11 +67,19 @@ func play(t *testing.T, c *chat) {
 			if err := c.d.Backend(t).SignOutUser(t.Context(), c.byBob.ID); err != nil {
 				t.Fatalf("sign bob out: %v", err)
 			}
-			// Tokens of the same second are refused as well.
-			servicetest.AwaitSuccess(t, "a new token to be accepted", func() error {
-				c.d.SignAnew("bob")
+			asBob := func() error {
 				_, err := client.New(c.d.BaseURL, c.d.HTTP(), client.Token(c.d.Token(t, "bob"))).Rooms(t.Context())
 				return err
+			}
+			servicetest.AwaitSuccess(t, "the token to be refused", func() error { // which takes up to a second
+				if err := asBob(); err == nil {
+					return errors.New("it is accepted")
+				}
+				return nil
+			})
+			servicetest.AwaitSuccess(t, "a new token to be accepted", func() error { // one of the same second is not
+				c.d.SignAnew("bob")
+				return asBob()
 			})
 			c.byBob = c.d.SignIn(t, "bob")
 			c.bob.send(fmt.Sprintf("%d, signed out", n))
