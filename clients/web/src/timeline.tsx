@@ -54,7 +54,7 @@ export function TimelineView({ handle, room, seen: before, people, onWriting }: 
 
   const settle = () => {
     const box = scroller.current;
-    if (!box || !room?.unread) return; // undefined: the room is left
+    if (!box) return; // the room is left
     const { current } = scroll;
     if (current.jump !== undefined) {
       const row = [...list.current!.children].find((each) => (each as HTMLElement).dataset["message"] === current.jump) as HTMLElement | undefined;
