@@ -28,7 +28,12 @@ export function indexedDBOutbox(name: string, options: { locks?: Locks } = {}): 
     }));
   return {
     load: async () => ((await (await database()).getAll(ENTRIES)) as unknown[]).filter(isEntry),
-    put: async (entry) => void (await (await database()).put(ENTRIES, entry)),
+    put: async (entry) => {
+      const transaction = (await database()).transaction(ENTRIES, "readwrite");
+      void transaction.store.put(entry).catch(() => {}); // `done` says so
+      transaction.commit(); // at once: a page that goes now does not wait for an answer
+      await transaction.done;
+    },
     remove: async (clientMsgId) => (await database()).delete(ENTRIES, clientMsgId),
     ...(locks && { exclusive: (room, act, signal) => locks.request(`ism-${name} ${room}`, { signal }, act) }),
   };

@@ -198,10 +198,11 @@ class Browser {
     const { up } = this;
     await sleep(entry.order % 3);
     if (!up || !this.up) throw down();
-    if (!this.names.has(entry.clientMsgId)) this.taken.push(textOf(entry));
+    const again = this.names.has(entry.clientMsgId);
+    if (!again) this.taken.push(textOf(entry));
     this.names.add(entry.clientMsgId);
     await sleep(entry.order % 2);
-    if (this.up && entry.order % 5 === 0 && this.taken.length % 3 === 0) throw down(); // the answer is lost
+    if (!again && entry.order % 5 === 0) throw down(); // the answer is lost
   }
 }
 
@@ -224,7 +225,7 @@ test("what was written in several tabs of a browser is sent in its order, once, 
         if (what === "kill") browser.kill(n % browser.tabs.length);
       }
       browser.up = true;
-      if (browser.tabs.length === 0) browser.open();
+      browser.open(); // what a tab leaves that is closed is sent by the next that is opened
       await until("all is sent", async () => {
         browser.tabs.forEach(({ outbox }) => outbox.wake());
         return browser.taken.length >= browser.written.length && browser.tabs.every(({ outbox }) => outbox.of("room").length === 0);
