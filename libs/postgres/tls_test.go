@@ -108,9 +108,17 @@ func TestConnectionsShowTheCertificateThatTheFilesHaveByNow(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := m.List(t.Context()); err == nil || !strings.Contains(err.Error(), c.says) {
-			t.Errorf("%s: %v, want it to say %q", name, err, c.says)
-		}
+		// Postgres tells why and closes the connection: what is still written to it then is answered first, by a reset, now and then.
+		servicetest.AwaitSuccess(t, fmt.Sprintf("%s: an error that says %q", name, c.says), func() error {
+			_, err := m.List(t.Context())
+			if err == nil {
+				t.Fatalf("%s is let in", name)
+			}
+			if !strings.Contains(err.Error(), c.says) {
+				return err
+			}
+			return nil
+		})
 	}
 }
 
