@@ -41,8 +41,8 @@ const tokenName = "token-name"
 // backendClient is the client whose tokens speak for the backend.
 const backendClient = "shop"
 
-// patience is how long a send waits for Kafka where no test harms it: a busy machine stops a broker for a second or two.
-const patience = 8 * time.Second
+// logTimeout is how long a send waits for Kafka where no test harms it: a busy machine stops a broker for a second or two.
+const logTimeout = 8 * time.Second
 
 // world is a messages service with real tokens, a broker and a store, behind its real listener.
 type world struct {
@@ -75,7 +75,7 @@ func newWorld(tb testing.TB, brokers []string, s store.Store, settings ...func(*
 	w := &world{
 		tb: tb, brokers: brokers, store: &faulty{Store: s}, rooms: newRooms(), media: &media{known: map[uuid.UUID]events.MediaAnswer{}},
 		cfg: messages.Config{
-			LogTimeout: patience, WriteThroughTimeout: 500 * time.Millisecond, EditWindow: 24 * time.Hour,
+			LogTimeout: logTimeout, WriteThroughTimeout: 500 * time.Millisecond, EditWindow: 24 * time.Hour,
 			Members: membership.Config{CacheBytes: 1 << 20, CacheTTL: 30 * time.Second},
 		},
 		log: &recorder{}, description: openapitest.Load(tb, descriptionPath),
