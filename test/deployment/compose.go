@@ -133,25 +133,27 @@ func (s *Stack) RestartContainer(t testing.TB, service string) {
 }
 
 // Pause has a service's processes stand still for a while, as SIGSTOP does, and waits until Docker counts it as healthy again: what depends on it
-// cannot be started before.
-func (s *Stack) Pause(t testing.TB, service string, length time.Duration) {
+// cannot be started before. It says whether they stood still for no longer: a try to stop them that fails may have stopped some of them.
+func (s *Stack) Pause(t testing.TB, service string, length time.Duration) (asLongAsAsked bool) {
 	t.Helper()
 	resume := sync.OnceFunc(func() { s.thaw(t, service) })
 	t.Cleanup(resume)
-	s.freeze(t, service)
+	asLongAsAsked = s.freeze(t, service)
 	<-time.After(length)
 	resume()
 	s.awaitHealthy(t, service)
+	return asLongAsAsked
 }
 
-// freeze pauses a service. The freezer of cgroup v1 gives up on a container that starts threads faster than they are stopped, so it is tried again.
-func (s *Stack) freeze(t testing.TB, service string) {
+// freeze pauses a service, and says whether that was done at once. The freezer of cgroup v1 gives up on a container that starts threads faster than they are
+// stopped, so it is tried again.
+func (s *Stack) freeze(t testing.TB, service string) (atOnce bool) {
 	t.Helper()
 	const attempts, rest = 5, 2 * time.Second
 	for attempt := 1; ; attempt++ {
 		out, err := s.Try(t, "pause", service)
 		if err == nil {
-			return
+			return attempt == 1
 		}
 		s.thaw(t, service)
 		if attempt == attempts {

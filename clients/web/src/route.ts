@@ -22,6 +22,7 @@ export function useRoute(): Route {
   useEffect(() => {
     const changed = () => setHash(location.hash);
     addEventListener("hashchange", changed);
+    changed(); // it may have changed since the first drawing
     return () => removeEventListener("hashchange", changed);
   }, []);
   return routeOf(hash);
