@@ -36,8 +36,8 @@ func TestPagesShowTheHistoryWhateverGoesWrong(t *testing.T) {
 func play(t *testing.T, c *chat) {
 	t.Helper()
 	byAlice := c.d.SignIn(t, "alice")
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
+	seed := seedOf(t)
+	t.Logf("ISM_TEST_BROWSER_SEED=%d", seed)
 	chance := rand.New(rand.NewPCG(seed, 0))
 	both := []*tab{c.alice, c.bob}
 	wrong := []struct {

@@ -169,10 +169,10 @@ export class Session {
   /** Leaves, and leaves nothing of the user here but what waits to be sent. */
   async signOut(): Promise<void> {
     // It waits for no push service: who signs out is signed out.
-    await Promise.race([pushEnd(this).catch(() => undefined), new Promise((resolve) => setTimeout(resolve, PUSH_END))]);
+    await atMost(PUSH_END, pushEnd(this).catch(() => undefined));
     this.close();
     this.drafts.clear();
-    await Promise.race([this.seen.clear(), new Promise((resolve) => setTimeout(resolve, CLEARED))]);
+    await atMost(CLEARED, this.seen.clear());
     await this.signIn.signOut();
   }
 
@@ -186,4 +186,9 @@ export class Session {
       throw thrown;
     }
   }
+}
+
+/** Waits for something, and no longer than so many milliseconds. */
+async function atMost(ms: number, work: Promise<unknown>): Promise<void> {
+  await Promise.race([work, new Promise((resolve) => setTimeout(resolve, ms))]);
 }
