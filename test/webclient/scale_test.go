@@ -3,6 +3,7 @@ package webclient
 import (
 	"context"
 	"fmt"
+	"iter"
 	"os"
 	"strings"
 	"sync"
@@ -59,9 +60,9 @@ type scrolling struct {
 // rate is how many frames a second there were.
 func (s scrolling) rate() float64 { return float64(s.Frames-1) / s.Took * 1000 }
 
-// scroll walks through a timeline, a stride a frame, until the message at the other end is seen. What is seen first in each frame may go in one direction only.
+// scroll walks through a timeline, a stride a frame, until the message that is its goal is seen. Where it has scrolled to is what is seen first in the next frame, or what lies beyond that.
 // It looks at what is there in the frame's own callback: behind what the client does with the scrolling, and as it is painted.
-const scroll = `(history, direction, stride, mostMs) => new Promise((resolve) => {
+const scroll = `(history, direction, stride, goal, mostMs) => new Promise((resolve) => {
 	const indexes = new Map(history.map((id, index) => [id, index]));
 	const box = document.querySelector('.timeline');
 	const result = { problems: [], rows: 0, pixels: 0, tasks: 0, blocked: 0, ended: false };
@@ -70,7 +71,6 @@ const scroll = `(history, direction, stride, mostMs) => new Promise((resolve) =>
 	const times = [];
 	const observer = new PerformanceObserver((list) => list.getEntries().forEach(({ duration }) => { result.tasks++; result.blocked += duration; }));
 	observer.observe({ type: 'longtask' });
-	const goal = direction < 0 ? history[0] : history.at(-1);
 	let before, rows = [];
 	// What is in the page, whenever that has changed.
 	const changed = () => {
@@ -95,22 +95,23 @@ const scroll = `(history, direction, stride, mostMs) => new Promise((resolve) =>
 		}
 		return low;
 	};
+	const firstSeen = (top) => firstBelow(top, (row) => row.offsetTop + row.offsetHeight);
 	const look = () => {
-		const top = box.scrollTop, end = top + box.clientHeight;
-		const from = firstBelow(top, (row) => row.offsetTop + row.offsetHeight), to = firstBelow(end - 1, (row) => row.offsetTop);
+		const from = firstSeen(box.scrollTop), to = firstBelow(box.scrollTop + box.clientHeight - 1, (row) => row.offsetTop);
 		for (const row of rows.slice(from, to)) seen.add(row.dataset.message);
-		const first = indexes.get(rows[from]?.dataset.message);
+		// The browser rounds heights, and where it scrolls to.
+		const first = indexes.get(rows[firstSeen(box.scrollTop + 2 * direction)]?.dataset.message);
 		if (first === undefined) return problem('no message is seen');
 		if (before !== undefined && Math.sign(first - before) === -direction) problem('what is seen jumps from message ' + before + ' to ' + first);
-		before = first;
 	};
 	const frame = (now) => {
 		times.push(now);
 		look();
-		result.ended = seen.has(goal) && (direction < 0 ? box.scrollTop <= 0 : box.scrollHeight - box.scrollTop - box.clientHeight <= 1);
+		result.ended = seen.has(goal) && (goal !== history[0] || box.scrollTop <= 0) && (goal !== history.at(-1) || box.scrollHeight - box.scrollTop - box.clientHeight <= 1);
 		if (result.ended || now - times[0] > mostMs) return done();
 		const from = box.scrollTop;
 		box.scrollTop += direction * stride;
+		before = indexes.get(rows[firstSeen(box.scrollTop)]?.dataset.message);
 		result.pixels += Math.abs(box.scrollTop - from);
 		requestAnimationFrame(frame);
 	};
@@ -127,7 +128,7 @@ const scroll = `(history, direction, stride, mostMs) => new Promise((resolve) =>
 
 // A room of many messages can be scrolled through, from the newest to the oldest and back: each message is seen, in order, and few are in the page at once.
 func TestLongTimelineIsScrolledThrough(t *testing.T) {
-	messages := scale(10_000, 1_000)
+	messages := scale(10_000, 1_200)
 	d := deployment.OneProcess(t)
 	alice := d.SignIn(t, "alice")
 	begun := time.Now()
@@ -141,9 +142,9 @@ func TestLongTimelineIsScrolledThrough(t *testing.T) {
 	evaluate[string](one, "globalThis.__history = "+jsonOf(history)+"; ''")
 	before := one.heap()
 
-	for _, direction := range []int{-1, 1} {
+	for direction, goal := range ends(history) {
 		spent := one.spent()
-		walk := one.scroll(direction, messages)
+		walk := one.scroll(direction, stride, goal)
 		work := one.spent().since(spent)
 		for _, problem := range walk.Problems {
 			t.Errorf("direction %+d: %s", direction, problem)
@@ -162,15 +163,81 @@ func TestLongTimelineIsScrolledThrough(t *testing.T) {
 			walk.rate(), walk.Late, walk.Frames-1, walk.Median, walk.P95, walk.P99, walk.Longest, walk.Tasks, walk.Blocked, work.each(walk.Frames), load())
 	}
 	t.Logf("heap before %.1f MB, after %.1f MB", before/1e6, one.heap()/1e6)
+	one.staysWhileMessagesCome(room, history, d.SignIn(t, "writer-1"))
 }
 
-// scroll walks through the timeline that is open.
-func (b *tab) scroll(direction, messages int) scrolling {
+// staysWhileMessagesCome goes far back, without anything being loaded, and looks whether it is still there when the client had to drop messages for those that came.
+func (b *tab) staysWhileMessagesCome(room uuid.UUID, history []string, writer *deployment.User) {
 	b.t.Helper()
-	most := pageTimeout + time.Duration(messages)*200*time.Millisecond
+	const back, come = 900, 300
+	b.await("that all is read", "!document.querySelector('.rooms [aria-current] .badge')")
+	if walk := b.scroll(-1, stride, history[len(history)-back]); !walk.Ended {
+		b.t.Fatalf("it does not come %d messages back", back)
+	}
+	const where = `(() => {
+		const box = document.querySelector('.timeline');
+		const row = [...box.querySelectorAll('[data-message]')].find((row) => row.offsetTop + row.offsetHeight > box.scrollTop);
+		return [row.dataset.message, Math.round((row.offsetTop - box.scrollTop) / 4)].join(' ');
+	})()`
+	before := evaluate[string](b, where)
+	for n := range come {
+		if err := sendOnce(b.t.Context(), writer, room, fmt.Sprintf("comes %d", n)); err != nil {
+			b.t.Fatal(err)
+		}
+	}
+	b.await("the count of those that have come", fmt.Sprintf("document.querySelector('.to-newest .badge')?.textContent === '%d'", come))
+	if after := evaluate[string](b, where); after != before {
+		b.t.Errorf("who looks at %s sees %s when %d messages have come", before, after, come)
+	}
+}
+
+// Who leaps to the end of what is in the page, again and again, passes no message by, be those that leave the page much higher than those that come.
+func TestLongTimelineIsScrolledInLeaps(t *testing.T) {
+	const messages, alike = 600, 20 // as many of one height as the client takes from the page at once
+	d := deployment.OneProcess(t)
+	alice, bob := d.SignIn(t, "alice"), d.SignIn(t, "bob")
+	made, err := alice.CreateRoom(t.Context(), client.NewRoom{Type: wire.Group, Name: "Leaps", Invited: []uuid.UUID{alice.ID, bob.ID}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := range messages {
+		if err := sendOnce(t.Context(), alice, made.ID, fmt.Sprintf("%d %s", n, strings.Repeat("word ", n/alike%2*200))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	history := historyOf(t, alice, made.ID)
+	browser, _ := openBrowser(t, t.TempDir())
+	one := open(browser, t, at(t, d, "localhost"), "alice", chromedp.WithNewBrowserContext())
+	one.signIn()
+	one.hash("#/rooms/" + made.ID.String())
+	one.await("the newest message", "document.querySelector('[data-message="+quote(history[len(history)-1])+"]')")
+	evaluate[string](one, "globalThis.__history = "+jsonOf(history)+"; ''")
+	const leap = 1 << 20 // farther than what is in the page is high
+	for direction, goal := range ends(history) {
+		walk := one.scroll(direction, leap, goal)
+		for _, problem := range walk.Problems {
+			t.Errorf("direction %+d: %s", direction, problem)
+		}
+		if !walk.Ended {
+			t.Errorf("direction %+d: the other end is not reached", direction)
+		}
+	}
+}
+
+// ends gives where to go through a room from its newest message, and in which direction: to the oldest, and back.
+func ends(history []string) iter.Seq2[int, string] {
+	return func(yield func(int, string) bool) {
+		_ = yield(-1, history[0]) && yield(1, history[len(history)-1])
+	}
+}
+
+// scroll walks through the timeline that is open, so many pixels a frame, until a message is seen.
+func (b *tab) scroll(direction, stride int, goal string) scrolling {
+	b.t.Helper()
+	most := pageTimeout + time.Duration(evaluate[int](b, "globalThis.__history.length"))*200*time.Millisecond
 	ctx, cancel := context.WithTimeout(b.ctx, most+pageTimeout)
 	defer cancel()
-	walk, err := chromedp.Run(ctx, chromedp.Evaluate[scrolling](fmt.Sprintf("(%s)(globalThis.__history, %d, %d, %d)", scroll, direction, stride, most.Milliseconds()), chromedp.EvalAwaitPromise))
+	walk, err := chromedp.Run(ctx, chromedp.Evaluate[scrolling](fmt.Sprintf("(%s)(globalThis.__history, %d, %d, %s, %d)", scroll, direction, stride, quote(goal), most.Milliseconds()), chromedp.EvalAwaitPromise))
 	if err != nil {
 		b.t.Fatalf("scroll: %v\n%s", err, b.seen())
 	}
@@ -241,17 +308,24 @@ func longRoom(t *testing.T, d *deployment.Deployment, by *deployment.User, messa
 	atATime(t, messages, func(ctx context.Context, worker, n int) error {
 		return sendOnce(ctx, writers[worker], made.ID, fmt.Sprintf("%d %s", n, strings.Repeat("word ", n*7%60)))
 	})
-	all, err := by.History(t.Context(), made.ID)
-	if err != nil {
-		t.Fatalf("read the history: %v", err)
-	}
-	for _, message := range all {
-		history = append(history, message.ID.String())
-	}
+	history = historyOf(t, by, made.ID)
 	if len(history) < messages {
 		t.Fatalf("the history has %d of %d messages", len(history), messages)
 	}
 	return made.ID, history
+}
+
+// historyOf gives the ids of all messages of a room, the oldest first.
+func historyOf(t *testing.T, by *deployment.User, room uuid.UUID) (ids []string) {
+	t.Helper()
+	all, err := by.History(t.Context(), room)
+	if err != nil {
+		t.Fatalf("read the history: %v", err)
+	}
+	for _, message := range all {
+		ids = append(ids, message.ID.String())
+	}
+	return ids
 }
 
 // atATime does something so many times, several at once.

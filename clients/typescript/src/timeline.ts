@@ -70,8 +70,6 @@ export class Timeline implements Store<TimelineState> {
   private readonly pause: Pause;
   private older: Edge | undefined;
   private newer: Edge | undefined;
-  /** Whether more was loaded last towards the oldest. */
-  private backwards = false;
   private loads = 0;
   private problem: Problem | undefined;
   private loaded = false;
@@ -89,6 +87,8 @@ export class Timeline implements Store<TimelineState> {
   private items = new WeakMap<Message, TimelineItem>();
   readonly subscribe: Store<TimelineState>["subscribe"];
   readonly getSnapshot: () => TimelineState;
+  /** Which end stays where the timeline becomes too long: that at which more was loaded last. Whoever shows the other one, while messages come, says so here. */
+  keepsOldest = false;
 
   constructor(private readonly parts: TimelineParts) {
     this.pause = new Pause(parts.random);
@@ -113,7 +113,7 @@ export class Timeline implements Store<TimelineState> {
   private async adopt(around?: string): Promise<{ known: string; complete: boolean; wait: number }> {
     const { data, headers } = await this.ask(around === undefined ? {} : { around });
     this.window.clear();
-    this.backwards = false;
+    this.keepsOldest = false;
     this.older = edgeOf(headers, "Next");
     this.newer = around === undefined ? undefined : edgeOf(headers, "Previous");
     this.window.atBeginning = this.older === undefined;
@@ -135,7 +135,7 @@ export class Timeline implements Store<TimelineState> {
     await this.loading(async () => {
       const { data, headers } = await this.beyond(edge);
       if (edge !== this.older) return; // another call has brought the same, or the window is another one
-      this.backwards = true;
+      this.keepsOldest = true;
       this.older = edgeOf(headers, "Next");
       this.window.atBeginning = this.older === undefined;
       this.window.page(data);
@@ -151,7 +151,7 @@ export class Timeline implements Store<TimelineState> {
       const around = "around" in edge;
       const { data, headers } = await this.beyond(around ? edge : { ...edge, direction: "newer" });
       if (edge !== this.newer) return;
-      this.backwards = false;
+      this.keepsOldest = false;
       const incomplete = headers.get("X-Complete-Before") !== null || headers.get("Retry-After") !== null;
       // What is told to ask again is asked from the same place: what comes twice changes nothing.
       this.newer = edgeOf(headers, around ? "Previous" : "Next") ?? (incomplete ? edge : undefined);
@@ -281,10 +281,10 @@ export class Timeline implements Store<TimelineState> {
   /** Keeps the timeline within its limits. */
   private trim(): void {
     const { messages = MAX_MESSAGES, bytes = MAX_BYTES } = this.parts.limits ?? {};
-    const { backwards, window } = this;
-    if (!window.trim(messages, bytes, backwards)) return;
+    const { keepsOldest, window } = this;
+    if (!window.trim(messages, bytes, keepsOldest)) return;
     const left = window.messages;
-    if (backwards) this.newer = { around: left[left.length - 1]!.messageId };
+    if (keepsOldest) this.newer = { around: left[left.length - 1]!.messageId };
     else this.older = { around: left[0]!.messageId };
   }
 

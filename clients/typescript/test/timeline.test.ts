@@ -106,14 +106,14 @@ function timelineOf(server: Server, messages = 1000): Timeline {
   return new Timeline({ room: "r", call: server.call, limits: { messages }, local: () => [], own: () => false, sentHere: () => false, random: () => 0, settle: 8 });
 }
 
-type Step = ["post"] | ["edited" | "deleted" | "repeat" | "around", number] | ["deliver", number] | ["lose", number] | ["load" | "older" | "newer" | "pause" | "fail"];
+type Step = ["post"] | ["edited" | "deleted" | "repeat" | "around", number] | ["deliver", number] | ["lose", number] | ["load" | "older" | "newer" | "turn" | "pause" | "fail"];
 
 const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 8, arbitrary: fc.constant<Step>(["post"]) },
   { weight: 4, arbitrary: fc.tuple(fc.constantFrom("edited" as const, "deleted" as const, "repeat" as const), fc.nat(50)) },
   { weight: 6, arbitrary: fc.tuple(fc.constant("deliver" as const), fc.nat(6)) },
   { weight: 2, arbitrary: fc.tuple(fc.constant("lose" as const), fc.integer({ min: 1, max: 30 })) },
-  { weight: 3, arbitrary: fc.constantFrom<Step>(["load"], ["older"], ["newer"], ["pause"], ["pause"], ["fail"]) },
+  { weight: 3, arbitrary: fc.constantFrom<Step>(["load"], ["older"], ["newer"], ["turn"], ["pause"], ["pause"], ["fail"]) },
   { weight: 1, arbitrary: fc.tuple(fc.constant("around" as const), fc.nat(50)) },
 );
 
@@ -145,6 +145,7 @@ test("the timeline is the room's, whatever is lost, repeated, and overtaken by a
           case "load": quiet(timeline.load()); break;
           case "older": quiet(timeline.loadOlder()); break;
           case "newer": quiet(timeline.loadNewer()); break;
+          case "turn": timeline.keepsOldest = !timeline.keepsOldest; break;
           case "around": quiet(timeline.load(server.messages[n % (server.messages.length || 1)]?.messageId)); break;
           case "pause": await sleep(n % 5); break;
           case "fail": server.failing++; break;
@@ -250,6 +251,10 @@ test("a timeline that is full drops what is far from where it was loaded last, a
   await sleep(4);
   while (!timeline.getSnapshot().atEnd) await timeline.loadNewer();
   assert.deepEqual(timeline.getSnapshot().items.map(({ message }) => message), server.messages.slice(-8));
+  const shown = ids();
+  timeline.keepsOldest = true;
+  for (let i = 0; i < 3; i++) live();
+  assert.deepEqual([ids(), ends()], [shown, [false, false]], "who looks at the oldest keeps them, whatever comes");
   await timeline.loadOlder();
   server.messages.splice(0); // purged
   await assert.rejects(timeline.loadNewer(), (problem: Problem) => problem.code === "message-not-found");

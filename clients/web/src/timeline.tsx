@@ -52,10 +52,14 @@ export function TimelineView({ handle, room, seen: before, people, onWriting }: 
   const reading = useReading(handle, room, () => seen());
   useAnnouncement(items, state.atEnd, own, nameOf);
 
-  const settle = () => {
+  // Where it is before rows leave the page: with fewer pixels than that the browser moves it by itself.
+  const top = scroller.current?.scrollTop;
+  const settle = (top?: number) => {
     const box = scroller.current;
     if (!box) return; // the room is left
     const { current } = scroll;
+    const clamped = box.scrollHeight - box.scrollTop - box.clientHeight <= 1;
+    top ??= clamped ? Math.max(box.scrollTop, current.top) : box.scrollTop;
     if (current.jump !== undefined) {
       const row = [...list.current!.children].find((each) => (each as HTMLElement).dataset["message"] === current.jump) as HTMLElement | undefined;
       if (row) {
@@ -65,7 +69,7 @@ export function TimelineView({ handle, room, seen: before, people, onWriting }: 
         current.atEnd = false;
       }
     } else if (current.atEnd && view.top === undefined) box.scrollTop = box.scrollHeight;
-    else if (current.anchor?.row.isConnected) box.scrollTop += current.anchor.row.offsetTop - current.anchor.offset;
+    else if (current.anchor?.row.isConnected) box.scrollTop = top + current.anchor.row.offsetTop - current.anchor.offset;
     current.top = box.scrollTop;
     remember();
   };
@@ -120,7 +124,8 @@ export function TimelineView({ handle, room, seen: before, people, onWriting }: 
   };
 
   useLayoutEffect(() => {
-    settle();
+    handle.timeline.keepsOldest = from + to < items.length; // where the user is stays, however much comes
+    settle(top);
     reach();
     seen();
   });
@@ -174,7 +179,7 @@ export function TimelineView({ handle, room, seen: before, people, onWriting }: 
     setAtEnd(true);
     if (!state.atEnd) void session.attempt(handle.timeline.load()).then(() => setView(END));
     setView(END);
-    requestAnimationFrame(settle);
+    requestAnimationFrame(() => settle());
   };
   const lastOwn = items.findLast(({ message, state }) => state === "sent" && message.senderId === own && message.msgType !== "RoomChange");
   const readers = lastOwn ? readersOf(lastOwn.message, members, readUpTo, items, own) : [];
