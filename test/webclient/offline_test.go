@@ -54,7 +54,7 @@ func (c *chat) compare(t *testing.T) {
 	}
 }
 
-// The outbox outlives the browser: who is killed with a message unsent sends it once he is back.
+// The outbox outlives the browser, and a tab: who is killed with a message unsent sends it once he is back, and what is left in a tab that is closed another one sends.
 func TestWhatIsWrittenOfflineOutlivesTheBrowser(t *testing.T) {
 	d := deployment.OneProcess(t)
 	alice, bob := d.SignIn(t, "alice"), d.SignIn(t, "bob")
@@ -78,19 +78,34 @@ func TestWhatIsWrittenOfflineOutlivesTheBrowser(t *testing.T) {
 	crash(browser, t)
 
 	browser, _ = openBrowser(t, profile)
-	enter(browser).awaitText("written before the end", "sent")
+	stays := enter(browser)
+	stays.awaitText("written before the end", "sent")
+
+	goes := enter(browser)
+	goes.offline(true)
+	goes.send("written in a tab that goes")
+	goes.awaitText("written in a tab that goes", "sending")
+	if err := chromedp.Cancel(goes.ctx); err != nil {
+		t.Fatalf("close a tab: %v", err)
+	}
+	stays.offline(true)
+	stays.offline(false)
+	stays.awaitText("written in a tab that goes", "sent")
+
 	history, err := bob.History(t.Context(), room.ID)
 	if err != nil {
 		t.Fatal(err)
 	}
-	found := 0
-	for _, message := range history {
-		if strings.Contains(string(message.Body), "written before the end") {
-			found++
+	for _, text := range []string{"written before the end", "written in a tab that goes"} {
+		found := 0
+		for _, message := range history {
+			if strings.Contains(string(message.Body), text) {
+				found++
+			}
 		}
-	}
-	if found != 1 {
-		t.Errorf("the history of %d messages has it %d times", len(history), found)
+		if found != 1 {
+			t.Errorf("the history of %d messages has %q %d times", len(history), text, found)
+		}
 	}
 }
 

@@ -94,8 +94,8 @@ export class Client {
       storageFailed: (problem) => options.onProblem?.(problem),
     });
     const around = options.surroundings ?? surroundings();
-    // The stream may have survived what the browser calls offline, and then does not say that it is live again.
-    this.ignoreNetwork = around.onWake((why) => why === "online" && this.wake());
+    // The stream may have survived what the browser calls offline, and then does not say that it is live again; and a tab may be gone that had something to send.
+    this.ignoreNetwork = around.onWake(() => this.wake());
     const stream: StreamOptions = {
       open: (path, request) => this.requests.open("GET", path, request),
       call: (method, path, request) => this.requests.call(method, path, request),

@@ -108,8 +108,11 @@ export class Outbox {
     if (entry?.failed) this.drop(entry);
   }
 
+  /** Tries at once what waits; also what a tab has written that was closed since. */
   wake(): void {
     for (const pause of this.senders.values()) pause.wake();
+    const { storage } = this.parts;
+    if (storage?.exclusive) void this.looked(storage.load().then((kept) => this.take(kept)));
   }
 
   close(): void {
@@ -117,20 +120,29 @@ export class Outbox {
   }
 
   private async load(): Promise<void> {
-    if (!this.parts.storage) return;
+    const { storage } = this.parts;
+    if (storage) await this.looked(storage.load().then((kept) => this.adopt(kept)));
+  }
+
+  /** Takes what was kept when the page was opened. */
+  private adopt(kept: readonly OutboxEntry[]): void {
+    const here = [...this.entries.values()];
+    this.take(kept);
+    // What was written while this was loading comes behind what was there before, also where the clock was put back.
+    const before = kept.reduce((max, { order, clientMsgId }) => (here.some((entry) => entry.clientMsgId === clientMsgId) ? max : Math.max(max, order)), 0);
+    let last = before;
+    for (const entry of here) {
+      const order = Math.max(entry.order, last + 1);
+      if (order > entry.order) this.keep({ ...entry, order });
+      last = order;
+    }
+    this.order = Math.max(this.order, last);
+  }
+
+  /** Sends what is there behind a look into the storage. */
+  private async looked(look: Promise<void>): Promise<void> {
     try {
-      const kept = await this.parts.storage.load();
-      const here = [...this.entries.values()];
-      this.take(kept);
-      // What was written while this was loading comes behind what was there before, also where the clock was put back.
-      const before = kept.reduce((max, { order, clientMsgId }) => (here.some((entry) => entry.clientMsgId === clientMsgId) ? max : Math.max(max, order)), 0);
-      let last = before;
-      for (const entry of here) {
-        const order = Math.max(entry.order, last + 1);
-        if (order > entry.order) this.keep({ ...entry, order });
-        last = order;
-      }
-      this.order = Math.max(this.order, last);
+      await look;
     } catch (thrown) {
       this.parts.storageFailed(problemOf(thrown));
     }

@@ -225,7 +225,7 @@ test("what was written in several tabs of a browser is sent in its order, once, 
         if (what === "kill") browser.kill(n % browser.tabs.length);
       }
       browser.up = true;
-      browser.open(); // what a tab leaves that is closed is sent by the next that is opened
+      if (browser.tabs.length === 0) browser.open(); // what a tab leaves that is closed is sent by another one, or by the next that is opened
       await until("all is sent", async () => {
         browser.tabs.forEach(({ outbox }) => outbox.wake());
         return browser.taken.length >= browser.written.length && browser.tabs.every(({ outbox }) => outbox.of("room").length === 0);
@@ -236,6 +236,22 @@ test("what was written in several tabs of a browser is sent in its order, once, 
     }),
     { numRuns: 40 },
   );
+});
+
+test("what a tab has written that is closed since is sent by one that was open all the time, as soon as it wakes", async () => {
+  const browser = new Browser();
+  const [stays, goes] = [browser.open(), browser.open()];
+  await Promise.all([stays.loaded, goes.loaded]);
+  browser.up = false;
+  browser.write(goes);
+  await until("it is stored", async () => (await browser.storage().load()).length === 1);
+  browser.kill(1);
+  browser.up = true;
+  assert.deepEqual(stays.of("room"), []);
+  stays.wake();
+  await until("it is sent", async () => (await browser.storage().load()).length === 0);
+  assert.deepEqual(browser.taken, browser.written);
+  browser.kill(0);
 });
 
 for (const [hours, outcome] of [[1, "sent"], [48, "outcome-unknown"]] as const) {

@@ -181,7 +181,8 @@ export function TimelineView({ handle, room, seen: before, people, onWriting }: 
     setView(END);
     requestAnimationFrame(() => settle());
   };
-  const lastOwn = items.findLast(({ message, state }) => state === "sent" && message.senderId === own && message.msgType !== "RoomChange");
+  // While newer ones are missing the last one here is not the last, and its readers would go when those come.
+  const lastOwn = state.atEnd ? items.findLast(({ message, state }) => state === "sent" && message.senderId === own && message.msgType !== "RoomChange") : undefined;
   const readers = lastOwn ? readersOf(lastOwn.message, members, readUpTo, items, own) : [];
   return (
     <div class="timeline-frame">
