@@ -52,6 +52,13 @@ export class Friends extends Loaded<FriendsState> {
     return this.change("DELETE", `/api/users/ignore/${user}`);
   }
 
+  /** Whom the user has blocked, in pages: `cursor` is where the page before says that there is more. */
+  async blocked(cursor?: string): Promise<{ users: readonly User[]; nextCursor?: string }> {
+    const { data, headers } = await this.http.call<User[]>("GET", "/api/users/blocked", { query: { cursor } });
+    const next = headers.get("X-Next-Cursor");
+    return { users: listOf(data, "id"), ...(next !== null && { nextCursor: next }) };
+  }
+
   async search(username: string, cursor?: string): Promise<UserPage> {
     return (await this.http.call<UserPage>("GET", "/api/users/search", { query: { username, cursor } })).data;
   }

@@ -24,6 +24,9 @@ async function befriending() {
     if (request.name === "GET /api/rooms") return Response.json([]);
     if (request.name === "GET /api/users/friends") return Response.json(lists.friends);
     if (request.name === "GET /api/users/friends/requests") return Response.json(lists.requests);
+    if (request.name === "GET /api/users/blocked") {
+      return request.url.searchParams.has("cursor") ? Response.json([user("grace")]) : Response.json([user("frank")], { headers: { "X-Next-Cursor": "behind-frank" } });
+    }
     if (request.name === "GET /api/users/search") return Response.json({ nextCursor: null, content: [{ user: user("dave"), relationshipType: null }] });
     if (request.name === "GET /api/users/dave") return Response.json({ user: user("dave"), relationshipType: null });
     if (what === "accept-request") return move(id!, lists.friends);
@@ -63,6 +66,8 @@ test("what the user does is asked of the server, and the lists are what it says 
   await until("she is none", () => on.now()[0] === "");
   await on.list.unblock("carol");
   await on.list.reject("erin");
+  assert.deepEqual(await on.list.blocked(), { users: [user("frank")], nextCursor: "behind-frank" });
+  assert.deepEqual(await on.list.blocked("behind-frank"), { users: [user("grace")] });
   assert.equal((await on.list.search("da")).content[0]?.user.id, "dave");
   assert.equal((await on.list.get("dave")).user.id, "dave");
   assert.equal(on.asked.find(({ name }) => name === "GET /api/users/search")?.url.search, "?username=da");

@@ -1,10 +1,6 @@
 import { useEffect, useState } from "preact/hooks";
 import type { RelatedUser, User } from "../../typescript/src/index.js";
-import { listOf } from "../../typescript/src/problem.js";
 import { useSession, useTexts } from "./context.js";
-
-/** How many are asked for at once. */
-const PAGE = 50;
 
 /** Whom the user has blocked, in pages. `version`: asked again when it changes. */
 export function Blocked({ version, people }: { version: number; people: (users: readonly RelatedUser[]) => preact.VNode }) {
@@ -13,18 +9,14 @@ export function Blocked({ version, people }: { version: number; people: (users: 
   const [users, setUsers] = useState<readonly User[]>([]);
   const [cursor, setCursor] = useState<string>();
   const [busy, setBusy] = useState(false);
-  const page = async (behind?: string) => {
-    const { data, headers } = await session.client.requests.call<User[]>("GET", "/api/users/blocked", { query: { limit: PAGE, cursor: behind } });
-    return { users: listOf(data, "id"), next: headers.get("X-Next-Cursor") ?? undefined };
-  };
   useEffect(() => {
     let current = true;
     // Without a network the page says so already.
-    page().then(
-      ({ users, next }) => {
+    session.friends.blocked().then(
+      ({ users, nextCursor }) => {
         if (!current) return;
         setUsers(users);
-        setCursor(next);
+        setCursor(nextCursor);
       },
       () => {},
     );
@@ -35,9 +27,9 @@ export function Blocked({ version, people }: { version: number; people: (users: 
   const more = async () => {
     setBusy(true);
     await session.attempt(
-      page(cursor).then(({ users: found, next }) => {
+      session.friends.blocked(cursor).then(({ users: found, nextCursor }) => {
         setUsers([...users, ...found.filter(({ id }) => !users.some((each) => each.id === id))]);
-        setCursor(next);
+        setCursor(nextCursor);
       }),
     );
     setBusy(false);
