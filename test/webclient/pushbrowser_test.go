@@ -150,6 +150,8 @@ type shown struct {
 const readShown = `navigator.serviceWorker.getRegistration('/app/').then((registration) => registration?.getNotifications() ?? [])
 	.then((all) => all.map(({ title, body, tag, data }) => ({ title, body, tag, room: data?.roomId ?? '', data: Object.keys(data ?? {}) })))`
 
+const readWorkers = `navigator.serviceWorker.getRegistrations().then((all) => JSON.stringify(all.map(({ scope, active, waiting, installing }) => [scope, active?.state, waiting?.state, installing?.state])))`
+
 // awaitShown waits until the browser shows these notifications, ordered by their titles, and no others.
 func (b *tab) awaitShown(want ...shown) {
 	b.t.Helper()
@@ -160,7 +162,7 @@ func (b *tab) awaitShown(want ...shown) {
 			return
 		}
 		if time.Now().After(end) {
-			b.t.Fatalf("%s is shown %+v, want %+v", b.name, got, want)
+			b.t.Fatalf("%s is shown %+v, want %+v; pages have taken away %q; of workers there are %s", b.name, got, want, b.closed(), evaluate[string](b, readWorkers))
 		}
 	}
 }
@@ -169,7 +171,7 @@ func (b *tab) awaitShown(want ...shown) {
 // the system's may open none.
 func (b *tab) clickNotification(tag string) string {
 	b.t.Helper()
-	worker, end := chromedp.NewContext(b.ctx, chromedp.WithTargetID(b.worker()))
+	worker, end := chromedp.NewContext(b.ctx, chromedp.WithTargetID(b.worker()), chromedp.WithDetachOnCancel()) // not closed: it may be at work for the next step by then
 	defer end()
 	opened, err := chromedp.Run(worker, chromedp.Evaluate[string](`(async (tag) => {
 	const [notification] = await registration.getNotifications({ tag });
