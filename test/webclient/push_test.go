@@ -81,9 +81,8 @@ func (p *pushing) tellsWhoIsAway() {
 	p.send("Soup, or <b>salad</b>?")
 	first := p.service.take(p.t)
 	said := p.service.read(p.t, first, p.alice.key())
-	p.alice.deliver(said)
 	name := p.bob.DisplayName
-	p.alice.awaitShown(shown{Title: name, Body: "Soup, or <b>salad</b>?", Tag: p.room.String(), Room: p.room.String(), Data: []string{"roomId"}})
+	p.alice.tells(said, shown{Title: name, Body: "Soup, or <b>salad</b>?", Tag: p.room.String(), Room: p.room.String(), Data: []string{"roomId"}})
 
 	var pushed map[string]any
 	if err := json.Unmarshal(said, &pushed); err != nil {
@@ -99,12 +98,10 @@ func (p *pushing) tellsWhoIsAway() {
 	}
 
 	p.send("Or both?")
-	p.alice.deliver(p.service.read(p.t, p.service.take(p.t), p.alice.key()))
-	p.alice.awaitShown(shown{Title: name, Body: "Or both?", Tag: p.room.String(), Room: p.room.String(), Data: []string{"roomId"}}) // in place of the first
+	p.alice.tells(p.service.read(p.t, p.service.take(p.t), p.alice.key()), shown{Title: name, Body: "Or both?", Tag: p.room.String(), Room: p.room.String(), Data: []string{"roomId"}}) // in place of the first
 
 	// A push that cannot be read is shown all the same: browsers take the permission from who shows nothing.
-	p.alice.deliver([]byte("no JSON"))
-	p.alice.awaitShown(shown{Title: "ISM", Tag: "ism", Data: []string{"roomId"}}, shown{Title: name, Body: "Or both?", Tag: p.room.String(), Room: p.room.String(), Data: []string{"roomId"}})
+	p.alice.tells([]byte("no JSON"), shown{Title: "ISM", Tag: "ism", Data: []string{"roomId"}}, shown{Title: name, Body: "Or both?", Tag: p.room.String(), Room: p.room.String(), Data: []string{"roomId"}})
 }
 
 // opensTheRoom has alice click on what is shown: without a page one is opened, and a page that is there goes to the room.
@@ -124,8 +121,7 @@ func (p *pushing) opensTheRoom() {
 	p.alice.awaitText("Or both?", "sent")
 	p.alice.hash("#/friends")
 	p.alice.await("the other page", "!document.querySelector('[data-message]')")
-	p.alice.deliver([]byte(`{"type":"ChatMessage","title":"Bob","text":"Late","roomId":"` + p.room.String() + `"}`))
-	p.alice.awaitShown(shown{Title: "Bob", Body: "Late", Tag: p.room.String(), Room: p.room.String(), Data: []string{"roomId"}})
+	p.alice.tells([]byte(`{"type":"ChatMessage","title":"Bob","text":"Late","roomId":"`+p.room.String()+`"}`), shown{Title: "Bob", Body: "Late", Tag: p.room.String(), Room: p.room.String(), Data: []string{"roomId"}})
 	if opened := p.alice.clickNotification(p.room.String()); opened != "" {
 		p.t.Errorf("a click opens %q though there is a page", opened)
 	}
@@ -145,8 +141,7 @@ func (p *pushing) optOut() {
 // endsWithSignOut has alice sign out while something is shown: that goes, too.
 func (p *pushing) endsWithSignOut() {
 	p.t.Helper()
-	p.alice.deliver([]byte(`{"type":"ChatMessage","title":"Bob","text":"For alice","roomId":"` + p.room.String() + `"}`))
-	p.alice.awaitShown(shown{Title: "Bob", Body: "For alice", Tag: p.room.String(), Room: p.room.String(), Data: []string{"roomId"}})
+	p.alice.tells([]byte(`{"type":"ChatMessage","title":"Bob","text":"For alice","roomId":"`+p.room.String()+`"}`), shown{Title: "Bob", Body: "For alice", Tag: p.room.String(), Room: p.room.String(), Data: []string{"roomId"}})
 	p.alice.click("button[name=sign-out]")
 	p.alice.await("the first screen", "document.querySelector('button[name=sign-in]')")
 	p.over("signing out")
@@ -211,8 +206,7 @@ func (p *pushing) followsTheKey() {
 // isNotForWhoComesNext has bob sign in in alice's browser, which she has left without signing out: what is told there is not for him, and he has not asked.
 func (p *pushing) isNotForWhoComesNext(chromium context.Context) {
 	p.t.Helper()
-	p.alice.deliver([]byte(`{"type":"ChatMessage","title":"Carol","text":"For alice too","roomId":"` + p.room.String() + `"}`))
-	p.alice.awaitShown(shown{Title: "Carol", Body: "For alice too", Tag: p.room.String(), Room: p.room.String(), Data: []string{"roomId"}})
+	p.alice.tells([]byte(`{"type":"ChatMessage","title":"Carol","text":"For alice too","roomId":"`+p.room.String()+`"}`), shown{Title: "Carol", Body: "For alice too", Tag: p.room.String(), Room: p.room.String(), Data: []string{"roomId"}})
 	p.alice.leave()
 	bob := openAtPushService(chromium, p.t, p.d, p.service, "bob", chromedp.WithExistingBrowserContext(chromedp.FromContext(p.alice.ctx).BrowserContextID))
 	bob.signIn()

@@ -152,17 +152,46 @@ const readShown = `navigator.serviceWorker.getRegistration('/app/').then((regist
 
 const readWorkers = `navigator.serviceWorker.getRegistrations().then((all) => JSON.stringify(all.map(({ scope, active, waiting, installing }) => [scope, active?.state, waiting?.state, installing?.state])))`
 
-// awaitShown waits until the browser shows these notifications, ordered by their titles, and no others.
-func (b *tab) awaitShown(want ...shown) {
+// tells hands a push to the service worker, and waits until the browser shows these notifications, and no others. Who asks Chromium for notifications between two
+// moments of one being shown has it forgotten: the push is handed over again then, and takes the place of itself.
+func (b *tab) tells(said []byte, want ...shown) {
 	b.t.Helper()
-	for end := time.Now().Add(pageTimeout); ; <-time.After(30 * time.Millisecond) {
-		got := evaluate[[]shown](b, readShown)
-		slices.SortFunc(got, func(x, y shown) int { return strings.Compare(x.Title, y.Title) })
-		if jsonOf(got) == jsonOf(want) || len(got)+len(want) == 0 {
+	for end := time.Now().Add(pageTimeout); ; {
+		b.deliver(said)
+		got, so := b.shows(5*time.Second, want)
+		if so {
 			return
 		}
 		if time.Now().After(end) {
-			b.t.Fatalf("%s is shown %+v, want %+v; pages have taken away %q; of workers there are %s", b.name, got, want, b.closed(), evaluate[string](b, readWorkers))
+			b.isNotShown(got, want)
+		}
+	}
+}
+
+// awaitShown waits until the browser shows these notifications, and no others.
+func (b *tab) awaitShown(want ...shown) {
+	b.t.Helper()
+	if got, so := b.shows(pageTimeout, want); !so {
+		b.isNotShown(got, want)
+	}
+}
+
+func (b *tab) isNotShown(got, want []shown) {
+	b.t.Helper()
+	b.t.Fatalf("%s is shown %+v, want %+v; pages have taken away %q; of workers there are %s", b.name, got, want, b.closed(), evaluate[string](b, readWorkers))
+}
+
+// shows waits for so long until the browser shows these notifications, ordered by their titles, and no others, and gives what it showed last.
+func (b *tab) shows(most time.Duration, want []shown) (got []shown, so bool) {
+	b.t.Helper()
+	for end := time.Now().Add(most); ; <-time.After(30 * time.Millisecond) {
+		got = evaluate[[]shown](b, readShown)
+		slices.SortFunc(got, func(x, y shown) int { return strings.Compare(x.Title, y.Title) })
+		if jsonOf(got) == jsonOf(want) || len(got)+len(want) == 0 {
+			return got, true
+		}
+		if time.Now().After(end) {
+			return got, false
 		}
 	}
 }

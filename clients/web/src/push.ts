@@ -1,5 +1,5 @@
 // Web Push: the browser subscribes with the installation's key, and the subscription is registered as a device of the user's.
-import type { Client } from "../../typescript/src/index.js";
+import { devices, type Client } from "../../typescript/src/index.js";
 import { Problem, problemOf } from "../../typescript/src/problem.js";
 import { registerWorker } from "./worker.js";
 
@@ -20,7 +20,7 @@ export async function pushState({ client, person }: User): Promise<PushState> {
   if (!("serviceWorker" in navigator) || !("PushManager" in globalThis) || !("Notification" in globalThis)) return "unsupported";
   if (Notification.permission === "denied") return "denied";
   try {
-    await keyOf(client);
+    await devices(client).applicationServerKey();
   } catch (thrown) {
     if (problemOf(thrown).code === "push-off") return "off-here";
     throw thrown;
@@ -36,7 +36,7 @@ export async function pushOn(user: User): Promise<PushState> {
   await navigator.serviceWorker.ready;
   const subscription = await subscribe(user, registration);
   try {
-    await register(user.client, subscription);
+    await devices(user.client).registerWebPush(deviceId(), subscription);
   } catch (thrown) {
     await end(registration); // the server does not know of it: it would be on in vain
     throw thrown;
@@ -46,7 +46,7 @@ export async function pushOn(user: User): Promise<PushState> {
 }
 
 export async function pushOff({ client }: User): Promise<PushState> {
-  await unregister(client);
+  await devices(client).remove(deviceId());
   const registration = await navigator.serviceWorker.getRegistration();
   if (registration) await end(registration);
   return "off";
@@ -59,7 +59,7 @@ export async function pushOff({ client }: User): Promise<PushState> {
 export async function pushAgain(user: User): Promise<void> {
   const registration = await navigator.serviceWorker?.getRegistration();
   if (!registration || !(await registration.pushManager?.getSubscription())) return;
-  if (isOwner(user.person.sub)) await register(user.client, await subscribe(user, registration));
+  if (isOwner(user.person.sub)) await devices(user.client).registerWebPush(deviceId(), await subscribe(user, registration));
   else await end(registration);
 }
 
@@ -69,7 +69,7 @@ export async function pushAgain(user: User): Promise<void> {
 export async function pushEnd({ client, person }: User): Promise<void> {
   const registration = await navigator.serviceWorker?.getRegistration();
   if (!registration || !isOwner(person.sub)) return;
-  await Promise.allSettled([unregister(client), end(registration)]);
+  await Promise.allSettled([devices(client).remove(deviceId()), end(registration)]);
 }
 
 function isOwner(user: string): boolean {
@@ -78,7 +78,7 @@ function isOwner(user: string): boolean {
 
 /** Subscribes with the installation's key. A subscription that is somebody else's, or by a key that the installation had before, is ended first. */
 async function subscribe({ client, person }: User, { pushManager }: ServiceWorkerRegistration): Promise<PushSubscription> {
-  const applicationServerKey = bytesOf(await keyOf(client));
+  const applicationServerKey = await devices(client).applicationServerKey();
   const known = await pushManager.getSubscription();
   if (known && isOwner(person.sub) && isBy(known, applicationServerKey)) return known;
   try {
@@ -102,27 +102,10 @@ async function end(registration: ServiceWorkerRegistration): Promise<void> {
   await (await registration.pushManager?.getSubscription())?.unsubscribe();
 }
 
-async function unregister(client: Client): Promise<void> {
-  await client.request("DELETE", `/api/devices/${encodeURIComponent(deviceId())}`);
-}
-
-async function register(client: Client, subscription: PushSubscription): Promise<void> {
-  const { endpoint, keys } = subscription.toJSON();
-  await client.request("POST", "/api/devices", { body: { deviceId: deviceId(), kind: "WebPush", subscription: { endpoint, keys } } });
-}
-
-async function keyOf(client: Client): Promise<string> {
-  return (await client.request<{ publicKey: string }>("GET", "/api/devices/vapid")).publicKey;
-}
-
 function deviceId(): string {
   const known = localStorage.getItem(DEVICE);
   if (known) return known;
   const made = crypto.randomUUID();
   localStorage.setItem(DEVICE, made);
   return made;
-}
-
-export function bytesOf(key: string): Uint8Array<ArrayBuffer> {
-  return Uint8Array.from(atob(key.replace(/-/g, "+").replace(/_/g, "/")), (char) => char.charCodeAt(0));
 }
