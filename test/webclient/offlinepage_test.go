@@ -14,10 +14,11 @@ import (
 	"github.com/ism-chat/ism/clients/web"
 )
 
-// awaitKept waits until the service worker has the app: from then on it starts without a network.
+// awaitKept waits until the service worker has the app: from then on it starts without a network. The page itself may be without a controller until it is loaded
+// anew: a worker cannot claim one that is on its way.
 func (b *tab) awaitKept() {
 	b.t.Helper()
-	b.await("the app to be kept", "navigator.serviceWorker.controller")
+	b.await("the app to be kept", "(await navigator.serviceWorker.getRegistration())?.active?.state === 'activated'")
 }
 
 // reload loads the page anew, whatever there is for it.
