@@ -5,6 +5,7 @@ package compose
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/google/uuid"
 
+	client "github.com/ism-chat/ism/clients/go"
 	"github.com/ism-chat/ism/test/deployment"
 )
 
@@ -83,13 +85,19 @@ func whileAsked(t *testing.T, user *deployment.User, room uuid.UUID, what string
 	var working sync.WaitGroup
 	var asked atomic.Int64
 	for name, ask := range map[string]func(context.Context) error{
-		"list rooms":   func(ctx context.Context) error { _, err := user.Rooms(ctx); return err },
-		"mark read":    func(ctx context.Context) error { return user.MarkRead(ctx, room) },
-		"send":         func(ctx context.Context) error { _, err := user.SendText(ctx, room, what); return err },
-		"page":         func(ctx context.Context) error { _, err := user.Timeline(ctx, room, ""); return err },
-		"ticket":       func(ctx context.Context) error { _, err := user.StreamTicket(ctx); return err },
-		"inbox":        func(ctx context.Context) error { _, err := user.InboxSince(ctx, ""); return err },
-		"the push key": func(ctx context.Context) error { _, err := user.VAPIDKey(ctx); return err },
+		"list rooms": func(ctx context.Context) error { _, err := user.Rooms(ctx); return err },
+		"mark read":  func(ctx context.Context) error { return user.MarkRead(ctx, room) },
+		"send":       func(ctx context.Context) error { _, err := user.SendText(ctx, room, what); return err },
+		"page":       func(ctx context.Context) error { _, err := user.Timeline(ctx, room, ""); return err },
+		"poll":       func(ctx context.Context) error { _, err := user.Poll(ctx, "", 0); return err }, // without a position it does not wait
+		"inbox":      func(ctx context.Context) error { _, err := user.InboxSince(ctx, ""); return err },
+		"medium": func(ctx context.Context) error {
+			_, err := user.Medium(ctx, uuid.New())
+			if refused := (*client.Problem)(nil); errors.As(err, &refused) && refused.Status == http.StatusNotFound {
+				return nil // as it has been looked for
+			}
+			return err
+		},
 	} {
 		working.Go(func() {
 			pause := time.NewTicker(50 * time.Millisecond)
