@@ -102,7 +102,12 @@ type Host struct {
 	cfg    Config
 	limits *ratelimit.Limits
 	group  *lifecycle.Group
+	// whenReady is whether the public listener waits until the deployable is ready, at most for listenAtLatest.
+	whenReady bool
 }
+
+// listenAtLatest is after how long a deployable listens that is not ready: its answers and /ready say then what is missing.
+const listenAtLatest = 5 * time.Second
 
 // Exit codes of a deployable: ExitUsage for a command line or configuration that cannot be used.
 const (
@@ -136,6 +141,7 @@ func run[C any, P interface {
 	if err != nil {
 		return err
 	}
+	host.whenReady = true // beside it others may serve
 	host.ReportRenamed(cfg)
 	service, err := build(cfg, host)
 	if err != nil {
@@ -277,7 +283,12 @@ func (h *Host) Run(ctx context.Context, services ...Service) error {
 			h.group.Add(part)
 		}
 	}
-	h.group.Add(lifecycle.Part{Name: "public listener", Run: public.Run})
+	h.group.Add(lifecycle.Part{Name: "public listener", Run: func(ctx context.Context) error {
+		if h.whenReady {
+			public.AwaitReady(ctx, listenAtLatest)
+		}
+		return public.Run(ctx) //nolint:wrapcheck // it says what it is
+	}})
 	err := h.group.Run(ctx)
 	h.Bus.Close()
 	flush, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)

@@ -15,6 +15,8 @@ const (
 	checkTimeout = 2 * time.Second
 	// freshness is how long the result of the checks is used again, so that many probes do not become many checks.
 	freshness = 500 * time.Millisecond
+	// readyAgain is how often somebody looks who waits until it is ready.
+	readyAgain = 100 * time.Millisecond
 )
 
 // The words of GET /ready.
@@ -63,6 +65,26 @@ func (r *readiness) answer(c *fiber.Ctx) error {
 	return c.JSON(readyAnswer{Status: wordReady, Checks: results})
 }
 
+// await waits until it is ready, or ctx is done.
+func (r *readiness) await(ctx context.Context) {
+	again := time.NewTicker(readyAgain)
+	defer again.Stop()
+	for !r.isReady(ctx) {
+		select {
+		case <-again.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+func (r *readiness) isReady(ctx context.Context) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	ready, _ := r.look(ctx)
+	return ready
+}
+
 func (r *readiness) check(ctx context.Context) (ready bool, results map[string]string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -70,7 +92,12 @@ func (r *readiness) check(ctx context.Context) (ready bool, results map[string]s
 		return r.ready, r.results
 	}
 	// The result serves every probe that waits, so the deadline of the first one does not end the checks.
-	limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), checkTimeout)
+	return r.look(context.WithoutCancel(ctx))
+}
+
+// look makes the checks; r.mu is held.
+func (r *readiness) look(ctx context.Context) (ready bool, results map[string]string) {
+	limited, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
 	errs := make([]error, len(r.checks))
 	var checking sync.WaitGroup

@@ -118,6 +118,42 @@ func TestResultsAgeOut(t *testing.T) {
 	})
 }
 
+func TestWhoWaitsUntilItIsReadyWaitsNoLonger(t *testing.T) {
+	for what, c := range map[string]struct {
+		worksAfter, toldToStop time.Duration
+		hangs                  bool
+		want                   time.Duration
+	}{
+		"all works":                    {0, time.Hour, false, 0},
+		"what is missing comes":        {time.Second, time.Hour, false, time.Second},
+		"what is missing stays away":   {time.Hour, time.Hour, false, 5 * time.Second},
+		"what is missing answers late": {0, time.Hour, true, 5 * time.Second},
+		"it is told to stop":           {time.Hour, 700 * time.Millisecond, true, 700 * time.Millisecond},
+	} {
+		t.Run(what, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				ctx, cancel := context.WithTimeout(t.Context(), c.toldToStop)
+				defer cancel()
+				begun := time.Now()
+				s := &Server{readiness: readinessOf(Check{Name: "store", Check: func(ctx context.Context) error {
+					if c.hangs {
+						<-ctx.Done()
+						return ctx.Err()
+					}
+					if time.Since(begun) < c.worksAfter {
+						return errors.New("not there yet")
+					}
+					return nil
+				}})}
+				s.AwaitReady(ctx, 5*time.Second)
+				if took := time.Since(begun); took != c.want {
+					t.Errorf("it took %s, want %s", took, c.want)
+				}
+			})
+		})
+	}
+}
+
 func TestChecksRunAtTheSameTimeAndEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		slow := func(ctx context.Context) error {

@@ -49,6 +49,7 @@ type Server struct {
 	listening      chan struct{} // closed once listener is set
 	listener       *listener
 	connections    *connections
+	readiness      *readiness
 }
 
 // New makes the public server, with GET /, /health and /ready.
@@ -119,7 +120,7 @@ func newServer(address, listener string, cfg Config, deps Deps) *Server {
 	app.Get("/ready", readiness.answer)
 	return &Server{
 		App: app, address: address, headerLimit: cfg.HeaderLimit, readTimeout: cfg.ReadTimeout, handlerTimeout: cfg.HandlerTimeout, stopTimeout: StopTimeout(cfg), log: deps.Telemetry.Log,
-		listening: make(chan struct{}), connections: connections,
+		listening: make(chan struct{}), connections: connections, readiness: readiness,
 	}
 }
 
@@ -152,6 +153,14 @@ func (s *Server) Listening() <-chan struct{} { return s.listening }
 // Address is where the server listens, once Listening is closed: with the port that the system chose, where 0 was
 // configured.
 func (s *Server) Address() string { return s.listener.Addr().String() }
+
+// AwaitReady waits until what GET /ready asks for works, at most so long, or until ctx is done. Who runs the server only then is not asked for what it
+// cannot do yet: callers do not reach it, and go to another replica.
+func (s *Server) AwaitReady(ctx context.Context, most time.Duration) {
+	ctx, cancel := context.WithTimeout(ctx, most)
+	defer cancel()
+	s.readiness.await(ctx)
+}
 
 // Run listens until ctx is done, then finishes the requests under way; call it once. It is a lifecycle part. Hijacked
 // connections are their owner's to end.
