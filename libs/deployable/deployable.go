@@ -102,12 +102,16 @@ type Host struct {
 	cfg    Config
 	limits *ratelimit.Limits
 	group  *lifecycle.Group
-	// whenReady is whether the public listener waits until the deployable is ready, at most for listenAtLatest.
-	whenReady bool
+	// replicated is whether others may serve beside it, behind a gateway: nobody is to notice that it comes or goes.
+	replicated bool
 }
 
-// listenAtLatest is after how long a deployable listens that is not ready: its answers and /ready say then what is missing.
-const listenAtLatest = 5 * time.Second
+const (
+	// listenAtLatest is after how long a replica listens that is not ready: its answers and /ready say then what is missing.
+	listenAtLatest = 5 * time.Second
+	// connectionsKept is how long a replica that stops answers on connections that the gateway keeps.
+	connectionsKept = time.Second
+)
 
 // Exit codes of a deployable: ExitUsage for a command line or configuration that cannot be used.
 const (
@@ -141,7 +145,7 @@ func run[C any, P interface {
 	if err != nil {
 		return err
 	}
-	host.whenReady = true // beside it others may serve
+	host.replicated = true
 	host.ReportRenamed(cfg)
 	service, err := build(cfg, host)
 	if err != nil {
@@ -284,7 +288,8 @@ func (h *Host) Run(ctx context.Context, services ...Service) error {
 		}
 	}
 	h.group.Add(lifecycle.Part{Name: "public listener", Run: func(ctx context.Context) error {
-		if h.whenReady {
+		if h.replicated {
+			public.KeepConnections(connectionsKept)
 			public.AwaitReady(ctx, listenAtLatest)
 		}
 		return public.Run(ctx) //nolint:wrapcheck // it says what it is

@@ -172,6 +172,12 @@ func (k *connections) follow(c net.Conn, state fasthttp.ConnState) {
 	}
 }
 
+func (k *connections) count() int {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return len(k.open)
+}
+
 // hurry sets the deadline of everything that is still to be read, and gives the number of connections. It does not reach handlers:
 // they begin when their request has been read.
 func (k *connections) hurry(until time.Time) int {

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
@@ -50,6 +51,8 @@ type Server struct {
 	listener       *listener
 	connections    *connections
 	readiness      *readiness
+	leaving        *atomic.Bool  // connections are closed behind their next answer
+	kept           time.Duration // how long connections that clients keep are answered on while it stops
 }
 
 // New makes the public server, with GET /, /health and /ready.
@@ -109,7 +112,8 @@ func newServer(address, listener string, cfg Config, deps Deps) *Server {
 	connections := &connections{open: map[net.Conn]struct{}{}}
 	app.Server().ConnState = connections.follow
 	app.Server().CloseOnShutdown = true
-	app.Server().Handler = readable(app, observer)
+	leaving := new(atomic.Bool)
+	app.Server().Handler = readable(app, observer, leaving)
 	app.Use(observer.handle)
 	if listener == public && (len(cfg.CORSOrigins) > 0 || cfg.CORSLoopback) {
 		app.Use(cfg.allowOrigins())
@@ -120,13 +124,13 @@ func newServer(address, listener string, cfg Config, deps Deps) *Server {
 	app.Get("/ready", readiness.answer)
 	return &Server{
 		App: app, address: address, headerLimit: cfg.HeaderLimit, readTimeout: cfg.ReadTimeout, handlerTimeout: cfg.HandlerTimeout, stopTimeout: StopTimeout(cfg), log: deps.Telemetry.Log,
-		listening: make(chan struct{}), connections: connections, readiness: readiness,
+		listening: make(chan struct{}), connections: connections, readiness: readiness, leaving: leaving,
 	}
 }
 
 // readable refuses what must not come to any middleware: requests that are not beyond doubt, and methods that HTTP does not have, which fiber
 // would answer, and not with a problem.
-func readable(app *fiber.App, observer *observer) fasthttp.RequestHandler {
+func readable(app *fiber.App, observer *observer, leaving *atomic.Bool) fasthttp.RequestHandler {
 	serve := app.Server().Handler
 	return func(ctx *fasthttp.RequestCtx) {
 		var err error
@@ -139,6 +143,9 @@ func readable(app *fiber.App, observer *observer) fasthttp.RequestHandler {
 			err = fiber.ErrBadRequest
 		default:
 			serve(ctx)
+			if leaving.Load() {
+				ctx.Response.SetConnectionClose()
+			}
 			return
 		}
 		c := app.AcquireCtx(ctx)
@@ -153,6 +160,10 @@ func (s *Server) Listening() <-chan struct{} { return s.listening }
 // Address is where the server listens, once Listening is closed: with the port that the system chose, where 0 was
 // configured.
 func (s *Server) Address() string { return s.listener.Addr().String() }
+
+// KeepConnections has the server answer for so long on connections that clients keep, when it is told to stop, and close each behind that: a request that
+// meets a connection as it is closed is lost, and gateways do not send all of those again. Call it before Run.
+func (s *Server) KeepConnections(most time.Duration) { s.kept = most }
 
 // AwaitReady waits until what GET /ready asks for works, at most so long, or until ctx is done. Who runs the server only then is not asked for what it
 // cannot do yet: callers do not reach it, and go to another replica.
@@ -183,7 +194,24 @@ func (s *Server) Run(ctx context.Context) error {
 	case <-ctx.Done():
 	}
 	_ = s.listener.Close() // ends Serve, also one that is only about to begin
+	s.seeOff()
 	return errors.Join(<-served, s.stop(ctx))
+}
+
+// seeOff answers what still comes by connections that clients keep.
+func (s *Server) seeOff() {
+	s.leaving.Store(true)
+	over := time.NewTimer(s.kept)
+	defer over.Stop()
+	tick := time.NewTicker(arrivalTimeout / 20)
+	defer tick.Stop()
+	for s.kept > 0 && s.connections.count() > 0 {
+		select {
+		case <-tick.C:
+		case <-over.C:
+			return
+		}
+	}
 }
 
 // stop finishes what is under way.

@@ -155,11 +155,7 @@ func TestARequestThatArrivesWhileStoppingIsAnswered(t *testing.T) {
 	f := serve(t, echo)
 	connection := f.connect(t)
 	write(t, connection, "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 12\r\n\r\n{\"text\"")
-	servicetest.Await(t, "a connection", func() bool {
-		f.connections.mu.Lock()
-		defer f.connections.mu.Unlock()
-		return len(f.connections.open) == 1
-	})
+	servicetest.Await(t, "a connection", func() bool { return f.connections.count() == 1 })
 	f.cancel()
 	<-f.listener.closed
 	write(t, connection, `:"a"}`)
@@ -170,6 +166,42 @@ func TestARequestThatArrivesWhileStoppingIsAnswered(t *testing.T) {
 	if got := read(t, response); got.status != http.StatusOK || string(got.body) != "a" {
 		t.Errorf("%d %s", got.status, got.body)
 	}
+}
+
+// A gateway keeps connections, and may use one just as the server is told to stop.
+func TestAConnectionThatIsKeptIsAnsweredOnceMoreWhileStopping(t *testing.T) {
+	f := serve(t, echo)
+	f.KeepConnections(timeout)
+	connection, never := f.connect(t), f.connect(t)
+	reader := bufio.NewReader(connection)
+	ask := func(wantClose bool) {
+		t.Helper()
+		write(t, connection, "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 12\r\n\r\n{\"text\":\"a\"}")
+		response, err := http.ReadResponse(reader, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := read(t, response); got.status != http.StatusOK || string(got.body) != "a" || response.Close != wantClose {
+			t.Errorf("%d %s, closed %v, want %v", got.status, got.body, response.Close, wantClose)
+		}
+	}
+	ask(false)
+	f.cancel()
+	<-f.listener.closed
+	servicetest.Await(t, "it to leave", f.leaving.Load)
+	ask(true)
+	if got, err := io.ReadAll(reader); len(got) > 0 || err != nil {
+		t.Errorf("behind its answer the connection has %s, %v", got, err)
+	}
+	_ = never.Close() // the last one: nothing is waited for any more
+	servicetest.Await(t, "its end", func() bool {
+		select {
+		case <-f.ended:
+			return true
+		default:
+			return false
+		}
+	})
 }
 
 func TestWhatWouldNotEndIsCut(t *testing.T) {
