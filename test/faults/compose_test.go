@@ -26,7 +26,7 @@ func TestComposeKafkaHangsForAMoment(t *testing.T) {
 		}
 		chat.AwaitAcknowledged(t, 50)
 		report := chat.Verify(t, traffic.Options{})
-		if failed := len(report.Refused)+len(report.Unknown) > 0; !failed {
+		if len(report.Refused)+len(report.Unknown) == 0 {
 			return
 		}
 		if momentary || attempt == attempts {

@@ -41,14 +41,7 @@ const showsEnd = `((shown, history) => shown.length >= Math.min(history.length, 
 // compare fails where what a tab shows is not the end of the history, in its order and each message once.
 func (c *chat) compare(t *testing.T) {
 	t.Helper()
-	history, err := c.byBob.History(t.Context(), c.room)
-	if err != nil {
-		t.Fatalf("read the history: %v", err)
-	}
-	want := make([]string, 0, len(history))
-	for _, message := range history {
-		want = append(want, message.ID.String())
-	}
+	want := historyOf(t, c.byBob, c.room)
 	for _, one := range []*tab{c.alice, c.bob} {
 		one.await("the end of the history, "+jsonOf(want), fmt.Sprintf(showsEnd, readRows, jsonOf(want)))
 	}

@@ -82,7 +82,7 @@ func (p *pushing) tellsWhoIsAway() {
 	first := p.service.take(p.t)
 	said := p.service.read(p.t, first, p.alice.key())
 	name := p.bob.DisplayName
-	p.alice.tells(said, shown{Title: name, Body: "Soup, or <b>salad</b>?", Tag: p.room.String(), Room: p.room.String(), Data: []string{"roomId"}})
+	p.alice.tells(said, p.shown(name, "Soup, or <b>salad</b>?"))
 
 	var pushed map[string]any
 	if err := json.Unmarshal(said, &pushed); err != nil {
@@ -98,10 +98,10 @@ func (p *pushing) tellsWhoIsAway() {
 	}
 
 	p.send("Or both?")
-	p.alice.tells(p.service.read(p.t, p.service.take(p.t), p.alice.key()), shown{Title: name, Body: "Or both?", Tag: p.room.String(), Room: p.room.String(), Data: []string{"roomId"}}) // in place of the first
+	p.alice.tells(p.service.read(p.t, p.service.take(p.t), p.alice.key()), p.shown(name, "Or both?")) // in place of the first
 
 	// A push that cannot be read is shown all the same: browsers take the permission from who shows nothing.
-	p.alice.tells([]byte("no JSON"), shown{Title: "ISM", Tag: "ism", Data: []string{"roomId"}}, shown{Title: name, Body: "Or both?", Tag: p.room.String(), Room: p.room.String(), Data: []string{"roomId"}})
+	p.alice.tells([]byte("no JSON"), shown{Title: "ISM", Tag: "ism", Data: []string{"roomId"}}, p.shown(name, "Or both?"))
 }
 
 // opensTheRoom has alice click on what is shown: without a page one is opened, and a page that is there goes to the room.
@@ -121,7 +121,7 @@ func (p *pushing) opensTheRoom() {
 	p.alice.awaitText("Or both?", "sent")
 	p.alice.hash("#/friends")
 	p.alice.await("the other page", "!document.querySelector('[data-message]')")
-	p.alice.tells([]byte(`{"type":"ChatMessage","title":"Bob","text":"Late","roomId":"`+p.room.String()+`"}`), shown{Title: "Bob", Body: "Late", Tag: p.room.String(), Room: p.room.String(), Data: []string{"roomId"}})
+	p.tells("Bob", "Late")
 	if opened := p.alice.clickNotification(p.room.String()); opened != "" {
 		p.t.Errorf("a click opens %q though there is a page", opened)
 	}
@@ -141,7 +141,7 @@ func (p *pushing) optOut() {
 // endsWithSignOut has alice sign out while something is shown: that goes, too.
 func (p *pushing) endsWithSignOut() {
 	p.t.Helper()
-	p.alice.tells([]byte(`{"type":"ChatMessage","title":"Bob","text":"For alice","roomId":"`+p.room.String()+`"}`), shown{Title: "Bob", Body: "For alice", Tag: p.room.String(), Room: p.room.String(), Data: []string{"roomId"}})
+	p.tells("Bob", "For alice")
 	p.alice.click("button[name=sign-out]")
 	p.alice.await("the first screen", "document.querySelector('button[name=sign-in]')")
 	p.over("signing out")
@@ -206,7 +206,7 @@ func (p *pushing) followsTheKey() {
 // isNotForWhoComesNext has bob sign in in alice's browser, which she has left without signing out: what is told there is not for him, and he has not asked.
 func (p *pushing) isNotForWhoComesNext(chromium context.Context) {
 	p.t.Helper()
-	p.alice.tells([]byte(`{"type":"ChatMessage","title":"Carol","text":"For alice too","roomId":"`+p.room.String()+`"}`), shown{Title: "Carol", Body: "For alice too", Tag: p.room.String(), Room: p.room.String(), Data: []string{"roomId"}})
+	p.tells("Carol", "For alice too")
 	p.alice.leave()
 	bob := openAtPushService(chromium, p.t, p.d, p.service, "bob", chromedp.WithExistingBrowserContext(chromedp.FromContext(p.alice.ctx).BrowserContextID))
 	bob.signIn()
@@ -219,6 +219,17 @@ func (p *pushing) isNotForWhoComesNext(chromium context.Context) {
 	if devices := p.devices(p.bob.ID); len(devices) > 0 {
 		p.t.Errorf("bob, who has not asked for it, is told at %+v", devices)
 	}
+}
+
+// tells has alice's browser told of a message in the room, which is shown.
+func (p *pushing) tells(title, text string) {
+	p.t.Helper()
+	p.alice.tells([]byte(`{"type":"ChatMessage","title":"`+title+`","text":"`+text+`","roomId":"`+p.room.String()+`"}`), p.shown(title, text))
+}
+
+// shown is what the browser shows of a message in the room.
+func (p *pushing) shown(title, text string) shown {
+	return shown{Title: title, Body: text, Tag: p.room.String(), Room: p.room.String(), Data: []string{"roomId"}}
 }
 
 func (p *pushing) send(text string) {

@@ -135,11 +135,7 @@ func TestLongTimelineIsScrolledThrough(t *testing.T) {
 	room, history := longRoom(t, d, alice, messages)
 	t.Logf("%d messages are written after %v", messages, time.Since(begun).Round(time.Millisecond))
 	browser, _ := openBrowser(t, t.TempDir())
-	one := open(browser, t, at(t, d, "localhost"), "alice", chromedp.WithNewBrowserContext())
-	one.signIn()
-	one.hash("#/rooms/" + room.String())
-	one.await("the newest message", "document.querySelector('[data-message="+quote(history[len(history)-1])+"]')")
-	evaluate[string](one, "globalThis.__history = "+jsonOf(history)+"; ''")
+	one := openAtNewest(browser, t, d, room, history)
 	before := one.heap()
 
 	for direction, goal := range ends(history) {
@@ -207,11 +203,7 @@ func TestLongTimelineIsScrolledInLeaps(t *testing.T) {
 	}
 	history := historyOf(t, alice, made.ID)
 	browser, _ := openBrowser(t, t.TempDir())
-	one := open(browser, t, at(t, d, "localhost"), "alice", chromedp.WithNewBrowserContext())
-	one.signIn()
-	one.hash("#/rooms/" + made.ID.String())
-	one.await("the newest message", "document.querySelector('[data-message="+quote(history[len(history)-1])+"]')")
-	evaluate[string](one, "globalThis.__history = "+jsonOf(history)+"; ''")
+	one := openAtNewest(browser, t, d, made.ID, history)
 	const leap = 1 << 20 // farther than what is in the page is high
 	for direction, goal := range ends(history) {
 		walk := one.scroll(direction, leap, goal)
@@ -222,6 +214,17 @@ func TestLongTimelineIsScrolledInLeaps(t *testing.T) {
 			t.Errorf("direction %+d: the other end is not reached", direction)
 		}
 	}
+}
+
+// openAtNewest has alice open a room, and gives the page its history, through which it is to be scrolled.
+func openAtNewest(browser context.Context, t *testing.T, d *deployment.Deployment, room uuid.UUID, history []string) *tab {
+	t.Helper()
+	one := open(browser, t, at(t, d, "localhost"), "alice", chromedp.WithNewBrowserContext())
+	one.signIn()
+	one.hash("#/rooms/" + room.String())
+	one.await("the newest message", "document.querySelector('[data-message="+quote(history[len(history)-1])+"]')")
+	evaluate[string](one, "globalThis.__history = "+jsonOf(history)+"; ''")
+	return one
 }
 
 // ends gives where to go through a room from its newest message, and in which direction: to the oldest, and back.
@@ -316,12 +319,13 @@ func longRoom(t *testing.T, d *deployment.Deployment, by *deployment.User, messa
 }
 
 // historyOf gives the ids of all messages of a room, the oldest first.
-func historyOf(t *testing.T, by *deployment.User, room uuid.UUID) (ids []string) {
+func historyOf(t *testing.T, by *deployment.User, room uuid.UUID) []string {
 	t.Helper()
 	all, err := by.History(t.Context(), room)
 	if err != nil {
 		t.Fatalf("read the history: %v", err)
 	}
+	ids := make([]string, 0, len(all))
 	for _, message := range all {
 		ids = append(ids, message.ID.String())
 	}

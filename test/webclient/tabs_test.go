@@ -189,14 +189,8 @@ func (c *talk) slowest(all []*tab, from int) (slowest time.Duration) {
 // compare fails where a tab does not end with the end of the history, or shows something twice.
 func (c *talk) compare(all []*tab) {
 	c.t.Helper()
-	history, err := c.by.History(c.t.Context(), c.room)
-	if err != nil {
-		c.t.Fatalf("read the history: %v", err)
-	}
-	var want []string
-	for _, message := range history[max(0, len(history)-tail):] {
-		want = append(want, message.ID.String())
-	}
+	history := historyOf(c.t, c.by, c.room)
+	want := history[max(0, len(history)-tail):]
 	for _, one := range all {
 		var shown []string
 		for _, row := range evaluate[[]struct{ ID string }](one, readRows) {

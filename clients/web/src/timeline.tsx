@@ -53,13 +53,12 @@ export function TimelineView({ handle, room, seen: before, people, onWriting }: 
   useAnnouncement(items, state.atEnd, own, nameOf);
 
   // Where it is before rows leave the page: with fewer pixels than that the browser moves it by itself.
-  const top = scroller.current?.scrollTop;
+  const drawnAt = scroller.current?.scrollTop;
   const settle = (top?: number) => {
     const box = scroller.current;
     if (!box) return; // the room is left
     const { current } = scroll;
-    const clamped = box.scrollHeight - box.scrollTop - box.clientHeight <= 1;
-    top ??= clamped ? Math.max(box.scrollTop, current.top) : box.scrollTop;
+    top ??= below(box) <= 1 ? Math.max(box.scrollTop, current.top) : box.scrollTop;
     if (current.jump !== undefined) {
       const row = [...list.current!.children].find((each) => (each as HTMLElement).dataset["message"] === current.jump) as HTMLElement | undefined;
       if (row) {
@@ -85,7 +84,6 @@ export function TimelineView({ handle, room, seen: before, people, onWriting }: 
   const reach = () => {
     const box = scroller.current!;
     const { direction } = scroll.current;
-    const below = box.scrollHeight - box.scrollTop - box.clientHeight;
     const idle = !state.loading && !state.problem && !asSeen;
     if (direction <= 0 && box.scrollTop < NEAR) {
       if (from > 0) setView(up(items, view));
@@ -93,7 +91,7 @@ export function TimelineView({ handle, room, seen: before, people, onWriting }: 
         setView(held(items, view));
         void handle.timeline.loadOlder().catch(() => {});
       }
-    } else if (direction >= 0 && below < NEAR) {
+    } else if (direction >= 0 && below(box) < NEAR) {
       if (to < items.length) setView(down(items, view, state.atEnd));
       else if (!state.atEnd && idle && items.length > 0) void handle.timeline.loadNewer().catch(() => {});
     }
@@ -115,7 +113,7 @@ export function TimelineView({ handle, room, seen: before, people, onWriting }: 
     const { current } = scroll;
     if (box.scrollTop !== current.top) current.direction = Math.sign(box.scrollTop - current.top);
     current.top = box.scrollTop;
-    current.atEnd = box.scrollHeight - box.scrollTop - box.clientHeight < AT_END;
+    current.atEnd = below(box) < AT_END;
     setAtEnd(current.atEnd);
     if (!current.atEnd && view.top === undefined) setView(held(items, view));
     remember();
@@ -125,7 +123,7 @@ export function TimelineView({ handle, room, seen: before, people, onWriting }: 
 
   useLayoutEffect(() => {
     handle.timeline.keepsOldest = from + to < items.length; // where the user is stays, however much comes
-    settle(top);
+    settle(drawnAt);
     reach();
     seen();
   });
@@ -255,6 +253,11 @@ interface Scroll {
   anchor: { row: HTMLElement; offset: number } | undefined;
   /** The message that is to be shown as soon as it is there. */
   jump: string | undefined;
+}
+
+/** How much there is under what is seen, pixels. */
+function below(box: HTMLElement): number {
+  return box.scrollHeight - box.scrollTop - box.clientHeight;
 }
 
 /** Arrows go from message to message. */
